@@ -1,0 +1,40 @@
+"""hela_seg: multi-class segmentation of living cells in time-lapse microscopy.
+
+Rooms, from the commands down; each imports only from those below it:
+
+- ``train``, ``evaluate``, ``predict``: the commands; ``cli`` turns what is typed into their configuration
+- ``report``: tables and overlays
+- ``task``: training a net; ``inference``: using one
+- ``data``: files to batches of tiles; ``models``: the nets; ``losses``; ``metrics``
+- ``runs``: what a run's folder and a checkpoint hold; ``files``: writing them; ``classes``; ``errors``
+
+Axis letters, everywhere: N batch, T frames, C channels, K classes, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hela_seg.inference import Predictor
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load"]
+
+
+def load(path: Path | str, device: str = "auto") -> Predictor:
+    """Load a checkpoint for prediction.
+
+    ``hela_seg.load("best.ckpt").predict("movie.tif")`` gives class maps (T, H, W) uint8.
+
+    Args:
+        path: a checkpoint that ``hela_seg.train`` wrote.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        hela_seg.errors.InputError: no such file, or no checkpoint that can be trusted.
+    """
+    from hela_seg.inference import Predictor  # here, so that importing the package does not import torch
+
+    return Predictor.from_checkpoint(path, device)

@@ -1,0 +1,204 @@
+"""From what is typed to a command's configuration, and from an exception to one line and an exit status.
+
+Hydra composes the configuration. Before it sees the arguments, positions and short options become overrides, and
+paths are quoted, because Hydra's grammar refuses spaces, parentheses, commas and equal signs in bare values.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hela_seg.errors import InputError
+
+PACKAGE = Path(__file__).parent
+CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
+"""The configuration files: inside an installed package, beside it in a source tree."""
+
+USER_FAULT, OUR_FAULT = 2, 1
+
+_HYDRA_FLAGS_WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+    *("--info", "-i", "--experimental-rerun"),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command's own grammar.
+
+    Attributes:
+        positions: keys that arguments without a key stand for, in order.
+        options: short options and the keys that they stand for.
+        paths: keys whose values are paths.
+    """
+
+    positions: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    paths: frozenset[str] = frozenset()
+
+
+_DATA_PATHS = frozenset({"data.root", "data.images", "data.masks", "hydra.run.dir", "hydra.sweep.dir"})
+COMMANDS = {
+    "train": Command(paths=_DATA_PATHS | {"ckpt_path"}),
+    "evaluate": Command(("ckpt",), {}, _DATA_PATHS | {"ckpt"}),
+    "predict": Command(("ckpt", "input"), {"-o": "output"}, frozenset({"ckpt", "input", "output"})),
+}
+
+
+def main(name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a command as from the shell: ``main("train", ["model=unet"])``.
+
+    Args:
+        name: one of `COMMANDS`.
+        arguments: what was typed after the command; by default this process's own.
+
+    Returns:
+        Exit status: 0, 2 where the user must mend something, or 1 for a fault of ours, with its traceback.
+    """
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    # Hydra would print its own report and leave with status 1
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        _run_hydra(name, overrides(COMMANDS[name], typed))
+    except Exception as error:
+        message = user_message(error)
+        if message is None:
+            traceback.print_exc()
+            print(f"error: this is a fault of hela_seg, not of your input: {error}", file=sys.stderr)
+            return OUR_FAULT
+        print(f"error: {message}", file=sys.stderr)
+        return USER_FAULT
+    return 0
+
+
+def overrides(command: Command, typed: Sequence[str]) -> list[str]:
+    """Arguments as typed -> arguments that Hydra understands.
+
+    Raises:
+        InputError: more positions than the command has, or an option without value.
+
+    Example:
+        For ``predict``, ``best.ckpt "my film.tif" -o out`` becomes ``ckpt='best.ckpt' input='my film.tif'
+        output='out'``.
+    """
+    multirun = "-m" in typed or "--multirun" in typed
+    positions, result, rest = list(command.positions), [], iter(typed)
+    for argument in rest:
+        if argument in command.options:
+            result.append(_quoted(command.options[argument], _value(argument, rest)))
+        elif argument in _HYDRA_FLAGS_WITH_VALUE:
+            result += [argument, _value(argument, rest)]
+        elif _is_position(argument):
+            if not positions:
+                raise InputError(f"'{argument}' is one argument too many, expected key=value: see --help")
+            result.append(_quoted(positions.pop(0), argument))
+        else:
+            key, equals, value = argument.partition("=")
+            is_path = equals and key.lstrip("+") in command.paths and not _is_hydra_value(value, multirun)
+            result.append(_quoted(key, value) if is_path else argument)
+    return result
+
+
+def user_message(error: BaseException) -> str | None:
+    """One line for the user, or None where the fault is ours."""
+    chain: list[BaseException] = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    for link in chain:
+        if isinstance(link, InputError):
+            return _one_line(link)
+    if isinstance(error, InstantiationException):
+        innermost = chain[-1]
+        wrong_argument = isinstance(innermost, TypeError) and "argument" in str(innermost)
+        return _one_line(error) if wrong_argument or isinstance(innermost, ImportError) else None
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return f"{_one_line(error)}: see --help for the groups and keys"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; check the path, its permissions and the free space"
+    return None
+
+
+def _run_hydra(name: str, arguments: list[str]) -> None:
+    failures: list[Exception] = []
+
+    def job(config: DictConfig) -> Any:
+        try:
+            _refuse_unknown(name)
+            _refuse_missing(config)
+            # imported only now, so that --help and a bad configuration answer without torch
+            return getattr(import_module(f"hela_seg.{name}"), name)(config)
+        except Exception as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise  # Hydra goes on with the other jobs, and says which one this was
+            failures.append(error)
+
+    before = sys.argv
+    sys.argv = [f"hela-seg {name}", *arguments]
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONFIG), config_name=name)(job)()
+    finally:
+        sys.argv = before
+    if failures:
+        raise failures[0]
+
+
+def _refuse_unknown(name: str) -> None:
+    """Top-level keys that the user added with Hydra's ``+`` and that nothing would read."""
+    written: Any = OmegaConf.to_container(OmegaConf.load(CONFIG / f"{name}.yaml"), resolve=False)
+    groups = {group for entry in written["defaults"] if isinstance(entry, dict) for group in entry}
+    for override in HydraConfig.get().overrides.task:
+        key = re.split(r"[=.@/]", override.lstrip("+~"), maxsplit=1)[0]
+        if override.startswith("+") and key not in {*written, *groups}:
+            raise InputError(f"{override} sets the unknown key '{key}': see --help for the groups and keys")
+
+
+def _refuse_missing(config: DictConfig) -> None:
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise InputError(f"{missing[0]} is not set, expected a value: add {missing[0]}=...")
+
+
+def _is_position(argument: str) -> bool:
+    return not argument.startswith(("-", "+", "~")) and ("=" not in argument or Path(argument).exists())
+
+
+def _value(option: str, rest: Any) -> str:
+    value = next(rest, None)
+    if value is None:
+        raise InputError(f"{option} stands last, expected a value after it")
+    return str(value)
+
+
+def _is_hydra_value(value: str, multirun: bool) -> bool:
+    """Whether a path's value is meant in Hydra's grammar: quoted, a list, nothing at all, or a sweep."""
+    if Path(value).exists():
+        return value == ""
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    listed = value.startswith("[") and value.endswith("]")
+    return value in {"", "null", "???"} or quoted or listed or (multirun and "," in value)
+
+
+def _quoted(key: str, value: str) -> str:
+    """Hydra's quoted string: quotes are escaped, and backslashes where a quote follows them."""
+    escaped = re.sub(r"(\\*)(')", r"\1\1\\\2", value)
+    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
+    return f"{key}='{escaped}'"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".:")

@@ -1,0 +1,236 @@
+"""Paired random changes of image and label, each seeded by (seed, epoch, index).
+
+albumentations supplies the machinery and the geometry. Its changes of grey values cut floating-point images
+off at 0 and 1, which normalised images exceed on both sides, so those are our own here.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+# albumentations asks the network for a newer version of itself when it is imported without this.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import albumentations as A
+import cv2
+from albumentations.augmentations.geometric.distortion import BaseDistortion
+
+from hela_seg.classes import IGNORE_INDEX
+
+Image = npt.NDArray[np.float32]
+Label = npt.NDArray[Any]
+Range = tuple[float, float]
+"""The lowest and the highest value of what is drawn."""
+
+
+class Augmentation:
+    """A sequence of random transforms whose outcome is a function of image, label and seed alone.
+
+    Args:
+        transforms: applied in this order. They see the image as (h, w, C) float32 and the label as (h, w)
+            uint8.
+    """
+
+    def __init__(self, transforms: Sequence[A.BasicTransform]) -> None:
+        self._transforms = list(transforms)
+
+    def __call__(self, image: Image, label: Label, seed: tuple[int, int, int]) -> tuple[Image, Label]:
+        """A changed copy of one sample.
+
+        Args:
+            image: (C, h, w) float32, any number of channels.
+            label: (h, w) uint8 or int64 class indices.
+            seed: of the run, the epoch and the sample; non-negative.
+
+        Returns:
+            Image and label in the same dtypes, contiguous. Where a transform shows what lies outside the
+            tile, the label is ``IGNORE_INDEX``.
+        """
+        generator = np.random.default_rng(seed)
+        # One stream for all: with the same seed in each, as albumentations does it, a tile is always
+        # flipped in both directions or in none.
+        stream = random.Random(int(generator.integers(2**63)))
+        sample: dict[str, Any] = {
+            "image": np.ascontiguousarray(image.transpose(1, 2, 0)),
+            "mask": label.astype(np.uint8),
+        }
+        for transform in self._transforms:
+            transform.set_random_state(generator, stream)
+            sample = transform(**sample)
+        pixels = np.ascontiguousarray(sample["image"].transpose(2, 0, 1), dtype=np.float32)
+        return pixels, np.ascontiguousarray(sample["mask"], dtype=label.dtype)
+
+
+def none() -> Augmentation:
+    """Leaves every sample as it is."""
+    return Augmentation([])
+
+
+def light() -> Augmentation:
+    """Flips and quarter turns: the eight ways to lay a square tile, the four that keep another's shape."""
+    return Augmentation(_orientations())
+
+
+def microscopy(
+    scale: Range = (0.8, 1.25),
+    displacement: float = 3.0,
+    spacing: int = 32,
+    illumination: float = 0.2,
+    brightness: float = 0.1,
+    contrast: Range = (0.75, 1.33),
+    gamma: Range = (0.7, 1.5),
+    blur: Range = (0.3, 1.5),
+    photons: Range = (100.0, 3000.0),
+    probability: float = 0.3,
+) -> Augmentation:
+    """What differs between recordings of the same cells: orientation, shape, light, focus and noise.
+
+    Grey values are changed relative to each channel's range within the tile, so that the strengths suit any
+    normalisation: 0 is the tile's darkest value and 1 its brightest.
+
+    Args:
+        scale: magnification.
+        displacement: strength of elastic shifts in pixels, see :class:`ElasticShifts`.
+        spacing: pixels over which these shifts change, see :class:`ElasticShifts`.
+        illumination: largest relative change of brightness over the tile.
+        brightness: largest shift of all grey values.
+        contrast: factor about the mean grey value.
+        gamma: exponent of the grey values.
+        blur: standard deviation in pixels of a Gaussian.
+        photons: counted where the tile is brightest; fewer of them make more shot noise.
+        probability: of each change; flips and quarter turns are drawn for every tile.
+    """
+    changes = [
+        partial(light_unevenly, strength=illumination),
+        partial(shift_and_stretch, brightness=brightness, contrast=contrast),
+        partial(change_gamma, exponent=gamma),
+        partial(defocus, deviation=blur),
+        partial(add_shot_noise, photons=photons),
+    ]
+    return Augmentation(
+        [
+            *_orientations(),
+            A.Affine(scale=scale, keep_ratio=True, fill=0, fill_mask=IGNORE_INDEX, p=probability),
+            ElasticShifts(displacement, spacing, probability),
+            *(GreyValues(change, probability) for change in changes),
+        ]
+    )
+
+
+class SquareTranspose(A.Transpose):  # type: ignore[misc]
+    """Swaps rows and columns of square tiles and leaves others, whose shape it would change."""
+
+    def apply(self, img: Image, **params: Any) -> Image:
+        """Image (h, w, C) or label (h, w), swapped or not."""
+        height, width = img.shape[:2]
+        return img.swapaxes(0, 1) if height == width else img
+
+
+class ElasticShifts(BaseDistortion):  # type: ignore[misc]
+    """Shifts drawn on a coarse grid and interpolated smoothly, as for the U-Net (Ronneberger et al. 2015).
+
+    albumentations' own elastic transform smooths noise that it repeats beyond the edges, and so shifts the
+    corners of a tile of 128 pixels by 43 where its centre moves by 2.7 (standard deviations, measured).
+
+    Args:
+        displacement: standard deviation in pixels, along each axis, of the shifts on the grid.
+        spacing: of the grid, in pixels.
+        p: probability of the shifts.
+    """
+
+    def __init__(self, displacement: float, spacing: int, p: float) -> None:
+        super().__init__(
+            interpolation=cv2.INTER_LINEAR,
+            mask_interpolation=cv2.INTER_NEAREST,
+            keypoint_remapping_method="mask",
+            fill=0,
+            fill_mask=IGNORE_INDEX,
+            p=p,
+        )
+        self._displacement = displacement
+        self._spacing = spacing
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """For each pixel the column and the row that it is taken from, (h, w) float32 each."""
+        height, width = params["shape"][:2]
+        points = (2 + height // self._spacing, 2 + width // self._spacing, 2)
+        shifts = self.random_generator.normal(0, self._displacement, points).astype(np.float32)
+        smooth = cv2.resize(shifts, (width, height), interpolation=cv2.INTER_CUBIC)
+        rows, columns = np.indices((height, width), dtype=np.float32)
+        return {"map_x": columns + smooth[..., 0], "map_y": rows + smooth[..., 1]}
+
+
+class GreyValues(A.ImageOnlyTransform):  # type: ignore[misc]
+    """Changes grey values on a scale from 0 to 1, each channel's darkest and brightest pixel in the tile.
+
+    Args:
+        change: takes such values (h, w, C) float32 and a random generator, and gives the changed values.
+        p: probability of the change.
+    """
+
+    def __init__(self, change: Callable[[Image, np.random.Generator], Image], p: float) -> None:
+        super().__init__(p=p)
+        self._change = change
+
+    def apply(self, img: Image, **params: Any) -> Image:
+        """The changed image (h, w, C), on the scale that it came in."""
+        darkest = img.min(axis=(0, 1))
+        span = img.max(axis=(0, 1)) - darkest
+        span[span == 0] = 1
+        changed: Image = darkest + span * self._change((img - darkest) / span, self.random_generator)
+        return changed
+
+
+def light_unevenly(unit: Image, generator: np.random.Generator, strength: float) -> Image:
+    """Multiplies by a smooth field, drawn on 3 x 3 points with gains of 1 - strength to 1 + strength."""
+    height, width = unit.shape[:2]
+    gains = generator.uniform(1 - strength, 1 + strength, (3, 3)).astype(np.float32)
+    field: Image = cv2.resize(gains, (width, height), interpolation=cv2.INTER_CUBIC).astype(
+        np.float32, copy=False
+    )
+    return unit * field[..., None]
+
+
+def shift_and_stretch(
+    unit: Image, generator: np.random.Generator, brightness: float, contrast: Range
+) -> Image:
+    """Shifts all values by up to ``brightness`` and stretches them about their mean by ``contrast``."""
+    mean = unit.mean(axis=(0, 1))
+    shift = np.float32(generator.uniform(-brightness, brightness))
+    shifted: Image = mean + shift + (unit - mean) * _factor(generator, contrast)
+    return shifted
+
+
+def change_gamma(unit: Image, generator: np.random.Generator, exponent: Range) -> Image:
+    """Raises values to a power, which leaves the darkest and the brightest as they are."""
+    return unit ** _factor(generator, exponent)
+
+
+def defocus(unit: Image, generator: np.random.Generator, deviation: Range) -> Image:
+    """Blurs by a Gaussian."""
+    blurred = cv2.GaussianBlur(unit, (0, 0), float(_factor(generator, deviation)))
+    # OpenCV drops the axis of a single channel.
+    return blurred.reshape(unit.shape).astype(np.float32, copy=False)
+
+
+def add_shot_noise(unit: Image, generator: np.random.Generator, photons: Range) -> Image:
+    """Adds the noise of counted photons, in the Gaussian limit that holds from some ten of them on."""
+    noise = generator.standard_normal(unit.shape, dtype=np.float32)
+    return unit + noise * np.sqrt(np.maximum(unit, 0) / _factor(generator, photons))
+
+
+def _orientations() -> list[A.BasicTransform]:
+    return [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5), SquareTranspose(p=0.5)]
+
+
+def _factor(generator: np.random.Generator, limits: Range) -> np.float32:
+    """Drawn evenly on a logarithmic scale, on which halving is as far as doubling."""
+    lowest, highest = np.log(limits)
+    return np.float32(np.exp(generator.uniform(lowest, highest)))

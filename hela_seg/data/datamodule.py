@@ -1,0 +1,273 @@
+"""Wires the rooms of `hela_seg.data` into loaders."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from hela_seg.classes import Classes
+from hela_seg.data import layouts, synthetic
+from hela_seg.data.augment import Augmentation
+from hela_seg.data.dataset import EpochSampler, GridTiles, RandomTiles, Sample
+from hela_seg.data.labels import InstanceLabels, LabelReader, ValueLabels
+from hela_seg.data.layouts import Recording
+from hela_seg.data.normalise import Normalisation, fit
+from hela_seg.data.splits import Block, Part, Split
+from hela_seg.data.survey import Survey, survey
+from hela_seg.data.tiles import Size
+from hela_seg.errors import InputError
+
+LAYOUTS = ("folder", "timelapse", "dryad", "synthetic")
+FRAMES_TO_FIT = 200
+"""Most training frames that the normalisation is fitted on, evenly spread over all."""
+
+
+class TimelapseData(pl.LightningDataModule):
+    """Recordings on disk as batches of tiles.
+
+    Args:
+        layout: how files lie below ``root``: ``folder`` and ``timelapse`` (images and masks with one name),
+            ``dryad`` (the paper's), ``synthetic`` (drawn there first).
+        root: the folder with all of it.
+        classes: names of the classes, or mappings; see `hela_seg.classes.Classes`.
+        images: folder below root with the images, or one file.
+        masks: folder below root with the masks, or one file.
+        axes: order of the axes in files that do not state it, e.g. ``TYX``.
+        sequence: all files are the frames of one series, in the order of their names.
+        drawing: arguments of `hela_seg.data.synthetic.write`, for ``layout: synthetic``.
+        labels: ``kind`` (``values`` or ``instances``), ``border_width`` in pixels (for instances) and
+            ``ignore_value`` (of pixels that count nowhere, or null).
+        split: arguments of `hela_seg.data.splits.Split`.
+        normalise: a kind of `hela_seg.data.normalise.Normalisation`.
+        tile: rows and columns of a tile.
+        batch_size: N.
+        steps_per_epoch: batches in an epoch; null for as many as cover the training frames once.
+        workers: processes that read tiles; null for none beside a CPU, and up to 8 beside a GPU.
+        seed: of tiles and augmentation.
+        augment: random changes of training tiles.
+
+    Raises:
+        InputError: an unknown layout or kind of labels, or settings out of range.
+    """
+
+    def __init__(
+        self,
+        layout: str,
+        root: str | Path,
+        classes: Sequence[str | Mapping[str, Any]],
+        images: str = "images",
+        masks: str = "masks",
+        axes: str | None = None,
+        sequence: bool = False,
+        drawing: Mapping[str, Any] | None = None,
+        labels: Mapping[str, Any] | None = None,
+        split: Mapping[str, Any] | None = None,
+        normalise: str = "percentile",
+        tile: Sequence[int] = (128, 128),
+        batch_size: int = 4,
+        steps_per_epoch: int | None = None,
+        workers: int | None = None,
+        seed: int = 0,
+        augment: Augmentation | None = None,
+    ) -> None:
+        super().__init__()
+        if layout not in LAYOUTS:
+            raise InputError(f"data.layout is '{layout}', expected one of {', '.join(LAYOUTS)}")
+        if batch_size < 1 or len(tile) != 2 or min(tile) < 1:
+            raise InputError(
+                f"data.batch_size is {batch_size} and data.tile {list(tile)}, expected positive numbers of tiles and "
+                "of rows and columns"
+            )
+        self.classes = Classes(classes)
+        self.labels = _label_reader(self.classes, **(labels or {}))
+        self._layout, self._root, self._axes = layout, Path(root), axes
+        self._images, self._masks, self._sequence = images, masks, sequence
+        self._drawing, self._split, self._normalise = dict(drawing or {}), Split(**(split or {})), normalise
+        self._tile: Size = (int(tile[0]), int(tile[1]))
+        self._batch_size, self._steps, self._seed = batch_size, steps_per_epoch, seed
+        self._workers = _workers() if workers is None else workers
+        self._augment = augment
+        self._opened = False
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> TimelapseData:
+        """Data as a checkpoint's configuration describes them; nothing that it names is called but this class.
+
+        Raises:
+            InputError: the description has keys that this class does not know.
+        """
+        known = inspect.signature(cls).parameters
+        arguments = {key: value for key, value in plain.items() if key != "_target_"}
+        if set(arguments) - set(known):
+            unknown = ", ".join(sorted(set(arguments) - set(known)))
+            raise InputError(f"the checkpoint describes its data with {unknown}, which is not known: name data=...")
+        return cls(**arguments)
+
+    def open(self, split: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Find, open and pair the files, and split them; a second call changes nothing.
+
+        Sets ``recordings``, ``blocks`` and ``channels``.
+
+        Args:
+            split: rows that an earlier run wrote (`split_rows`), to be kept to.
+
+        Raises:
+            InputError: files that are missing, damaged, unlike, or too few to split.
+        """
+        if self._opened:
+            return
+        self.recordings = self._find()
+        self.channels = _common_channels(self.recordings)
+        self.blocks = self._deal() if split is None else _blocks_from(split, self.recordings)
+        self._opened = True
+
+    def open_all(self) -> None:
+        """Like `open`, but every frame is for testing, except where the layout on disk says otherwise."""
+        self.recordings = self._find()
+        self.channels = _common_channels(self.recordings)
+        self.blocks = [
+            Block(index, 0, recording.image.shape[0], recording.part or "test")
+            for index, recording in enumerate(self.recordings)
+        ]
+        self._opened = True
+
+    def prepare(self) -> None:
+        """Look at all masks and fit the normalisation to the training frames.
+
+        Sets ``normalisation`` and ``survey``.
+
+        Raises:
+            InputError: see `open`; masks with values that stand for no class.
+        """
+        self.open()
+        self.survey: Survey = survey(self.recordings, self.blocks, self.labels)
+        frames = [(self.recordings[b.series].image, t) for b in self.of("train") for t in range(b.start, b.stop)]
+        step = -(-len(frames) // FRAMES_TO_FIT)
+        self.normalisation: Normalisation = fit(
+            self._normalise, (image.frame(t) for image, t in frames[::step])
+        )
+
+    def of(self, part: Part) -> list[Block]:
+        """The blocks of one part."""
+        return [block for block in self.blocks if block.part == part]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the recordings."""
+        return [recording.name for recording in self.recordings]
+
+    def split_rows(self) -> list[dict[str, Any]]:
+        """The split as plain rows: series, start, stop (exclusive), part."""
+        return [
+            {"series": self.recordings[b.series].name, "start": b.start, "stop": b.stop, "part": b.part}
+            for b in self.blocks
+        ]
+
+    @property
+    def axes(self) -> str:
+        """Axes of the training files, for prediction from files that do not state theirs."""
+        return max((recording.image.axes for recording in self.recordings), key=len)
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches of random tiles, ``steps_per_epoch`` of them."""
+        tiles = RandomTiles(
+            self.recordings, self.of("train"), self.normalisation, self.labels, self._tile, self._augment, self._seed
+        )
+        sampler = EpochSampler(self._epoch_length())
+        return self._loader(tiles, sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
+        """Batches that cover the validation frames; none where no frame is for validation."""
+        if not self.of("validation"):
+            return []
+        return self._loader(
+            GridTiles(self.recordings, self.of("validation"), self.normalisation, self.labels, self._tile)
+        )
+
+    def _loader(
+        self, tiles: Any, sampler: EpochSampler | None = None, *, drop_last: bool = False
+    ) -> DataLoader[Sample]:
+        return DataLoader(
+            tiles,
+            self._batch_size,
+            sampler=sampler,
+            num_workers=self._workers,
+            persistent_workers=self._workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            drop_last=drop_last,
+        )
+
+    def _epoch_length(self) -> int:
+        if self._steps is not None:
+            return self._steps * self._batch_size
+        tiles = 0
+        for block in self.of("train"):
+            height, width = self.recordings[block.series].image.shape[2:]
+            per_frame = -(-height // self._tile[0]) * -(-width // self._tile[1])
+            tiles += (block.stop - block.start) * per_frame
+        return max(tiles // self._batch_size, 1) * self._batch_size
+
+    def _find(self) -> list[Recording]:
+        if self._layout == "dryad":
+            return layouts.dryad(self._root, self._axes)
+        root = synthetic.write(self._root, **self._drawing) if self._layout == "synthetic" else self._root
+        return layouts.paired_by_stem(root, self._images, self._masks, self._axes, sequence=self._sequence)
+
+    def _deal(self) -> list[Block]:
+        lengths = [recording.image.shape[0] for recording in self.recordings]
+        if self.recordings[0].part is None:
+            return self._split.blocks(lengths, self.names)
+        return [
+            Block(index, 0, length, recording.part)
+            for index, (recording, length) in enumerate(zip(self.recordings, lengths, strict=True))
+            if recording.part is not None
+        ]
+
+
+def _label_reader(
+    classes: Classes, kind: str = "values", border_width: int = 2, ignore_value: int | None = None
+) -> LabelReader:
+    if kind == "values":
+        return ValueLabels(classes, ignore_value)
+    if kind != "instances":
+        raise InputError(f"data.labels.kind is '{kind}', expected values or instances")
+    reader = InstanceLabels(border_width, ignore_value)
+    if len(classes) != reader.class_count:
+        raise InputError(
+            f"data.classes has {len(classes)} entries but data.labels.kind=instances makes {reader.class_count}: "
+            "name background, interior and border"
+        )
+    return reader
+
+
+def _workers() -> int:
+    return min(8, max((os.cpu_count() or 1) - 1, 0)) if torch.cuda.is_available() else 0
+
+
+def _common_channels(recordings: Sequence[Recording]) -> int:
+    first = recordings[0].image
+    for recording in recordings:
+        if recording.image.shape[1] != first.shape[1]:
+            raise InputError(
+                f"{recording.image.path} has {recording.image.shape[1]} channel(s) but {first.path.name} has "
+                f"{first.shape[1]}, expected the same in all: convert or move the files that differ"
+            )
+    return first.shape[1]
+
+
+def _blocks_from(rows: Sequence[Mapping[str, Any]], recordings: Sequence[Recording]) -> list[Block]:
+    number = {recording.name: index for index, recording in enumerate(recordings)}
+    missing = [str(row["series"]) for row in rows if row["series"] not in number]
+    if missing:
+        raise InputError(
+            f"the series {', '.join(missing[: layouts.LISTED])} of the checkpoint's split are no longer there, "
+            "expected the data that it was trained on: name other data with data=... data.root=..."
+        )
+    return [Block(number[row["series"]], int(row["start"]), int(row["stop"]), row["part"]) for row in rows]

@@ -1,0 +1,79 @@
+"""Windows of a recording as a net takes them: normalised images, labels as class indices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.classes import IGNORE_INDEX
+from hela_seg.data.labels import LabelReader
+from hela_seg.data.normalise import Normalisation, Statistics
+from hela_seg.data.stacks import Series
+from hela_seg.data.tiles import Size, Window, read_padded
+from hela_seg.errors import InputError
+
+
+class NormalisedFrames:
+    """Reads windows of a series as float32, mirrored at the frame's edges.
+
+    Args:
+        series: the images.
+        normalisation: maps grey values; fitted.
+    """
+
+    def __init__(self, series: Series, normalisation: Normalisation) -> None:
+        self._series, self._normalisation = series, normalisation
+        self._statistics: dict[int, Statistics | None] = {}
+
+    def read(self, t: int, window: Window) -> NDArray[np.float32]:
+        """A window of frame t as (C, h, w) float32; it may stick out of the frame."""
+        size: Size = self._series.shape[2:]
+        pixels = read_padded(lambda rows, columns: self._series.read(t, rows, columns), size, window)
+        return self._normalisation.apply(pixels, self._statistics_of(t))
+
+    def _statistics_of(self, t: int) -> Statistics | None:
+        if self._normalisation.kind != "frame":
+            return None
+        if t not in self._statistics:
+            self._statistics[t] = self._normalisation.statistics(self._series.frame(t))
+        return self._statistics[t]
+
+
+class LabelFrames:
+    """Reads windows of a mask series as class indices; pixels outside of the frame are ignored ones.
+
+    Args:
+        series: the masks, of one channel.
+        reader: turns mask values into class indices.
+    """
+
+    def __init__(self, series: Series, reader: LabelReader) -> None:
+        self._series, self._reader = series, reader
+
+    def read(self, t: int, window: Window) -> NDArray[np.uint8]:
+        """A window of frame t as (h, w) uint8; it may stick out of the frame.
+
+        Raises:
+            InputError: values that stand for no class; the message names file and frame.
+        """
+        size: Size = self._series.shape[2:]
+        return read_padded(lambda rows, columns: self._inside(t, rows, columns), size, window, fill=IGNORE_INDEX)
+
+    def whole(self, t: int) -> NDArray[np.uint8]:
+        """Frame t as (H, W) uint8."""
+        height, width = self._series.shape[2:]
+        return self.read(t, Window(0, 0, height, width))
+
+    def _inside(self, t: int, rows: slice, columns: slice) -> NDArray[Any]:
+        height, width = self._series.shape[2:]
+        margin = self._reader.margin
+        top, left = max(rows.start - margin, 0), max(columns.start - margin, 0)
+        bottom, right = min(rows.stop + margin, height), min(columns.stop + margin, width)
+        raw = self._series.read(t, slice(top, bottom), slice(left, right))[0]
+        try:
+            labels = self._reader.convert(raw)
+        except InputError as error:
+            raise InputError(f"{self._series.path}, frame {t}: {error}") from None
+        return labels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]

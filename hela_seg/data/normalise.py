@@ -1,0 +1,211 @@
+"""Grey values as found in files -> float32 that nets take, the same in training and in prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hela_seg.errors import InputError
+
+Array = npt.NDArray[Any]
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+"""For each channel the grey value that becomes 0, and the one that becomes 1."""
+
+KINDS = ("dtype", "percentile", "frame", "zscore")
+"""See :class:`Normalisation`."""
+
+DEFAULT_PERCENTILES = (1.0, 99.8)
+"""As CSBDeep and StarDist have them: cells are rare and bright, so the upper one lies near the end."""
+
+SAMPLE_SIZE = 2**22
+"""Most grey values a channel that statistics of images without a histogram are taken from."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """An affine map of grey values, ``(x - low) / (high - low)`` for each channel.
+
+    Nothing is clipped: a frame brighter than all that training saw keeps its structure, and the map stays
+    invertible. A channel without contrast becomes 0.
+
+    Args:
+        kind: where low and high come from. ``dtype``: 0 and the largest value of the image's integer type
+            (255 for uint8, 65535 for uint16); floating-point images stay as they are. ``percentile``:
+            percentiles over the training set. ``frame``: percentiles of each frame by itself. ``zscore``:
+            mean and mean plus standard deviation over the training set.
+        low: by channel, where the training set gives it (``percentile``, ``zscore``), else None.
+        high: the same.
+        percentiles: the lower and the upper, of 100.
+
+    Raises:
+        InputError: an unknown kind, or percentiles that are not in order.
+    """
+
+    kind: str
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+    percentiles: tuple[float, float] = DEFAULT_PERCENTILES
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(f"data.normalise is '{self.kind}', expected one of {', '.join(KINDS)}")
+        lower, upper = self.percentiles
+        if not 0 <= lower < upper <= 100:
+            raise InputError(
+                f"the percentiles are {lower} and {upper}, expected two of 0 to 100, the lower one first"
+            )
+
+    def apply(self, image: Array, statistics: Statistics | None = None) -> npt.NDArray[np.float32]:
+        """The image as float32.
+
+        Args:
+            image: (C, h, w), or anything that begins with C, of any real dtype.
+            statistics: of the frame that the image is cut from; needed by the kind ``frame``.
+
+        Raises:
+            ValueError: the number of channels differs from that of the statistics, or these are missing.
+        """
+        low, high = self._levels(image, statistics)
+        if len(low) not in (0, len(image)):
+            raise ValueError(f"an image of {len(image)} channels, normalised by statistics of {len(low)}")
+        pixels = image.astype(np.float32)
+        for channel, lowest, highest in zip(pixels, low, high, strict=False):
+            # Subtracting first keeps all digits where low is large against the contrast.
+            if lowest:
+                channel -= np.float32(lowest)
+            channel *= np.float32(1 / (highest - lowest) if highest > lowest else 1)
+        return pixels
+
+    def statistics(self, frame: Array) -> Statistics | None:
+        """What :meth:`apply` needs to know of a whole frame (C, H, W); None where it needs nothing."""
+        return _percentiles(_collect([frame]), self.percentiles) if self.kind == "frame" else None
+
+    def to_plain(self) -> dict[str, Any]:
+        """As lists and primitives, for checkpoints and JSON."""
+        return {
+            "kind": self.kind,
+            "low": None if self.low is None else list(self.low),
+            "high": None if self.high is None else list(self.high),
+            "percentiles": list(self.percentiles),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Normalisation:
+        """What :meth:`to_plain` gave, read back."""
+        low, high = (None if plain[key] is None else tuple(plain[key]) for key in ("low", "high"))
+        lower, upper = plain["percentiles"]
+        return cls(plain["kind"], low, high, (lower, upper))
+
+    def _levels(self, image: Array, statistics: Statistics | None) -> Statistics:
+        if self.kind == "dtype":
+            if image.dtype.kind not in "ui":
+                return (), ()
+            return (0.0,) * len(image), (float(np.iinfo(image.dtype).max),) * len(image)
+        if self.kind == "frame":
+            if statistics is None:
+                raise ValueError("normalising by frame needs the statistics of the whole frame")
+            return statistics
+        if self.low is None or self.high is None:
+            raise ValueError(f"normalising by '{self.kind}' needs low and high: make it with fit()")
+        return self.low, self.high
+
+
+def fit(
+    kind: str, frames: Iterable[Array], percentiles: tuple[float, float] = DEFAULT_PERCENTILES
+) -> Normalisation:
+    """The normalisation of a kind for a training set, in memory that does not grow with its length.
+
+    Of uint8 and uint16 frames the figures are exact, from a histogram. Of other dtypes they come from a
+    random sample of at most ``SAMPLE_SIZE`` values a channel, drawn the same each time; values that are not
+    finite are left out.
+
+    Args:
+        kind: see :class:`Normalisation`; ``dtype`` and ``frame`` look at no frame.
+        frames: (C, H, W) each, of one dtype; read once.
+        percentiles: for the kinds ``percentile`` and ``frame``.
+
+    Raises:
+        InputError: see :class:`Normalisation`.
+        ValueError: there are no frames.
+    """
+    unfitted = Normalisation(kind, percentiles=percentiles)
+    if kind in ("dtype", "frame"):
+        return unfitted
+    channels = _collect(frames)
+    if kind == "percentile":
+        low, high = _percentiles(channels, percentiles)
+    else:
+        means, deviations = zip(*(channel.mean_and_deviation() for channel in channels), strict=True)
+        low, high = means, tuple(np.add(means, deviations).tolist())
+    return Normalisation(kind, low, high, percentiles)
+
+
+class _Histogram:
+    """Exact figures of uint8 or uint16 values."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(65536, np.int64)
+
+    def add(self, values: Array) -> None:
+        self._counts += np.bincount(values.ravel(), minlength=65536)
+
+    def percentile(self, percent: float) -> float:
+        """Linear interpolation between order statistics, as ``numpy.percentile`` has it."""
+        up_to = np.cumsum(self._counts)
+        rank = percent / 100 * (int(up_to[-1]) - 1)
+        below, above = np.searchsorted(up_to, [np.floor(rank), np.ceil(rank)], side="right")
+        return float(below + (above - below) * (rank - np.floor(rank)))
+
+    def mean_and_deviation(self) -> tuple[float, float]:
+        values = np.arange(65536)
+        mean = np.average(values, weights=self._counts)
+        return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=self._counts)))
+
+
+class _Sample:
+    """Figures of values of any dtype, from a random sample that is halved whenever it has grown too large."""
+
+    def __init__(self) -> None:
+        self._chunks: list[Array] = []
+        self._size = 0
+        self._share = 1.0
+        self._random = np.random.default_rng(0)
+
+    def add(self, values: Array) -> None:
+        finite = values[np.isfinite(values)]
+        kept = finite if self._share == 1 else finite[self._random.random(finite.size) < self._share]
+        self._chunks.append(kept)
+        self._size += kept.size
+        while self._size > SAMPLE_SIZE:
+            self._chunks = [self._random.permutation(np.concatenate(self._chunks))[::2].copy()]
+            self._size = self._chunks[0].size
+            self._share /= 2
+
+    def percentile(self, percent: float) -> float:
+        return float(np.percentile(np.concatenate(self._chunks), percent))
+
+    def mean_and_deviation(self) -> tuple[float, float]:
+        values = np.concatenate(self._chunks).astype(np.float64)
+        return float(values.mean()), float(values.std())
+
+
+def _collect(frames: Iterable[Array]) -> list[_Histogram | _Sample]:
+    """The grey values of each channel."""
+    channels: list[_Histogram | _Sample] = []
+    for frame in frames:
+        exact = frame.dtype in (np.uint8, np.uint16)
+        channels = channels or [_Histogram() if exact else _Sample() for _ in frame]
+        for collected, channel in zip(channels, frame, strict=True):
+            collected.add(channel)
+    if not channels:
+        raise ValueError("no frames to take statistics of")
+    return channels
+
+
+def _percentiles(channels: Sequence[_Histogram | _Sample], percentiles: tuple[float, float]) -> Statistics:
+    low, high = (tuple(c.percentile(percent) for c in channels) for percent in percentiles)
+    return low, high

@@ -1,0 +1,133 @@
+"""What every series of frames offers, whatever file it lies in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.errors import InputError
+
+Pixels = NDArray[Any]
+
+
+class Series(ABC):
+    """A recording of T frames, read window by window.
+
+    Cheap to make and to pickle: a subclass opens its file at the first read, once in each process.
+
+    Attributes:
+        name: file name without its ending, for tables and messages.
+        path: the file, or the first of several.
+        shape: (T, C, H, W).
+        dtype: as stored in the file.
+        axes: the order in which the file holds its axes, e.g. ``"TYX"``.
+        pixel_size: width of a pixel in micrometres, where the file states it.
+        frame_interval: seconds from frame to frame, where the file states it.
+    """
+
+    name: str
+    path: Path
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+    axes: str
+    pixel_size: float | None = None
+    frame_interval: float | None = None
+
+    @abstractmethod
+    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
+        """Read one window of frame t as (C, h, w), in the file's dtype and in memory of its own.
+
+        Raises:
+            InputError: the file is damaged there.
+        """
+
+    def frame(self, t: int) -> Pixels:
+        """Read the whole frame t as (C, H, W)."""
+        return self.read(t, slice(0, self.shape[2]), slice(0, self.shape[3]))
+
+
+class FrameSequence(Series):
+    """Single-frame series strung together in time.
+
+    Args:
+        frames: at least one series of one frame each, of one shape and dtype.
+        name: name of the whole.
+
+    Raises:
+        InputError: frames that differ in size, channels or dtype, or that hold several frames.
+    """
+
+    def __init__(self, frames: Sequence[Series], name: str) -> None:
+        first = frames[0]
+        for frame in frames:
+            if frame.shape != (1, *first.shape[1:]) or frame.dtype != first.dtype:
+                raise InputError(
+                    f"{frame.path} is {_describe(frame)} but {first.path.name} is {_describe(first)}: "
+                    "the frames of one series must be single and alike"
+                )
+        self._frames = tuple(frames)
+        self.name = name
+        self.path = first.path
+        self.shape = (len(frames), *first.shape[1:])
+        self.dtype = first.dtype
+        self.axes = "T" + first.axes.replace("T", "")
+        self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval
+
+    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
+        """Read one window of frame t as (C, h, w)."""
+        return self._frames[t].read(0, rows, columns)
+
+
+class ArraySeries(Series):
+    """An array in memory as a series.
+
+    Args:
+        array: two to four axes.
+        axes: letters T, C, Y and X, slowest first; None where they follow from the number of channels.
+        channels: C that is expected.
+
+    Raises:
+        InputError: the axes do not fit the array or cannot be known.
+    """
+
+    name = "array"
+    path = Path("array")
+
+    def __init__(self, array: Pixels, axes: str | None, channels: int) -> None:
+        letters = axes or _default_axes(array.shape, channels)
+        if len(letters) != array.ndim or set(letters) - set("TCYX") or not {"Y", "X"} <= set(letters):
+            raise InputError(
+                f"the array has shape {array.shape} and axes '{letters}', expected one of the letters T, C, Y, X for "
+                "each axis"
+            )
+        missing = [letter for letter in "TC" if letter not in letters]
+        expanded = array.reshape(*(1 for _ in missing), *array.shape)
+        order = [*missing, *letters]
+        self._array = expanded.transpose([order.index(letter) for letter in "TCYX"])
+        frames, found, height, width = self._array.shape
+        self.shape, self.dtype, self.axes = (frames, found, height, width), array.dtype, letters
+
+    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
+        """Read one window of frame t as (C, h, w)."""
+        return self._array[t, :, rows, columns].copy()
+
+
+def _default_axes(shape: tuple[int, ...], channels: int) -> str:
+    if channels == 1:
+        return {2: "YX", 3: "TYX", 4: "TCYX"}.get(len(shape), "?")
+    first, last = shape[-3:-2] == (channels,), shape[-1] == channels
+    if first == last:
+        raise InputError(
+            f"the array has shape {shape}, expected one axis of {channels} channels: say which is which with axes="
+        )
+    return ("T" if len(shape) == 4 else "") + ("CYX" if first else "YXC")
+
+
+def _describe(series: Series) -> str:
+    frames, channels, height, width = series.shape
+    return f"{frames} frame(s) of {height}x{width}, {channels} channel(s), {series.dtype}"

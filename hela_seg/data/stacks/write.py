@@ -1,0 +1,116 @@
+"""Stacks and pictures written to disk, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from hela_seg.classes import IGNORE_INDEX, Classes
+from hela_seg.data.stacks.series import Pixels
+from hela_seg.files import whole_file
+
+
+def write_tiff(
+    path: Path,
+    array: Pixels,
+    axes: str,
+    *,
+    pixel_size_um: float | None = None,
+    frame_interval_s: float | None = None,
+) -> None:
+    """Write an array as a deflate-compressed TIFF that states its axes and opens in Fiji.
+
+    Args:
+        path: the file, replaced once the new one is whole.
+        array: uint8 or uint16, one axis a letter.
+        axes: letters T, C, Y, X and S (samples of RGB), slowest first, e.g. ``"TYXS"``.
+        pixel_size_um: width of a pixel in micrometres.
+        frame_interval_s: seconds from frame to frame.
+    """
+    metadata = _metadata(axes, pixel_size_um, frame_interval_s)
+    with whole_file(path) as beside:
+        tifffile.imwrite(
+            beside,
+            array,
+            imagej=True,
+            metadata=metadata,
+            resolution=_resolution(pixel_size_um),
+            compression="zlib",
+        )
+
+
+class LabelWriter:
+    """Writes a label stack (T, H, W) uint8 frame by frame, as an ImageJ hyperstack in the classes' colours.
+
+    Args:
+        path: the file, there only once all frames are written.
+        shape: (T, H, W).
+        classes: give the colour table.
+        pixel_size_um: width of a pixel in micrometres.
+        frame_interval_s: seconds from frame to frame.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int, int],
+        classes: Classes,
+        *,
+        pixel_size_um: float | None = None,
+        frame_interval_s: float | None = None,
+    ) -> None:
+        self._path, self._shape = path, shape
+        self._resolution = _resolution(pixel_size_um)
+        self._metadata = _metadata("TYX", pixel_size_um, frame_interval_s)
+        self._metadata |= {"LUTs": [_colour_table(classes)], "Ranges": (0.0, 255.0), "mode": "color"}
+
+    def write(self, frames: Iterable[Pixels]) -> None:
+        """Write all frames, each (H, W) uint8, in order of time; memory holds one of them.
+
+        Raises:
+            OSError: the disk is full or the folder cannot be written; the file is then not there.
+        """
+        with whole_file(self._path) as beside:
+            tifffile.imwrite(
+                beside,
+                (np.ascontiguousarray(frame) for frame in frames),
+                shape=self._shape,
+                dtype=np.uint8,
+                imagej=True,
+                metadata=self._metadata,
+                resolution=self._resolution,
+                compression="zlib",
+            )
+
+
+def write_png(path: Path, picture: Pixels) -> None:
+    """Write an (H, W, 3) uint8 RGB or (H, W) uint8 grey picture as PNG."""
+    with whole_file(path) as beside:
+        Image.fromarray(picture).save(beside, format="PNG")
+
+
+def _metadata(axes: str, pixel_size_um: float | None, frame_interval_s: float | None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"axes": axes}
+    if pixel_size_um is not None:
+        metadata["unit"] = "um"
+    if frame_interval_s is not None:
+        metadata |= {"finterval": frame_interval_s, "fps": 1.0 / frame_interval_s}
+    return metadata
+
+
+def _resolution(pixel_size_um: float | None) -> tuple[float, float] | None:
+    return None if pixel_size_um is None else (1.0 / pixel_size_um, 1.0 / pixel_size_um)
+
+
+def _colour_table(classes: Classes) -> Pixels:
+    """(3, 256) uint8: the classes' colours, the ignored label in mid-grey, black elsewhere."""
+    table = np.zeros((3, 256), np.uint8)
+    for entry in classes:
+        table[:, entry.index] = entry.rgb
+    table[:, IGNORE_INDEX] = 128
+    return table

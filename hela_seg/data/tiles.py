@@ -1,0 +1,194 @@
+"""Geometry alone: cutting frames of H x W pixels into windows, and which pixels of each window count.
+
+Two ways of cutting, for two purposes:
+
+- :func:`grid` and :func:`cores` for validation, where every pixel of a frame counts once in pooled scores;
+- :func:`crop_tiles` for prediction, where a halo of context around each tile makes the stitched result equal
+  to the prediction of the whole frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Size = tuple[int, int]
+"""Rows and columns, in pixels."""
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of pixels; it may stick out of the frame, and then starts below 0 or ends beyond it."""
+
+    row: int
+    column: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns as slices, for windows that start inside the frame."""
+        return slice(self.row, self.row + self.height), slice(self.column, self.column + self.width)
+
+    def grown(self, margin: int) -> Window:
+        """The window with ``margin`` pixels more on each of its four sides."""
+        return Window(
+            self.row - margin, self.column - margin, self.height + 2 * margin, self.width + 2 * margin
+        )
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A window that goes through a net, and the part of its result that is kept."""
+
+    read: Window
+    keep: Window
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """The kept part as slices of the tile's own result, whose pixel (0, 0) is the corner of ``read``."""
+        row, column = self.keep.row - self.read.row, self.keep.column - self.read.column
+        return Window(row, column, self.keep.height, self.keep.width).slices
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A window along one axis."""
+
+    start: int
+    stop: int
+
+
+def padded_size(size: int, stride: int) -> int:
+    """The smallest multiple of ``stride`` that holds ``size`` pixels; ``padded_size(37, 16) == 48``."""
+    return -(-size // stride) * stride
+
+
+def grid(frame: Size, tile: Size, overlap: int = 0) -> list[Window]:
+    """Windows of one size that cover a frame, row by row.
+
+    Windows are spread evenly, so that the last ones end with the frame and neighbours share ``overlap``
+    pixels or more. Along an axis where the frame is smaller than the tile there is one window, which starts
+    at 0 and sticks out. ``grid((4, 10), (4, 4))`` starts at columns 0, 3 and 6.
+
+    Args:
+        frame: size of the frame.
+        tile: size of every window.
+        overlap: least number of pixels that neighbours share.
+
+    Raises:
+        ValueError: the overlap is negative or leaves nothing of a tile.
+    """
+    axes = (_cover(length, size, overlap) for length, size in zip(frame, tile, strict=True))
+    return [_window(rows, columns) for rows, columns in product(*axes)]
+
+
+def cores(frame: Size, tile: Size, overlap: int = 0) -> list[Window]:
+    """The part of each window of :func:`grid`, in the same order, that is its own.
+
+    The cores partition the frame: each pixel lies in exactly one. Where windows overlap the border runs
+    through the middle, so that each pixel belongs to the window that shows most of its surroundings.
+    """
+    axes = (_shares(_cover(n, size, overlap), n) for n, size in zip(frame, tile, strict=True))
+    return [_window(rows, columns) for rows, columns in product(*axes)]
+
+
+def crop_tiles(frame: Size, tile: Size, halo: int, stride: int) -> list[Tile]:
+    """Tiles whose kept parts partition a frame, each with context enough to equal the whole-frame prediction.
+
+    The frame counts as padded at the bottom and on the right to a multiple of ``stride``. All windows to read
+    have one size, a multiple of ``stride``, and start at multiples of it, so that the pooling grids of a net
+    lie as they do in the whole frame. Around the kept part there are ``halo`` pixels or more on every side
+    that is no side of the padded frame. So a net whose receptive field reaches at most ``halo`` pixels gives
+    the same result as on the whole padded frame. Along an axis where the padded frame is no longer than a
+    tile, one window spans it.
+
+    Args:
+        frame: size of the frame.
+        tile: size of the windows to read, halo included; rounded up to multiples of ``stride``.
+        halo: context in pixels; rounded up to a multiple of ``stride``.
+        stride: the factor by which the net's deepest feature map is smaller than its input.
+
+    Raises:
+        ValueError: two halos leave nothing of a tile that is smaller than the frame.
+    """
+    overlap = 2 * padded_size(halo, stride)
+    reads, keeps = [], []
+    for length, size in zip(frame, tile, strict=True):
+        padded = padded_size(length, stride)
+        reads.append(_cover(padded, min(padded_size(size, stride), padded), overlap, stride))
+        keeps.append(_shares(reads[-1], length))
+    windows = zip(product(*reads), product(*keeps), strict=True)
+    return [Tile(_window(*read), _window(*keep)) for read, keep in windows]
+
+
+def read_padded(
+    read: Callable[[slice, slice], Array], frame: Size, window: Window, fill: int | None = None
+) -> Array:
+    """A window's pixels, those outside the frame made up.
+
+    Without ``fill`` the frame is mirrored at its outermost pixels, as often as it takes, like ``numpy.pad``
+    with ``mode="reflect"`` does with the whole frame: row -1 is row 1. What comes out depends on the frame
+    alone, not on how much of it the window shows.
+
+    Args:
+        read: gives rows and columns of the frame as (..., h, w); asked once, for slices inside the frame.
+        frame: size of the frame.
+        window: what to read; it may lie anywhere.
+        fill: value of the pixels outside, for labels ``IGNORE_INDEX``.
+
+    Returns:
+        (..., h, w) of the window's size, in the dtype of ``read``.
+    """
+    spans = [
+        range(window.row, window.row + window.height),
+        range(window.column, window.column + window.width),
+    ]
+    if all(span.start >= 0 and span.stop <= length for span, length in zip(spans, frame, strict=True)):
+        return read(*window.slices)
+    sources = [_mirrored(span, length) for span, length in zip(spans, frame, strict=True)]
+    top, left = (int(source.min()) for source in sources)
+    part = read(slice(top, int(sources[0].max()) + 1), slice(left, int(sources[1].max()) + 1))
+    pixels = part[..., (sources[0] - top)[:, None], sources[1] - left]
+    if fill is not None:
+        inside = [(np.array(span) >= 0) & (np.array(span) < n) for span, n in zip(spans, frame, strict=True)]
+        pixels[..., ~(inside[0][:, None] & inside[1])] = fill
+    return pixels
+
+
+def _cover(length: int, size: int, overlap: int, stride: int = 1) -> list[_Span]:
+    """Spans of ``size`` pixels over ``length``, evenly spread over multiples of ``stride``."""
+    if length <= size:
+        return [_Span(0, size)]
+    step = size - overlap
+    if overlap < 0 or step <= 0:
+        raise ValueError(f"an overlap of {overlap} pixels leaves nothing of a tile of {size}")
+    count = 1 + -(-(length - size) // step)
+    strides = (length - size) // stride
+    starts = [index * strides // (count - 1) * stride for index in range(count)]
+    return [_Span(start, start + size) for start in starts]
+
+
+def _shares(spans: Sequence[_Span], length: int) -> list[_Span]:
+    """Each span's own part of ``length``: neighbours part in the middle of what they share."""
+    cuts = [(left.stop + right.start) // 2 for left, right in pairwise(spans)]
+    return [_Span(start, stop) for start, stop in pairwise([0, *cuts, length])]
+
+
+def _window(rows: _Span, columns: _Span) -> Window:
+    return Window(rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
+
+
+def _mirrored(span: range, length: int) -> npt.NDArray[np.intp]:
+    """For each position of a span the position inside 0 .. length - 1 that a mirrored axis shows there."""
+    bounce = max(length - 1, 1)
+    position = np.abs(np.arange(span.start, span.stop)) % (2 * bounce)
+    inside: npt.NDArray[np.intp] = np.minimum(np.minimum(position, 2 * bounce - position), length - 1)
+    return inside

@@ -1,0 +1,70 @@
+"""The nets, one a file, each (N, C, H, W) float image -> (N, K, H, W) logits.
+
+=====================  =======================================================  ==============================
+the paper's table      class                                                    H and W must be multiples of
+=====================  =======================================================  ==============================
+simple U-Net           :class:`hela_seg.models.unet.UNet`                       16
+VGG19-U-Net            :class:`hela_seg.models.vgg19_unet.VGG19UNet`            16
+Inception-U-Net        :class:`hela_seg.models.inception_unet.InceptionUNet`    16
+ResNet34-U-Net         :class:`hela_seg.models.resnet34_unet.ResNet34UNet`      32
+=====================  =======================================================  ==============================
+
+A net states the last column as its class attribute ``stride``. A new net is one more file here and one more
+YAML file under ``conf/model``; nothing else knows the nets by name.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from hela_seg.errors import InputError
+
+
+def build(config: Mapping[str, Any]) -> nn.Module:
+    """Builds the net that a checkpoint describes, with new weights.
+
+    A checkpoint may come from a stranger. So nothing is imported or called but a class that a module directly
+    under ``hela_seg.models`` defines.
+
+    Args:
+        config: the class's full name as ``_target_``, and its constructor's arguments, as in
+            ``{"_target_": "hela_seg.models.unet.UNet", "classes": 4}``.
+
+    Raises:
+        InputError: no such net here, an argument that it does not have, or a value that it cannot take.
+    """
+    arguments = {key: value for key, value in config.items() if key != "_target_"}
+    target = str(config.get("_target_"))
+    net = _find(target)
+    known = list(inspect.signature(net).parameters)
+    unknown = [key for key in arguments if key not in known]
+    if unknown:
+        raise InputError(
+            f"model has the argument '{unknown[0]}', expected {', '.join(known)}: {target} knows no other"
+        )
+    try:
+        return net(**arguments)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"model {target} cannot be built with {arguments} ({reason}): mend its arguments"
+        ) from error
+
+
+def _find(target: str) -> type[nn.Module]:
+    """The class of that full name, if a module of this package defines it."""
+    module_name, _, class_name = target.rpartition(".")
+    package, _, leaf = module_name.rpartition(".")
+    found = None
+    if package == __name__ and leaf.isidentifier() and importlib.util.find_spec(module_name):
+        found = getattr(importlib.import_module(module_name), class_name, None)
+    if not (isinstance(found, type) and issubclass(found, nn.Module) and found.__module__ == module_name):
+        raise InputError(
+            f"model._target_ is '{target}', expected a net of {__name__} such as '{__name__}.unet.UNet'"
+        )
+    return found

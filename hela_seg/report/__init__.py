@@ -1,0 +1,5 @@
+"""What people look at: tables on the terminal and beside the run, overlays of labels on images.
+
+- ``tables``: scores, splits and files as text; scores as CSV and JSON.
+- ``overlay``: labels drawn over frames, one PNG a series.
+"""

@@ -1,0 +1,214 @@
+"""Labels drawn over the images that they belong to: as an array, and as one figure a series."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from skimage.segmentation import find_boundaries
+from skimage.transform import resize_local_mean
+
+from hela_seg.classes import IGNORE_INDEX, Classes
+from hela_seg.files import whole_file
+
+Image = npt.NDArray[Any]
+Labels = npt.NDArray[np.uint8]
+Picture = npt.NDArray[np.uint8]
+
+DARKEST, BRIGHTEST = 1.0, 99.8
+"""Percentiles of a frame that are shown as black and as full brightness."""
+
+FILL_OPACITY = 0.25
+IGNORED_GREY = 140
+
+LARGEST_FILE = 2 * 2**20
+PIXELS_SHOWN = 6 * 512**2
+"""Of all frames together: six of 512x512 are shown pixel by pixel, a single one of 1024x1024 too."""
+
+DOTS_PER_INCH = 100
+MARGIN, GAP, TITLE, LINE, SWATCH = 16, 12, 36, 24, 14
+"""Pixels around the figure, between panels, and the heights of title, line of text and legend's square."""
+
+NARROWEST_FIGURE, SMALLEST_PANEL = 640, 480
+CHARACTER = 9
+"""Pixels that a character of the legend takes, rather more than less."""
+
+
+def blend(image: Image, labels: Labels, classes: Classes) -> Picture:
+    """Draw class labels over an image: a light fill of the class's colour and a solid outline of one pixel.
+
+    The image's values between its 1st and 99.8th percentile are stretched over black to white. One channel is
+    shown grey; three channels are taken as red, green and blue and stretched together, which keeps their hue;
+    of any other number, each channel is stretched alone, two shown as magenta and green, more than three by
+    their first three. Background pixels stay as they are. Ignored pixels are hatched grey.
+
+    Args:
+        image: (C, H, W) of any real dtype; values that are not finite are shown black.
+        labels: (H, W) uint8 class indices, ``IGNORE_INDEX`` where a pixel is ignored.
+        classes: the classes that the indices stand for.
+
+    Returns:
+        (H, W, 3) uint8, red, green and blue.
+
+    Raises:
+        ValueError: image and labels differ in H or W.
+    """
+    if image.ndim != 3 or image.shape[1:] != labels.shape:
+        raise ValueError(f"image is {image.shape} and labels {labels.shape}, expected (C, H, W) and (H, W)")
+    picture = _visible(image)
+    marked = np.where(labels < len(classes), labels, 0)
+    colours = np.array([c.rgb for c in classes], dtype=np.float32)[marked]
+    opacity = np.where(find_boundaries(marked, mode="inner"), 1.0, FILL_OPACITY) * (marked > 0)
+    picture += opacity[..., None].astype(np.float32) * (colours - picture)
+    picture[_hatch(labels.shape) & (labels == IGNORE_INDEX)] = IGNORED_GREY
+    return picture.round().astype(np.uint8)
+
+
+def write_overlay(
+    path: Path, frames: Sequence[tuple[int, Image, Labels]], classes: Classes, title: str
+) -> None:
+    """Write frames of a series with their labels drawn over them as one PNG, with frame numbers and a legend.
+
+    Frames stand in up to three columns. Large ones are shrunk to their panel (the image by area means, the
+    labels by nearest neighbour), small ones enlarged by a whole factor; outlines stay one pixel of the figure
+    wide. Where noise would make the file larger than 2 MiB, panels are made smaller until it is not.
+
+    Args:
+        path: the PNG file; it appears whole or not at all.
+        frames: for each frame to show its number in the series, image (C, H, W) and labels (H, W) uint8; one
+            to six frames read well.
+        classes: the classes that the labels stand for.
+        title: what stands above, such as the series' name.
+
+    Raises:
+        ValueError: no frames, or an image and its labels differ in H or W.
+        InputError: the file cannot be written.
+    """
+    if not frames:
+        raise ValueError("an overlay needs at least one frame")
+    columns = 2 if len(frames) == 4 else min(len(frames), 3)
+    longest = int(math.sqrt(PIXELS_SHOWN / len(frames)))
+    png = _draw(frames, classes, title, columns, longest)
+    while len(png) > LARGEST_FILE:
+        longest = int(0.95 * longest * math.sqrt(LARGEST_FILE / len(png)))
+        png = _draw(frames, classes, title, columns, longest)
+    with whole_file(path) as part:
+        part.write_bytes(png)
+
+
+def _draw(
+    frames: Sequence[tuple[int, Image, Labels]], classes: Classes, title: str, columns: int, longest: int
+) -> bytes:
+    panels = [blend(*_fit(image, labels, longest), classes) for _, image, labels in frames]
+    captions = [f"frame {number}" for number, _, _ in frames]
+    ignored = any((labels == IGNORE_INDEX).any() for _, _, labels in frames)
+    png = BytesIO()
+    _compose(panels, captions, columns, _legend(classes, ignored), title).savefig(png, format="png")
+    return png.getvalue()
+
+
+def _visible(image: Image) -> npt.NDArray[np.float32]:
+    """(C, H, W) of any dtype -> (H, W, 3) float32, 0 to 255."""
+    channels = len(image)
+    shown = image[:3].astype(np.float32)
+    stretched = _stretch(shown) if channels == 3 else np.stack([_stretch(channel) for channel in shown])
+    red_green_blue = {1: [0, 0, 0], 2: [0, 1, 0]}.get(channels, [0, 1, 2])
+    picture: npt.NDArray[np.float32] = np.moveaxis(stretched[red_green_blue], 0, -1)
+    return picture
+
+
+def _stretch(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    finite = values[np.isfinite(values)]
+    if finite.min(initial=np.inf) >= finite.max(initial=-np.inf):  # one value or none: nothing to see
+        return np.zeros_like(values)
+    low, high = np.percentile(finite, [DARKEST, BRIGHTEST])
+    if high <= low:  # nearly all of the frame has one value: show the few pixels that have not
+        low, high = finite.min(), finite.max()
+    known = np.where(np.isfinite(values), values, low)
+    stretched: npt.NDArray[np.float32] = np.interp(known, [low, high], [0, 255]).astype(np.float32)
+    return stretched
+
+
+def _hatch(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Diagonal stripes, three of every eight pixels."""
+    rows, columns = np.indices(shape, sparse=True)
+    stripes: npt.NDArray[np.bool_] = (rows + columns) % 8 < 3
+    return stripes
+
+
+def _fit(image: Image, labels: Labels, longest: int) -> tuple[Image, Labels]:
+    """Shrink a frame to ``longest`` pixels, or enlarge a small one by a whole factor."""
+    longer_side = max(labels.shape)
+    if longer_side > longest:
+        height, width = (max(1, side * longest // longer_side) for side in labels.shape)
+        shrunk = resize_local_mean(image, (height, width), channel_axis=0, preserve_range=True)
+        rows, columns = (
+            (2 * np.arange(new) + 1) * old // (2 * new)  # the old pixel under each new pixel's centre
+            for new, old in zip((height, width), labels.shape, strict=True)
+        )
+        return shrunk, labels[np.ix_(rows, columns)]
+    block = np.ones((max(1, min(longest, SMALLEST_PANEL) // longer_side),) * 2, dtype=np.uint8)
+    return np.kron(image, block), np.kron(labels, block)
+
+
+def _legend(classes: Classes, ignored: bool) -> list[tuple[str, Picture]]:
+    """Names and squares of what is drawn: every class but the background, and ignored pixels if any."""
+    square = np.ones((SWATCH, SWATCH, 1), dtype=np.uint8)
+    entries = [(c.name, square * np.array(c.rgb, dtype=np.uint8)) for c in classes if c.index > 0]
+    if ignored:
+        hatched = np.where(_hatch((SWATCH, SWATCH))[..., None], IGNORED_GREY, 255)
+        entries.append(("ignored", np.repeat(hatched, 3, axis=2).astype(np.uint8)))
+    return entries
+
+
+def _compose(
+    panels: list[Picture], captions: list[str], columns: int, legend: list[tuple[str, Picture]], title: str
+) -> Figure:
+    """Set out title, panels with captions, and legend, pixel by pixel, so that nothing is resampled."""
+    panel_height, panel_width = (max(panel.shape[axis] for panel in panels) for axis in (0, 1))
+    width = max(NARROWEST_FIGURE, columns * (panel_width + GAP) - GAP + 2 * MARGIN)
+    row_height = LINE + panel_height + GAP
+    legend_top = MARGIN + TITLE + -(-len(panels) // columns) * row_height
+    entry_width = SWATCH + GAP + CHARACTER * (max(len(name) for name, _ in legend) + 2)
+    legend_columns = max(1, (width - 2 * MARGIN) // entry_width)
+    page = _Page(width, legend_top + -(-len(legend) // legend_columns) * LINE + MARGIN)
+
+    page.write(title, MARGIN, MARGIN, points=13)
+    for position, (panel, caption) in enumerate(zip(panels, captions, strict=True)):
+        row, column = divmod(position, columns)
+        top, left = MARGIN + TITLE + row * row_height, MARGIN + column * (panel_width + GAP)
+        page.write(caption, top, left)
+        page.paste(panel, top + LINE, left)
+    for position, (name, square) in enumerate(legend):
+        row, column = divmod(position, legend_columns)
+        top, left = legend_top + row * LINE, MARGIN + column * entry_width
+        page.paste(square, top, left)
+        page.write(name, top, left + SWATCH + GAP // 2)
+    return page.figure
+
+
+class _Page:
+    """A white figure, written and pasted on at pixels counted from its upper left corner."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width / DOTS_PER_INCH, height / DOTS_PER_INCH), dpi=DOTS_PER_INCH)
+        self._font = get_font(
+            findfont("DejaVu Sans")
+        )  # comes with matplotlib, so it is there on every machine
+
+    def paste(self, picture: Picture, top: int, left: int) -> None:
+        self.figure.figimage(picture, left, self.height - top - len(picture), origin="upper")
+
+    def write(self, text: str, top: int, left: int, points: int = 10) -> None:
+        # A name may hold dollar signs that are no formula, and letters that the font lacks, which would warn.
+        text = "".join(letter if self._font.get_char_index(ord(letter)) else "?" for letter in text)
+        x, y = left / self.width, 1 - top / self.height
+        self.figure.text(x, y, text, fontsize=points, va="top", parse_math=False, family="DejaVu Sans")

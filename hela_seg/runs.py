@@ -1,0 +1,111 @@
+"""A run's folder and its checkpoints: every file name, and what a checkpoint holds."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hela_seg.errors import InputError
+
+CHECKPOINTS = "checkpoints"
+BEST_CHECKPOINT = "best.ckpt"
+LAST_CHECKPOINT = "last.ckpt"
+SPLIT_TABLE = "split.csv"
+SCORES_TABLE = "scores.csv"
+SCORES_JSON = "scores.json"
+AREAS_TABLE = "areas.csv"
+LABELS_SUFFIX = ".labels.tif"
+OVERLAY_SUFFIX = ".overlay.png"
+
+CHECKPOINT_KEY = "hela_seg"
+"""Where in a checkpoint's dictionary lies what this program added."""
+
+CHECKPOINT_FORMAT = 1
+"""Raised when an older program could no longer read a newer checkpoint."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a checkpoint says about its net, enough to rebuild and use it without any other file.
+
+    Attributes:
+        net: ``_target_`` and arguments of the net, as `hela_seg.models.build` takes them.
+        classes: as `hela_seg.classes.Classes` takes them.
+        normalisation: as `hela_seg.data.normalise.Normalisation.from_plain` takes it.
+        channels: C of the images that it was trained on.
+        axes: axes of the training files, for files that do not state their own.
+        split: the rows of the split that it was trained with: series, start, stop (exclusive), part.
+        config: the resolved configuration of the training run, as plain dicts.
+        versions: name and version of the program and the libraries that trained it.
+        format: `CHECKPOINT_FORMAT` of the program that wrote it.
+    """
+
+    net: dict[str, Any]
+    classes: list[dict[str, Any]]
+    normalisation: dict[str, Any]
+    channels: int
+    axes: str
+    split: list[dict[str, Any]]
+    config: dict[str, Any]
+    versions: dict[str, str]
+    format: int = CHECKPOINT_FORMAT
+
+    def to_plain(self) -> dict[str, Any]:
+        """Lists, dicts and primitives: all that ``torch.load(weights_only=True)`` lets through."""
+        return asdict(self)
+
+
+def read_checkpoint(path: Path | str) -> tuple[ModelInfo, dict[str, Any]]:
+    """Read a checkpoint: what it says about its net, and the net's weights by name.
+
+    Nothing in the file is executed: pickled code is refused.
+
+    Raises:
+        InputError: no such file, no checkpoint of this program, a damaged or newer one, or one with code in it.
+    """
+    import torch  # here, so that commands answer --help without it
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not there, expected a checkpoint such as {BEST_CHECKPOINT}: check ckpt=")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path} is no checkpoint, or holds pickled code, which is never run: expected a file written by hela_seg.train"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise InputError(f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train") from None
+    return _info(path, content), _weights(path, content)
+
+
+def _info(path: Path, content: Any) -> ModelInfo:
+    plain = content.get(CHECKPOINT_KEY) if isinstance(content, Mapping) else None
+    if not isinstance(plain, Mapping):
+        raise InputError(f"{path} does not say which net it holds, expected a file written by hela_seg.train")
+    if plain.get("format", 0) > CHECKPOINT_FORMAT:
+        raise InputError(
+            f"{path} has checkpoint format {plain['format']}, expected at most {CHECKPOINT_FORMAT}: update hela_seg"
+        )
+    names = {field.name for field in fields(ModelInfo)}
+    if set(plain) != names:
+        odd = ", ".join(sorted(set(plain) ^ names))
+        raise InputError(f"{path} is damaged (missing or unknown: {odd}), expected a file written by hela_seg.train")
+    return ModelInfo(**plain)
+
+
+def _weights(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = "net."
+    weights = {
+        name.removeprefix(prefix): value
+        for name, value in content.get("state_dict", {}).items()
+        if name.startswith(prefix)
+    }
+    if not weights:
+        raise InputError(f"{path} holds no weights, expected a file written by hela_seg.train")
+    return weights

@@ -1,0 +1,130 @@
+"""One training step, one validation step, and the scores of both: any net, loss, optimiser and schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from hela_seg.data.dataset import Sample
+from hela_seg.metrics import ConfusionMatrix, scores
+from hela_seg.runs import CHECKPOINT_KEY, ModelInfo
+
+VALIDATION_LOSS = "loss/validation"
+"""Logged name that checkpoints and early stopping look at by default."""
+
+VALIDATION_SCORE = "m-IoU/validation"
+"""Logged name of the mean intersection over union on the validation tiles, pooled over all pixels."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate changes.
+
+    Args:
+        build: makes the scheduler for an optimiser; None for a constant rate.
+        interval: ``epoch`` or ``step``, how often it moves on.
+        monitor: logged name that it looks at, for schedules that wait for a plateau.
+    """
+
+    build: Callable[[Optimizer], Any] | None
+    interval: str = "epoch"
+    monitor: str | None = None
+
+
+class SegmentationTask(pl.LightningModule):
+    """Trains a net to segment.
+
+    Args:
+        net: (N, C, H, W) float32 -> logits (N, K, H, W).
+        loss: (logits, labels (N, H, W) int64) -> scalar.
+        optimizer: makes an optimiser of the net's parameters.
+        info: written into every checkpoint.
+        schedule: of the learning rate; a constant one by default.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        info: ModelInfo,
+        schedule: Schedule = Schedule(build=None),  # noqa: B008 (frozen)
+    ) -> None:
+        super().__init__()
+        # channels last is how cuDNN and oneDNN compute convolutions; other layouts are converted at each layer
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.loss = loss
+        self._optimizer, self._schedule, self._info = optimizer, schedule, info
+        class_count = len(info.classes)
+        self.train_counts = ConfusionMatrix(class_count)
+        self.validation_counts = ConfusionMatrix(class_count)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits (N, K, H, W) of images (N, C, H, W)."""
+        logits: Tensor = self.net(image.contiguous(memory_format=torch.channels_last))
+        return logits
+
+    def training_step(self, batch: Sample, _: int) -> Tensor:
+        """The loss of one batch."""
+        loss = self._step(batch, self.train_counts)
+        self.log("loss", loss, prog_bar=True, logger=False, batch_size=len(batch["image"]))
+        self._log_loss("train", loss, batch)
+        return loss
+
+    def validation_step(self, batch: Sample, _: int) -> None:
+        """Count one batch's pixels and log its loss."""
+        self._log_loss("validation", self._step(batch, self.validation_counts), batch)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the scores on the tiles of this epoch, as the net was while it learned them."""
+        self._log_scores("train", self.train_counts)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores on the validation tiles."""
+        self._log_scores("validation", self.validation_counts)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimiser, and the schedule where there is one."""
+        optimizer = self._optimizer(self.net.parameters())
+        if self._schedule.build is None:
+            return optimizer
+        plan = {"scheduler": self._schedule.build(optimizer), "interval": self._schedule.interval}
+        if self._schedule.monitor is not None:
+            plan["monitor"] = self._schedule.monitor
+        return {"optimizer": optimizer, "lr_scheduler": plan}  # type: ignore[typeddict-item]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put into the checkpoint what it takes to use it without any other file."""
+        checkpoint[CHECKPOINT_KEY] = self._info.to_plain()
+
+    def _step(self, batch: Sample, counts: ConfusionMatrix) -> Tensor:
+        logits = self(batch["image"])
+        counts.update(logits.detach(), batch["label"])
+        loss: Tensor = self.loss(logits, batch["label"])
+        return loss
+
+    def _log_loss(self, part: str, loss: Tensor, batch: Sample) -> None:
+        self.log(
+            f"loss/{part}",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            sync_dist=True,
+            prog_bar=part == "validation",
+            batch_size=len(batch["image"]),
+        )
+
+    def _log_scores(self, part: str, counts: ConfusionMatrix) -> None:
+        found = scores(counts.compute())
+        counts.reset()
+        self.log(f"m-IoU/{part}", found.mean_iou, prog_bar=True)
+        self.log(f"Dice/{part}", found.mean_dice)
+        for entry, iou in zip(self._info.classes, found.iou, strict=True):
+            self.log(f"IoU {entry['name']}/{part}", float(iou))

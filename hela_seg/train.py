@@ -1,0 +1,208 @@
+"""``python -m hela_seg.train``: train a net, keep the best, score it on recordings that training never saw."""
+
+from __future__ import annotations
+
+import sys
+
+from hela_seg.cli import main
+
+if __name__ == "__main__":
+    # before the imports below, which take seconds that --help need not take
+    sys.exit(main("train"))
+
+import logging
+import platform
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from hydra.utils import get_class, instantiate
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+import hela_seg
+from hela_seg import runs
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.splits import write_split
+from hela_seg.errors import InputError
+from hela_seg.files import make_folder
+from hela_seg.inference import Predictor, count_pixels
+from hela_seg.losses import balanced_weights
+from hela_seg.metrics import Scores, scores
+from hela_seg.report.tables import print_files, print_scores, print_split, write_scores
+from hela_seg.task import SegmentationTask
+
+log = logging.getLogger(__name__)
+
+NEEDLESS_WARNINGS = (
+    ".*does not have many workers",  # data.workers has a rule of its own
+    ".*smaller than the logging interval",  # short epochs are logged at their end
+    ".*LeafSpec.*deprecated",  # between Lightning and torch
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training run ends with.
+
+    Attributes:
+        checkpoint: the one that was scored: the best, or the last where nothing was validated.
+        matrix: (K, K) confusion matrix on the test frames; None where there are none.
+        scores: computed from the matrix.
+    """
+
+    checkpoint: Path
+    matrix: NDArray[np.int64] | None
+    scores: Scores | None
+
+
+def train(config: DictConfig) -> Result:
+    """Train as a configuration says; see ``conf/train.yaml`` for its keys.
+
+    Raises:
+        InputError: data or settings that cannot be used.
+    """
+    folder = _new_folder(config)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    _settle(config)
+    data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
+    data.prepare()
+    write_split(folder / runs.SPLIT_TABLE, data.blocks, data.names)
+    print_split(data.blocks, data.names)
+
+    net_config = _net_config(config, data)
+    task = SegmentationTask(
+        net=instantiate(net_config),
+        loss=_loss(config, data),
+        optimizer=instantiate(config.optimizer),
+        info=_model_info(config, net_config, data),
+        schedule=instantiate(config.scheduler),
+    )
+    trainer = _trainer(config, folder, validated=bool(data.of("validation")))
+    log.info("%s, %s", _describe(task.net, config), _describe_hardware(trainer))
+    with warnings.catch_warnings():
+        for needless in NEEDLESS_WARNINGS:
+            warnings.filterwarnings("ignore", needless)
+        trainer.fit(task, datamodule=data, ckpt_path=config.ckpt_path, weights_only=True)
+    return _score(_best(trainer), data, folder)
+
+
+def _new_folder(config: DictConfig) -> Path:
+    """The run's folder; one that already holds a run is taken only to go on with that run."""
+    folder = make_folder(Path(config.output_dir))
+    for name in (runs.BEST_CHECKPOINT, runs.LAST_CHECKPOINT):
+        checkpoint = folder / runs.CHECKPOINTS / name
+        if checkpoint.exists() and config.ckpt_path is None:
+            raise InputError(
+                f"{checkpoint} is there from an earlier run: choose another hydra.run.dir, or set ckpt_path to go on"
+            )
+    return folder
+
+
+def _settle(config: DictConfig) -> None:
+    """Replace what is said relative to this machine and folder by what it means here."""
+    config.data.root = str(Path(config.data.root).absolute())
+    if config.trainer.precision == "auto":
+        on_gpu = config.trainer.accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
+        half = "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "16-mixed"
+        config.trainer.precision = half if on_gpu else "32-true"
+    if config.ckpt_path is not None:
+        runs.read_checkpoint(config.ckpt_path)  # refuses what is no checkpoint before anything else is done
+
+
+def _net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
+    """The net's configuration with channels and classes as the data have them."""
+    plain: dict[str, Any] = OmegaConf.to_container(config.model, resolve=True)  # type: ignore[assignment]
+    for key, found in (("in_channels", data.channels), ("classes", len(data.classes))):
+        if plain.get(key) not in (None, found):
+            raise InputError(
+                f"model.{key} is {plain[key]} but the data have {found}: leave model.{key} out, it follows from the data"
+            )
+        plain[key] = found
+    stride = getattr(get_class(plain["_target_"]), "stride", 1)
+    if any(size % stride for size in config.data.tile):
+        raise InputError(
+            f"data.tile is {list(config.data.tile)}, expected multiples of {stride}, by which this net shrinks its input"
+        )
+    return plain
+
+
+def _loss(config: DictConfig, data: TimelapseData) -> nn.Module:
+    if config.loss.get("class_weights") == "balanced":
+        counts = data.survey.pixels["train"].tolist()
+        config.loss.class_weights = balanced_weights(counts)
+    loss: nn.Module = instantiate(config.loss)
+    return loss
+
+
+def _model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) -> runs.ModelInfo:
+    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    return runs.ModelInfo(
+        net=net,
+        classes=data.classes.to_plain(),
+        normalisation=data.normalisation.to_plain(),
+        channels=data.channels,
+        axes=data.axes,
+        split=data.split_rows(),
+        config=resolved,
+        versions={
+            "hela_seg": hela_seg.__version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "pytorch_lightning": pl.__version__,
+        },
+    )
+
+
+def _trainer(config: DictConfig, folder: Path, *, validated: bool) -> pl.Trainer:
+    callbacks = [
+        instantiate(callback)
+        for callback in config.callbacks.values()
+        if validated or callback.get("monitor") is None
+    ]
+    trainer: pl.Trainer = instantiate(
+        config.trainer,
+        callbacks=callbacks,
+        logger=[instantiate(logger) for logger in config.logger.values()],
+        default_root_dir=str(folder),
+        enable_progress_bar=config.trainer.enable_progress_bar and sys.stderr.isatty(),
+    )
+    return trainer
+
+
+def _best(trainer: pl.Trainer) -> Path:
+    """The checkpoint to use: the best where one is kept, else the last."""
+    kept = [callback for callback in trainer.checkpoint_callbacks if callback.best_model_path]
+    if not kept:
+        raise InputError("no checkpoint was kept, expected one to score: use callbacks=default")
+    monitored = [callback for callback in kept if callback.monitor is not None]
+    return Path((monitored or kept)[0].best_model_path)
+
+
+def _score(checkpoint: Path, data: TimelapseData, folder: Path) -> Result:
+    if not data.of("test"):
+        log.info("no series is kept for testing, so nothing is scored")
+        print_files({"checkpoint": checkpoint, "run": folder})
+        return Result(checkpoint, None, None)
+    matrix = count_pixels(Predictor.from_checkpoint(checkpoint), data.recordings, data.of("test"), data.labels)
+    found = scores(matrix)
+    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, data.classes)
+    print_scores(found, data.classes, "Test scores, all pixels pooled")
+    print_files({"checkpoint": checkpoint, "run": folder})
+    return Result(checkpoint, matrix, found)
+
+
+def _describe(net: nn.Module, config: DictConfig) -> str:
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    return f"{type(net).__name__} with {parameters:,} trainable parameters, seed {config.seed}"
+
+
+def _describe_hardware(trainer: pl.Trainer) -> str:
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    return f"on {name}, precision {trainer.precision}"

@@ -1,0 +1,227 @@
+"""What augmentation promises: one outcome a seed, image and label moved together, grey values not cut off."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pytest
+
+from hela_seg.classes import IGNORE_INDEX
+from hela_seg.data import augment
+from hela_seg.data.augment import Augmentation, GreyValues, light, microscopy, none
+
+EVERY = {"none": none, "light": light, "microscopy": microscopy}
+
+
+def sample(channels: int = 3, height: int = 32, width: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """An image of which each value is unlike all others, and a label that follows its first channel."""
+    random = np.random.default_rng(0)
+    image = random.permutation(channels * height * width).reshape(channels, height, width)
+    return image.astype(np.float32), (image[0] % 3).astype(np.uint8)
+
+
+def smooth_sample() -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = np.indices((64, 64))
+    disc = (rows - 30) ** 2 + (columns - 25) ** 2 < 15**2
+    return np.stack([disc, disc, disc]).astype(np.float32), disc.astype(np.uint8)
+
+
+def outcome(name: str, seed: tuple[int, int, int]) -> bytes:
+    image, label = EVERY[name]()(*sample(), seed)
+    return image.tobytes() + label.tobytes()
+
+
+@pytest.mark.parametrize("name", ["light", "microscopy"])
+def test_the_seed_alone_decides_whatever_was_drawn_before(name) -> None:
+    seeds = [(7, epoch, index) for epoch in range(3) for index in range(10)]
+    augmentation = EVERY[name]()
+    image, label = sample()
+    forwards = {seed: augmentation(image, label, seed) for seed in seeds}
+    for seed in np.random.default_rng(0).permutation(seeds).tolist():
+        again = augmentation(image, label, tuple(seed))
+        np.testing.assert_array_equal(again[0], forwards[tuple(seed)][0])
+        np.testing.assert_array_equal(again[1], forwards[tuple(seed)][1])
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_each_part_of_the_seed_counts(position) -> None:
+    def seed(value: int) -> tuple[int, int, int]:
+        parts = [1, 2, 3]
+        parts[position] = value
+        return parts[0], parts[1], parts[2]
+
+    assert len({outcome("light", seed(value)) for value in range(60)}) == 8
+
+
+def test_another_process_draws_the_same() -> None:
+    seeds = [(0, 1, index) for index in range(4)]
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        elsewhere = list(pool.map(outcome, ["microscopy"] * 4, seeds))
+    assert elsewhere == [outcome("microscopy", seed) for seed in seeds]
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_shapes_and_dtypes_stay_and_arrays_are_contiguous(name, channels, dtype) -> None:
+    image, label = sample(channels, 24, 40)
+    for index in range(5):
+        new_image, new_label = EVERY[name]()(image, label.astype(dtype), (0, 0, index))
+        assert (new_image.shape, new_image.dtype) == (image.shape, np.float32)
+        assert (new_label.shape, new_label.dtype) == (label.shape, dtype)
+        assert new_image.flags.c_contiguous
+        assert new_label.flags.c_contiguous
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_arrays_handed_over_are_left_as_they_were(name) -> None:
+    image, label = sample()
+    before = image.copy(), label.copy()
+    for index in range(10):
+        EVERY[name]()(image, label, (0, 0, index))
+    np.testing.assert_array_equal(image, before[0])
+    np.testing.assert_array_equal(label, before[1])
+
+
+def test_none_changes_nothing() -> None:
+    image, label = sample()
+    for changed, original in zip(none()(image, label, (1, 2, 3)), (image, label), strict=True):
+        np.testing.assert_array_equal(changed, original)
+
+
+def drawn_orientations(height: int, width: int, draws: int) -> dict[bytes, int]:
+    image, label = sample(3, height, width)
+    counts: dict[bytes, int] = {}
+    for index in range(draws):
+        new_image, new_label = light()(image, label, (0, 0, index))
+        np.testing.assert_array_equal(new_label, new_image[0].astype(int) % 3)
+        counts[new_image.tobytes()] = counts.get(new_image.tobytes(), 0) + 1
+    return counts
+
+
+def test_light_lays_a_square_tile_in_all_eight_ways_equally_often() -> None:
+    image, _ = sample()
+    turned = [np.rot90(flipped, turns, (1, 2)) for flipped in (image, image[:, ::-1]) for turns in range(4)]
+    counts = drawn_orientations(32, 32, 800)
+    assert set(counts) == {np.ascontiguousarray(orientation).tobytes() for orientation in turned}
+    assert 60 < min(counts.values()) <= max(counts.values()) < 140
+
+
+def test_light_lays_another_tile_in_the_four_ways_that_keep_its_shape() -> None:
+    image, _ = sample(3, 16, 24)
+    flipped = [image, image[:, ::-1], image[:, :, ::-1], image[:, ::-1, ::-1]]
+    counts = drawn_orientations(16, 24, 100)
+    assert set(counts) == {np.ascontiguousarray(orientation).tobytes() for orientation in flipped}
+
+
+def test_labels_hold_no_new_class_and_are_ignored_where_nothing_is_known() -> None:
+    image, label = smooth_sample()
+    shrinking = microscopy(scale=(0.5, 0.51), displacement=1, probability=1)
+    for index in range(10):
+        _, new_label = shrinking(image, label * 7, (0, 0, index))
+        assert set(np.unique(new_label)) == {0, 7, IGNORE_INDEX}
+        assert 0.7 < (new_label == IGNORE_INDEX).mean() < 0.8
+
+
+def test_labels_follow_the_image_through_scaling_and_elastic_shifts() -> None:
+    image, label = smooth_sample()
+    geometry_alone = microscopy(
+        illumination=0,
+        brightness=0,
+        contrast=(1, 1),
+        gamma=(1, 1),
+        blur=(0.1, 0.1),
+        photons=(1e9, 1e9),
+        displacement=2,
+        probability=1,
+    )
+    for index in range(10):
+        new_image, new_label = geometry_alone(image, label, (0, 0, index))
+        known = new_label != IGNORE_INDEX
+        assert ((new_image[0] > 0.5) == (new_label == 1))[known].mean() > 0.98
+        assert (new_label != label).mean() > 0.01
+
+
+def test_elastic_shifts_are_as_strong_at_the_edges_as_in_the_middle() -> None:
+    elastic = augment.ElasticShifts(displacement=4, spacing=32, p=1)
+    elastic.set_random_seed(0)
+    maps = [elastic.get_params_dependent_on_data({"shape": (96, 128, 1)}, {}) for _ in range(300)]
+    for key, places in (("map_x", np.arange(128)), ("map_y", np.arange(96)[:, None])):
+        deviation = np.std([drawn[key] - places for drawn in maps], axis=0)
+        assert 2 < deviation.min() < 3.5 < deviation.max() < 5
+
+
+def changed_by(change, image: np.ndarray, **strength) -> np.ndarray:
+    label = np.zeros(image.shape[1:], np.uint8)
+    altered = Augmentation([GreyValues(augment.partial(change, **strength), p=1)])
+    return altered(image, label, (0, 0, 0))[0]
+
+
+CHANGES = [
+    (augment.light_unevenly, {"strength": 0.3}),
+    (augment.shift_and_stretch, {"brightness": 0.2, "contrast": (0.5, 2)}),
+    (augment.change_gamma, {"exponent": (0.5, 2)}),
+    (augment.defocus, {"deviation": (0.5, 2)}),
+    (augment.add_shot_noise, {"photons": (50, 60)}),
+]
+
+
+@pytest.mark.parametrize(("change", "strength"), CHANGES)
+@pytest.mark.parametrize("channels", [1, 5])
+def test_grey_values_far_outside_0_to_1_are_changed_but_not_cut_off(change, strength, channels) -> None:
+    image = np.random.default_rng(0).normal(0, 100, (channels, 32, 32)).astype(np.float32)
+    changed = changed_by(change, image, **strength)
+    assert changed.shape == image.shape
+    assert np.isfinite(changed).all()
+    assert np.corrcoef(changed.ravel(), image.ravel())[0, 1] > 0.3
+    assert changed.min() < -40
+    assert changed.max() > 40
+    assert np.abs(changed - image).max() > 1
+
+
+@pytest.mark.parametrize(("change", "strength"), CHANGES)
+def test_changes_do_not_depend_on_the_scale_of_the_grey_values(change, strength) -> None:
+    image = np.random.default_rng(0).uniform(size=(2, 32, 32)).astype(np.float32)
+    scaled = changed_by(change, image * 500 - 3, **strength)
+    np.testing.assert_allclose(scaled, changed_by(change, image, **strength) * 500 - 3, atol=0.05)
+
+
+@pytest.mark.parametrize(("change", "strength"), CHANGES)
+def test_a_tile_without_contrast_stays_finite(change, strength) -> None:
+    assert np.isfinite(changed_by(change, np.full((2, 16, 16), 7, np.float32), **strength)).all()
+
+
+def test_shot_noise_is_as_strong_as_counting_photons_makes_it() -> None:
+    image = np.ones((1, 200, 200), np.float32)
+    image[0, 0, 0] = 0
+    noise = changed_by(augment.add_shot_noise, image, photons=(400, 400)) - image
+    assert noise.std() == pytest.approx(1 / np.sqrt(400), rel=0.05)
+    assert noise[0, 0, 0] == 0
+
+
+def test_gamma_keeps_the_darkest_and_the_brightest_value() -> None:
+    image = np.linspace(-1, 3, 256, dtype=np.float32).reshape(1, 16, 16)
+    bent = changed_by(augment.change_gamma, image, exponent=(2, 2))
+    np.testing.assert_allclose(bent, 4 * ((image + 1) / 4) ** 2 - 1, atol=1e-5)
+
+
+IMPORT_WITHOUT_NETWORK = """
+import socket
+def refuse(*arguments, **keywords):
+    print("asked for", arguments)
+    raise OSError("no network here")
+socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
+import hela_seg.data.augment
+"""
+
+
+def test_importing_asks_no_network(monkeypatch) -> None:
+    monkeypatch.delenv("NO_ALBUMENTATIONS_UPDATE", raising=False)
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_WITHOUT_NETWORK], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""

@@ -1,0 +1,174 @@
+"""What splits promise: no series and no neighbouring frames on two sides, and the same split each time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hela_seg.data.splits import Block, Split, read_split, split_series, write_split
+from hela_seg.errors import InputError
+
+NAMES = [f"series {index}" for index in range(20)]
+AMOUNTS = st.one_of(st.integers(0, 4), st.floats(0, 0.4))
+
+
+def parts(blocks: list[Block]) -> dict[int, str]:
+    return {block.series: block.part for block in blocks}
+
+
+def counts(blocks: list[Block]) -> Counter[str]:
+    return Counter(parts(blocks).values())
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.15, 3), (0.01, 1), (0, 0), (0.0, 0), (5, 5)])
+def test_shares_are_rounded_to_whole_series_and_are_one_at_least(share, count) -> None:
+    blocks = split_series([10] * 20, NAMES, validation=share, test=2)
+    assert counts(blocks)["validation"] == count
+    assert counts(blocks)["test"] == 2
+    assert counts(blocks)["train"] == 18 - count
+
+
+@given(st.lists(st.integers(1, 50), min_size=14, max_size=20), AMOUNTS, AMOUNTS, st.integers(0, 99))
+def test_every_series_goes_whole_to_one_part(lengths, validation, test, seed) -> None:
+    blocks = split_series(lengths, NAMES[: len(lengths)], validation, test, seed=seed)
+    assert [block.series for block in blocks] == list(range(len(lengths)))
+    assert all((block.start, block.stop) == (0, lengths[block.series]) for block in blocks)
+
+
+def test_the_seed_alone_decides_which_series_go_where() -> None:
+    same = [split_series([9] * 20, NAMES, 0.2, 0.2, seed=3) for _ in range(2)]
+    assert same[0] == same[1]
+    assert len({tuple(split_series([9] * 20, NAMES, 0.2, 0.2, seed=seed)) for seed in range(5)}) == 5
+
+
+def test_another_share_for_validation_leaves_the_test_series_as_they_are() -> None:
+    def test_series(validation: float) -> set[int]:
+        dealt = parts(split_series([9] * 20, NAMES, validation, 0.2))
+        return {series for series, part in dealt.items() if part == "test"}
+
+    assert test_series(0) == test_series(0.3)
+
+
+def test_series_can_be_named() -> None:
+    blocks = split_series([9] * 4, ["a", "b", "c", "d"], validation=["d"], test=["a", "c"])
+    assert parts(blocks) == {0: "test", 1: "train", 2: "test", 3: "validation"}
+
+
+def test_named_series_are_left_out_of_the_draw() -> None:
+    for seed in range(10):
+        dealt = parts(split_series([9] * 3, ["a", "b", "c"], validation=1, test="b", seed=seed))
+        assert dealt[1] == "test"
+        assert sorted(dealt.values()) == ["test", "train", "validation"]
+
+
+def test_one_series_of_20_frames_is_cut_in_time_with_a_gap() -> None:
+    blocks = split_series([20], ["h2b"], validation=0, test=4, gap=2)
+    assert blocks == [Block(0, 0, 14, "train"), Block(0, 16, 20, "test")]
+
+
+@given(st.integers(30, 300), AMOUNTS, AMOUNTS, st.integers(0, 3))
+def test_blocks_of_time_lie_in_order_a_gap_apart_and_end_with_the_series(
+    length, validation, test, gap
+) -> None:
+    blocks = split_series([length], ["one"], validation, test, gap)
+    assert blocks[0].start == 0
+    assert blocks[-1].stop == length
+    for earlier, later in pairwise(blocks):
+        assert later.start - earlier.stop == gap
+    wanted = ["train"] + ["validation"] * (validation > 0) + ["test"] * (test > 0)
+    assert [block.part for block in blocks] == wanted
+
+
+def test_shares_of_one_series_are_shares_of_its_frames() -> None:
+    blocks = Split(validation=0.1, test=0.25, gap=3).blocks([100], ["one"])
+    assert [(block.start, block.stop) for block in blocks] == [(0, 59), (62, 72), (75, 100)]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "request_", "message"),
+    [
+        (
+            [9, 9],
+            {},
+            r"found 2 series \('a', 'b'\), but validation and test take 2 and training needs 1 or more",
+        ),
+        ([9, 9], {}, r"set data.split.validation=0 or data.split.test=0"),
+        ([], {}, "found 0 series"),
+        (
+            [9] * 4,
+            {"test": ["e", "a"]},
+            r"data.split.test names the series 'e', but the data hold 'a', 'b', 'c', 'd'",
+        ),
+        ([9] * 4, {"test": ["a"], "validation": ["b", "a"]}, "both name 'a'"),
+        ([9] * 4, {"test": ["a", "b"], "validation": 2}, "take 4 and training needs"),
+        ([9] * 4, {"test": -1}, "data.split.test is -1, expected a share from 0 to below 1"),
+        ([9] * 4, {"validation": 1.5}, "data.split.validation is 1.5"),
+        ([9], {"test": ["a"]}, r"data.split.test names series, but there is only one \('a'\)"),
+        (
+            [9],
+            {"test": 3, "validation": 2},
+            r"\('a'\) has 9 frames, .* gaps of 2 take 9 and training needs 1",
+        ),
+        ([9], {"gap": -1}, "data.split.gap is -1"),
+    ],
+)
+def test_what_cannot_be_split_is_refused_in_one_line(lengths, request_, message) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        Split(**request_).blocks(lengths, ["a", "b", "c", "d"][: len(lengths)])
+    assert "\n" not in str(caught.value)
+
+
+def test_many_names_are_listed_in_part() -> None:
+    with pytest.raises(InputError, match=r"'series 9' and 10 more$"):
+        split_series([9] * 20, NAMES, 0, ["nowhere"])
+
+
+STRANGE_NAMES = ["a", "with space", "Zürich, left", 'quote"s', "new\nline"]
+
+
+def test_a_split_is_written_as_a_table_and_read_back(tmp_path) -> None:
+    blocks = split_series([5, 6, 7, 8, 9], STRANGE_NAMES, 1, 2)
+    write_split(tmp_path / "split.csv", blocks, STRANGE_NAMES)
+    assert read_split(tmp_path / "split.csv", STRANGE_NAMES) == blocks
+    assert [file.name for file in tmp_path.iterdir()] == ["split.csv"]
+
+
+def test_the_table_is_plain_to_read(tmp_path) -> None:
+    write_split(tmp_path / "split.csv", split_series([20], ["h2b"], 0, 4), ["h2b"])
+    lines = (tmp_path / "split.csv").read_text().splitlines()
+    assert lines == ["series,start,stop,part", "h2b,0,14,train", "h2b,16,20,test"]
+
+
+def test_series_are_found_by_name_when_their_order_has_changed(tmp_path) -> None:
+    write_split(tmp_path / "split.csv", [Block(0, 0, 3, "train"), Block(1, 0, 4, "test")], ["a", "b"])
+    assert read_split(tmp_path / "split.csv", ["b", "a"]) == [Block(1, 0, 3, "train"), Block(0, 0, 4, "test")]
+
+
+def test_a_write_that_fails_leaves_the_earlier_table(tmp_path) -> None:
+    blocks = [Block(0, 0, 3, "train")]
+    write_split(tmp_path / "split.csv", blocks, ["a"])
+    with pytest.raises(IndexError):
+        write_split(tmp_path / "split.csv", [*blocks, Block(1, 0, 3, "test")], ["a"])
+    assert read_split(tmp_path / "split.csv", ["a"]) == blocks
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("", "split.csv begins with 'nothing', expected the columns series,start,stop,part"),
+        ("name,part\n", "begins with 'name,part'"),
+        ("series,start,stop,part\na,0,5,train\na,0,x,test\n", "row 2 is 'a,0,x,test'"),
+        ("series,start,stop,part\na,0,5,exam\n", "one of train, validation, test"),
+        ("series,start,stop,part\na,5,5,train\n", "row 1 is 'a,5,5,train'"),
+        ("series,start,stop,part\na,5\n", "row 1 is 'a,5'"),
+        ("series,start,stop,part\nb,0,5,train\n", "row 1 names the series 'b', but the data hold 'a'"),
+    ],
+)
+def test_a_damaged_table_is_refused_in_one_line(tmp_path, table, message) -> None:
+    (tmp_path / "split.csv").write_text(table)
+    with pytest.raises(InputError, match=message):
+        read_split(tmp_path / "split.csv", ["a"])

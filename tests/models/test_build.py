@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from hela_seg.errors import InputError
+from hela_seg.models import build
+from hela_seg.models.unet import UNet
+
+
+def test_a_net_comes_back_from_its_plain_description() -> None:
+    net = build(
+        {"_target_": "hela_seg.models.unet.UNet", "width": 2, "classes": 4, "activation": "leaky_relu"}
+    )
+    assert isinstance(net, UNet)
+    assert net.head.conv.out_channels == 4
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "torch.nn.Linear",
+        "hela_seg.models.unet.torch.nn.Linear",
+        "hela_seg.models.unet.nn.Linear",
+        "hela_seg.models.unet.DoubleConv",  # used there, defined elsewhere
+        "hela_seg.models.unet.upsample",
+        "hela_seg.models.build",
+        "hela_seg.models.unet.",
+        "hela_seg.models.nothing_here.Net",
+        "hela_seg.models...unet.UNet",
+        "hela_seg.models.unet/UNet",
+        "",
+        None,
+        7,
+        ["hela_seg.models.unet.UNet"],
+    ],
+)
+def test_anything_but_a_net_of_ours_is_refused(target: Any) -> None:
+    with pytest.raises(InputError, match=r"model._target_ is .*, expected a net of hela_seg.models"):
+        build({"_target_": target, "in_features": 1, "out_features": 1})
+
+
+def test_a_description_without_a_target_is_refused() -> None:
+    with pytest.raises(InputError, match="model._target_ is 'None'"):
+        build({"width": 2})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"widht": 2}, "argument 'widht', expected in_channels, classes, width, activation, dropout"),
+        ({"activation": "swish"}, "model.activation is 'swish'"),
+        ({"width": "wide"}, "cannot be built with {'width': 'wide'}"),
+        ({"width": -2}, "cannot be built with {'width': -2}"),
+        ({"dropout": 3.0}, "between 0 and 1"),
+    ],
+)
+def test_arguments_that_the_net_cannot_take_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        build({"_target_": "hela_seg.models.unet.UNet", **arguments})
+    assert "\n" not in str(caught.value)
+
+
+def test_importing_the_package_imports_no_net() -> None:
+    code = "import sys, hela_seg.models; sys.exit('torchvision' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -1,0 +1,221 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from hela_seg.classes import IGNORE_INDEX, Classes
+from hela_seg.errors import InputError
+from hela_seg.report.overlay import GAP, LARGEST_FILE, LINE, MARGIN, TITLE, blend, write_overlay
+
+CLASSES = Classes(["background", "round", "spread"])
+ORANGE, BLUE = (np.array(CLASSES[index].rgb) for index in (1, 2))
+PANEL_TOP = MARGIN + TITLE + LINE
+
+
+def unlabelled(image):
+    return blend(image, np.zeros(image.shape[1:], np.uint8), CLASSES)
+
+
+def drawn(path):
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_grey_is_stretched_from_the_1st_to_the_99_8th_percentile():
+    image = np.arange(1001, dtype=np.uint16).reshape(1, 7, 143)  # percentiles 10 and 998
+    picture = unlabelled(image).reshape(1001, 3)
+    assert (picture[[0, 10, 257, 998, 1000]] == np.array([[0], [0], [64], [255], [255]])).all()
+
+
+def test_inside_is_a_quarter_of_the_colour_and_the_outline_all_of_it():
+    labels = np.zeros((9, 9), np.uint8)
+    labels[2:7, 2:7] = 1
+    image = np.zeros((1, 9, 9), np.uint8)
+    image[0, 4, 4] = 200
+    picture = blend(image, labels, CLASSES)
+    assert (picture[3, 3] == np.round(0.25 * ORANGE)).all()
+    assert (picture[4, 4] == np.round(0.75 * 255 + 0.25 * ORANGE)).all()
+    outline = labels.astype(bool)
+    outline[3:6, 3:6] = False
+    assert (picture[outline] == ORANGE).all()
+    assert (picture[labels == 0] == 0).all()
+
+
+def test_touching_classes_each_keep_their_outline():
+    labels = np.ones((8, 8), np.uint8)
+    labels[:, 4:] = 2
+    picture = blend(np.zeros((1, 8, 8)), labels, CLASSES)
+    assert (picture[:, 3] == ORANGE).all()
+    assert (picture[:, 4] == BLUE).all()
+
+
+def test_ignored_pixels_are_hatched_grey_and_have_no_outline():
+    labels = np.full((16, 16), IGNORE_INDEX, np.uint8)
+    picture = blend(np.zeros((1, 16, 16), np.uint8), labels, CLASSES)
+    assert set(np.unique(picture)) == {0, 140}
+    assert (picture == 140).mean() == 3 / 8
+
+
+def test_three_channels_keep_their_hue():
+    image = np.stack([np.full((8, 8), value, np.uint8) for value in (10, 40, 20)])
+    image[:, 0, 0] = 0
+    picture = unlabelled(image)
+    red, green, blue = picture[4, 4].astype(float)
+    assert green == 255
+    assert red / green == pytest.approx(10 / 40, abs=0.01)
+    assert blue / green == pytest.approx(20 / 40, abs=0.01)
+
+
+def test_two_channels_are_magenta_and_green_each_stretched_alone():
+    image = np.zeros((2, 10, 10), np.uint16)
+    image[0, :5], image[1, 5:] = 60000, 3
+    picture = unlabelled(image)
+    assert (picture[0, 0] == (255, 0, 255)).all()
+    assert (picture[9, 9] == (0, 255, 0)).all()
+
+
+def test_of_more_than_three_channels_the_first_three_are_shown_each_stretched_alone():
+    image = np.zeros((5, 10, 10), np.uint16)
+    image[0, :, :5], image[2, :, :5], image[4] = 9, 70, 5
+    assert (unlabelled(image)[0, 0] == (255, 0, 255)).all()
+
+
+def test_few_bright_pixels_on_an_even_frame_are_still_seen():
+    image = np.zeros((1, 50, 50), np.uint8)
+    image[0, 7, 7] = 3
+    assert (unlabelled(image)[7, 7] == 255).all()
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint16, np.int64, np.float16, np.float64])
+def test_any_real_dtype_can_be_shown(dtype):
+    image = np.zeros((1, 10, 10), dtype)
+    image[0, 5:] = 1
+    assert set(np.unique(unlabelled(image))) == {0, 255}
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, np.nan, np.inf])
+def test_frames_of_one_value_are_black(value):
+    assert (unlabelled(np.full((1, 4, 4), value)) == 0).all()
+
+
+def test_values_that_are_not_finite_are_black_and_do_not_spoil_the_rest():
+    image = np.linspace(0, 1, 100).reshape(1, 10, 10)
+    image[0, 5, 5], image[0, 5, 6], image[0, 5, 7] = np.nan, np.inf, -np.inf
+    picture = unlabelled(image)
+    assert (picture[5, 5:8] == 0).all()
+    assert (picture[9, 9] == 255).all()
+
+
+@settings(deadline=None, max_examples=50)
+@given(arrays(np.uint8, (11, 13), elements=st.sampled_from([0, 0, 1, 2, IGNORE_INDEX])))
+def test_background_pixels_stay_as_they_are(labels):
+    image = np.random.default_rng(0).integers(0, 4000, (1, 11, 13))
+    background = labels == 0
+    assert (blend(image, labels, CLASSES)[background] == unlabelled(image)[background]).all()
+
+
+def test_labels_of_another_size_are_a_programming_error():
+    with pytest.raises(ValueError, match=r"image is \(1, 4, 5\) and labels \(5, 4\)"):
+        blend(np.zeros((1, 4, 5)), np.zeros((5, 4), np.uint8), CLASSES)
+
+
+def disc(height, width):
+    """A frame of noise with a bright disc of class 1, and its labels."""
+    rows, columns = np.ogrid[:height, :width]
+    labels = (np.hypot(rows - height / 2, columns - width / 2) < min(height, width) / 4).astype(np.uint8)
+    noise = np.random.default_rng(0).poisson(20, (1, height, width))
+    return (noise + 100 * labels).astype(np.uint16), labels
+
+
+def test_a_frame_that_fits_is_drawn_pixel_by_pixel(tmp_path):
+    image, labels = disc(700, 1100)
+    write_overlay(tmp_path / "a.png", [(3, image, labels)], CLASSES, "movie.tif")
+    panel = drawn(tmp_path / "a.png")[PANEL_TOP : PANEL_TOP + 700, MARGIN : MARGIN + 1100]
+    assert (panel == blend(image, labels, CLASSES)).all()
+
+
+def test_small_frames_are_enlarged_by_a_whole_factor(tmp_path):
+    image, labels = disc(37, 53)
+    write_overlay(tmp_path / "a.png", [(0, image, labels)], CLASSES, "small")
+    panel = drawn(tmp_path / "a.png")[PANEL_TOP : PANEL_TOP + 9 * 37, MARGIN : MARGIN + 9 * 53]
+    background = np.kron(labels, np.ones((9, 9), int)) == 0
+    assert (panel[background] == unlabelled(np.kron(image, np.ones((9, 9), int)))[background]).all()
+
+
+def test_large_frames_are_shrunk_with_labels_in_place(tmp_path):
+    labels = np.zeros((2000, 2600), np.uint8)
+    labels[:, 1300:] = 2
+    image = np.zeros((1, 2000, 2600), np.uint8)
+    write_overlay(tmp_path / "a.png", [(0, image, labels)], CLASSES, "large")
+    row = drawn(tmp_path / "a.png")[PANEL_TOP + 400]
+    columns = np.flatnonzero((row == BLUE).all(axis=1)) - MARGIN
+    assert columns[0] == 1254 // 2  # 1254 columns are what a single frame gets
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "columns"), [(1, 1, 1), (2, 1, 2), (3, 1, 3), (4, 2, 2), (5, 2, 3), (6, 2, 3)]
+)
+def test_frames_stand_in_a_grid(tmp_path, count, rows, columns):
+    image, labels = disc(480, 480)
+    write_overlay(tmp_path / "a.png", [(t, image, labels) for t in range(count)], CLASSES, "grid")
+    height, width, _ = drawn(tmp_path / "a.png").shape
+    assert width == max(640, columns * 480 + (columns - 1) * GAP + 2 * MARGIN)
+    assert height == PANEL_TOP - LINE + rows * (LINE + 480 + GAP) + LINE + MARGIN
+
+
+def test_legend_has_the_classes_and_ignored_only_where_there_is_some(tmp_path):
+    image, labels = disc(100, 100)
+    without, with_ignored = tmp_path / "a.png", tmp_path / "b.png"
+    write_overlay(without, [(0, image, labels)], CLASSES, "legend")
+    labels[:10] = IGNORE_INDEX
+    write_overlay(with_ignored, [(0, image, labels)], CLASSES, "legend")
+    legends = [drawn(path)[-MARGIN - LINE :] for path in (without, with_ignored)]
+    assert all((legend == colour).all(axis=2).any() for legend in legends for colour in (ORANGE, BLUE))
+    assert [(legend == 140).all(axis=2).sum() > 20 for legend in legends] == [False, True]
+
+
+def test_names_that_no_formula_and_no_font_could_hold_are_drawn_without_a_warning(tmp_path):
+    image, labels = disc(40, 40)
+    classes = Classes(["background", "_round $x", "größe 細胞"])
+    write_overlay(tmp_path / "a.png", [(0, image, labels)], classes, "a$\\frac{b 細胞\n.tif")
+    assert (tmp_path / "a.png").exists()
+
+
+def test_more_classes_than_fit_a_line_take_more_lines(tmp_path):
+    image, labels = disc(480, 480)
+    classes = Classes([f"class number {index:03d}" for index in range(40)])
+    write_overlay(tmp_path / "a.png", [(0, image, labels)], classes, "many")
+    page = drawn(tmp_path / "a.png")
+    assert page.shape[1] == 640
+    assert (page[:, -MARGIN:] == 255).all()
+    assert (page[-MARGIN + 4 :] == 255).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_stays_under_2_mib(tmp_path, channels):
+    rng = np.random.default_rng(0)
+    labels = np.zeros((1022, 1024), np.uint8)
+    frames = [(t, rng.integers(0, 256, (channels, 1022, 1024), np.uint8), labels) for t in range(6)]
+    write_overlay(tmp_path / "a.png", frames, CLASSES, "noise")
+    assert (tmp_path / "a.png").stat().st_size <= LARGEST_FILE
+
+
+def test_drawing_leaves_no_figure_behind(tmp_path):
+    image, labels = disc(40, 40)
+    write_overlay(tmp_path / "a.png", [(0, image, labels)], CLASSES, "a")
+    assert plt.get_fignums() == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
+
+
+def test_no_frames_are_a_programming_error(tmp_path):
+    with pytest.raises(ValueError, match="at least one frame"):
+        write_overlay(tmp_path / "a.png", [], CLASSES, "none")
+
+
+def test_folder_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    image, labels = disc(40, 40)
+    with pytest.raises(InputError, match="cannot write"):
+        write_overlay(tmp_path / "taken" / "a.png", [(0, image, labels)], CLASSES, "a")

@@ -1,0 +1,129 @@
+import os
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import hela_seg
+
+ROOT = Path(__file__).parents[1]
+TEST_LINE = 'pip install -e ".[test]" && pytest'
+
+
+def pyproject():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def requirements():
+    project = pyproject()["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    return [requirement for group in groups for requirement in group]
+
+
+@pytest.mark.parametrize("requirement", requirements())
+def test_every_dependency_has_a_floor(requirement):
+    assert any(bound.operator == ">=" for bound in Requirement(requirement).specifier)
+
+
+def test_wheel_takes_the_configs_along():
+    targets = pyproject()["tool"]["hatch"]["build"]["targets"]
+    assert targets["wheel"]["force-include"]["conf"] == "hela_seg/conf"
+    assert "/conf" in targets["sdist"]["include"]
+
+
+def test_citation_names_this_version_and_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == hela_seg.__version__
+    assert citation["preferred-citation"]["doi"] == "10.3390/sym16020227"
+
+
+def test_changelog_has_this_version():
+    assert f"## [{hela_seg.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_license_is_mit_everywhere():
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert text.startswith("MIT License\n\nCopyright (c) 2026 the hela_seg developers\n")
+    assert "Permission is hereby granted, free of charge" in text
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert pyproject()["project"]["license"] == citation["license"] == "MIT"
+
+
+def test_ci_runs_the_test_line_of_the_readme():
+    install, test = TEST_LINE.split(" && ")
+    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert TEST_LINE in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert install in lines
+    assert lines[-1] == test
+
+
+def run(*command, cwd):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    pytest.importorskip(
+        "hatchling", reason="builds without a network need hatchling: pip install -e '.[test]'"
+    )
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def programs(wheel, tmp_path_factory):
+    """Folder of the programs in an environment that has the wheel, and else what is installed here."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=True)
+    programs = folder / "bin"
+    pip = [sys.executable, "-m", "pip", "--python", str(programs / "python")]
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
+    # Paths in a .pth are searched after the environment's own, and .pth files in them are not read: a tree
+    # that is installed here in editable mode stays out of sight.
+    site_packages = next(folder.glob("lib/python*/site-packages"))
+    (site_packages / "installed_here.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    return programs
+
+
+@pytest.mark.slow
+def test_wheel_holds_every_config_and_nothing_of_tests_and_outputs(wheel):
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    configs = {f"hela_seg/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
+    assert {
+        "hela_seg/conf/train.yaml",
+        "hela_seg/conf/evaluate.yaml",
+        "hela_seg/conf/predict.yaml",
+    } <= configs
+    assert configs <= inside
+    assert {name.split("/")[0] for name in inside} == {
+        "hela_seg",
+        f"hela_seg-{hela_seg.__version__}.dist-info",
+    }
+    assert f"hela_seg-{hela_seg.__version__}.dist-info/licenses/LICENSE" in inside
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
+def test_installed_commands_find_their_configs_from_any_folder(programs, command, tmp_path):
+    script = run(programs / "hela-seg", command, "--help", cwd=tmp_path)
+    module = run(programs / "python", "-m", f"hela_seg.{command}", "--help", cwd=tmp_path)
+    assert (script.returncode, script.stderr) == (0, "")
+    assert (module.returncode, module.stderr) == (0, "")
+    assert "model" in script.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_runs_is_the_wheel(programs, tmp_path):
+    found = run(programs / "python", "-c", "import hela_seg; print(hela_seg.__file__)", cwd=tmp_path)
+    assert Path(found.stdout.strip()).is_relative_to(programs.parent)
