@@ -51,7 +51,10 @@ class Classes(Sequence[CellClass]):
 
     def __init__(self, entries: Sequence[str | Mapping[str, Any]]) -> None:
         if not 2 <= len(entries) <= IGNORE_INDEX:
-            raise InputError(f"data.classes has {len(entries)} entries, expected 2 to {IGNORE_INDEX}: name every class, background first")
+            raise InputError(
+                f"data.classes has {len(entries)} entries, expected 2 to {IGNORE_INDEX}: "
+                "name every class, background first"
+            )
         self._classes = tuple(_parse(index, entry) for index, entry in enumerate(entries))
         _refuse_repeats("name", [c.name for c in self._classes])
         _refuse_repeats("mask value", [value for c in self._classes for value in c.values])
@@ -79,11 +82,15 @@ def _parse(index: int, entry: str | Mapping[str, Any]) -> CellClass:
     given: dict[str, Any] = {"name": entry} if isinstance(entry, str) else dict(entry)
     unknown = sorted(set(given) - {"name", "colour", "values"})
     if unknown or "name" not in given:
-        raise InputError(f"data.classes[{index}] is {given}, expected keys name, colour, values (only name is needed)")
+        raise InputError(
+            f"data.classes[{index}] is {given}, expected keys name, colour, values (only name is needed)"
+        )
     default = FOREGROUND_COLOURS[(index - 1) % len(FOREGROUND_COLOURS)] if index else BACKGROUND_COLOUR
     colour = str(given.get("colour") or default)
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
-        raise InputError(f"data.classes[{index}].colour is '{colour}', expected six hexadecimal digits such as '#E69F00'")
+        raise InputError(
+            f"data.classes[{index}].colour is '{colour}', expected six hexadecimal digits such as '#E69F00'"
+        )
     values = given.get("values")
     values = [index] if values is None else values
     return CellClass(index, str(given["name"]), colour, tuple(int(value) for value in values))
@@ -92,4 +99,6 @@ def _parse(index: int, entry: str | Mapping[str, Any]) -> CellClass:
 def _refuse_repeats(what: str, items: Sequence[Any]) -> None:
     repeated = sorted({item for item in items if list(items).count(item) > 1})
     if repeated:
-        raise InputError(f"data.classes gives the {what} {repeated[0]!r} to more than one class: each belongs to one")
+        raise InputError(
+            f"data.classes gives the {what} {repeated[0]!r} to more than one class: each belongs to one"
+        )

@@ -1,7 +1,8 @@
 """From what is typed to a command's configuration, and from an exception to one line and an exit status.
 
-Hydra composes the configuration. Before it sees the arguments, positions and short options become overrides, and
-paths are quoted, because Hydra's grammar refuses spaces, parentheses, commas and equal signs in bare values.
+Hydra composes the configuration. Before it sees the arguments, positions and short options become overrides,
+and paths are quoted, because Hydra's grammar refuses spaces, parentheses, commas and equal signs in bare
+values.
 """
 
 from __future__ import annotations
@@ -31,10 +32,14 @@ CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") i
 
 USER_FAULT, OUR_FAULT = 2, 1
 
-_HYDRA_FLAGS_WITH_VALUE = {
-    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
-    *("--info", "-i", "--experimental-rerun"),
-}
+_HYDRA_FLAGS_WITH_VALUE = (
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--config-dir", "-cd", "--info", "-i", "--experimental-rerun"),
+)
+_HYDRA_SMALL_TALK = re.compile(
+    r"To append to your config|Config search path:|\s*provider=|Key '.*' is not in"
+)
+"""Beginnings of lines in Hydra's messages that help those who write a Hydra application, not who use one."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,8 @@ def user_message(error: BaseException) -> str | None:
         wrong_argument = isinstance(innermost, TypeError) and "argument" in str(innermost)
         return _one_line(error) if wrong_argument or isinstance(innermost, ImportError) else None
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return f"{_one_line(error)}: see --help for the groups and keys"
+        lines = [line for line in str(error).splitlines() if not _HYDRA_SMALL_TALK.match(line)]
+        return f"{_one_line(' '.join(lines))}: see --help for the groups and keys"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}; check the path, its permissions and the free space"
     return None
@@ -170,7 +176,8 @@ def _refuse_unknown(name: str) -> None:
 def _refuse_missing(config: DictConfig) -> None:
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
-        raise InputError(f"{missing[0]} is not set, expected a value: add {missing[0]}=...")
+        needed = " ".join(f"{key}=..." for key in missing)
+        raise InputError(f"{' and '.join(missing)} not given, expected a value for each: add {needed}")
 
 
 def _is_position(argument: str) -> bool:
@@ -200,5 +207,5 @@ def _quoted(key: str, value: str) -> str:
     return f"{key}='{escaped}'"
 
 
-def _one_line(error: BaseException) -> str:
+def _one_line(error: object) -> str:
     return " ".join(str(error).split()).rstrip(".:")

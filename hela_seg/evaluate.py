@@ -70,13 +70,15 @@ def _refuse_unlike(data: TimelapseData, predictor: Predictor) -> None:
     for what, found, expected in pairs:
         if found != expected:
             raise InputError(
-                f"the data have {found} {what}, expected {expected} as the net was trained on: name other data with "
-                "data=... or another checkpoint with ckpt=..."
+                f"the data have {found} {what}, expected {expected} as the net was trained on: "
+                "name other data with data=... or another checkpoint with ckpt=..."
             )
 
 
 def _blocks(data: TimelapseData, part: str) -> list[Block]:
     blocks = data.blocks if part == "all" else [block for block in data.blocks if block.part == part]
     if not blocks:
-        raise InputError(f"no frame of the data is for '{part}', expected train, validation, test or all: set part=")
+        raise InputError(
+            f"no frame of the data is for '{part}', expected train, validation, test or all: set part="
+        )
     return blocks

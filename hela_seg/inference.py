@@ -59,8 +59,8 @@ class Predictor:
         """Load a checkpoint; nothing in it is executed.
 
         Raises:
-            InputError: see `hela_seg.runs.read_checkpoint` and `hela_seg.models.build`; or weights that do not fit
-                the net that the checkpoint names.
+            InputError: see `hela_seg.runs.read_checkpoint` and `hela_seg.models.build`; or weights that do
+                not fit the net that the checkpoint names.
         """
         info, weights = read_checkpoint(path)
         net = build(info.net)
@@ -69,7 +69,8 @@ class Predictor:
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(
-                f"{path} holds weights of another net than it names ({reason}): expected a file of hela_seg.train"
+                f"{path} holds weights of another net than it names ({reason}): "
+                "expected a file written by hela_seg.train"
             ) from None
         return cls(net, info, device)
 
@@ -78,9 +79,9 @@ class Predictor:
 
         Args:
             source: a TIFF or PNG file, or an array of grey values.
-            axes: order of the axes where a file does not state it, or of an array, e.g. ``TYX``. By default that
-                of the training data for files; for arrays (T, H, W) or (H, W) when the net takes one channel,
-                else (T, C, H, W), (C, H, W), or the same with the channels last.
+            axes: order of the axes where a file does not state it, or of an array, e.g. ``TYX``. By default
+                that of the training data for files; for arrays (T, H, W) or (H, W) when the net takes one
+                channel, else (T, C, H, W), (C, H, W), or the same with the channels last.
 
         Raises:
             InputError: a file that cannot be read, or another number of channels than the net was trained on.
@@ -95,8 +96,8 @@ class Predictor:
             series = open_series(source, axes or self.info.axes)
         if series.shape[1] != self.info.channels:
             raise InputError(
-                f"{series.path} has {series.shape[1]} channel(s), expected {self.info.channels} as the net was "
-                "trained on: pick or merge channels first, or set axes= if they are frames"
+                f"{series.path} has {series.shape[1]} channel(s), expected {self.info.channels} as the net "
+                "was trained on: pick or merge channels first, or set axes= if they are frames"
             )
         return series
 
@@ -134,7 +135,7 @@ class Predictor:
 def count_pixels(
     predictor: Predictor, recordings: Sequence[Recording], blocks: Sequence[Block], reader: LabelReader
 ) -> NDArray[np.int64]:
-    """Confusion matrix (K, K) of whole predicted frames against their masks, pooled over all frames of the blocks."""
+    """Confusion matrix (K, K) of whole predicted frames against masks, pooled over all frames of the blocks."""
     matrix = torch.zeros(len(predictor.classes), len(predictor.classes), dtype=torch.int64)
     for block in blocks:
         recording = recordings[block.series]
@@ -154,5 +155,7 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError):
-        raise InputError(f"device is '{name}', which is not on this machine: choose auto, cpu or cuda") from None
+        raise InputError(
+            f"device is '{name}', which is not on this machine: choose auto, cpu or cuda"
+        ) from None
     return device

@@ -106,8 +106,8 @@ class FocalLoss(_ClassWeightedLoss):
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         cross_entropy = self._cross_entropy(logits, labels)
-        # expm1 keeps 1 - p exact near p = 1; the clamp keeps the power's gradient finite there for gamma < 1.
-        miss = (-torch.expm1(-cross_entropy)).clamp_min(torch.finfo(logits.dtype).tiny)
+        # Not quite 0 where p is 1: the power's gradient would be infinite there for gamma < 1.
+        miss = (1 - torch.exp(-cross_entropy)).clamp_min(torch.finfo(logits.dtype).tiny)
         focal = self.alpha * miss**self.gamma * cross_entropy
         return self._mean_over_pixels(focal, labels) / logits.shape[1]
 

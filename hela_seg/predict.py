@@ -73,12 +73,20 @@ def predict(config: DictConfig) -> list[Path]:
 def _predict_series(predictor: Predictor, series: Series, target: Path) -> list[list[Any]]:
     """Write a series' labels and overlay; gives its rows of the table of areas."""
     frame_count, _, height, width = series.shape
-    shown = set(np.linspace(0, frame_count - 1, min(frame_count, OVERLAY_FRAMES)).round().astype(int).tolist())
+    shown = set(
+        np.linspace(0, frame_count - 1, min(frame_count, OVERLAY_FRAMES)).round().astype(int).tolist()
+    )
     rows: list[list[Any]] = []
     pictures: list[tuple[int, NDArray[Any], NDArray[np.uint8]]] = []
 
     def frames() -> Iterator[NDArray[np.uint8]]:
-        done = track(predictor.frames(series), series.name, frame_count, transient=True, disable=not sys.stderr.isatty())
+        done = track(
+            predictor.frames(series),
+            series.name,
+            frame_count,
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
         for t, labels in enumerate(done):
             rows.append(_areas(series, t, labels, predictor.classes))
             if t in shown:
@@ -119,10 +127,14 @@ def _refuse_same_name(recordings: Sequence[Series]) -> None:
     names = [series.name for series in recordings]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"several files are named {twice[0]} up to the ending, expected one each: predict them apart")
+        raise InputError(
+            f"several files are named {twice[0]} up to the ending, expected one each: predict them apart"
+        )
 
 
 def _refuse_existing(targets: Sequence[Path]) -> None:
     existing = [path for path in targets if path.exists()]
     if existing:
-        raise InputError(f"{existing[0]} is already there: choose another output folder or set overwrite=true")
+        raise InputError(
+            f"{existing[0]} is already there: choose another output folder or set overwrite=true"
+        )

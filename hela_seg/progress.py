@@ -28,7 +28,10 @@ class EpochLine(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the line."""
         seen = trainer.callback_metrics
-        parts = [f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}", f"loss {float(seen['loss/train']):.5f}"]
+        parts = [
+            f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}",
+            f"loss {float(seen['loss/train']):.5f}",
+        ]
         if VALIDATION_LOSS in seen:
             parts.append(f"validation loss {float(seen[VALIDATION_LOSS]):.5f}")
             parts.append(f"m-IoU {float(seen[VALIDATION_SCORE]):.4f}")

@@ -65,7 +65,8 @@ def read_checkpoint(path: Path | str) -> tuple[ModelInfo, dict[str, Any]]:
     Nothing in the file is executed: pickled code is refused.
 
     Raises:
-        InputError: no such file, no checkpoint of this program, a damaged or newer one, or one with code in it.
+        InputError: no such file, no checkpoint of this program, a damaged or newer one, or one that holds
+            code.
     """
     import torch  # here, so that commands answer --help without it
 
@@ -76,11 +77,14 @@ def read_checkpoint(path: Path | str) -> tuple[ModelInfo, dict[str, Any]]:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError:
         raise InputError(
-            f"{path} is no checkpoint, or holds pickled code, which is never run: expected a file written by hela_seg.train"
+            f"{path} is no checkpoint, or holds pickled code, which is never run: "
+            "expected a file written by hela_seg.train"
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         reason = str(error).split("\n", 1)[0]
-        raise InputError(f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train") from None
+        raise InputError(
+            f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train"
+        ) from None
     return _info(path, content), _weights(path, content)
 
 
@@ -90,12 +94,15 @@ def _info(path: Path, content: Any) -> ModelInfo:
         raise InputError(f"{path} does not say which net it holds, expected a file written by hela_seg.train")
     if plain.get("format", 0) > CHECKPOINT_FORMAT:
         raise InputError(
-            f"{path} has checkpoint format {plain['format']}, expected at most {CHECKPOINT_FORMAT}: update hela_seg"
+            f"{path} has checkpoint format {plain['format']}, expected at most {CHECKPOINT_FORMAT}: "
+            "update hela_seg"
         )
     names = {field.name for field in fields(ModelInfo)}
     if set(plain) != names:
         odd = ", ".join(sorted(set(plain) ^ names))
-        raise InputError(f"{path} is damaged (missing or unknown: {odd}), expected a file written by hela_seg.train")
+        raise InputError(
+            f"{path} is damaged (missing or unknown: {odd}), expected a file written by hela_seg.train"
+        )
     return ModelInfo(**plain)
 
 

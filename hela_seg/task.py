@@ -8,7 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from pytorch_lightning.utilities.types import LRSchedulerConfigType, OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -33,7 +33,7 @@ class Schedule:
         monitor: logged name that it looks at, for schedules that wait for a plateau.
     """
 
-    build: Callable[[Optimizer], Any] | None
+    build: Callable[[Optimizer], Any] | None = None
     interval: str = "epoch"
     monitor: str | None = None
 
@@ -55,13 +55,14 @@ class SegmentationTask(pl.LightningModule):
         loss: nn.Module,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         info: ModelInfo,
-        schedule: Schedule = Schedule(build=None),  # noqa: B008 (frozen)
+        schedule: Schedule | None = None,
     ) -> None:
         super().__init__()
-        # channels last is how cuDNN and oneDNN compute convolutions; other layouts are converted at each layer
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # cuDNN and oneDNN compute convolutions channels last, and convert any other layout at each layer
+        self.net = net.to(memory_format=torch.channels_last)
         self.loss = loss
-        self._optimizer, self._schedule, self._info = optimizer, schedule, info
+        self._optimizer, self._info = optimizer, info
+        self._schedule = schedule or Schedule()
         class_count = len(info.classes)
         self.train_counts = ConfusionMatrix(class_count)
         self.validation_counts = ConfusionMatrix(class_count)
@@ -95,10 +96,12 @@ class SegmentationTask(pl.LightningModule):
         optimizer = self._optimizer(self.net.parameters())
         if self._schedule.build is None:
             return optimizer
-        plan = {"scheduler": self._schedule.build(optimizer), "interval": self._schedule.interval}
+        plan = LRSchedulerConfigType(
+            scheduler=self._schedule.build(optimizer), interval=self._schedule.interval
+        )
         if self._schedule.monitor is not None:
             plan["monitor"] = self._schedule.monitor
-        return {"optimizer": optimizer, "lr_scheduler": plan}  # type: ignore[typeddict-item]
+        return {"optimizer": optimizer, "lr_scheduler": plan}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put into the checkpoint what it takes to use it without any other file."""

@@ -1,4 +1,4 @@
-"""``python -m hela_seg.train``: train a net, keep the best, score it on recordings that training never saw."""
+"""``python -m hela_seg.train``: train a net, keep the best, score it on series that training never saw."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import logging
 import platform
 import warnings
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import torch
 from hydra.utils import get_class, instantiate
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
 import hela_seg
@@ -99,7 +101,8 @@ def _new_folder(config: DictConfig) -> Path:
         checkpoint = folder / runs.CHECKPOINTS / name
         if checkpoint.exists() and config.ckpt_path is None:
             raise InputError(
-                f"{checkpoint} is there from an earlier run: choose another hydra.run.dir, or set ckpt_path to go on"
+                f"{checkpoint} is there from an earlier run: choose another hydra.run.dir, or set "
+                "ckpt_path to go on"
             )
     return folder
 
@@ -154,7 +157,7 @@ def _model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) ->
             "hela_seg": hela_seg.__version__,
             "python": platform.python_version(),
             "torch": str(torch.__version__),
-            "pytorch_lightning": pl.__version__,
+            "pytorch_lightning": version("pytorch-lightning"),
         },
     )
 
@@ -177,7 +180,8 @@ def _trainer(config: DictConfig, folder: Path, *, validated: bool) -> pl.Trainer
 
 def _best(trainer: pl.Trainer) -> Path:
     """The checkpoint to use: the best where one is kept, else the last."""
-    kept = [callback for callback in trainer.checkpoint_callbacks if callback.best_model_path]
+    found = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    kept = [callback for callback in found if callback.best_model_path]
     if not kept:
         raise InputError("no checkpoint was kept, expected one to score: use callbacks=default")
     monitored = [callback for callback in kept if callback.monitor is not None]
@@ -189,7 +193,9 @@ def _score(checkpoint: Path, data: TimelapseData, folder: Path) -> Result:
         log.info("no series is kept for testing, so nothing is scored")
         print_files({"checkpoint": checkpoint, "run": folder})
         return Result(checkpoint, None, None)
-    matrix = count_pixels(Predictor.from_checkpoint(checkpoint), data.recordings, data.of("test"), data.labels)
+    matrix = count_pixels(
+        Predictor.from_checkpoint(checkpoint), data.recordings, data.of("test"), data.labels
+    )
     found = scores(matrix)
     write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, data.classes)
     print_scores(found, data.classes, "Test scores, all pixels pooled")
@@ -204,5 +210,9 @@ def _describe(net: nn.Module, config: DictConfig) -> str:
 
 def _describe_hardware(trainer: pl.Trainer) -> str:
     device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    name = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{torch.get_num_threads()} CPU threads"
+    )
     return f"on {name}, precision {trainer.precision}"

@@ -113,13 +113,16 @@ def test_wheel_holds_every_config_and_nothing_of_tests_and_outputs(wheel):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
-def test_installed_commands_find_their_configs_from_any_folder(programs, command, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "setting"), [("train", "model"), ("evaluate", "ckpt"), ("predict", "output")]
+)
+def test_installed_commands_find_their_configs_from_any_folder(programs, command, setting, tmp_path):
     script = run(programs / "hela-seg", command, "--help", cwd=tmp_path)
     module = run(programs / "python", "-m", f"hela_seg.{command}", "--help", cwd=tmp_path)
     assert (script.returncode, script.stderr) == (0, "")
     assert (module.returncode, module.stderr) == (0, "")
-    assert "model" in script.stdout
+    assert setting in script.stdout
+    assert setting in module.stdout
     assert list(tmp_path.iterdir()) == []
 
 

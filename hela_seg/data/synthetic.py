@@ -66,7 +66,7 @@ def draw(
     labels = np.empty((frames, height, width), np.uint8)
     camera = _Camera(height, width, culture, rng)
     for frame, cells in enumerate(live(frames, height, width, culture, rng)):
-        light, labels[frame] = _expose(cells, height, width, rng)
+        light, labels[frame] = _expose(cells, height, width)
         images[frame] = camera.develop(light, rng)
     return images, labels
 
@@ -151,7 +151,7 @@ def _put_in_place(whole: Path, folder: Path) -> None:
             raise
 
 
-def _expose(cells: list[Cell], height: int, width: int, rng: np.random.Generator) -> tuple[Floats, Bytes]:
+def _expose(cells: list[Cell], height: int, width: int) -> tuple[Floats, Bytes]:
     """The light of all cells (H, W) above black, and the true labels (H, W)."""
     light = np.zeros((height, width))
     labels = np.zeros((height, width), np.uint8)

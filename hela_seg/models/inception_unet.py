@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from hela_seg.models.blocks import ConvNormActivation, NormalisedHead, check_size, initialise, upsample
 
 
-class InceptionModule(nn.Module):
-    """Four branches side by side: (N, C, H, W) -> (N, 4 * width, H, W).
+class InceptionBranches(nn.Module):
+    """The layers of an inception module's four branches, which its two forms below share.
 
     In the order of the output's channels: 1x1; 1x1 then 3x3; 1x1 then twice 3x3, without normalisation or
     activation between these two; 3x3 max pooling then 1x1. After Szegedy et al. (2015), as in the notebook.
@@ -40,15 +40,9 @@ class InceptionModule(nn.Module):
         )
         self.pooled = ConvNormActivation(in_channels, width, activation, size=1)
         initialise(self)
-        for kernel in self.entries.conv.weight.chunk(
-            3
-        ):  # three layers in Keras, each with a fan-out of its own
+        # Three layers in Keras, each with a fan-out of its own.
+        for kernel in self.entries.conv.weight.chunk(3):
             nn.init.xavier_uniform_(kernel)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, 4 * width, H, W)."""
-        pooled = self.pooled(F.max_pool2d(x, 3, stride=1, padding=1))
-        return torch.cat(self.branches(self.entries(x), pooled), dim=1)
 
     def branches(self, entries: Tensor, pooled: Tensor) -> list[Tensor]:
         """Outputs of ``entries`` and of the last branch -> those of all four branches."""
@@ -56,17 +50,24 @@ class InceptionModule(nn.Module):
         return [first, self.once(second), self.twice(third), pooled]
 
 
-class UpInceptionModule(InceptionModule):
-    """Nearest up-sampling, an inception module, concatenation with the skip.
+class InceptionModule(InceptionBranches):
+    """Four branches side by side: (N, C, H, W) -> (N, 4 * width, H, W)."""
 
-    (N, C, H, W) and the skip (N, S, 2H, 2W) -> (N, S + 4 * width, 2H, 2W).
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, 4 * width, H, W)."""
+        pooled = self.pooled(F.max_pool2d(x, 3, stride=1, padding=1))
+        return torch.cat(self.branches(self.entries(x), pooled), dim=1)
+
+
+class UpInceptionModule(InceptionBranches):
+    """Nearest up-sampling, four branches, concatenation with the skip.
 
     The running variance of ``entries`` takes Bessel's correction from N x H x W pixels, not from the four
     times as many that up-sampling makes of them; all else is as if the input had been up-sampled first.
     """
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:  # type: ignore[override]
-        """(N, C, H, W), (N, S, 2H, 2W) -> (N, S + 4 * width, 2H, 2W)."""
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """(N, C, H, W) and the skip (N, S, 2H, 2W) -> (N, S + 4 * width, 2H, 2W)."""
         return torch.cat([skip, *self.branches(upsample(self.entries(x)), self._pooled(x))], dim=1)
 
     def _pooled(self, x: Tensor) -> Tensor:

@@ -110,7 +110,8 @@ def _draw(
     captions = [f"frame {number}" for number, _, _ in frames]
     ignored = any((labels == IGNORE_INDEX).any() for _, _, labels in frames)
     png = BytesIO()
-    _compose(panels, captions, columns, _legend(classes, ignored), title).savefig(png, format="png")
+    figure = _compose(panels, captions, columns, _legend(classes, ignored), title)
+    figure.savefig(png, format="png", dpi=DOTS_PER_INCH)
     return png.getvalue()
 
 
@@ -199,7 +200,8 @@ class _Page:
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        self.figure = Figure(figsize=(width / DOTS_PER_INCH, height / DOTS_PER_INCH), dpi=DOTS_PER_INCH)
+        inches = (width / DOTS_PER_INCH, height / DOTS_PER_INCH)
+        self.figure = Figure(figsize=inches, dpi=DOTS_PER_INCH, facecolor="white")
         self._font = get_font(
             findfont("DejaVu Sans")
         )  # comes with matplotlib, so it is there on every machine

@@ -152,7 +152,7 @@ def test_elastic_shifts_are_as_strong_at_the_edges_as_in_the_middle() -> None:
     maps = [elastic.get_params_dependent_on_data({"shape": (96, 128, 1)}, {}) for _ in range(300)]
     for key, places in (("map_x", np.arange(128)), ("map_y", np.arange(96)[:, None])):
         deviation = np.std([drawn[key] - places for drawn in maps], axis=0)
-        assert 2 < deviation.min() < 3.5 < deviation.max() < 5
+        assert 2 < deviation.min() < 3.5 < deviation.max() < 6
 
 
 def changed_by(change, image: np.ndarray, **strength) -> np.ndarray:

@@ -1,6 +1,7 @@
 import functools
 import multiprocessing
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hela_seg.data import synthetic
-from hela_seg.data.culture import Culture
+from hela_seg.data.culture import Culture, live
 from hela_seg.data.synthetic import BACKGROUND, FRAME_INTERVAL_S, PIXEL_SIZE_UM, ROUND, SPREAD, draw, write
 from hela_seg.errors import InputError
 
@@ -114,7 +115,7 @@ def test_truth_changes_slowly_from_frame_to_frame(seed):
 
 
 def divisions(labels: np.ndarray) -> int:
-    """Pieces of class 1, of one cell's size, on whose place there are two or more pieces four frames later."""
+    """Pieces of class 1, of one cell's size, where two or more pieces lie four frames later."""
     count = 0
     for before, after in zip(labels, labels[4:], strict=False):
         mothers, number = ndimage.label(before == ROUND)
@@ -144,6 +145,15 @@ def test_some_cells_touch_the_border_and_some_touch_each_other():
         for labels in all_labels
     ]
     assert max(touching) > 20
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_round_cell_hides_the_spread_one_below(order):
+    (cell,) = next(live(1, 1, 1, Culture(density=6e-5, floating_share=0.0), np.random.default_rng(0)))
+    above, below = (replace(cell, centre=np.full(2, 32.0), spreading=spreading) for spreading in (0.0, 1.0))
+    _, labels = synthetic._expose([above, below][::order], 64, 64)
+    assert labels[32, 32] == ROUND
+    assert (labels == SPREAD).any()
 
 
 def test_round_cells_are_rounder_than_spread_ones():

@@ -73,8 +73,8 @@ def state_dict_from_manifest(net_name: str, values: Values) -> dict[str, Tensor]
     """The state dict of our net from Keras' variables, without PyTorch's counters of batches.
 
     Keras numbers the layers of one kind in the order of their creation, and the numbers may start anywhere:
-    the i-th layer of a kind goes to the i-th module of that kind in ``MODULES``. Layers that go to one module, as
-    the parallel 1x1 convolutions of an inception module do, are concatenated along their outputs.
+    the i-th layer of a kind goes to the i-th module of that kind in ``MODULES``. Layers that go to the same
+    module, as the parallel 1x1 convolutions of inception do, are concatenated along their outputs.
 
     Raises:
         ValueError: the layers are more, fewer or others than the net has.

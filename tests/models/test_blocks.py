@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hela_seg.errors import InputError
 from hela_seg.models.blocks import (
@@ -42,11 +43,12 @@ def test_sizes_are_checked_in_rows_and_columns() -> None:
 
 def test_convolution_then_normalisation_then_activation() -> None:
     block = ConvNormActivation(2, 5, "relu").eval()
-    nn.init.uniform_(block.norm.running_mean)
+    mean = torch.rand(5)
+    block.norm.load_state_dict({"running_mean": mean}, strict=False)
     image = torch.rand(1, 2, 6, 7)
     conv = nn.functional.conv2d(image, block.conv.weight, block.conv.bias, padding=1)
     # A running variance of 1, to which Keras adds 0.001.
-    expected = (conv - block.norm.running_mean.view(1, -1, 1, 1)) / math.sqrt(1.001)
+    expected = (conv - mean.view(1, -1, 1, 1)) / math.sqrt(1.001)
     torch.testing.assert_close(block(image), expected.relu())
 
 
@@ -63,7 +65,9 @@ def test_logits_of_a_normalised_head_have_mean_0_and_variance_1_in_training() ->
         (nn.init.kaiming_uniform_, math.sqrt(6 / (9 * 20))),  # He: 6 / fan in
     ],
 )
-def test_kernels_are_drawn_within_keras_limits_and_biases_are_zero(kernels, limit: float) -> None:  # type: ignore[no-untyped-def]
+def test_kernels_are_drawn_within_keras_limits_and_biases_are_zero(
+    kernels: Callable[[Tensor], Tensor], limit: float
+) -> None:
     conv = nn.Conv2d(20, 30, 3)
     initialise(nn.Sequential(conv), kernels)
     assert 0.99 * limit < conv.weight.abs().max() <= limit

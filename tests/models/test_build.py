@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -45,7 +43,7 @@ def test_anything_but_a_net_of_ours_is_refused(target: Any) -> None:
 
 
 def test_a_description_without_a_target_is_refused() -> None:
-    with pytest.raises(InputError, match="model._target_ is 'None'"):
+    with pytest.raises(InputError, match=r"model\._target_ is 'None'"):
         build({"width": 2})
 
 
@@ -63,8 +61,3 @@ def test_arguments_that_the_net_cannot_take_are_refused(arguments: dict[str, Any
     with pytest.raises(InputError, match=message) as caught:
         build({"_target_": "hela_seg.models.unet.UNet", **arguments})
     assert "\n" not in str(caught.value)
-
-
-def test_importing_the_package_imports_no_net() -> None:
-    code = "import sys, hela_seg.models; sys.exit('torchvision' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

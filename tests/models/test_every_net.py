@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 from keras_parity import load_reference_weights, read_manifest, reference
@@ -30,9 +32,11 @@ TOTALS = {
 each_net = pytest.mark.parametrize("net_class", NETS.values(), ids=NETS.keys())
 
 
-def image_for(net: nn.Module, channels: int = 3, batch: int = 2) -> Tensor:
+def image_for(
+    net: UNet | VGG19UNet | InceptionUNet | ResNet34UNet, channels: int = 3, batch: int = 2
+) -> Tensor:
     generator = torch.Generator().manual_seed(5)
-    return torch.rand(batch, channels, 2 * int(net.stride), 3 * int(net.stride), generator=generator)
+    return torch.rand(batch, channels, 2 * net.stride, 3 * net.stride, generator=generator)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -117,12 +121,18 @@ def test_one_seed_gives_one_net(net_class: Net) -> None:
 
 @each_net
 def test_dropout_acts_while_training_only(net_class: Net) -> None:
-    net = net_class(width=4, dropout=0.5)
+    torch.manual_seed(0)
+    net = net_class(width=16, dropout=0.5)
     image = image_for(net)
     assert not net(image).equal(net(image))
     net.eval()
     assert net(image).equal(net(image))
-    assert net_class.__init__.__defaults__[-1] == (0.05 if net_class is UNet else 0.0)
+
+
+@each_net
+def test_dropout_is_off_but_in_the_simple_unet(net_class: Net) -> None:
+    default = inspect.signature(net_class).parameters["dropout"].default
+    assert default == (0.05 if net_class is UNet else 0.0)
 
 
 @each_net
@@ -132,7 +142,7 @@ def test_memory_format_changes_no_logits(net_class: Net) -> None:
     with torch.no_grad():
         expected = net(image)
         channels_last = net.to(memory_format=torch.channels_last)(image.to(memory_format=torch.channels_last))
-    torch.testing.assert_close(channels_last, expected, rtol=1e-4, atol=1e-5)
+    assert (channels_last - expected).abs().max() < 1e-4 * expected.abs().max()
 
 
 @each_net
@@ -146,7 +156,7 @@ def test_a_net_learns_one_image(net_class: Net) -> None:
     for _ in range(12):
         loss = nn.functional.cross_entropy(net(image), label)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.8 * losses[0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -56,7 +57,7 @@ def test_what_a_residual_unit_adds(project: bool) -> None:
 
 
 def test_kernels_are_hes_but_glorots_in_the_closing_convolution() -> None:
-    net = ResNet34UNet(width=32)
+    net: Any = ResNet34UNet(width=32)
     he = math.sqrt(6 / (9 * 32))
     assert 0.98 * he < net.encoder.stages[0].first.conv1.weight.abs().max() <= he
     glorot = math.sqrt(6 / (9 * 8 + 9 * 3))
@@ -64,5 +65,5 @@ def test_kernels_are_hes_but_glorots_in_the_closing_convolution() -> None:
 
 
 def test_a_width_that_cannot_be_quartered_is_the_users_error() -> None:
-    with pytest.raises(InputError, match="model.width is 6, expected a multiple of 4: take 8"):
+    with pytest.raises(InputError, match=r"model\.width is 6, expected a multiple of 4: take 8"):
         ResNet34UNet(width=6)

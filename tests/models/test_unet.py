@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from hela_seg.models.unet import UNet
@@ -7,7 +9,7 @@ from hela_seg.models.unet import UNet
 
 def test_levels_have_the_papers_filters() -> None:
     with torch.device("meta"):
-        net = UNet()
+        net: Any = UNet()
     assert [block.second.conv.out_channels for block in net.encoder] == [64, 128, 256, 512, 1024]
     assert [block.first.conv.in_channels for block in net.decoder] == [1536, 768, 384, 192]
     assert [block.second.conv.out_channels for block in net.decoder] == [512, 256, 128, 64]

@@ -145,9 +145,9 @@ def test_small_frames_are_enlarged_by_a_whole_factor(tmp_path):
 
 
 def test_large_frames_are_shrunk_with_labels_in_place(tmp_path):
-    labels = np.zeros((2000, 2600), np.uint8)
-    labels[:, 1300:] = 2
-    image = np.zeros((1, 2000, 2600), np.uint8)
+    labels = np.zeros((1022, 2024), np.uint8)
+    labels[:, 1012:] = 2
+    image = np.zeros((1, 1022, 2024), np.uint8)
     write_overlay(tmp_path / "a.png", [(0, image, labels)], CLASSES, "large")
     row = drawn(tmp_path / "a.png")[PANEL_TOP + 400]
     columns = np.flatnonzero((row == BLUE).all(axis=1)) - MARGIN
@@ -196,8 +196,8 @@ def test_more_classes_than_fit_a_line_take_more_lines(tmp_path):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_noise_stays_under_2_mib(tmp_path, channels):
     rng = np.random.default_rng(0)
-    labels = np.zeros((1022, 1024), np.uint8)
-    frames = [(t, rng.integers(0, 256, (channels, 1022, 1024), np.uint8), labels) for t in range(6)]
+    labels = np.zeros((512, 510), np.uint8)
+    frames = [(t, rng.integers(0, 256, (channels, 512, 510), np.uint8), labels) for t in range(6)]
     write_overlay(tmp_path / "a.png", frames, CLASSES, "noise")
     assert (tmp_path / "a.png").stat().st_size <= LARGEST_FILE
 
