@@ -19,7 +19,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -50,17 +50,19 @@ class Command:
         positions: keys that arguments without a key stand for, in order.
         options: short options and the keys that they stand for.
         paths: keys whose values are paths.
+        found: keys that the command finds out itself where the user leaves them out.
     """
 
     positions: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
     paths: frozenset[str] = frozenset()
+    found: frozenset[str] = frozenset()
 
 
 _DATA_PATHS = frozenset({"data.root", "data.images", "data.masks", "hydra.run.dir", "hydra.sweep.dir"})
 COMMANDS = {
     "train": Command(paths=_DATA_PATHS | {"ckpt_path"}),
-    "evaluate": Command(("ckpt",), {}, _DATA_PATHS | {"ckpt"}),
+    "evaluate": Command(("ckpt",), {}, _DATA_PATHS | {"ckpt"}, frozenset({"data.classes"})),
     "predict": Command(("ckpt", "input"), {"-o": "output"}, frozenset({"ckpt", "input", "output"})),
 }
 
@@ -103,11 +105,14 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     """
     multirun = "-m" in typed or "--multirun" in typed
     positions, result, rest = list(command.positions), [], iter(typed)
+    flags: list[str] = []  # stand first, because Hydra takes no overrides on both sides of one
     for argument in rest:
         if argument in command.options:
             result.append(_quoted(command.options[argument], _value(argument, rest)))
         elif argument in _HYDRA_FLAGS_WITH_VALUE:
-            result += [argument, _value(argument, rest)]
+            flags += [argument, _value(argument, rest)]
+        elif argument.startswith("-"):
+            flags.append(argument)
         elif _is_position(argument):
             if not positions:
                 raise InputError(f"'{argument}' is one argument too many, expected key=value: see --help")
@@ -116,7 +121,7 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
             key, equals, value = argument.partition("=")
             is_path = equals and key.lstrip("+") in command.paths and not _is_hydra_value(value, multirun)
             result.append(_quoted(key, value) if is_path else argument)
-    return result
+    return flags + result
 
 
 def user_message(error: BaseException) -> str | None:
@@ -131,6 +136,12 @@ def user_message(error: BaseException) -> str | None:
         innermost = chain[-1]
         wrong_argument = isinstance(innermost, TypeError) and "argument" in str(innermost)
         return _one_line(error) if wrong_argument or isinstance(innermost, ImportError) else None
+    if isinstance(error, OverrideParseException):
+        reason = str(error).splitlines()[0]
+        return (
+            f"{error.override} is not understood ({reason}): "
+            "put the value in quotes inside the shell's quotes"
+        )
     if isinstance(error, HydraException | OmegaConfBaseException):
         lines = [line for line in str(error).splitlines() if not _HYDRA_SMALL_TALK.match(line)]
         return f"{_one_line(' '.join(lines))}: see --help for the groups and keys"
@@ -145,7 +156,7 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
     def job(config: DictConfig) -> Any:
         try:
             _refuse_unknown(name)
-            _refuse_missing(config)
+            _refuse_missing(config, COMMANDS[name].found)
             # imported only now, so that --help and a bad configuration answer without torch
             return getattr(import_module(f"hela_seg.{name}"), name)(config)
         except Exception as error:
@@ -173,8 +184,8 @@ def _refuse_unknown(name: str) -> None:
             raise InputError(f"{override} sets the unknown key '{key}': see --help for the groups and keys")
 
 
-def _refuse_missing(config: DictConfig) -> None:
-    missing = sorted(OmegaConf.missing_keys(config))
+def _refuse_missing(config: DictConfig, found: frozenset[str]) -> None:
+    missing = sorted(OmegaConf.missing_keys(config) - found)
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
         raise InputError(f"{' and '.join(missing)} not given, expected a value for each: add {needed}")

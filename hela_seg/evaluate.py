@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hela_seg import runs
 from hela_seg.data.datamodule import TimelapseData
@@ -55,7 +55,7 @@ def _own_data(info: runs.ModelInfo) -> TimelapseData:
 
 def _other_data(config: DictConfig, info: runs.ModelInfo) -> TimelapseData:
     """The data that the user names, all of it; what the user leaves out is as in training."""
-    if config.data.get("classes") is None:
+    if OmegaConf.is_missing(config.data, "classes"):
         config.data.classes = info.classes
     data: TimelapseData = instantiate(config.data)
     data.open_all()

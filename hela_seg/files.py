@@ -24,7 +24,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         A path in the same folder, hidden and unique to this process, for the block to write.
 
     Raises:
-        InputError: the operating system refuses to write there (no rights, no space, a file in a folder's place).
+        InputError: the operating system refuses to write there (no rights, no space, a file in a
+            folder's place).
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -34,14 +35,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.replace(path)
     except OSError as error:
         raise InputError(
-            f"cannot write {path}: {error.strerror or error}; choose a folder that you may write to, with space left"
+            f"cannot write {path}: {error.strerror or error}; "
+            "choose a folder that you may write to, with space left"
         ) from error
     finally:
         _forget(part)
 
 
 def _to_disk(path: Path) -> None:
-    # Renaming first and losing power before the bytes are down would leave an empty file under the final name.
+    # Renaming first and losing power before the bytes are down would leave an empty file of the final name.
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
@@ -63,7 +65,9 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be made ({error.strerror}): choose another output folder") from None
+        raise InputError(
+            f"{folder} cannot be made ({error.strerror}): choose another output folder"
+        ) from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{folder} cannot be written: choose another output folder or change its permissions")
+        raise InputError(f"{folder} cannot be written: choose another one or change its permissions")
     return folder

@@ -135,7 +135,7 @@ class Predictor:
 def count_pixels(
     predictor: Predictor, recordings: Sequence[Recording], blocks: Sequence[Block], reader: LabelReader
 ) -> NDArray[np.int64]:
-    """Confusion matrix (K, K) of whole predicted frames against masks, pooled over all frames of the blocks."""
+    """Confusion matrix (K, K) of whole predicted frames against masks, pooled over all frames given."""
     matrix = torch.zeros(len(predictor.classes), len(predictor.classes), dtype=torch.int64)
     for block in blocks:
         recording = recordings[block.series]

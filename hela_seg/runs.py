@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -74,7 +75,9 @@ def read_checkpoint(path: Path | str) -> tuple[ModelInfo, dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"{path} is not there, expected a checkpoint such as {BEST_CHECKPOINT}: check ckpt=")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on foreign pickles, which are refused anyway
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError:
         raise InputError(
             f"{path} is no checkpoint, or holds pickled code, which is never run: "

@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 import hela_seg
@@ -124,13 +126,15 @@ def _net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
     for key, found in (("in_channels", data.channels), ("classes", len(data.classes))):
         if plain.get(key) not in (None, found):
             raise InputError(
-                f"model.{key} is {plain[key]} but the data have {found}: leave model.{key} out, it follows from the data"
+                f"model.{key} is {plain[key]} but the data have {found}: leave model.{key} "
+                "out, it follows from the data"
             )
         plain[key] = found
     stride = getattr(get_class(plain["_target_"]), "stride", 1)
     if any(size % stride for size in config.data.tile):
         raise InputError(
-            f"data.tile is {list(config.data.tile)}, expected multiples of {stride}, by which this net shrinks its input"
+            f"data.tile is {list(config.data.tile)}, expected multiples of {stride}, by which this "
+            "net shrinks its input"
         )
     return plain
 
@@ -168,13 +172,21 @@ def _trainer(config: DictConfig, folder: Path, *, validated: bool) -> pl.Trainer
         for callback in config.callbacks.values()
         if validated or callback.get("monitor") is None
     ]
-    trainer: pl.Trainer = instantiate(
-        config.trainer,
-        callbacks=callbacks,
-        logger=[instantiate(logger) for logger in config.logger.values()],
-        default_root_dir=str(folder),
-        enable_progress_bar=config.trainer.enable_progress_bar and sys.stderr.isatty(),
-    )
+    try:
+        trainer: pl.Trainer = instantiate(
+            config.trainer,
+            callbacks=callbacks,
+            logger=[instantiate(logger) for logger in config.logger.values()],
+            default_root_dir=str(folder),
+            limit_val_batches=1.0 if validated else 0,
+            enable_progress_bar=config.trainer.enable_progress_bar and sys.stderr.isatty(),
+        )
+    except InstantiationException as error:
+        if isinstance(error.__cause__, MisconfigurationException):
+            raise InputError(
+                f"trainer: {error.__cause__} Choose trainer=auto, or other trainer settings"
+            ) from None
+        raise
     return trainer
 
 

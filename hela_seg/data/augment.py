@@ -1,7 +1,7 @@
 """Paired random changes of image and label, each seeded by (seed, epoch, index).
 
-albumentations supplies the machinery and the geometry. Its changes of grey values cut floating-point images
-off at 0 and 1, which normalised images exceed on both sides, so those are our own here.
+Geometry is albumentations'. Its changes of grey values cut floating-point images off at 0 and 1, which
+normalised images exceed on both sides, so those are our own here.
 """
 
 from __future__ import annotations
@@ -29,20 +29,34 @@ Label = npt.NDArray[Any]
 Range = tuple[float, float]
 """The lowest and the highest value of what is drawn."""
 
+STREAM = 1
+"""Added to the seed, for whoever chose the tile may have drawn from the same three numbers."""
+
+Change = Callable[[Image, np.random.Generator], Image]
+"""Changes grey values (C, h, w), of which 0 is each channel's darkest pixel and 1 its brightest."""
+
 
 class Augmentation:
-    """A sequence of random transforms whose outcome is a function of image, label and seed alone.
+    """Random changes of a tile, whose outcome is a function of image, label and seed alone.
 
     Args:
-        transforms: applied in this order. They see the image as (h, w, C) float32 and the label as (h, w)
-            uint8.
+        geometry: moves pixels; applied in this order to the image as (h, w, C) and the label as (h, w) uint8.
+        grey_values: then changes grey values, in this order.
+        probability: of each change of grey values; those of the geometry are its transforms' own.
     """
 
-    def __init__(self, transforms: Sequence[A.BasicTransform]) -> None:
-        self._transforms = list(transforms)
+    def __init__(
+        self,
+        geometry: Sequence[A.BasicTransform] = (),
+        grey_values: Sequence[Change] = (),
+        probability: float = 1.0,
+    ) -> None:
+        self._geometry = tuple(geometry)
+        self._grey_values = tuple(grey_values)
+        self._probability = probability
 
     def __call__(self, image: Image, label: Label, seed: tuple[int, int, int]) -> tuple[Image, Label]:
-        """A changed copy of one sample.
+        """One sample, changed; what is handed over stays as it was.
 
         Args:
             image: (C, h, w) float32, any number of channels.
@@ -50,27 +64,45 @@ class Augmentation:
             seed: of the run, the epoch and the sample; non-negative.
 
         Returns:
-            Image and label in the same dtypes, contiguous. Where a transform shows what lies outside the
+            Image and label in the same dtypes, contiguous. Where the geometry shows what lies outside the
             tile, the label is ``IGNORE_INDEX``.
         """
-        generator = np.random.default_rng(seed)
-        # One stream for all: with the same seed in each, as albumentations does it, a tile is always
-        # flipped in both directions or in none.
+        generator = np.random.default_rng((*seed, STREAM))
+        moved, moved_label = self._move(image, label, generator)
+        return self._change(moved, generator), moved_label
+
+    def _move(self, image: Image, label: Label, generator: np.random.Generator) -> tuple[Image, Label]:
+        if not self._geometry:
+            return np.ascontiguousarray(image), np.ascontiguousarray(label)
+        # One stream for all: seeded alike, as albumentations seeds them, a tile would always be flipped in
+        # both directions or in none.
         stream = random.Random(int(generator.integers(2**63)))
-        sample: dict[str, Any] = {
-            "image": np.ascontiguousarray(image.transpose(1, 2, 0)),
-            "mask": label.astype(np.uint8),
-        }
-        for transform in self._transforms:
+        # OpenCV interleaves channels several times faster than numpy.
+        pixels = cv2.merge(list(image)).reshape(*label.shape, len(image))
+        sample: dict[str, Any] = {"image": pixels, "mask": label.astype(np.uint8)}
+        for transform in self._geometry:
             transform.set_random_state(generator, stream)
             sample = transform(**sample)
-        pixels = np.ascontiguousarray(sample["image"].transpose(2, 0, 1), dtype=np.float32)
-        return pixels, np.ascontiguousarray(sample["mask"], dtype=label.dtype)
+        moved = np.ascontiguousarray(sample["image"].transpose(2, 0, 1), dtype=np.float32)
+        return moved, np.ascontiguousarray(sample["mask"], dtype=label.dtype)
+
+    def _change(self, image: Image, generator: np.random.Generator) -> Image:
+        drawn = [change for change in self._grey_values if generator.random() < self._probability]
+        if not drawn:
+            return image
+        darkest = image.min(axis=(1, 2), keepdims=True)
+        span = image.max(axis=(1, 2), keepdims=True) - darkest
+        span[span == 0] = 1
+        unit: Image = (image - darkest) / span
+        for change in drawn:
+            unit = change(unit, generator)
+        changed: Image = darkest + span * unit
+        return changed
 
 
 def none() -> Augmentation:
     """Leaves every sample as it is."""
-    return Augmentation([])
+    return Augmentation()
 
 
 def light() -> Augmentation:
@@ -107,21 +139,19 @@ def microscopy(
         photons: counted where the tile is brightest; fewer of them make more shot noise.
         probability: of each change; flips and quarter turns are drawn for every tile.
     """
-    changes = [
+    geometry = [
+        *_orientations(),
+        A.Affine(scale=scale, keep_ratio=True, fill=0, fill_mask=IGNORE_INDEX, p=probability),
+        ElasticShifts(displacement, spacing, probability),
+    ]
+    grey_values = [
         partial(light_unevenly, strength=illumination),
         partial(shift_and_stretch, brightness=brightness, contrast=contrast),
         partial(change_gamma, exponent=gamma),
         partial(defocus, deviation=blur),
         partial(add_shot_noise, photons=photons),
     ]
-    return Augmentation(
-        [
-            *_orientations(),
-            A.Affine(scale=scale, keep_ratio=True, fill=0, fill_mask=IGNORE_INDEX, p=probability),
-            ElasticShifts(displacement, spacing, probability),
-            *(GreyValues(change, probability) for change in changes),
-        ]
-    )
+    return Augmentation(geometry, grey_values, probability)
 
 
 class SquareTranspose(A.Transpose):  # type: ignore[misc]
@@ -167,57 +197,33 @@ class ElasticShifts(BaseDistortion):  # type: ignore[misc]
         return {"map_x": columns + smooth[..., 0], "map_y": rows + smooth[..., 1]}
 
 
-class GreyValues(A.ImageOnlyTransform):  # type: ignore[misc]
-    """Changes grey values on a scale from 0 to 1, each channel's darkest and brightest pixel in the tile.
-
-    Args:
-        change: takes such values (h, w, C) float32 and a random generator, and gives the changed values.
-        p: probability of the change.
-    """
-
-    def __init__(self, change: Callable[[Image, np.random.Generator], Image], p: float) -> None:
-        super().__init__(p=p)
-        self._change = change
-
-    def apply(self, img: Image, **params: Any) -> Image:
-        """The changed image (h, w, C), on the scale that it came in."""
-        darkest = img.min(axis=(0, 1))
-        span = img.max(axis=(0, 1)) - darkest
-        span[span == 0] = 1
-        changed: Image = darkest + span * self._change((img - darkest) / span, self.random_generator)
-        return changed
-
-
 def light_unevenly(unit: Image, generator: np.random.Generator, strength: float) -> Image:
     """Multiplies by a smooth field, drawn on 3 x 3 points with gains of 1 - strength to 1 + strength."""
-    height, width = unit.shape[:2]
+    height, width = unit.shape[1:]
     gains = generator.uniform(1 - strength, 1 + strength, (3, 3)).astype(np.float32)
-    field: Image = cv2.resize(gains, (width, height), interpolation=cv2.INTER_CUBIC).astype(
-        np.float32, copy=False
-    )
-    return unit * field[..., None]
+    field: Image = cv2.resize(gains, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    return unit * field
 
 
 def shift_and_stretch(
     unit: Image, generator: np.random.Generator, brightness: float, contrast: Range
 ) -> Image:
     """Shifts all values by up to ``brightness`` and stretches them about their mean by ``contrast``."""
-    mean = unit.mean(axis=(0, 1))
+    mean = unit.mean(axis=(1, 2), keepdims=True)
     shift = np.float32(generator.uniform(-brightness, brightness))
-    shifted: Image = mean + shift + (unit - mean) * _factor(generator, contrast)
-    return shifted
+    stretched: Image = mean + shift + (unit - mean) * _factor(generator, contrast)
+    return stretched
 
 
 def change_gamma(unit: Image, generator: np.random.Generator, exponent: Range) -> Image:
-    """Raises values to a power, which leaves the darkest and the brightest as they are."""
-    return unit ** _factor(generator, exponent)
+    """Raises values to a power; those below 0 stay."""
+    return np.where(unit > 0, np.abs(unit) ** _factor(generator, exponent), unit)
 
 
 def defocus(unit: Image, generator: np.random.Generator, deviation: Range) -> Image:
     """Blurs by a Gaussian."""
-    blurred = cv2.GaussianBlur(unit, (0, 0), float(_factor(generator, deviation)))
-    # OpenCV drops the axis of a single channel.
-    return blurred.reshape(unit.shape).astype(np.float32, copy=False)
+    width = float(_factor(generator, deviation))
+    return np.stack([cv2.GaussianBlur(channel, (0, 0), width).astype(np.float32) for channel in unit])
 
 
 def add_shot_noise(unit: Image, generator: np.random.Generator, photons: Range) -> Image:

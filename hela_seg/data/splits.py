@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from hela_seg.errors import InputError
+from hela_seg.files import whole_file
 
 Part = Literal["train", "validation", "test"]
 """What frames are used for."""
@@ -100,13 +101,14 @@ def write_split(path: Path, blocks: Sequence[Block], names: Sequence[str]) -> No
     """Writes blocks as a CSV table with the columns series (its name), start, stop (exclusive) and part.
 
     The file appears under its name only when it is whole.
+
+    Raises:
+        InputError: it cannot be written there.
     """
-    unfinished = path.with_name(path.name + ".unfinished")
-    with unfinished.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
         table.writerows((names[b.series], b.start, b.stop, b.part) for b in blocks)
-    unfinished.replace(path)
 
 
 def read_split(path: Path, names: Sequence[str]) -> list[Block]:

@@ -37,12 +37,6 @@ class Window:
         """Rows and columns as slices, for windows that start inside the frame."""
         return slice(self.row, self.row + self.height), slice(self.column, self.column + self.width)
 
-    def grown(self, margin: int) -> Window:
-        """The window with ``margin`` pixels more on each of its four sides."""
-        return Window(
-            self.row - margin, self.column - margin, self.height + 2 * margin, self.width + 2 * margin
-        )
-
 
 @dataclass(frozen=True)
 class Tile:

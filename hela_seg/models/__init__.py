@@ -59,9 +59,8 @@ def build(config: Mapping[str, Any]) -> nn.Module:
 def _find(target: str) -> type[nn.Module]:
     """The class of that full name, if a module of this package defines it."""
     module_name, _, class_name = target.rpartition(".")
-    package, _, leaf = module_name.rpartition(".")
     found = None
-    if package == __name__ and leaf.isidentifier() and importlib.util.find_spec(module_name):
+    if module_name.rpartition(".")[0] == __name__ and importlib.util.find_spec(module_name):
         found = getattr(importlib.import_module(module_name), class_name, None)
     if not (isinstance(found, type) and issubclass(found, nn.Module) and found.__module__ == module_name):
         raise InputError(

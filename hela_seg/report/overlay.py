@@ -47,7 +47,8 @@ def blend(image: Image, labels: Labels, classes: Classes) -> Picture:
     The image's values between its 1st and 99.8th percentile are stretched over black to white. One channel is
     shown grey; three channels are taken as red, green and blue and stretched together, which keeps their hue;
     of any other number, each channel is stretched alone, two shown as magenta and green, more than three by
-    their first three. Background pixels stay as they are. Ignored pixels are hatched grey.
+    their first three. Under a class, all are grey, so that the class's colour is true. Background pixels stay
+    as they are. Ignored pixels are hatched grey.
 
     Args:
         image: (C, H, W) of any real dtype; values that are not finite are shown black.
@@ -66,6 +67,8 @@ def blend(image: Image, labels: Labels, classes: Classes) -> Picture:
     marked = np.where(labels < len(classes), labels, 0)
     colours = np.array([c.rgb for c in classes], dtype=np.float32)[marked]
     opacity = np.where(find_boundaries(marked, mode="inner"), 1.0, FILL_OPACITY) * (marked > 0)
+    # Under a class the image is grey: orange laid over the green of the paper's images would look lime.
+    picture[marked > 0] = picture.mean(axis=2, keepdims=True)[marked > 0]
     picture += opacity[..., None].astype(np.float32) * (colours - picture)
     picture[_hatch(labels.shape) & (labels == IGNORE_INDEX)] = IGNORED_GREY
     return picture.round().astype(np.uint8)
@@ -207,9 +210,11 @@ class _Page:
         )  # comes with matplotlib, so it is there on every machine
 
     def paste(self, picture: Picture, top: int, left: int) -> None:
+        """Put a picture's upper left pixel at row ``top``, column ``left``."""
         self.figure.figimage(picture, left, self.height - top - len(picture), origin="upper")
 
     def write(self, text: str, top: int, left: int, points: int = 10) -> None:
+        """Let a line of text hang from row ``top``, starting at column ``left``."""
         # A name may hold dollar signs that are no formula, and letters that the font lacks, which would warn.
         text = "".join(letter if self._font.get_char_index(ord(letter)) else "?" for letter in text)
         x, y = left / self.width, 1 - top / self.height

@@ -51,10 +51,11 @@ def test_unknown_values_are_listed_with_their_pixels_and_what_to_do() -> None:
     )
 
 
-@pytest.mark.parametrize("value", [-1, 65536, 65791, 2**31 - 1])
+@pytest.mark.parametrize("value", [-1, -2, -65537, 65536, 65791, 2**31 - 1])
 def test_values_beyond_16_bits_are_unknown(value) -> None:
+    every = Classes(["background", {"name": "cell", "values": [1, 65535, 65534]}])
     with pytest.raises(InputError, match=rf"values {value} \(1 pixel\)"):
-        ValueLabels(PAINTED).convert(np.array([[0, value]], np.int32))
+        ValueLabels(every).convert(np.array([[0, value]], np.int32))
 
 
 def test_at_most_ten_unknown_values_are_listed() -> None:

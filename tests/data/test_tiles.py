@@ -173,7 +173,3 @@ def test_any_window_shows_what_a_larger_one_shows_there(frame, row, column, heig
     np.testing.assert_array_equal(
         part, large[:, row + 40 : row + 40 + height, column + 40 : column + 40 + width]
     )
-
-
-def test_grown_by_a_margin_and_cropped_again() -> None:
-    assert Window(3, 4, 10, 20).grown(2) == Window(1, 2, 14, 24)

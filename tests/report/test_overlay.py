@@ -26,7 +26,9 @@ def drawn(path):
 def test_grey_is_stretched_from_the_1st_to_the_99_8th_percentile():
     image = np.arange(1001, dtype=np.uint16).reshape(1, 7, 143)  # percentiles 10 and 998
     picture = unlabelled(image).reshape(1001, 3)
-    assert (picture[[0, 10, 257, 998, 1000]] == np.array([[0], [0], [64], [255], [255]])).all()
+    assert (
+        picture[[0, 10, 14, 257, 990, 998, 1000]] == np.array([[0], [0], [1], [64], [253], [255], [255]])
+    ).all()
 
 
 def test_inside_is_a_quarter_of_the_colour_and_the_outline_all_of_it():
@@ -41,6 +43,14 @@ def test_inside_is_a_quarter_of_the_colour_and_the_outline_all_of_it():
     outline[3:6, 3:6] = False
     assert (picture[outline] == ORANGE).all()
     assert (picture[labels == 0] == 0).all()
+
+
+def test_class_colours_are_the_same_on_grey_and_on_tinted_images():
+    labels = np.full((9, 9), 2, np.uint8)
+    grey = np.random.default_rng(0).integers(0, 99, (1, 9, 9))
+    green = np.concatenate([grey * 0, grey, grey // 2])
+    inside = blend(green, labels, CLASSES).astype(int) - np.round(0.25 * BLUE).astype(int)
+    assert (np.ptp(inside, axis=2) <= 1).all()
 
 
 def test_touching_classes_each_keep_their_outline():
@@ -146,12 +156,13 @@ def test_small_frames_are_enlarged_by_a_whole_factor(tmp_path):
 
 def test_large_frames_are_shrunk_with_labels_in_place(tmp_path):
     labels = np.zeros((1022, 2024), np.uint8)
-    labels[:, 1012:] = 2
+    labels[:, 1014:] = 2
     image = np.zeros((1, 1022, 2024), np.uint8)
     write_overlay(tmp_path / "a.png", [(0, image, labels)], CLASSES, "large")
     row = drawn(tmp_path / "a.png")[PANEL_TOP + 400]
     columns = np.flatnonzero((row == BLUE).all(axis=1)) - MARGIN
-    assert columns[0] == 1254 // 2  # 1254 columns are what a single frame gets
+    # A single frame gets 1254 columns; the middle of number 628 lies at 628.5 * 2024 / 1254 = 1014.4.
+    assert columns[0] == 628
 
 
 @pytest.mark.parametrize(
@@ -179,7 +190,7 @@ def test_legend_has_the_classes_and_ignored_only_where_there_is_some(tmp_path):
 def test_names_that_no_formula_and_no_font_could_hold_are_drawn_without_a_warning(tmp_path):
     image, labels = disc(40, 40)
     classes = Classes(["background", "_round $x", "größe 細胞"])
-    write_overlay(tmp_path / "a.png", [(0, image, labels)], classes, "a$\\frac{b 細胞\n.tif")
+    write_overlay(tmp_path / "a.png", [(0, image, labels)], classes, "a$\\frac{b$ 細胞\n.tif")
     assert (tmp_path / "a.png").exists()
 
 

@@ -1,4 +1,4 @@
-"""Which axis of a file is time, channel, row and column: stated by the file, or by the user, never guessed."""
+"""Which axis of a file is time, channel, row and column: stated by the file or by the user, never guessed."""
 
 from __future__ import annotations
 
@@ -8,56 +8,94 @@ from hela_seg.errors import InputError
 
 _SYNONYMS = str.maketrans("HWS", "YXC")
 
+_CHOICES = {"?YX": ("TYX", "CYX"), "?YXC": ("TYXC",), "??YX": ("TCYX", "TYXC")}
+"""What axes may mean where some of them are not known."""
 
-def resolve(found: str, shape: tuple[int, ...], *, stated: bool, wanted: str | None, path: Path) -> str:
+
+def resolve(
+    found: str, shape: tuple[int, ...], *, stated: bool, wanted: str | None, assumed: str | None, path: Path
+) -> str:
     """Decide the axes of a file.
 
     Args:
-        found: one letter an axis, as the file or its reader names them (T, C, S, Z, Y, X; Q and I are unknown).
+        found: one letter an axis, as the file or its reader names them (T, C, S, Z, Y, X; others are not
+            known).
         shape: length of each axis.
         stated: the letters are the file's own statement, not its reader's default.
-        wanted: the user's word on it (``data.axes``). It counts where it has as many letters as the file has axes.
+        wanted: the user's word on it (``data.axes``). It counts before the file's where it has as many
+            letters as the file has axes, those of length 1 left out if need be.
+        assumed: the same, but it counts only where the file states nothing.
         path: named in messages.
 
     Returns:
-        One letter an axis: T, C, Y and X once each at most, and ``_`` for an axis of length 1 that is dropped.
+        One letter an axis: T, C, Y and X once each at most, and ``_`` for an axis of length 1 that is
+        dropped.
 
     Raises:
         InputError: the axes are not known or not usable; the message shows the setting that settles it.
 
     Example:
-        ``resolve("QYX", (20, 700, 1100), stated=False, wanted="TYX", path=...) == "TYX"``
+        ``resolve("QYX", (20, 700, 1100), stated=False, wanted="TYX", ...) == "TYX"``
     """
-    if wanted is not None:
-        wanted = _checked(wanted)
-        if len(wanted) == len(shape):
-            return wanted
-        if len(wanted) == sum(length > 1 for length in shape):
-            letters = iter(wanted)
-            return "".join(next(letters) if length > 1 else "_" for length in shape)
-    letters = "".join(
+    letters = _spread(wanted, shape) or _usable(found, shape, stated) or _spread(assumed, shape)
+    if letters is None:
+        raise InputError(f"{path} {_explain(_without_singles(found, shape), shape, stated)}")
+    return letters
+
+
+def checked(axes: str) -> str:
+    """Axes as the user writes them, in the letters T, C, Y and X; H, W and S stand for Y, X and C.
+
+    Raises:
+        InputError: other letters, a letter twice, or no Y and X; ``checked("thws") == "TYXC"``.
+    """
+    letters = axes.upper().translate(_SYNONYMS)
+    if set(letters) <= set("TCYX") and len(set(letters)) == len(letters) and {"Y", "X"} <= set(letters):
+        return letters
+    raise InputError(
+        f"the axes are given as '{axes}', expected the letters T, C, Y, X once each at most, Y and X among "
+        "them: set data.axes (or axes, to predict) to one such as TYX or TCYX"
+    )
+
+
+def _spread(given: str | None, shape: tuple[int, ...]) -> str | None:
+    """The user's letters over the axes of a file; None where their number does not fit."""
+    letters = checked(given) if given else ""
+    if letters and len(letters) == len(shape):
+        return letters
+    if letters and len(letters) == sum(length > 1 for length in shape):
+        remaining = iter(letters)
+        return "".join(next(remaining) if length > 1 else "_" for length in shape)
+    return None
+
+
+def _usable(found: str, shape: tuple[int, ...], stated: bool) -> str | None:
+    """The file's letters; None where they leave room for doubt."""
+    letters = _without_singles(found, shape)
+    named = letters.replace("_", "")
+    clear = stated and set(named) <= set("TCYX") and len(set(named)) == len(named)
+    return letters if named == "YX" or clear else None
+
+
+def _without_singles(found: str, shape: tuple[int, ...]) -> str:
+    return "".join(
         "_" if length == 1 and letter not in "YX" else letter.translate(_SYNONYMS)
         for letter, length in zip(found, shape, strict=True)
     )
-    named = letters.replace("_", "")
-    if named == "YX" or (stated and set(named) <= set("TCYX") and len(set(named)) == len(named)):
-        return letters
-    size = "x".join(map(str, shape))
-    if stated and "Z" in named:
-        raise InputError(
-            f"{path} is a Z-stack (axes {found}, {size}), expected frames in time: project it to one plane, "
-            f"or set data.axes={named.replace('Z', 'T')} if the slices are frames"
+
+
+def _explain(letters: str, shape: tuple[int, ...], stated: bool) -> str:
+    size, named = "x".join(map(str, shape)), letters.replace("_", "")
+    if stated and "Z" in named and "T" not in named:
+        return (
+            f"is a Z-stack (axes {named}, {size}), expected frames in time: project it to one plane, or set "
+            f"data.axes={named.replace('Z', 'T')} (axes, to predict) if the slices are frames"
         )
-    raise InputError(f"{path} does not say what its axes mean ({size}), expected {_choices(named)}")
-
-
-def _checked(wanted: str) -> str:
-    letters = wanted.upper().translate(_SYNONYMS)
-    if set(letters) <= set("TCYX") and len(set(letters)) == len(letters) and {"Y", "X"} <= set(letters):
-        return letters
-    raise InputError(f"data.axes is '{wanted}', expected the letters T, C, Y, X once each, such as TYX or TCYX")
-
-
-def _choices(named: str) -> str:
-    choices = {3: ("TYX", "CYX"), 4: ("TCYX", "TYXC")}.get(len(named), ("TCYX",))
-    return " or ".join(f"data.axes={choice}" for choice in choices) + ": set the one that is true"
+    if stated and "Z" in named:
+        return f"holds Z-stacks in time (axes {named}, {size}), expected planes: project each to one plane"
+    unknown = "?" * named.index("Y") + named[named.index("Y") :]
+    choices = " or ".join(f"data.axes={axes}" for axes in _CHOICES.get(unknown, ("TCYX",)))
+    return (
+        f"does not say what its axes mean ({size}), expected {choices}: set the one that is true (axes, to "
+        "predict)"
+    )

@@ -2,62 +2,131 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
+from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from hela_seg.data.stacks.series import Pixels, Series
+from hela_seg.data.stacks.series import Pixels, Series, name_of
 from hela_seg.errors import InputError
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PALETTE = 3
+_SAMPLES = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}
+"""Samples a pixel by colour type: grey, RGB, palette, grey with alpha, RGB with alpha."""
+
+_DAMAGE = (OSError, SyntaxError, ValueError, RuntimeError, struct.error, Image.DecompressionBombError)
+"""What Pillow and imagecodecs raise on damaged files."""
 
 
 class PngSeries(Series):
-    """One PNG as a single frame: grey, grey with 16 bits, RGB, or with a colour table.
+    """One PNG as a single frame: grey, RGB, or with a colour table, of 1 to 16 bits.
+
+    Opening reads the header alone, but looks at all pixels where there is an alpha channel.
 
     Args:
         path: the file.
         labels: a mask: the indices of a colour table are its values, and one channel is expected.
 
     Raises:
-        InputError: a damaged file, a mask with colours, or transparency.
+        InputError: a damaged file, a mask with colours, or transparency in an image.
     """
 
     def __init__(self, path: Path, *, labels: bool = False) -> None:
-        self.name, self.path, self._labels = path.stem, path, labels
-        try:
-            with Image.open(path) as image:
-                image.verify()
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{path} is damaged or no PNG ({error}): copy or export the file again") from None
-        pixels = self._pixels()
-        if labels and pixels.shape[0] != 1:
-            raise InputError(f"{path} is a mask of {pixels.shape[0]} channels, expected one: save it as a grey label image")
-        self.shape, self.dtype = (1, *pixels.shape), pixels.dtype
-        self.axes = "YX" if pixels.shape[0] == 1 else "YXC"
+        self.name, self.path = name_of(path), path
+        self._header = _read_header(path)
+        self._indices = labels and self._header.colour == _PALETTE
+        channels = self._header.channels(indices=self._indices)
+        self.shape = (1, channels, self._header.height, self._header.width)
+        self.dtype = self._header.dtype
+        self.axes = "YX" if channels == 1 else "YXC"
+        if labels:
+            self.refuse_colours()
+        if self._header.has_alpha and not self._indices:
+            self._pixels()
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of the frame as (C, h, w)."""
         return np.ascontiguousarray(self._pixels()[:, rows, columns])
 
     def _pixels(self) -> Pixels:
+        """The frame as (C, H, W)."""
         try:
-            with Image.open(self.path) as image:
-                if image.mode == "P":
-                    image = image if self._labels else image.convert("RGB")
-                if image.mode in {"L", "P", "1"}:
-                    return np.asarray(image.convert("L") if image.mode == "1" else image)[np.newaxis]
-            # Pillow cuts 16-bit colours to 8 bits
-            decoded: Pixels = imagecodecs.png_decode(self.path.read_bytes())
-        except (OSError, SyntaxError, ValueError, RuntimeError) as error:
-            raise InputError(f"{self.path} is damaged ({error}): copy or export the file again") from None
-        if decoded.ndim == 2:
-            return decoded[np.newaxis]
-        if decoded.shape[2] in {2, 4}:
-            decoded = self._opaque(decoded)
-        return np.moveaxis(decoded, 2, 0)
+            pixels = self._decode()
+        except _DAMAGE as error:
+            raise _damaged(self.path, str(error)) from None
+        if pixels.ndim == 2:
+            pixels = pixels[..., np.newaxis]
+        if pixels.shape[2] in {2, 4}:
+            pixels = self._opaque(pixels)
+        pixels = np.moveaxis(pixels, 2, 0)
+        if pixels.shape != self.shape[1:]:
+            raise _damaged(self.path, f"it holds {pixels.shape}, stated are {self.shape[1:]}")
+        return pixels
 
-    def _opaque(self, decoded: Pixels) -> Pixels:
-        if (decoded[..., -1] != np.iinfo(decoded.dtype).max).any():
-            raise InputError(f"{self.path} is partly transparent, expected grey or RGB: save it without alpha channel")
-        return decoded[..., :-1]
+    def _decode(self) -> Pixels:
+        """The picture as (H, W) or (H, W, samples)."""
+        if self._indices or self.dtype == bool:
+            # imagecodecs gives colours for indices, and 255 for the 1 of a single bit
+            with Image.open(self.path) as image:
+                return np.asarray(image)
+        # Pillow cuts 16-bit colours to 8 bits
+        decoded: Pixels = imagecodecs.png_decode(self.path.read_bytes())
+        return decoded
+
+    def _opaque(self, pixels: Pixels) -> Pixels:
+        if (pixels[..., -1] != np.iinfo(pixels.dtype).max).any():
+            raise InputError(
+                f"{self.path} is partly transparent, expected grey or RGB: save it without alpha channel"
+            )
+        return pixels[..., :-1]
+
+
+class _Header(NamedTuple):
+    """What a PNG says about itself before its pixels."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    has_alpha: bool
+
+    @property
+    def dtype(self) -> np.dtype[np.bool_ | np.uint8 | np.uint16]:
+        if self.depth == 1 and self.colour != _PALETTE:
+            return np.dtype(bool)
+        return np.dtype(np.uint16 if self.depth == 16 else np.uint8)
+
+    def channels(self, *, indices: bool) -> int:
+        """How many there are without alpha; those of a palette's colours, unless its indices are meant."""
+        if self.colour == _PALETTE:
+            return 1 if indices else 3
+        return {1: 1, 2: 1, 3: 3, 4: 3}[_SAMPLES[self.colour]]
+
+
+def _read_header(path: Path) -> _Header:
+    """Walk over all chunks of a file, reading the first alone."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_SIGNATURE)) != _SIGNATURE:
+                raise _damaged(path, "it does not begin as a PNG does")
+            length, kind = struct.unpack(">I4s", file.read(8))
+            width, height, depth, colour = struct.unpack(">IIBB", file.read(10))
+            kinds = {kind}
+            while kind != b"IEND":
+                file.seek(length + 4 - (10 if kind == b"IHDR" else 0), 1)
+                length, kind = struct.unpack(">I4s", file.read(8))
+                kinds.add(kind)
+    except struct.error:
+        raise _damaged(path, "it ends too early") from None
+    if b"IHDR" not in kinds or colour not in _SAMPLES or not (width and height):
+        raise _damaged(path, "its header makes no sense")
+    return _Header(width, height, depth, colour, b"tRNS" in kinds or _SAMPLES[colour] in {2, 4})
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    reason = " ".join(reason.split())
+    return InputError(f"{path} is damaged or no PNG ({reason}): copy or export the file again")

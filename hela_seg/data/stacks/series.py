@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hela_seg.data.stacks.axes import checked
 from hela_seg.errors import InputError
 
 Pixels = NDArray[Any]
@@ -49,6 +50,23 @@ class Series(ABC):
     def frame(self, t: int) -> Pixels:
         """Read the whole frame t as (C, H, W)."""
         return self.read(t, slice(0, self.shape[2]), slice(0, self.shape[3]))
+
+    def refuse_colours(self) -> None:
+        """Refuse to be a mask with more than one channel.
+
+        Raises:
+            InputError: there is more than one.
+        """
+        if self.shape[1] != 1:
+            raise InputError(
+                f"{self.path} is a mask of {self.shape[1]} channels, expected one: save it as a grey label "
+                "image"
+            )
+
+
+def name_of(path: Path) -> str:
+    """File name without its ending; ``name_of(Path("a/b.ome.tif")) == "b"``."""
+    return path.stem.removesuffix(".ome")
 
 
 class FrameSequence(Series):
@@ -99,11 +117,11 @@ class ArraySeries(Series):
     path = Path("array")
 
     def __init__(self, array: Pixels, axes: str | None, channels: int) -> None:
-        letters = axes or _default_axes(array.shape, channels)
-        if len(letters) != array.ndim or set(letters) - set("TCYX") or not {"Y", "X"} <= set(letters):
+        letters = checked(axes) if axes else _default_axes(array.shape, channels)
+        if len(letters) != array.ndim:
             raise InputError(
-                f"the array has shape {array.shape} and axes '{letters}', expected one of the letters T, C, Y, X for "
-                "each axis"
+                f"the array has shape {array.shape} but its axes are given as '{axes}', expected one letter "
+                "for each axis: set axes= to one such as TYX"
             )
         missing = [letter for letter in "TC" if letter not in letters]
         expanded = array.reshape(*(1 for _ in missing), *array.shape)
@@ -118,12 +136,13 @@ class ArraySeries(Series):
 
 
 def _default_axes(shape: tuple[int, ...], channels: int) -> str:
-    if channels == 1:
-        return {2: "YX", 3: "TYX", 4: "TCYX"}.get(len(shape), "?")
-    first, last = shape[-3:-2] == (channels,), shape[-1] == channels
-    if first == last:
+    if channels == 1 and len(shape) in {2, 3, 4}:
+        return {2: "YX", 3: "TYX", 4: "TCYX"}[len(shape)]
+    first, last = shape[-3:-2] == (channels,), shape[-1:] == (channels,)
+    if first == last or len(shape) not in {3, 4}:
         raise InputError(
-            f"the array has shape {shape}, expected one axis of {channels} channels: say which is which with axes="
+            f"the array has shape {shape}, expected two to four axes, one of them of {channels} channel(s): "
+            "say which is which with axes="
         )
     return ("T" if len(shape) == 4 else "") + ("CYX" if first else "YXC")
 

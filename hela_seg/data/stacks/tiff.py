@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
-import struct
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,21 @@ import numpy as np
 import tifffile
 
 from hela_seg.data.stacks.axes import resolve
-from hela_seg.data.stacks.series import Pixels, Series
+from hela_seg.data.stacks.calibration import calibration
+from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.series import Pixels, Series, name_of
 from hela_seg.errors import InputError
 
-_DAMAGE = (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError, TypeError, RuntimeError, struct.error)
-"""What tifffile and imagecodecs raise on damaged files; ``imagecodecs`` errors are RuntimeErrors."""
+OPEN_FILES = 64
+"""Most files that a process keeps open between reads, of each way of reading."""
 
 _KINDS_OF_PIXELS = "buif"
+
+_ORDERS_OF_PAGES = ("YX", "YXS", "SYX")
+"""Axes of a single page that are read: grey, samples interleaved, samples in planes."""
+
+Version = tuple[int, int]
+"""Size in bytes and time of the last change, which tell a file from one that took its name later."""
 
 
 class TiffSeries(Series):
@@ -31,126 +38,189 @@ class TiffSeries(Series):
     Args:
         path: the file.
         axes: what the user says of its axes; see `hela_seg.data.stacks.axes.resolve`.
+        assumed_axes: the same, for files that state none.
         labels: a mask: must have one channel.
 
     Raises:
-        InputError: the file is damaged, its pixels are no numbers, or its axes are not known.
+        InputError: the file is damaged, its pixels are no real numbers, or its axes are not known.
     """
 
-    def __init__(self, path: Path, axes: str | None, *, labels: bool = False) -> None:
-        self.name, self.path = path.stem, path
-        if labels and axes is not None:
-            axes = "".join(letter for letter in axes.upper() if letter not in "CS")
-        with _damage_is_reported(path), tifffile.TiffFile(path) as file:
+    def __init__(
+        self, path: Path, axes: str | None, *, assumed_axes: str | None = None, labels: bool = False
+    ) -> None:
+        self.name, self.path = name_of(path), path
+        if labels:
+            axes, assumed_axes = _without_channels(axes), _without_channels(assumed_axes)
+        status = path.stat()
+        self._version: Version = (status.st_size, status.st_mtime_ns)
+        with damage_is_reported(path), tifffile.TiffFile(path) as file:
             series = file.series[0]
             self._file_shape = tuple(int(length) for length in series.shape)
             self._letters = resolve(
-                series.axes, self._file_shape, stated=_states_axes(file, series), wanted=axes, path=path
+                series.axes,
+                self._file_shape,
+                stated=_states_axes(file, series),
+                wanted=axes,
+                assumed=assumed_axes,
+                path=path,
             )
-            _refuse_truncated(file, series)
-            self.dtype = np.dtype(series.dtype)
-            self.pixel_size, self.frame_interval = _calibration(file)
-        if self.dtype.kind not in _KINDS_OF_PIXELS:
-            raise InputError(f"{path} holds {self.dtype} pixels, expected integers or real numbers: convert it")
-        length = {letter: self._file_shape[axis] for axis, letter in enumerate(self._letters) if letter != "_"}
+            self._stored = np.dtype(f"{file.byteorder}{series.dtype.char}")
+            self._offset: int | None = series.dataoffset  # None: the frames do not lie one behind another
+            self._outer = 0 if self._offset is not None else len(self._letters) - series.keyframe.ndim
+            self._refuse_unfit(series)
+            self._refuse_truncated(series)
+            self.pixel_size, self.frame_interval = calibration(file)
+        self.dtype = self._stored.newbyteorder("=")
         self.axes = self._letters.replace("_", "")
+        length = dict(zip(self._letters, self._file_shape, strict=True))
         self.shape = (length.get("T", 1), length.get("C", 1), length["Y"], length["X"])
-        if labels and self.shape[1] != 1:
-            raise InputError(f"{path} is a mask of {self.shape[1]} channels, expected one: save it as a grey label image")
-        self._open: tuple[int, tifffile.TiffFile] | None = None
-        self._lock = threading.Lock()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the open file behind: handles survive neither a pickle nor a fork."""
-        return {name: value for name, value in self.__dict__.items() if name not in {"_open", "_lock"}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Open the file anew at the next read."""
-        self.__dict__.update(state, _open=None, _lock=threading.Lock())
+        if labels:
+            self.refuse_colours()
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w)."""
-        with self._lock, _damage_is_reported(self.path):
-            series = self._file().series[0]
-            if series.dataoffset is not None:
-                return self._from_map(series, t, rows, columns)
-            return self._from_pages(series, t, rows, columns)
+        parts = {"T": slice(t, t + 1), "C": slice(None), "Y": rows, "X": columns, "_": slice(0, 1)}
+        inner = self._letters[self._outer :]
+        window = [parts[letter] for letter in inner]
+        with damage_is_reported(self.path):
+            if self._offset is not None:
+                pixels = [self._mapped(self._offset, self._file_shape)[tuple(window)]]
+            else:
+                pixels = [self._read_page(number, window) for number in self._pages_of(t)]
+            # concatenate copies, so that no window keeps the file mapped
+            return np.concatenate([_channels_first(part, inner) for part in pixels]).astype(
+                self.dtype, copy=False
+            )
 
-    def _file(self) -> tifffile.TiffFile:
-        if self._open is None or self._open[0] != os.getpid():
-            self._open = (os.getpid(), tifffile.TiffFile(self.path))
-        return self._open[1]
+    def _pages_of(self, t: int) -> list[int]:
+        """Numbers of the pages that hold frame t, one a channel where each channel has its own."""
+        outer, lengths = self._letters[: self._outer], self._file_shape[: self._outer]
+        if not outer:
+            return [0]
+        parts = {"T": [t], "C": range(self.shape[1]), "_": [0]}
+        positions = product(*(parts[letter] for letter in outer))
+        return [int(np.ravel_multi_index(position, lengths)) for position in positions]
 
-    def _from_map(self, series: tifffile.TiffPageSeries, t: int, rows: slice, columns: slice) -> Pixels:
-        stored = np.dtype(series.parent.byteorder + series.dtype.char)
-        pixels = np.memmap(self.path, stored, "r", series.dataoffset, self._file_shape)
-        where = {"T": t, "Y": rows, "X": columns, "C": slice(None), "_": 0}
-        window = pixels[tuple(where[letter] for letter in self._letters)]
-        left = [letter for letter in self._letters if letter in "CYX"]
-        return self._channels_first(np.asarray(window), left).astype(self.dtype)
+    def _read_page(self, number: int, window: Sequence[slice]) -> Pixels:
+        page = _open(self.path, self._version, os.getpid()).page(number)
+        if page.is_final:
+            return self._mapped(page.dataoffsets[0], page.keyframe.shape)[tuple(window)]
+        return _decode_window(page, window, _open(self.path, self._version, os.getpid()))
 
-    def _from_pages(self, series: tifffile.TiffPageSeries, t: int, rows: slice, columns: slice) -> Pixels:
-        inside = len(series.keyframe.shape)
-        outer, inner = self._letters[:-inside], self._letters[-inside:]
-        outer_shape = self._file_shape[: len(outer)]
-        channels = range(self.shape[1]) if "C" in outer else range(1)
-        planes = []
-        for channel in channels:
-            position = [{"T": t, "C": channel}.get(letter, 0) for letter in outer]
-            number = int(np.ravel_multi_index(position, outer_shape)) if outer else 0
-            page = series.pages[number]
-            if page is None:
-                raise InputError(f"{self.path} has no page for frame {t}: the recording is incomplete")
-            where = {"T": slice(t, t + 1), "Y": rows, "X": columns, "C": slice(None), "_": slice(0, 1)}
-            window = _read_window(page, [where[letter] for letter in inner])
-            drop = tuple(axis for axis, letter in enumerate(inner) if letter in "T_")
-            planes.append(window.squeeze(drop))
-        left = [letter for letter in inner if letter in "CYX"]
-        if "C" in outer:
-            return np.stack([self._channels_first(plane, left)[0] for plane in planes])
-        return self._channels_first(planes[0], left)
+    def _mapped(self, offset: int, shape: tuple[int, ...]) -> Pixels:
+        return np.ndarray(shape, self._stored, _map(self.path, self._version), offset)
 
-    @staticmethod
-    def _channels_first(window: Pixels, letters: list[str]) -> Pixels:
-        if "C" not in letters:
-            window, letters = window[np.newaxis], ["C", *letters]
-        return window.transpose([letters.index(letter) for letter in "CYX"])
+    def _refuse_unfit(self, series: tifffile.TiffPageSeries) -> None:
+        """Refuse what is no picture, or laid out in pages that do not make up its frames."""
+        if self._stored.kind not in _KINDS_OF_PIXELS:
+            raise InputError(f"{self.path} holds {series.dtype} pixels, expected real numbers: convert it")
+        page, outer = series.keyframe, self._letters[: self._outer]
+        if self._offset is not None:
+            return
+        fits = self._file_shape[self._outer :] == page.shape and page.axes in _ORDERS_OF_PAGES
+        if not fits or {"Y", "X"} & set(outer):
+            raise InputError(
+                f"{self.path} is laid out in pages of {page.axes} {page.shape}, expected whole frames with the "
+                f"axes {self._letters}: set data.axes (axes, to predict), or save it as plain TIFF"
+            )
+
+    def _refuse_truncated(self, series: tifffile.TiffPageSeries) -> None:
+        """Refuse a file that is shorter than its header says, as far as the last page tells."""
+        if self._offset is not None:
+            needed = self._offset + math.prod(self._file_shape) * self._stored.itemsize
+        else:
+            pages, last = math.prod(self._file_shape[: self._outer]), series.pages[-1]
+            if len(series.pages) < pages or last is None:
+                raise tifffile.TiffFileError(f"it holds fewer than the {pages} pages that it states")
+            needed = max(map(sum, zip(last.dataoffsets, last.databytecounts, strict=True)), default=0)
+        if needed > self._version[0]:
+            raise tifffile.TiffFileError(f"it ends after {self._version[0]} bytes of at least {needed}")
 
 
-def _read_window(page: Any, where: list[slice]) -> Pixels:
+class _OpenTiff:
+    """A TIFF file kept open by one process, shared by its threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._file = tifffile.TiffFile(path)
+        self._series = self._file.series[0]
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
+    def page(self, number: int) -> Any:
+        """A page of the series: where its segments lie."""
+        with self._lock:
+            page = self._series.pages[number]
+        if page is None:
+            raise tifffile.TiffFileError(f"page {number} is missing")
+        return page
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Bytes of the file; as many as asked for."""
+        with self._lock:
+            self._file.filehandle.seek(offset)
+            encoded: bytes = self._file.filehandle.read(count)
+        if len(encoded) < count:
+            raise tifffile.TiffFileError(f"it ends inside the {count} bytes at {offset}")
+        return encoded
+
+
+@lru_cache(OPEN_FILES)
+def _open(path: Path, version: Version, process: int) -> _OpenTiff:
+    """The file, opened once in each process: positions in a file do not survive a fork."""
+    return _OpenTiff(path)
+
+
+@lru_cache(OPEN_FILES)
+def _map(path: Path, version: Version) -> np.memmap[Any, np.dtype[np.uint8]]:
+    return np.memmap(path, np.uint8, "r")
+
+
+def _decode_window(page: Any, window: Sequence[slice], file: _OpenTiff) -> Pixels:
     """Decode the segments (strips or tiles) of a page that a window touches, and no other."""
-    page = page.aspage() if hasattr(page, "aspage") else page
-    bounds = [part.indices(length)[:2] for part, length in zip(where, page.shape, strict=True)]
-    window = np.zeros([stop - start for start, stop in bounds], page.dtype)
-    spans = [
-        range(start // chunk, -(-stop // chunk)) for (start, stop), chunk in zip(bounds, page.chunks, strict=True)
-    ]
-    tables = page.jpegtables
-    for position in np.ndindex(*(len(span) for span in spans)):
-        number = [span[i] for span, i in zip(spans, position, strict=True)]
-        segment = int(np.ravel_multi_index(number, page.chunked))
-        page.parent.filehandle.seek(page.dataoffsets[segment])
-        encoded = page.parent.filehandle.read(page.databytecounts[segment])
-        decoded = page.decode(encoded, segment, jpegtables=tables)[0]
-        if decoded is None:
-            continue  # a sparse file leaves out segments that are zero throughout
-        corner = [i * chunk for i, chunk in zip(number, page.chunks, strict=True)]
-        decoded = decoded.reshape([size for size in decoded.shape if size != 1] or [1])
-        decoded = decoded.reshape(_segment_shape(page, corner))
+    keyframe = page.keyframe
+    chunks, order = keyframe.chunks, keyframe.axes
+    bounds = [part.indices(length)[:2] for part, length in zip(window, keyframe.shape, strict=True)]
+    pixels = np.zeros([stop - start for start, stop in bounds], keyframe.dtype)
+    spans = [range(low // n, -(-high // n)) for (low, high), n in zip(bounds, chunks, strict=True)]
+    for place in product(*spans):
+        number = int(np.ravel_multi_index(place, keyframe.chunked))
+        if not page.databytecounts[number]:
+            continue  # sparse files leave out segments that are zero throughout
+        encoded = file.read(page.dataoffsets[number], page.databytecounts[number])
+        segment = _in_order(keyframe.decode(encoded, number, jpegtables=page.jpegtables)[0], order)
+        corner = [i * n for i, n in zip(place, chunks, strict=True)]
         target, source = [], []
-        for (start, stop), origin, length in zip(bounds, corner, decoded.shape, strict=True):
+        for (start, stop), origin, length in zip(bounds, corner, segment.shape, strict=True):
             low, high = max(start, origin), min(stop, origin + length)
             target.append(slice(low - start, high - start))
             source.append(slice(low - origin, high - origin))
-        window[tuple(target)] = decoded[tuple(source)]
-    return window
+        pixels[tuple(target)] = segment[tuple(source)]
+    return pixels
 
 
-def _segment_shape(page: Any, corner: list[int]) -> list[int]:
-    """Shape of a decoded segment: strips end with the image, tiles are padded to full size."""
-    if page.is_tiled:
-        return list(page.chunks)
-    return [min(chunk, length - start) for chunk, length, start in zip(page.chunks, page.shape, corner, strict=True)]
+def _in_order(segment: Pixels, order: str) -> Pixels:
+    """A segment as tifffile decodes it, (depth, h, w, samples), in the order of its page's axes."""
+    rows_columns_samples: Pixels = segment[0]
+    if order == "YXS":
+        return rows_columns_samples
+    grey: Pixels = rows_columns_samples[..., 0]
+    return grey if order == "YX" else grey[np.newaxis]
+
+
+def _channels_first(pixels: Pixels, letters: str) -> Pixels:
+    """A window with one axis a letter -> (C, h, w)."""
+    order = [letters.index(letter) for letter in "CYX" if letter in letters]
+    dropped = [axis for axis in range(len(letters)) if axis not in order]
+    arranged = pixels.transpose(*dropped, *order)
+    return arranged.reshape(-1, *arranged.shape[-2:])
+
+
+def _without_channels(axes: str | None) -> str | None:
+    """The axes of a mask, given those of its image."""
+    return None if axes is None else "".join(letter for letter in axes if letter.upper() not in "CS")
 
 
 def _states_axes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
@@ -160,60 +230,4 @@ def _states_axes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bo
     if series.kind == "shaped" and any("axes" in (entry or {}) for entry in file.shaped_metadata or ()):
         return True
     # one colour picture: samples interleaved in each pixel can be nothing but channels
-    return series.axes == "YXS"
-
-
-def _refuse_truncated(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
-    size = file.filehandle.size
-    if series.dataoffset is not None:
-        needed = series.dataoffset + math.prod(series.shape) * series.dtype.itemsize
-    else:
-        last = series.pages[-1]
-        needed = max((o + n for o, n in zip(last.dataoffsets, last.databytecounts, strict=False)), default=0)
-    if needed > size:
-        raise tifffile.TiffFileError(f"it ends after {size} bytes of at least {needed}")
-
-
-def _calibration(file: tifffile.TiffFile) -> tuple[float | None, float | None]:
-    """Pixel width in micrometres and frame interval in seconds, as ImageJ's metadata states them."""
-    metadata = file.imagej_metadata or {}
-    interval = metadata.get("finterval")
-    pixel_size = None
-    if metadata.get("unit") in {"micron", "um", "µm", "\\u00B5m"} and "XResolution" in file.pages.first.tags:
-        pixels, micrometres = file.pages.first.tags["XResolution"].value
-        pixel_size = micrometres / pixels if pixels else None
-    return pixel_size, float(interval) if interval else None
-
-
-class _Collector(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.messages: list[str] = []
-        self._thread = threading.get_ident()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread:
-            self.messages.append(record.getMessage())
-
-
-@contextmanager
-def _damage_is_reported(path: Path) -> Iterator[None]:
-    """Turn what tifffile raises, or only logs, about a damaged file into one line for the user."""
-    log, collector = logging.getLogger("tifffile"), _Collector()
-    log.addHandler(collector)
-    propagate, log.propagate = log.propagate, False
-    problem: str | None = None
-    try:
-        yield
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        problem = str(error) or type(error).__name__
-    finally:
-        log.removeHandler(collector)
-        log.propagate = propagate
-    if problem is None and collector.messages:
-        problem = collector.messages[0]
-    if problem is not None:
-        problem = " ".join(problem.split())
-        raise InputError(f"{path} is damaged or no TIFF ({problem}): copy or export the file again")
+    return bool(series.axes == "YXS")

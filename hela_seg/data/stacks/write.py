@@ -1,4 +1,9 @@
-"""Stacks and pictures written to disk, whole or not at all."""
+"""Stacks and pictures written to disk, whole or not at all.
+
+Stacks are ImageJ hyperstacks, deflated strip by strip, one directory (IFD) a frame. ImageJ opens them as T frames
+since 1.52p of 2019 (seen with 1.54u): of compressed stacks it reads all directories, and T from the description.
+It takes colours from the tag ColorMap; the LUTs among its own metadata count for several channels only.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from hela_seg.classes import IGNORE_INDEX, Classes
@@ -28,17 +34,19 @@ def write_tiff(
     Args:
         path: the file, replaced once the new one is whole.
         array: uint8 or uint16, one axis a letter.
-        axes: letters T, C, Y, X and S (samples of RGB), slowest first, e.g. ``"TYXS"``.
+        axes: letters T, C, Y, X and S (samples of RGB, uint8 only), slowest first, e.g. ``"TYXS"``.
         pixel_size_um: width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written; the file is then as it was before.
     """
-    metadata = _metadata(axes, pixel_size_um, frame_interval_s)
     with whole_file(path) as beside:
         tifffile.imwrite(
             beside,
             array,
             imagej=True,
-            metadata=metadata,
+            metadata=_metadata(axes, pixel_size_um, frame_interval_s),
             resolution=_resolution(pixel_size_um),
             compression="zlib",
         )
@@ -64,16 +72,17 @@ class LabelWriter:
         pixel_size_um: float | None = None,
         frame_interval_s: float | None = None,
     ) -> None:
-        self._path, self._shape = path, shape
-        self._resolution = _resolution(pixel_size_um)
+        self._path, self._shape, self._colours = path, shape, _colour_table(classes)
         self._metadata = _metadata("TYX", pixel_size_um, frame_interval_s)
-        self._metadata |= {"LUTs": [_colour_table(classes)], "Ranges": (0.0, 255.0), "mode": "color"}
+        self._resolution = _resolution(pixel_size_um)
 
     def write(self, frames: Iterable[Pixels]) -> None:
         """Write all frames, each (H, W) uint8, in order of time; memory holds one of them.
 
+        Whatever ``frames`` raises goes on to the caller, and the file is then as it was before.
+
         Raises:
-            OSError: the disk is full or the folder cannot be written; the file is then not there.
+            InputError: the disk is full or the folder cannot be written; the file is then as it was before.
         """
         with whole_file(self._path) as beside:
             tifffile.imwrite(
@@ -84,12 +93,17 @@ class LabelWriter:
                 imagej=True,
                 metadata=self._metadata,
                 resolution=self._resolution,
+                colormap=self._colours,
                 compression="zlib",
             )
 
 
 def write_png(path: Path, picture: Pixels) -> None:
-    """Write an (H, W, 3) uint8 RGB or (H, W) uint8 grey picture as PNG."""
+    """Write an (H, W, 3) uint8 RGB or (H, W) uint8 grey picture as PNG.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written; the file is then as it was before.
+    """
     with whole_file(path) as beside:
         Image.fromarray(picture).save(beside, format="PNG")
 
@@ -107,10 +121,10 @@ def _resolution(pixel_size_um: float | None) -> tuple[float, float] | None:
     return None if pixel_size_um is None else (1.0 / pixel_size_um, 1.0 / pixel_size_um)
 
 
-def _colour_table(classes: Classes) -> Pixels:
-    """(3, 256) uint8: the classes' colours, the ignored label in mid-grey, black elsewhere."""
-    table = np.zeros((3, 256), np.uint8)
+def _colour_table(classes: Classes) -> NDArray[np.uint16]:
+    """(3, 256): the classes' colours, mid-grey for the ignored label, black elsewhere; 65535 is brightest."""
+    table = np.zeros((3, 256), np.uint16)
     for entry in classes:
         table[:, entry.index] = entry.rgb
     table[:, IGNORE_INDEX] = 128
-    return table
+    return table * 257

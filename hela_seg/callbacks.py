@@ -1,0 +1,86 @@
+"""What happens beside the training steps: lines for people, checkpoints for later."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from hela_seg.files import whole_file
+from hela_seg.task import VALIDATION_LOSS, VALIDATION_SCORE
+
+log = logging.getLogger(__name__)
+
+
+class EpochLine(pl.Callback):
+    """Logs one line an epoch: losses, m-IoU on the validation frames, seconds.
+
+    On a terminal it stands under the progress bar's place; where output is piped it is all there is.
+    """
+
+    def __init__(self) -> None:
+        self._began = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._began = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log the line."""
+        seen = trainer.callback_metrics
+        parts = [
+            f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}",
+            f"loss {float(seen['loss/train']):.5f}",
+        ]
+        if VALIDATION_LOSS in seen:
+            parts.append(f"validation loss {float(seen[VALIDATION_LOSS]):.5f}")
+            parts.append(f"m-IoU {float(seen[VALIDATION_SCORE]):.4f}")
+        log.info("%s", "  ".join([*parts, f"{time.perf_counter() - self._began:.0f} s"]))
+
+
+class RunCheckpoint(ModelCheckpoint):
+    """Keeps one checkpoint in the run's folder: the best by a monitored score, or the last.
+
+    A run that goes on from another one's checkpoint brings the best so far along into its own folder, so that
+    the best of all epochs is kept, not only of those since.
+
+    Args:
+        folder: where the checkpoint lies.
+        filename: its name without ``.ckpt``.
+        monitor: logged name of the score; None keeps the last.
+        mode: ``min`` or ``max``, which score is the better one.
+        save_weights_only: leave out what only going on needs, two thirds of the size with Adam.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        filename: str,
+        monitor: str | None = None,
+        mode: str = "min",
+        save_weights_only: bool = False,
+    ) -> None:
+        super().__init__(
+            dirpath=folder,
+            filename=filename,
+            monitor=monitor,
+            mode=mode,
+            save_weights_only=save_weights_only,
+            enable_version_counter=False,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from another run's record of what it kept."""
+        former = Path(state_dict["best_model_path"])
+        mine = Path(str(self.dirpath)) / former.name
+        if former.is_file() and former != mine:
+            with whole_file(mine) as beside:
+                shutil.copyfile(former, beside)
+        record = {"dirpath": self.dirpath, "best_model_path": str(mine), "kth_best_model_path": str(mine)}
+        kept = {str(mine): score for score in state_dict["best_k_models"].values()}
+        super().load_state_dict(state_dict | record | {"best_k_models": kept})

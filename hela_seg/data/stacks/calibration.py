@@ -1,0 +1,71 @@
+"""Pixel size and frame interval, as ImageJ and OME-TIFF files state them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import tifffile
+
+_MICROMETRES = {
+    "nm": 1e-3,
+    "micron": 1.0,
+    "microns": 1.0,
+    "um": 1.0,
+    "µm": 1.0,
+    "μm": 1.0,
+    "mm": 1e3,
+    "cm": 1e4,
+}
+"""Micrometres in each unit; the micro sign and the Greek letter look alike."""
+
+_SECONDS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class Calibration(NamedTuple):
+    """Width of a pixel in micrometres and seconds from frame to frame; None where a file does not say."""
+
+    pixel_size: float | None
+    frame_interval: float | None
+
+
+def calibration(file: tifffile.TiffFile) -> Calibration:
+    """What an open TIFF file states in ImageJ's or OME's way; others state it in no way to rely on."""
+    if file.ome_metadata is not None:
+        return _from_ome(file.ome_metadata)
+    if file.imagej_metadata is not None:
+        return _from_imagej(file, file.imagej_metadata)
+    return Calibration(None, None)
+
+
+def _from_imagej(file: tifffile.TiffFile, metadata: Mapping[str, object]) -> Calibration:
+    unit = str(metadata.get("unit", "")).replace("\\u00B5", "µ")
+    resolution = file.pages.first.tags.get("XResolution")
+    pixels, units = resolution.value if resolution is not None else (0, 1)
+    return Calibration(
+        _scaled(units / pixels if pixels else None, unit, _MICROMETRES),
+        _scaled(metadata.get("finterval"), str(metadata.get("tunit", "sec")), _SECONDS),
+    )
+
+
+def _from_ome(text: str) -> Calibration:
+    try:
+        pixels = ElementTree.fromstring(text).find(".//{*}Pixels")
+    except ElementTree.ParseError:
+        pixels = None
+    if pixels is None:
+        return Calibration(None, None)
+    return Calibration(
+        _scaled(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm"), _MICROMETRES),
+        _scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), _SECONDS),
+    )
+
+
+def _scaled(value: object, unit: str, units: Mapping[str, float]) -> float | None:
+    """A positive number in the unit wanted; None for anything else, for programs write 0 for not known."""
+    try:
+        number = float(str(value)) * units[unit]
+    except (ValueError, KeyError):
+        return None
+    return number if 0 < number < float("inf") else None

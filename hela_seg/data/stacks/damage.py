@@ -1,0 +1,88 @@
+"""What tifffile raises, or only logs, about a damaged file -> one line for the user."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import tifffile
+
+from hela_seg.errors import InputError
+
+_DAMAGE = (
+    tifffile.TiffFileError,
+    OSError,
+    ValueError,  # also what imagecodecs raises, and short arrays that cannot be reshaped
+    RuntimeError,  # base of imagecodecs' own errors
+    LookupError,
+    TypeError,
+    AssertionError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,  # sizes that no file can hold
+    struct.error,
+)
+"""What tifffile and imagecodecs let through when they meet numbers that make no sense."""
+
+
+@contextmanager
+def damage_is_reported(path: Path) -> Iterator[None]:
+    """Turn what goes wrong inside the block into an `InputError` that names the file.
+
+    Where pages are missing, tifffile goes on with fewer frames and says so in its log alone. That is damage
+    too.
+
+    Raises:
+        InputError: an exception that damaged files lead to, or such a log message of this thread.
+    """
+    messages = _collected.begin()
+    problem = None
+    try:
+        yield
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        problem = str(error) or type(error).__name__
+    finally:
+        _collected.end()
+    if problem is None and messages:
+        problem = messages[0]
+    if problem is not None:
+        reason = " ".join(problem.split())[:200]
+        raise InputError(f"{path} is damaged or no TIFF ({reason}): copy or export the file again")
+
+
+class _Collected(threading.local):
+    """Log messages of tifffile about lost frames, kept apart by thread; a filter of its logger."""
+
+    messages: list[str] | None = None
+
+    def begin(self) -> list[str]:
+        self.messages = []
+        return self.messages
+
+    def end(self) -> None:
+        self.messages = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if self.messages is None or not _means_loss(record.levelno, message):
+            return True
+        self.messages.append(message)
+        return False
+
+
+def _means_loss(level: int, message: str) -> bool:
+    # Cameras and programs write tags of their own that tifffile cannot read and nobody here needs. Tag 270 is
+    # the description, which says how many frames there are.
+    if "TiffTag" in message:
+        return "TiffTag 270" in message and "coercing" not in message
+    return level >= logging.ERROR or "series" in message
+
+
+_collected = _Collected()
+logging.getLogger("tifffile").addFilter(_collected)

@@ -1,0 +1,104 @@
+"""Small data and a small trained net, made once for all tests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import settings
+from PIL import Image
+
+from hela_seg.cli import main
+
+settings.register_profile("patient", deadline=None)  # a busy machine is not a slow function
+settings.load_profile("patient")
+
+SMALL_NET = [
+    "model.width=4",
+    "data.tile=[32,32]",
+    "data.batch_size=2",
+    "data.steps_per_epoch=2",
+    "trainer=cpu",
+]
+"""Overrides that make a run of a second out of any training."""
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real images, where this machine has them."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real images of ../shared/data are not on this machine")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _loggers_left_alone() -> Iterator[None]:
+    """Hydra points the root logger at the standard error of the test that ran it, which is closed later."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def draw_cells(seed: int, frames: int, height: int = 48, width: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Grey frames (T, H, W) uint8 with bright squares (class 2) and dim ones (class 1), and their labels."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros((frames, height, width), np.uint8)
+    for t in range(frames):
+        for value in (1, 2):
+            row, column = int(random.integers(height - 12)), int(random.integers(width - 12))
+            labels[t, row : row + 12, column : column + 12] = value
+    images = np.array([20, 110, 220])[labels] + random.integers(-15, 15, labels.shape)
+    return images.astype(np.uint8), labels
+
+
+def write_folder(root: Path, series: int = 5, frames: int = 2) -> Path:
+    """The layout of ``data=folder``: stacks with stated axes, masks as TIFF."""
+    for index in range(series):
+        images, labels = draw_cells(index, frames)
+        for name, stack in (("images", images), ("masks", labels)):
+            path = root / name / f"dish {index}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "TYX"})
+    return root
+
+
+def write_dryad(root: Path, size: int = 64) -> Path:
+    """The paper's layout: RGB TIFF frames with PNG masks of other names that sort alike."""
+    for part, count in (("train", 3), ("validate", 2), ("test", 2)):
+        for index in range(count):
+            images, labels = draw_cells(index, 1, size, size)
+            image = root / f"X_{part}" / part / f"frame_{index:03}.tiff"
+            mask = root / f"y_{part}" / part / f"mask_{index:03}.png"
+            image.parent.mkdir(parents=True, exist_ok=True)
+            mask.parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(image, np.stack([images[0] // 3, images[0], images[0] // 2], axis=-1))
+            Image.fromarray(labels[0]).save(mask)
+    return root
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five short grey recordings with masks, as ``data=folder`` reads them."""
+    return write_folder(tmp_path_factory.mktemp("cells"))
+
+
+@pytest.fixture(scope="session")
+def run(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished training run on `cells`."""
+    folder = tmp_path_factory.mktemp("run")
+    arguments = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET]
+    status = main("train", [*arguments, "model=unet", "trainer.max_epochs=2", f"hydra.run.dir={folder}"])
+    assert status == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint(run: Path) -> Path:
+    """The best checkpoint of `run`."""
+    return run / "checkpoints" / "best.ckpt"

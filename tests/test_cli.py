@@ -1,0 +1,148 @@
+"""What is typed reaches the configuration unharmed, and what goes wrong is one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hela_seg import cli
+from hela_seg.cli import COMMANDS, Command, main, overrides, user_message
+from hela_seg.errors import InputError
+
+PREDICT = COMMANDS["predict"]
+
+
+def parsed(override: str) -> object:
+    return OverridesParser.create().parse_override(override).value()
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (["best.ckpt", "film.tif", "-o", "out"], ["ckpt='best.ckpt'", "input='film.tif'", "output='out'"]),
+        (["input=film.tif", "best.ckpt"], ["input='film.tif'", "ckpt='best.ckpt'"]),
+        (["ckpt=[a.ckpt,b.ckpt]"], ["ckpt=[a.ckpt,b.ckpt]"]),
+        (["ckpt='a b.ckpt'"], ["ckpt='a b.ckpt'"]),
+        (["overwrite=true", "--cfg", "job"], ["--cfg", "job", "overwrite=true"]),
+        (["output=null"], ["output=null"]),
+        (["ckpt=a.ckpt,b.ckpt", "-m", "axes=TYX"], ["-m", "ckpt=a.ckpt,b.ckpt", "axes=TYX"]),
+    ],
+)
+def test_positions_and_options_become_overrides(typed: list[str], expected: list[str]) -> None:
+    assert overrides(PREDICT, typed) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["my cells", "a (1)", "x,y", "k=v", "Zellen für Müller", "it's", "back\\slash\\", "[1]", "{a}", "a:b #1"],
+)
+def test_a_path_means_what_the_shell_means(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(path).mkdir()
+    for typed in ([f"input={path}"], [path]):
+        (override,) = overrides(Command(("input",), {}, frozenset({"input"})), typed)
+        assert parsed(override) == path
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r$"), min_size=1))
+def test_quoting_survives_hydras_grammar(path: str) -> None:
+    assert parsed(cli._quoted("input", path)) == path
+
+
+def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
+    with pytest.raises(InputError, match="'c' is one argument too many"):
+        overrides(PREDICT, ["a", "b", "c"])
+    with pytest.raises(InputError, match="-o stands last"):
+        overrides(PREDICT, ["a", "b", "-o"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["modle=unet"], "Could not override 'modle'"),
+        (["model=unett"], "Could not find 'model/unett'"),
+        (["model.depth=7"], "Could not override 'model.depth'"),
+        (["+sead=1"], "+sead=1 sets the unknown key 'sead'"),
+        (["+model.depth=7"], "unexpected keyword argument 'depth'"),
+        (["data=folder"], "data.classes and data.root not given"),
+        (["trainer.max_epochs={"], "trainer.max_epochs={ is not understood"),
+        (["data.layout=heap"], "data.layout is 'heap', expected one of folder"),
+        (["model.classes=7"], "Could not override 'model.classes'"),
+        (["+model.classes=7"], "model.classes is 7 but the data have 3"),
+        (["data.tile=[30,30]"], "data.tile is [30, 30], expected multiples of 32"),
+        (["ckpt_path=nowhere.ckpt"], "nowhere.ckpt is not there"),
+        (["hydra.run.dir=/proc/nowhere"], "/proc/nowhere"),
+    ],
+)
+def test_a_wrong_setting_gets_one_line_and_status_2(
+    arguments: list[str],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    quick = (
+        ["data.drawing={series: 3, frames: 1, height: 32, width: 32, seed: 0}"]
+        if "data=folder" not in arguments
+        else []
+    )
+    assert main("train", [*quick, *arguments]) == 2
+    error = capfd.readouterr().err
+    lines = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert expected in lines[0]
+    assert "Traceback" not in error
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_a_fault_of_ours_shows_its_traceback_and_status_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hela_seg.train.train", lambda config: 1 // 0)
+    assert main("train", []) == 1
+    error = capfd.readouterr().err
+    assert "Traceback" in error
+    assert "ZeroDivisionError" in error
+
+
+def test_the_cause_of_an_exception_counts() -> None:
+    error = RuntimeError("while building")
+    error.__cause__ = InputError("no such\nfolder")
+    assert user_message(error) == "no such folder"
+    assert user_message(RuntimeError("bug")) is None
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_names_groups_and_three_examples_without_torch(command: str) -> None:
+    code = f"import sys; from hela_seg.cli import main; main({command!r}, ['--help'])"
+    check = "import atexit; atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {check}; {code}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count(f"python -m hela_seg.{command}") == 3
+    assert done.stderr.strip() == "False"
+    if command != "predict":
+        assert "data: dryad, folder, synthetic, timelapse" in done.stdout
+
+
+def test_the_console_script_knows_its_commands() -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hela_seg", *arguments], capture_output=True, text=True, check=False
+        )
+
+    assert run("train", "--help").stdout.startswith("Train a net")
+    assert run("--help").returncode == 0
+    wrong = run("trian")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "'trian' is no command" in wrong.stderr

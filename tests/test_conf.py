@@ -1,0 +1,156 @@
+"""Every configuration file that is shipped does what it says: each is run here, and its traces looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import SMALL_NET, write_dryad
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from hela_seg.cli import CONFIG, main
+from hela_seg.runs import ModelInfo, read_checkpoint
+
+CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "augment/light": (["augment=light"], {"augment._target_": "hela_seg.data.augment.light"}),
+    "augment/none": (["augment=none"], {"augment._target_": "hela_seg.data.augment.none"}),
+    "callbacks/default": (["callbacks=default"], {"callbacks.best.monitor": "loss/validation"}),
+    "callbacks/miou": (["callbacks=miou"], {"callbacks.early_stopping.monitor": "m-IoU/validation"}),
+    "logger/csv": (["logger=csv"], {}),
+    "logger/default": (["logger=default"], {}),
+    "loss/cross_entropy": (["loss=cross_entropy"], {}),
+    "loss/dice": (["loss=dice"], {}),
+    "loss/focal": (["loss=focal"], {"loss.alpha": 0.25, "loss.gamma": 2.0}),
+    "loss/focal_dice": (["loss=focal_dice"], {}),
+    "model/inception_unet": (["model=inception_unet"], {"model.width": 4}),
+    "model/resnet34_unet": (["model=resnet34_unet"], {}),
+    "model/unet": (["model=unet"], {"model.dropout": 0.05}),
+    "model/vgg19_unet": (["model=vgg19_unet"], {}),
+    "optimizer/adam": (["optimizer=adam"], {"optimizer.lr": 1e-3}),
+    "optimizer/adamw": (["optimizer=adamw"], {}),
+    "optimizer/sgd": (["optimizer=sgd"], {}),
+    "scheduler/constant": (["scheduler=constant"], {}),
+    "scheduler/cosine": (["scheduler=cosine"], {"scheduler.build.T_max": 1}),
+    "scheduler/plateau": (["scheduler=plateau"], {}),
+    "scheduler/polynomial": (["scheduler=polynomial"], {}),
+    "trainer/auto": (["trainer=auto"], {"trainer.accelerator": "auto"}),
+    "trainer/cpu": (["trainer=cpu"], {"trainer.precision": "32-true"}),
+}
+"""For each configuration file the arguments that choose it, and values that the checkpoint then states."""
+
+ELSEWHERE = {
+    "train",
+    "evaluate",
+    "predict",
+    "data/folder",
+    "data/synthetic",
+    "data/timelapse",
+    "data/dryad",
+    "experiment/paper",
+    "experiment/paper_notebook",
+    "trainer/gpu",
+    "hydra/help/train",
+    "hydra/help/evaluate",
+    "hydra/help/predict",
+    "hydra/job_logging/plain",
+}
+"""Configuration files that the other tests here, and those of the commands, run."""
+
+RATES = {"constant": 1e-3, "cosine": 0.0, "plateau": 1e-3, "polynomial": 0.0}
+"""Learning rate after the last epoch."""
+
+
+def trained(folder: Path, arguments: Sequence[str]) -> ModelInfo:
+    assert main("train", [*arguments, "trainer.max_epochs=1", f"hydra.run.dir={folder}"]) == 0
+    return read_checkpoint(folder / "checkpoints" / "best.ckpt")[0]
+
+
+def small(arguments: Sequence[str]) -> list[str]:
+    """Small settings, less those that an argument makes itself."""
+    chosen = [argument.split("=")[0] for argument in arguments]
+    return [setting for setting in SMALL_NET if setting.split("=")[0] not in chosen]
+
+
+def stated(info: ModelInfo, key: str) -> Any:
+    value: Any = info.config
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def composed(arguments: list[str]) -> Any:
+    """The configuration of ``train`` as the files have it."""
+    with initialize_config_dir(str(CONFIG), version_base="1.3"):
+        return OmegaConf.to_container(compose("train", arguments))
+
+
+def test_every_file_is_run_by_a_test() -> None:
+    files = {str(path.relative_to(CONFIG).with_suffix("")) for path in CONFIG.rglob("*.yaml")}
+    assert files == set(CASES) | ELSEWHERE
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_choice_trains_and_is_on_record(name: str, cells: Path, tmp_path: Path) -> None:
+    arguments, expected = CASES[name]
+    data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
+    info = trained(tmp_path, [*data, *small(arguments), *arguments])
+    assert {key: stated(info, key) for key in expected} == expected
+    group, choice = name.split("/")
+    if group == "scheduler":
+        content = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+        rate = content["optimizer_states"][0]["param_groups"][0]["lr"]
+        assert rate == pytest.approx(RATES[choice])
+    if group == "logger":
+        assert (tmp_path / "logs" / "metrics.csv").is_file()
+        assert (tmp_path / "logs" / "tensorboard").is_dir() == (choice == "default")
+
+
+@pytest.mark.parametrize("layout", ["folder", "timelapse"])
+def test_folder_and_timelapse_read_what_lies_there(layout: str, cells: Path, tmp_path: Path) -> None:
+    data = [f"data={layout}", f"data.root={cells}", "data.classes=[background,dim,bright]"]
+    info = trained(tmp_path, [*data, *SMALL_NET, "model=unet"])
+    assert info.config["data"]["layout"] == layout
+    assert [row["stop"] for row in info.split] == [2] * 5
+
+
+def test_synthetic_draws_what_it_trains_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawing = "data.drawing={series: 3, frames: 2, height: 64, width: 64, seed: 0}"
+    info = trained(tmp_path / "run", ["data=synthetic", drawing, *SMALL_NET])
+    assert (info.channels, info.net["_target_"]) == (3, "hela_seg.models.resnet34_unet.ResNet34UNet")
+    assert len(list((tmp_path / "outputs" / "synthetic").glob("*/images/*.tif"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("experiment", "epochs", "patience", "steps", "activation"),
+    [("paper", 100, 15, 100, "leaky_relu"), ("paper_notebook", 200, 30, 52, "relu")],
+)
+def test_experiments_are_the_papers_columns(
+    experiment: str, epochs: int, patience: int, steps: int, activation: str, tmp_path: Path
+) -> None:
+    root = write_dryad(tmp_path / "dryad")
+    arguments = [f"experiment={experiment}", f"data.root={root}", *SMALL_NET]
+    info = trained(tmp_path / "run", arguments)
+    config = info.config
+    assert config["data"]["layout"] == "dryad"
+    assert config["callbacks"]["early_stopping"]["patience"] == patience
+    assert config["model"]["activation"] == info.net["activation"] == activation
+    assert config["augment"]["_target_"].endswith("none")
+    assert (config["loss"]["alpha"], config["loss"]["gamma"], config["optimizer"]["lr"]) == (0.25, 2.0, 1e-3)
+    assert {row["part"]: row["series"] for row in info.split}["test"] == "test/frame_001"
+    as_written = composed([f"experiment={experiment}", f"data.root={root}"])
+    assert as_written["trainer"]["max_epochs"] == epochs
+    assert (as_written["data"]["tile"], as_written["data"]["batch_size"]) == ([512, 512], 8)
+    assert as_written["data"]["steps_per_epoch"] == steps
+
+
+def test_a_gpu_is_not_invented(cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
+    assert main("train", [*data, *small(["trainer=gpu"]), "trainer=gpu", f"hydra.run.dir={tmp_path}"]) == 2
+    assert "No supported gpu backend found! Choose trainer=auto" in capfd.readouterr().err

@@ -1,0 +1,79 @@
+"""Scores of a checkpoint, on its own test data or on others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_folder
+
+from hela_seg.cli import main
+
+
+def test_its_own_test_data_give_the_scores_of_the_training_run(
+    checkpoint: Path, run: Path, tmp_path: Path
+) -> None:
+    assert main("evaluate", [str(checkpoint), f"hydra.run.dir={tmp_path}"]) == 0
+    for name in ("scores.json", "scores.csv"):
+        assert (tmp_path / name).read_text() == (run / name).read_text()
+
+
+def test_other_data_are_scored_whole_with_the_checkpoints_classes(checkpoint: Path, tmp_path: Path) -> None:
+    write_folder(tmp_path / "others", series=2, frames=3)
+    arguments = ["data=folder", f"data.root={tmp_path / 'others'}", f"hydra.run.dir={tmp_path / 'out'}"]
+    assert main("evaluate", [f"ckpt={checkpoint}", *arguments]) == 0
+    found = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert [entry["name"] for entry in found["classes"]] == ["background", "dim", "bright"]
+    assert np.sum(found["confusion_matrix"]) == 2 * 3 * 48 * 64
+
+
+@pytest.mark.parametrize(("part", "series"), [("train", 3), ("validation", 1), ("test", 1), ("all", 5)])
+def test_any_part_can_be_scored(part: str, series: int, checkpoint: Path, tmp_path: Path) -> None:
+    assert main("evaluate", [str(checkpoint), f"part={part}", f"hydra.run.dir={tmp_path}"]) == 0
+    matrix = json.loads((tmp_path / "scores.json").read_text())["confusion_matrix"]
+    assert np.sum(matrix) == series * 2 * 48 * 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["part=tset"], "no frame of the data is for 'tset'"),
+        (["data=synthetic"], "the data have 3 channels, expected 1"),
+        (["data=folder", "data.classes=[background,cell]"], "data.root not given"),
+    ],
+)
+def test_what_cannot_be_scored_gets_one_line(
+    arguments: list[str],
+    expected: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main("evaluate", [str(checkpoint), *arguments]) == 2
+    error = capfd.readouterr().err
+    assert expected in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.rglob("scores.*"))
+
+
+def test_other_classes_are_refused(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    classes = "data.classes=[background,{name: cell, values: [1, 2]}]"
+    arguments = ["data=folder", f"data.root={cells}", classes, f"hydra.run.dir={tmp_path}"]
+    assert main("evaluate", [str(checkpoint), *arguments]) == 2
+    assert "the data have 2 classes, expected 3" in capfd.readouterr().err
+
+
+def test_data_that_are_gone_are_named(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from test_train import train
+
+    write_folder(tmp_path / "cells")
+    assert train(tmp_path / "cells", tmp_path / "run") == 0
+    (tmp_path / "cells").rename(tmp_path / "moved")
+    assert main("evaluate", [str(tmp_path / "run" / "checkpoints" / "best.ckpt")]) == 2
+    assert f"{tmp_path / 'cells'} is no folder" in capfd.readouterr().err

@@ -1,0 +1,126 @@
+"""Predictions land where they should, readable by Fiji, and never over somebody's file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import draw_cells
+from PIL import Image
+
+import hela_seg
+from hela_seg.cli import main
+from hela_seg.data.stacks import write_tiff
+
+
+def test_a_folder_gives_labels_overlays_and_areas(checkpoint: Path, cells: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out (1), a=b ü"
+    assert main("predict", [str(checkpoint), str(cells / "images"), "-o", str(output)]) == 0
+    stems = [f"dish {index}" for index in range(5)]
+    expected = {f"{stem}{end}" for stem in stems for end in (".labels.tif", ".overlay.png")} | {"areas.csv"}
+    assert {path.name for path in output.iterdir()} == expected
+    for stem in stems:
+        with tifffile.TiffFile(output / f"{stem}.labels.tif") as file:
+            assert file.imagej_metadata is not None
+            assert file.imagej_metadata["frames"] == 2
+            assert (file.series[0].axes, file.series[0].shape) == ("TYX", (2, 48, 64))
+            labels = file.asarray()
+        image = cells / "images" / f"{stem}.tif"
+        np.testing.assert_array_equal(labels, hela_seg.load(checkpoint).predict(image))
+        with Image.open(output / f"{stem}.overlay.png") as overlay:
+            assert min(overlay.size) >= 48
+
+
+def test_areas_count_every_pixel_and_know_micrometres(checkpoint: Path, tmp_path: Path) -> None:
+    images, _ = draw_cells(7, 3)
+    write_tiff(tmp_path / "film.tif", images, "TYX", pixel_size_um=0.5)
+    assert main("predict", [str(checkpoint), str(tmp_path / "film.tif"), "-o", str(tmp_path / "out")]) == 0
+    labels = tifffile.imread(tmp_path / "out" / "film.labels.tif")
+    with (tmp_path / "out" / "areas.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["frame"] for row in rows] == ["0", "1", "2"]
+    for t, row in enumerate(rows):
+        for index, name in enumerate(("background", "dim", "bright")):
+            pixels = int((labels[t] == index).sum())
+            assert int(row[f"{name} pixels"]) == pixels
+            assert float(row[f"{name} share"]) == pytest.approx(pixels / labels[t].size, abs=1e-6)
+            assert float(row[f"{name} um2"]) == pytest.approx(0.25 * pixels)
+
+
+def test_results_are_replaced_only_when_told_to(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "dish 0.labels.tif"
+    target.write_text("mine")
+    typed = [str(checkpoint), str(cells / "images" / "dish 0.tif"), "-o", str(tmp_path)]
+    assert main("predict", typed) == 2
+    assert "is already there" in capfd.readouterr().err
+    assert target.read_text() == "mine"
+    assert main("predict", [*typed, "overwrite=true"]) == 0
+    assert tifffile.imread(target).shape == (2, 48, 64)
+
+
+def test_relative_paths_mean_the_shells_folder(
+    checkpoint: Path, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("film.tif").write_bytes((cells / "images" / "dish 1.tif").read_bytes())
+    assert main("predict", [f"ckpt={checkpoint}", "input=film.tif", "output=here"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"film.tif", "here"}
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[str, str]]:
+    """For each name an input that cannot be predicted and what the message says."""
+    good, _ = draw_cells(0, 3)
+    write_tiff(folder / "good.tif", good, "TYX")
+    whole = (folder / "good.tif").read_bytes()
+    (folder / "cut.tif").write_bytes(whole[: len(whole) // 2])
+    (folder / "zero.tif").write_bytes(b"")
+    (folder / "text.txt").write_text("hello")
+    tifffile.imwrite(folder / "rgb.tif", np.zeros((48, 64, 3), np.uint8), photometric="rgb")
+    (folder / "empty").mkdir()
+    return {
+        "missing.tif": ("missing.tif", "is not there"),
+        "cut.tif": ("cut.tif", "damaged"),
+        "zero.tif": ("zero.tif", "empty (0 bytes)"),
+        "text.txt": ("text.txt", "expected one of .tif"),
+        "rgb.tif": ("rgb.tif", "has 3 channel(s), expected 1"),
+        "empty": ("empty", "holds no image"),
+    }
+
+
+@pytest.mark.parametrize("name", ["missing.tif", "cut.tif", "zero.tif", "text.txt", "rgb.tif", "empty"])
+def test_bad_input_gets_one_line_and_leaves_nothing(
+    name: str, checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file, expected = bad_inputs(tmp_path)[name]
+    assert main("predict", [str(checkpoint), str(tmp_path / file), "-o", str(tmp_path / "out")]) == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert file in error
+    assert expected in error
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_an_output_that_cannot_be_a_folder_is_refused(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert main("predict", [str(checkpoint), str(cells / "images"), "-o", str(output)]) == 2
+        error = capfd.readouterr().err
+        assert str(output) in error
+        assert error.count("\n") == 1
+
+
+def test_two_files_of_one_name_are_refused(
+    checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    image = draw_cells(0, 1)[0][0]
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    assert main("predict", [str(checkpoint), str(tmp_path), "-o", str(tmp_path / "out")]) == 2
+    assert "several files are named a" in capfd.readouterr().err

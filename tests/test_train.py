@@ -1,0 +1,152 @@
+"""A training run, as a user starts it, leaves what it promises."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import SMALL_NET, draw_cells, write_folder
+
+import hela_seg
+from hela_seg.cli import main
+from hela_seg.runs import read_checkpoint
+
+
+def train(cells: Path, folder: Path, *more: str) -> int:
+    data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
+    return main("train", [*data, *SMALL_NET, "trainer.max_epochs=1", f"hydra.run.dir={folder}", *more])
+
+
+def state(path: Path) -> dict[str, torch.Tensor]:
+    return read_checkpoint(path)[1]
+
+
+def test_a_run_leaves_checkpoints_logs_split_and_scores(run: Path) -> None:
+    names = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    assert {"checkpoints/best.ckpt", "checkpoints/last.ckpt", "logs/metrics.csv", "split.csv"} <= names
+    assert {"scores.csv", "scores.json", ".hydra/config.yaml"} <= names
+    assert any("tfevents" in name for name in names)
+    with (run / "logs" / "metrics.csv").open() as file:
+        logged = list(csv.DictReader(file))
+    assert {"loss/train", "loss/validation", "m-IoU/validation", "IoU dim/validation"} <= logged[0].keys()
+    scores = json.loads((run / "scores.json").read_text())
+    assert (
+        np.sum(scores["confusion_matrix"]) == 2 * 48 * 64
+    )  # the frames of the one test series, each pixel once
+
+
+def test_the_end_table_shows_every_class_and_the_mean(
+    cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train(cells, tmp_path) == 0
+    output = capfd.readouterr().out
+    rows = [line.split() for line in output[output.index("Test scores") :].splitlines()]
+    names = [row[0] for row in rows if row]
+    for word in ("background", "dim", "bright", "mean"):
+        assert word in names
+    assert ["Class", "Precision", "Recall", "IoU", "Dice", "Accuracy"] in rows
+
+
+def test_the_checkpoint_describes_the_run(checkpoint: Path, cells: Path) -> None:
+    info, _ = read_checkpoint(checkpoint)
+    assert (info.channels, info.axes, info.versions["hela_seg"]) == (1, "TYX", hela_seg.__version__)
+    assert [entry["name"] for entry in info.classes] == ["background", "dim", "bright"]
+    assert info.config["data"]["root"] == str(cells)
+    assert {row["part"] for row in info.split} == {"train", "validation", "test"}
+    json.dumps(info.to_plain())
+
+
+def test_one_seed_gives_the_same_weights_and_another_does_not(cells: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert train(cells, tmp_path / name, f"seed={seed}") == 0
+    a, b, c = (state(tmp_path / name / "checkpoints" / "last.ckpt") for name in "abc")
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert not all(torch.equal(a[key], c[key]) for key in a)
+
+
+def test_a_resumed_run_ends_like_one_that_was_never_interrupted(cells: Path, tmp_path: Path) -> None:
+    assert train(cells, tmp_path / "whole", "trainer.max_epochs=2") == 0
+    assert train(cells, tmp_path / "half", "trainer.max_epochs=1") == 0
+    last = tmp_path / "half" / "checkpoints" / "last.ckpt"
+    assert train(cells, tmp_path / "rest", "trainer.max_epochs=2", f"ckpt_path={last}") == 0
+    whole = state(tmp_path / "whole" / "checkpoints" / "last.ckpt")
+    rest = state(tmp_path / "rest" / "checkpoints" / "last.ckpt")
+    assert all(torch.equal(whole[key], rest[key]) for key in whole)
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(
+    cells: Path, run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = (run / "checkpoints" / "best.ckpt").read_bytes()
+    assert train(cells, run) == 2
+    assert "is there from an earlier run" in capfd.readouterr().err
+    assert (run / "checkpoints" / "best.ckpt").read_bytes() == before
+
+
+def test_without_validation_the_last_checkpoint_is_scored(cells: Path, tmp_path: Path) -> None:
+    assert train(cells, tmp_path, "data.split.validation=0") == 0
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert (tmp_path / "scores.json").is_file()
+
+
+def test_without_test_series_nothing_is_scored(
+    cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train(cells, tmp_path, "data.split.test=0") == 0
+    assert not (tmp_path / "scores.json").exists()
+    assert "no series is kept for testing" in capfd.readouterr().err
+
+
+def test_class_weights_are_balanced_from_the_training_labels(cells: Path, tmp_path: Path) -> None:
+    assert train(cells, tmp_path, "loss.class_weights=balanced", "data.split.validation=0") == 0
+    info, _ = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
+    trained = [row["series"] for row in info.split if row["part"] == "train"]
+    labels = np.concatenate([draw_cells(int(name.split()[1]), 2)[1].ravel() for name in trained])
+    counts = np.bincount(labels, minlength=3)
+    np.testing.assert_allclose(info.config["loss"]["class_weights"], counts.sum() / (3 * counts), rtol=1e-6)
+
+
+def test_training_stops_early_when_nothing_improves(cells: Path, tmp_path: Path) -> None:
+    stop = ["callbacks.early_stopping.patience=1", "optimizer.lr=0.0", "trainer.max_epochs=9"]
+    assert train(cells, tmp_path, *stop) == 0
+    content = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert content["epoch"] < 5
+
+
+def test_a_multirun_trains_every_net_into_a_folder_of_its_own(cells: Path, tmp_path: Path) -> None:
+    data = [
+        "data=folder",
+        f"data.root={cells}",
+        "data.classes=[background,dim,bright]",
+        "trainer.max_epochs=1",
+    ]
+    sweep = [
+        "--multirun",
+        "model=unet,vgg19_unet,inception_unet,resnet34_unet",
+        f"hydra.sweep.dir={tmp_path}",
+    ]
+    assert main("train", [*data, *SMALL_NET, *sweep]) == 0
+    runs = sorted(path.parent.name for path in tmp_path.glob("*/scores.json"))
+    assert runs == ["0_unet", "1_vgg19_unet", "2_inception_unet", "3_resnet34_unet"]
+
+
+def test_too_few_series_for_the_split_say_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_folder(tmp_path / "two", series=2)
+    assert train(tmp_path / "two", tmp_path / "run") == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert "data.split.validation=0" in error
+
+
+def test_labels_of_no_class_name_file_value_and_pixels(
+    cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train(cells, tmp_path, "data.classes=[background,dim]") == 2
+    error = capfd.readouterr().err
+    assert "dish 0.tif, frame 0" in error
+    assert "2 (" in error
+    assert not (tmp_path / "split.csv").exists()
