@@ -37,12 +37,16 @@ def read_manifest(net_name: str) -> dict[str, Any]:
     return manifest
 
 
-def reference(net_name: str) -> tuple[Tensor, Tensor]:
-    """Image (2, 3, 64, 64) and the logits (2, K, 64, 64) that Keras computed for it."""
+def reference(net_name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Image (2, 3, 64, 64) and the logits (2, K, 64, 64) that Keras computed in that precision."""
     generator = np.random.default_rng([read_manifest(net_name)["seed"], INPUT_INDEX])
     image = generator.uniform(0, 1, (2, 64, 64, 3)).astype(np.float32)
-    logits = np.load(PARITY / f"{net_name}.npz")["logits"]
-    return torch.from_numpy(image).permute(0, 3, 1, 2), torch.from_numpy(logits).permute(0, 3, 1, 2)
+    stored = "logits_float64" if dtype == torch.float64 else "logits"
+    logits = np.load(PARITY / f"{net_name}.npz")[stored]
+    return (
+        torch.from_numpy(image).permute(0, 3, 1, 2).to(dtype),
+        torch.from_numpy(logits).permute(0, 3, 1, 2),
+    )
 
 
 def draw(manifest: Mapping[str, Any]) -> dict[tuple[str, str], Array]:

@@ -120,8 +120,8 @@ class TiffSeries(Series):
         fits = self._file_shape[self._outer :] == page.shape and page.axes in _ORDERS_OF_PAGES
         if not fits or {"Y", "X"} & set(outer):
             raise InputError(
-                f"{self.path} is laid out in pages of {page.axes} {page.shape}, expected whole frames with the "
-                f"axes {self._letters}: set data.axes (axes, to predict), or save it as plain TIFF"
+                f"{self.path} is laid out in pages of {page.axes} {page.shape}, expected whole frames with "
+                f"the axes {self._letters}: set data.axes (axes, to predict), or save it as plain TIFF"
             )
 
     def _refuse_truncated(self, series: tifffile.TiffPageSeries) -> None:

@@ -1,8 +1,9 @@
 """Stacks and pictures written to disk, whole or not at all.
 
-Stacks are ImageJ hyperstacks, deflated strip by strip, one directory (IFD) a frame. ImageJ opens them as T frames
-since 1.52p of 2019 (seen with 1.54u): of compressed stacks it reads all directories, and T from the description.
-It takes colours from the tag ColorMap; the LUTs among its own metadata count for several channels only.
+Stacks are ImageJ hyperstacks, deflated strip by strip, one directory (IFD) a frame. ImageJ opens them as T
+frames since 1.52p of 2019 (seen with 1.54u): of compressed stacks it reads all directories, and T from the
+description. It takes colours from the tag ColorMap; the LUTs among its own metadata count for several channels
+only.
 """
 
 from __future__ import annotations
