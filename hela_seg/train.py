@@ -42,6 +42,8 @@ from hela_seg.report.tables import print_files, print_scores, print_split, write
 from hela_seg.task import SegmentationTask
 
 log = logging.getLogger(__name__)
+# it tells of devices and of products; the line about the net and its hardware is ours
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 NEEDLESS_WARNINGS = (
     ".*does not have many workers",  # data.workers has a rule of its own

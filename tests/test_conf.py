@@ -17,6 +17,7 @@ from hela_seg.runs import ModelInfo, read_checkpoint
 
 CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "augment/light": (["augment=light"], {"augment._target_": "hela_seg.data.augment.light"}),
+    "augment/microscopy": (["augment=microscopy"], {"augment.probability": 0.3}),
     "augment/none": (["augment=none"], {"augment._target_": "hela_seg.data.augment.none"}),
     "callbacks/default": (["callbacks=default"], {"callbacks.best.monitor": "loss/validation"}),
     "callbacks/miou": (["callbacks=miou"], {"callbacks.early_stopping.monitor": "m-IoU/validation"}),

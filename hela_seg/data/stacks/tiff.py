@@ -180,8 +180,8 @@ def _map(path: Path, version: Version) -> np.memmap[Any, np.dtype[np.uint8]]:
 
 def _decode_window(page: Any, window: Sequence[slice], file: _OpenTiff) -> Pixels:
     """Decode the segments (strips or tiles) of a page that a window touches, and no other."""
-    keyframe = page.keyframe
-    chunks, order = keyframe.chunks, keyframe.axes
+    keyframe, order = page.keyframe, page.keyframe.axes
+    chunks = (1, *keyframe.chunks) if order == "SYX" else keyframe.chunks  # a segment is of one sample
     bounds = [part.indices(length)[:2] for part, length in zip(window, keyframe.shape, strict=True)]
     pixels = np.zeros([stop - start for start, stop in bounds], keyframe.dtype)
     spans = [range(low // n, -(-high // n)) for (low, high), n in zip(bounds, chunks, strict=True)]
