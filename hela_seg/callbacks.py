@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
 
 from hela_seg.files import whole_file
 from hela_seg.task import VALIDATION_LOSS, VALIDATION_SCORE
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class EpochLine(pl.Callback):
     """Logs one line an epoch: losses, m-IoU on the validation frames, seconds.
 
-    On a terminal it stands under the progress bar's place; where output is piped it is all there is.
+    On a terminal it stands above the progress bar; where output is piped it is all there is.
     """
 
     def __init__(self) -> None:
@@ -41,6 +41,16 @@ class EpochLine(pl.Callback):
             parts.append(f"validation loss {float(seen[VALIDATION_LOSS]):.5f}")
             parts.append(f"m-IoU {float(seen[VALIDATION_SCORE]):.4f}")
         log.info("%s", "  ".join([*parts, f"{time.perf_counter() - self._began:.0f} s"]))
+
+
+class EpochBar(RichProgressBar):
+    """The progress of an epoch on a terminal, with the loss and the m-IoU on the validation frames."""
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        """What stands behind the bar, under short names: 80 columns hold no more."""
+        shown = super().get_metrics(trainer, pl_module)
+        names = {"loss": "loss", VALIDATION_SCORE: "m-IoU"}
+        return {short: shown[name] for name, short in names.items() if name in shown}
 
 
 class RunCheckpoint(ModelCheckpoint):

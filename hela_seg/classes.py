@@ -79,6 +79,8 @@ class Classes(Sequence[CellClass]):
 
 
 def _parse(index: int, entry: str | Mapping[str, Any]) -> CellClass:
+    if not isinstance(entry, str | Mapping):
+        raise InputError(f"data.classes[{index}] is {entry!r}, expected a name or a mapping with a name")
     given: dict[str, Any] = {"name": entry} if isinstance(entry, str) else dict(entry)
     unknown = sorted(set(given) - {"name", "colour", "values"})
     if unknown or "name" not in given:
@@ -92,8 +94,12 @@ def _parse(index: int, entry: str | Mapping[str, Any]) -> CellClass:
             f"data.classes[{index}].colour is '{colour}', expected six hexadecimal digits such as '#E69F00'"
         )
     values = given.get("values")
-    values = [index] if values is None else values
-    return CellClass(index, str(given["name"]), colour, tuple(int(value) for value in values))
+    values = [index] if values is None else list(values)
+    if not values or not all(isinstance(value, int) for value in values):
+        raise InputError(
+            f"data.classes[{index}].values is {values}, expected whole numbers as masks hold them"
+        )
+    return CellClass(index, str(given["name"]), colour, tuple(values))
 
 
 def _refuse_repeats(what: str, items: Sequence[Any]) -> None:

@@ -120,14 +120,13 @@ class SegmentationTask(pl.LightningModule):
             on_step=False,
             on_epoch=True,
             sync_dist=True,
-            prog_bar=part == "validation",
             batch_size=len(batch["image"]),
         )
 
     def _log_scores(self, part: str, counts: ConfusionMatrix) -> None:
         found = scores(counts.compute())
         counts.reset()
-        self.log(f"m-IoU/{part}", found.mean_iou, prog_bar=True)
+        self.log(f"m-IoU/{part}", found.mean_iou, prog_bar=part == "validation")
         self.log(f"Dice/{part}", found.mean_dice)
         for entry, iou in zip(self._info.classes, found.iou, strict=True):
             self.log(f"IoU {entry['name']}/{part}", float(iou))

@@ -23,14 +23,15 @@ import pytorch_lightning as pl
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 import hela_seg
 from hela_seg import runs
+from hela_seg.callbacks import EpochBar
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
 from hela_seg.errors import InputError
@@ -90,7 +91,8 @@ def train(config: DictConfig) -> Result:
         schedule=instantiate(config.scheduler),
     )
     trainer = _trainer(config, folder, validated=bool(data.of("validation")))
-    log.info("%s, %s", _describe(task.net, config), _describe_hardware(trainer))
+    log.info("%s", _describe(task.net, config))
+    log.info("%s", _describe_hardware(trainer))
     with warnings.catch_warnings():
         for needless in NEEDLESS_WARNINGS:
             warnings.filterwarnings("ignore", needless)
@@ -174,6 +176,9 @@ def _trainer(config: DictConfig, folder: Path, *, validated: bool) -> pl.Trainer
         for callback in config.callbacks.values()
         if validated or callback.get("monitor") is None
     ]
+    on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty()
+    if on_terminal:
+        callbacks.append(EpochBar())
     try:
         trainer: pl.Trainer = instantiate(
             config.trainer,
@@ -181,7 +186,7 @@ def _trainer(config: DictConfig, folder: Path, *, validated: bool) -> pl.Trainer
             logger=[instantiate(logger) for logger in config.logger.values()],
             default_root_dir=str(folder),
             limit_val_batches=1.0 if validated else 0,
-            enable_progress_bar=config.trainer.enable_progress_bar and sys.stderr.isatty(),
+            enable_progress_bar=on_terminal,
         )
     except InstantiationException as error:
         if isinstance(error.__cause__, MisconfigurationException):
@@ -219,7 +224,7 @@ def _score(checkpoint: Path, data: TimelapseData, folder: Path) -> Result:
 
 def _describe(net: nn.Module, config: DictConfig) -> str:
     parameters = sum(parameter.numel() for parameter in net.parameters())
-    return f"{type(net).__name__} with {parameters:,} trainable parameters, seed {config.seed}"
+    return f"{type(net).__name__}, {parameters:,} trainable parameters, seed {config.seed}"
 
 
 def _describe_hardware(trainer: pl.Trainer) -> str:
@@ -229,4 +234,4 @@ def _describe_hardware(trainer: pl.Trainer) -> str:
         if device.type == "cuda"
         else f"{torch.get_num_threads()} CPU threads"
     )
-    return f"on {name}, precision {trainer.precision}"
+    return f"{name}, precision {trainer.precision}"

@@ -1,6 +1,7 @@
 """From files on disk to batches of tiles.
 
-``stacks`` opens files, ``layouts`` pairs images with masks, ``labels`` turns masks into class indices, ``splits``
-deals series out to training, validation and test, ``tiles`` is the geometry, ``normalise`` and ``augment`` change
-values, ``dataset`` cuts one tile, ``datamodule`` wires it all into loaders. ``synthetic`` draws recordings.
+``stacks`` opens files, ``layouts`` pairs images with masks, ``labels`` turns masks into class indices,
+``splits`` deals series out to training, validation and test, ``tiles`` is the geometry, ``normalise`` and
+``augment`` change values, ``frames`` reads windows, ``dataset`` cuts one tile, ``survey`` looks at all masks
+once, ``datamodule`` wires it all into loaders as ``settings`` has checked. ``synthetic`` draws recordings.
 """

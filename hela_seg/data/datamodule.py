@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from hela_seg.classes import Classes
-from hela_seg.data import layouts, synthetic
+from hela_seg.data import layouts, settings, synthetic
 from hela_seg.data.augment import Augmentation
 from hela_seg.data.dataset import EpochSampler, GridTiles, RandomTiles, Sample
-from hela_seg.data.labels import InstanceLabels, LabelReader, ValueLabels
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation, fit
 from hela_seg.data.splits import Block, Part, Split
 from hela_seg.data.survey import Survey, survey
-from hela_seg.data.tiles import Size
 from hela_seg.errors import InputError
 
 LAYOUTS = ("folder", "timelapse", "dryad", "synthetic")
@@ -80,34 +77,37 @@ class TimelapseData(pl.LightningDataModule):
         super().__init__()
         if layout not in LAYOUTS:
             raise InputError(f"data.layout is '{layout}', expected one of {', '.join(LAYOUTS)}")
-        if batch_size < 1 or len(tile) != 2 or min(tile) < 1:
-            raise InputError(
-                f"data.batch_size is {batch_size} and data.tile {list(tile)}, expected positive numbers of tiles and "
-                "of rows and columns"
-            )
+        settings.refuse_below(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+        settings.refuse_below(0, workers=workers, seed=seed)
         self.classes = Classes(classes)
-        self.labels = _label_reader(self.classes, **(labels or {}))
+        self.labels = settings.label_reader(self.classes, labels)
         self._layout, self._root, self._axes = layout, Path(root), axes
         self._images, self._masks, self._sequence = images, masks, sequence
-        self._drawing, self._split, self._normalise = dict(drawing or {}), Split(**(split or {})), normalise
-        self._tile: Size = (int(tile[0]), int(tile[1]))
+        self._drawing = settings.arguments_of(synthetic.write, "drawing", drawing, besides=("root",))
+        self._split = Split(**settings.arguments_of(Split, "split", split))
+        self._normalise = Normalisation(normalise).kind
+        self._tile = settings.tile_size(tile)
         self._batch_size, self._steps, self._seed = batch_size, steps_per_epoch, seed
-        self._workers = _workers() if workers is None else workers
+        self._workers = settings.default_workers() if workers is None else workers
         self._augment = augment
         self._opened = False
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TimelapseData:
-        """Data as a checkpoint's configuration describes them; nothing that it names is called but this class.
+        """Data as a checkpoint's configuration describes them; of what it names only this class is called.
 
         Raises:
-            InputError: the description has keys that this class does not know.
+            InputError: the description has keys that this class does not know, or lacks some that it needs.
         """
-        known = inspect.signature(cls).parameters
         arguments = {key: value for key, value in plain.items() if key != "_target_"}
-        if set(arguments) - set(known):
-            unknown = ", ".join(sorted(set(arguments) - set(known)))
-            raise InputError(f"the checkpoint describes its data with {unknown}, which is not known: name data=...")
+        known = inspect.signature(cls).parameters
+        odd = set(arguments) - set(known)
+        odd |= {key for key, of in known.items() if of.default is of.empty and key not in arguments}
+        if odd:
+            raise InputError(
+                f"the checkpoint describes its data with unknown or missing keys ({', '.join(sorted(odd))}), "
+                "expected those of this version: name the data with data=..."
+            )
         return cls(**arguments)
 
     def open(self, split: Sequence[Mapping[str, Any]] | None = None) -> None:
@@ -123,15 +123,13 @@ class TimelapseData(pl.LightningDataModule):
         """
         if self._opened:
             return
-        self.recordings = self._find()
-        self.channels = _common_channels(self.recordings)
+        self._find()
         self.blocks = self._deal() if split is None else _blocks_from(split, self.recordings)
         self._opened = True
 
     def open_all(self) -> None:
         """Like `open`, but every frame is for testing, except where the layout on disk says otherwise."""
-        self.recordings = self._find()
-        self.channels = _common_channels(self.recordings)
+        self._find()
         self.blocks = [
             Block(index, 0, recording.image.shape[0], recording.part or "test")
             for index, recording in enumerate(self.recordings)
@@ -148,7 +146,9 @@ class TimelapseData(pl.LightningDataModule):
         """
         self.open()
         self.survey: Survey = survey(self.recordings, self.blocks, self.labels)
-        frames = [(self.recordings[b.series].image, t) for b in self.of("train") for t in range(b.start, b.stop)]
+        frames = [
+            (self.recordings[b.series].image, t) for b in self.of("train") for t in range(b.start, b.stop)
+        ]
         step = -(-len(frames) // FRAMES_TO_FIT)
         self.normalisation: Normalisation = fit(
             self._normalise, (image.frame(t) for image, t in frames[::step])
@@ -178,10 +178,15 @@ class TimelapseData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of random tiles, ``steps_per_epoch`` of them."""
         tiles = RandomTiles(
-            self.recordings, self.of("train"), self.normalisation, self.labels, self._tile, self._augment, self._seed
+            self.recordings,
+            self.of("train"),
+            self.normalisation,
+            self.labels,
+            self._tile,
+            self._augment,
+            self._seed,
         )
-        sampler = EpochSampler(self._epoch_length())
-        return self._loader(tiles, sampler, drop_last=True)
+        return self._loader(tiles, EpochSampler(self._epoch_length()))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
         """Batches that cover the validation frames; none where no frame is for validation."""
@@ -191,9 +196,7 @@ class TimelapseData(pl.LightningDataModule):
             GridTiles(self.recordings, self.of("validation"), self.normalisation, self.labels, self._tile)
         )
 
-    def _loader(
-        self, tiles: Any, sampler: EpochSampler | None = None, *, drop_last: bool = False
-    ) -> DataLoader[Sample]:
+    def _loader(self, tiles: Any, sampler: EpochSampler | None = None) -> DataLoader[Sample]:
         return DataLoader(
             tiles,
             self._batch_size,
@@ -201,10 +204,10 @@ class TimelapseData(pl.LightningDataModule):
             num_workers=self._workers,
             persistent_workers=self._workers > 0,
             pin_memory=torch.cuda.is_available(),
-            drop_last=drop_last,
         )
 
     def _epoch_length(self) -> int:
+        """Tiles in an epoch, a multiple of the batch."""
         if self._steps is not None:
             return self._steps * self._batch_size
         tiles = 0
@@ -214,11 +217,15 @@ class TimelapseData(pl.LightningDataModule):
             tiles += (block.stop - block.start) * per_frame
         return max(tiles // self._batch_size, 1) * self._batch_size
 
-    def _find(self) -> list[Recording]:
-        if self._layout == "dryad":
-            return layouts.dryad(self._root, self._axes)
+    def _find(self) -> None:
         root = synthetic.write(self._root, **self._drawing) if self._layout == "synthetic" else self._root
-        return layouts.paired_by_stem(root, self._images, self._masks, self._axes, sequence=self._sequence)
+        if self._layout == "dryad":
+            self.recordings = layouts.dryad(root, self._axes)
+        else:
+            self.recordings = layouts.paired_by_stem(
+                root, self._images, self._masks, self._axes, sequence=self._sequence
+            )
+        self.channels = _common_channels(self.recordings)
 
     def _deal(self) -> list[Block]:
         lengths = [recording.image.shape[0] for recording in self.recordings]
@@ -229,26 +236,6 @@ class TimelapseData(pl.LightningDataModule):
             for index, (recording, length) in enumerate(zip(self.recordings, lengths, strict=True))
             if recording.part is not None
         ]
-
-
-def _label_reader(
-    classes: Classes, kind: str = "values", border_width: int = 2, ignore_value: int | None = None
-) -> LabelReader:
-    if kind == "values":
-        return ValueLabels(classes, ignore_value)
-    if kind != "instances":
-        raise InputError(f"data.labels.kind is '{kind}', expected values or instances")
-    reader = InstanceLabels(border_width, ignore_value)
-    if len(classes) != reader.class_count:
-        raise InputError(
-            f"data.classes has {len(classes)} entries but data.labels.kind=instances makes {reader.class_count}: "
-            "name background, interior and border"
-        )
-    return reader
-
-
-def _workers() -> int:
-    return min(8, max((os.cpu_count() or 1) - 1, 0)) if torch.cuda.is_available() else 0
 
 
 def _common_channels(recordings: Sequence[Recording]) -> int:
@@ -264,10 +251,11 @@ def _common_channels(recordings: Sequence[Recording]) -> int:
 
 def _blocks_from(rows: Sequence[Mapping[str, Any]], recordings: Sequence[Recording]) -> list[Block]:
     number = {recording.name: index for index, recording in enumerate(recordings)}
-    missing = [str(row["series"]) for row in rows if row["series"] not in number]
-    if missing:
+    lengths = {recording.name: recording.image.shape[0] for recording in recordings}
+    gone = [str(row["series"]) for row in rows if int(row["stop"]) > lengths.get(row["series"], 0)]
+    if gone:
         raise InputError(
-            f"the series {', '.join(missing[: layouts.LISTED])} of the checkpoint's split are no longer there, "
-            "expected the data that it was trained on: name other data with data=... data.root=..."
+            f"the series {', '.join(gone[: layouts.LISTED])} of the checkpoint's split are no longer there in "
+            "full, expected the data that it was trained on: name other data with data=... data.root=..."
         )
     return [Block(number[row["series"]], int(row["start"]), int(row["stop"]), row["part"]) for row in rows]

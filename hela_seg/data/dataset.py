@@ -23,14 +23,16 @@ Augment = Callable[
     [NDArray[np.float32], NDArray[np.uint8], tuple[int, int, int]],
     tuple[NDArray[np.float32], NDArray[np.uint8]],
 ]
-"""Changes an image (C, h, w) and its labels (h, w) alike, as (seed, epoch, index) decide."""
+"""Changes an image (C, h, w) and its labels (h, w) alike, as (seed, epoch, number of the draw) decide."""
 
 
 class Sample(TypedDict):
     """One tile, or a batch of them with N before each shape.
 
-    ``image`` is (C, h, w) float32, ``label`` (h, w) int64 class indices or ``IGNORE_INDEX``, and ``origin`` (4,)
-    int64: series, frame, row and column of the tile's corner.
+    Attributes:
+        image: (C, h, w) float32, normalised.
+        label: (h, w) int64 class indices, or ``IGNORE_INDEX``.
+        origin: (4,) int64: series, frame, row and column of the tile's corner.
     """
 
     image: Tensor
@@ -42,14 +44,17 @@ class Draw(NamedTuple):
     """Which sample of which epoch; with the seed it decides everything that is random about it."""
 
     epoch: int
-    index: int
+    number: int
 
 
 class EpochSampler(Sampler[Draw]):
     """Counts through the samples of an epoch, and says which epoch it is.
 
-    The trainer calls `set_epoch`. Because the epoch travels with each index, workers that live on from epoch to
-    epoch draw new tiles all the same.
+    The trainer calls `set_epoch`. Because the epoch travels with each number, workers that live on from epoch
+    to epoch draw new tiles all the same.
+
+    Args:
+        length: samples in an epoch.
     """
 
     def __init__(self, length: int) -> None:
@@ -59,7 +64,7 @@ class EpochSampler(Sampler[Draw]):
         return self._length
 
     def __iter__(self) -> Iterator[Draw]:
-        return (Draw(self._epoch, index) for index in range(self._length))
+        return (Draw(self._epoch, number) for number in range(self._length))
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch the next pass belongs to."""
@@ -82,8 +87,9 @@ class _Tiles:
 class RandomTiles(Dataset[Sample]):
     """Tiles at random places of random frames, all pixels alike likely; indexed by `Draw`.
 
-    What a draw gives depends on the seed, the epoch and the index alone. Along an axis where a frame is smaller
-    than the tile, the tile shows all of it, mirrored beyond its end.
+    What a draw gives depends on the seed, the epoch and the draw's number alone. Along an axis where a frame
+    is smaller than the tile, the tile shows all of it: beyond its end the image is mirrored and the label
+    ignored.
 
     Args:
         recordings: images and masks.
@@ -112,12 +118,12 @@ class RandomTiles(Dataset[Sample]):
 
     def __getitem__(self, draw: Draw) -> Sample:
         random = np.random.default_rng((self._seed, *draw))
-        number = int(random.integers(self._ends[-1]))
-        position = int(np.searchsorted(self._ends, number, side="right"))
+        frame = int(random.integers(self._ends[-1]))
+        position = int(np.searchsorted(self._ends, frame, side="right"))
         block = self._blocks[position]
-        t = block.stop - (int(self._ends[position]) - number)
-        room = [max(length - size, 0) for length, size in zip(self._sizes[block.series], self._tile, strict=True)]
-        row, column = (int(random.integers(free + 1)) for free in room)
+        t = block.stop - (int(self._ends[position]) - frame)
+        sizes = zip(self._sizes[block.series], self._tile, strict=True)
+        row, column = (int(random.integers(max(length - size, 0) + 1)) for length, size in sizes)
         window = Window(row, column, *self._tile)
         image, label = self._tiles.read(block.series, t, window)
         if self._augment is not None:

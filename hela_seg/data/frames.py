@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,13 @@ class NormalisedFrames:
         self._statistics: dict[int, Statistics | None] = {}
 
     def read(self, t: int, window: Window) -> NDArray[np.float32]:
-        """A window of frame t as (C, h, w) float32; it may stick out of the frame."""
+        """A window of frame t as (C, h, w) float32; it may stick out of the frame.
+
+        Raises:
+            InputError: the file is damaged there.
+        """
         size: Size = self._series.shape[2:]
-        pixels = read_padded(lambda rows, columns: self._series.read(t, rows, columns), size, window)
+        pixels = read_padded(partial(self._series.read, t), size, window)
         return self._normalisation.apply(pixels, self._statistics_of(t))
 
     def _statistics_of(self, t: int) -> Statistics | None:
@@ -56,17 +60,18 @@ class LabelFrames:
         """A window of frame t as (h, w) uint8; it may stick out of the frame.
 
         Raises:
-            InputError: values that stand for no class; the message names file and frame.
+            InputError: values that stand for no class; the message names file and frame. Or a damaged file.
         """
         size: Size = self._series.shape[2:]
-        return read_padded(lambda rows, columns: self._inside(t, rows, columns), size, window, fill=IGNORE_INDEX)
+        return read_padded(partial(self._inside, t), size, window, fill=IGNORE_INDEX)
 
     def whole(self, t: int) -> NDArray[np.uint8]:
         """Frame t as (H, W) uint8."""
         height, width = self._series.shape[2:]
         return self.read(t, Window(0, 0, height, width))
 
-    def _inside(self, t: int, rows: slice, columns: slice) -> NDArray[Any]:
+    def _inside(self, t: int, rows: slice, columns: slice) -> NDArray[np.uint8]:
+        """Labels as in the whole frame, for which the reader may need to see some pixels around."""
         height, width = self._series.shape[2:]
         margin = self._reader.margin
         top, left = max(rows.start - margin, 0), max(columns.start - margin, 0)

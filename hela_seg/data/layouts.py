@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hela_seg.data.splits import Part
-from hela_seg.data.stacks import FrameSequence, Series, find_files, open_series
+from hela_seg.data.stacks import FrameSequence, Series, find_files, name_of, open_series
 from hela_seg.errors import InputError
 
 LISTED = 10
@@ -56,7 +56,7 @@ def paired_by_stem(
         images: folder with images below root, or one file.
         masks: folder with masks below root, or one file.
         axes: order of the axes in files that do not state it.
-        sequence: the files are the frames of one series, in the order of their names.
+        sequence: the files are the frames of one series, in the order of their names, numbers by value.
 
     Raises:
         InputError: a missing folder, an image without mask, a mask without image, or a pair of unlike sizes.
@@ -66,18 +66,20 @@ def paired_by_stem(
     if (root / images).is_file() and (root / masks).is_file():
         pairs = [(root / images, root / masks)]
     else:
-        pairs = _pairs(_by_stem(root / images), _by_stem(root / masks), root)
-    opened = [(open_series(image, axes), open_series(mask, axes, labels=True)) for image, mask in pairs]
+        pairs = _pairs_by_name(root / images, root / masks)
+    opened = [_opened(pair, axes) for pair in pairs]
     if sequence:
-        all_images, all_masks = zip(*opened, strict=True)
-        return [Recording(FrameSequence(all_images, root.name), FrameSequence(all_masks, root.name))]
+        name = root.absolute().name
+        whole_image, whole_mask = (FrameSequence(series, name) for series in zip(*opened, strict=True))
+        return [Recording(whole_image, whole_mask)]
     return [Recording(image, mask) for image, mask in opened]
 
 
 def dryad(root: Path, axes: str | None = None) -> list[Recording]:
-    """The paper's layout: ``X_train/train/*.tiff`` with ``y_train/train/*.png``, the same for validate and test.
+    """The paper's layout: ``X_train/train/*.tiff`` with ``y_train/train/*.png``, and validate and test alike.
 
-    Images and masks pair up in sorted order, one frame a file, as in the paper's notebook.
+    Images and masks pair up in sorted order, one frame a file, as in the paper's notebook; by name, where any
+    image has a mask of its own name.
 
     Raises:
         InputError: a missing folder, another number of masks than of images, or a pair of unlike sizes.
@@ -86,48 +88,54 @@ def dryad(root: Path, axes: str | None = None) -> list[Recording]:
         raise InputError(f"{root} is no folder, expected one with X_train, y_train and so on: set data.root")
     recordings = []
     for part, folder in DRYAD_FOLDERS.items():
-        images = find_files(root / f"X_{folder}" / folder)
-        masks = find_files(root / f"y_{folder}" / folder)
-        if len(images) != len(masks):
-            raise InputError(
-                f"{images[0].parent} has {len(images)} images but {masks[0].parent} {len(masks)} masks, expected as "
-                f"many: {_unpaired(images, masks)}"
-            )
-        for image, mask in zip(images, masks, strict=True):
-            recordings.append(Recording(open_series(image, axes), open_series(mask, axes, labels=True), part))
+        pairs = _pairs_in_order(root / f"X_{folder}" / folder, root / f"y_{folder}" / folder)
+        recordings += [Recording(*_opened(pair, axes), part) for pair in pairs]
     return recordings
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def _pairs_by_name(images: Path, masks: Path) -> list[tuple[Path, Path]]:
+    image_of, mask_of = _by_name(images), _by_name(masks)
+    lone = {
+        "mask": [path.name for name, path in image_of.items() if name not in mask_of],
+        "image": [path.name for name, path in mask_of.items() if name not in image_of],
+    }
+    if any(lone.values()):
+        missing = "; ".join(f"no {other} for {_listed(names)}" for other, names in lone.items() if names)
+        raise InputError(
+            f"{images} and {masks} do not pair up, expected an image and a mask of each name up to the "
+            f"ending: {missing}"
+        )
+    return [(image_of[name], mask_of[name]) for name in image_of]
+
+
+def _pairs_in_order(images: Path, masks: Path) -> list[tuple[Path, Path]]:
+    """Pairs by order, unless some names are the same: then files missing on both sides would go unseen."""
+    image_files, mask_files = find_files(images), find_files(masks)
+    if {name_of(path) for path in image_files} & {name_of(path) for path in mask_files}:
+        return _pairs_by_name(images, masks)
+    if len(image_files) != len(mask_files):
+        raise InputError(
+            f"{images} holds {len(image_files)} images and {masks} {len(mask_files)} masks, expected as many "
+            "of both: add what is missing"
+        )
+    return list(zip(image_files, mask_files, strict=True))
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path in find_files(folder):
-        if path.stem in files:
+        former = files.setdefault(name_of(path), path)
+        if former is not path:
             raise InputError(
-                f"{folder} holds {files[path.stem].name} and {path.name}, expected one file a name: move one away"
+                f"{folder} holds {former.name} and {path.name}, expected one file of each name up to the "
+                "ending: move one away"
             )
-        files[path.stem] = path
     return files
 
 
-def _pairs(images: dict[str, Path], masks: dict[str, Path], root: Path) -> list[tuple[Path, Path]]:
-    if images.keys() != masks.keys():
-        raise InputError(
-            f"images and masks in {root} do not pair up, expected the same names up to the ending: "
-            f"{_unpaired(list(images.values()), list(masks.values()))}"
-        )
-    return [(images[stem], masks[stem]) for stem in images]
-
-
-def _unpaired(images: Sequence[Path], masks: Sequence[Path]) -> str:
-    image_stems, mask_stems = {path.stem for path in images}, {path.stem for path in masks}
-    lone_images = [path.name for path in images if path.stem not in mask_stems]
-    lone_masks = [path.name for path in masks if path.stem not in image_stems]
-    found = [
-        f"no {other} for {_listed(names)}"
-        for other, names in (("mask", lone_images), ("image", lone_masks))
-        if names
-    ]
-    return "; ".join(found)
+def _opened(pair: tuple[Path, Path], axes: str | None) -> tuple[Series, Series]:
+    image, mask = pair
+    return open_series(image, axes), open_series(mask, axes, labels=True)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -21,39 +21,42 @@ THREADS = 4
 
 @dataclass(frozen=True)
 class Survey:
-    """Pixels of each class, by part: (K,) int64 each."""
+    """Pixels of each class, by part: (K,) int64 each; ignored pixels are in none."""
 
     pixels: dict[Part, NDArray[np.int64]]
 
 
 def survey(recordings: Sequence[Recording], blocks: Sequence[Block], reader: LabelReader) -> Survey:
-    """Read all masks of the split once.
+    """Read the masks of all frames in the blocks once.
 
     Raises:
-        InputError: masks with values that stand for no class, or that cannot be read; up to ten are named.
+        InputError: masks with values that stand for no class, or that cannot be read; up to ten are named,
+            with file, frame, values and numbers of pixels.
     """
     frames = [(block, t) for block in blocks for t in range(block.start, block.stop)]
     masks = [LabelFrames(recording.mask, reader) for recording in recordings]
+    nothing = np.zeros(reader.class_count, np.int64)
 
-    def count(job: tuple[Block, int]) -> NDArray[np.int64] | InputError:
-        block, t = job
+    def count(frame: tuple[Block, int]) -> tuple[NDArray[np.int64], str | None]:
+        block, t = frame
         try:
             labels = masks[block.series].whole(t)
         except InputError as error:
-            return error
-        return np.bincount(labels.ravel(), minlength=256)[: reader.class_count].astype(np.int64)
+            return nothing, str(error)
+        return np.bincount(labels.ravel(), minlength=256)[: reader.class_count].astype(np.int64), None
 
     with ThreadPoolExecutor(THREADS) as pool:
-        counts = list(pool.map(count, frames))
-    _refuse(counts)
+        found = list(pool.map(count, frames))
+    _refuse([problem for _, problem in found if problem is not None])
     pixels: dict[Part, NDArray[np.int64]] = {}
-    for (block, _), found in zip(frames, counts, strict=True):
-        pixels[block.part] = pixels.get(block.part, np.zeros(reader.class_count, np.int64)) + found
+    for (block, _), (counts, _) in zip(frames, found, strict=True):
+        pixels[block.part] = pixels.get(block.part, nothing) + counts
     return Survey(pixels)
 
 
-def _refuse(counts: Sequence[NDArray[np.int64] | InputError]) -> None:
-    errors = [str(found) for found in counts if isinstance(found, InputError)]
-    if errors:
-        more = f"; and {len(errors) - LISTED} more masks" if len(errors) > LISTED else ""
-        raise InputError("; ".join(errors[:LISTED]) + more)
+def _refuse(problems: Sequence[str]) -> None:
+    # a file that cannot be read says the same of each frame
+    different = list(dict.fromkeys(problems))
+    if different:
+        more = f"; and {len(different) - LISTED} more" if len(different) > LISTED else ""
+        raise InputError("; ".join(different[:LISTED]) + more)

@@ -2,13 +2,13 @@
 
 Stacks are ImageJ hyperstacks, deflated strip by strip, one directory (IFD) a frame. ImageJ opens them as T
 frames since 1.52p of 2019 (seen with 1.54u): of compressed stacks it reads all directories, and T from the
-description. It takes colours from the tag ColorMap; the LUTs among its own metadata count for several channels
+description. It takes colours from the tag ColorMap; LUTs among its own metadata count for several channels
 only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +84,12 @@ class LabelWriter:
 
         Raises:
             InputError: the disk is full or the folder cannot be written; the file is then as it was before.
+            ValueError: fewer frames than the shape says, or of another size or dtype.
         """
         with whole_file(self._path) as beside:
             tifffile.imwrite(
                 beside,
-                (np.ascontiguousarray(frame) for frame in frames),
+                _checked(frames, self._shape),
                 shape=self._shape,
                 dtype=np.uint8,
                 imagej=True,
@@ -96,6 +97,7 @@ class LabelWriter:
                 resolution=self._resolution,
                 colormap=self._colours,
                 compression="zlib",
+                maxworkers=1,  # more of them would gather frames in memory
             )
 
 
@@ -107,6 +109,16 @@ def write_png(path: Path, picture: Pixels) -> None:
     """
     with whole_file(path) as beside:
         Image.fromarray(picture).save(beside, format="PNG")
+
+
+def _checked(frames: Iterable[Pixels], shape: tuple[int, int, int]) -> Iterator[Pixels]:
+    """The frames (H, W), of which tifffile would take any size and kind."""
+    count = 0
+    for count, frame in enumerate(frames, start=1):
+        if frame.shape != shape[1:] or frame.dtype != np.uint8:
+            raise ValueError(f"frame {count} is {frame.shape} {frame.dtype}, expected one of {shape} uint8")
+        yield np.ascontiguousarray(frame)
+    raise ValueError(f"there are {count} frames, expected {shape}")
 
 
 def _metadata(axes: str, pixel_size_um: float | None, frame_interval_s: float | None) -> dict[str, Any]:

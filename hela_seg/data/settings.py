@@ -1,0 +1,99 @@
+"""What a configuration says of the data, checked before any file is opened."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from hela_seg.classes import Classes
+from hela_seg.data.labels import InstanceLabels, LabelReader, ValueLabels
+from hela_seg.data.tiles import Size
+from hela_seg.errors import InputError
+
+MOST_WORKERS = 8
+"""Beside a GPU; more processes seldom read faster."""
+
+
+def arguments_of(
+    taker: Callable[..., Any], key: str, given: Mapping[str, Any] | None, besides: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What is given below a key of ``data``, made sure to be arguments of what takes it.
+
+    Args:
+        taker: a function or class.
+        key: for the message, e.g. ``split`` for ``data.split``.
+        given: names and values; None for none.
+        besides: arguments of the taker that do not come from there.
+
+    Raises:
+        InputError: names that are no argument of the taker.
+    """
+    known = [name for name in inspect.signature(taker).parameters if name not in besides]
+    unknown = [str(name) for name in given or {} if name not in known]
+    if unknown:
+        raise InputError(
+            f"data.{key} has the unknown key(s) {', '.join(unknown)}, expected some of {', '.join(known)}: "
+            "correct or remove them"
+        )
+    return dict(given or {})
+
+
+def label_reader(classes: Classes, given: Mapping[str, Any] | None) -> LabelReader:
+    """The reader of masks that ``data.labels`` describes.
+
+    Args:
+        classes: of the data.
+        given: ``kind`` (``values`` or ``instances``), ``border_width`` in pixels, for instances, and
+            ``ignore_value`` of pixels that count nowhere; all may be left out.
+
+    Raises:
+        InputError: unknown keys or kinds, or another number of classes than instances make.
+    """
+    return _label_reader(classes, **arguments_of(_label_reader, "labels", given, besides=("classes",)))
+
+
+def _label_reader(
+    classes: Classes, kind: str = "values", border_width: int = 2, ignore_value: int | None = None
+) -> LabelReader:
+    if kind == "values":
+        return ValueLabels(classes, ignore_value)
+    if kind != "instances":
+        raise InputError(f"data.labels.kind is '{kind}', expected values or instances")
+    reader = InstanceLabels(border_width, ignore_value)
+    if len(classes) != reader.class_count:
+        raise InputError(
+            f"data.classes has {len(classes)} entries but data.labels.kind=instances makes "
+            f"{reader.class_count}: name background, interior and border"
+        )
+    return reader
+
+
+def tile_size(given: Sequence[int]) -> Size:
+    """Rows and columns of a tile.
+
+    Raises:
+        InputError: not two positive numbers.
+    """
+    if not isinstance(given, Sequence) or len(given) != 2 or min(given) < 1:
+        raise InputError(f"data.tile is {given}, expected rows and columns of a tile, such as [128,128]")
+    return int(given[0]), int(given[1])
+
+
+def refuse_below(least: int, **given: int | None) -> None:
+    """Refuse settings of ``data`` that are too low; None passes.
+
+    Raises:
+        InputError: the first that is below ``least``.
+    """
+    for name, value in given.items():
+        if value is not None and value < least:
+            raise InputError(f"data.{name} is {value}, expected {least} or more")
+
+
+def default_workers() -> int:
+    """Processes that read tiles: none beside a CPU, which they would take from the net; else one a spare core."""
+    return min(MOST_WORKERS, max((os.cpu_count() or 1) - 1, 0)) if torch.cuda.is_available() else 0

@@ -1,0 +1,101 @@
+"""What the README tells people to type works as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import SMALL_NET, write_dryad, write_folder
+
+from hela_seg.cli import main
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+TYPED = [
+    command
+    for language, text in BLOCKS
+    if language == "bash"
+    for line in text.replace("\\\n", " ").splitlines()
+    for command in line.split(" && ")
+    if command.strip()
+]
+COMMANDS = [command for command in TYPED if not command.startswith(("pip install", "pytest"))]
+DRAWING = "data.drawing={series: 3, frames: 1, height: 64, width: 64, seed: 0}"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all that the README's examples name."""
+    shutil.copy(checkpoint, tmp_path / "best.ckpt")
+    recordings = write_folder(tmp_path / "my cells")
+    shutil.copytree(recordings / "images", tmp_path / "films of May")
+    shutil.copy(recordings / "images" / "dish 0.tif", tmp_path / "movie.tif")
+    write_dryad(tmp_path / "dryad")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def small(arguments: list[str]) -> list[str]:
+    """Settings that shorten a training run, less those that the README sets."""
+    chosen = {argument.split("=")[0] for argument in arguments}
+    settings = [*SMALL_NET, "trainer.max_epochs=1"]
+    if not any(argument.startswith(("data=", "experiment=")) for argument in arguments):
+        settings.append(DRAWING)
+    return [setting for setting in settings if setting.split("=")[0] not in chosen - {"data.steps_per_epoch"}]
+
+
+def test_it_opens_with_the_two_commands_that_a_fresh_machine_needs() -> None:
+    first, second = (text.strip() for language, text in BLOCKS[:2] if language == "bash")
+    assert first == "pip install -e . && python -m hela_seg.train"
+    assert second == 'pip install -e ".[test]" && pytest'
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_works(command: str, desk: Path, request: pytest.FixtureRequest) -> None:
+    words = shlex.split(command)
+    if "../shared" in command:
+        shared = request.getfixturevalue("shared")
+        words = [word.replace("../shared/data", str(shared)) for word in words]
+    if words[0] == "hela-seg":
+        name, arguments = words[1], words[2:]
+    else:
+        assert words[:2] == ["python", "-m"]
+        name, arguments = words[2].removeprefix("hela_seg."), words[3:]
+    # the settings that stand in the README come last but for what makes a run short
+    shortened = [*arguments, *small(arguments)] if name == "train" else arguments
+    assert main(name, shortened) == 0
+
+
+@pytest.mark.parametrize("code", [text for language, text in BLOCKS if language == "python"])
+def test_the_python_of_the_readme_works(code: str, desk: Path) -> None:
+    names: dict[str, object] = {}
+    exec(code, names)
+    labels = names["labels"]
+    assert isinstance(labels, np.ndarray)
+    assert labels.dtype == np.uint8
+    assert labels.shape == tifffile.imread("movie.tif").shape
+
+
+def test_files_that_the_readme_names_are_there(run: Path) -> None:
+    root = Path(__file__).parents[1]
+    for name in re.findall(r"\]\(((?!http)[^)]+)\)", README):
+        assert (root / name).exists(), name
+    in_a_run = re.findall(r"^\| (`[^|]*`) \|", README.split("holds:")[1].split("\n\n")[1], re.MULTILINE)
+    for cell in in_a_run:
+        for name in re.findall(r"`([^`]+)`", cell):
+            assert (run / name).exists(), name
+
+
+def test_choices_that_the_readme_names_are_there_and_none_is_missing() -> None:
+    from hela_seg.cli import CONFIG
+
+    table = README.split("## Settings")[1].split("```bash")[0]
+    for group, choices in re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE):
+        named = set(re.findall(r"`(\w+)`", choices)) - {"32"}
+        shipped = {path.stem for path in (CONFIG / group).glob("*.yaml")}
+        assert shipped <= named, group
