@@ -93,7 +93,7 @@ class Predictor:
         if isinstance(source, np.ndarray):
             series: Series = ArraySeries(source, axes, self.info.channels)
         else:
-            series = open_series(source, axes or self.info.axes)
+            series = open_series(source, axes, assumed_axes=self.info.axes)
         if series.shape[1] != self.info.channels:
             raise InputError(
                 f"{series.path} has {series.shape[1]} channel(s), expected {self.info.channels} as the net "

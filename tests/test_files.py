@@ -1,9 +1,10 @@
+import errno
 import os
 
 import pytest
 
 from hela_seg.errors import InputError
-from hela_seg.files import whole_file
+from hela_seg.files import make_folder, whole_file
 
 
 def test_file_appears_with_its_content_when_the_block_ends(tmp_path):
@@ -45,3 +46,37 @@ def test_a_folder_without_rights_is_the_users_to_mend(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="Permission denied"):
         write(tmp_path / "a.csv", "text")
+
+
+def test_a_full_disk_leaves_the_former_file(tmp_path, monkeypatch):
+    def no_space(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "a.csv"
+    write(path, "former")
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(InputError, match=r"cannot write .*a\.csv: No space left on device; choose"):
+        write(path, "half")
+    assert path.read_text(encoding="utf-8") == "former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folder_is_made_with_its_parents_and_taken_as_it_is_when_there(tmp_path):
+    folder = tmp_path / "new (1)" / "Läufe"
+    assert make_folder(folder) == folder
+    (folder / "kept").touch()
+    assert make_folder(folder) == folder
+    assert [path.name for path in folder.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("below", ["", "new"])
+def test_folder_in_the_place_of_a_file_is_the_users_to_mend(tmp_path, below):
+    (tmp_path / "taken").touch()
+    with pytest.raises(InputError, match=r"taken.* cannot be made \(.*\): choose another output folder"):
+        make_folder(tmp_path / "taken" / below)
+
+
+def test_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(InputError, match="cannot be written: choose another one or change its permissions"):
+        make_folder(tmp_path)

@@ -255,7 +255,7 @@ def _blocks_from(rows: Sequence[Mapping[str, Any]], recordings: Sequence[Recordi
     gone = [str(row["series"]) for row in rows if int(row["stop"]) > lengths.get(row["series"], 0)]
     if gone:
         raise InputError(
-            f"the series {', '.join(gone[: layouts.LISTED])} of the checkpoint's split are no longer there in "
-            "full, expected the data that it was trained on: name other data with data=... data.root=..."
+            f"the series {', '.join(gone[: layouts.LISTED])} of the checkpoint's split are no longer there "
+            "in full, expected the data that it was trained on: name other data with data=... data.root=..."
         )
     return [Block(number[row["series"]], int(row["start"]), int(row["stop"]), row["part"]) for row in rows]

@@ -95,5 +95,5 @@ def refuse_below(least: int, **given: int | None) -> None:
 
 
 def default_workers() -> int:
-    """Processes that read tiles: none beside a CPU, which they would take from the net; else one a spare core."""
+    """Processes that read tiles: none where the net itself needs the CPU, else one for each spare core."""
     return min(MOST_WORKERS, max((os.cpu_count() or 1) - 1, 0)) if torch.cuda.is_available() else 0

@@ -102,10 +102,11 @@ class TiffSeries(Series):
         return [int(np.ravel_multi_index(position, lengths)) for position in positions]
 
     def _read_page(self, number: int, window: Sequence[slice]) -> Pixels:
-        page = _open(self.path, self._version, os.getpid()).page(number)
+        file = _open(self.path, self._version, os.getpid())
+        page = file.page(number)
         if page.is_final:
             return self._mapped(page.dataoffsets[0], page.keyframe.shape)[tuple(window)]
-        return _decode_window(page, window, _open(self.path, self._version, os.getpid()))
+        return _decode_window(page, window, file)
 
     def _mapped(self, offset: int, shape: tuple[int, ...]) -> Pixels:
         return np.ndarray(shape, self._stored, _map(self.path, self._version), offset)

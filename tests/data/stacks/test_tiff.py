@@ -2,8 +2,8 @@ import logging
 import multiprocessing
 import os
 import pickle
+import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from hela_seg.data.stacks import open_series, tiff
 from hela_seg.errors import InputError
@@ -159,6 +160,15 @@ def test_complex_pixels_are_refused(tmp_path):
         open_series(tmp_path / "a.tif")
 
 
+def test_jpeg_with_tables_beside_the_strips(tmp_path):
+    smooth = np.add.outer(np.arange(200), np.arange(150)).astype(np.uint8)
+    Image.fromarray(smooth).save(tmp_path / "a.tif", compression="jpeg")
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].jpegtables is not None
+    series = open_series(tmp_path / "a.tif")
+    np.testing.assert_array_equal(series.frame(0)[0], tifffile.imread(tmp_path / "a.tif"))
+
+
 # Axes are never guessed
 
 
@@ -275,7 +285,7 @@ def test_opening_reads_no_pixels_and_keeps_no_file_open(tmp_path, monkeypatch):
 def test_at_most_so_many_files_stay_open(tmp_path, monkeypatch):
     paths = [
         write(tmp_path / f"{n}.tif", "YX", compression=c)
-        for n, c in enumerate(["none", "zlib"] * (tiff.OPEN_FILES + 6))
+        for n, c in enumerate(["none", "zlib"] * (3 * tiff.OPEN_FILES))
     ]
     for path in paths:
         open_series(path).frame(0)
@@ -303,38 +313,45 @@ def test_pickles_read_the_same(tmp_path, compression):
     np.testing.assert_array_equal(pickle.loads(content).frame(2), draw("TCYX")[2])
 
 
-def _put_frames(series, queue):
-    queue.put([series.frame(t) for t in range(5)] * 5)
+BIG = np.random.default_rng(0).integers(0, 256, (4, 300, 400), np.uint8)
+"""More than what a file's buffer holds, so that processes and threads come into each other's way."""
+
+
+def write_big(path, compression):
+    tifffile.imwrite(path, BIG, photometric="minisblack", compression=compression, rowsperstrip=100)
+    return open_series(path, "TYX")
+
+
+def _compare(series, start, results):
+    start.wait()
+    results.put(all((series.frame(t % 4)[0] == BIG[t % 4]).all() for t in range(80)))
 
 
 @pytest.mark.parametrize("compression", ["none", "zlib"])
 def test_forked_processes_read_right_at_once(tmp_path, compression):
-    series = open_series(write(tmp_path / "a.tif", "TYX", compression=compression), "TYX")
+    series = write_big(tmp_path / "a.tif", compression)
     series.frame(0)
     context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    processes = [context.Process(target=_put_frames, args=(series, queue)) for _ in range(3)]
+    results, start = context.Queue(), context.Barrier(4)
+    processes = [context.Process(target=_compare, args=(series, start, results)) for _ in range(3)]
     for process in processes:
         process.start()
-    own = [series.frame(t) for t in range(5)] * 5
-    results = [own, *(queue.get(timeout=30) for _ in processes)]
+    _compare(series, start, results)
+    right = [results.get(timeout=30) for _ in range(4)]
     for process in processes:
         process.join()
-    for frames in results:
-        np.testing.assert_array_equal(np.concatenate(frames), np.tile(draw("TYX"), (5, 1, 1)))
+    assert right == [True] * 4
 
 
 @pytest.mark.parametrize("compression", ["none", "zlib"])
 def test_eight_threads_read_right_at_once(tmp_path, compression):
-    series = open_series(write(tmp_path / "a.tif", "TYX", compression=compression), "TYX")
-    array, start = draw("TYX"), threading.Barrier(8)
-
-    def read(thread):
-        start.wait()
-        return all((series.frame(t % 5)[0] == array[t % 5]).all() for t in range(thread, thread + 40))
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(read, range(8)))
+    series, start, results = write_big(tmp_path / "a.tif", compression), threading.Barrier(8), queue.Queue()
+    threads = [threading.Thread(target=_compare, args=(series, start, results)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [results.get_nowait() for _ in threads] == [True] * 8
 
 
 # Damage
@@ -440,6 +457,17 @@ def test_imagej_stack_with_fewer_pages_than_it_states_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", draw("TYX"), photometric="minisblack", **options)
     with pytest.raises(InputError, match=r"a\.tif is damaged"):
         open_series(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_file_that_is_cut_after_it_was_opened_is_refused_when_read(tmp_path, compression):
+    path = write(tmp_path / "a.tif", "TYX", compression=compression, cut="tiles")
+    series = open_series(path, "TYX")
+    with tifffile.TiffFile(path) as file:
+        last = file.pages[-1]
+    os.truncate(path, last.dataoffsets[-1] + last.databytecounts[-1] - 20)  # a JPEG decoder would not mind
+    with pytest.raises(InputError, match=r"a\.tif is damaged"):
+        series.frame(4)
 
 
 def test_file_that_vanishes_is_refused_when_read(tmp_path):

@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from hela_seg.classes import IGNORE_INDEX, Classes
+from hela_seg.data import augment
+from hela_seg.data.dataset import Draw, EpochSampler, GridTiles, RandomTiles
+from hela_seg.data.labels import InstanceLabels, ValueLabels
+from hela_seg.data.layouts import Recording
+from hela_seg.data.normalise import Normalisation
+from hela_seg.data.splits import Block
+from hela_seg.data.stacks import ArraySeries
+
+DTYPE = Normalisation("dtype")
+READER = ValueLabels(Classes(["background", "a", "b"]))
+
+
+def record(frames, height, width, channels=1, seed=0):
+    """Every pixel of the images tells its frame, row and column; labels are random."""
+    image = np.arange(frames * height * width, dtype=np.uint16).reshape(frames, 1, height, width)
+    image = np.concatenate([image + 1000 * channel for channel in range(channels)], axis=1)
+    mask = np.random.default_rng(seed).integers(0, 3, (frames, height, width), np.uint8)
+    return Recording(ArraySeries(image, "TCYX", channels), ArraySeries(mask, "TYX", 1))
+
+
+RECORDINGS = [record(5, 20, 30), record(3, 24, 17, seed=1)]
+BLOCKS = [Block(0, 0, 2, "train"), Block(0, 4, 5, "train"), Block(1, 0, 3, "train")]
+
+
+def random_tiles(tile=(8, 9), change=None, seed=7):
+    return RandomTiles(RECORDINGS, BLOCKS, DTYPE, READER, tile, change, seed)
+
+
+def content(sample):
+    return {key: value.numpy().tolist() for key, value in sample.items()}
+
+
+# Random tiles
+
+
+def test_tile_is_cut_where_its_origin_says():
+    tiles = random_tiles()
+    for number in range(50):
+        sample = tiles[Draw(0, number)]
+        series, t, row, column = sample["origin"].tolist()
+        rows, columns = slice(row, row + 8), slice(column, column + 9)
+        image = RECORDINGS[series].image.read(t, rows, columns).astype(np.float32) / np.float32(65535)
+        np.testing.assert_allclose(sample["image"].numpy(), image, rtol=1e-6)
+        np.testing.assert_array_equal(sample["label"], RECORDINGS[series].mask.read(t, rows, columns)[0])
+        assert (sample["image"].dtype, sample["label"].dtype) == (torch.float32, torch.int64)
+        assert sample["image"].shape == (1, 8, 9)
+
+
+def test_all_frames_of_the_blocks_and_no_others_are_drawn_alike_often():
+    tiles = random_tiles()
+    drawn = [tuple(tiles[Draw(0, number)]["origin"].tolist()[:2]) for number in range(1200)]
+    frames = [(0, 0), (0, 1), (0, 4), (1, 0), (1, 1), (1, 2)]
+    assert set(drawn) == set(frames)
+    counts = np.array([drawn.count(frame) for frame in frames])
+    assert ((counts - 200) ** 2 / 200).sum() < 20.5  # chi-squared with 5 degrees of freedom, p = 0.001
+
+
+def test_corners_reach_all_edges():
+    origins = np.array([random_tiles((19, 16))[Draw(0, n)]["origin"].tolist() for n in range(200)])
+    small = origins[origins[:, 0] == 1]
+    assert set(small[:, 2]) == set(range(24 - 19 + 1))
+    assert set(small[:, 3]) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "change", [None, augment.light(), augment.microscopy()], ids=["none", "light", "microscopy"]
+)
+def test_draw_depends_on_seed_epoch_and_number_alone(change):
+    draws = [Draw(epoch, number) for epoch in range(2) for number in range(6)]
+    forth, back = random_tiles(change=change), random_tiles(change=change)
+    first = [content(forth[draw]) for draw in draws]
+    second = [content(back[draw]) for draw in reversed(draws)][::-1]
+    assert first == second
+    other = random_tiles(change=change, seed=8)
+    assert first != [content(other[draw]) for draw in draws]
+    assert len({str(sample) for sample in first}) == len(first)
+
+
+def test_change_gets_the_draw_as_its_seed():
+    seeds = []
+
+    def note(image, label, seed):
+        seeds.append(seed)
+        return image, label
+
+    tiles = random_tiles(change=note)
+    for draw in (Draw(0, 3), Draw(2, 1)):
+        tiles[draw]
+    assert seeds == [(7, 0, 3), (7, 2, 1)]
+
+
+def test_frame_smaller_than_the_tile_is_shown_whole():
+    sample = random_tiles((32, 32))[Draw(0, 0)]
+    series, t, row, column = sample["origin"].tolist()
+    height, width = RECORDINGS[series].image.shape[2:]
+    assert (row, column) == (0, 0)
+    np.testing.assert_array_equal(sample["label"][:height, :width], RECORDINGS[series].mask.frame(t)[0])
+    assert (sample["label"][height:] == IGNORE_INDEX).all()
+    assert (sample["label"][:, width:] == IGNORE_INDEX).all()
+    assert torch.equal(sample["image"][:, height], sample["image"][:, height - 2])
+
+
+def batches(tiles, workers, epochs, persistent=False):
+    sampler = EpochSampler(6)
+    loader = DataLoader(tiles, 2, sampler=sampler, num_workers=workers, persistent_workers=persistent)
+    found = []
+    for epoch in range(epochs):
+        sampler.set_epoch(epoch)
+        found.append([content(batch) for batch in loader])
+    return found
+
+
+def test_batches_are_the_same_for_any_number_of_workers_and_differ_between_epochs():
+    tiles = random_tiles(change=augment.light())
+    alone = batches(tiles, 0, 3)
+    assert batches(tiles, 1, 3) == alone
+    assert batches(tiles, 2, 3, persistent=True) == alone
+    assert alone[0] != alone[1] != alone[2]
+    assert len(alone[0]) == 3
+
+
+def test_sampler_counts_through_the_epoch_it_was_told():
+    sampler = EpochSampler(3)
+    assert len(sampler) == 3
+    assert list(sampler) == [(0, 0), (0, 1), (0, 2)]
+    sampler.set_epoch(5)
+    assert list(sampler) == [(5, 0), (5, 1), (5, 2)]
+
+
+# Tiles on a grid
+
+SIZES = st.integers(1, 40)
+
+
+@given(sizes=st.lists(st.tuples(SIZES, SIZES), min_size=1, max_size=2), tile=st.tuples(SIZES, SIZES))
+def test_every_pixel_counts_once_with_its_own_label(sizes, tile):
+    recordings = [record(3, height, width, channels=2, seed=n) for n, (height, width) in enumerate(sizes)]
+    blocks = [Block(n, 1, 3, "validation") for n in range(len(recordings))]
+    tiles = GridTiles(recordings, blocks, DTYPE, READER, tile)
+    seen = [np.full(recording.mask.shape, -1) for recording in recordings]
+    for sample in (tiles[index] for index in range(len(tiles))):
+        series, t, row, column = sample["origin"].tolist()
+        assert sample["image"].shape == (2, *tile)
+        assert sample["label"].shape == tile
+        rows, columns = np.nonzero(sample["label"].numpy() != IGNORE_INDEX)
+        place = (t, 0, rows + row, columns + column)
+        assert (seen[series][place] == -1).all()
+        seen[series][place] = sample["label"].numpy()[rows, columns]
+        grey = recordings[series].image.frame(t)[:, rows + row, columns + column] / 65535
+        np.testing.assert_allclose(sample["image"].numpy()[:, rows, columns], grey, rtol=1e-5)
+    for recording, labels in zip(recordings, seen, strict=True):
+        expected = np.stack([recording.mask.frame(t) for t in range(3)]).astype(int)
+        expected[0] = -1  # in no block
+        np.testing.assert_array_equal(labels, expected)
+
+
+def test_instances_on_the_grid_have_the_labels_of_the_whole_frame():
+    ids = np.kron(np.random.default_rng(3).integers(0, 4, (6, 7)), np.ones((5, 5), int)).astype(np.uint16)[
+        None
+    ]
+    image = np.zeros((1, 30, 35), np.uint16)
+    recording = Recording(ArraySeries(image, "TYX", 1), ArraySeries(ids, "TYX", 1))
+    reader = InstanceLabels(2)
+    found = np.full((30, 35), -1)
+    tiles = GridTiles([recording], [Block(0, 0, 1, "test")], DTYPE, reader, (16, 16))
+    for sample in (tiles[index] for index in range(len(tiles))):
+        _, _, row, column = sample["origin"].tolist()
+        rows, columns = np.nonzero(sample["label"].numpy() != IGNORE_INDEX)
+        found[rows + row, columns + column] = sample["label"].numpy()[rows, columns]
+    np.testing.assert_array_equal(found, reader.convert(ids[0]))
+
+
+def test_index_beyond_the_grid_ends_a_loop():
+    tiles = GridTiles(RECORDINGS, BLOCKS, DTYPE, READER, (8, 8))
+    assert len(list(tiles)) == len(tiles)

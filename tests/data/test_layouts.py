@@ -1,0 +1,214 @@
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from hela_seg.data.layouts import dryad, paired_by_stem
+from hela_seg.errors import InputError
+
+
+def save(path, frames=1, size=(6, 7), value=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = np.full((frames, *size), value, np.uint8)
+    if path.suffix == ".png":
+        Image.fromarray(array[0]).save(path)
+    else:
+        tifffile.imwrite(path, array, photometric="minisblack", metadata={"axes": "TYX"})
+
+
+def fill(root, images, masks, **options):
+    for folder, names in (("images", images), ("masks", masks)):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            save(root / folder / name, **options)
+    return root
+
+
+def names(recordings):
+    return [(r.image.path.name, r.mask.path.name) for r in recordings]
+
+
+def refusal(function, *arguments, **options):
+    with pytest.raises(InputError) as error:
+        function(*arguments, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+# Pairs of one name
+
+
+def test_images_pair_with_masks_of_their_name_whatever_the_ending(tmp_path):
+    images = ["dish 10.tif", "dish 2.tif", "Zellen äöü (1).png", "b.ome.tif"]
+    masks = ["b.png", "dish 2.png", "dish 10.tiff", "Zellen äöü (1).tif"]
+    recordings = paired_by_stem(fill(tmp_path, images, masks), "images", "masks")
+    assert names(recordings) == [
+        ("Zellen äöü (1).png", "Zellen äöü (1).tif"),
+        ("b.ome.tif", "b.png"),
+        ("dish 2.tif", "dish 2.png"),
+        ("dish 10.tif", "dish 10.tiff"),
+    ]
+    assert [r.name for r in recordings] == ["Zellen äöü (1)", "b", "dish 2", "dish 10"]
+    assert {r.part for r in recordings} == {None}
+
+
+def test_hidden_and_other_files_are_left_aside(tmp_path):
+    fill(tmp_path, ["a.tif"], ["a.tif"])
+    for name in ("images/._a.tif", "images/.DS_Store", "masks/notes.txt"):
+        (tmp_path / name).touch()
+    assert names(paired_by_stem(tmp_path, "images", "masks")) == [("a.tif", "a.tif")]
+
+
+def test_images_without_mask_and_masks_without_image_are_listed_together(tmp_path):
+    root = fill(tmp_path, ["a.tif", "b.tif", "c 1.png"], ["a.tif", "d.tif", "ü.png"])
+    message = refusal(paired_by_stem, root, "images", "masks")
+    assert str(root / "images") in message
+    assert str(root / "masks") in message
+    assert message.endswith("no mask for b.tif, c 1.png; no image for d.tif, ü.png")
+
+
+def test_at_most_ten_are_listed_of_either_kind(tmp_path):
+    root = fill(tmp_path, [f"i{n}.tif" for n in range(13)], [f"m{n}.tif" for n in range(10)])
+    message = refusal(paired_by_stem, root, "images", "masks")
+    assert "no mask for i0.tif, i1.tif, " in message
+    assert "i9.tif and 3 more; no image for m0.tif" in message
+    assert "i10.tif" not in message
+    assert message.endswith("m9.tif")
+
+
+@pytest.mark.parametrize("folder", ["images", "masks"])
+def test_two_files_of_one_name_are_refused(tmp_path, folder):
+    root = fill(tmp_path, ["a.tif"], ["a.tif"])
+    save(root / folder / "a.png")
+    message = refusal(paired_by_stem, root, "images", "masks")
+    assert message.startswith(f"{root / folder} holds a.png and a.tif, expected one file of each name")
+
+
+@pytest.mark.parametrize(
+    ("mask", "found"), [({"size": (7, 6)}, "1 frame(s) of 7x6"), ({"frames": 2}, "2 frame(s) of 6x7")]
+)
+def test_mask_of_another_size_or_length_is_refused(tmp_path, mask, found):
+    save(tmp_path / "images" / "a.tif")
+    save(tmp_path / "masks" / "a.tif", **mask)
+    message = refusal(paired_by_stem, tmp_path, "images", "masks")
+    assert message.startswith(
+        f"{tmp_path / 'masks' / 'a.tif'} has {found}, expected 1 of 6x7 as its image a.tif"
+    )
+
+
+def test_one_file_each_is_a_pair_whatever_their_names(tmp_path):
+    save(tmp_path / "movie.tif", frames=4)
+    save(tmp_path / "ids.tif", frames=4)
+    assert names(paired_by_stem(tmp_path, "movie.tif", "ids.tif")) == [("movie.tif", "ids.tif")]
+
+
+@pytest.mark.parametrize(
+    ("root", "images", "reason"),
+    [
+        ("gone", "images", "gone is no folder, expected one with images and masks: set data.root"),
+        (".", "pictures", "pictures is no folder"),
+        (".", "masks/a.tif", "a.tif is no folder"),
+    ],
+)
+def test_folder_that_is_not_there_is_refused(tmp_path, root, images, reason):
+    fill(tmp_path, ["a.tif"], ["a.tif"])
+    assert reason in refusal(paired_by_stem, tmp_path / root, images, "masks")
+
+
+def test_axes_settle_images_and_masks(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    tifffile.imwrite(
+        tmp_path / "images" / "a.tif", np.zeros((5, 2, 6, 7), np.uint8), photometric="minisblack"
+    )
+    tifffile.imwrite(tmp_path / "masks" / "a.tif", np.zeros((5, 6, 7), np.uint8), photometric="minisblack")
+    assert "data.axes=TCYX" in refusal(paired_by_stem, tmp_path, "images", "masks")
+    (recording,) = paired_by_stem(tmp_path, "images", "masks", "TCYX")
+    assert (recording.image.shape, recording.mask.shape) == ((5, 2, 6, 7), (5, 1, 6, 7))
+
+
+# Frames of one series
+
+
+def test_frames_of_a_sequence_are_in_the_order_of_their_numbers(tmp_path, monkeypatch):
+    root = tmp_path / "my movie"
+    for t in (0, 1, 2, 10):
+        save(root / "images" / f"t{t}.tif", value=t)
+        save(root / "masks" / f"t{t}.png", value=t)
+    monkeypatch.chdir(root)
+    for here in (root, root.relative_to(root)):
+        (recording,) = paired_by_stem(here, "images", "masks", sequence=True)
+        assert recording.name == "my movie"
+        for series in (recording.image, recording.mask):
+            assert series.shape == (4, 1, 6, 7)
+            assert [series.frame(t)[0, 0, 0] for t in range(4)] == [0, 1, 2, 10]
+
+
+def test_frames_of_unlike_sizes_make_no_sequence(tmp_path):
+    fill(tmp_path, ["t0.tif"], ["t0.tif"])
+    for folder in ("images", "masks"):
+        save(tmp_path / folder / "t1.tif", size=(8, 8))
+    message = refusal(paired_by_stem, tmp_path, "images", "masks", sequence=True)
+    assert message.startswith(f"{tmp_path / 'images' / 't1.tif'} is 1 frame(s) of 8x8")
+
+
+# The paper's layout
+
+
+def fill_dryad(root, images=("x_{}.tiff", 3), masks=("y_{}.png", 3)):
+    for part in ("train", "validate", "test"):
+        for kind, (pattern, count) in (("X", images), ("y", masks)):
+            for number in range(count):
+                save(root / f"{kind}_{part}" / part / pattern.format(number), value=number)
+    return root
+
+
+def test_dryad_pairs_in_order_and_says_what_each_is_for(tmp_path):
+    recordings = dryad(fill_dryad(tmp_path, ("x_{}.tiff", 11), ("y_{}.png", 11)))
+    assert [r.part for r in recordings] == ["train"] * 11 + ["validation"] * 11 + ["test"] * 11
+    assert [r.name for r in recordings[:3]] == ["train/x_0", "train/x_1", "train/x_2"]
+    assert all((r.image.frame(0) == r.mask.frame(0)).all() for r in recordings)
+
+
+def test_dryad_with_other_numbers_of_images_and_masks_is_refused(tmp_path):
+    root = fill_dryad(tmp_path, masks=("y_{}.png", 2))
+    message = refusal(dryad, root)
+    assert f"{root / 'X_train' / 'train'} holds 3 images and {root / 'y_train' / 'train'} 2 masks" in message
+
+
+def test_dryad_with_gaps_on_both_sides_is_not_paired_shifted(tmp_path):
+    root = fill_dryad(tmp_path, masks=("x_{}.png", 3))
+    (root / "X_test" / "test" / "x_0.tiff").unlink()
+    (root / "y_test" / "test" / "x_2.png").unlink()
+    assert refusal(dryad, root).endswith("no mask for x_2.tiff; no image for x_0.png")
+
+
+@pytest.mark.parametrize("gone", ["X_validate", "y_test"])
+def test_dryad_without_one_of_its_folders_is_refused(tmp_path, gone):
+    root = fill_dryad(tmp_path)
+    (root / gone).rename(tmp_path / "elsewhere")
+    assert refusal(dryad, root).startswith(f"{root / gone}")
+    assert "data.root" in refusal(dryad, root / "gone")
+
+
+# Real recordings
+
+
+@pytest.mark.parametrize(
+    ("folder", "images", "masks", "count", "shape"),
+    [
+        ("hela-nucleolus", "images", "masks", 14, (1, 1, 512, 512)),
+        ("t98g-phase/stills", "images", "instances", 6, (1, 1, 1022, 1024)),
+        ("hela-h2b-timelapse", "images.tif", "instances.tif", 1, (20, 1, 700, 1100)),
+    ],
+)
+def test_real_folders_pair_up(shared, folder, images, masks, count, shape):
+    recordings = paired_by_stem(shared / folder, images, masks, "TYX")
+    assert [r.image.shape for r in recordings] == [shape] * count
+    assert [r.mask.shape for r in recordings] == [shape] * count
+
+
+def test_real_frames_make_one_sequence(shared):
+    folder = shared / "t98g-phase" / "timelapse"
+    (recording,) = paired_by_stem(folder, "images", "instances", sequence=True)
+    assert (recording.name, recording.image.shape) == ("timelapse", (10, 1, 1022, 1024))
