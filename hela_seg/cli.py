@@ -24,7 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, said_by
 
 PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
@@ -59,11 +59,15 @@ class Command:
     found: frozenset[str] = frozenset()
 
 
-_DATA_PATHS = frozenset({"data.root", "data.images", "data.masks", "hydra.run.dir", "hydra.sweep.dir"})
+_DATA_PATHS = frozenset(
+    {"data.root", "data.images", "data.masks", "data.split.table", "data.split.file"}
+    | {"hydra.run.dir", "hydra.sweep.dir"}
+)
 COMMANDS = {
     "train": Command(paths=_DATA_PATHS | {"ckpt_path"}),
     "evaluate": Command(("ckpt",), {}, _DATA_PATHS | {"ckpt"}, frozenset({"data.classes"})),
     "predict": Command(("ckpt", "input"), {"-o": "output"}, frozenset({"ckpt", "input", "output"})),
+    "check": Command(paths=_DATA_PATHS),
 }
 
 
@@ -131,7 +135,7 @@ def user_message(error: BaseException) -> str | None:
         chain.append(chain[-1].__cause__)
     for link in chain:
         if isinstance(link, InputError):
-            return _one_line(link)
+            return _one_line(said_by(link))
     if isinstance(error, InstantiationException):
         innermost = chain[-1]
         wrong_argument = isinstance(innermost, TypeError) and "argument" in str(innermost)

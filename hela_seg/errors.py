@@ -7,3 +7,15 @@ class InputError(Exception):
     Commands print its message as one line and exit with status 2, without a traceback. The message says what
     was found, where, what was expected and what to do.
     """
+
+
+def said_by(error: InputError) -> str:
+    """What an error says, without the traceback that PyTorch wraps it in on its way out of a worker process.
+
+    A `DataLoader` raises a worker's error anew, with the same type and a message of many lines, of which the
+    last names the type and says what the worker said.
+    """
+    said = str(error)
+    if not said.startswith(f"Caught {InputError.__name__} in "):
+        return said
+    return said.rpartition(f"\n{InputError.__module__}.{InputError.__name__}: ")[2].rstrip("\n")

@@ -78,7 +78,7 @@ def train(config: DictConfig) -> Result:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     _settle(config)
     data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
-    data.prepare()
+    data.prepare(folder / runs.CLASS_POSITIONS)
     write_split(folder / runs.SPLIT_TABLE, data.blocks, data.names)
     print_split(data.blocks, data.names)
 

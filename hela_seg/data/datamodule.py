@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from hela_seg.data.splits import Block, Part, Split
 from hela_seg.data.survey import Survey, survey
 from hela_seg.errors import InputError
 
-LAYOUTS = ("folder", "timelapse", "dryad", "synthetic")
+LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
 FRAMES_TO_FIT = 200
 """Most training frames that the normalisation is fitted on, evenly spread over all."""
 
@@ -31,20 +32,23 @@ class TimelapseData(pl.LightningDataModule):
 
     Args:
         layout: how files lie below ``root``: ``folder`` and ``timelapse`` (images and masks with one name),
-            ``dryad`` (the paper's), ``synthetic`` (drawn there first).
+            ``dryad`` (the paper's), ``ctc`` (the Cell Tracking Challenge's), ``synthetic`` (drawn there
+            first).
         root: the folder with all of it.
         classes: names of the classes, or mappings; see `hela_seg.classes.Classes`.
         images: folder below root with the images, or one file.
-        masks: folder below root with the masks, or one file.
+        masks: folder below root with the masks, or one file; ``GT`` or ``ST`` for ``layout: ctc``.
         axes: order of the axes in files that do not state it, e.g. ``TYX``.
         sequence: all files are the frames of one series, in the order of their names.
         drawing: arguments of `hela_seg.data.synthetic.write`, for ``layout: synthetic``.
-        labels: ``kind`` (``values`` or ``instances``), ``border_width`` in pixels (for instances) and
-            ``ignore_value`` (of pixels that count nowhere, or null).
+        labels: ``kind`` (``values``, ``colours`` or ``instances``), ``border_width`` in pixels (for
+            instances), ``ignore_value`` (of pixels that count nowhere, or null), ``sparse`` (images without a
+            mask are left aside) and ``resize`` (``nearest``, or null to refuse masks of another size).
         split: arguments of `hela_seg.data.splits.Split`.
         normalise: a kind of `hela_seg.data.normalise.Normalisation`.
         tile: rows and columns of a tile.
         batch_size: N.
+        foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
         steps_per_epoch: batches in an epoch; null for as many as cover the training frames once.
         workers: processes that read tiles; null for none beside a CPU, and up to 8 beside a GPU.
         seed: of tiles and augmentation.
@@ -69,6 +73,7 @@ class TimelapseData(pl.LightningDataModule):
         normalise: str = "percentile",
         tile: Sequence[int] = (128, 128),
         batch_size: int = 4,
+        foreground_share: float = 0.0,
         steps_per_epoch: int | None = None,
         workers: int | None = None,
         seed: int = 0,
@@ -81,6 +86,8 @@ class TimelapseData(pl.LightningDataModule):
         settings.refuse_below(0, workers=workers, seed=seed)
         self.classes = Classes(classes)
         self.labels = settings.label_reader(self.classes, labels)
+        self._rules = settings.file_rules(labels)
+        self._foreground_share = foreground_share
         self._layout, self._root, self._axes = layout, Path(root), axes
         self._images, self._masks, self._sequence = images, masks, sequence
         self._drawing = settings.arguments_of(synthetic.write, "drawing", drawing, besides=("root",))
@@ -136,22 +143,25 @@ class TimelapseData(pl.LightningDataModule):
         ]
         self._opened = True
 
-    def prepare(self) -> None:
+    def prepare(self, index: Path | None = None) -> None:
         """Look at all masks and fit the normalisation to the training frames.
 
         Sets ``normalisation`` and ``survey``.
+
+        Args:
+            index: file that keeps what was found in the masks, for the next start; None keeps nothing.
 
         Raises:
             InputError: see `open`; masks with values that stand for no class.
         """
         self.open()
-        self.survey: Survey = survey(self.recordings, self.blocks, self.labels)
-        frames = [
+        self.survey: Survey = survey(self.recordings, self.blocks, self.labels, index)
+        frames = (
             (self.recordings[b.series].image, t) for b in self.of("train") for t in range(b.start, b.stop)
-        ]
-        step = -(-len(frames) // FRAMES_TO_FIT)
+        )
+        step = -(-sum(b.stop - b.start for b in self.of("train")) // FRAMES_TO_FIT)
         self.normalisation: Normalisation = fit(
-            self._normalise, (image.frame(t) for image, t in frames[::step])
+            self._normalise, (image.frame(t) for image, t in islice(frames, 0, None, step))
         )
 
     def of(self, part: Part) -> list[Block]:
@@ -185,6 +195,8 @@ class TimelapseData(pl.LightningDataModule):
             self._tile,
             self._augment,
             self._seed,
+            self.survey.positions,
+            self._foreground_share,
         )
         return self._loader(tiles, EpochSampler(self._epoch_length()))
 
@@ -220,10 +232,12 @@ class TimelapseData(pl.LightningDataModule):
     def _find(self) -> None:
         root = synthetic.write(self._root, **self._drawing) if self._layout == "synthetic" else self._root
         if self._layout == "dryad":
-            self.recordings = layouts.dryad(root, self._axes)
+            self.recordings = layouts.dryad(root, self._axes, rules=self._rules)
+        elif self._layout == "ctc":
+            self.recordings = layouts.ctc(root, self._masks, self._axes, rules=self._rules)
         else:
             self.recordings = layouts.paired_by_stem(
-                root, self._images, self._masks, self._axes, sequence=self._sequence
+                root, self._images, self._masks, self._axes, sequence=self._sequence, rules=self._rules
             )
         self.channels = _common_channels(self.recordings)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -16,8 +17,10 @@ from hela_seg.data.frames import LabelFrames, NormalisedFrames
 from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation
+from hela_seg.data.positions import ClassPositions, ForegroundPixels, labelled_frames
 from hela_seg.data.splits import Block
 from hela_seg.data.tiles import Size, Window, cores, grid
+from hela_seg.errors import InputError
 
 Augment = Callable[
     [NDArray[np.float32], NDArray[np.uint8], tuple[int, int, int]],
@@ -85,11 +88,16 @@ class _Tiles:
 
 
 class RandomTiles(Dataset[Sample]):
-    """Tiles at random places of random frames, all pixels alike likely; indexed by `Draw`.
+    """Tiles at random places of random frames; indexed by `Draw`.
 
     What a draw gives depends on the seed, the epoch and the draw's number alone. Along an axis where a frame
     is smaller than the tile, the tile shows all of it: beyond its end the image is mirrored and the label
     ignored.
+
+    Of any n draws with consecutive numbers, ``floor(n * foreground_share)`` or more show a pixel of a
+    foreground class, drawn as `hela_seg.data.positions.ForegroundPixels` says, at a random place in the tile
+    (before augmentation). With a share of 1/3 these are the draws 2, 5, 8 and so on. In the others all tiles
+    of the frames with labels are alike likely.
 
     Args:
         recordings: images and masks.
@@ -99,6 +107,12 @@ class RandomTiles(Dataset[Sample]):
         tile: (h, w) of a tile.
         augment: changes each tile at random, or None.
         seed: another seed draws other tiles.
+        positions: where the classes lie; None draws from all frames alike, whether they have labels or not.
+        foreground_share: from 0 to 1; needs ``positions``.
+
+    Raises:
+        InputError: the share lies outside of 0 to 1, the blocks hold no foreground to show, or no labels.
+        ValueError: a share without positions.
     """
 
     def __init__(
@@ -110,25 +124,87 @@ class RandomTiles(Dataset[Sample]):
         tile: Size,
         augment: Augment | None,
         seed: int,
+        positions: ClassPositions | None = None,
+        foreground_share: float = 0.0,
     ) -> None:
         self._tiles = _Tiles(recordings, normalisation, reader)
         self._sizes = [recording.image.shape[2:] for recording in recordings]
         self._blocks, self._tile, self._augment, self._seed = list(blocks), tile, augment, seed
         self._ends = np.cumsum([block.stop - block.start for block in blocks])
+        self._labelled = _labelled(positions, blocks)
+        self._share = _share(foreground_share)
+        self._foreground = _foreground(positions, blocks) if self._share else None
 
     def __getitem__(self, draw: Draw) -> Sample:
         random = np.random.default_rng((self._seed, *draw))
-        frame = int(random.integers(self._ends[-1]))
+        if self._foreground is not None and self._shows_foreground(draw.number):
+            series, t, window = self._around_foreground(self._foreground, random)
+        else:
+            series, t, window = self._anywhere(random)
+        image, label = self._tiles.read(series, t, window)
+        if self._augment is not None:
+            image, label = self._augment(image, label, (self._seed, *draw))
+        return _sample(image, label, (series, t, window.row, window.column))
+
+    def _shows_foreground(self, number: int) -> bool:
+        """Whether the share, summed up over the numbers, passes a whole number with this one."""
+        return (number + 1) * self._share // 1 > number * self._share // 1
+
+    def _anywhere(self, random: np.random.Generator) -> tuple[int, int, Window]:
+        frames = int(self._ends[-1]) if self._labelled is None else len(self._labelled)
+        number = int(random.integers(frames))
+        frame = number if self._labelled is None else int(self._labelled[number])
         position = int(np.searchsorted(self._ends, frame, side="right"))
         block = self._blocks[position]
         t = block.stop - (int(self._ends[position]) - frame)
         sizes = zip(self._sizes[block.series], self._tile, strict=True)
         row, column = (int(random.integers(max(length - size, 0) + 1)) for length, size in sizes)
-        window = Window(row, column, *self._tile)
-        image, label = self._tiles.read(block.series, t, window)
-        if self._augment is not None:
-            image, label = self._augment(image, label, (self._seed, *draw))
-        return _sample(image, label, (block.series, t, row, column))
+        return block.series, t, Window(row, column, *self._tile)
+
+    def _around_foreground(
+        self, foreground: ForegroundPixels, random: np.random.Generator
+    ) -> tuple[int, int, Window]:
+        place = foreground.draw(random)
+        frame = self._sizes[place.series]
+        pixel = divmod(place.pixel, frame[1])
+        row, column = (_start_around(random, *axis) for axis in zip(pixel, self._tile, frame, strict=True))
+        return place.series, place.t, Window(row, column, *self._tile)
+
+
+def _start_around(random: np.random.Generator, pixel: int, tile: int, frame: int) -> int:
+    """Where a tile starts that shows a pixel and is full of frame; all such starts alike likely."""
+    return int(random.integers(max(pixel - tile + 1, 0), max(min(pixel, frame - tile), 0) + 1))
+
+
+def _share(given: float) -> Fraction:
+    if not 0 <= given <= 1:
+        raise InputError(f"data.foreground_share is {given}, expected a share from 0 to 1")
+    # 0.29 as a float is a little less, and would lack its 29th of 100 draws
+    return Fraction(given).limit_denominator(10_000)
+
+
+def _labelled(positions: ClassPositions | None, blocks: Sequence[Block]) -> NDArray[np.int64] | None:
+    if positions is None:
+        return None
+    frames = labelled_frames(positions, blocks)
+    if not len(frames):
+        raise InputError(
+            "all pixels of the training frames are ignored ones, expected labels: look at the masks, and at "
+            "data.labels.ignore_value"
+        )
+    return frames
+
+
+def _foreground(positions: ClassPositions | None, blocks: Sequence[Block]) -> ForegroundPixels:
+    if positions is None:
+        raise ValueError("foreground_share needs the positions of the classes")
+    try:
+        return ForegroundPixels(positions, blocks)
+    except ValueError:
+        raise InputError(
+            "the masks of the training series hold background alone, expected other classes: look at the "
+            "masks, or set data.foreground_share=0"
+        ) from None
 
 
 class GridTiles(Dataset[Sample]):
@@ -155,8 +231,10 @@ class GridTiles(Dataset[Sample]):
     ) -> None:
         self._tiles = _Tiles(recordings, normalisation, reader)
         self._blocks = list(blocks)
-        sizes = [recordings[block.series].image.shape[2:] for block in blocks]
-        self._windows = [list(zip(grid(size, tile), cores(size, tile), strict=True)) for size in sizes]
+        sizes: list[Size] = [recordings[block.series].image.shape[2:] for block in blocks]
+        # one list for all frames of a size, however many series there are
+        windows = {size: list(zip(grid(size, tile), cores(size, tile), strict=True)) for size in set(sizes)}
+        self._windows = [windows[size] for size in sizes]
         frames = [block.stop - block.start for block in blocks]
         self._ends = np.cumsum([count * len(w) for count, w in zip(frames, self._windows, strict=True)])
 

@@ -49,7 +49,7 @@ class LabelFrames:
     """Reads windows of a mask series as class indices; pixels outside of the frame are ignored ones.
 
     Args:
-        series: the masks, of one channel.
+        series: the masks, of one channel or RGB.
         reader: turns mask values into class indices.
     """
 
@@ -76,9 +76,9 @@ class LabelFrames:
         margin = self._reader.margin
         top, left = max(rows.start - margin, 0), max(columns.start - margin, 0)
         bottom, right = min(rows.stop + margin, height), min(columns.stop + margin, width)
-        raw = self._series.read(t, slice(top, bottom), slice(left, right))[0]
+        raw = self._series.read(t, slice(top, bottom), slice(left, right))
         try:
-            labels = self._reader.convert(raw)
+            labels = self._reader.convert(raw[0] if len(raw) == 1 else raw)
         except InputError as error:
-            raise InputError(f"{self._series.path}, frame {t}: {error}") from None
+            raise InputError(f"{self._series.path_of(t)}, frame {t}: {error}") from None
         return labels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]

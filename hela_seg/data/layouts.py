@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from hela_seg.data.resized import NearestSeries
 from hela_seg.data.splits import Part
-from hela_seg.data.stacks import FrameSequence, Series, find_files, name_of, open_series
+from hela_seg.data.stacks import (
+    MAX_FRAME_PIXELS,
+    FrameSequence,
+    Series,
+    Z,
+    find_files,
+    name_of,
+    numbered_sequence,
+    open_series,
+)
 from hela_seg.errors import InputError
 
 LISTED = 10
@@ -18,12 +30,33 @@ DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "t
 
 
 @dataclass(frozen=True)
+class FileRules:
+    """What images and masks may be like, and how they are read.
+
+    Attributes:
+        colours: classes are painted in colours, so that a PNG's colour table means colours, not values.
+        sparse: images without a mask are left aside; else each image needs one.
+        resize: ``"nearest"`` takes masks of another size than their image; None refuses them.
+        z: of Z-stacks, the plane that is seen, or ``"max"`` or ``"mean"`` over all; None refuses them.
+        max_frame_pixels: most values of one frame, rows x columns x channels.
+        fill_missing_chunks: whether chunks of Zarr that are not on disk hold the fill value.
+    """
+
+    colours: bool = False
+    sparse: bool = False
+    resize: Literal["nearest"] | None = None
+    z: Z = None
+    max_frame_pixels: int = MAX_FRAME_PIXELS
+    fill_missing_chunks: bool = False
+
+
+@dataclass(frozen=True)
 class Recording:
     """A series of images with its masks.
 
     Attributes:
         image: (T, C, H, W).
-        mask: (T, 1, H, W), as found in the file.
+        mask: (T, 1, H, W), or (T, 3, H, W) where RGB, with values as found in the file.
         part: where the layout on disk itself says what the recording is for.
     """
 
@@ -37,7 +70,8 @@ class Recording:
         if (frames, size) != (mask_frames, mask_size):
             raise InputError(
                 f"{self.mask.path} has {mask_frames} frame(s) of {_size(mask_size)}, expected {frames} of "
-                f"{_size(size)} as its image {self.image.path.name} has: save the mask at the image's size"
+                f"{_size(size)} as its image {self.image.path.name} has: save the mask at the image's size, "
+                "or set data.labels.resize=nearest where only the resolution differs"
             )
 
     @property
@@ -47,7 +81,13 @@ class Recording:
 
 
 def paired_by_stem(
-    root: Path, images: str, masks: str, axes: str | None = None, *, sequence: bool = False
+    root: Path,
+    images: str,
+    masks: str,
+    axes: str | None = None,
+    *,
+    sequence: bool = False,
+    rules: FileRules = FileRules(),
 ) -> list[Recording]:
     """Images and masks that share a file name up to its ending: ``images/a.tif`` and ``masks/a.png``.
 
@@ -57,29 +97,35 @@ def paired_by_stem(
         masks: folder with masks below root, or one file.
         axes: order of the axes in files that do not state it.
         sequence: the files are the frames of one series, in the order of their names, numbers by value.
+        rules: what the files may be like.
 
     Raises:
-        InputError: a missing folder, an image without mask, a mask without image, or a pair of unlike sizes.
+        InputError: a missing folder, an image without mask, a mask without image, a pair of unlike sizes, or
+            a gap in the numbers of a sequence.
     """
     if not root.is_dir():
         raise InputError(f"{root} is no folder, expected one with {images} and {masks}: set data.root")
     if (root / images).is_file() and (root / masks).is_file():
         pairs = [(root / images, root / masks)]
     else:
-        pairs = _pairs_by_name(root / images, root / masks)
-    opened = [_opened(pair, axes) for pair in pairs]
+        pairs = _pairs_by_name(root / images, root / masks, rules)
     if sequence:
-        name = root.absolute().name
-        whole_image, whole_mask = (FrameSequence(series, name) for series in zip(*opened, strict=True))
-        return [Recording(whole_image, whole_mask)]
-    return [Recording(image, mask) for image, mask in opened]
+        if (root / images).is_dir():
+            numbered_sequence(find_files(root / images))
+        return [_sequence(pairs, axes, rules, root.absolute().name)]
+    return [Recording(*_opened(pair, axes, rules)) for pair in pairs]
 
 
-def dryad(root: Path, axes: str | None = None) -> list[Recording]:
+def dryad(root: Path, axes: str | None = None, *, rules: FileRules = FileRules()) -> list[Recording]:
     """The paper's layout: ``X_train/train/*.tiff`` with ``y_train/train/*.png``, and validate and test alike.
 
     Images and masks pair up in sorted order, one frame a file, as in the paper's notebook; by name, where any
     image has a mask of its own name.
+
+    Args:
+        root: the folder that all of it lies in.
+        axes: order of the axes in files that do not state it.
+        rules: what the files may be like.
 
     Raises:
         InputError: a missing folder, another number of masks than of images, or a pair of unlike sizes.
@@ -88,13 +134,83 @@ def dryad(root: Path, axes: str | None = None) -> list[Recording]:
         raise InputError(f"{root} is no folder, expected one with X_train, y_train and so on: set data.root")
     recordings = []
     for part, folder in DRYAD_FOLDERS.items():
-        pairs = _pairs_in_order(root / f"X_{folder}" / folder, root / f"y_{folder}" / folder)
-        recordings += [Recording(*_opened(pair, axes), part) for pair in pairs]
+        pairs = _pairs_in_order(root / f"X_{folder}" / folder, root / f"y_{folder}" / folder, rules)
+        recordings += [Recording(*_opened(pair, axes, rules), part) for pair in pairs]
     return recordings
 
 
-def _pairs_by_name(images: Path, masks: Path) -> list[tuple[Path, Path]]:
+def ctc(
+    root: Path, masks: str = "GT", axes: str | None = None, *, rules: FileRules = FileRules()
+) -> list[Recording]:
+    """The Cell Tracking Challenge's layout: ``01/t000.tif`` with ``01_GT/SEG/man_seg000.tif``, 02 and so on.
+
+    Each sequence is one recording, named as its folder. Few of its frames have a mask, and the others are
+    left aside: frames of the recording are the annotated ones, in order of time.
+
+    Args:
+        root: the folder with 01, 02 and so on, and with the masks of each.
+        masks: ``GT``, drawn by people, or ``ST``, the challenge's computed ones (``01_ST/SEG``).
+        axes: order of the axes in files that do not state it.
+        rules: what the files may be like; masks may be sparse in any case.
+
+    Raises:
+        InputError: no sequence, one without such masks, a mask without its image or named otherwise (as those
+            of single planes of a 3D data set are), a gap in the numbers of the images, or unlike sizes.
+    """
+    if masks not in ("GT", "ST"):
+        raise InputError(f"data.masks is '{masks}', expected GT or ST with data.layout=ctc")
+    sequences = sorted(path for path in _entries(root) if path.is_dir() and path.name.isdecimal())
+    if not sequences:
+        raise InputError(
+            f"{root} holds no sequence of the Cell Tracking Challenge, expected folders 01, 02 and so on: "
+            "set data.root"
+        )
+    return [
+        _sequence(_ctc_pairs(folder, root / f"{folder.name}_{masks}" / "SEG"), axes, rules, folder.name)
+        for folder in sequences
+    ]
+
+
+def _entries(root: Path) -> list[Path]:
+    if not root.is_dir():
+        raise InputError(f"{root} is no folder, expected one with 01, 01_GT and so on: set data.root")
+    return list(root.iterdir())
+
+
+def _ctc_pairs(images: Path, masks: Path) -> list[tuple[Path, Path]]:
+    """The annotated frames of one sequence and their masks, paired by number."""
+    files = find_files(images)
+    numbered_sequence(files)
+    image_of = {_ctc_number(path, "t"): path for path in files}
+    mask_of = {_ctc_number(path, "man_seg"): path for path in find_files(masks)}
+    lone = [path.name for number, path in mask_of.items() if number not in image_of]
+    if lone:
+        raise InputError(
+            f"{masks} holds {_listed(lone)}, expected masks of the frames in {images}: remove these, or add "
+            "their frames"
+        )
+    return [(image_of[number], mask) for number, mask in sorted(mask_of.items())]
+
+
+def _ctc_number(path: Path, prefix: str) -> int:
+    match = re.fullmatch(rf"{prefix}([0-9]+)", name_of(path))
+    if match is None:
+        raise InputError(
+            f"{path} is named as no frame of a 2D sequence, expected {prefix} and a number such as "
+            f"{prefix}000.tif: move it away"
+        )
+    return int(match[1])
+
+
+def _sequence(pairs: Sequence[tuple[Path, Path]], axes: str | None, rules: FileRules, name: str) -> Recording:
+    images, masks = zip(*(_opened(pair, axes, rules) for pair in pairs), strict=True)
+    return Recording(FrameSequence(images, name), FrameSequence(masks, name))
+
+
+def _pairs_by_name(images: Path, masks: Path, rules: FileRules) -> list[tuple[Path, Path]]:
     image_of, mask_of = _by_name(images), _by_name(masks)
+    if rules.sparse and mask_of.keys() & image_of.keys():
+        image_of = {name: path for name, path in image_of.items() if name in mask_of}
     lone = {
         "mask": [path.name for name, path in image_of.items() if name not in mask_of],
         "image": [path.name for name, path in mask_of.items() if name not in image_of],
@@ -108,11 +224,11 @@ def _pairs_by_name(images: Path, masks: Path) -> list[tuple[Path, Path]]:
     return [(image_of[name], mask_of[name]) for name in image_of]
 
 
-def _pairs_in_order(images: Path, masks: Path) -> list[tuple[Path, Path]]:
+def _pairs_in_order(images: Path, masks: Path, rules: FileRules) -> list[tuple[Path, Path]]:
     """Pairs by order, unless some names are the same: then files missing on both sides would go unseen."""
     image_files, mask_files = find_files(images), find_files(masks)
     if {name_of(path) for path in image_files} & {name_of(path) for path in mask_files}:
-        return _pairs_by_name(images, masks)
+        return _pairs_by_name(images, masks, rules)
     if len(image_files) != len(mask_files):
         raise InputError(
             f"{images} holds {len(image_files)} images and {masks} {len(mask_files)} masks, expected as many "
@@ -133,9 +249,22 @@ def _by_name(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _opened(pair: tuple[Path, Path], axes: str | None) -> tuple[Series, Series]:
-    image, mask = pair
-    return open_series(image, axes), open_series(mask, axes, labels=True)
+def _opened(pair: tuple[Path, Path], axes: str | None, rules: FileRules) -> tuple[Series, Series]:
+    image, mask = (
+        open_series(
+            path,
+            axes,
+            labels=labels,
+            z=rules.z,
+            max_frame_pixels=rules.max_frame_pixels,
+            fill_missing_chunks=rules.fill_missing_chunks,
+        )
+        for path, labels in zip(pair, (False, not rules.colours), strict=True)
+    )
+    size = (image.shape[2], image.shape[3])
+    if rules.resize == "nearest" and mask.shape[2:] != size:
+        mask = NearestSeries(mask, size)
+    return image, mask
 
 
 def _listed(names: Sequence[str]) -> str:

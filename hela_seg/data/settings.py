@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 
 from hela_seg.classes import Classes
-from hela_seg.data.labels import InstanceLabels, LabelReader, ValueLabels
+from hela_seg.data.labels import ColourLabels, InstanceLabels, LabelReader, ValueLabels
+from hela_seg.data.layouts import FileRules
 from hela_seg.data.tiles import Size
 from hela_seg.errors import InputError
 
@@ -47,29 +49,67 @@ def label_reader(classes: Classes, given: Mapping[str, Any] | None) -> LabelRead
 
     Args:
         classes: of the data.
-        given: ``kind`` (``values`` or ``instances``), ``border_width`` in pixels, for instances, and
-            ``ignore_value`` of pixels that count nowhere; all may be left out.
+        given: ``kind`` (``values``, ``colours`` or ``instances``), ``border_width`` in pixels, for instances,
+            ``ignore_value`` of pixels that count nowhere (a colour for colours), and what `file_rules` takes;
+            all may be left out.
 
     Raises:
         InputError: unknown keys or kinds, or another number of classes than instances make.
     """
-    return _label_reader(classes, **arguments_of(_label_reader, "labels", given, besides=("classes",)))
-
-
-def _label_reader(
-    classes: Classes, kind: str = "values", border_width: int = 2, ignore_value: int | None = None
-) -> LabelReader:
+    settings = _label_settings(given)
+    kind, ignore_value = settings.kind, settings.ignore_value
+    if kind == "colours":
+        return ColourLabels(classes, None if ignore_value is None else str(ignore_value))
+    if isinstance(ignore_value, str):
+        raise InputError(
+            f"data.labels.ignore_value is '{ignore_value}', expected a whole number with "
+            f"data.labels.kind={kind}"
+        )
     if kind == "values":
         return ValueLabels(classes, ignore_value)
-    if kind != "instances":
-        raise InputError(f"data.labels.kind is '{kind}', expected values or instances")
-    reader = InstanceLabels(border_width, ignore_value)
+    reader = InstanceLabels(settings.border_width, ignore_value)
     if len(classes) != reader.class_count:
         raise InputError(
             f"data.classes has {len(classes)} entries but data.labels.kind=instances makes "
             f"{reader.class_count}: name background, interior and border"
         )
     return reader
+
+
+def file_rules(labels: Mapping[str, Any] | None, **reading: Any) -> FileRules:
+    """What ``data.labels`` says of the mask files, and other keys of ``data`` of how files are read.
+
+    Args:
+        labels: ``sparse`` (images without a mask are left aside), ``resize`` (``nearest``, or null to refuse
+            masks of another size), and what `label_reader` takes; all may be left out.
+        reading: other fields of `hela_seg.data.layouts.FileRules`.
+
+    Raises:
+        InputError: unknown keys, or another way to resize.
+    """
+    settings = _label_settings(labels)
+    return FileRules(settings.kind == "colours", settings.sparse, settings.resize, **reading)
+
+
+@dataclass(frozen=True)
+class _LabelSettings:
+    """The keys of ``data.labels``."""
+
+    kind: str = "values"
+    border_width: int = 2
+    ignore_value: int | str | None = None
+    sparse: bool = False
+    resize: Literal["nearest"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("values", "colours", "instances"):
+            raise InputError(f"data.labels.kind is '{self.kind}', expected values, colours or instances")
+        if self.resize not in (None, "nearest"):
+            raise InputError(f"data.labels.resize is '{self.resize}', expected nearest or null")
+
+
+def _label_settings(given: Mapping[str, Any] | None) -> _LabelSettings:
+    return _LabelSettings(**arguments_of(_LabelSettings, "labels", given))
 
 
 def tile_size(given: Sequence[int]) -> Size:

@@ -6,55 +6,116 @@ is one series alone, blocks of time with frames left out between them.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from hela_seg.data.blocks import (
+    COLUMNS,
+    Block,
+    Part,
+    quoted,
+    read_split,
+    refuse_unfit,
+    write_split,
+)
+from hela_seg.data.folds import folds_of_time, part_of_fold, refuse_impossible, shuffled_folds
+from hela_seg.data.groups import read_groups
 from hela_seg.errors import InputError
-from hela_seg.files import whole_file
 
-Part = Literal["train", "validation", "test"]
-"""What frames are used for."""
+__all__ = ["COLUMNS", "Block", "Part", "Request", "Split", "read_split", "split_series", "write_split"]
 
 Request = float | int | Sequence[str]
 """How much a part gets: a share (float), a number (int), or the series by name."""
 
-_PARTS: Mapping[str, Part] = {"train": "train", "validation": "validation", "test": "test"}
-
-COLUMNS = ("series", "start", "stop", "part")
-"""Header of the table that a split is written as."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """The frames ``start`` to ``stop - 1`` of the series with index ``series``, and their part."""
-
-    series: int
-    start: int
-    stop: int
-    part: Part
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start < self.stop:
-            raise ValueError(f"a block from frame {self.start} to before frame {self.stop} holds none")
-
 
 @dataclass(frozen=True)
 class Split:
-    """How series are split; the arguments are those of :func:`split_series`."""
+    """How series are split.
+
+    Args:
+        validation: see :func:`split_series`; with ``folds``, 0 for none and anything else for one fold.
+        test: see :func:`split_series`; not looked at with ``folds``, each of which is for testing once.
+        gap: frames left out between two parts, where there is one series.
+        seed: decides which series go where.
+        column: heading of a column of ``table``: series with the same cell in it, say of one plate or one
+            day, stay together. Shares, numbers and names then are those of the groups.
+        table: path of a CSV table with the columns ``series`` and ``column``.
+        folds: k, for cross-validation: series, or groups, are dealt out to k folds; one single series is cut
+            into k spans of time.
+        fold: which fold is for testing, from 0. The next one, in a circle, is for validation.
+        file: path of a table that :func:`write_split` wrote, to be kept to; nothing else is looked at.
+
+    Raises:
+        InputError: settings that contradict each other, or come in pairs and lack the other one.
+    """
 
     validation: Request = 0.15
     test: Request = 0.15
     gap: int = 2
     seed: int = 0
+    column: str | None = None
+    table: str | None = None
+    folds: int | None = None
+    fold: int | None = None
+    file: str | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("column", "table", "folds", "fold") if getattr(self, name) is not None]
+        if self.file is not None and given:
+            raise InputError(
+                f"data.split.file is given and data.split.{given[0]} too, expected one of them: the file "
+                "says all of the split"
+            )
+        for one, other in (("column", "table"), ("table", "column"), ("folds", "fold"), ("fold", "folds")):
+            if one in given and other not in given:
+                raise InputError(
+                    f"data.split.{one} is given without data.split.{other}, expected both: add the other one"
+                )
 
     def blocks(self, lengths: Sequence[int], names: Sequence[str]) -> list[Block]:
-        """The blocks of all parts, in the order of the series and of time."""
-        return split_series(lengths, names, self.validation, self.test, self.gap, self.seed)
+        """The blocks of all parts, in the order of the series and of time.
+
+        Args:
+            lengths: number of frames of each series.
+            names: name of each series.
+
+        Raises:
+            InputError: see :func:`split_series`; folds that cannot be made; a table that cannot be read or
+                does not fit.
+        """
+        if self.file is not None:
+            path = Path(self.file)
+            blocks = read_split(path, names)
+            refuse_unfit(path, blocks, lengths, names)
+            return blocks
+        groups = None
+        if self.column is not None and self.table is not None and len(names) > 1:
+            groups = read_groups(Path(self.table), self.column, names)
+        if self.folds is not None and self.fold is not None:
+            return self._fold(self.folds, self.fold, lengths, groups)
+        return split_series(lengths, names, self.validation, self.test, self.gap, self.seed, groups)
+
+    def _fold(
+        self, folds: int, fold: int, lengths: Sequence[int], groups: Sequence[str] | None
+    ) -> list[Block]:
+        if not isinstance(self.validation, int | float):
+            raise InputError(
+                "data.split.validation names series, expected a number with data.split.folds: 0 for none, "
+                "anything else for one fold"
+            )
+        validated = self.validation > 0
+        if len(lengths) == 1:
+            refuse_impossible(folds, fold, lengths[0], "frames", validated=validated)
+            return folds_of_time(lengths[0], folds, fold, self.gap, validated=validated)
+        units = list(range(len(lengths))) if groups is None else _numbered(groups)
+        what = "series" if groups is None else "groups of series"
+        refuse_impossible(folds, fold, len(set(units)), what, validated=validated)
+        number_of = shuffled_folds(len(set(units)), folds, self.seed)
+        parts = [part_of_fold(number_of[unit], folds, fold, validated=validated) for unit in units]
+        return [Block(index, 0, lengths[index], part) for index, part in enumerate(parts)]
 
 
 def split_series(
@@ -64,6 +125,7 @@ def split_series(
     test: Request,
     gap: int = 2,
     seed: int = 0,
+    groups: Sequence[str] | None = None,
 ) -> list[Block]:
     """Deals series out to train, validation and test; one single series is cut into blocks of time.
 
@@ -82,6 +144,8 @@ def split_series(
         test: what test gets.
         gap: frames left out between two blocks of time.
         seed: decides which series go where.
+        groups: name of each series' group, whose series stay together; shares, numbers and names then are
+            those of groups. None: each series is one by itself.
 
     Returns:
         Blocks in the order of the series and of time.
@@ -92,59 +156,24 @@ def split_series(
     """
     if len(lengths) == 1:
         return _blocks_of_time(lengths[0], names[0], {"validation": validation, "test": test}, gap)
-    dealt = _deal(names, {"test": test, "validation": validation}, seed)
-    part_of = {index: part for part, indices in dealt.items() for index in indices}
-    return [Block(index, 0, length, part_of.get(index, "train")) for index, length in enumerate(lengths)]
+    units = list(range(len(names))) if groups is None else _numbered(groups)
+    unit_names = names if groups is None else list(dict.fromkeys(groups))
+    dealt = _deal(unit_names, {"test": test, "validation": validation}, seed, grouped=groups is not None)
+    part_of = {unit: part for part, members in dealt.items() for unit in members}
+    parts = [part_of.get(unit, "train") for unit in units]
+    return [Block(index, 0, lengths[index], part) for index, part in enumerate(parts)]
 
 
-def write_split(path: Path, blocks: Sequence[Block], names: Sequence[str]) -> None:
-    """Writes blocks as a CSV table with the columns series (its name), start, stop (exclusive) and part.
-
-    The file appears under its name only when it is whole.
-
-    Raises:
-        InputError: it cannot be written there.
-    """
-    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows((names[b.series], b.start, b.stop, b.part) for b in blocks)
+def _numbered(groups: Sequence[str]) -> list[int]:
+    """Groups as numbers, in the order in which they come up: ``["P2", "P1", "P2"]`` gives ``[0, 1, 0]``."""
+    number = {group: index for index, group in enumerate(dict.fromkeys(groups))}
+    return [number[group] for group in groups]
 
 
-def read_split(path: Path, names: Sequence[str]) -> list[Block]:
-    """Reads what :func:`write_split` wrote, for the series with these names.
-
-    Raises:
-        InputError: the table has other columns, a row that is no block, or a series that is not among
-        ``names``.
-    """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    if not rows or tuple(rows[0]) != COLUMNS:
-        found = ",".join(rows[0]) if rows else "nothing"
-        raise InputError(f"{path} begins with '{found}', expected the columns {','.join(COLUMNS)}")
-    return [_parse(path, number, row, names) for number, row in enumerate(rows[1:], start=1)]
-
-
-def _parse(path: Path, number: int, row: Sequence[str], names: Sequence[str]) -> Block:
-    try:
-        name, start, stop, part = row
-        block = Block(names.index(name) if name in names else -1, int(start), int(stop), _PARTS[part])
-    except (ValueError, KeyError):
-        raise InputError(
-            f"{path}, row {number} is '{','.join(row)}', expected a series, its first frame, the frame after "
-            f"its last, and one of {', '.join(_PARTS)}"
-        ) from None
-    if block.series < 0:
-        raise InputError(
-            f"{path}, row {number} names the series '{name}', but the data hold {_quoted(names)}: "
-            "point data.root at the data of this split"
-        )
-    return block
-
-
-def _deal(names: Sequence[str], wishes: Mapping[Part, Request], seed: int) -> dict[Part, list[int]]:
-    """For each part the indices of its series: those asked for by name, then others at random."""
+def _deal(
+    names: Sequence[str], wishes: Mapping[Part, Request], seed: int, *, grouped: bool
+) -> dict[Part, list[int]]:
+    """For each part the indices of its series, or groups: those asked for by name, then others at random."""
     dealt = {part: _indices(part, wish, names) for part, wish in wishes.items()}
     _refuse_shared(dealt, names)
     named = {index for indices in dealt.values() for index in indices}
@@ -152,9 +181,10 @@ def _deal(names: Sequence[str], wishes: Mapping[Part, Request], seed: int) -> di
     counts = {part: _amount(part, wish, len(names)) for part, wish in amounts.items()}
     needed = len(named) + sum(counts.values())
     if needed >= len(names):
+        what = "groups of series" if grouped else "series"
         raise InputError(
-            f"found {len(names)} series ({_quoted(names)}), but validation and test take {needed} and "
-            "training needs 1 or more: add series, or set data.split.validation=0 or data.split.test=0"
+            f"found {len(names)} {what} ({quoted(names)}), but validation and test take {needed} and "
+            f"training needs 1 or more: add {what}, or set data.split.validation=0 or data.split.test=0"
         )
     order = np.random.default_rng(seed).permutation(len(names)).tolist()
     free = [index for index in order if index not in named]
@@ -210,7 +240,7 @@ def _indices(part: Part, wish: Request, names: Sequence[str]) -> list[int]:
     unknown = [name for name in asked if name not in names]
     if unknown:
         raise InputError(
-            f"data.split.{part} names the series {_quoted(unknown)}, but the data hold {_quoted(names)}"
+            f"data.split.{part} names the series {quoted(unknown)}, but the data hold {quoted(names)}"
         )
     return [names.index(name) for name in asked]
 
@@ -218,12 +248,7 @@ def _indices(part: Part, wish: Request, names: Sequence[str]) -> list[int]:
 def _refuse_shared(dealt: Mapping[Part, Sequence[int]], names: Sequence[str]) -> None:
     shared = set(dealt["test"]) & set(dealt["validation"])
     if shared:
-        found = _quoted([names[index] for index in sorted(shared)])
+        found = quoted([names[index] for index in sorted(shared)])
         raise InputError(
             f"data.split.validation and data.split.test both name {found}: each goes to one of them"
         )
-
-
-def _quoted(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return ", ".join(f"'{name}'" for name in names[:10]) + more

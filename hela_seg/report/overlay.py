@@ -109,11 +109,11 @@ def write_overlay(
 def _draw(
     frames: Sequence[tuple[int, Image, Labels]], classes: Classes, title: str, columns: int, longest: int
 ) -> bytes:
-    panels = [blend(*_fit(image, labels, longest), classes) for _, image, labels in frames]
+    panels = [blend(*fit_panel(image, labels, longest), classes) for _, image, labels in frames]
     captions = [f"frame {number}" for number, _, _ in frames]
     ignored = any((labels == IGNORE_INDEX).any() for _, _, labels in frames)
     png = BytesIO()
-    figure = _compose(panels, captions, columns, _legend(classes, ignored), title)
+    figure = compose(panels, captions, columns, legend_of(classes, ignored), title)
     figure.savefig(png, format="png", dpi=DOTS_PER_INCH)
     return png.getvalue()
 
@@ -147,8 +147,14 @@ def _hatch(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     return stripes
 
 
-def _fit(image: Image, labels: Labels, longest: int) -> tuple[Image, Labels]:
-    """Shrink a frame to ``longest`` pixels, or enlarge a small one by a whole factor."""
+def fit_panel(image: Image, labels: Labels, longest: int) -> tuple[Image, Labels]:
+    """Shrink a frame to ``longest`` pixels, or enlarge a small one by a whole factor.
+
+    Args:
+        image: (C, H, W); shrunk by area means.
+        labels: (H, W) uint8; shrunk by nearest neighbour.
+        longest: pixels of the longer side; a small frame ends at 480 of them or fewer.
+    """
     longer_side = max(labels.shape)
     if longer_side > longest:
         height, width = (max(1, side * longest // longer_side) for side in labels.shape)
@@ -162,7 +168,7 @@ def _fit(image: Image, labels: Labels, longest: int) -> tuple[Image, Labels]:
     return np.kron(image, block), np.kron(labels, block)
 
 
-def _legend(classes: Classes, ignored: bool) -> list[tuple[str, Picture]]:
+def legend_of(classes: Classes, ignored: bool) -> list[tuple[str, Picture]]:
     """Names and squares of what is drawn: every class but the background, and ignored pixels if any."""
     square = np.ones((SWATCH, SWATCH, 1), dtype=np.uint8)
     entries = [(c.name, square * np.array(c.rgb, dtype=np.uint8)) for c in classes if c.index > 0]
@@ -172,10 +178,21 @@ def _legend(classes: Classes, ignored: bool) -> list[tuple[str, Picture]]:
     return entries
 
 
-def _compose(
+def compose(
     panels: list[Picture], captions: list[str], columns: int, legend: list[tuple[str, Picture]], title: str
 ) -> Figure:
-    """Set out title, panels with captions, and legend, pixel by pixel, so that nothing is resampled."""
+    """Set out title, panels with captions, and legend, pixel by pixel, so that nothing is resampled.
+
+    Args:
+        panels: (H, W, 3) uint8 each, row by row.
+        captions: what stands above each panel.
+        columns: panels in a row.
+        legend: names, and squares in their colours; at least one.
+        title: what stands above all.
+
+    Returns:
+        A figure to be saved at `DOTS_PER_INCH`.
+    """
     panel_height, panel_width = (max(panel.shape[axis] for panel in panels) for axis in (0, 1))
     width = max(NARROWEST_FIGURE, columns * (panel_width + GAP) - GAP + 2 * MARGIN)
     row_height = LINE + panel_height + GAP

@@ -52,16 +52,16 @@ def print_scores(scores: Scores, classes: Classes, title: str, console: Console 
         console: where to print; standard output by default.
     """
     console = console or Console()
-    table = _table(["Class"], list(MEASURES.values()), console)
+    table = plain_table(["Class"], list(MEASURES.values()), console)
     by_class, means = _by_class_and_mean(scores, classes)
     for name, values in by_class.items():
         table.add_row(Text(name), *map(_four_decimals, values.values()))
     table.add_section()
     table.add_row("mean", *map(_four_decimals, means.values()), style="bold")
-    _print(Text(title, style="bold"), console)
-    _print(table, console)
+    print_plain(Text(title, style="bold"), console)
+    print_plain(table, console)
     for reason in _reasons_for_dashes(by_class):
-        _print(Text(f"{ABSENT} {reason}"), console)
+        print_plain(Text(f"{ABSENT} {reason}"), console)
 
 
 def write_scores(
@@ -113,7 +113,7 @@ def print_split(blocks: Sequence[Block], names: Sequence[str], console: Console 
         console: where to print; standard output by default.
     """
     console = console or Console()
-    table = _table(["Part", "Series"], ["Frames", "Count"], console)
+    table = plain_table(["Part", "Series"], ["Frames", "Count"], console)
     for part in get_args(Part):
         of_part = [block for block in blocks if block.part == part]
         shown = of_part if len(of_part) <= SERIES_SHOWN else of_part[: SERIES_SHOWN - 1]
@@ -124,8 +124,8 @@ def print_split(blocks: Sequence[Block], names: Sequence[str], console: Console 
         if rest:
             frames = sum(block.stop - block.start for block in rest)
             table.add_row(part, f"and {len(rest)} more series", "", str(frames))
-    _print(Text("Split", style="bold"), console)
-    _print(table, console)
+    print_plain(Text("Split", style="bold"), console)
+    print_plain(table, console)
 
 
 def print_files(facts: Mapping[str, object], console: Console | None = None) -> None:
@@ -166,7 +166,8 @@ def _four_decimals(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.4f}"
 
 
-def _table(names: list[str], numbers: list[str], console: Console) -> Table:
+def plain_table(names: list[str], numbers: list[str], console: Console) -> Table:
+    """An empty table with columns for names, which are folded where long, and for numbers, which are not."""
     # Left to itself, rich drops columns on a narrow terminal: let the terminal wrap the lines instead.
     table = Table(box=SIMPLE, width=NARROWEST if console.width < NARROWEST else None)
     for name in names:
@@ -176,5 +177,6 @@ def _table(names: list[str], numbers: list[str], console: Console) -> Table:
     return table
 
 
-def _print(content: Table | Text, console: Console) -> None:
+def print_plain(content: Table | Text, console: Console) -> None:
+    """Print a table or a line without colouring numbers, and without cutting off what is wide."""
     console.print(content, crop=False, highlight=False)

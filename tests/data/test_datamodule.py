@@ -49,7 +49,7 @@ def refusal(function, *arguments, **options):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"layout": "zip"}, "data.layout is 'zip', expected one of folder, timelapse, dryad, synthetic"),
+        ({"layout": "zip"}, "data.layout is 'zip', expected one of folder, timelapse, dryad, ctc, synthetic"),
         ({"labels": {"knd": "values"}}, "data.labels has the unknown key(s) knd"),
         ({"split": {"val": 1}}, "data.split has the unknown key(s) val"),
         (

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ from hela_seg.data.labels import InstanceLabels, ValueLabels
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.splits import Block
-from hela_seg.data.stacks import ArraySeries
+from hela_seg.data.stacks import ArraySeries, open_series
+from hela_seg.data.survey import survey
+from hela_seg.errors import InputError, said_by
 
 DTYPE = Normalisation("dtype")
 READER = ValueLabels(Classes(["background", "a", "b"]))
@@ -133,6 +136,143 @@ def test_sampler_counts_through_the_epoch_it_was_told():
     assert list(sampler) == [(0, 0), (0, 1), (0, 2)]
     sampler.set_epoch(5)
     assert list(sampler) == [(5, 0), (5, 1), (5, 2)]
+
+
+# Tiles that show foreground
+
+
+def scarce(pixels, frames=2, height=40, width=50):
+    """Frames of background with class 1 and 2 at some pixels (t, row, column, class)."""
+    mask = np.zeros((frames, height, width), np.uint8)
+    for *place, value in pixels:
+        mask[tuple(place)] = value
+    return Recording(ArraySeries(np.zeros_like(mask), "TYX", 1), ArraySeries(mask, "TYX", 1))
+
+
+def foreground_tiles(recordings, share, tile=(8, 9), blocks=None, reader=READER):
+    blocks = blocks or [Block(n, 0, r.mask.shape[0], "train") for n, r in enumerate(recordings)]
+    positions = survey(recordings, blocks, reader).positions
+    return RandomTiles(recordings, blocks, DTYPE, reader, tile, None, 7, positions, share)
+
+
+FEW = [scarce([(1, 30, 40, 1)]), scarce([(0, 0, 0, 1), (1, 39, 49, 2)]), scarce([])]
+
+
+def shown(sample):
+    return set(torch.unique(sample["label"]).tolist()) & {1, 2}
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.25, 1), (0.33, 1), (0.5, 2), (0.75, 3), (1.0, 4)])
+def test_every_batch_has_its_share_of_foreground_wherever_it_begins(share, least):
+    tiles = foreground_tiles(FEW, share)
+    hits = [bool(shown(tiles[Draw(0, number)])) for number in range(60)]
+    assert all(sum(hits[start : start + 4]) >= least for start in range(57))
+    assert sum(hits) < 60 * share + 12  # the other draws show it by chance alone
+
+
+@given(share=st.floats(0, 1), begin=st.integers(0, 10**6), length=st.integers(1, 64))
+def test_any_run_of_draws_has_its_share(share, begin, length):
+    share = round(share, 4)
+    tiles = foreground_tiles(FEW, share)
+    draws = sum(tiles._shows_foreground(number) for number in range(begin, begin + length))
+    assert share * length - 1 < draws < share * length + 1
+    assert draws >= int(np.floor(np.round(share * length, 9)))
+
+
+def test_a_share_that_no_float_holds_lacks_no_draw():
+    tiles = foreground_tiles(FEW, 0.29)  # as a float a little less than 29 of 100
+    assert sum(tiles._shows_foreground(number) for number in range(100)) == 29
+
+
+def test_classes_and_series_are_shown_alike_often_though_one_has_a_single_pixel():
+    many = scarce([(0, row, column, 1) for row in range(40) for column in range(50)] + [(1, 3, 3, 2)])
+    tiles = foreground_tiles([*FEW, many], 1.0, (1, 1))
+    drawn = [(int(s["origin"][0]), int(s["label"])) for s in (tiles[Draw(0, n)] for n in range(900))]
+    expected = {(0, 1): 300, (1, 1): 150, (1, 2): 150, (3, 1): 150, (3, 2): 150}
+    assert set(drawn) == set(expected)
+    assert sum((drawn.count(key) - n) ** 2 / n for key, n in expected.items()) < 18.5  # p = 0.001
+
+
+@given(
+    pixel=st.tuples(st.integers(0, 39), st.integers(0, 49)),
+    tile=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    number=st.integers(0, 99),
+)
+def test_tile_holds_the_pixel_and_stays_inside_of_the_frame(pixel, tile, number):
+    sample = foreground_tiles([scarce([(0, *pixel, 1)])], 1.0, tile)[Draw(0, number)]
+    _, t, *corner = sample["origin"].tolist()
+    assert t == 0
+    assert sample["label"][pixel[0] - corner[0], pixel[1] - corner[1]] == 1
+    for start, size, length in zip(corner, tile, (40, 50), strict=True):
+        assert 0 <= start <= max(length - size, 0)
+
+
+def test_tile_lies_around_the_pixel_in_every_way_it_can():
+    tiles = foreground_tiles([scarce([(0, 2, 30, 1)])], 1.0, (8, 4))
+    corners = [tiles[Draw(0, number)]["origin"].tolist()[2:] for number in range(300)]
+    assert {row for row, _ in corners} == {0, 1, 2}
+    assert {column for _, column in corners} == {27, 28, 29, 30}
+
+
+def test_foreground_depends_on_seed_epoch_and_number_alone():
+    forth, back = foreground_tiles(FEW, 0.5), foreground_tiles(FEW, 0.5)
+    draws = [Draw(epoch, number) for epoch in range(2) for number in range(8)]
+    first = [content(forth[draw]) for draw in draws]
+    assert first == [content(back[draw]) for draw in reversed(draws)][::-1]
+    assert first[:8] != first[8:]
+
+
+def test_no_share_draws_as_if_nobody_knew_where_the_classes_are():
+    plain = RandomTiles(RECORDINGS, BLOCKS, DTYPE, READER, (8, 9), None, 7)
+    tiles = foreground_tiles(RECORDINGS, 0.0, blocks=BLOCKS)
+    assert [content(tiles[Draw(0, n)]) for n in range(20)] == [content(plain[Draw(0, n)]) for n in range(20)]
+
+
+def test_frames_of_ignored_pixels_alone_are_not_drawn():
+    reader = ValueLabels(Classes(["background", "a", "b"]), ignore_value=9)
+    mask = np.full((9, 20, 20), 9, np.uint8)
+    mask[[2, 6], 5:, 5:] = 0
+    recording = Recording(ArraySeries(np.zeros_like(mask), "TYX", 1), ArraySeries(mask, "TYX", 1))
+    tiles = foreground_tiles([recording], 0.0, blocks=[Block(0, 1, 9, "train")], reader=reader)
+    assert {int(tiles[Draw(0, number)]["origin"][1]) for number in range(50)} == {2, 6}
+    with pytest.raises(InputError, match="all pixels of the training frames are ignored"):
+        foreground_tiles([recording], 0.0, blocks=[Block(0, 3, 5, "train")], reader=reader)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_share_beyond_all_draws_is_refused(share):
+    with pytest.raises(InputError, match=r"data\.foreground_share is .*, expected a share from 0 to 1"):
+        foreground_tiles(FEW, share)
+
+
+def test_foreground_of_masks_without_any_is_refused():
+    with pytest.raises(InputError, match=r"background alone.*data\.foreground_share=0"):
+        foreground_tiles([FEW[2]], 0.5)
+    with pytest.raises(ValueError, match="positions"):
+        RandomTiles(FEW, [Block(0, 0, 1, "train")], DTYPE, READER, (8, 8), None, 0, None, 0.5)
+
+
+# A file that goes bad while it is read
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("which", ["images", "masks"])
+def test_file_that_goes_bad_between_epochs_is_named_in_one_line(tmp_path, workers, which):
+    frames = np.zeros((4, 64, 64), np.uint8)
+    paths = {name: tmp_path / f"{name}.tif" for name in ("images", "masks")}
+    for path in paths.values():
+        tifffile.imwrite(path, frames, photometric="minisblack", compression="zlib", metadata={"axes": "TYX"})
+    recording = Recording(open_series(paths["images"]), open_series(paths["masks"], labels=True))
+    tiles = RandomTiles([recording], [Block(0, 0, 4, "train")], DTYPE, READER, (16, 16), None, 0)
+    sampler = EpochSampler(8)
+    loader = DataLoader(tiles, 2, sampler=sampler, num_workers=workers)
+    assert len(list(loader)) == 4
+    paths[which].write_bytes(paths[which].read_bytes()[:300])
+    sampler.set_epoch(1)
+    with pytest.raises(InputError) as raised:
+        list(loader)
+    assert said_by(raised.value).startswith(f"{paths[which]} ")
+    assert "\n" not in said_by(raised.value)
 
 
 # Tiles on a grid

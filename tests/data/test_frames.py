@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.data.frames import LabelFrames, NormalisedFrames
-from hela_seg.data.labels import InstanceLabels, ValueLabels
+from hela_seg.data.labels import ColourLabels, InstanceLabels, ValueLabels
 from hela_seg.data.normalise import Normalisation, fit
-from hela_seg.data.stacks import ArraySeries, open_series
+from hela_seg.data.resized import NearestSeries
+from hela_seg.data.stacks import ArraySeries, FrameSequence, open_series
 from hela_seg.data.tiles import Window
 from hela_seg.errors import InputError
 
@@ -67,6 +68,31 @@ def test_value_of_no_class_is_refused_with_file_frame_value_and_pixels(tmp_path)
     assert not frames.whole(1).any()
     with pytest.raises(InputError, match=r"mäsk 1\.tif, frame 2: values 77 \(5 pixels\) are in no class"):
         frames.whole(2)
+
+
+def test_bad_frame_of_a_sequence_is_named_by_its_own_file(tmp_path):
+    for t in range(3):
+        tifffile.imwrite(tmp_path / f"t{t}.tif", np.full((4, 5), t, np.uint8))
+    sequence = FrameSequence([open_series(tmp_path / f"t{t}.tif", labels=True) for t in range(3)], "film")
+    with pytest.raises(InputError, match=r"t2\.tif, frame 2: values 2 \(20 pixels\)"):
+        LabelFrames(sequence, ValueLabels(Classes(["a", "b"]))).whole(2)
+
+
+def test_masks_in_colours_are_read_by_all_their_channels():
+    colours = np.zeros((1, 3, 4, 5), np.uint8)
+    colours[0, 0, 1, 2] = 255
+    reader = ColourLabels(Classes([{"name": "a", "colour": "#000000"}, {"name": "b", "colour": "#ff0000"}]))
+    found = LabelFrames(ArraySeries(colours, "TCYX", 3), reader).read(0, Window(0, 1, 3, 3))
+    assert found.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
+@given(window=WINDOWS, t=st.integers(0, 2), border=st.integers(0, 3))
+def test_border_of_resized_instances_is_as_wide_in_any_window(window, t, border):
+    reader = InstanceLabels(border)
+    masks = NearestSeries(ArraySeries(CELLS, "TYX", 1), (29, 35))
+    whole = reader.convert(masks.frame(t)[0])
+    found = LabelFrames(masks, reader).read(t, window)
+    np.testing.assert_array_equal(found, cut(whole, window, mode="constant", constant_values=IGNORE_INDEX))
 
 
 def test_frame_is_looked_at_once_for_its_own_percentiles(monkeypatch):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from hela_seg.classes import IGNORE_INDEX, Classes
-from hela_seg.data.labels import InstanceLabels, ValueLabels
+from hela_seg.data.labels import ColourLabels, InstanceLabels, ValueLabels
 from hela_seg.errors import InputError
 
 PAINTED = Classes(
@@ -96,6 +96,125 @@ def test_any_mask_of_known_values_agrees_with_a_search_through_the_classes(count
     indices = random.integers(0, len(classes), (5, 6))
     np.testing.assert_array_equal(ValueLabels(classes).convert(values[indices].astype(np.uint16)), indices)
 
+
+# Greys saved as RGB, and colours
+
+
+@pytest.mark.parametrize("reader", [ValueLabels(Classes(["a", "b", "c"])), InstanceLabels(1)])
+def test_grey_saved_as_rgb_is_grey(reader) -> None:
+    mask = np.array([[0, 1, 1, 1], [2, 2, 0, 1]], np.uint8)
+    np.testing.assert_array_equal(reader.convert(np.stack([mask] * 3)), reader.convert(mask))
+
+
+@pytest.mark.parametrize("reader", [ValueLabels(PAINTED), InstanceLabels()])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_colours_are_no_values(reader, channel) -> None:
+    mask = np.zeros((3, 4, 5), np.uint8)
+    mask[channel, 1, :2] = 127
+    with pytest.raises(InputError, match=r"2 pixels that are not grey.*data\.labels\.kind=colours"):
+        reader.convert(mask)
+
+
+RED_AND_BLUE = Classes(
+    [
+        {"name": "background", "colour": "#000000"},
+        {"name": "round", "colour": "#FF0000"},
+        {"name": "spread", "colour": "#0000fe"},
+    ]
+)
+WHITE = "#ffffff"
+
+
+def paint(*colours: tuple[int, int, int]) -> np.ndarray:
+    """One row of pixels, (3, 1, w)."""
+    return np.array(colours, np.uint8).T[:, None]
+
+
+def test_colours_become_the_index_of_their_class() -> None:
+    labels = ColourLabels(RED_AND_BLUE, WHITE).convert(
+        paint((0, 0, 254), (255, 0, 0), (0, 0, 0), (255, 255, 255))
+    )
+    assert labels.dtype == np.uint8
+    assert labels.tolist() == [[2, 1, 0, IGNORE_INDEX]]
+
+
+def test_a_grey_mask_counts_as_its_colours() -> None:
+    assert ColourLabels(RED_AND_BLUE, WHITE).convert(np.array([[0, 255]], np.uint8)).tolist() == [
+        [0, IGNORE_INDEX]
+    ]
+
+
+def test_unknown_colours_are_listed_with_their_pixels_and_what_to_do() -> None:
+    with pytest.raises(InputError) as caught:
+        ColourLabels(RED_AND_BLUE).convert(paint((0, 0, 255), (255, 255, 255), (0, 0, 255), (0, 0, 0)))
+    assert str(caught.value) == (
+        "colours #0000ff (2 pixels), #ffffff (1 pixel) are in no class of data.classes (background: #000000, "
+        "round: #FF0000, spread: #0000fe): paint without soft edges, save without JPEG, set the colour of "
+        "the class, or name the one that stands for nothing as ignore_value"
+    )
+
+
+@given(st.integers(2, 254), st.integers(0, 2**32 - 1))
+def test_any_mask_of_known_colours_agrees_with_a_search_through_the_classes(count, seed) -> None:
+    random = np.random.default_rng(seed)
+    codes = random.choice(2**24, count + 1, replace=False)
+    colours = [f"#{code:06x}" for code in codes]
+    classes = Classes([{"name": colour, "colour": colour} for colour in colours[:-1]])
+    chosen = random.integers(0, count + 1, (4, 5))
+    raw = np.array([[[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours]], np.uint8)[0][chosen]
+    expected = np.where(chosen == count, IGNORE_INDEX, chosen)
+    np.testing.assert_array_equal(
+        ColourLabels(classes, colours[-1]).convert(np.moveaxis(raw, -1, 0)), expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("mask", "found"),
+    [
+        (np.zeros((3, 4, 5), np.uint16), "3 x 4 x 5 of uint16"),
+        (np.zeros((4, 5), bool), "4 x 5 of bool"),
+        (np.zeros((2, 4, 5), np.uint8), "2 x 4 x 5 of uint8"),
+    ],
+)
+def test_masks_without_8_bit_colours_are_refused(mask, found) -> None:
+    with pytest.raises(InputError, match=f"^the mask is {found}, expected 8-bit colours"):
+        ColourLabels(RED_AND_BLUE).convert(mask)
+
+
+@pytest.mark.parametrize(
+    ("colours", "ignored", "reason"),
+    [
+        (["#000000", "#Ff0000", "#ff0000"], None, r"one colour \(0: #000000, 1: #Ff0000, 2: #ff0000\)"),
+        (["#000000", "#ff0000"], "#FF0000", "the colour #FF0000 stands for '1' in data.classes and is also"),
+        (["#000000", "#ff0000"], "white", "ignore_value is 'white', expected a colour such as"),
+        (["#000000", "#ff0000"], 255, "ignore_value is '255', expected a colour such as"),
+    ],
+)
+def test_colours_that_do_not_tell_classes_apart_are_refused(colours, ignored, reason) -> None:
+    classes = Classes([{"name": str(n), "colour": colour} for n, colour in enumerate(colours)])
+    with pytest.raises(InputError, match=reason):
+        ColourLabels(classes, ignored)
+
+
+def test_readers_that_label_differently_have_different_identities() -> None:
+    swapped = Classes(["a", {"name": "b", "values": [2]}, {"name": "c", "values": [1]}])
+    blue = Classes([{"name": "a", "colour": "#0000ff"}, "b"])
+    readers = [
+        ValueLabels(Classes(["a", "b", "c"])),
+        ValueLabels(swapped),
+        ValueLabels(swapped, 3),
+        InstanceLabels(1),
+        InstanceLabels(2),
+        InstanceLabels(2, 3),
+        ColourLabels(Classes(["a", "b"])),
+        ColourLabels(blue),
+        ColourLabels(blue, "#ffffff"),
+    ]
+    assert len({reader.identity for reader in readers}) == len(readers)
+    assert ValueLabels(Classes(["x", "y", "z"])).identity == readers[0].identity
+
+
+# Instances
 
 HAND_DRAWN = np.array(
     [

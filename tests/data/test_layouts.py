@@ -3,7 +3,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from hela_seg.data.layouts import dryad, paired_by_stem
+from hela_seg.data.layouts import FileRules, ctc, dryad, paired_by_stem
 from hela_seg.errors import InputError
 
 
@@ -132,7 +132,7 @@ def test_axes_settle_images_and_masks(tmp_path):
 
 def test_frames_of_a_sequence_are_in_the_order_of_their_numbers(tmp_path, monkeypatch):
     root = tmp_path / "my movie"
-    for t in (0, 1, 2, 10):
+    for t in (8, 9, 10, 11):
         save(root / "images" / f"t{t}.tif", value=t)
         save(root / "masks" / f"t{t}.png", value=t)
     monkeypatch.chdir(root)
@@ -141,7 +141,7 @@ def test_frames_of_a_sequence_are_in_the_order_of_their_numbers(tmp_path, monkey
         assert recording.name == "my movie"
         for series in (recording.image, recording.mask):
             assert series.shape == (4, 1, 6, 7)
-            assert [series.frame(t)[0, 0, 0] for t in range(4)] == [0, 1, 2, 10]
+            assert [series.frame(t)[0, 0, 0] for t in range(4)] == [8, 9, 10, 11]
 
 
 def test_frames_of_unlike_sizes_make_no_sequence(tmp_path):
@@ -150,6 +150,168 @@ def test_frames_of_unlike_sizes_make_no_sequence(tmp_path):
         save(tmp_path / folder / "t1.tif", size=(8, 8))
     message = refusal(paired_by_stem, tmp_path, "images", "masks", sequence=True)
     assert message.startswith(f"{tmp_path / 'images' / 't1.tif'} is 1 frame(s) of 8x8")
+
+
+def number(root, numbers, pattern="t{:03}.png", folders=("images", "masks")):
+    for folder in folders:
+        for t in numbers:
+            save(root / folder / pattern.format(t), value=t)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("numbers", "missing"),
+    [([0, 1, 3, 4], "2"), ([0, 1, 2, 6], "3, 4, 5"), ([10, 20, 40, 50], "30")],
+)
+def test_a_gap_in_the_numbers_of_a_sequence_is_refused(tmp_path, numbers, missing):
+    message = refusal(paired_by_stem, number(tmp_path, numbers), "images", "masks", sequence=True)
+    assert message.startswith(f"{tmp_path / 'images'} lacks frame {missing} between")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "pattern"),
+    [([3, 4, 5], "t{}.png"), ([0, 10, 20], "t{:03}.png"), ([7], "t{}.png"), ([1, 2], "film 7 t{} c2.png")],
+)
+def test_frames_without_gaps_make_a_sequence(tmp_path, numbers, pattern):
+    (recording,) = paired_by_stem(number(tmp_path, numbers, pattern), "images", "masks", sequence=True)
+    assert [recording.mask.frame(t)[0, 0, 0] for t in range(len(numbers))] == numbers
+
+
+# Masks as people have them
+
+
+def test_images_without_mask_are_left_aside_where_masks_are_sparse(tmp_path):
+    root = fill(tmp_path, ["a.tif", "b.tif", "c.tif"], ["c.tif", "a.png"])
+    found = paired_by_stem(root, "images", "masks", rules=FileRules(sparse=True))
+    assert names(found) == [("a.tif", "a.png"), ("c.tif", "c.tif")]
+    save(tmp_path / "masks" / "d.tif")
+    assert refusal(paired_by_stem, root, "images", "masks", rules=FileRules(sparse=True)).endswith(
+        ": no image for d.tif"
+    )
+
+
+def test_sparse_masks_that_pair_with_no_image_at_all_are_refused(tmp_path):
+    root = fill(tmp_path, ["a.tif"], ["b.tif"])
+    message = refusal(paired_by_stem, root, "images", "masks", rules=FileRules(sparse=True))
+    assert message.endswith("no mask for a.tif; no image for b.tif")
+
+
+def test_sparse_frames_of_a_sequence_are_those_with_masks(tmp_path):
+    number(tmp_path, range(6), folders=("images",))
+    number(tmp_path, (1, 4), folders=("masks",))
+    rules = FileRules(sparse=True)
+    (recording,) = paired_by_stem(tmp_path, "images", "masks", sequence=True, rules=rules)
+    assert [recording.image.frame(t)[0, 0, 0] for t in range(2)] == [1, 4]
+    assert [recording.mask.frame(t)[0, 0, 0] for t in range(2)] == [1, 4]
+    assert recording.mask.path_of(1).name == "t004.png"
+    (tmp_path / "images" / "t003.png").unlink()
+    assert "lacks frame 3 " in refusal(
+        paired_by_stem, tmp_path, "images", "masks", sequence=True, rules=rules
+    )
+
+
+def test_dryads_masks_may_be_sparse_where_they_have_their_images_names(tmp_path):
+    root = fill_dryad(tmp_path, masks=("x_{}.png", 2))
+    assert [r.name for r in dryad(root, rules=FileRules(sparse=True)) if r.part == "test"] == [
+        "test/x_0",
+        "test/x_1",
+    ]
+
+
+def test_masks_at_another_resolution_are_read_at_the_images_where_asked_for(tmp_path):
+    save(tmp_path / "images" / "a.tif", frames=2, size=(12, 20))
+    mask = np.arange(2 * 6 * 10, dtype=np.uint8).reshape(2, 6, 10)
+    (tmp_path / "masks").mkdir()
+    tifffile.imwrite(tmp_path / "masks" / "a.tif", mask, photometric="minisblack", metadata={"axes": "TYX"})
+    assert "data.labels.resize=nearest" in refusal(paired_by_stem, tmp_path, "images", "masks")
+    (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=FileRules(resize="nearest"))
+    np.testing.assert_array_equal(recording.mask.frame(1)[0], np.kron(mask[1], np.ones((2, 2))))
+
+
+def test_a_shorter_mask_stays_refused_where_sizes_may_differ(tmp_path):
+    save(tmp_path / "images" / "a.tif", frames=3)
+    save(tmp_path / "masks" / "a.tif", frames=2)
+    message = refusal(paired_by_stem, tmp_path, "images", "masks", rules=FileRules(resize="nearest"))
+    assert "has 2 frame(s) of 6x7, expected 3 of 6x7" in message
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_masks_may_be_rgb(tmp_path, suffix):
+    save(tmp_path / "images" / "a.png")
+    path = tmp_path / "masks" / f"a{suffix}"
+    path.parent.mkdir()
+    colours = np.random.default_rng(0).integers(0, 256, (6, 7, 3), np.uint8)
+    Image.fromarray(colours).save(path)
+    for rules in (FileRules(), FileRules(colours=True)):
+        (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=rules)
+        np.testing.assert_array_equal(np.moveaxis(recording.mask.frame(0), 0, -1), colours)
+
+
+def test_a_colour_table_holds_colours_or_values_as_asked_for(tmp_path):
+    save(tmp_path / "images" / "a.png")
+    indices = Image.fromarray(np.full((6, 7), 2, np.uint8), mode="P")
+    indices.putpalette([0, 0, 0, 9, 9, 9, 255, 0, 7])
+    (tmp_path / "masks").mkdir()
+    indices.save(tmp_path / "masks" / "a.png")
+    found = {}
+    for colours in (False, True):
+        (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=FileRules(colours=colours))
+        found[colours] = recording.mask.frame(0)[:, 0, 0].tolist()
+    assert found == {False: [2], True: [255, 0, 7]}
+
+
+def test_limits_and_planes_are_handed_to_images_and_masks(tmp_path):
+    root = fill(tmp_path, ["a.tif"], ["a.tif"])
+    for rules, reason in ((FileRules(max_frame_pixels=41), "41"), (FileRules(z=-1), "data.z is -1")):
+        assert reason in refusal(paired_by_stem, root, "images", "masks", rules=rules)
+
+
+# The Cell Tracking Challenge's layout
+
+
+def fill_ctc(root, frames=6, gold=(1, 4), silver=range(6)):
+    for sequence in ("01", "02"):
+        number(root, range(frames), "t{:03}.tif", [sequence])
+        number(root, gold, "man_seg{:03}.tif", [f"{sequence}_GT/SEG"])
+        number(root, gold, "man_track{:03}.tif", [f"{sequence}_GT/TRA"])
+        number(root, silver, "man_seg{:03}.tif", [f"{sequence}_ST/SEG"])
+    return root
+
+
+@pytest.mark.parametrize(("masks", "frames"), [("GT", [1, 4]), ("ST", [0, 1, 2, 3, 4, 5])])
+def test_ctc_sequences_hold_the_frames_that_have_masks(tmp_path, masks, frames):
+    recordings = ctc(fill_ctc(tmp_path), masks)
+    assert [recording.name for recording in recordings] == ["01", "02"]
+    for recording in recordings:
+        for series in (recording.image, recording.mask):
+            assert [series.frame(t)[0, 0, 0] for t in range(series.shape[0])] == frames
+        assert recording.mask.path_of(0).parent == tmp_path / f"{recording.name}_{masks}" / "SEG"
+
+
+def test_ctc_frames_and_masks_pair_by_number_whatever_the_digits(tmp_path):
+    number(tmp_path, range(8, 12), "t{:04}.tif", ["01"])
+    number(tmp_path, (11, 9), "man_seg{:03}.tif", ["01_GT/SEG"])
+    (recording,) = ctc(tmp_path)
+    assert [recording.image.frame(t)[0, 0, 0] for t in range(2)] == [9, 11]
+
+
+def test_ctc_that_is_not_as_it_should_be_is_refused(tmp_path):
+    root = fill_ctc(tmp_path)
+    assert "data.masks is 'masks', expected GT or ST" in refusal(ctc, root, "masks")
+    assert refusal(ctc, root / "gone").startswith(f"{root / 'gone'} is no folder")
+    assert "no sequence of the Cell Tracking Challenge" in refusal(ctc, root / "01_GT")
+    save(root / "02_GT" / "SEG" / "man_seg099.tif")
+    assert f"{root / '02_GT' / 'SEG'} holds man_seg099.tif" in refusal(ctc, root)
+    save(root / "01_GT" / "SEG" / "man_seg_000_012.tif")
+    assert "man_seg_000_012.tif is named as no frame of a 2D sequence" in refusal(ctc, root)
+    (root / "01" / "t003.tif").unlink()
+    assert f"{root / '01'} lacks frame 3 between" in refusal(ctc, root)
+
+
+def test_ctc_sequence_without_the_masks_asked_for_is_refused(tmp_path):
+    root = fill_ctc(tmp_path)
+    (root / "02_ST").rename(root / "elsewhere")
+    assert refusal(ctc, root, "ST").startswith(f"{root / '02_ST' / 'SEG'} is no folder")
 
 
 # The paper's layout

@@ -5,7 +5,8 @@ from omegaconf import OmegaConf
 
 from hela_seg.classes import Classes
 from hela_seg.data import settings
-from hela_seg.data.labels import InstanceLabels, ValueLabels
+from hela_seg.data.labels import ColourLabels, InstanceLabels, ValueLabels
+from hela_seg.data.layouts import FileRules
 from hela_seg.data.splits import Split
 from hela_seg.errors import InputError
 
@@ -48,10 +49,29 @@ def test_instances_have_a_border_of_the_width_given():
     assert reader.margin == 1
 
 
+def test_painted_masks_have_a_colour_that_is_ignored():
+    reader = settings.label_reader(THREE, {"kind": "colours", "ignore_value": "#ffffff"})
+    assert isinstance(reader, ColourLabels)
+    assert reader.convert(np.array([[255, 32]], np.uint8)).tolist() == [[255, 0]]
+    assert settings.file_rules({"kind": "colours"}) == FileRules(colours=True)
+
+
+def test_files_are_taken_as_labels_say():
+    assert settings.file_rules(None) == FileRules()
+    given = {"kind": "instances", "sparse": True, "resize": "nearest"}
+    assert settings.file_rules(given, z="max") == FileRules(sparse=True, resize="nearest", z="max")
+
+
 @pytest.mark.parametrize(
     ("classes", "given", "reason"),
     [
-        (THREE, {"kind": "colours"}, "data.labels.kind is 'colours', expected values or instances"),
+        (THREE, {"resize": "linear"}, "data.labels.resize is 'linear', expected nearest or null"),
+        (
+            THREE,
+            {"ignore_value": "#ffffff"},
+            "data.labels.ignore_value is '#ffffff', expected a whole number",
+        ),
+        (THREE, {"kind": "paint"}, "data.labels.kind is 'paint', expected values, colours or instances"),
         (
             THREE,
             {"width": 3},

@@ -173,3 +173,44 @@ def test_a_damaged_table_is_refused_in_one_line(tmp_path, table, message) -> Non
     (tmp_path / "split.csv").write_text(table)
     with pytest.raises(InputError, match=message):
         read_split(tmp_path / "split.csv", ["a"])
+
+
+def test_a_written_split_can_be_used_again(tmp_path) -> None:
+    names, lengths = ["a", "b", "c", "d"], [5, 6, 7, 8]
+    blocks = Split(seed=3).blocks(lengths, names)
+    write_split(tmp_path / "split.csv", blocks, names)
+    assert Split(seed=99, file=str(tmp_path / "split.csv")).blocks(lengths, names) == blocks
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,0,6,train\n", "has the frames 0 to 5 of 'a', which holds 5 frame"),
+        ("a,0,3,train\na,2,5,test\n", "frame 2 of 'a' in two rows"),
+        ("a,0,5,test\n", "no row for train"),
+    ],
+)
+def test_a_table_of_other_data_or_with_leaks_is_refused(tmp_path, rows, message) -> None:
+    (tmp_path / "split.csv").write_text(f"series,start,stop,part\n{rows}")
+    with pytest.raises(InputError, match=message):
+        Split(file=str(tmp_path / "split.csv")).blocks([5], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"file": "s.csv", "folds": 3, "fold": 0}, "data.split.file is given and data.split.folds too"),
+        ({"column": "plate"}, "data.split.column is given without data.split.table"),
+        ({"table": "plates.csv"}, "data.split.table is given without data.split.column"),
+        ({"folds": 3}, "data.split.folds is given without data.split.fold"),
+        ({"fold": 0}, "data.split.fold is given without data.split.folds"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings, message) -> None:
+    with pytest.raises(InputError, match=message):
+        Split(**settings)
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"split\.csv cannot be read"):
+        Split(file=str(tmp_path / "split.csv")).blocks([5], ["a"])

@@ -28,7 +28,7 @@ def test_endings_in_any_case_and_names_of_any_kind_open(tmp_path, name):
         ("folder.tif", "is no file, expected a TIFF or PNG file"),
         ("empty.tif", "is empty (0 bytes), expected an image: copy or export"),
         ("empty.png", "is empty (0 bytes), expected an image: copy or export"),
-        ("movie.avi", "ends in '.avi', expected one of .tif, .tiff, .png: convert it to TIFF"),
+        ("movie.avi", "ends in '.avi', expected one of .tif, .tiff, .png, .zarr: convert it to TIFF"),
         ("movie", "ends in '', expected one of .tif, .tiff, .png"),
     ],
 )

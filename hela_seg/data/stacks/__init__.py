@@ -6,26 +6,33 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from pathlib import Path
 
+from hela_seg.data.stacks.numbering import by_value, numbered_sequence
+from hela_seg.data.stacks.ome import is_ome_tiff, later_parts
+from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.png import PngSeries
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, Series, name_of
 from hela_seg.data.stacks.tiff import TiffSeries
 from hela_seg.data.stacks.write import LabelWriter, write_png, write_tiff
+from hela_seg.data.stacks.zarr import ZarrSeries
 from hela_seg.errors import InputError
 
-SUFFIXES = (".tif", ".tiff", ".png")
-"""File name endings that can be read, in lower case."""
+SUFFIXES = (".tif", ".tiff", ".png", ".zarr")
+"""File name endings that can be read, in lower case; the last one is of folders."""
 
 __all__ = [
+    "MAX_FRAME_PIXELS",
     "SUFFIXES",
     "ArraySeries",
     "FrameSequence",
     "LabelWriter",
     "Series",
+    "Z",
     "find_files",
     "name_of",
+    "numbered_sequence",
     "open_series",
     "write_png",
     "write_tiff",
@@ -33,46 +40,60 @@ __all__ = [
 
 
 def open_series(
-    path: Path | str, axes: str | None = None, *, assumed_axes: str | None = None, labels: bool = False
+    path: Path | str,
+    axes: str | None = None,
+    *,
+    assumed_axes: str | None = None,
+    labels: bool = False,
+    z: Z = None,
+    max_frame_pixels: int = MAX_FRAME_PIXELS,
+    fill_missing_chunks: bool = False,
 ) -> Series:
     """Open one file as a series of frames, reading its header only.
 
+    Symbolic links are followed wherever they lead: folders of links to a share are how recordings are
+    gathered. Floating-point images may hold negative values but neither NaN nor infinity, which are refused
+    when they are read.
+
     Args:
-        path: a TIFF or PNG file.
-        axes: order of the axes, slowest first, as letters T, C, Y and X (H, W and S are taken for Y, X and
-            C), e.g. ``"TYX"``. It counts before what a TIFF file itself states, where it has as many letters
+        path: a TIFF or PNG file, or a folder of Zarr that ends in ``.zarr``.
+        axes: order of the axes, slowest first, as letters T, C, Z, Y and X (H, W and S are taken for Y, X
+            and C), e.g. ``"TYX"``. It counts before what a file itself states, where it has as many letters
             as the file has axes.
         assumed_axes: the same, but only for files that do not state their axes.
         labels: the file is a mask: it has no C in its axes, one channel is expected, and the colours in a
             PNG's colour table are left aside.
+        z: of Z-stacks, the plane that is seen (0 is the first), ``"max"`` or ``"mean"`` over all planes.
+        max_frame_pixels: most values of one frame, rows x columns x channels.
+        fill_missing_chunks: chunks of Zarr that are not on disk hold the fill value, as the format has it,
+            and are no damage.
 
     Returns:
         The series, of shape (T, C, H, W).
 
     Raises:
-        InputError: no such file, a format that is not read, a damaged file, or axes that cannot be known.
+        InputError: no such file, a format that is not read, a damaged or oversized file, a Z-stack without a
+            z, or axes that cannot be known.
     """
     path = Path(path)
+    options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks)
     suffix = path.suffix.lower()
+    _refuse_unprintable(path)
     if suffix not in SUFFIXES:
         raise InputError(
             f"{path} ends in '{path.suffix}', expected one of {', '.join(SUFFIXES)}: convert it to TIFF"
         )
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from None
-    if not path.is_file():
-        raise InputError(f"{path} is no file, expected a TIFF or PNG file: check the path")
-    if size == 0:
-        raise InputError(f"{path} is empty (0 bytes), expected an image: copy or export the file again")
-    if suffix == ".png":
-        return PngSeries(path, labels=labels)
-    return TiffSeries(path, axes, assumed_axes=assumed_axes, labels=labels)
+    _refuse_unreadable(path, folder=suffix == ".zarr")
+    if suffix == ".zarr":
+        return ZarrSeries(path, options)
+    return PngSeries(path, options) if suffix == ".png" else TiffSeries(path, options)
 
 
 def find_files(folder: Path) -> list[Path]:
-    """Readable image files directly in a folder; hidden files are left out.
+    """Readable images directly in a folder, files and folders of Zarr; hidden ones are left out.
+
+    A recording spread over several OME-TIFF files is listed once, by the file with its first plane. Links
+    that lead nowhere are listed, so that opening them says so.
 
     Returns:
         Paths in the order of their names, numbers in them by value: ``t2.tif`` comes before ``t10.tif``.
@@ -82,16 +103,40 @@ def find_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder, expected one with TIFF or PNG files: check the path")
-    visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    files = [entry for entry in visible if entry.suffix.lower() in SUFFIXES and entry.is_file()]
+    visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    files = [entry for entry in visible if entry.suffix.lower() in SUFFIXES and _may_be_image(entry)]
+    parts = frozenset[str]().union(*(later_parts(path) for path in files if is_ome_tiff(path)))
+    files = [path for path in files if path.name not in parts]
     if not files:
         raise InputError(
             f"{folder} holds no image, expected files ending in {', '.join(SUFFIXES)}: check the path"
         )
-    return sorted(files, key=_numbers_by_value)
+    return sorted(files, key=by_value)
 
 
-def _numbers_by_value(path: Path) -> tuple[list[tuple[int, str]], str]:
-    parts = re.findall(r"[0-9]+|[^0-9]+", path.name)
-    # equal values such as 1 and 01 are told apart by the name itself
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
+def _may_be_image(entry: Path) -> bool:
+    if not entry.exists():
+        return True  # a link that leads nowhere, or in a circle
+    return entry.is_dir() if entry.suffix.lower() == ".zarr" else entry.is_file()
+
+
+def _refuse_unprintable(path: Path) -> None:
+    """Refuse names that break tables and messages: control characters, line ends, bytes that are no text."""
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in str(path)):
+        raise InputError(
+            f"{str(path)!a} has a line break or another character that cannot be printed in its name, "
+            "expected none: rename it"
+        )
+
+
+def _refuse_unreadable(path: Path, *, folder: bool) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from None
+    if folder and not path.is_dir():
+        raise InputError(f"{path} is no folder, expected one of Zarr: check the path")
+    if not folder and not path.is_file():
+        raise InputError(f"{path} is no file, expected a TIFF or PNG file: check the path")
+    if size == 0 and not folder:
+        raise InputError(f"{path} is empty (0 bytes), expected an image: copy or export the file again")

@@ -1,4 +1,4 @@
-"""Which axis of a file is time, channel, row and column: stated by the file or by the user, never guessed."""
+"""Which axis of a file is time, channel, depth, row and column: stated by file or user, never guessed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from hela_seg.errors import InputError
 
 _SYNONYMS = str.maketrans("HWS", "YXC")
 
-_CHOICES = {"?YX": ("TYX", "CYX"), "?YXC": ("TYXC",), "??YX": ("TCYX", "TYXC")}
+_CHOICES = {
+    "?YX": ("TYX", "CYX", "ZYX"),
+    "?YXC": ("TYXC", "ZYXC"),
+    "??YX": ("TCYX", "TYXC", "TZYX"),
+    "???YX": ("TCZYX", "TZCYX"),
+}
 """What axes may mean where some of them are not known."""
 
 
@@ -28,7 +33,7 @@ def resolve(
         path: named in messages.
 
     Returns:
-        One letter an axis: T, C, Y and X once each at most, and ``_`` for an axis of length 1 that is
+        One letter an axis: T, C, Z, Y and X once each at most, and ``_`` for an axis of length 1 that is
         dropped.
 
     Raises:
@@ -39,22 +44,22 @@ def resolve(
     """
     letters = _spread(wanted, shape) or _usable(found, shape, stated) or _spread(assumed, shape)
     if letters is None:
-        raise InputError(f"{path} {_explain(_without_singles(found, shape), shape, stated)}")
+        raise InputError(f"{path} {_explain(_without_singles(found, shape), shape)}")
     return letters
 
 
-def checked(axes: str) -> str:
-    """Axes as the user writes them, in the letters T, C, Y and X; H, W and S stand for Y, X and C.
+def checked(axes: str, allowed: str = "TCZYX") -> str:
+    """Axes as the user writes them, in the letters T, C, Z, Y and X; H, W and S stand for Y, X and C.
 
     Raises:
         InputError: other letters, a letter twice, or no Y and X; ``checked("thws") == "TYXC"``.
     """
     letters = axes.upper().translate(_SYNONYMS)
-    if set(letters) <= set("TCYX") and len(set(letters)) == len(letters) and {"Y", "X"} <= set(letters):
+    if set(letters) <= set(allowed) and len(set(letters)) == len(letters) and {"Y", "X"} <= set(letters):
         return letters
     raise InputError(
-        f"the axes are given as '{axes}', expected the letters T, C, Y, X once each at most, Y and X among "
-        "them: set data.axes (or axes, to predict) to one such as TYX or TCYX"
+        f"the axes are given as '{axes}', expected the letters {', '.join(allowed)} once each at most, Y and "
+        "X among them: set data.axes (or axes, to predict) to one such as TYX or TCYX"
     )
 
 
@@ -73,7 +78,7 @@ def _usable(found: str, shape: tuple[int, ...], stated: bool) -> str | None:
     """The file's letters; None where they leave room for doubt."""
     letters = _without_singles(found, shape)
     named = letters.replace("_", "")
-    clear = stated and set(named) <= set("TCYX") and len(set(named)) == len(named)
+    clear = stated and set(named) <= set("TCZYX") and len(set(named)) == len(named)
     return letters if named == "YX" or clear else None
 
 
@@ -84,15 +89,8 @@ def _without_singles(found: str, shape: tuple[int, ...]) -> str:
     )
 
 
-def _explain(letters: str, shape: tuple[int, ...], stated: bool) -> str:
+def _explain(letters: str, shape: tuple[int, ...]) -> str:
     size, named = "x".join(map(str, shape)), letters.replace("_", "")
-    if stated and "Z" in named and "T" not in named:
-        return (
-            f"is a Z-stack (axes {named}, {size}), expected frames in time: project it to one plane, or set "
-            f"data.axes={named.replace('Z', 'T')} (axes, to predict) if the slices are frames"
-        )
-    if stated and "Z" in named:
-        return f"holds Z-stacks in time (axes {named}, {size}), expected planes: project each to one plane"
     unknown = "?" * named.index("Y") + named[named.index("Y") :]
     choices = " or ".join(f"data.axes={axes}" for axes in _CHOICES.get(unknown, ("TCYX",)))
     return (

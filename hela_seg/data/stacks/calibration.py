@@ -1,4 +1,4 @@
-"""Pixel size and frame interval, as ImageJ and OME-TIFF files state them."""
+"""Pixel size and frame interval, as ImageJ, OME-TIFF and OME-Zarr files state them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,35 @@ from xml.etree import ElementTree
 import tifffile
 
 _MICROMETRES = {
+    "angstrom": 1e-4,
     "nm": 1e-3,
+    "nanometer": 1e-3,
     "micron": 1.0,
     "microns": 1.0,
+    "micrometer": 1.0,
     "um": 1.0,
     "µm": 1.0,
     "μm": 1.0,
     "mm": 1e3,
+    "millimeter": 1e3,
     "cm": 1e4,
+    "centimeter": 1e4,
+    "meter": 1e6,
 }
 """Micrometres in each unit; the micro sign and the Greek letter look alike."""
 
-_SECONDS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "min": 60.0, "h": 3600.0}
+_SECONDS = {
+    "ms": 1e-3,
+    "millisecond": 1e-3,
+    "s": 1.0,
+    "sec": 1.0,
+    "second": 1.0,
+    "seconds": 1.0,
+    "min": 60.0,
+    "minute": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+}
 
 
 class Calibration(NamedTuple):
@@ -37,6 +54,16 @@ def calibration(file: tifffile.TiffFile) -> Calibration:
     if file.imagej_metadata is not None:
         return _from_imagej(file, file.imagej_metadata)
     return Calibration(None, None)
+
+
+def calibration_of_axes(axes: Mapping[str, tuple[object, str]]) -> Calibration:
+    """From the width of a step along each axis and its unit, by axis letter, as OME-Zarr gives them.
+
+    ``calibration_of_axes({"T": (5, "minute"), "X": (650, "nanometer")}) == (0.65, 300.0)``
+    """
+    return Calibration(
+        _scaled(*axes.get("X", (None, "")), _MICROMETRES), _scaled(*axes.get("T", (None, "")), _SECONDS)
+    )
 
 
 def _from_imagej(file: tifffile.TiffFile, metadata: Mapping[str, object]) -> Calibration:

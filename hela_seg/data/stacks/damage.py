@@ -1,10 +1,11 @@
-"""What tifffile raises, or only logs, about a damaged file -> one line for the user."""
+"""What readers of files raise, or only log, about a damaged file -> one line for the user."""
 
 from __future__ import annotations
 
 import logging
 import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,13 +25,15 @@ _DAMAGE = (
     AttributeError,
     ArithmeticError,
     MemoryError,  # sizes that no file can hold
+    EOFError,
     struct.error,
+    zlib.error,
 )
-"""What tifffile and imagecodecs let through when they meet numbers that make no sense."""
+"""What tifffile, imagecodecs, zarr and numcodecs let through when they meet numbers that make no sense."""
 
 
 @contextmanager
-def damage_is_reported(path: Path) -> Iterator[None]:
+def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
     """Turn what goes wrong inside the block into an `InputError` that names the file.
 
     Where pages are missing, tifffile goes on with fewer frames and says so in its log alone. That is damage
@@ -49,11 +52,11 @@ def damage_is_reported(path: Path) -> Iterator[None]:
         problem = str(error) or type(error).__name__
     finally:
         _collected.end()
-    if problem is None and messages:
-        problem = messages[0]
+    if messages:
+        problem = messages[0]  # what came first: a part that is missing before the sizes that do not match
     if problem is not None:
         reason = " ".join(problem.split())[:200]
-        raise InputError(f"{path} is damaged or no TIFF ({reason}): copy or export the file again")
+        raise InputError(f"{path} is damaged or no {format_name} ({reason}): copy or export the file again")
 
 
 class _Collected(threading.local):

@@ -10,7 +10,9 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from hela_seg.data.stacks.series import Pixels, Series, name_of
+from hela_seg.data.stacks.options import ReadOptions
+from hela_seg.data.stacks.segments import cache, version_of
+from hela_seg.data.stacks.series import Pixels, Series, name_of, refuse_oversized
 from hela_seg.errors import InputError
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -29,28 +31,34 @@ class PngSeries(Series):
 
     Args:
         path: the file.
-        labels: a mask: the indices of a colour table are its values, and one channel is expected.
+        options: of a mask the indices of a colour table are the values, and one channel is expected.
 
     Raises:
-        InputError: a damaged file, a mask with colours, or transparency in an image.
+        InputError: a damaged or oversized file, a mask with colours, or transparency in an image.
     """
 
-    def __init__(self, path: Path, *, labels: bool = False) -> None:
+    def __init__(self, path: Path, options: ReadOptions) -> None:
         self.name, self.path = name_of(path), path
         self._header = _read_header(path)
-        self._indices = labels and self._header.colour == _PALETTE
+        self._indices = options.labels and self._header.colour == _PALETTE
         channels = self._header.channels(indices=self._indices)
         self.shape = (1, channels, self._header.height, self._header.width)
         self.dtype = self._header.dtype
         self.axes = "YX" if channels == 1 else "YXC"
-        if labels:
+        refuse_oversized(path, self.shape, options.max_frame_pixels)
+        if options.labels:
             self.refuse_colours()
         if self._header.has_alpha and not self._indices:
             self._pixels()
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of the frame as (C, h, w)."""
-        return np.ascontiguousarray(self._pixels()[:, rows, columns])
+        try:
+            version = version_of(self.path)
+        except OSError as error:
+            raise _damaged(self.path, str(error)) from None
+        frame = cache.get((self.path, version, self._indices), self._pixels)
+        return frame[:, rows, columns].copy()
 
     def _pixels(self) -> Pixels:
         """The frame as (C, H, W)."""

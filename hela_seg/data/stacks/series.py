@@ -39,6 +39,11 @@ class Series(ABC):
     pixel_size: float | None = None
     frame_interval: float | None = None
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that the series is read from."""
+        return (self.path,)
+
     @abstractmethod
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w), in the file's dtype and in memory of its own.
@@ -51,17 +56,43 @@ class Series(ABC):
         """Read the whole frame t as (C, H, W)."""
         return self.read(t, slice(0, self.shape[2]), slice(0, self.shape[3]))
 
+    def path_of(self, t: int) -> Path:
+        """The file that holds frame t."""
+        return self.path
+
     def refuse_colours(self) -> None:
-        """Refuse to be a mask with more than one channel.
+        """Refuse to be a mask with channels that are neither one grey nor the three of RGB.
 
         Raises:
-            InputError: there is more than one.
+            InputError: there is another number of them.
         """
-        if self.shape[1] != 1:
+        if self.shape[1] not in (1, 3):
             raise InputError(
-                f"{self.path} is a mask of {self.shape[1]} channels, expected one: save it as a grey label "
-                "image"
+                f"{self.path} is a mask of {self.shape[1]} channels, expected one (grey) or three (RGB): "
+                "save it as a grey label image"
             )
+
+
+def refuse_oversized(path: Path, shape: tuple[int, int, int, int], limit: int) -> None:
+    """Refuse frames of more values than anyone means, before memory is asked for.
+
+    Raises:
+        InputError: rows x columns x channels of the shape (T, C, H, W) are more than the limit.
+    """
+    _, channels, height, width = shape
+    if channels * height * width > limit:
+        raise InputError(
+            f"{path} states frames of {height}x{width} with {channels} channel(s), expected at most {limit} "
+            "values: export the file again if it is damaged, or raise data.max_frame_pixels"
+        )
+
+
+def channels_first(pixels: Pixels, letters: str) -> Pixels:
+    """A window with one axis a letter, those but C, Y and X of length 1, as (C, h, w)."""
+    order = [letters.index(letter) for letter in "CYX" if letter in letters]
+    dropped = [axis for axis in range(len(letters)) if axis not in order]
+    arranged = pixels.transpose(*dropped, *order)
+    return arranged.reshape(-1, *arranged.shape[-2:])
 
 
 def name_of(path: Path) -> str:
@@ -96,9 +127,18 @@ class FrameSequence(Series):
         self.axes = "T" + first.axes.replace("T", "")
         self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files of all frames."""
+        return tuple(path for frame in self._frames for path in frame.paths)
+
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w)."""
         return self._frames[t].read(0, rows, columns)
+
+    def path_of(self, t: int) -> Path:
+        """The file that holds frame t."""
+        return self._frames[t].path
 
 
 class ArraySeries(Series):
@@ -117,7 +157,7 @@ class ArraySeries(Series):
     path = Path("array")
 
     def __init__(self, array: Pixels, axes: str | None, channels: int) -> None:
-        letters = checked(axes) if axes else _default_axes(array.shape, channels)
+        letters = checked(axes, "TCYX") if axes else _default_axes(array.shape, channels)
         if len(letters) != array.ndim:
             raise InputError(
                 f"the array has shape {array.shape} but its axes are given as '{axes}', expected one letter "

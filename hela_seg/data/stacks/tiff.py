@@ -17,7 +17,12 @@ import tifffile
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.calibration import calibration
 from hela_seg.data.stacks.damage import damage_is_reported
-from hela_seg.data.stacks.series import Pixels, Series, name_of
+from hela_seg.data.stacks.ifds import refuse_loops
+from hela_seg.data.stacks.ome import refuse_unfit
+from hela_seg.data.stacks.options import ReadOptions
+from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
+from hela_seg.data.stacks.series import Pixels, channels_first, name_of
+from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.errors import InputError
 
 OPEN_FILES = 64
@@ -28,94 +33,117 @@ _KINDS_OF_PIXELS = "buif"
 _ORDERS_OF_PAGES = ("YX", "YXS", "SYX")
 """Axes of a single page that are read: grey, samples interleaved, samples in planes."""
 
-Version = tuple[int, int]
-"""Size in bytes and time of the last change, which tell a file from one that took its name later."""
+_LOSSLESS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000)
+"""Compressions that give masks back unchanged: none, CCITT, LZW, deflate, PackBits, LZMA, zstd."""
 
 
-class TiffSeries(Series):
-    """The first image series of a TIFF, BigTIFF, ImageJ or OME-TIFF file.
+class TiffSeries(VolumeSeries):
+    """The one image series of a TIFF, BigTIFF, ImageJ or OME-TIFF file, the last also over several files.
 
     Args:
         path: the file.
-        axes: what the user says of its axes; see `hela_seg.data.stacks.axes.resolve`.
-        assumed_axes: the same, for files that state none.
-        labels: a mask: must have one channel.
+        options: how to read it.
 
     Raises:
-        InputError: the file is damaged, its pixels are no real numbers, or its axes are not known.
+        InputError: the file is damaged or oversized, its pixels are no real numbers, or its axes are not
+            known; a mask in colours or with a compression that may have changed its values.
     """
 
-    def __init__(
-        self, path: Path, axes: str | None, *, assumed_axes: str | None = None, labels: bool = False
-    ) -> None:
+    def __init__(self, path: Path, options: ReadOptions) -> None:
         self.name, self.path = name_of(path), path
-        if labels:
-            axes, assumed_axes = _without_channels(axes), _without_channels(assumed_axes)
-        status = path.stat()
-        self._version: Version = (status.st_size, status.st_mtime_ns)
-        with damage_is_reported(path), tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            self._file_shape = tuple(int(length) for length in series.shape)
-            self._letters = resolve(
-                series.axes,
-                self._file_shape,
-                stated=_states_axes(file, series),
-                wanted=axes,
-                assumed=assumed_axes,
-                path=path,
-            )
-            self._stored = np.dtype(f"{file.byteorder}{series.dtype.char}")
-            self._offset: int | None = series.dataoffset  # None: the frames do not lie one behind another
-            self._outer = 0 if self._offset is not None else len(self._letters) - series.keyframe.ndim
-            self._refuse_unfit(series)
-            self._refuse_truncated(series)
-            self.pixel_size, self.frame_interval = calibration(file)
-        self.dtype = self._stored.newbyteorder("=")
-        self.axes = self._letters.replace("_", "")
-        length = dict(zip(self._letters, self._file_shape, strict=True))
-        self.shape = (length.get("T", 1), length.get("C", 1), length["Y"], length["X"])
-        if labels:
-            self.refuse_colours()
+        with damage_is_reported(path):
+            refuse_loops(path)
+            with tifffile.TiffFile(path) as file:
+                self._read_header(file, options)
 
-    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
-        """Read one window of frame t as (C, h, w)."""
-        parts = {"T": slice(t, t + 1), "C": slice(None), "Y": rows, "X": columns, "_": slice(0, 1)}
+    def _read_header(self, file: tifffile.TiffFile, options: ReadOptions) -> None:
+        refuse_unfit(self.path, file.ome_metadata)
+        series = _only_series(file, self.path)
+        shape = tuple(int(length) for length in series.shape)
+        if options.labels:
+            options = options.for_mask(len(shape))
+        letters = resolve(
+            series.axes,
+            shape,
+            stated=_states_axes(file, series),
+            wanted=options.axes,
+            assumed=options.assumed_axes,
+            path=self.path,
+        )
+        self._stored = np.dtype(f"{file.byteorder}{series.dtype.char}")
+        self._offset: int | None = series.dataoffset  # None: the frames do not lie one behind another
+        self._outer = 0 if self._offset is not None else len(letters) - series.keyframe.ndim
+        self._settle(letters, shape, self._stored, options)
+        self._refuse_unfit(series, options)
+        self._versions = {path: version_of(path) for path in _parts(series, self.path)}
+        self._refuse_truncated(series)
+        self.pixel_size, self.frame_interval = calibration(file)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that hold frames."""
+        return tuple(self._versions)
+
+    def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
+        parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
         inner = self._letters[self._outer :]
-        window = [parts[letter] for letter in inner]
+        window = [parts.get(letter, slice(0, 1)) for letter in inner]
         with damage_is_reported(self.path):
             if self._offset is not None:
-                pixels = [self._mapped(self._offset, self._file_shape)[tuple(window)]]
-            else:
-                pixels = [self._read_page(number, window) for number in self._pages_of(t)]
-            # concatenate copies, so that no window keeps the file mapped
-            return np.concatenate([_channels_first(part, inner) for part in pixels]).astype(
+                mapped = self._mapped(self.path, self._offset, self._file_shape)[tuple(window)]
+                # a copy, so that no window keeps the file mapped
+                return channels_first(mapped, inner).astype(self.dtype, order="C")
+            pages = [self._read_page(number, window) for number in self._pages_of(t, z)]
+            return np.concatenate([channels_first(page, inner) for page in pages]).astype(
                 self.dtype, copy=False
             )
 
-    def _pages_of(self, t: int) -> list[int]:
-        """Numbers of the pages that hold frame t, one a channel where each channel has its own."""
+    def _pages_of(self, t: int, z: int) -> list[int]:
+        """Numbers of the pages that hold a plane, one a channel where each channel has its own."""
         outer, lengths = self._letters[: self._outer], self._file_shape[: self._outer]
         if not outer:
             return [0]
-        parts = {"T": [t], "C": range(self.shape[1]), "_": [0]}
+        parts = {"T": [t], "C": range(self.shape[1]), "Z": [z], "_": [0]}
         positions = product(*(parts[letter] for letter in outer))
         return [int(np.ravel_multi_index(position, lengths)) for position in positions]
 
     def _read_page(self, number: int, window: Sequence[slice]) -> Pixels:
-        file = _open(self.path, self._version, os.getpid())
-        page = file.page(number)
+        page = _open(self.path, self._unchanged(self.path), os.getpid()).page(number)
+        path = _path_of(page)
         if page.is_final:
-            return self._mapped(page.dataoffsets[0], page.keyframe.shape)[tuple(window)]
-        return _decode_window(page, window, file)
+            return self._mapped(path, page.dataoffsets[0], page.keyframe.shape)[tuple(window)]
+        version = self._unchanged(path)
 
-    def _mapped(self, offset: int, shape: tuple[int, ...]) -> Pixels:
-        return np.ndarray(shape, self._stored, _map(self.path, self._version), offset)
+        def fetch(place: tuple[int, ...]) -> Pixels | None:
+            segment = int(np.ravel_multi_index(place, page.keyframe.chunked))
+            if not page.databytecounts[segment]:
+                return None  # sparse files leave out segments that are zero throughout
+            key = (path, version, page.index, segment)
+            return cache.get(key, lambda: _decode(page, segment, _raw(path, version)))
 
-    def _refuse_unfit(self, series: tifffile.TiffPageSeries) -> None:
+        return assemble(window, page.keyframe.shape, _segment_shape(page.keyframe), self.dtype, fetch)
+
+    def _mapped(self, path: Path, offset: int, shape: tuple[int, ...]) -> Pixels:
+        return np.ndarray(shape, self._stored, _map(path, self._unchanged(path)), offset)
+
+    def _unchanged(self, path: Path) -> Version:
+        """The file's version; reading from a map of a file that was cut since would end the process."""
+        version = version_of(path)
+        if version != self._versions[path]:
+            raise tifffile.TiffFileError(f"{path.name} changed after it was opened")
+        return version
+
+    def _refuse_unfit(self, series: tifffile.TiffPageSeries, options: ReadOptions) -> None:
         """Refuse what is no picture, or laid out in pages that do not make up its frames."""
+        page, outer = series.keyframe, self._letters[: self._outer]
         if self._stored.kind not in _KINDS_OF_PIXELS:
             raise InputError(f"{self.path} holds {series.dtype} pixels, expected real numbers: convert it")
-        page, outer = series.keyframe, self._letters[: self._outer]
+        if options.labels and page.compression not in _LOSSLESS:
+            name = tifffile.COMPRESSION(page.compression).name
+            raise InputError(
+                f"{self.path} is a mask compressed as {name}, which may change its values, expected none or "
+                "a lossless compression such as deflate: export the mask again"
+            )
         if self._offset is not None:
             return
         fits = self._file_shape[self._outer :] == page.shape and page.axes in _ORDERS_OF_PAGES
@@ -124,22 +152,34 @@ class TiffSeries(Series):
                 f"{self.path} is laid out in pages of {page.axes} {page.shape}, expected whole frames with "
                 f"the axes {self._letters}: set data.axes (axes, to predict), or save it as plain TIFF"
             )
+        if math.prod(page.chunks) > options.max_frame_pixels:
+            raise tifffile.TiffFileError(f"it states segments of {page.chunks} pixels")
 
     def _refuse_truncated(self, series: tifffile.TiffPageSeries) -> None:
-        """Refuse a file that is shorter than its header says, as far as the last page tells."""
+        """Refuse a file that is shorter than its header says, as far as the last page of each part tells."""
         if self._offset is not None:
             needed = self._offset + math.prod(self._file_shape) * self._stored.itemsize
-        else:
-            pages, last = math.prod(self._file_shape[: self._outer]), series.pages[-1]
-            if len(series.pages) < pages or last is None:
-                raise tifffile.TiffFileError(f"it holds fewer than the {pages} pages that it states")
-            needed = max(map(sum, zip(last.dataoffsets, last.databytecounts, strict=True)), default=0)
-        if needed > self._version[0]:
-            raise tifffile.TiffFileError(f"it ends after {self._version[0]} bytes of at least {needed}")
+            _refuse_shorter(self.path, self._versions[self.path], needed)
+            return
+        count = math.prod(self._file_shape[: self._outer])
+        last: Any = series.pages[-1]
+        if len(series.pages) < count or last is None:
+            raise tifffile.TiffFileError(f"it holds fewer than the {count} pages that it states")
+        parts: dict[Path, Any] = {self.path: last}
+        if len(self._versions) > 1:
+            parts = {_path_of(page): page for page in series.pages}
+        for path, page in parts.items():
+            needed = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
+            _refuse_shorter(path, self._versions[path], needed)
+
+
+def _refuse_shorter(path: Path, version: Version, needed: int) -> None:
+    if needed > version[0]:
+        raise tifffile.TiffFileError(f"{path.name} ends after {version[0]} bytes of at least {needed}")
 
 
 class _OpenTiff:
-    """A TIFF file kept open by one process, shared by its threads."""
+    """The pages of a TIFF file, kept open by one process and shared by its threads."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
@@ -158,11 +198,20 @@ class _OpenTiff:
             raise tifffile.TiffFileError(f"page {number} is missing")
         return page
 
+
+class _RawFile:
+    """The bytes of a file, which many threads and processes may read at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
     def read(self, offset: int, count: int) -> bytes:
         """Bytes of the file; as many as asked for."""
-        with self._lock:
-            self._file.filehandle.seek(offset)
-            encoded: bytes = self._file.filehandle.read(count)
+        encoded = os.pread(self._file.fileno(), count, offset)
         if len(encoded) < count:
             raise tifffile.TiffFileError(f"it ends inside the {count} bytes at {offset}")
         return encoded
@@ -179,27 +228,47 @@ def _map(path: Path, version: Version) -> np.memmap[Any, np.dtype[np.uint8]]:
     return np.memmap(path, np.uint8, "r")
 
 
-def _decode_window(page: Any, window: Sequence[slice], file: _OpenTiff) -> Pixels:
-    """Decode the segments (strips or tiles) of a page that a window touches, and no other."""
-    keyframe, order = page.keyframe, page.keyframe.axes
-    chunks = (1, *keyframe.chunks) if order == "SYX" else keyframe.chunks  # a segment is of one sample
-    bounds = [part.indices(length)[:2] for part, length in zip(window, keyframe.shape, strict=True)]
-    pixels = np.zeros([stop - start for start, stop in bounds], keyframe.dtype)
-    spans = [range(low // n, -(-high // n)) for (low, high), n in zip(bounds, chunks, strict=True)]
-    for place in product(*spans):
-        number = int(np.ravel_multi_index(place, keyframe.chunked))
-        if not page.databytecounts[number]:
-            continue  # sparse files leave out segments that are zero throughout
-        encoded = file.read(page.dataoffsets[number], page.databytecounts[number])
-        segment = _in_order(keyframe.decode(encoded, number, jpegtables=page.jpegtables)[0], order)
-        corner = [i * n for i, n in zip(place, chunks, strict=True)]
-        target, source = [], []
-        for (start, stop), origin, length in zip(bounds, corner, segment.shape, strict=True):
-            low, high = max(start, origin), min(stop, origin + length)
-            target.append(slice(low - start, high - start))
-            source.append(slice(low - origin, high - origin))
-        pixels[tuple(target)] = segment[tuple(source)]
-    return pixels
+@lru_cache(OPEN_FILES)
+def _raw(path: Path, version: Version) -> _RawFile:
+    return _RawFile(path)
+
+
+def _decode(page: Any, segment: int, file: _RawFile) -> Pixels:
+    """One segment (strip or tile) of a page, in the order of its axes."""
+    encoded = file.read(page.dataoffsets[segment], page.databytecounts[segment])
+    decoded = page.keyframe.decode(encoded, segment, jpegtables=page.jpegtables)[0]
+    return _in_order(decoded, page.keyframe.axes)
+
+
+def _segment_shape(keyframe: tifffile.TiffPage) -> tuple[int, ...]:
+    # of samples in planes, each has segments of its own
+    return (1, *keyframe.chunks) if keyframe.axes == "SYX" else tuple(keyframe.chunks)
+
+
+def _only_series(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
+    """The series of a file, thumbnails and smaller copies left out.
+
+    tifffile makes a series of each size that it finds: a frame of another size would be lost in silence.
+    """
+    whole = [series for series in file.series if not series.keyframe.is_reduced]
+    if len(whole) > 1:
+        sizes = ", ".join("x".join(map(str, series.shape)) for series in whole[:5])
+        raise InputError(
+            f"{path} holds {len(whole)} images (of {sizes}), expected one recording of frames of one size: "
+            "save each to a file of its own"
+        )
+    return file.series[0]
+
+
+def _path_of(page: Any) -> Path:
+    return Path(page.parent.filehandle.path)
+
+
+def _parts(series: tifffile.TiffPageSeries, path: Path) -> list[Path]:
+    """The files that hold the pages of a series, beginning with its own."""
+    if series.is_multifile:
+        return list(dict.fromkeys([path, *(_path_of(page) for page in series.pages if page is not None)]))
+    return [path]
 
 
 def _in_order(segment: Pixels, order: str) -> Pixels:
@@ -209,19 +278,6 @@ def _in_order(segment: Pixels, order: str) -> Pixels:
         return rows_columns_samples
     grey: Pixels = rows_columns_samples[..., 0]
     return grey if order == "YX" else grey[np.newaxis]
-
-
-def _channels_first(pixels: Pixels, letters: str) -> Pixels:
-    """A window with one axis a letter -> (C, h, w)."""
-    order = [letters.index(letter) for letter in "CYX" if letter in letters]
-    dropped = [axis for axis in range(len(letters)) if axis not in order]
-    arranged = pixels.transpose(*dropped, *order)
-    return arranged.reshape(-1, *arranged.shape[-2:])
-
-
-def _without_channels(axes: str | None) -> str | None:
-    """The axes of a mask, given those of its image."""
-    return None if axes is None else "".join(letter for letter in axes if letter.upper() not in "CS")
 
 
 def _states_axes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:

@@ -23,9 +23,9 @@ def test_three_axes_that_the_file_does_not_state_are_refused_with_both_lines_tha
 @pytest.mark.parametrize(
     ("found", "shape", "choices"),
     [
-        ("QQYX", (5, 2, 64, 65), "expected data.axes=TCYX or data.axes=TYXC: "),
-        ("QYXS", (5, 64, 65, 3), "expected data.axes=TYXC: "),
-        ("QCYX", (5, 2, 64, 65), "expected data.axes=TCYX or data.axes=TYXC: "),
+        ("QQYX", (5, 2, 64, 65), "expected data.axes=TCYX or data.axes=TYXC or data.axes=TZYX: "),
+        ("QYXS", (5, 64, 65, 3), "expected data.axes=TYXC or data.axes=ZYXC: "),
+        ("QCYX", (5, 2, 64, 65), "expected data.axes=TCYX or data.axes=TYXC or data.axes=TZYX: "),
         ("QQYXS", (5, 2, 64, 65, 3), "expected data.axes=TCYX: "),
     ],
 )
@@ -84,17 +84,13 @@ def test_the_users_word_for_other_files_leaves_a_file_that_states_its_axes_alone
     assert axes("TCYX", (5, 2, 64, 65), stated=True, wanted="TYX") == "TCYX"
 
 
-def test_a_z_stack_is_refused_with_both_ways_out():
-    with pytest.raises(InputError, match=r"Z-stack \(axes ZYX, 20x64x65\).* project it .* data\.axes=TYX"):
-        axes("ZYX", (20, 64, 65), stated=True)
+@pytest.mark.parametrize("letters", ["ZYX", "TZYX", "TZCYX"])
+def test_planes_that_are_stated_are_axes_like_others(letters):
+    assert axes(letters, (20, 3, 2, 64, 65)[-len(letters) :], stated=True) == letters
+    assert axes("Q" * len(letters), (20, 3, 2, 64, 65)[-len(letters) :], wanted=letters) == letters
 
 
-def test_z_stacks_in_time_are_refused_with_the_one_way_out():
-    with pytest.raises(InputError, match=r"Z-stacks in time \(axes TZYX, 5x7x64x65\).* project each"):
-        axes("TZYX", (5, 7, 64, 65), stated=True)
-
-
-@pytest.mark.parametrize("wanted", ["TZYX", "TTYX", "TC", "frames", "YY", " TYX"])
+@pytest.mark.parametrize("wanted", ["TQYX", "TTYX", "TC", "frames", "YY", " TYX"])
 def test_letters_that_name_no_axes_are_refused(wanted):
-    with pytest.raises(InputError, match=f"given as '{wanted}', expected the letters T, C, Y, X"):
+    with pytest.raises(InputError, match=f"given as '{wanted}', expected the letters T, C, Z, Y, X"):
         checked(wanted)

@@ -86,9 +86,9 @@ def test_transparency_is_refused_at_once(tmp_path, case):
         open_series(path)
 
 
-def test_mask_in_colours_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"mask\.png is a mask of 3 channels, expected one"):
-        open_series(save(tmp_path / "mask.png", RGB), labels=True)
+def test_mask_in_colours_has_three_channels(tmp_path):
+    series = open_series(save(tmp_path / "mask.png", RGB), labels=True)
+    np.testing.assert_array_equal(series.frame(0), RGB.transpose(2, 0, 1))
 
 
 def test_opening_reads_no_pixels(tmp_path, monkeypatch):

@@ -1,0 +1,62 @@
+"""The chain of directories (IFDs) in a TIFF file, walked before tifffile follows it without an end."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import tifffile
+
+
+class _Format(NamedTuple):
+    """How a TIFF or a BigTIFF writes an IFD: its count of entries, the size of one, the next IFD's offset."""
+
+    counter: str
+    entry: int
+    offset: str
+
+
+_FORMATS = {42: _Format("H", 12, "I"), 43: _Format("Q", 20, "Q")}
+
+
+def refuse_loops(path: Path) -> None:
+    """Refuse a file whose IFDs lead back to one of them; tifffile sees that within the first hundred only.
+
+    Other damage is left to tifffile, which has better words for it.
+
+    Raises:
+        tifffile.TiffFileError: an IFD is met twice.
+    """
+    with path.open("rb") as file:
+        header = file.read(16)
+        order = {b"II": "<", b"MM": ">"}.get(header[:2])
+        if order is None or len(header) < 16:
+            return
+        kind = _FORMATS.get(struct.unpack(order + "H", header[2:4])[0])
+        if kind is None:
+            return
+        at = 4 if kind.offset == "I" else 8
+        (offset,) = struct.unpack_from(order + kind.offset, header, at)
+        _walk(file, offset, order, kind)
+
+
+def _walk(file: BinaryIO, offset: int, order: str, kind: _Format) -> None:
+    seen: set[int] = set()
+    size = os.fstat(file.fileno()).st_size
+    while 0 < offset < size:
+        if offset in seen:
+            raise tifffile.TiffFileError(f"its IFDs form a loop at {offset}")
+        seen.add(offset)
+        entries = _number(file, offset, order + kind.counter)
+        end = offset + struct.calcsize(order + kind.counter) + (entries or 0) * kind.entry
+        if entries is None or end >= size:
+            return
+        offset = _number(file, end, order + kind.offset) or 0
+
+
+def _number(file: BinaryIO, offset: int, code: str) -> int | None:
+    file.seek(offset)
+    content = file.read(struct.calcsize(code))
+    return int(struct.unpack(code, content)[0]) if len(content) == struct.calcsize(code) else None

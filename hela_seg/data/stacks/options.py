@@ -1,0 +1,55 @@
+"""What the user settles about files that leave something open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from hela_seg.errors import InputError
+
+Z = int | Literal["max", "mean"] | None
+"""What is seen of a Z-stack: one plane by its number from 0, or a projection. None refuses Z-stacks."""
+
+MAX_FRAME_PIXELS = 2**31
+"""Most values of one frame, rows x columns x channels: 46340 x 46340 in grey."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How files are to be read; the arguments of `hela_seg.data.stacks.open_series`.
+
+    Raises:
+        InputError: a z that is no plane and no projection, or a limit below 1.
+    """
+
+    axes: str | None = None
+    assumed_axes: str | None = None
+    labels: bool = False
+    z: Z = None
+    max_frame_pixels: int = MAX_FRAME_PIXELS
+    fill_missing_chunks: bool = False
+
+    def __post_init__(self) -> None:
+        plane = isinstance(self.z, int) and not isinstance(self.z, bool) and self.z >= 0
+        if not (plane or self.z in (None, "max", "mean")):
+            raise InputError(
+                f"data.z is {self.z!r}, expected the number of a plane (0 is the first), max or mean"
+            )
+        if self.max_frame_pixels < 1:
+            raise InputError(f"data.max_frame_pixels is {self.max_frame_pixels}, expected 1 or more")
+
+    def for_mask(self, dimensions: int) -> ReadOptions:
+        """The options for a mask file of so many axes, given those of its image.
+
+        A mask has no channels, and may have no Z where its image has: ``TCZYX`` becomes ``TZYX`` for four
+        axes, ``TYX`` for three.
+        """
+        axes, assumed = (_without_channels(given, dimensions) for given in (self.axes, self.assumed_axes))
+        return replace(self, axes=axes, assumed_axes=assumed)
+
+
+def _without_channels(axes: str | None, dimensions: int) -> str | None:
+    if axes is None:
+        return None
+    letters = "".join(letter for letter in axes if letter.upper() not in "CS")
+    return letters if len(letters) <= dimensions else letters.replace("Z", "").replace("z", "")

@@ -1,0 +1,95 @@
+"""Series whose files may hold Z-stacks, of which every frame shows one plane or a projection."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.data.stacks.options import ReadOptions, Z
+from hela_seg.data.stacks.series import Pixels, Series, refuse_oversized
+from hela_seg.errors import InputError
+
+
+class VolumeSeries(Series):
+    """A series read plane by plane; its subclasses say how."""
+
+    _z: Z
+    _depth: int
+    _letters: str
+    """One letter an axis of the file: T, C, Z, Y and X, and ``_`` for an axis of length 1 without meaning."""
+    _file_shape: tuple[int, ...]
+
+    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
+        """Read one window of frame t as (C, h, w); a mean of integers is rounded.
+
+        Raises:
+            InputError: the file is damaged there, or a pixel is not a finite number.
+        """
+        pixels = self._window(t, rows, columns)
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+            raise InputError(
+                f"{self.path} holds pixels that are NaN or infinite in frame {t}, expected finite numbers: "
+                "replace them, for they would spread through every net"
+            )
+        return pixels
+
+    @abstractmethod
+    def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
+        """One window of plane z of frame t as (C, h, w), in memory of its own."""
+
+    def _window(self, t: int, rows: slice, columns: slice) -> Pixels:
+        if not isinstance(self._z, str):
+            return self._plane(t, self._z or 0, rows, columns)
+        pixels = self._plane(t, 0, rows, columns)
+        if self._z == "max":
+            for z in range(1, self._depth):
+                np.maximum(pixels, self._plane(t, z, rows, columns), out=pixels)
+            return pixels
+        total: NDArray[np.float64] = pixels.astype(np.float64)
+        for z in range(1, self._depth):
+            total += self._plane(t, z, rows, columns)
+        mean = total / self._depth
+        return (mean if pixels.dtype.kind == "f" else np.rint(mean)).astype(pixels.dtype)
+
+    def _settle(
+        self, letters: str, shape: tuple[int, ...], dtype: np.dtype[Any], options: ReadOptions
+    ) -> None:
+        """Set what every series states, from the axes of the file.
+
+        Raises:
+            InputError: a Z-stack without a choice, a projected mask, a mask in colours, or frames too large.
+        """
+        length = dict(zip(letters, shape, strict=True))
+        self._letters, self._file_shape, self._z = letters, shape, options.z
+        self._depth = length.get("Z", 1)
+        self.dtype = dtype.newbyteorder("=")
+        self.axes = letters.replace("_", "")
+        self.shape = (length.get("T", 1), length.get("C", 1), length["Y"], length["X"])
+        self._settle_plane(options.labels)
+        refuse_oversized(self.path, self.shape, options.max_frame_pixels)
+        if options.labels:
+            self.refuse_colours()
+
+    def _settle_plane(self, labels: bool) -> None:
+        if self._depth == 1:
+            self._z = 0
+        if self._z is None:
+            planes_are_frames = self.axes.replace("Z", "T")
+            instead = f", or data.axes={planes_are_frames} if they are frames" if "T" not in self.axes else ""
+            raise InputError(
+                f"{self.path} is a Z-stack of {self._depth} planes (axes {self.axes}), expected one plane a "
+                f"frame: set data.z=0 for the first, data.z=max or data.z=mean for a projection{instead}"
+            )
+        if isinstance(self._z, int) and self._z >= self._depth:
+            raise InputError(
+                f"{self.path} holds {self._depth} planes, expected one of number {self._z}: set data.z to 0 "
+                f"to {self._depth - 1}, max or mean"
+            )
+        if labels and isinstance(self._z, str):
+            raise InputError(
+                f"{self.path} is a mask of {self._depth} planes, which have no {self._z}: save the mask of "
+                "the projection, one plane a frame"
+            )

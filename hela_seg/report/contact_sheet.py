@@ -1,0 +1,110 @@
+"""A contact sheet: frames of many series, small, with their masks drawn over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from hela_seg.classes import IGNORE_INDEX, Classes
+from hela_seg.data.blocks import Block, Part
+from hela_seg.data.frames import LabelFrames
+from hela_seg.data.labels import LabelReader
+from hela_seg.data.layouts import Recording
+from hela_seg.errors import InputError
+from hela_seg.files import whole_file
+from hela_seg.report.overlay import (
+    CHARACTER,
+    DOTS_PER_INCH,
+    Image,
+    Labels,
+    Picture,
+    blend,
+    compose,
+    fit_panel,
+    legend_of,
+)
+
+COLUMNS, ROWS = 5, 4
+PANEL = 240
+"""Pixels of a panel's longer side."""
+
+
+def write_contact_sheet(
+    path: Path,
+    recordings: Sequence[Recording],
+    blocks: Sequence[Block],
+    reader: LabelReader,
+    classes: Classes,
+    title: str,
+) -> bool:
+    """Write up to 20 frames, evenly spread over all series and all time, as one PNG.
+
+    Above each stand the end of its series' name, its number and its part. Frames that cannot be read are left
+    out; where none can, nothing is written.
+
+    Args:
+        path: the PNG file; it appears whole or not at all.
+        recordings: images and masks.
+        blocks: the split.
+        reader: of the masks.
+        classes: of the data.
+        title: what stands above.
+
+    Returns:
+        Whether there was a frame to show.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    panels: list[Picture] = []
+    captions = []
+    ignored = False
+    for series, t in _chosen(recordings):
+        try:
+            image, labels = _read(recordings[series], reader, t)
+        except InputError:
+            continue  # said among the faults
+        ignored |= bool((labels == IGNORE_INDEX).any())
+        panels.append(blend(*fit_panel(image, labels, PANEL), classes))
+        captions.append(_caption(recordings[series].name, t, _part(blocks, series, t), panels[-1].shape[1]))
+    if not panels:
+        return False
+    figure = compose(panels, captions, COLUMNS, legend_of(classes, ignored), title)
+    png = BytesIO()
+    # noise hardly gets smaller at higher levels, and takes three times as long
+    figure.savefig(png, format="png", dpi=DOTS_PER_INCH, pil_kwargs={"compress_level": 1})
+    with whole_file(path) as part:
+        part.write_bytes(png.getvalue())
+    return True
+
+
+def _chosen(recordings: Sequence[Recording]) -> list[tuple[int, int]]:
+    """Series and frame of those to show, in order."""
+    ends = np.cumsum([recording.image.shape[0] for recording in recordings])
+    total = int(ends[-1]) if len(ends) else 0
+    count = min(COLUMNS * ROWS, total)
+    chosen = [(2 * place + 1) * total // (2 * count) for place in range(count)]
+    series = [int(np.searchsorted(ends, frame, side="right")) for frame in chosen]
+    return [(s, f - int(ends[s]) + recordings[s].image.shape[0]) for s, f in zip(series, chosen, strict=True)]
+
+
+def _read(recording: Recording, reader: LabelReader, t: int) -> tuple[Image, Labels]:
+    """A frame and its labels; of a large one every so many pixels, twice as many as are shown."""
+    image, labels = recording.image.frame(t), LabelFrames(recording.mask, reader).whole(t)
+    step = max(1, max(labels.shape) // (2 * PANEL))
+    return image[:, ::step, ::step], labels[::step, ::step]
+
+
+def _part(blocks: Sequence[Block], series: int, t: int) -> Part | None:
+    return next((b.part for b in blocks if b.series == series and b.start <= t < b.stop), None)
+
+
+def _caption(name: str, t: int, part: Part | None, width: int) -> str:
+    """As much of the name's end as goes above a panel of a width in pixels: names differ at their end."""
+    rest = f", t={t}, {part or 'unused'}"
+    room = max(width // CHARACTER - len(rest), 4)
+    shown = name if len(name) <= room else f"…{name[1 - room :]}"
+    return shown + rest

@@ -1,0 +1,225 @@
+"""What a check of the data found: tables for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.text import Text
+
+from hela_seg.classes import Classes
+from hela_seg.data.alike import Look
+from hela_seg.data.blocks import Block, Part
+from hela_seg.data.examine import PERCENTILES, Examination, SeriesFacts
+from hela_seg.data.verdict import Verdict
+from hela_seg.files import whole_file
+from hela_seg.losses import balanced_weights
+from hela_seg.report.tables import ABSENT, plain_table, print_plain, print_split
+
+SERIES_SHOWN = 20
+"""Most series with a line of their own in print."""
+
+Counts = npt.NDArray[np.int64]
+
+
+def print_findings(
+    examination: Examination,
+    blocks: Sequence[Block],
+    classes: Classes,
+    verdict: Verdict,
+    console: Console | None = None,
+) -> None:
+    """Print series, classes, split, and then all warnings and faults.
+
+    Args:
+        examination: of all frames.
+        blocks: the split.
+        classes: the K classes.
+        verdict: what it means.
+        console: where to print; standard output by default.
+    """
+    console = console or Console()
+    if examination.series:
+        _print_series(examination.series, console)
+        _print_classes(examination, classes, console)
+    if blocks:
+        print_split(blocks, [facts.recording.name for facts in examination.series], console)
+    for title, lines, style in (("Warnings", verdict.warnings, "yellow"), ("Faults", verdict.faults, "red")):
+        if lines:
+            print_plain(Text(title, style=f"bold {style}"), console)
+        for line in lines:
+            console.print(Text(f"  {line}"), soft_wrap=True, highlight=False)
+
+
+def write_findings(
+    path: Path, examination: Examination, blocks: Sequence[Block], classes: Classes, verdict: Verdict
+) -> None:
+    """Write all of it as JSON; the file appears whole or not at all.
+
+    Keys: ``faults`` and ``warnings`` (lines), ``series``, ``classes`` (with pixels and frames that hold each,
+    by part and in total), ``class_weights`` (balanced over the training pixels, or null), ``split`` (rows)
+    and ``alike`` (pairs of frames, with the bits of 255 in which their hashes differ).
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    names = [facts.recording.name for facts in examination.series]
+    content = {
+        "faults": verdict.faults,
+        "warnings": verdict.warnings,
+        "series": [_series_to_plain(facts) for facts in examination.series],
+        "classes": _classes_to_plain(examination, classes),
+        "class_weights": _weights(examination),
+        "split": [
+            {"series": names[b.series], "start": b.start, "stop": b.stop, "part": b.part} for b in blocks
+        ],
+        "alike": [
+            {
+                **{
+                    part: _place(look, names)
+                    for part, look in zip(pair.parts, (pair.first, pair.second), strict=True)
+                },
+                "bits": pair.distance,
+                "same": pair.same,
+            }
+            for pair in verdict.twins
+        ],
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def _print_series(series: Sequence[SeriesFacts], console: Console) -> None:
+    numbers = ["Frames", "Size", "Type", "µm", *(f"{percent:g} %" for percent in PERCENTILES)]
+    table = plain_table(["Series"], numbers, console)
+    for facts in series[:SERIES_SHOWN]:
+        frames, channels, height, width = facts.recording.image.shape
+        size = f"{height}x{width}" + (f"x{channels}" if channels > 1 else "")
+        pixel_size = facts.recording.image.pixel_size
+        table.add_row(
+            Text(facts.recording.name),
+            str(frames),
+            size,
+            str(facts.recording.image.dtype),
+            ABSENT if pixel_size is None else f"{pixel_size:.3g}",
+            *_over_channels(facts),
+        )
+    print_plain(
+        Text("Series: µm a pixel, and percentiles of grey values over all channels", style="bold"), console
+    )
+    print_plain(table, console)
+    if len(series) > SERIES_SHOWN:
+        print_plain(Text(f"  and {len(series) - SERIES_SHOWN} more series, see check.json"), console)
+
+
+def _over_channels(facts: SeriesFacts) -> list[str]:
+    """The lowest dark end, the mean middle and the highest bright end."""
+    if facts.percentiles is None:
+        return [ABSENT] * len(PERCENTILES)
+    dark, middle, bright = facts.percentiles.T
+    return [
+        f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+        for value in (dark.min(), middle.mean(), bright.max())
+    ]
+
+
+def _print_classes(examination: Examination, classes: Classes, console: Console) -> None:
+    parts = [part for part in get_args(Part) if part in examination.pixels]
+    headings = [
+        "Pixels",
+        "Share",
+        "Frames",
+        *(f"{part[:5]}." if len(part) > 5 else part for part in parts),
+        "Weight",
+    ]
+    table = plain_table(["Class"], headings, console)
+    shares = [_shares(examination.pixels[part]) for part in parts]
+    total, frames = _total(examination.pixels, classes), _total(examination.frames, classes)
+    share_of_all, weights = _shares(total), _weights(examination)
+    for entry in classes:
+        table.add_row(
+            Text(entry.name),
+            _short(int(total[entry.index])),
+            f"{100 * share_of_all[entry.index]:.2f}",
+            str(frames[entry.index]),
+            *(f"{100 * share[entry.index]:.2f}" for share in shares),
+            ABSENT if weights is None else f"{weights[entry.index]:.4g}",
+        )
+    print_plain(
+        Text(
+            "Classes: pixels, share in %, frames that hold each, share in each part, balanced weight",
+            style="bold",
+        ),
+        console,
+    )
+    print_plain(table, console)
+
+
+def _short(count: int) -> str:
+    """Three digits of a large number: ``_short(4_428_409) == "4.43 M"``."""
+    for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= factor:
+            return f"{count / factor:.3g} {letter}"
+    return str(count)
+
+
+def _shares(counts: Counts) -> npt.NDArray[np.float64]:
+    return counts / max(int(counts.sum()), 1)
+
+
+def _total(by_part: dict[Part | None, Counts], classes: Classes) -> Counts:
+    return sum(by_part.values(), np.zeros(len(classes), np.int64))
+
+
+def _weights(examination: Examination) -> list[float] | None:
+    pixels = examination.pixels.get("train")
+    return None if pixels is None or not pixels.any() else balanced_weights(pixels.tolist())
+
+
+def _series_to_plain(facts: SeriesFacts) -> dict[str, Any]:
+    image = facts.recording.image
+    frames, channels, height, width = image.shape
+    return {
+        "name": facts.recording.name,
+        "image": str(image.path),
+        "mask": str(facts.recording.mask.path),
+        "frames": frames,
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "dtype": str(image.dtype),
+        "pixel_size_um": image.pixel_size,
+        "frame_interval_s": image.frame_interval,
+        "percentiles": list(PERCENTILES),
+        "grey_values": None if facts.percentiles is None else facts.percentiles.tolist(),
+        "constant_frames": facts.constant,
+        "saturated_frames": facts.saturated,
+        "faults": facts.faults,
+    }
+
+
+def _classes_to_plain(examination: Examination, classes: Classes) -> list[dict[str, Any]]:
+    found = {"pixels": examination.pixels, "frames": examination.frames}
+    return [
+        {
+            **entry,
+            **{
+                what: {
+                    "total": int(_total(by_part, classes)[index]),
+                    **{part: int(counts[index]) for part, counts in by_part.items() if part is not None},
+                }
+                for what, by_part in found.items()
+            },
+        }
+        for index, entry in enumerate(classes.to_plain())
+    ]
+
+
+def _place(look: Look, names: Sequence[str]) -> dict[str, Any]:
+    return {"series": names[look.series], "frame": look.t}

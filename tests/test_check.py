@@ -1,0 +1,241 @@
+"""``check`` says all that is wrong in one go, and its status says whether to train."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import draw_cells, write_dryad, write_folder
+from PIL import Image
+
+from hela_seg.cli import main
+
+CLASSES = "data.classes=[background,dim,bright]"
+
+
+def check(root: Path, out: Path, *arguments: str) -> int:
+    return main("check", ["data=folder", f"data.root={root}", CLASSES, f"hydra.run.dir={out}", *arguments])
+
+
+def found(out: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((out / "check.json").read_text())
+    return content
+
+
+def save(path: Path, stack: np.ndarray) -> None:
+    tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "TYX"})
+
+
+def test_good_data_give_tables_files_and_status_0(
+    cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert check(cells, tmp_path) == 0
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    for word in ("Series", "dish 4", "48x64", "uint8", "background", "validation", "contact sheet"):
+        assert word in printed.out
+    assert max(map(len, printed.out.split("findings")[0].splitlines())) <= 80
+    content = found(tmp_path)
+    assert content["faults"] == []
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "check.json",
+        "contact_sheet.png",
+        "split.csv",
+    ]
+    with Image.open(tmp_path / "contact_sheet.png") as sheet:
+        assert min(sheet.size) > 400
+
+
+def test_the_numbers_are_those_of_the_files(cells: Path, tmp_path: Path) -> None:
+    assert check(cells, tmp_path) == 0
+    content = found(tmp_path)
+    parts = {row["series"]: row["part"] for row in content["split"]}
+    masks = {name: tifffile.imread(cells / "masks" / f"{name}.tif") for name in parts}
+    for index, entry in enumerate(content["classes"]):
+        assert entry["pixels"]["total"] == sum(int((mask == index).sum()) for mask in masks.values())
+        assert entry["frames"]["total"] == sum(
+            (mask == index).any(axis=(1, 2)).sum() for mask in masks.values()
+        )
+        in_test = sum(int((mask == index).sum()) for name, mask in masks.items() if parts[name] == "test")
+        assert entry["pixels"]["test"] == in_test
+    for series in content["series"]:
+        image = tifffile.imread(cells / "images" / f"{series['name']}.tif")
+        expected = np.percentile(image, [1, 50, 99.8], method="inverted_cdf")
+        assert series["grey_values"] == [expected.tolist()]
+        assert (series["frames"], series["height"], series["dtype"]) == (2, 48, "uint8")
+    train = np.array([entry["pixels"]["train"] for entry in content["classes"]])
+    assert content["class_weights"] == pytest.approx((train.sum() / (3 * train)).tolist())
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    root = write_folder(tmp_path / "cells", series=9)
+    images, masks = root / "images", root / "masks"
+    (masks / "dish 0.tif").unlink()
+    (images / "dish 1.tif").unlink()
+    (images / "dish 2.tif").write_bytes(b"II*\x00nothing")
+    save(masks / "dish 3.tif", draw_cells(3, 2, 40, 64)[1])
+    save(masks / "dish 4.tif", 7 * draw_cells(4, 2)[1])
+    colour = np.repeat(draw_cells(5, 2)[0][..., None], 3, axis=-1)
+    tifffile.imwrite(images / "dish 5.tif", colour, photometric="rgb", metadata={"axes": "TYXS"})
+    assert check(root, tmp_path / "out") == 2
+    faults = "\n".join(found(tmp_path / "out")["faults"])
+    for telling in (
+        "dish 0.tif has no mask",
+        "dish 1.tif has no image",
+        "dish 2.tif is damaged",
+        "dish 3.tif has 2 frame(s) of 40x64, expected 2 of 48x64",
+        "dish 4.tif, frame 0: values 7 (",
+        "(and 1 more frame(s) of it)",
+        "dish 5.tif has 3 channel(s), expected 1",
+    ):
+        assert telling in faults
+    assert len(faults.splitlines()) == 6
+    printed = capfd.readouterr()
+    assert printed.err.splitlines()[-1].startswith("error: 6 fault(s) that make training wrong")
+    for line in faults.splitlines():
+        assert line in printed.out
+
+
+def test_series_are_dealt_out_as_they_will_be_once_all_is_mended(cells: Path, tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "cells")
+    assert check(cells, tmp_path / "good") == 0
+    (root / "images" / "dish 1.tif").write_bytes(b"II*\x00nothing")
+    assert check(root, tmp_path / "bad") == 2
+    rows = [row for row in found(tmp_path / "good")["split"] if row["series"] != "dish 1"]
+    assert found(tmp_path / "bad")["split"] == rows
+
+
+def test_a_stack_that_goes_bad_inside_is_a_fault_and_the_rest_is_still_looked_at(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "cells")
+    path = root / "images" / "dish 1.tif"
+    stack = np.random.default_rng(0).integers(0, 255, (2, 48, 64)).astype(np.uint8)
+    tifffile.imwrite(path, stack, compression="zlib", metadata={"axes": "TYX"}, photometric="minisblack")
+    with tifffile.TiffFile(path) as file:
+        offset = file.pages[1].dataoffsets[0]
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 40] = b"\xff" * 40
+    path.write_bytes(content)
+    assert check(root, tmp_path / "out") == 2
+    (fault,) = found(tmp_path / "out")["faults"]
+    assert "dish 1.tif is damaged" in fault
+    assert len(found(tmp_path / "out")["series"]) == 5
+    assert found(tmp_path / "out")["series"][1]["grey_values"] is not None
+
+
+def test_the_same_picture_on_two_sides_is_a_fault(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "cells", series=3)
+    split = ["data.split.validation=0", "data.split.test=[dish 2]"]
+    images = tifffile.imread(root / "images" / "dish 0.tif")
+    images[1] = tifffile.imread(root / "images" / "dish 2.tif")[0]
+    save(root / "images" / "dish 0.tif", images)
+    assert check(root, tmp_path / "out", *split) == 2
+    content = found(tmp_path / "out")
+    (fault,) = content["faults"]
+    assert (
+        "the same picture is in two parts, 1 time(s): dish 0 frame 1 (train) and dish 2 frame 0 (test)"
+        in fault
+    )
+    same = [pair for pair in content["alike"] if pair["same"]]
+    assert same == [
+        {
+            "train": {"series": "dish 0", "frame": 1},
+            "test": {"series": "dish 2", "frame": 0},
+            "bits": 0,
+            "same": True,
+        }
+    ]
+    assert check(root, tmp_path / "together", "data.split.validation=0", "data.split.test=[dish 1]") == 0
+
+
+def test_too_few_series_are_a_fault_and_are_looked_at_all_the_same(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "cells", series=2)
+    assert check(root, tmp_path / "out") == 2
+    content = found(tmp_path / "out")
+    assert "found 2 series" in content["faults"][0]
+    assert len(content["series"]) == 2
+    assert content["split"] == []
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_are_a_fault(value: float, tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "cells", series=3)
+    image = draw_cells(0, 2)[0].astype(np.float32)
+    image[1, 5, 5] = value
+    save(root / "images" / "dish 0.tif", image)
+    assert check(root, tmp_path / "out") == 2
+    assert "NaN or infinite in frame 1" in found(tmp_path / "out")["faults"][0]
+
+
+def test_what_would_only_be_poor_is_a_warning(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    root = write_folder(tmp_path / "cells", series=5)
+    for index in range(5):
+        image, mask = draw_cells(index, 2)
+        mask[mask == 2] = 0
+        image[:, :4] = 10
+        if index == 0:
+            mask[0, 0, 0] = 2
+            image[0] = 33
+            image[1, :10] = 255
+        if index == 3:
+            image //= 8
+        save(root / "images" / f"dish {index}.tif", image)
+        save(root / "masks" / f"dish {index}.tif", mask)
+    split = ["data.split.validation=[dish 1]", "data.split.test=[dish 2]"]
+    assert check(root, tmp_path / "out", *split) == 0
+    warnings, printed = "\n".join(found(tmp_path / "out")["warnings"]), capfd.readouterr().out
+    for telling in (
+        "class 'bright' has 0.003% of the pixels, below 0.1%",
+        "class 'bright' is absent from validation, test",
+        "the grey values of dish 3 (",
+        "1 frame(s) of one grey value (dish 0 frame 0)",
+        "1 saturated frame(s) (dish 0 frame 1)",
+    ):
+        assert telling in warnings
+        assert telling in printed
+
+
+def test_neighbouring_frames_on_two_sides_are_a_warning(shared: Path, tmp_path: Path) -> None:
+    stack = tifffile.imread(shared / "hela-h2b-timelapse" / "images.tif", key=range(8))[:, :256, :256]
+    root = write_folder(tmp_path / "cells", series=1)
+    save(root / "images" / "dish 0.tif", stack)
+    save(root / "masks" / "dish 0.tif", np.ones(stack.shape, np.uint8))
+    assert check(root, tmp_path / "out", "data.split={validation: 0, test: 2, gap: 0}") == 0
+    assert "2 frame(s) for test look nearly like one for train" in found(tmp_path / "out")["warnings"][0]
+
+
+def test_the_papers_layout_is_checked_folder_by_folder(tmp_path: Path) -> None:
+    root = write_dryad(tmp_path / "dryad")
+    (root / "X_train" / "train" / "frame_001.tiff").write_bytes(b"")
+    (root / "y_test" / "test" / "mask_000.png").write_bytes(b"\x89PNG")
+    assert main("check", ["data=dryad", f"data.root={root}", f"hydra.run.dir={tmp_path / 'out'}"]) == 2
+    content = found(tmp_path / "out")
+    assert ["frame_001.tiff is empty" in content["faults"][0], "mask_000.png" in content["faults"][1]] == [
+        True
+    ] * 2
+    assert {row["part"] for row in content["split"]} == {"train", "validation", "test"}
+    assert len(content["series"]) == 5
+
+
+def test_a_missing_folder_is_one_fault(tmp_path: Path) -> None:
+    assert check(tmp_path / "nowhere", tmp_path / "out") == 2
+    content = found(tmp_path / "out")
+    assert content["series"] == []
+    assert "nowhere" in content["faults"][0]
+
+
+def test_folds_and_a_used_split_are_settings(cells: Path, tmp_path: Path) -> None:
+    assert check(cells, tmp_path / "a", "data.split.folds=5", "data.split.fold=2") == 0
+    table = tmp_path / "a" / "split.csv"
+    assert check(cells, tmp_path / "b", f"data.split.file={table}") == 0
+    assert (tmp_path / "b" / "split.csv").read_text() == table.read_text()
+
+
+def test_synthetic_data_are_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawing = "data.drawing={series: 3, frames: 2, height: 64, width: 64, seed: 0}"
+    assert main("check", [drawing, f"hydra.run.dir={tmp_path / 'out'}"]) == 0
+    assert found(tmp_path / "out")["series"][0]["pixel_size_um"] == pytest.approx(0.6, rel=1e-3)

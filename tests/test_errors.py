@@ -1,0 +1,30 @@
+import pytest
+from torch.utils.data import DataLoader, Dataset
+
+from hela_seg.errors import InputError, said_by
+
+SAYS = "/data/my\nfilm (ä).tif is damaged: copy the file again"
+
+
+class Bad(Dataset):
+    def __init__(self, cause=None):
+        self.cause = cause
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        raise InputError(SAYS) from self.cause
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("cause", [None, InputError("another one"), ValueError("Caught")])
+def test_what_was_said_in_a_worker_comes_out_as_it_was_said(workers, cause):
+    with pytest.raises(InputError) as raised:
+        next(iter(DataLoader(Bad(cause), num_workers=workers)))
+    assert ("Traceback" in str(raised.value)) == (workers > 0)  # else this guards nothing
+    assert said_by(raised.value) == SAYS
+
+
+def test_other_messages_are_left_alone():
+    assert said_by(InputError("a\nCaught InputError in b")) == "a\nCaught InputError in b"
