@@ -61,7 +61,9 @@ def open_series(
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from None
+        raise InputError(
+            f"{path} is not there or cannot be read ({error.strerror}): check the path"
+        ) from None
     if not path.is_file():
         raise InputError(f"{path} is no file, expected a TIFF or PNG file: check the path")
     if size == 0:

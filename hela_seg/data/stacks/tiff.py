@@ -54,6 +54,7 @@ class TiffSeries(Series):
         status = path.stat()
         self._version: Version = (status.st_size, status.st_mtime_ns)
         with damage_is_reported(path), tifffile.TiffFile(path) as file:
+            len(file.pages)  # ends at a directory that leads back, which a walk from page to page does not
             series = file.series[0]
             self._file_shape = tuple(int(length) for length in series.shape)
             self._letters = resolve(
