@@ -10,8 +10,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.demos.boring_classes import BoringModel
+from torch import nn
+from torch.utils.data import DataLoader
 
-from hela_seg.callbacks import EpochLine, RunCheckpoint
+from hela_seg.callbacks import EpochLine, RunCheckpoint, SettledBatchNorm
 
 
 class Scripted(BoringModel):
@@ -84,3 +86,44 @@ def test_a_line_an_epoch_says_how_it_goes(tmp_path: Path, caplog: pytest.LogCapt
     lines = [record.getMessage() for record in caplog.records if record.name == "hela_seg.callbacks"]
     assert len(lines) == 2
     assert lines[1].startswith("epoch   2/2  loss 1.00000  validation loss 0.25000  m-IoU 0.7500")
+
+
+class Normalised(pl.LightningModule):
+    """Batch normalisation whose input moves on by 1 with every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(1)
+        self.shift = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.norm(image + self.shift)
+
+    def training_step(self, batch: dict[str, torch.Tensor], _: int) -> torch.Tensor:
+        return self(batch["image"]).sum() * 0 - self.shift
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD([self.shift], lr=1.0)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_statistics_are_those_of_the_last_weights(workers: int, tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    samples = [{"image": torch.rand(1, 4, 4, generator=generator)} for _ in range(12)]
+    loader = DataLoader(samples, 2, num_workers=workers, persistent_workers=workers > 0)  # type: ignore[arg-type]
+    module = Normalised()
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=2,
+        callbacks=[SettledBatchNorm(batches=4)],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, loader)
+    assert float(module.shift.detach()) == pytest.approx(12.0)
+    seen = torch.stack([sample["image"] for sample in samples[:8]]).view(4, -1) + 12.0
+    torch.testing.assert_close(module.norm.running_mean, seen.mean().view(1))
+    torch.testing.assert_close(module.norm.running_var, seen.var(dim=1).mean().view(1))
+    assert module.norm.momentum == 0.1

@@ -47,6 +47,7 @@ ELSEWHERE = {
     "train",
     "evaluate",
     "predict",
+    "check",
     "data/folder",
     "data/synthetic",
     "data/timelapse",
@@ -57,6 +58,7 @@ ELSEWHERE = {
     "hydra/help/train",
     "hydra/help/evaluate",
     "hydra/help/predict",
+    "hydra/help/check",
     "hydra/job_logging/plain",
 }
 """Configuration files that the other tests here, and those of the commands, run."""

@@ -130,3 +130,19 @@ def test_installed_commands_find_their_configs_from_any_folder(programs, command
 def test_what_runs_is_the_wheel(programs, tmp_path):
     found = run(programs / "python", "-c", "import hela_seg; print(hela_seg.__file__)", cwd=tmp_path)
     assert Path(found.stdout.strip()).is_relative_to(programs.parent)
+
+
+@pytest.mark.slow
+def test_the_wheel_trains_evaluates_and_predicts_from_any_folder(programs, tmp_path):
+    small = ["model.width=4", "data.tile=[32,32]", "data.steps_per_epoch=2", "trainer.max_epochs=1"]
+    drawing = "data.drawing={series: 3, frames: 1, height: 64, width: 64, seed: 0}"
+    train = run(programs / "hela-seg", "train", drawing, *small, "hydra.run.dir=run", cwd=tmp_path)
+    assert train.returncode == 0, train.stderr
+    assert "Test scores" in train.stdout
+    checkpoint = "run/checkpoints/best.ckpt"
+    evaluate = run(programs / "python", "-m", "hela_seg.evaluate", checkpoint, cwd=tmp_path)
+    assert evaluate.returncode == 0, evaluate.stderr
+    images = next(tmp_path.glob("outputs/synthetic/*/images"))
+    predict = run(programs / "hela-seg", "predict", checkpoint, str(images), "-o", "out", cwd=tmp_path)
+    assert predict.returncode == 0, predict.stderr
+    assert len(list((tmp_path / "out").glob("*.labels.tif"))) == 3

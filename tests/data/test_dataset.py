@@ -310,7 +310,7 @@ def test_instances_on_the_grid_have_the_labels_of_the_whole_frame():
     recording = Recording(ArraySeries(image, "TYX", 1), ArraySeries(ids, "TYX", 1))
     reader = InstanceLabels(2)
     found = np.full((30, 35), -1)
-    tiles = GridTiles([recording], [Block(0, 0, 1, "test")], DTYPE, reader, (16, 16))
+    tiles = GridTiles([recording], [Block(0, 0, 1, "test")], DTYPE, reader, (10, 7))
     for sample in (tiles[index] for index in range(len(tiles))):
         _, _, row, column = sample["origin"].tolist()
         rows, columns = np.nonzero(sample["label"].numpy() != IGNORE_INDEX)

@@ -67,6 +67,18 @@ def test_images_without_mask_and_masks_without_image_are_listed_together(tmp_pat
     assert message.endswith("no mask for b.tif, c 1.png; no image for d.tif, ü.png")
 
 
+@pytest.mark.parametrize(
+    ("images", "masks", "said"),
+    [
+        (["a.tif", "b.tif"], ["a.tif"], "no mask for b.tif"),
+        (["a.tif"], ["a.tif", "b.tif"], "no image for b.tif"),
+    ],
+)
+def test_one_side_alone_may_be_missing(tmp_path, images, masks, said):
+    message = refusal(paired_by_stem, fill(tmp_path, images, masks), "images", "masks")
+    assert message.endswith(f"ending: {said}")
+
+
 def test_at_most_ten_are_listed_of_either_kind(tmp_path):
     root = fill(tmp_path, [f"i{n}.tif" for n in range(13)], [f"m{n}.tif" for n in range(10)])
     message = refusal(paired_by_stem, root, "images", "masks")

@@ -24,7 +24,7 @@ def test_endings_in_any_case_and_names_of_any_kind_open(tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("gone.tif", "cannot be read (No such file or directory): check the path"),
+        ("gone.tif", "is not there or cannot be read (No such file or directory): check the path"),
         ("folder.tif", "is no file, expected a TIFF or PNG file"),
         ("empty.tif", "is empty (0 bytes), expected an image: copy or export"),
         ("empty.png", "is empty (0 bytes), expected an image: copy or export"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import struct
 import threading
 import zlib
@@ -22,7 +23,6 @@ _DAMAGE = (
     LookupError,
     TypeError,
     AssertionError,
-    AttributeError,
     ArithmeticError,
     MemoryError,  # sizes that no file can hold
     EOFError,
@@ -30,6 +30,9 @@ _DAMAGE = (
     zlib.error,
 )
 """What tifffile, imagecodecs, zarr and numcodecs let through when they meet numbers that make no sense."""
+
+_DECISIVE_TAGS = {*range(256, 281), 284, 317, *range(322, 326), 338, 339, 347}
+"""Size, bits, compression, order and place of the pixels, and the description with the number of frames."""
 
 
 @contextmanager
@@ -80,10 +83,9 @@ class _Collected(threading.local):
 
 
 def _means_loss(level: int, message: str) -> bool:
-    # Cameras and programs write tags of their own that tifffile cannot read and nobody here needs. Tag 270 is
-    # the description, which says how many frames there are.
-    if "TiffTag" in message:
-        return "TiffTag 270" in message and "coercing" not in message
+    # cameras and programs write tags of their own that tifffile cannot read and nobody here needs
+    if tag := re.search(r"TiffTag (\d+)", message):
+        return int(tag[1]) in _DECISIVE_TAGS and "coercing" not in message
     return level >= logging.ERROR or "series" in message
 
 

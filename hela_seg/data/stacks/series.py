@@ -160,8 +160,8 @@ class ArraySeries(Series):
         letters = checked(axes, "TCYX") if axes else _default_axes(array.shape, channels)
         if len(letters) != array.ndim:
             raise InputError(
-                f"the array has shape {array.shape} but its axes are given as '{axes}', expected one letter "
-                "for each axis: set axes= to one such as TYX"
+                f"the array has shape {array.shape} but its axes are given as '{axes}', expected one of the "
+                "letters T, C, Y, X for each axis: set axes= to one such as TYX"
             )
         missing = [letter for letter in "TC" if letter not in letters]
         expanded = array.reshape(*(1 for _ in missing), *array.shape)

@@ -109,7 +109,7 @@ class TiffSeries(VolumeSeries):
 
     def _read_page(self, number: int, window: Sequence[slice]) -> Pixels:
         page = _open(self.path, self._unchanged(self.path), os.getpid()).page(number)
-        path = _path_of(page)
+        path = _path_of(page, self.path)
         if page.is_final:
             return self._mapped(path, page.dataoffsets[0], page.keyframe.shape)[tuple(window)]
         version = self._unchanged(path)
@@ -167,7 +167,7 @@ class TiffSeries(VolumeSeries):
             raise tifffile.TiffFileError(f"it holds fewer than the {count} pages that it states")
         parts: dict[Path, Any] = {self.path: last}
         if len(self._versions) > 1:
-            parts = {_path_of(page): page for page in series.pages}
+            parts = {_path_of(page, self.path): page for page in series.pages}
         for path, page in parts.items():
             needed = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
             _refuse_shorter(path, self._versions[path], needed)
@@ -260,14 +260,18 @@ def _only_series(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries
     return file.series[0]
 
 
-def _path_of(page: Any) -> Path:
-    return Path(page.parent.filehandle.path)
+def _path_of(page: Any, first: Path) -> Path:
+    """The file that holds a page; the series' first file goes by the name that it was opened with."""
+    path = Path(page.parent.filehandle.path)  # absolute, whatever was opened
+    return first if path == Path(os.path.abspath(first)) else path  # noqa: PTH100 (as tifffile has it)
 
 
 def _parts(series: tifffile.TiffPageSeries, path: Path) -> list[Path]:
     """The files that hold the pages of a series, beginning with its own."""
     if series.is_multifile:
-        return list(dict.fromkeys([path, *(_path_of(page) for page in series.pages if page is not None)]))
+        return list(
+            dict.fromkeys([path, *(_path_of(page, path) for page in series.pages if page is not None)])
+        )
     return [path]
 
 

@@ -44,6 +44,7 @@ def test_a_mistake_of_ours_is_no_damage():
         (logging.ERROR, "<tifffile.TiffPages @8> invalid page offset 9999"),
         (logging.WARNING, "<tifffile.TiffFile 'a.tif'> OME series is missing 3 frames."),
         (logging.WARNING, "<tifffile.TiffTag 270 @10> raised OSError"),
+        (logging.ERROR, "<TiffTag.fromfile> raised TiffFileError('<tifffile.TiffTag 258 @34> invalid')"),
     ],
 )
 def test_lost_frames_that_are_only_logged_are_damage(level, message, caplog):

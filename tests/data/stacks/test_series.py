@@ -47,7 +47,7 @@ def test_windows_of_an_array_are_copies_of_its_slices():
         ((5, 3), None, 3, "one of them of 3 channel"),
         ((7,), None, 1, "two to four axes"),
         ((2, 2, 2, 4, 5), None, 1, "two to four axes"),
-        ((7, 4, 5), "TCYX", 1, "given as 'TCYX', expected one letter for each axis"),
+        ((7, 4, 5), "TCYX", 1, "given as 'TCYX', expected one of the letters T, C, Y, X for each axis"),
         ((7, 4, 5), "ZYX", 1, "given as 'ZYX', expected the letters T, C, Y, X"),
     ],
 )

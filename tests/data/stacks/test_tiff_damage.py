@@ -1,0 +1,158 @@
+import logging
+import os
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from tiff_samples import COMPRESSIONS, draw, write
+
+from hela_seg.data.stacks import open_series
+from hela_seg.errors import InputError
+
+
+def _cut(content, share):
+    return content[: int(len(content) * share)]
+
+
+def _flipped_strips(content):
+    """Offsets of strips moved beyond the end of the file."""
+    return content.replace((273).to_bytes(2, "little"), (60000).to_bytes(2, "little"))
+
+
+DAMAGE = {
+    "nothing": lambda content: b"",
+    "header only": lambda content: content[:8],
+    "half a header": lambda content: content[:5],
+    "cut in the first IFD": lambda content: content[:60],
+    "cut at a third": lambda content: _cut(content, 1 / 3),
+    "cut at two thirds": lambda content: _cut(content, 2 / 3),
+    "garbage": lambda content: bytes(range(256)) * 20,
+    "text": lambda content: b"frame,area\n1,200\n",
+    "garbage after the header": lambda content: content[:8] + bytes(range(256)) * 20,
+    "IFD beyond the end": lambda content: content[:4] + (2**31).to_bytes(4, "little") + content[8:],
+    "no strip offsets": _flipped_strips,
+    "zeros after the header": lambda content: content[:8] + bytes(len(content) - 8),
+    "wrong byte order": lambda content: b"MM" + content[2:],
+}
+GOOD = {
+    "contiguous": {"metadata": {"axes": "TYX"}},
+    "compressed": {"metadata": {"axes": "TYX"}, "compression": "zlib"},
+    "imagej": {"imagej": True, "metadata": {"axes": "TYX"}},
+    "imagej compressed": {"imagej": True, "metadata": {"axes": "TYX"}, "compression": "zlib"},
+    "ome": {"ome": True, "metadata": {"axes": "TYX"}, "compression": "lzw"},
+    "plain": {"metadata": None, "compression": "zlib"},
+    "bigtiff": {"metadata": {"axes": "TYX"}, "bigtiff": True},
+}
+
+
+def outcome(path):
+    """Frames that can be read, or the one line of the refusal."""
+    try:
+        series = open_series(path, "TYX")
+        return np.concatenate([series.frame(t) for t in range(series.shape[0])])
+    except InputError as error:
+        refusal = str(error)
+    assert "\n" not in refusal
+    assert str(path) in refusal
+    return refusal
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("kind", GOOD)
+def test_damaged_file_is_refused_in_one_line_that_names_it(tmp_path, kind, damage):
+    path = tmp_path / "damaged.tif"
+    tifffile.imwrite(path, draw("TYX"), photometric="minisblack", **{"byteorder": "<", **GOOD[kind]})
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    assert isinstance(outcome(path), str)
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_wherever_a_file_is_cut_no_frame_is_lost_in_silence(tmp_path, kind):
+    path = tmp_path / "cut.tif"
+    array = draw("TYX")[:, :9, :11]
+    tifffile.imwrite(path, array, photometric="minisblack", **GOOD[kind])
+    content = path.read_bytes()
+    for size in range(1, len(content), 1 + len(content) // 150):
+        path.write_bytes(content[:size])
+        found = outcome(path)
+        assert isinstance(found, str) or np.array_equal(found, array)
+
+
+@pytest.mark.parametrize("kind", GOOD)
+@given(data=st.data())
+def test_whatever_bytes_change_the_answer_is_frames_or_a_refusal(tmp_path_factory, kind, data):
+    path = tmp_path_factory.mktemp("mutated") / "a.tif"
+    tifffile.imwrite(path, draw("TYX")[:, :9, :11], photometric="minisblack", **GOOD[kind])
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, min(len(content), 700) - 1))
+        content[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    outcome(path)
+
+
+def test_directories_in_a_circle_are_refused(tmp_path):
+    path = tmp_path / "circle.tif"
+    tifffile.imwrite(
+        path, draw("TYX"), photometric="minisblack", compression="zlib", metadata=None, byteorder="<"
+    )
+    content = bytearray(path.read_bytes())
+    entries = int.from_bytes(content[8:10], "little")
+    content[10 + 12 * entries : 14 + 12 * entries] = (8).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"circle\.tif is damaged .*loop"):
+        open_series(path, "TYX")
+
+
+def test_damage_inside_compressed_data_is_refused_when_read(tmp_path):
+    path = write(tmp_path / "a.tif", "TYX", compression="zlib")
+    with tifffile.TiffFile(path) as file:
+        offset = file.pages[2].dataoffsets[3]
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 30] = bytes(30)
+    path.write_bytes(content)
+    series = open_series(path, "TYX")
+    np.testing.assert_array_equal(series.frame(1)[0], draw("TYX")[1])
+    with pytest.raises(InputError, match=r"a\.tif is damaged"):
+        series.frame(2)
+
+
+def test_imagej_stack_with_fewer_pages_than_it_states_is_refused(tmp_path):
+    description = "ImageJ=1.54f\nimages=9\nframes=9\nhyperstack=true\n"
+    options = {"description": description, "metadata": None, "compression": "zlib"}
+    tifffile.imwrite(tmp_path / "a.tif", draw("TYX"), photometric="minisblack", **options)
+    with pytest.raises(InputError, match=r"a\.tif is damaged"):
+        open_series(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_file_that_is_cut_after_it_was_opened_is_refused_when_read(tmp_path, compression):
+    path = write(tmp_path / "a.tif", "TYX", compression=compression, cut="tiles")
+    series = open_series(path, "TYX")
+    with tifffile.TiffFile(path) as file:
+        last = file.pages[-1]
+    os.truncate(path, last.dataoffsets[-1] + last.databytecounts[-1] - 20)  # a JPEG decoder would not mind
+    with pytest.raises(InputError, match=r"a\.tif is damaged"):
+        series.frame(4)
+
+
+def test_file_that_vanishes_is_refused_when_read(tmp_path):
+    for compression in ("none", "zlib"):
+        path = write(tmp_path / "gone.tif", "TYX", compression=compression)
+        series = open_series(path, "TYX")
+        path.unlink()
+        with pytest.raises(InputError, match=r"gone\.tif is damaged .*No such file"):
+            series.frame(0)
+
+
+def test_a_tag_that_nobody_needs_may_be_odd(tmp_path, caplog):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, draw("YX"), extratags=[(65001, 2, 4, b"abc\0", True)], metadata=None)
+    content = path.read_bytes()
+    tag = (65001).to_bytes(2, "little")
+    at = content.index(tag)
+    path.write_bytes(content[: at + 2] + (99).to_bytes(2, "little") + content[at + 4 :])
+    np.testing.assert_array_equal(open_series(path).frame(0)[0], draw("YX"))
+    assert logging.getLogger("tifffile").propagate
