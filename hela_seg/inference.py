@@ -17,7 +17,7 @@ from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.splits import Block
-from hela_seg.data.stacks import ArraySeries, Series, open_series
+from hela_seg.data.stacks import ArraySeries, Series, Z, open_series
 from hela_seg.data.tiles import Size, Tile, crop_tiles, padded_size
 from hela_seg.errors import InputError
 from hela_seg.metrics import confusion_matrix, predicted_classes
@@ -88,12 +88,19 @@ class Predictor:
         """
         return np.stack(list(self.frames(self.open(source, axes))))
 
-    def open(self, source: NDArray[Any] | Path | str, axes: str | None = None) -> Series:
-        """A recording as the net can take it; see `predict`."""
+    def open(self, source: NDArray[Any] | Path | str, axes: str | None = None, z: Z = None) -> Series:
+        """A recording as the net can take it; see `predict`.
+
+        Args:
+            source: see `predict`.
+            axes: see `predict`.
+            z: what is seen of a Z-stack: a plane, ``max`` or ``mean``; by default as in training.
+        """
         if isinstance(source, np.ndarray):
             series: Series = ArraySeries(source, axes, self.info.channels)
         else:
-            series = open_series(source, axes, assumed_axes=self.info.axes)
+            z = self.info.config.get("data", {}).get("z") if z is None else z
+            series = open_series(source, axes, assumed_axes=self.info.axes, z=z)
         if series.shape[1] != self.info.channels:
             raise InputError(
                 f"{series.path} has {series.shape[1]} channel(s), expected {self.info.channels} as the net "

@@ -46,8 +46,9 @@ def predict(config: DictConfig) -> list[Path]:
     began = time.perf_counter()
     predictor = Predictor.from_checkpoint(config.ckpt, config.device)
     source, output = Path(config.input), Path(config.output)
-    paths = find_files(source) if source.is_dir() else [source]
-    recordings = [predictor.open(path, config.axes) for path in paths]
+    is_folder = source.is_dir() and source.suffix.lower() != ".zarr"
+    paths = find_files(source) if is_folder else [source]
+    recordings = [predictor.open(path, config.axes, config.z) for path in paths]
     _refuse_same_name(recordings)
     areas = make_folder(output) / runs.AREAS_TABLE
     targets = [output / f"{series.name}{runs.LABELS_SUFFIX}" for series in recordings]

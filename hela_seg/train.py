@@ -32,6 +32,7 @@ from torch import nn
 import hela_seg
 from hela_seg import runs
 from hela_seg.callbacks import EpochBar
+from hela_seg.data.alike import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
 from hela_seg.errors import InputError
@@ -81,6 +82,7 @@ def train(config: DictConfig) -> Result:
     data.prepare(folder / runs.CLASS_POSITIONS)
     write_split(folder / runs.SPLIT_TABLE, data.blocks, data.names)
     print_split(data.blocks, data.names)
+    _warn_of_leaks(data)
 
     net_config = _net_config(config, data)
     task = SegmentationTask(
@@ -122,6 +124,21 @@ def _settle(config: DictConfig) -> None:
         config.trainer.precision = half if on_gpu else "32-true"
     if config.ckpt_path is not None:
         runs.read_checkpoint(config.ckpt_path)  # refuses what is no checkpoint before anything else is done
+
+
+def _warn_of_leaks(data: TimelapseData) -> None:
+    twins = find_alike(looks_of(data.recordings, data.blocks))
+    if twins:
+        first, second = (
+            f"'{data.names[look.series]}' frame {look.t}" for look in (twins[0].first, twins[0].second)
+        )
+        log.warning(
+            "warning: %d frame(s) of validation or test look like frames on another side of the split, which "
+            "flatters their scores; the most alike are %s and %s (see python -m hela_seg.check)",
+            len(twins),
+            first,
+            second,
+        )
 
 
 def _net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:

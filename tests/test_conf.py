@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tifffile
 import torch
-from conftest import SMALL_NET, write_dryad
+from conftest import SMALL_NET, draw_cells, write_dryad
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -52,6 +53,7 @@ ELSEWHERE = {
     "data/synthetic",
     "data/timelapse",
     "data/dryad",
+    "data/ctc",
     "experiment/paper",
     "experiment/paper_notebook",
     "trainer/gpu",
@@ -118,6 +120,20 @@ def test_folder_and_timelapse_read_what_lies_there(layout: str, cells: Path, tmp
     info = trained(tmp_path, [*data, *SMALL_NET, "model=unet"])
     assert info.config["data"]["layout"] == layout
     assert [row["stop"] for row in info.split] == [2] * 5
+
+
+def test_ctc_reads_the_cell_tracking_challenges_layout(tmp_path: Path) -> None:
+    for sequence in ("01", "02", "03"):
+        images, _ = draw_cells(int(sequence), 3)
+        (tmp_path / "ctc" / sequence).mkdir(parents=True)
+        (tmp_path / "ctc" / f"{sequence}_GT" / "SEG").mkdir(parents=True)
+        for t, image in enumerate(images):
+            tifffile.imwrite(tmp_path / "ctc" / sequence / f"t{t:03}.tif", image)
+        mask = tmp_path / "ctc" / f"{sequence}_GT" / "SEG" / "man_seg001.tif"
+        tifffile.imwrite(mask, (images[1] > 60).astype("uint16"))
+    info = trained(tmp_path / "run", ["data=ctc", f"data.root={tmp_path / 'ctc'}", *SMALL_NET])
+    assert {row["series"] for row in info.split} == {"01", "02", "03"}
+    assert info.config["data"]["labels"]["kind"] == "instances"
 
 
 def test_synthetic_draws_what_it_trains_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

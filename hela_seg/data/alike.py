@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -19,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import dctn
 
-from hela_seg.data.blocks import Part
+from hela_seg.data.blocks import Block, Part
+from hela_seg.data.layouts import Recording
 
 FREQUENCIES = 16
 """Rows and columns of the transform that are looked at; the mean, which is the first of them, is left out."""
@@ -38,7 +40,11 @@ standard deviation of 8.
 PIXELS_A_MEAN = 8
 """Rows and columns of pixels that a mean is taken of, at least, where the frame has as many."""
 
+FRAMES_LOOKED_AT = 200
+"""Most frames of each part that `looks_of` reads, so that training of long recordings starts soon."""
+
 _ROWS_AT_ONCE = 512
+_THREADS = 4
 
 Pixels = npt.NDArray[Any]
 Hash = npt.NDArray[np.uint64]
@@ -103,6 +109,30 @@ def digest(frame: Pixels) -> bytes:
     state = hashlib.sha1(f"{frame.shape} {frame.dtype.str}".encode(), usedforsecurity=False)
     state.update(np.ascontiguousarray(frame).data)
     return state.digest()
+
+
+def looks_of(
+    recordings: Sequence[Recording], blocks: Sequence[Block], most: int = FRAMES_LOOKED_AT
+) -> dict[Part, list[Look]]:
+    """Look at the frames of each part, or at ``most`` of them spread evenly.
+
+    Args:
+        recordings: images and masks.
+        blocks: which frames are in which part.
+        most: frames of one part that are read.
+    """
+    frames: dict[Part, list[tuple[int, int]]] = {}
+    for block in blocks:
+        frames.setdefault(block.part, []).extend((block.series, t) for t in range(block.start, block.stop))
+
+    def look(where: tuple[int, int]) -> Look:
+        frame = recordings[where[0]].image.frame(where[1])
+        return Look(*where, perceptual_hash(frame), digest(frame))
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return {
+            part: list(pool.map(look, places[:: -(-len(places) // most)])) for part, places in frames.items()
+        }
 
 
 def find_alike(looks: Mapping[Part, Sequence[Look]], most_bits: int = ALIKE) -> list[Twins]:

@@ -19,6 +19,7 @@ from hela_seg.data.dataset import EpochSampler, GridTiles, RandomTiles, Sample
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation, fit
 from hela_seg.data.splits import Block, Part, Split
+from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.survey import Survey, survey
 from hela_seg.errors import InputError
 
@@ -39,7 +40,10 @@ class TimelapseData(pl.LightningDataModule):
         images: folder below root with the images, or one file.
         masks: folder below root with the masks, or one file; ``GT`` or ``ST`` for ``layout: ctc``.
         axes: order of the axes in files that do not state it, e.g. ``TYX``.
+        z: what is seen of a Z-stack: a plane by its number, ``max`` or ``mean``; None refuses Z-stacks.
         sequence: all files are the frames of one series, in the order of their names.
+        max_frame_pixels: frames that claim to have more are refused before memory is taken for them.
+        fill_missing_chunks: chunks that a Zarr array lacks hold its fill value, instead of being damage.
         drawing: arguments of `hela_seg.data.synthetic.write`, for ``layout: synthetic``.
         labels: ``kind`` (``values``, ``colours`` or ``instances``), ``border_width`` in pixels (for
             instances), ``ignore_value`` (of pixels that count nowhere, or null), ``sparse`` (images without a
@@ -66,7 +70,10 @@ class TimelapseData(pl.LightningDataModule):
         images: str = "images",
         masks: str = "masks",
         axes: str | None = None,
+        z: Z = None,
         sequence: bool = False,
+        max_frame_pixels: int = MAX_FRAME_PIXELS,
+        fill_missing_chunks: bool = False,
         drawing: Mapping[str, Any] | None = None,
         labels: Mapping[str, Any] | None = None,
         split: Mapping[str, Any] | None = None,
@@ -86,7 +93,9 @@ class TimelapseData(pl.LightningDataModule):
         settings.refuse_below(0, workers=workers, seed=seed)
         self.classes = Classes(classes)
         self.labels = settings.label_reader(self.classes, labels)
-        self._rules = settings.file_rules(labels)
+        self._rules = settings.file_rules(
+            labels, z=z, max_frame_pixels=max_frame_pixels, fill_missing_chunks=fill_missing_chunks
+        )
         self._foreground_share = foreground_share
         self._layout, self._root, self._axes = layout, Path(root), axes
         self._images, self._masks, self._sequence = images, masks, sequence

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.fft import dctn
 
-from hela_seg.data.alike import ALIKE, Look, digest, find_alike, perceptual_hash
-from hela_seg.data.blocks import Part
+from hela_seg.data.alike import ALIKE, Look, digest, find_alike, looks_of, perceptual_hash
+from hela_seg.data.blocks import Block, Part
+from hela_seg.data.layouts import Recording
+from hela_seg.data.stacks import ArraySeries
 from hela_seg.data.synthetic import draw
 
 
@@ -144,3 +146,14 @@ def test_a_real_picture_saved_as_png_is_the_same_picture(shared: Path, tmp_path:
     frame = frames_of(shared / "hela-nucleolus" / "images")[0]
     Image.fromarray(frame[0]).save(tmp_path / "a.png")
     assert digest(np.asarray(Image.open(tmp_path / "a.png"))[None]) == digest(frame)
+
+
+def test_frames_of_each_part_are_looked_at_spread_evenly():
+    frames = np.random.default_rng(0).integers(0, 256, (10, 40, 50), np.uint8)
+    series = ArraySeries(frames, "TYX", 1)
+    recordings = [Recording(series, series)]
+    blocks = [Block(0, 0, 7, "train"), Block(0, 7, 10, "test")]
+    looks = looks_of(recordings, blocks, most=3)
+    assert [look.t for look in looks["train"]] == [0, 3, 6]
+    assert [look.t for look in looks["test"]] == [7, 8, 9]
+    assert looks["test"][1].digest == digest(frames[8][None])

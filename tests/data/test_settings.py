@@ -22,7 +22,7 @@ def test_arguments_pass_as_they_are():
 def test_unknown_keys_are_refused_with_those_that_are_known():
     with pytest.raises(
         InputError,
-        match=r"split has the unknown key\(s\) tst, val, expected some of validation, test, gap, seed: ",
+        match=r"split has the unknown key\(s\) tst, val, expected some of validation, test, gap, ",
     ):
         settings.arguments_of(Split, "split", {"tst": 4, "gap": 2, "val": 0})
 

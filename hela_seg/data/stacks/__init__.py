@@ -133,7 +133,9 @@ def _refuse_unreadable(path: Path, *, folder: bool) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from None
+        raise InputError(
+            f"{path} is not there or cannot be read ({error.strerror}): check the path"
+        ) from None
     if folder and not path.is_dir():
         raise InputError(f"{path} is no folder, expected one of Zarr: check the path")
     if not folder and not path.is_file():

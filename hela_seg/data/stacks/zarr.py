@@ -69,7 +69,9 @@ class ZarrSeries(VolumeSeries):
                 path=path,
             )
             self._settle(letters, array.shape, array.dtype, options)
-            self._inside, self._chunk_shape, self._fill_value = array.path, array.chunks, array.fill_value
+            self._inside, self._chunk_shape = array.path, array.chunks
+            # format 2 may state none, and zarr then fills with zeros
+            self._fill_value = 0 if array.fill_value is None else array.fill_value
             self._version = self._current_version()
             self._refuse_unfit_chunks(options.max_frame_pixels)
             grid = zip(array.shape, array.chunks, strict=True)

@@ -476,7 +476,7 @@ def test_label_stack_one_frame_shorter_is_refused(tmp_path):
 def test_link_that_leads_nowhere_is_not_left_out_in_silence(tmp_path):
     for folder in ("images", "masks"):
         link_to_nothing(pairs(tmp_path) / folder if folder == "images" else tmp_path / folder)
-    assert "bad.tif cannot be read (No such file or directory)" in refusal_of_pairs(tmp_path)
+    assert "bad.tif is not there or cannot be read (No such file or directory)" in refusal_of_pairs(tmp_path)
 
 
 # Files that go bad while they are read

@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import pickle
 
 import numpy as np
@@ -95,6 +96,15 @@ def test_chunk_that_is_not_on_disk_is_refused_unless_it_is_said_to_be_empty(tmp_
     with pytest.raises(InputError, match=r"lacks the chunk 1/0/0, .* data\.fill_missing_chunks=true"):
         series.frame(1)
     assert_reads(open_series(path, "TYX", fill_missing_chunks=True), array[:, None])
+
+
+def test_chunk_missing_where_no_fill_value_is_stated_is_refused(tmp_path):
+    path = write_plain(tmp_path / "a.zarr", 2)
+    metadata = json.loads((path / ".zarray").read_text())
+    (path / ".zarray").write_text(json.dumps({**metadata, "fill_value": None}))
+    (path / "1.0.0").unlink()
+    with pytest.raises(InputError, match="lacks the chunk 1/0/0"):
+        open_series(path, "TYX").frame(1)
 
 
 @pytest.mark.parametrize("shards", [None, (1, 32, 32)])
