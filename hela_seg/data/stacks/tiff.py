@@ -109,7 +109,7 @@ class TiffSeries(VolumeSeries):
 
     def _read_page(self, number: int, window: Sequence[slice]) -> Pixels:
         page = _open(self.path, self._unchanged(self.path), os.getpid()).page(number)
-        path = _path_of(page, self.path)
+        path = self.path if len(self._versions) == 1 else _path_of(page, self.path)
         if page.is_final:
             return self._mapped(path, page.dataoffsets[0], page.keyframe.shape)[tuple(window)]
         version = self._unchanged(path)
@@ -262,8 +262,8 @@ def _only_series(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries
 
 def _path_of(page: Any, first: Path) -> Path:
     """The file that holds a page; the series' first file goes by the name that it was opened with."""
-    path = Path(page.parent.filehandle.path)  # absolute, whatever was opened
-    return first if path == Path(os.path.abspath(first)) else path  # noqa: PTH100 (as tifffile has it)
+    path = Path(page.parent.filehandle.path)  # absolute and without links, whatever was opened
+    return first if path == first.resolve() else path
 
 
 def _parts(series: tifffile.TiffPageSeries, path: Path) -> list[Path]:

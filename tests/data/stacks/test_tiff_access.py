@@ -139,8 +139,11 @@ def test_eight_threads_read_right_at_once(tmp_path, compression):
     assert [results.get_nowait() for _ in threads] == [True] * 8
 
 
-def test_relative_paths_read_the_same(tmp_path, monkeypatch):
+def test_relative_paths_and_links_read_the_same(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     path = write(Path("../a.tif"), "TYX", compression="zlib")
-    np.testing.assert_array_equal(open_series(path, "TYX").frame(2)[0], draw("TYX")[2])
+    Path("link.tif").symlink_to(path)
+    Path("folder").symlink_to(tmp_path, target_is_directory=True)
+    for name in (path, Path("link.tif"), Path("folder/a.tif")):
+        np.testing.assert_array_equal(open_series(name, "TYX").frame(2)[0], draw("TYX")[2])
