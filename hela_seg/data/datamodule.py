@@ -89,8 +89,8 @@ class TimelapseData(pl.LightningDataModule):
         super().__init__()
         if layout not in LAYOUTS:
             raise InputError(f"data.layout is '{layout}', expected one of {', '.join(LAYOUTS)}")
-        settings.refuse_below(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-        settings.refuse_below(0, workers=workers, seed=seed)
+        settings.refuse_below(1, {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch})
+        settings.refuse_below(0, {"workers": workers, "seed": seed})
         self.classes = Classes(classes)
         self.labels = settings.label_reader(self.classes, labels)
         self._rules = settings.file_rules(

@@ -13,6 +13,7 @@ import torch
 from hela_seg.classes import Classes
 from hela_seg.data.labels import ColourLabels, InstanceLabels, LabelReader, ValueLabels
 from hela_seg.data.layouts import FileRules
+from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.tiles import Size
 from hela_seg.errors import InputError
 
@@ -76,19 +77,27 @@ def label_reader(classes: Classes, given: Mapping[str, Any] | None) -> LabelRead
     return reader
 
 
-def file_rules(labels: Mapping[str, Any] | None, **reading: Any) -> FileRules:
+def file_rules(
+    labels: Mapping[str, Any] | None,
+    z: Z = None,
+    max_frame_pixels: int = MAX_FRAME_PIXELS,
+    fill_missing_chunks: bool = False,
+) -> FileRules:
     """What ``data.labels`` says of the mask files, and other keys of ``data`` of how files are read.
 
     Args:
         labels: ``sparse`` (images without a mask are left aside), ``resize`` (``nearest``, or null to refuse
             masks of another size), and what `label_reader` takes; all may be left out.
-        reading: other fields of `hela_seg.data.layouts.FileRules`.
+        z: see `hela_seg.data.layouts.FileRules`, as of the other two.
+        max_frame_pixels: most values of one frame.
+        fill_missing_chunks: whether missing chunks of Zarr hold its fill value.
 
     Raises:
         InputError: unknown keys, or another way to resize.
     """
     settings = _label_settings(labels)
-    return FileRules(settings.kind == "colours", settings.sparse, settings.resize, **reading)
+    colours = settings.kind == "colours"
+    return FileRules(colours, settings.sparse, settings.resize, z, max_frame_pixels, fill_missing_chunks)
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ def tile_size(given: Sequence[int]) -> Size:
     return int(given[0]), int(given[1])
 
 
-def refuse_below(least: int, **given: int | None) -> None:
+def refuse_below(least: int, given: Mapping[str, int | None]) -> None:
     """Refuse settings of ``data`` that are too low; None passes.
 
     Raises:

@@ -101,9 +101,9 @@ def test_other_tiles_are_refused(tile):
 
 
 def test_numbers_below_the_least_are_refused():
-    settings.refuse_below(1, batch_size=1, steps_per_epoch=None)
+    settings.refuse_below(1, {"batch_size": 1, "steps_per_epoch": None})
     with pytest.raises(InputError, match=r"data\.batch_size is 0, expected 1 or more"):
-        settings.refuse_below(1, batch_size=0)
+        settings.refuse_below(1, {"batch_size": 0})
 
 
 @pytest.mark.parametrize(
