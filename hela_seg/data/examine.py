@@ -133,7 +133,7 @@ class _Tally:
         self._percentiles: NDArray[np.float64] | None = None
         self._constant: list[int] = []
         self._saturated: list[int] = []
-        self._faults: dict[str, list[str]] = {"image": [], "mask": []}
+        self._faults: dict[str, list[tuple[int, str]]] = {"image": [], "mask": []}
 
     def look_at(self, t: int) -> _Found:
         """Read frame t and its mask."""
@@ -149,9 +149,10 @@ class _Tally:
     def facts(self) -> SeriesFacts:
         """All of it, once every frame was looked at."""
         faults = [
-            messages[0] + (f" (and {len(messages) - 1} more frame(s) of it)" if messages[1:] else "")
-            for messages in self._faults.values()
-            if messages
+            # threads end in any order; the earliest frame is named
+            min(noted)[1] + (f" (and {len(noted) - 1} more frame(s) of it)" if noted[1:] else "")
+            for noted in self._faults.values()
+            if noted
         ]
         return SeriesFacts(
             self._recording, self._percentiles, sorted(self._constant), sorted(self._saturated), faults
@@ -162,7 +163,7 @@ class _Tally:
             image = self._recording.image.frame(t)
             values = [_GreyValues(channel) for channel in image]
         except InputError as error:
-            self._note("image", str(error))
+            self._note("image", t, str(error))
             return None
         with self._lock:
             if self._values:
@@ -180,14 +181,14 @@ class _Tally:
         try:
             labels = self._labels.whole(t)
         except InputError as error:
-            self._note("mask", str(error))
+            self._note("mask", t, str(error))
             return None
         # of few classes quicker than bincount, which makes 64-bit copies first
         return np.array([np.count_nonzero(labels == index) for index in range(self._class_count)])
 
-    def _note(self, what: str, fault: str) -> None:
+    def _note(self, what: str, t: int, fault: str) -> None:
         with self._lock:
-            self._faults[what].append(fault)
+            self._faults[what].append((t, fault))
 
 
 class _GreyValues:
