@@ -80,6 +80,14 @@ def test_a_run_that_goes_on_keeps_the_best_of_both_halves(
     assert epoch_of(former / "last.ckpt") == 1
 
 
+def test_a_run_that_goes_on_without_the_former_best_keeps_one_of_its_own(tmp_path: Path) -> None:
+    former, latter = tmp_path / "former", tmp_path / "latter"
+    fit(former, [3.0, 1.0])
+    (former / "best.ckpt").unlink()
+    fit(latter, [3.0, 1.0, 5.0], go_on_from=former / "last.ckpt")
+    assert epoch_of(latter / "best.ckpt") == 2
+
+
 def test_a_line_an_epoch_says_how_it_goes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "hela_seg.callbacks"):
         fit(tmp_path, [0.5, 0.25])
