@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hela_seg.inference import Predictor
+    from hela_seg.inference import Predictor, Tiling
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]

@@ -27,6 +27,11 @@ class NormalisedFrames:
         self._series, self._normalisation = series, normalisation
         self._statistics: dict[int, Statistics | None] = {}
 
+    @property
+    def size(self) -> Size:
+        """Rows and columns of a frame."""
+        return self._series.shape[2:]
+
     def read(self, t: int, window: Window) -> NDArray[np.float32]:
         """A window of frame t as (C, h, w) float32; it may stick out of the frame.
 
@@ -34,8 +39,8 @@ class NormalisedFrames:
             InputError: the file is damaged there.
         """
         size: Size = self._series.shape[2:]
-        pixels = read_padded(partial(self._series.read, t), size, window)
-        return self._normalisation.apply(pixels, self._statistics_of(t))
+        pixels = read_padded(partial(self._series.read_float, t), size, window)
+        return self._normalisation.apply_in_place(pixels, self._series.dtype, self._statistics_of(t))
 
     def _statistics_of(self, t: int) -> Statistics | None:
         if self._normalisation.kind != "frame":

@@ -65,7 +65,7 @@ def padded_size(size: int, stride: int) -> int:
     return -(-size // stride) * stride
 
 
-def grid(frame: Size, tile: Size, overlap: int = 0) -> list[Window]:
+def grid(frame: Size, tile: Size, overlap: int | Size = 0, stride: int = 1) -> list[Window]:
     """Windows of one size that cover a frame, row by row.
 
     Windows are spread evenly, so that the last ones end with the frame and neighbours share ``overlap``
@@ -75,12 +75,17 @@ def grid(frame: Size, tile: Size, overlap: int = 0) -> list[Window]:
     Args:
         frame: size of the frame.
         tile: size of every window.
-        overlap: least number of pixels that neighbours share.
+        overlap: least number of pixels that neighbours share, one for both axes or one each.
+        stride: windows start at multiples of it; then the last ones may end beyond the frame.
 
     Raises:
         ValueError: the overlap is negative or leaves nothing of a tile.
     """
-    axes = (_cover(length, size, overlap) for length, size in zip(frame, tile, strict=True))
+    overlaps = (overlap, overlap) if isinstance(overlap, int) else overlap
+    axes = (
+        _cover(padded_size(length, stride), size, shared, stride)
+        for length, size, shared in zip(frame, tile, overlaps, strict=True)
+    )
     return [_window(rows, columns) for rows, columns in product(*axes)]
 
 

@@ -1,8 +1,9 @@
-"""Class maps come back at the frame's own size, and tiles do not show in them."""
+"""Recordings and arrays in, class maps of the frame's own size out."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,69 +11,22 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from test_runs import INFO
-from torch import Tensor, nn
+from toy_nets import Brightness, Pool, info, predictor
 
 import hela_seg
-from hela_seg import inference
 from hela_seg.cli import main
-from hela_seg.data.labels import ValueLabels
-from hela_seg.data.layouts import Recording
-from hela_seg.data.splits import Block
 from hela_seg.data.stacks import ArraySeries
 from hela_seg.errors import InputError
-from hela_seg.inference import Predictor, count_pixels
-from hela_seg.runs import ModelInfo
-
-
-class Pool(nn.Module):
-    """A net of stride 4 whose output depends on 7 pixels around."""
-
-    stride = 4
-
-    def __init__(self, channels: int = 1) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.conv = nn.Conv2d(channels, 2, 3, padding=1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        pooled = nn.functional.avg_pool2d(image, 4)
-        return nn.functional.interpolate(self.conv(pooled), scale_factor=4.0) + image.mean(1, keepdim=True)
-
-
-class Brightness(nn.Module):
-    """Class 1 where the first channel is above one half; needs no context."""
-
-    stride = 16
-
-    def forward(self, image: Tensor) -> Tensor:
-        return torch.cat([0.5 - image[:, :1], image[:, :1] - 0.5], dim=1)
-
-
-def info(channels: int = 1) -> ModelInfo:
-    return ModelInfo(**(INFO.to_plain() | {"channels": channels}))
+from hela_seg.inference import Predictor, Tiling, TrainedNet
 
 
 @pytest.mark.parametrize("size", [(1, 1), (37, 53), (16, 16), (70, 110)])
 def test_frames_of_any_size_come_back_at_their_own(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (3, *size), dtype=np.uint8)
-    labels = Predictor(Brightness(), info()).predict(image)
+    labels = predictor(Brightness()).predict(image)
     assert labels.dtype == np.uint8
     np.testing.assert_array_equal(labels, image > 127)
-
-
-@given(height=st.integers(1, 70), width=st.integers(1, 70), seed=st.integers(0, 9))
-def test_tiles_do_not_show(height: int, width: int, seed: int) -> None:
-    image = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    predictor = Predictor(Pool(), info())
-    with pytest.MonkeyPatch.context() as patch:
-        whole = predictor.predict(image)
-        patch.setattr(inference, "WHOLE_FRAME_PIXELS", 0)
-        patch.setattr(inference, "TILE", (32, 32))
-        patch.setattr(inference, "HALO", 8)
-        np.testing.assert_array_equal(predictor.predict(image), whole)
 
 
 @pytest.mark.parametrize(
@@ -92,67 +46,46 @@ def test_tiles_do_not_show(height: int, width: int, seed: int) -> None:
 def test_axes_of_arrays_follow_from_the_channels(
     shape: tuple[int, ...], channels: int, axes: str | None, expected: tuple[int, ...]
 ) -> None:
-    labels = Predictor(Brightness(), info(channels)).predict(np.zeros(shape, np.uint8), axes)
+    labels = predictor(Brightness(), channels).predict(np.zeros(shape, np.uint8), axes)
     assert labels.shape == expected
 
 
 def test_an_array_of_unknown_axes_is_refused() -> None:
-    predictor = Predictor(Brightness(), info(3))
+    rgb = predictor(Brightness(), 3)
     for shape in ((3, 8, 3), (8, 9)):
         with pytest.raises(InputError, match="axes="):
-            predictor.predict(np.zeros(shape, np.uint8))
+            rgb.predict(np.zeros(shape, np.uint8))
     with pytest.raises(InputError, match="expected one of the letters"):
-        predictor.predict(np.zeros((3, 8, 9), np.uint8), "XY")
+        rgb.predict(np.zeros((3, 8, 9), np.uint8), "XY")
 
 
 def test_other_channels_than_trained_on_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((8, 9, 3), np.uint8), photometric="rgb")
     with pytest.raises(InputError, match=r"rgb\.tif has 3 channel\(s\), expected 1"):
-        Predictor(Brightness(), info()).predict(tmp_path / "rgb.tif")
+        predictor(Brightness()).predict(tmp_path / "rgb.tif")
 
 
 def test_the_checkpoints_axes_settle_a_file_that_does_not_state_its_own(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (5, 8, 9), dtype=np.uint8)
     tifffile.imwrite(tmp_path / "plain.tif", frames)
-    np.testing.assert_array_equal(
-        Predictor(Brightness(), info()).predict(tmp_path / "plain.tif"), frames > 127
-    )
-
-
-def test_counted_pixels_are_those_of_the_blocks() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (4, 20, 30), dtype=np.uint8)
-    mask = (image > 100).astype(np.uint8)
-    predictor = Predictor(Brightness(), info())
-    recording = Recording(ArraySeries(image, "TYX", 1), ArraySeries(mask, "TYX", 1))
-    matrix = count_pixels(
-        predictor,
-        [recording],
-        [Block(0, 0, 1, "test"), Block(0, 3, 4, "test")],
-        ValueLabels(predictor.classes),
-    )
-    chosen = image[[0, 3]]
-    expected = [
-        [(chosen <= 100).sum(), 0],
-        [((chosen > 100) & (chosen <= 127)).sum(), (chosen > 127).sum()],
-    ]
-    np.testing.assert_array_equal(matrix, expected)
+    np.testing.assert_array_equal(predictor(Brightness()).predict(tmp_path / "plain.tif"), frames > 127)
 
 
 def test_load_gives_what_was_trained(checkpoint: Path, cells: Path) -> None:
-    predictor = hela_seg.load(checkpoint)
-    assert predictor.classes.names == ["background", "dim", "bright"]
-    labels = predictor.predict(cells / "images" / "dish 0.tif")
+    loaded = hela_seg.load(checkpoint)
+    assert loaded.classes.names == ["background", "dim", "bright"]
+    labels = loaded.predict(cells / "images" / "dish 0.tif")
     assert labels.shape == (2, 48, 64)
     array = tifffile.imread(cells / "images" / "dish 0.tif")
-    np.testing.assert_array_equal(predictor.predict(array), labels)
+    np.testing.assert_array_equal(loaded.predict(array), labels)
 
 
 def test_threads_may_share_one_predictor(checkpoint: Path, cells: Path) -> None:
-    predictor = hela_seg.load(checkpoint)
+    loaded = hela_seg.load(checkpoint)
     paths = sorted((cells / "images").iterdir())
-    alone = [predictor.predict(path) for path in paths]
+    alone = [loaded.predict(path) for path in paths]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(predictor.predict, paths))
+        together = list(pool.map(loaded.predict, paths))
     np.testing.assert_array_equal(together, alone)
 
 
@@ -192,3 +125,52 @@ def test_a_real_stack_of_unstated_axes_is_predicted_as_time(
     assert main("predict", [str(checkpoint), str(stack), "-o", str(tmp_path / "out")]) == 0
     with tifffile.TiffFile(tmp_path / "out" / "images.labels.tif") as file:
         assert (file.series[0].axes, file.series[0].shape) == ("TYX", (20, 700, 1100))
+
+
+def test_probabilities_sum_to_one_and_agree_with_the_class_maps() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (3, 37, 53), dtype=np.uint8)
+    net = predictor(Pool(classes=3))
+    probabilities = net.predict_proba(image)
+    assert (probabilities.shape, probabilities.dtype) == ((3, 3, 37, 53), np.float32)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), net.predict(image))
+
+
+def test_frames_from_an_iterator_come_out_one_by_one() -> None:
+    frames = [np.full((8 + t, 9), 40 * t, np.uint8) for t in range(6)]
+    asked = []
+
+    def camera() -> Iterator[np.ndarray]:
+        for frame in frames:
+            asked.append(len(frame))
+            yield frame
+
+    stream = predictor(Brightness()).stream(camera())
+    first = next(stream)
+    assert first.shape == (8, 9)
+    assert len(asked) < len(frames)
+    for frame, labels in zip(frames[1:], stream, strict=True):
+        np.testing.assert_array_equal(labels, frame > 127)
+
+
+def test_nets_that_cannot_predict_together_are_refused() -> None:
+    one, other = TrainedNet(Brightness(), info(1), "a.ckpt"), TrainedNet(Brightness(), info(3), "b.ckpt")
+    with pytest.raises(InputError, match=r"b\.ckpt was trained on other channels than a\.ckpt"):
+        Predictor([one, other])
+
+
+def test_each_net_sees_images_normalised_as_in_its_training() -> None:
+    """The second net's range is half the first one's, so it says bright from 64 on."""
+    wide = info(normalisation=INFO.normalisation | {"kind": "percentile", "low": [0.0], "high": [255.0]})
+    narrow = info(normalisation=INFO.normalisation | {"kind": "percentile", "low": [0.0], "high": [128.0]})
+    nets = [TrainedNet(Brightness(), kind) for kind in (wide, narrow)]
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    total = image / 255 + image / 128
+    np.testing.assert_array_equal(Predictor(nets).predict(image)[0], total > 1)
+
+
+def test_groups_fill_a_batch_and_end_with_the_series() -> None:
+    series = ArraySeries(np.zeros((5, 16, 16), np.uint8), "TYX", 1)
+    net = predictor(Brightness(), tiling=Tiling(batch_size=2))
+    assert list(net.groups(series)) == [[0, 1], [2, 3], [4]]
+    assert list(net.groups(series, [1, 4])) == [[1, 4]]

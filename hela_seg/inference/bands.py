@@ -1,0 +1,221 @@
+"""From frames to predicted bands: reading ahead, the nets, and joining tiles, side by side."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hela_seg.data.frames import NormalisedFrames
+from hela_seg.data.tiles import Array, Size, Tile
+from hela_seg.errors import InputError
+from hela_seg.inference.ahead import ahead
+from hela_seg.inference.batches import Batches
+from hela_seg.inference.ensemble import Ensemble
+from hela_seg.inference.stitch import Plan, Stitcher, plan
+from hela_seg.inference.tiling import Tiling
+
+
+class Band(NamedTuple):
+    """A full-width part of one frame's prediction; those of a frame come from top to bottom.
+
+    Attributes:
+        t: the frame.
+        labels: (h, W) uint8 class indices.
+        probabilities: (K, h, W) float32, where they were asked for.
+    """
+
+    t: int
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32] | None = None
+
+
+class Unreadable(NamedTuple):
+    """A frame that cannot be read; bands of it that came before are to be forgotten."""
+
+    t: int
+    error: InputError
+
+
+@dataclass(eq=False)
+class Frame:
+    """A frame to predict.
+
+    Attributes:
+        t: the number under which its bands come out.
+        images: where its pixels come from, once for each normalisation that the nets ask for.
+        at: its number there.
+    """
+
+    t: int
+    images: Sequence[NormalisedFrames]
+    at: int
+
+    @property
+    def size(self) -> Size:
+        """Rows and columns."""
+        return self.images[0].size
+
+
+@dataclass(eq=False)
+class _Transit:
+    """A frame on its way through the nets."""
+
+    frame: Frame
+    plan: Plan
+    stitchers: Sequence[Stitcher] = ()
+    dropped: bool = False
+
+    def push(self, results: Sequence[Array]) -> list[Array] | None:
+        """Join the next tile's results, each to those of its kind; gives a band when it is final."""
+        self.stitchers = self.stitchers or [self.plan.stitcher() for _ in results]
+        bands = [stitcher.push(result) for stitcher, result in zip(self.stitchers, results, strict=True)]
+        return None if bands[0] is None else [band for band in bands if band is not None]
+
+
+class _Batch(NamedTuple):
+    tiles: list[tuple[_Transit, Tile]]
+    images: list[Tensor]
+    failures: list[tuple[_Transit, InputError]]
+
+
+class BandMaker:
+    """Sends frames through nets.
+
+    Args:
+        ensemble: the nets.
+        tiling: how frames are cut and joined.
+        channels: C of the images.
+    """
+
+    def __init__(self, ensemble: Ensemble, tiling: Tiling, channels: int) -> None:
+        self._ensemble, self._tiling, self._channels = ensemble, tiling, channels
+        self._on_gpu = ensemble.device.type == "cuda"
+        self._batch_sizes: dict[Size, int] = {}
+        device, size = ensemble.device, tiling.batch_size
+        self._classes = Batches(ensemble.classes, device, size)
+        self._probabilities = Batches(ensemble.probabilities, device, size)
+        self._both = Batches(ensemble.classes_and_probabilities, device, size)
+
+    def group_size(self, size: Size) -> int:
+        """How many frames of one size fill a batch; 1 where a frame makes one batch or more."""
+        cut = self._plan(size)
+        return max(1, self._batch_size(cut) // len(cut.tiles))
+
+    def bands(
+        self,
+        groups: Iterable[Sequence[Frame]],
+        *,
+        probabilities: bool = False,
+        skip_unreadable: bool = False,
+    ) -> Iterator[Band | Unreadable]:
+        """Bands of all frames, in the order of these.
+
+        Args:
+            groups: frames of one size each. A batch never reaches over a group, so what is predicted of a
+                frame depends on its group alone.
+            probabilities: whether bands bring them.
+            skip_unreadable: say so instead of ending where a frame cannot be read.
+
+        Raises:
+            InputError: a frame that cannot be read.
+        """
+        batches = (batch for group in groups if group for batch in self._cut(group))
+        for batch, results in self._through_nets(ahead(self._read, batches), probabilities):
+            for transit, error in batch.failures:
+                if not skip_unreadable:
+                    raise error
+                if not transit.dropped:
+                    yield Unreadable(transit.frame.t, error)
+                transit.dropped = True
+            for (transit, _), *found in zip(batch.tiles, *results, strict=True):
+                band = None if transit.dropped else transit.push(found)
+                if band is not None:
+                    yield _band(transit, band, probabilities)
+
+    def _plan(self, size: Size) -> Plan:
+        return plan(size, self._tiling, self._ensemble.stride)
+
+    def _batch_size(self, cut: Plan) -> int:
+        tile = cut.tiles[0].read
+        size = (tile.height, tile.width)
+        if size not in self._batch_sizes:
+            self._batch_sizes[size] = self._classes.size(self._channels, size, self._ensemble.inputs)
+        return self._batch_sizes[size]
+
+    def _cut(self, group: Sequence[Frame]) -> Iterator[list[tuple[_Transit, Tile]]]:
+        """The tiles of a group's frames, a batch at a time."""
+        cut = self._plan(group[0].size)
+        size = self._batch_size(cut)
+        transits = (_Transit(frame, cut) for frame in group)
+        tiles = ((transit, tile) for transit in transits for tile in cut.tiles)
+        while batch := list(islice(tiles, size)):
+            yield batch
+
+    def _read(self, tiles: Sequence[tuple[_Transit, Tile]]) -> _Batch:
+        """Read a batch, outside of the caller's thread."""
+        kept, pixels, failures = [], [], []
+        for transit, tile in tiles:
+            frame = transit.frame
+            try:
+                pixels.append([images.read(frame.at, tile.read) for images in frame.images])
+            except InputError as error:
+                failures.append((transit, error))
+            else:
+                kept.append((transit, tile))
+        images = [torch.from_numpy(np.stack(of_one_kind)) for of_one_kind in zip(*pixels, strict=True)]
+        return _Batch(kept, [image.pin_memory() for image in images] if self._on_gpu else images, failures)
+
+    def _through_nets(
+        self, batches: Iterable[_Batch], probabilities: bool
+    ) -> Iterator[tuple[_Batch, list[Array]]]:
+        """What the nets find; a GPU has the next batch under way while one is fetched and joined."""
+        under_way: deque[tuple[_Batch, Sequence[Tensor]]] = deque()
+        for batch in batches:
+            under_way.append((batch, self._run(batch, probabilities)))
+            if len(under_way) > self._on_gpu:
+                yield _fetched(*under_way.popleft())
+        while under_way:
+            yield _fetched(*under_way.popleft())
+
+    def _run(self, batch: _Batch, probabilities: bool) -> Sequence[Tensor]:
+        if not batch.tiles:
+            return ()
+        if batch.tiles[0][0].plan.blend == "gaussian":
+            return self._probabilities.run(batch.images)
+        return (self._both if probabilities else self._classes).run(batch.images)
+
+
+def whole_frames(bands: Iterable[Band | Unreadable]) -> Iterator[Band]:
+    """Bands joined to whole frames; of these, memory holds one."""
+    for t, parts in groupby(bands, attrgetter("t")):
+        of_frame = [band for band in parts if isinstance(band, Band)]
+        if len(of_frame) == 1:
+            yield of_frame[0]
+            continue
+        probabilities = [band.probabilities for band in of_frame if band.probabilities is not None]
+        yield Band(
+            t,
+            np.concatenate([band.labels for band in of_frame]),
+            np.concatenate(probabilities, axis=1) if probabilities else None,
+        )
+
+
+def _band(transit: _Transit, found: Sequence[Array], probabilities: bool) -> Band:
+    t = transit.frame.t
+    if transit.plan.blend == "gaussian":
+        mean = found[0]
+        return Band(t, mean.argmax(axis=0).astype(np.uint8), mean if probabilities else None)
+    return Band(t, found[0], found[1] if probabilities else None)
+
+
+def _fetched(batch: _Batch, results: Sequence[Tensor]) -> tuple[_Batch, list[Array]]:
+    return batch, [result.cpu().numpy() for result in results]

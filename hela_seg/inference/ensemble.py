@@ -1,0 +1,159 @@
+"""One net or several, one view of a tile or several: images in, class indices or probabilities out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from hela_seg.errors import InputError
+from hela_seg.metrics import predicted_classes
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Ensemble:
+    """Nets that predict together, by the mean of their probabilities.
+
+    Args:
+        nets: (N, C, H, W) float32 -> logits (N, K, H, W); each has an attribute ``stride``.
+        inputs: for each net, which of the tensors handed in is its own; nets may be trained on differently
+            normalised images.
+        tta: see `hela_seg.inference.tiling.Tiling`.
+        device: where they compute.
+        precision: ``auto`` (bfloat16 on a GPU that has it, float16 on another, float32 on a CPU) or one of
+            `PRECISIONS`, of the convolutions; weights and sums are float32.
+
+    Raises:
+        InputError: an unknown precision.
+    """
+
+    def __init__(
+        self,
+        nets: Sequence[nn.Module],
+        inputs: Sequence[int],
+        tta: str,
+        device: torch.device,
+        precision: str = "auto",
+    ) -> None:
+        if precision not in {"auto", *PRECISIONS}:
+            raise InputError(f"precision is '{precision}', expected auto, {', '.join(PRECISIONS)}")
+        self.device, self._inputs, self._tta = device, tuple(inputs), tta
+        self._precision = _by_hardware(device) if precision == "auto" else PRECISIONS[precision]
+        self._nets = [
+            net.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for net in nets
+        ]
+
+    @property
+    def stride(self) -> int:
+        """Sides of images must be multiples of it."""
+        return math.lcm(*(net.stride for net in self._nets))
+
+    @property
+    def inputs(self) -> int:
+        """How many tensors to hand in: one for each normalisation."""
+        return max(self._inputs) + 1
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is nothing to average."""
+        return len(self._nets) == 1 and self._tta == "none"
+
+    @torch.inference_mode()
+    def classes(self, images: Sequence[Tensor]) -> tuple[Tensor]:
+        """Class indices (N, H, W) uint8 of images (N, C, H, W), one tensor for each normalisation."""
+        moved = self._moved(images)
+        scores = self._logits(self._nets[0], moved[0]) if self.is_single else self._mean(moved)
+        return (predicted_classes(scores).to(torch.uint8),)
+
+    @torch.inference_mode()
+    def probabilities(self, images: Sequence[Tensor]) -> tuple[Tensor]:
+        """Probabilities (N, K, H, W) float32 of images (N, C, H, W), one tensor for each normalisation."""
+        return (self._mean(self._moved(images)),)
+
+    @torch.inference_mode()
+    def classes_and_probabilities(self, images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Both, the class indices being those of `classes` to the last pixel."""
+        moved = self._moved(images)
+        if self.is_single:
+            logits = self._logits(self._nets[0], moved[0])
+            return predicted_classes(logits).to(torch.uint8), logits.float().softmax(1)
+        mean = self._mean(moved)
+        return predicted_classes(mean).to(torch.uint8), mean
+
+    def _mean(self, images: Sequence[Tensor]) -> Tensor:
+        total: Tensor | None = None
+        count = 0
+        for net, which in zip(self._nets, self._inputs, strict=True):
+            for turn, turn_back in views(self._tta):
+                found = turn_back(self._logits(net, turn(images[which])).float().softmax(1))
+                total = found if total is None else total.add_(found)
+                count += 1
+        if total is None:
+            raise ValueError("an ensemble of no nets")
+        return total.div_(count)
+
+    def _moved(self, images: Sequence[Tensor]) -> list[Tensor]:
+        return [
+            image.to(self.device, memory_format=torch.channels_last, non_blocking=True) for image in images
+        ]
+
+    def _logits(self, net: nn.Module, images: Tensor) -> Tensor:
+        enabled = self._precision != torch.float32
+        with torch.autocast(self.device.type, self._precision if enabled else None, enabled=enabled):
+            logits: Tensor = net(images.contiguous(memory_format=torch.channels_last))
+        return logits
+
+
+def views(tta: str) -> Iterator[tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]:
+    """Ways to look at images (..., H, W): how to turn them, and how to turn back what is found.
+
+    One for ``none``, four for ``flips``, eight for ``dihedral``; the first leaves them as they are.
+    """
+    axes: list[tuple[int, ...]] = [()] if tta == "none" else [(), (-1,), (-2,), (-2, -1)]
+    for transposed, flipped in product((False, True) if tta == "dihedral" else (False,), axes):
+        yield _turned(transposed, flipped), _turned_back(transposed, flipped)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name: ``auto`` takes a GPU where there is one.
+
+    Raises:
+        InputError: it is not on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise InputError(
+            f"device is '{name}', which is not on this machine: choose auto, cpu or cuda"
+        ) from None
+    return device
+
+
+def _by_hardware(device: torch.device) -> torch.dtype:
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _turned(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    def turn(images: Tensor) -> Tensor:
+        images = images.flip(flipped) if flipped else images
+        return images.transpose(-2, -1) if transposed else images
+
+    return turn
+
+
+def _turned_back(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    def turn_back(images: Tensor) -> Tensor:
+        images = images.transpose(-2, -1) if transposed else images
+        return images.flip(flipped) if flipped else images
+
+    return turn_back

@@ -1,0 +1,174 @@
+"""The object that a checkpoint becomes for prediction: recordings or arrays in, class maps out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.classes import Classes
+from hela_seg.data.frames import NormalisedFrames
+from hela_seg.data.normalise import Normalisation
+from hela_seg.data.stacks import ArraySeries, Series, Z, open_series
+from hela_seg.errors import InputError
+from hela_seg.inference.bands import Band, BandMaker, Frame, Unreadable, whole_frames
+from hela_seg.inference.ensemble import Ensemble, choose_device
+from hela_seg.inference.tiling import Tiling
+from hela_seg.inference.trained import TrainedNet, refuse_unlike
+
+Source = NDArray[Any] | Path | str
+"""A recording: an array of grey values, or a file."""
+
+
+class Predictor:
+    """Predicts class maps with one trained net, or with the mean of several.
+
+    It may be used from several threads at once.
+
+    Args:
+        trained: the nets.
+        tiling: how frames go through them.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        precision: see `hela_seg.inference.ensemble.Ensemble`.
+
+    Raises:
+        InputError: there is no such device, or nets that cannot predict together.
+    """
+
+    def __init__(
+        self,
+        trained: Sequence[TrainedNet],
+        tiling: Tiling | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        refuse_unlike(trained)
+        self.info = trained[0].info
+        self.classes = Classes(self.info.classes)
+        self.tiling = tiling or Tiling()
+        kinds = [one.info.normalisation for one in trained]
+        distinct = [kind for index, kind in enumerate(kinds) if kind not in kinds[:index]]
+        self._normalisations = [Normalisation.from_plain(kind) for kind in distinct]
+        inputs = [distinct.index(kind) for kind in kinds]
+        self.device = choose_device(device)
+        nets = [one.net for one in trained]
+        ensemble = Ensemble(nets, inputs, self.tiling.tta, self.device, precision)
+        self._maker = BandMaker(ensemble, self.tiling, self.info.channels)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: Path | str | Sequence[Path | str],
+        device: str = "auto",
+        precision: str = "auto",
+        tiling: Tiling | None = None,
+    ) -> Predictor:
+        """Load a checkpoint, or several to predict with together; nothing in them is executed.
+
+        Raises:
+            InputError: see `TrainedNet.from_checkpoint` and `Predictor`.
+        """
+        paths = [path] if isinstance(path, Path | str) else path
+        return cls([TrainedNet.from_checkpoint(one) for one in paths], tiling, device, precision)
+
+    def open(self, source: Source, axes: str | None = None, z: Z = None) -> Series:
+        """A recording as the net can take it; see `predict`.
+
+        Args:
+            source: see `predict`.
+            axes: see `predict`.
+            z: what is seen of a Z-stack: a plane, ``max`` or ``mean``; by default as in training.
+        """
+        if isinstance(source, np.ndarray):
+            series: Series = ArraySeries(source, axes, self.info.channels)
+        else:
+            z = self.info.config.get("data", {}).get("z") if z is None else z
+            series = open_series(source, axes, assumed_axes=self.info.axes, z=z)
+        if series.shape[1] != self.info.channels:
+            raise InputError(
+                f"{series.path} has {series.shape[1]} channel(s), expected {self.info.channels} as the net "
+                "was trained on: pick or merge channels first, or set axes= if they are frames"
+            )
+        return series
+
+    def predict(self, source: Source, axes: str | None = None) -> NDArray[np.uint8]:
+        """Class maps (T, H, W) uint8 of a recording, all at once in memory.
+
+        Args:
+            source: a TIFF or PNG file, or an array of grey values.
+            axes: order of the axes where a file does not state it, or of an array, e.g. ``TYX``. By default
+                that of the training data for files; for arrays (T, H, W) or (H, W) when the net takes one
+                channel, else (T, C, H, W), (C, H, W), or the same with the channels last.
+
+        Raises:
+            InputError: a file that cannot be read, or another number of channels than the net was trained on.
+        """
+        return np.stack(list(self.frames(self.open(source, axes))))
+
+    def predict_proba(self, source: Source, axes: str | None = None) -> NDArray[np.float32]:
+        """Probabilities (T, K, H, W) float32 of a recording, all at once in memory; see `predict`.
+
+        Over K they sum to 1.
+        """
+        series = self.open(source, axes)
+        found = whole_frames(self.bands(series, self.groups(series), probabilities=True))
+        return np.stack([band.probabilities for band in found if band.probabilities is not None])
+
+    def stream(self, frames: Iterable[NDArray[Any]], axes: str | None = None) -> Iterator[NDArray[np.uint8]]:
+        """Class maps (H, W) uint8 of frames as they come, from a camera for instance.
+
+        Two frames are read ahead.
+
+        Args:
+            frames: (H, W), or (C, H, W) where the net takes several channels; sizes may differ.
+            axes: order of a frame's axes, e.g. ``YXC``.
+        """
+        singles = (self.open(frame, axes) for frame in frames)
+        bands = self._maker.bands([self._frame(series, 0, t)] for t, series in enumerate(singles))
+        return (band.labels for band in whole_frames(bands))
+
+    def frames(self, series: Series, frames: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
+        """Class maps (H, W) uint8 of a series, each as soon as it is done.
+
+        Args:
+            series: from `open`.
+            frames: which ones, rising; by default all.
+        """
+        return (band.labels for band in whole_frames(self.bands(series, self.groups(series, frames))))
+
+    def bands(
+        self,
+        series: Series,
+        groups: Iterable[Sequence[int]],
+        *,
+        probabilities: bool = False,
+        skip_unreadable: bool = False,
+    ) -> Iterator[Band | Unreadable]:
+        """Predictions of a series, a band at a time: memory holds a row of tiles, not a frame.
+
+        Args:
+            series: from `open`.
+            groups: frames to predict, see `groups`; what is predicted of a frame depends on its group alone.
+            probabilities: whether bands bring them.
+            skip_unreadable: say so instead of ending where a frame cannot be read.
+
+        Raises:
+            InputError: a frame that cannot be read.
+        """
+        frames = ([self._frame(series, t, t) for t in group] for group in groups)
+        return self._maker.bands(frames, probabilities=probabilities, skip_unreadable=skip_unreadable)
+
+    def groups(self, series: Series, frames: Iterable[int] | None = None) -> Iterator[list[int]]:
+        """Frames in groups that fill a batch; of one frame each where it fills a batch by itself."""
+        source = iter(range(series.shape[0]) if frames is None else frames)
+        size = self._maker.group_size(series.shape[2:])
+        while group := list(islice(source, size)):
+            yield group
+
+    def _frame(self, series: Series, at: int, t: int) -> Frame:
+        images = [NormalisedFrames(series, normalisation) for normalisation in self._normalisations]
+        return Frame(t, images, at)

@@ -1,0 +1,155 @@
+"""Results of tiles joined to bands: full-width parts of a frame, handed out from top to bottom.
+
+A band is handed out as soon as no later tile can change it, so memory holds a row of tiles, not a frame.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.data.tiles import Array, Size, Tile, Window, crop_tiles, grid, padded_size
+from hela_seg.inference.tiling import CROP_TILE, GAUSSIAN_TILE, WHOLE_FRAME_PIXELS, Tiling
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How frames of one size are cut and joined.
+
+    Attributes:
+        frame: size of the frame.
+        tiles: in the order in which they go through the net, row by row.
+        blend: see `Tiling`.
+    """
+
+    frame: Size
+    tiles: Sequence[Tile]
+    blend: str
+
+    def stitcher(self) -> Stitcher:
+        """A new one, for one frame."""
+        return CropStitcher(self) if self.blend == "crop" else GaussianStitcher(self)
+
+    @property
+    def rows(self) -> list[list[Tile]]:
+        """The tiles, a list for each row of them."""
+        return [list(row) for _, row in groupby(self.tiles, lambda tile: tile.read.row)]
+
+
+class Stitcher(Protocol):
+    """Joins the tiles of one frame."""
+
+    def push(self, result: Array) -> Array | None:
+        """Take the next tile's result (..., h, w); gives the next band (..., rows, W) when it is final."""
+
+
+def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
+    """Cut a frame for a net of a stride.
+
+    Example:
+        A frame of 700 x 1100 pixels and a net of stride 32 make one tile of 704 x 1120.
+    """
+    padded: Size = (padded_size(frame[0], stride), padded_size(frame[1], stride))
+    if tiling.tile == "auto" and padded[0] * padded[1] <= WHOLE_FRAME_PIXELS:
+        return Plan(frame, crop_tiles(frame, padded, 0, stride), "crop")
+    if tiling.blend == "crop":
+        return Plan(frame, crop_tiles(frame, _sides(tiling, CROP_TILE), tiling.halo, stride), "crop")
+    rows, columns = (padded_size(side, stride) for side in _sides(tiling, GAUSSIAN_TILE))
+    tile = (min(rows, padded[0]), min(columns, padded[1]))
+    shared_rows, shared_columns = (
+        min(padded_size(math.ceil(side * tiling.overlap), stride), side - stride) for side in tile
+    )
+    windows = grid(frame, tile, (shared_rows, shared_columns), stride)
+    return Plan(frame, [Tile(window, window) for window in windows], "gaussian")
+
+
+def bell(tile: Size) -> NDArray[np.float32]:
+    """Weights (h, w) of a tile's pixels: a Gaussian whose standard deviation is an eighth of each side.
+
+    That deviation is nnU-Net's (Isensee et al. 2021). It is 1 in the middle and nowhere below 0.001, so that
+    pixels that only a tile's corner covers are defined.
+    """
+    sides = []
+    for length in tile:
+        distance = np.arange(length) - (length - 1) / 2
+        sides.append(np.exp(-0.5 * (distance / (length / 8)) ** 2))
+    weights: NDArray[np.float32] = np.maximum(np.outer(*sides), 1e-3).astype(np.float32)
+    return weights
+
+
+class CropStitcher:
+    """Keeps the inner part of each tile; results may be class indices or probabilities."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._rows, self._width = plan.rows, plan.frame[1]
+        self._row, self._column = 0, 0
+        self._band: Array | None = None
+
+    def push(self, result: Array) -> Array | None:
+        """See `Stitcher`."""
+        row = self._rows[self._row]
+        tile = row[self._column]
+        kept = result[(..., *tile.inner)]
+        if len(row) == 1:
+            self._row += 1
+            return kept
+        if self._band is None:
+            self._band = np.empty((*kept.shape[:-1], self._width), kept.dtype)
+        self._band[..., tile.keep.column : tile.keep.column + tile.keep.width] = kept
+        self._column += 1
+        if self._column < len(row):
+            return None
+        self._row, self._column = self._row + 1, 0
+        band, self._band = self._band, None
+        return band
+
+
+class GaussianStitcher:
+    """Averages probabilities (K, h, w) where tiles overlap, weighted by `bell`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._count = 0
+        self._top = 0
+        self._weights = bell((plan.tiles[0].read.height, plan.tiles[0].read.width))
+        self._sum: NDArray[np.float32] | None = None
+        self._weight = np.zeros((len(self._weights), plan.frame[1]), np.float32)
+
+    def push(self, result: Array) -> Array | None:
+        """See `Stitcher`."""
+        window = self._plan.tiles[self._count].read
+        self._count += 1
+        height, width = self._plan.frame
+        inside = (slice(0, height - window.row), slice(0, width - window.column))
+        weights = self._weights[inside]
+        if self._sum is None:
+            self._sum = np.zeros((len(result), *self._weight.shape), np.float32)
+        top = window.row - self._top
+        place = (slice(top, top + weights.shape[0]), slice(window.column, window.column + weights.shape[1]))
+        self._sum[(..., *place)] += weights * result[(..., *inside)]
+        self._weight[place] += weights
+        return self._final(self._sum, window)
+
+    def _final(self, total: NDArray[np.float32], window: Window) -> Array | None:
+        """The rows that lie above all later tiles."""
+        tiles, height = self._plan.tiles, self._plan.frame[0]
+        below = tiles[self._count].read.row if self._count < len(tiles) else height
+        rows = below - self._top
+        if below == window.row or rows == 0:
+            return None
+        band = total[:, :rows] / self._weight[:rows]
+        for buffer in (total, self._weight):
+            buffer[..., : buffer.shape[-2] - rows, :] = buffer[..., rows:, :].copy()
+            buffer[..., max(buffer.shape[-2] - rows, 0) :, :] = 0
+        self._top = below
+        return band
+
+
+def _sides(tiling: Tiling, side: int) -> Size:
+    return (side, side) if isinstance(tiling.tile, str) else tiling.tile

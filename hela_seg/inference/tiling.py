@@ -1,0 +1,66 @@
+"""How frames go through a net: in which pieces, how these are joined, how many at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hela_seg.data.tiles import Size
+from hela_seg.errors import InputError
+
+WHOLE_FRAME_PIXELS = 1536 * 1536
+"""Frames of up to so many pixels go through the net in one piece, unless a tile is prescribed."""
+
+CROP_TILE, GAUSSIAN_TILE = 1024, 512
+"""Rows and columns of the pieces of larger frames, by the way of joining them."""
+
+BLENDS = ("crop", "gaussian")
+VIEWS = ("none", "flips", "dihedral")
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How frames go through a net.
+
+    Args:
+        tile: rows and columns of the pieces, rounded up to multiples of the net's stride; ``auto`` takes
+            frames of up to `WHOLE_FRAME_PIXELS` whole and cuts larger ones.
+        blend: how pieces are joined. ``crop`` keeps the inner part of each, which equals the prediction of
+            the whole frame where the halo covers the net's receptive field; ``gaussian`` averages
+            probabilities where pieces overlap, weighted by a bell around the middle of each.
+        halo: context in pixels around the part that ``crop`` keeps.
+        overlap: share of a piece's side that neighbours have in common with ``gaussian``, 0 to below 1.
+        batch_size: pieces that go through the net at once; ``auto`` finds how many fit.
+        tta: views of each piece whose probabilities are averaged (test-time augmentation): ``none`` sees it
+            as it is, ``flips`` in four mirrorings, ``dihedral`` in these and turned by a quarter.
+
+    Raises:
+        InputError: a value that is none of these.
+    """
+
+    tile: Size | str = "auto"
+    blend: str = "crop"
+    halo: int = 128
+    overlap: float = 0.25
+    batch_size: int | str = "auto"
+    tta: str = "none"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tile, str):
+            _expect(self.tile == "auto", "tile", self.tile, "auto or [rows, columns]")
+        else:
+            sides = tuple(self.tile)
+            _expect(len(sides) == 2 and min(sides) > 0, "tile", sides, "auto or [rows, columns] above 0")
+            object.__setattr__(self, "tile", sides)
+        _expect(self.blend in BLENDS, "blend", self.blend, " or ".join(BLENDS))
+        _expect(self.tta in VIEWS, "tta", self.tta, ", ".join(VIEWS))
+        _expect(self.halo >= 0, "halo", self.halo, "0 pixels or more")
+        _expect(0 <= self.overlap < 1, "overlap", self.overlap, "a share from 0 to below 1")
+        if isinstance(self.batch_size, str):
+            _expect(self.batch_size == "auto", "batch_size", self.batch_size, "auto or a number")
+        else:
+            _expect(self.batch_size > 0, "batch_size", self.batch_size, "auto or a number above 0")
+
+
+def _expect(good: bool, key: str, found: object, expected: str) -> None:
+    if not good:
+        raise InputError(f"inference.{key} is {found}, expected {expected}")

@@ -1,0 +1,65 @@
+"""A trained net with what its checkpoint says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from hela_seg.errors import InputError
+from hela_seg.models import build
+from hela_seg.runs import ModelInfo, read_checkpoint
+
+
+@dataclass(frozen=True)
+class TrainedNet:
+    """A net and its description.
+
+    Attributes:
+        net: (N, C, H, W) float32 -> logits (N, K, H, W); has an attribute ``stride``.
+        info: what its checkpoint says about it.
+        source: where it came from, for messages.
+    """
+
+    net: nn.Module
+    info: ModelInfo
+    source: str = "net"
+
+    @classmethod
+    def from_checkpoint(cls, path: Path | str) -> TrainedNet:
+        """Load a checkpoint; nothing in it is executed.
+
+        Raises:
+            InputError: see `hela_seg.runs.read_checkpoint` and `hela_seg.models.build`; or weights that do
+                not fit the net that the checkpoint names.
+        """
+        info, weights = read_checkpoint(path)
+        net = build(info.net)
+        try:
+            net.load_state_dict(weights)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"{path} holds weights of another net than it names ({reason}): "
+                "expected a file written by hela_seg.train"
+            ) from None
+        return cls(net, info, str(path))
+
+
+def refuse_unlike(trained: Sequence[TrainedNet]) -> None:
+    """Make sure that nets can predict together.
+
+    Raises:
+        InputError: they were trained on other classes or on another number of channels.
+    """
+    first = trained[0]
+    for other in trained[1:]:
+        for what in ("classes", "channels"):
+            ours, theirs = getattr(first.info, what), getattr(other.info, what)
+            if ours != theirs:
+                raise InputError(
+                    f"{other.source} was trained on other {what} than {first.source}, expected the same for "
+                    "nets that predict together: predict with one at a time"
+                )
