@@ -13,6 +13,7 @@ Axis letters, everywhere: N batch, T frames, C channels, K classes, H rows, W co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,18 +24,25 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
-def load(path: Path | str, device: str = "auto") -> Predictor:
-    """Load a checkpoint for prediction.
+def load(
+    path: Path | str | Sequence[Path | str],
+    device: str = "auto",
+    precision: str = "auto",
+    tiling: Tiling | None = None,
+) -> Predictor:
+    """Load a checkpoint for prediction, or several that predict together.
 
     ``hela_seg.load("best.ckpt").predict("movie.tif")`` gives class maps (T, H, W) uint8.
 
     Args:
-        path: a checkpoint that ``hela_seg.train`` wrote.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        path: a checkpoint that ``hela_seg.train`` wrote, or a list of them.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        precision: ``auto`` (half precision on a GPU), ``float32``, ``bfloat16`` or ``float16``.
+        tiling: how frames go through the net; by default whole, or in tiles where they are large.
 
     Raises:
         hela_seg.errors.InputError: no such file, or no checkpoint that can be trusted.
     """
     from hela_seg.inference import Predictor  # here, so that importing the package does not import torch
 
-    return Predictor.from_checkpoint(path, device)
+    return Predictor.from_checkpoint(path, device, precision, tiling)

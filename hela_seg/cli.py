@@ -24,13 +24,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hela_seg.errors import InputError, said_by
+from hela_seg.errors import InputError, PartialResultError, said_by
 
 PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 """The configuration files: inside an installed package, beside it in a source tree."""
 
-USER_FAULT, OUR_FAULT = 2, 1
+USER_FAULT, OUR_FAULT, PARTIAL = 2, 1, 3
 
 _HYDRA_FLAGS_WITH_VALUE = (
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
@@ -49,12 +49,14 @@ class Command:
     Attributes:
         positions: keys that arguments without a key stand for, in order.
         options: short options and the keys that they stand for.
+        flags: options without a value, and what they stand for.
         paths: keys whose values are paths.
         found: keys that the command finds out itself where the user leaves them out.
     """
 
     positions: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
+    flags: dict[str, str] = field(default_factory=dict)
     paths: frozenset[str] = frozenset()
     found: frozenset[str] = frozenset()
 
@@ -65,8 +67,13 @@ _DATA_PATHS = frozenset(
 )
 COMMANDS = {
     "train": Command(paths=_DATA_PATHS | {"ckpt_path"}),
-    "evaluate": Command(("ckpt",), {}, _DATA_PATHS | {"ckpt"}, frozenset({"data.classes"})),
-    "predict": Command(("ckpt", "input"), {"-o": "output"}, frozenset({"ckpt", "input", "output"})),
+    "evaluate": Command(("ckpt",), paths=_DATA_PATHS | {"ckpt"}, found=frozenset({"data.classes"})),
+    "predict": Command(
+        ("ckpt", "input"),
+        {"-o": "output"},
+        {"-v": "verbose=true", "--verbose": "verbose=true"},
+        paths=frozenset({"ckpt", "input", "output"}),
+    ),
     "check": Command(paths=_DATA_PATHS),
 }
 
@@ -79,13 +86,17 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
         arguments: what was typed after the command; by default this process's own.
 
     Returns:
-        Exit status: 0, 2 where the user must mend something, or 1 for a fault of ours, with its traceback.
+        Exit status: 0, 2 where the user must mend something, 3 where the work is done but for input that was
+        left out, or 1 for a fault of ours, with its traceback.
     """
     typed = sys.argv[1:] if arguments is None else list(arguments)
     # Hydra would print its own report and leave with status 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         _run_hydra(name, overrides(COMMANDS[name], typed))
+    except PartialResultError as left_out:
+        print(f"warning: {left_out}", file=sys.stderr)
+        return PARTIAL
     except Exception as error:
         message = user_message(error)
         if message is None:
@@ -113,6 +124,8 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     for argument in rest:
         if argument in command.options:
             result.append(_quoted(command.options[argument], _value(argument, rest)))
+        elif argument in command.flags:
+            result.append(command.flags[argument])
         elif argument in _HYDRA_FLAGS_WITH_VALUE:
             flags += [argument, _value(argument, rest)]
         elif argument.startswith("-"):

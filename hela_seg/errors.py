@@ -1,4 +1,4 @@
-"""The one exception that is the user's to mend."""
+"""Exceptions that say something to the user instead of to us."""
 
 
 class InputError(Exception):
@@ -6,6 +6,13 @@ class InputError(Exception):
 
     Commands print its message as one line and exit with status 2, without a traceback. The message says what
     was found, where, what was expected and what to do.
+    """
+
+
+class PartialResultError(Exception):
+    """The work is done, but some of the input could not be used and was left out, as the user allowed.
+
+    Commands print its message as one line and exit with status 3.
     """
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,3 +72,30 @@ def make_folder(folder: Path) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{folder} cannot be written: choose another one or change its permissions")
     return folder
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """SHA-256 of files, in hexadecimal: of one its own, of several, or of folders, that of theirs in a row.
+
+    The files of a folder count with their names in it, in the order of these; other names do not count.
+
+    Raises:
+        InputError: a file that cannot be read.
+    """
+    found = []
+    for path in paths:
+        inside = sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else [path]
+        for file in inside:
+            name = file.relative_to(path).as_posix() if path.is_dir() else ""
+            found.append((name, _sha256(file)))
+    if len(found) == 1:
+        return found[0][1]
+    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in found).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the path and its rights") from None

@@ -1,4 +1,4 @@
-"""``python -m hela_seg.predict ckpt=... input=... output=...``: class maps of recordings."""
+"""``python -m hela_seg.predict ckpt=... input=... output=...``: class maps and cells of recordings."""
 
 from __future__ import annotations
 
@@ -10,132 +10,182 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("predict"))
 
-import csv
+import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from omegaconf import DictConfig
-from rich.progress import track
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, ListConfig
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from hela_seg import runs
-from hela_seg.classes import Classes
-from hela_seg.data.stacks import LabelWriter, Series, find_files
-from hela_seg.errors import InputError
-from hela_seg.files import make_folder, whole_file
-from hela_seg.inference import Predictor
-from hela_seg.report.overlay import write_overlay
+from hela_seg.data.stacks import FrameSequence, Series, find_files, numbered_sequence
+from hela_seg.errors import InputError, PartialResultError
+from hela_seg.inference import Predictor, Tiling
+from hela_seg.prediction.folder import ResultFolder
+from hela_seg.prediction.follow import Course
+from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
+from hela_seg.prediction.results import result_paths
+from hela_seg.prediction.run import Announce, run
 from hela_seg.report.tables import print_files
+from hela_seg.timecourse import Flicker
 
-OVERLAY_FRAMES = 6
-"""Most frames that an overlay shows."""
+log = logging.getLogger(__name__)
 
 
 def predict(config: DictConfig) -> list[Path]:
     """Predict as a configuration says; see ``conf/predict.yaml`` for its keys.
 
     Returns:
-        The label stacks written.
+        The files of this job, label maps first; where other shards are still at work they are yet to come.
 
     Raises:
-        InputError: a checkpoint or recording that cannot be used, or output that is already there.
+        InputError: a checkpoint or recording that cannot be used, or a folder that holds something else.
+        PartialResultError: all is written, but for frames that could not be read.
     """
     began = time.perf_counter()
-    predictor = Predictor.from_checkpoint(config.ckpt, config.device)
-    source, output = Path(config.input), Path(config.output)
+    shard, wanted = (
+        Shard.parse(config.shard),
+        Wanted(**{key.name: config[key.name] for key in fields(Wanted)}),
+    )
+    tiling: Tiling = instantiate(config.inference)
+    skip = _may_skip(config.on_error)
+    checkpoints = [Path(path) for path in _listed(config.ckpt)]
+    predictor = Predictor.from_checkpoint(checkpoints, _own_device(config.device), config.precision, tiling)
+    recordings = _recordings(predictor, config)
+    folder = ResultFolder(Path(config.output))
+    with folder.taken_by(shard):
+        others = {key: config[key] for key in ("precision", "axes", "z", "on_error")}
+        settings = {**asdict(tiling), **others}
+        job = make_job(predictor, recordings, wanted, checkpoints, settings, folder.group_size(recordings))
+        _refuse_large(job)
+        results = result_paths(job, folder.path)
+        if folder.is_finished(job) and not config.overwrite:
+            print_files({"done before": f"{len(results)} files in {folder.path}"})
+            return results
+        folder.begin(job, results, overwrite=config.overwrite)
+        with _progress(job, shard, verbose=config.verbose) as announce:
+            courses = run(predictor, job, folder, shard, announce=announce, skip_unreadable=skip)
+    _print_end(job, folder, shard, courses, time.perf_counter() - began)
+    return results
+
+
+def _print_end(
+    job: Job, folder: ResultFolder, shard: Shard, courses: Sequence[Course] | None, seconds: float
+) -> None:
+    if courses is None:
+        print_files({"shard": f"{shard.number} of {shard.count} is done; the last one writes the results"})
+        return
+    frames = sum(len(course.pixels) for course in courses)
+    facts: dict[str, object] = {"frames": frames, "seconds": f"{seconds:.1f}"}
+    for entry in job.classes:
+        counts = [int(cells[entry.index]) for course in courses for cells in course.cells]
+        if entry.index and counts:
+            facts[f"cells, {entry.name}"] = f"{sum(counts)} ({sum(counts) / len(counts):.1f} a frame)"
+    judged = [flicker for course in courses for flicker in course.flicker if flicker is not None]
+    share = sum(judged, Flicker()).share
+    if share is not None:
+        facts["flicker"] = f"{share:.3%} of the pixels have another class for one frame"
+    paths = result_paths(job, folder.path)
+    facts["labels"] = paths[0] if len(job.series) == 1 else f"{len(job.series)} files in {folder.path}"
+    facts |= {path.stem.replace("_", " "): path for path in paths if path.suffix in {".csv", ".parquet"}}
+    print_files(facts)
+    _refuse_to_be_silent(job, courses)
+
+
+def _refuse_to_be_silent(job: Job, courses: Sequence[Course]) -> None:
+    """Say which frames could not be read."""
+    left_out = [
+        (series.name, t, reason)
+        for series, course in zip(job.series, courses, strict=True)
+        for t, reason in course.unreadable.items()
+    ]
+    if left_out:
+        name, t, reason = left_out[0]
+        raise PartialResultError(
+            f"{len(left_out)} frame(s) could not be read and are ignored pixels in the results; the first is "
+            f"frame {t} of '{name}': {reason}"
+        )
+
+
+def _recordings(predictor: Predictor, config: DictConfig) -> list[Series]:
+    source = Path(config.input)
     is_folder = source.is_dir() and source.suffix.lower() != ".zarr"
     paths = find_files(source) if is_folder else [source]
     recordings = [predictor.open(path, config.axes, config.z) for path in paths]
-    _refuse_same_name(recordings)
-    areas = make_folder(output) / runs.AREAS_TABLE
-    targets = [output / f"{series.name}{runs.LABELS_SUFFIX}" for series in recordings]
-    if not config.overwrite:
-        _refuse_existing([areas, *targets])
-
-    rows: list[list[Any]] = []
-    for series, target in zip(recordings, targets, strict=True):
-        rows += _predict_series(predictor, series, target)
-    _write_areas(areas, rows, predictor.classes)
-    frames = sum(series.shape[0] for series in recordings)
-    print_files(
-        {
-            "frames": frames,
-            "seconds": f"{time.perf_counter() - began:.1f}",
-            "labels": targets[0] if len(targets) == 1 else f"{len(targets)} files in {output}",
-            "areas": areas,
-        }
-    )
-    return targets
-
-
-def _predict_series(predictor: Predictor, series: Series, target: Path) -> list[list[Any]]:
-    """Write a series' labels and overlay; gives its rows of the table of areas."""
-    frame_count, _, height, width = series.shape
-    shown = set(
-        np.linspace(0, frame_count - 1, min(frame_count, OVERLAY_FRAMES)).round().astype(int).tolist()
-    )
-    rows: list[list[Any]] = []
-    pictures: list[tuple[int, NDArray[Any], NDArray[np.uint8]]] = []
-
-    def frames() -> Iterator[NDArray[np.uint8]]:
-        done = track(
-            predictor.frames(series),
-            series.name,
-            frame_count,
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        for t, labels in enumerate(done):
-            rows.append(_areas(series, t, labels, predictor.classes))
-            if t in shown:
-                pictures.append((t, series.frame(t), labels))
-            yield labels
-
-    writer = LabelWriter(
-        target,
-        (frame_count, height, width),
-        predictor.classes,
-        pixel_size_um=series.pixel_size,
-        frame_interval_s=series.frame_interval,
-    )
-    writer.write(frames())
-    overlay = target.with_name(f"{series.name}{runs.OVERLAY_SUFFIX}")
-    write_overlay(overlay, pictures, predictor.classes, series.name)
-    return rows
-
-
-def _areas(series: Series, t: int, labels: NDArray[np.uint8], classes: Classes) -> list[Any]:
-    pixels = np.bincount(labels.ravel(), minlength=len(classes))
-    shares = (f"{share:.6f}" for share in pixels / labels.size)
-    area = "" if series.pixel_size is None else series.pixel_size**2
-    squares = ["" if area == "" else f"{count * area:.2f}" for count in pixels]
-    return [series.name, t, *pixels.tolist(), *shares, *squares]
-
-
-def _write_areas(path: Path, rows: Sequence[Sequence[Any]], classes: Classes) -> None:
-    header = ["series", "frame"]
-    header += [f"{name} {unit}" for unit in ("pixels", "share", "um2") for name in classes.names]
-    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(header)
-        table.writerows(rows)
-
-
-def _refuse_same_name(recordings: Sequence[Series]) -> None:
+    if config.sequence:
+        numbered_sequence(paths)
+        return [FrameSequence(recordings, source.resolve().name if is_folder else source.stem)]
     names = [series.name for series in recordings]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(
             f"several files are named {twice[0]} up to the ending, expected one each: predict them apart"
         )
+    return recordings
 
 
-def _refuse_existing(targets: Sequence[Path]) -> None:
-    existing = [path for path in targets if path.exists()]
-    if existing:
-        raise InputError(
-            f"{existing[0]} is already there: choose another output folder or set overwrite=true"
+def _refuse_large(job: Job) -> None:
+    """Results that look at whole frames are refused or left out where frames are too large for that."""
+    for index, series in enumerate(job.series):
+        if not job.is_large(index):
+            continue
+        size = " x ".join(map(str, series.shape[2:]))
+        if job.wanted.majority > 1 or job.wanted.film != "none" or job.wanted.label_next:
+            raise InputError(
+                f"{series.path} has frames of {size} pixels, too large for majority, film and label_next: "
+                "leave these out, or cut the frames"
+            )
+        log.warning(
+            "warning: '%s' has frames of %s pixels, too large to be taken apart into cells", series.name, size
         )
+
+
+@contextmanager
+def _progress(job: Job, shard: Shard, *, verbose: bool) -> Iterator[Announce]:
+    """A bar with the time left on a terminal, and a line a unit where that is asked for."""
+    total = sum(len(unit.frames) for unit in shard.own(job.units))
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(job.series[0].name, total=total)
+        began = time.perf_counter()
+
+        def announce(unit: Unit) -> None:
+            name = job.series[unit.series].name
+            bar.update(task, advance=len(unit.frames), description=name)
+            if verbose:
+                last, seconds = unit.frames[-1], time.perf_counter() - began
+                log.info(
+                    "%s: frames to %d of %d done after %.1f s",
+                    name,
+                    last + 1,
+                    job.series[unit.series].shape[0],
+                    seconds,
+                )
+
+        yield announce
+
+
+def _may_skip(on_error: str) -> bool:
+    if on_error not in {"stop", "skip"}:
+        raise InputError(f"on_error is {on_error}, expected stop or skip")
+    return on_error == "skip"
+
+
+def _own_device(name: str) -> str:
+    """Each process of ``torchrun`` has a GPU of its own."""
+    local_rank = os.environ.get("LOCAL_RANK")
+    if name == "auto" and local_rank is not None and torch.cuda.is_available():
+        return f"cuda:{int(local_rank) % torch.cuda.device_count()}"
+    return name
+
+
+def _listed(value: Any) -> list[str]:
+    return list(value) if isinstance(value, ListConfig) else [value]

@@ -31,6 +31,7 @@ def parsed(override: str) -> object:
         (["ckpt='a b.ckpt'"], ["ckpt='a b.ckpt'"]),
         (["overwrite=true", "--cfg", "job"], ["--cfg", "job", "overwrite=true"]),
         (["output=null"], ["output=null"]),
+        (["-v", "a.ckpt"], ["verbose=true", "ckpt='a.ckpt'"]),
         (["ckpt=a.ckpt,b.ckpt", "-m", "axes=TYX"], ["-m", "ckpt=a.ckpt,b.ckpt", "axes=TYX"]),
     ],
 )
@@ -48,7 +49,7 @@ def test_a_path_means_what_the_shell_means(
     monkeypatch.chdir(tmp_path)
     Path(path).mkdir()
     for typed in ([f"input={path}"], [path]):
-        (override,) = overrides(Command(("input",), {}, frozenset({"input"})), typed)
+        (override,) = overrides(Command(("input",), paths=frozenset({"input"})), typed)
         assert parsed(override) == path
 
 

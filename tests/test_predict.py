@@ -20,12 +20,12 @@ def test_a_folder_gives_labels_overlays_and_areas(checkpoint: Path, cells: Path,
     output = tmp_path / "out (1), a=b ü"
     assert main("predict", [str(checkpoint), str(cells / "images"), "-o", str(output)]) == 0
     stems = [f"dish {index}" for index in range(5)]
-    expected = {f"{stem}{end}" for stem in stems for end in (".labels.tif", ".overlay.png")} | {"areas.csv"}
+    expected = {f"{stem}{end}" for stem in stems for end in (".labels.ome.tif", ".overlay.png")}
+    expected |= {"areas.csv", "cells.csv", "time_course.png", "prediction.json"}
     assert {path.name for path in output.iterdir()} == expected
     for stem in stems:
-        with tifffile.TiffFile(output / f"{stem}.labels.tif") as file:
-            assert file.imagej_metadata is not None
-            assert file.imagej_metadata["frames"] == 2
+        with tifffile.TiffFile(output / f"{stem}.labels.ome.tif") as file:
+            assert file.is_ome
             assert (file.series[0].axes, file.series[0].shape) == ("TYX", (2, 48, 64))
             labels = file.asarray()
         image = cells / "images" / f"{stem}.tif"
@@ -38,7 +38,7 @@ def test_areas_count_every_pixel_and_know_micrometres(checkpoint: Path, tmp_path
     images, _ = draw_cells(7, 3)
     write_tiff(tmp_path / "film.tif", images, "TYX", pixel_size_um=0.5)
     assert main("predict", [str(checkpoint), str(tmp_path / "film.tif"), "-o", str(tmp_path / "out")]) == 0
-    labels = tifffile.imread(tmp_path / "out" / "film.labels.tif")
+    labels = tifffile.imread(tmp_path / "out" / "film.labels.ome.tif")
     with (tmp_path / "out" / "areas.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["frame"] for row in rows] == ["0", "1", "2"]
@@ -53,7 +53,7 @@ def test_areas_count_every_pixel_and_know_micrometres(checkpoint: Path, tmp_path
 def test_results_are_replaced_only_when_told_to(
     checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    target = tmp_path / "dish 0.labels.tif"
+    target = tmp_path / "dish 0.labels.ome.tif"
     target.write_text("mine")
     typed = [str(checkpoint), str(cells / "images" / "dish 0.tif"), "-o", str(tmp_path)]
     assert main("predict", typed) == 2
@@ -102,7 +102,8 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
     assert error.count("\n") == 1
     assert file in error
     assert expected in error
-    assert not list(tmp_path.glob("out/*"))
+    left = {path.name for path in tmp_path.glob("out/*")}
+    assert left <= {"prediction.json", ".prediction"}  # what a second start would go on from
 
 
 def test_an_output_that_cannot_be_a_folder_is_refused(

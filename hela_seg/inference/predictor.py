@@ -14,6 +14,7 @@ from hela_seg.classes import Classes
 from hela_seg.data.frames import NormalisedFrames
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import ArraySeries, Series, Z, open_series
+from hela_seg.data.tiles import Size
 from hela_seg.errors import InputError
 from hela_seg.inference.bands import Band, BandMaker, Frame, Unreadable, whole_frames
 from hela_seg.inference.ensemble import Ensemble, choose_device
@@ -165,9 +166,13 @@ class Predictor:
     def groups(self, series: Series, frames: Iterable[int] | None = None) -> Iterator[list[int]]:
         """Frames in groups that fill a batch; of one frame each where it fills a batch by itself."""
         source = iter(range(series.shape[0]) if frames is None else frames)
-        size = self._maker.group_size(series.shape[2:])
+        size = self.group_size(series.shape[2:])
         while group := list(islice(source, size)):
             yield group
+
+    def group_size(self, size: Size) -> int:
+        """How many frames of H x W pixels fill a batch; 1 where one frame makes one batch or more."""
+        return self._maker.group_size(size)
 
     def _frame(self, series: Series, at: int, t: int) -> Frame:
         images = [NormalisedFrames(series, normalisation) for normalisation in self._normalisations]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.data.blocks import Block, Part
+from hela_seg.data.examine import THREADS
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
@@ -59,20 +62,18 @@ def write_contact_sheet(
     Raises:
         InputError: the file cannot be written.
     """
-    panels: list[Picture] = []
-    captions = []
-    ignored = False
-    for series, t in _chosen(recordings):
-        try:
-            image, labels = _read(recordings[series], reader, t)
-        except InputError:
-            continue  # said among the faults
-        ignored |= bool((labels == IGNORE_INDEX).any())
-        panels.append(blend(*fit_panel(image, labels, PANEL), classes))
-        captions.append(_caption(recordings[series].name, t, _part(blocks, series, t), panels[-1].shape[1]))
-    if not panels:
+    chosen = _chosen(recordings)
+    with ThreadPoolExecutor(THREADS) as pool:
+        drawn = list(pool.map(lambda place: _panel(recordings[place[0]], reader, classes, place[1]), chosen))
+    shown = [(place, panel) for place, panel in zip(chosen, drawn, strict=True) if panel is not None]
+    if not shown:
         return False
-    figure = compose(panels, captions, COLUMNS, legend_of(classes, ignored), title)
+    captions = [
+        _caption(recordings[series].name, t, _part(blocks, series, t), panel.picture.shape[1])
+        for (series, t), panel in shown
+    ]
+    legend = legend_of(classes, any(panel.ignored for _, panel in shown))
+    figure = compose([panel.picture for _, panel in shown], captions, COLUMNS, legend, title)
     png = BytesIO()
     # noise hardly gets smaller at higher levels, and takes three times as long
     figure.savefig(png, format="png", dpi=DOTS_PER_INCH, pil_kwargs={"compress_level": 1})
@@ -89,6 +90,22 @@ def _chosen(recordings: Sequence[Recording]) -> list[tuple[int, int]]:
     chosen = [(2 * place + 1) * total // (2 * count) for place in range(count)]
     series = [int(np.searchsorted(ends, frame, side="right")) for frame in chosen]
     return [(s, f - int(ends[s]) + recordings[s].image.shape[0]) for s, f in zip(series, chosen, strict=True)]
+
+
+class _Panel(NamedTuple):
+    """A frame with its labels drawn over it, and whether pixels of it are ignored ones."""
+
+    picture: Picture
+    ignored: bool
+
+
+def _panel(recording: Recording, reader: LabelReader, classes: Classes, t: int) -> _Panel | None:
+    """A frame as it is shown; None where it cannot be read, which is said among the faults."""
+    try:
+        image, labels = _read(recording, reader, t)
+    except InputError:
+        return None
+    return _Panel(blend(*fit_panel(image, labels, PANEL), classes), bool((labels == IGNORE_INDEX).any()))
 
 
 def _read(recording: Recording, reader: LabelReader, t: int) -> tuple[Image, Labels]:

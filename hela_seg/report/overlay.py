@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
+from scipy.ndimage import binary_dilation
 from skimage.segmentation import find_boundaries
 from skimage.transform import resize_local_mean
 
@@ -21,6 +23,8 @@ from hela_seg.files import whole_file
 Image = npt.NDArray[Any]
 Labels = npt.NDArray[np.uint8]
 Picture = npt.NDArray[np.uint8]
+Contrast = npt.NDArray[np.float64]
+"""(channels shown, 2): of each, the value that is shown as black and the one of full brightness."""
 
 DARKEST, BRIGHTEST = 1.0, 99.8
 """Percentiles of a frame that are shown as black and as full brightness."""
@@ -41,8 +45,10 @@ CHARACTER = 9
 """Pixels that a character of the legend takes, rather more than less."""
 
 
-def blend(image: Image, labels: Labels, classes: Classes) -> Picture:
-    """Draw class labels over an image: a light fill of the class's colour and a solid outline of one pixel.
+def blend(
+    image: Image, labels: Labels, classes: Classes, contrast: Contrast | None = None, outline: int = 1
+) -> Picture:
+    """Draw class labels over an image: a light fill of the class's colour and a solid outline inside of it.
 
     The image's values between its 1st and 99.8th percentile are stretched over black to white. One channel is
     shown grey; three channels are taken as red, green and blue and stretched together, which keeps their hue;
@@ -54,6 +60,9 @@ def blend(image: Image, labels: Labels, classes: Classes) -> Picture:
         image: (C, H, W) of any real dtype; values that are not finite are shown black.
         labels: (H, W) uint8 class indices, ``IGNORE_INDEX`` where a pixel is ignored.
         classes: the classes that the indices stand for.
+        contrast: what is shown as black and as full brightness, see `contrast_of`; by default the
+            percentiles of this image.
+        outline: its width in pixels.
 
     Returns:
         (H, W, 3) uint8, red, green and blue.
@@ -63,15 +72,37 @@ def blend(image: Image, labels: Labels, classes: Classes) -> Picture:
     """
     if image.ndim != 3 or image.shape[1:] != labels.shape:
         raise ValueError(f"image is {image.shape} and labels {labels.shape}, expected (C, H, W) and (H, W)")
-    picture = _visible(image)
+    picture = _visible(image, contrast_of([image]) if contrast is None else contrast)
     marked = np.where(labels < len(classes), labels, 0)
     colours = np.array([c.rgb for c in classes], dtype=np.float32)[marked]
-    opacity = np.where(find_boundaries(marked, mode="inner"), 1.0, FILL_OPACITY) * (marked > 0)
+    edge = find_boundaries(marked, mode="inner")
+    if outline > 1:
+        edge = binary_dilation(edge, iterations=outline - 1)
+    opacity = np.where(edge, 1.0, FILL_OPACITY) * (marked > 0)
     # Under a class the image is grey: orange laid over the green of the paper's images would look lime.
     picture[marked > 0] = picture.mean(axis=2, keepdims=True)[marked > 0]
     picture += opacity[..., None].astype(np.float32) * (colours - picture)
     picture[_hatch(labels.shape) & (labels == IGNORE_INDEX)] = IGNORED_GREY
     return picture.round().astype(np.uint8)
+
+
+def contrast_of(images: Iterable[Image]) -> Contrast:
+    """What `blend` shows as black and as full brightness, so that a film does not change it frame by frame.
+
+    Args:
+        images: (C, H, W) each, frames of one recording; a few, evenly spread over it, are enough.
+
+    Returns:
+        The median over the images of their 1st and of their 99.8th percentile.
+
+    Raises:
+        ValueError: no images.
+    """
+    limits = [_limits_of_channels(image) for image in images]
+    if not limits:
+        raise ValueError("a contrast needs at least one image")
+    median: Contrast = np.median(limits, axis=0)
+    return median
 
 
 def write_overlay(
@@ -118,26 +149,36 @@ def _draw(
     return png.getvalue()
 
 
-def _visible(image: Image) -> npt.NDArray[np.float32]:
+def _visible(image: Image, contrast: Contrast) -> npt.NDArray[np.float32]:
     """(C, H, W) of any dtype -> (H, W, 3) float32, 0 to 255."""
-    channels = len(image)
+    stretched = [_stretch(channel, *limits) for channel, limits in zip(image[:3], contrast, strict=True)]
+    red_green_blue = {1: [0, 0, 0], 2: [0, 1, 0]}.get(len(image), [0, 1, 2])
+    return np.stack([stretched[channel] for channel in red_green_blue], axis=-1)
+
+
+def _limits_of_channels(image: Image) -> Contrast:
     shown = image[:3].astype(np.float32)
-    stretched = _stretch(shown) if channels == 3 else np.stack([_stretch(channel) for channel in shown])
-    red_green_blue = {1: [0, 0, 0], 2: [0, 1, 0]}.get(channels, [0, 1, 2])
-    picture: npt.NDArray[np.float32] = np.moveaxis(stretched[red_green_blue], 0, -1)
-    return picture
+    if len(image) == 3:  # red, green and blue, of one contrast to keep their hue
+        return np.tile(_limits(shown), (3, 1))
+    return np.array([_limits(channel) for channel in shown])
 
 
-def _stretch(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _limits(values: npt.NDArray[np.float32]) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
-    if finite.min(initial=np.inf) >= finite.max(initial=-np.inf):  # one value or none: nothing to see
-        return np.zeros_like(values)
+    if not finite.size:
+        return 0.0, 0.0
     low, high = np.percentile(finite, [DARKEST, BRIGHTEST])
     if high <= low:  # nearly all of the frame has one value: show the few pixels that have not
         low, high = finite.min(), finite.max()
-    known = np.where(np.isfinite(values), values, low)
-    stretched: npt.NDArray[np.float32] = np.interp(known, [low, high], [0, 255]).astype(np.float32)
-    return stretched
+    return float(low), float(high)
+
+
+def _stretch(values: Image, low: float, high: float) -> npt.NDArray[np.float32]:
+    if high <= low:  # one value or none: nothing to see
+        return np.zeros(values.shape, np.float32)
+    known = np.where(np.isfinite(values), values, low).astype(np.float32)
+    stretched = (known - low) * (255 / (high - low))
+    return np.clip(stretched, 0, 255, out=stretched)
 
 
 def _hatch(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
@@ -215,6 +256,26 @@ def compose(
     return page.figure
 
 
+def rendered(figure: Figure) -> Picture:
+    """A figure as the pixels (H, W, 3) uint8 that a PNG of it would have."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib leaves both without a return type
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
+
+
+def line_of_text(text: str, width: int) -> Picture:
+    """A line of black text on white, (LINE, width, 3) uint8, as `compose` writes its captions."""
+    page = _Page(width, LINE)
+    page.write(text, 0, 0)
+    return rendered(page.figure)
+
+
+def drawable(text: str) -> str:
+    """Text with a question mark for each character that the font of all figures lacks."""
+    font = get_font(findfont("DejaVu Sans"))  # comes with matplotlib, so it is there on every machine
+    return "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
+
+
 class _Page:
     """A white figure, written and pasted on at pixels counted from its upper left corner."""
 
@@ -222,9 +283,6 @@ class _Page:
         self.width, self.height = width, height
         inches = (width / DOTS_PER_INCH, height / DOTS_PER_INCH)
         self.figure = Figure(figsize=inches, dpi=DOTS_PER_INCH, facecolor="white")
-        self._font = get_font(
-            findfont("DejaVu Sans")
-        )  # comes with matplotlib, so it is there on every machine
 
     def paste(self, picture: Picture, top: int, left: int) -> None:
         """Put a picture's upper left pixel at row ``top``, column ``left``."""
@@ -232,7 +290,8 @@ class _Page:
 
     def write(self, text: str, top: int, left: int, points: int = 10) -> None:
         """Let a line of text hang from row ``top``, starting at column ``left``."""
-        # A name may hold dollar signs that are no formula, and letters that the font lacks, which would warn.
-        text = "".join(letter if self._font.get_char_index(ord(letter)) else "?" for letter in text)
         x, y = left / self.width, 1 - top / self.height
-        self.figure.text(x, y, text, fontsize=points, va="top", parse_math=False, family="DejaVu Sans")
+        # a name may hold dollar signs that are no formula, and letters that the font lacks, which would warn
+        self.figure.text(
+            x, y, drawable(text), fontsize=points, va="top", parse_math=False, family="DejaVu Sans"
+        )

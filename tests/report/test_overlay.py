@@ -8,7 +8,16 @@ from PIL import Image
 
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.errors import InputError
-from hela_seg.report.overlay import GAP, LARGEST_FILE, LINE, MARGIN, TITLE, blend, write_overlay
+from hela_seg.report.overlay import (
+    GAP,
+    LARGEST_FILE,
+    LINE,
+    MARGIN,
+    TITLE,
+    blend,
+    contrast_of,
+    write_overlay,
+)
 
 CLASSES = Classes(["background", "round", "spread"])
 ORANGE, BLUE = (np.array(CLASSES[index].rgb) for index in (1, 2))
@@ -66,6 +75,37 @@ def test_ignored_pixels_are_hatched_grey_and_have_no_outline():
     picture = blend(np.zeros((1, 16, 16), np.uint8), labels, CLASSES)
     assert set(np.unique(picture)) == {0, 140}
     assert (picture == 140).mean() == 3 / 8
+
+
+def test_a_wider_outline_grows_inwards():
+    labels = np.zeros((12, 12), np.uint8)
+    labels[2:10, 2:10] = 1
+    picture = blend(np.zeros((1, 12, 12), np.uint8), labels, CLASSES, outline=3)
+    solid = (picture == ORANGE).all(axis=2)
+    inside = np.zeros((12, 12), bool)
+    inside[5:7, 5:7] = True
+    assert (solid == (labels.astype(bool) & ~inside)).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_contrast_of_an_image_is_what_it_is_shown_with_by_default(channels):
+    image = np.random.default_rng(0).integers(0, 4000, (channels, 20, 30))
+    labels = np.zeros((20, 30), np.uint8)
+    with_own = blend(image, labels, CLASSES, contrast_of([image]))
+    assert (with_own == blend(image, labels, CLASSES)).all()
+
+
+def test_one_contrast_shows_a_dim_frame_dim():
+    bright = np.linspace(0, 1000, 1001).reshape(1, 7, 143)
+    contrast = contrast_of([bright, bright / 100, 2 * bright])  # median: that of the first, 10 to 998
+    assert contrast.tolist() == [[10.0, 998.0]]
+    dim = blend(bright / 2, np.zeros((7, 143), np.uint8), CLASSES, contrast)
+    assert dim.max() == round((500 - 10) / 988 * 255)
+
+
+def test_contrast_of_nothing_is_a_programming_error():
+    with pytest.raises(ValueError, match="at least one image"):
+        contrast_of([])
 
 
 def test_three_channels_keep_their_hue():

@@ -1,6 +1,8 @@
 """Files on disk as lazily read series of frames: the only room that knows file formats.
 
 ``open_series`` reads a file's header and answers with a `Series`; pixels are read window by window.
+``write_part`` keeps some finished frames of a prediction, ``write_ome_tiff`` and ``write_ome_zarr_labels``
+make the files that others open.
 ``write_tiff`` writes stacks, and ``LabelWriter`` writes label maps frame by frame.
 """
 
@@ -11,7 +13,10 @@ from pathlib import Path
 
 from hela_seg.data.stacks.numbering import by_value, numbered_sequence
 from hela_seg.data.stacks.ome import is_ome_tiff, later_parts
+from hela_seg.data.stacks.ome_tiff import write_ome_tiff
+from hela_seg.data.stacks.ome_zarr import write_ome_zarr_labels
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
+from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
 from hela_seg.data.stacks.png import PngSeries
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, Series, name_of
 from hela_seg.data.stacks.tiff import TiffSeries
@@ -26,14 +31,20 @@ __all__ = [
     "MAX_FRAME_PIXELS",
     "SUFFIXES",
     "ArraySeries",
+    "EncodedFrame",
     "FrameSequence",
     "LabelWriter",
+    "Part",
     "Series",
     "Z",
     "find_files",
     "name_of",
     "numbered_sequence",
     "open_series",
+    "read_part",
+    "write_ome_tiff",
+    "write_ome_zarr_labels",
+    "write_part",
     "write_png",
     "write_tiff",
 ]

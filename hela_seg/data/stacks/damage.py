@@ -58,8 +58,13 @@ def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
     if messages:
         problem = messages[0]  # what came first: a part that is missing before the sizes that do not match
     if problem is not None:
-        reason = " ".join(problem.split())[:200]
-        raise InputError(f"{path} is damaged or no {format_name} ({reason}): copy or export the file again")
+        raise damaged(path, problem, format_name)
+
+
+def damaged(path: Path, problem: str, format_name: str = "TIFF") -> InputError:
+    """The error that says of a file that it is damaged, and how that was seen."""
+    reason = " ".join(problem.split())[:200]
+    return InputError(f"{path} is damaged or no {format_name} ({reason}): copy or export the file again")
 
 
 class _Collected(threading.local):

@@ -27,7 +27,7 @@ Version = tuple[int, int]
 
 def version_of(path: Path) -> Version:
     """The file's version now."""
-    status = path.stat()
+    status = os.stat(path)  # noqa: PTH116 - half the time of path.stat()
     return status.st_size, status.st_mtime_ns
 
 

@@ -18,6 +18,7 @@ from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.calibration import calibration
 from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.data.stacks.ifds import refuse_loops
+from hela_seg.data.stacks.mapped import MappedStack, map_bytes
 from hela_seg.data.stacks.ome import refuse_unfit
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
@@ -77,6 +78,10 @@ class TiffSeries(VolumeSeries):
         self._refuse_unfit(series, options)
         self._versions = {path: version_of(path) for path in _parts(series, self.path)}
         self._refuse_truncated(series)
+        self._stack = None
+        if self._offset is not None:
+            version = self._versions[self.path]
+            self._stack = MappedStack(self.path, version, self._offset, self._stored, letters, shape)
         self.pixel_size, self.frame_interval = calibration(file)
 
     @property
@@ -85,18 +90,15 @@ class TiffSeries(VolumeSeries):
         return tuple(self._versions)
 
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
+        if self._stack is not None:
+            return self._stack.read(t, z, rows, columns)
         parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
         inner = self._letters[self._outer :]
         window = [parts.get(letter, slice(0, 1)) for letter in inner]
         with damage_is_reported(self.path):
-            if self._offset is not None:
-                mapped = self._mapped(self.path, self._offset, self._file_shape)[tuple(window)]
-                # a copy, so that no window keeps the file mapped
-                return channels_first(mapped, inner).astype(self.dtype, order="C")
             pages = [self._read_page(number, window) for number in self._pages_of(t, z)]
-            return np.concatenate([channels_first(page, inner) for page in pages]).astype(
-                self.dtype, copy=False
-            )
+        planes = [channels_first(page, inner) for page in pages]
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _pages_of(self, t: int, z: int) -> list[int]:
         """Numbers of the pages that hold a plane, one a channel where each channel has its own."""
@@ -111,7 +113,9 @@ class TiffSeries(VolumeSeries):
         page = _open(self.path, self._unchanged(self.path), os.getpid()).page(number)
         path = self.path if len(self._versions) == 1 else _path_of(page, self.path)
         if page.is_final:
-            return self._mapped(path, page.dataoffsets[0], page.keyframe.shape)[tuple(window)]
+            mapped = map_bytes(path, self._unchanged(path))
+            pixels: Pixels = np.ndarray(page.keyframe.shape, self._stored, mapped, page.dataoffsets[0])
+            return pixels[tuple(window)].astype(self.dtype)
         version = self._unchanged(path)
 
         def fetch(place: tuple[int, ...]) -> Pixels | None:
@@ -123,9 +127,6 @@ class TiffSeries(VolumeSeries):
 
         return assemble(window, page.keyframe.shape, _segment_shape(page.keyframe), self.dtype, fetch)
 
-    def _mapped(self, path: Path, offset: int, shape: tuple[int, ...]) -> Pixels:
-        return np.ndarray(shape, self._stored, _map(path, self._unchanged(path)), offset)
-
     def _unchanged(self, path: Path) -> Version:
         """The file's version; reading from a map of a file that was cut since would end the process."""
         version = version_of(path)
@@ -135,6 +136,8 @@ class TiffSeries(VolumeSeries):
 
     def _refuse_unfit(self, series: tifffile.TiffPageSeries, options: ReadOptions) -> None:
         """Refuse what is no picture, or laid out in pages that do not make up its frames."""
+        if 0 in self._file_shape:
+            raise tifffile.TiffFileError(f"it states {self._file_shape} pixels")
         page, outer = series.keyframe, self._letters[: self._outer]
         if self._stored.kind not in _KINDS_OF_PIXELS:
             raise InputError(f"{self.path} holds {series.dtype} pixels, expected real numbers: convert it")
@@ -221,11 +224,6 @@ class _RawFile:
 def _open(path: Path, version: Version, process: int) -> _OpenTiff:
     """The file, opened once in each process: positions in a file do not survive a fork."""
     return _OpenTiff(path)
-
-
-@lru_cache(OPEN_FILES)
-def _map(path: Path, version: Version) -> np.memmap[Any, np.dtype[np.uint8]]:
-    return np.memmap(path, np.uint8, "r")
 
 
 @lru_cache(OPEN_FILES)

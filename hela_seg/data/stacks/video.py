@@ -1,0 +1,138 @@
+"""Films written picture by picture: H.264 in MP4, or animated PNG.
+
+Both go through PyAV, the extra ``film``. It runs FFmpeg's encoders inside this process, so that a full disk
+is an exception here, where imageio-ffmpeg pipes pictures to another program and reads its words. Pillow keeps
+all pictures of an animated PNG in memory until the last.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from contextlib import closing
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from hela_seg.data.stacks.series import Pixels
+from hela_seg.errors import InputError
+from hela_seg.files import whole_file
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
+
+_BT709 = 1
+"""Number of the colours of high-definition video in H.264: players guess them from the size where unsaid."""
+
+
+class _Format(NamedTuple):
+    container: str
+    encoder: str
+    pixels: str
+    container_options: dict[str, str]
+    encoder_options: dict[str, str]
+
+
+FORMATS = {
+    ".mp4": _Format(
+        container="mp4",
+        encoder="libx264",
+        pixels="yuv420p",  # QuickTime and PowerPoint play no other
+        container_options={"movflags": "+faststart"},
+        # a full picture every 12, so that a slide's film can be dragged to and fro
+        encoder_options={"crf": "18", "preset": "veryfast", "g": "12", "threads": "2"},
+    ),
+    ".png": _Format(
+        container="apng",
+        encoder="apng",
+        pixels="rgb24",
+        container_options={"plays": "0"},
+        # seven times as fast as the default, for files a tenth larger
+        encoder_options={"compression_level": "1"},
+    ),
+}
+"""How a film is written, by the ending of its file."""
+
+
+def write_video(
+    path: Path, pictures: Iterable[Pixels], frames_per_second: float = 10.0, comment: str = ""
+) -> None:
+    """Write pictures as a film; memory holds a few of them, however many there are.
+
+    Args:
+        path: ends in ``.mp4`` or ``.png`` (animated, repeats without end); the file appears whole or not
+            at all.
+        pictures: (H, W, 3) uint8 RGB each, all of one size; H and W are even for MP4.
+        frames_per_second: how fast it plays.
+        comment: what made the film; kept among the metadata of an MP4, which an animated PNG has not.
+
+    Raises:
+        InputError: another ending, PyAV or its encoder is not there, or the file cannot be written.
+        ValueError: no pictures, or one of another size, or of odd H or W for MP4.
+    """
+    way = format_of(path)
+    import av
+
+    remaining = iter(pictures)
+    first = next(remaining, None)
+    if first is None:
+        raise ValueError("a film needs at least one picture")
+    with whole_file(path) as beside:
+        file = av.open(str(beside), "w", format=way.container, options=way.container_options)
+        with closing(file) as container:
+            container.metadata["comment"] = comment
+            stream = _add_stream(container, way, first, frames_per_second)
+            for picture in chain([first], remaining):
+                _encode(container, stream, picture)
+            container.mux(stream.encode(None))
+
+
+def format_of(path: Path) -> _Format:
+    """How the film of this name will be written, known before any frame is drawn.
+
+    Raises:
+        InputError: another ending than those of `FORMATS`, or PyAV or its encoder is not there.
+    """
+    way = FORMATS.get(path.suffix.lower())
+    if way is None:
+        raise InputError(
+            f"{path} ends in '{path.suffix}', expected a film's .mp4 or .png: choose one of them"
+        )
+    if importlib.util.find_spec("av") is None:
+        raise InputError(f'{path} needs the package av, which is not there: pip install "hela_seg[film]"')
+    from av.codec import codecs_available
+
+    if way.encoder not in codecs_available:
+        raise InputError(
+            f"{path} needs FFmpeg's {way.encoder}, which this PyAV lacks: "
+            "install the wheel of av, or choose the other of .mp4 and .png"
+        )
+    return way
+
+
+def _add_stream(
+    container: OutputContainer, way: _Format, first: Pixels, frames_per_second: float
+) -> VideoStream:
+    height, width, _ = first.shape
+    if way.container == "mp4" and (height % 2 or width % 2):
+        raise ValueError(f"pictures are {height} x {width}, expected even numbers for MP4")
+    rate = Fraction(frames_per_second).limit_denominator(1000)
+    stream = cast("VideoStream", container.add_stream(way.encoder, rate=rate, options=way.encoder_options))
+    stream.height, stream.width, stream.pix_fmt = height, width, way.pixels
+    if way.container == "mp4":
+        colours = stream.codec_context
+        colours.colorspace = colours.color_primaries = colours.color_trc = _BT709
+    return stream
+
+
+def _encode(container: OutputContainer, stream: VideoStream, picture: Pixels) -> None:
+    from av import VideoFrame
+
+    if picture.shape != (stream.height, stream.width, 3):
+        raise ValueError(f"picture is {picture.shape}, expected ({stream.height}, {stream.width}, 3)")
+    frame = VideoFrame.from_ndarray(picture, format="rgb24")
+    if stream.pix_fmt == "yuv420p":
+        frame = frame.reformat(format="yuv420p", dst_colorspace=_BT709)
+    container.mux(stream.encode(frame))

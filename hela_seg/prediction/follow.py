@@ -1,0 +1,183 @@
+"""Parts -> cells and figures of every frame, in order of time, while later units are still computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg import runs
+from hela_seg.objects import CellLinker, Columns, cell_table, count_cells, measure_cells, split_cells
+from hela_seg.prediction.folder import ResultFolder
+from hela_seg.prediction.job import Job, Unit
+from hela_seg.timecourse import (
+    CellFlicker,
+    Flicker,
+    OverlapTracks,
+    PixelFlicker,
+    TimeCourse,
+    class_pixels,
+    majority_over_time,
+)
+
+Labels = NDArray[np.uint8]
+
+
+@dataclass
+class Course:
+    """What is known of a recording's frames.
+
+    Attributes:
+        pixels: of each frame, pixels of each class (K,).
+        cells: of each frame, cells of each class (K,); empty where cells are not counted.
+        flicker: of each frame, its pixels' flicker; None at both ends and where it is not judged.
+        cell_flicker: of each frame, its cells' flicker, likewise.
+        entropy: of each frame, the mean entropy of its probabilities; empty where it was not asked for.
+        unreadable: why a frame could not be read, by its number.
+    """
+
+    pixels: list[NDArray[np.int64]] = field(default_factory=list)
+    cells: list[NDArray[np.int64]] = field(default_factory=list)
+    flicker: list[Flicker | None] = field(default_factory=list)
+    cell_flicker: list[Flicker | None] = field(default_factory=list)
+    entropy: list[float] = field(default_factory=list)
+    unreadable: dict[int, str] = field(default_factory=dict)
+
+    def time_course(self, name: str, frame_interval: float | None) -> TimeCourse:
+        """As figures and tables take it."""
+        cells = np.stack(self.cells) if self.cells else None
+        return TimeCourse(name, np.stack(self.pixels), cells, frame_interval)
+
+
+def follow(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[Course]:
+    """Look at every frame of every recording once, and write the table of cells.
+
+    Args:
+        job: what the units belong to.
+        folder: where the parts are, and where the table goes.
+        units: all of the job's, in order, each when it is done. What asking for the next one raises goes on
+            to the caller, and no table is left then.
+    """
+    courses = [Course() for _ in job.series]
+    with _cells_written(job, folder.path) as write:
+        for index, of_series in groupby(units, lambda unit: unit.series):
+            frames = _frames(job, folder, of_series, courses[index])
+            if not job.is_large(index):
+                _look(job, index, frames, courses[index], write)
+            else:
+                for _ in frames:
+                    pass
+    return courses
+
+
+def label_frames(job: Job, folder: ResultFolder, series: int) -> Iterator[Labels]:
+    """Class maps (H, W) of a recording that is predicted, as they are written."""
+    return _filtered(job, _frames(job, folder, job.units_of(series), Course()))
+
+
+def _frames(job: Job, folder: ResultFolder, units: Iterable[Unit], course: Course) -> Iterator[Labels]:
+    """Class maps as predicted; what their units' records say goes to the course."""
+    for unit in units:
+        record = folder.record(job, unit)
+        if record is None:
+            raise ValueError(f"{unit} is not done")
+        course.pixels += [np.array(pixels, np.int64) for pixels in record.pixels]
+        course.entropy += record.entropy
+        course.unreadable |= record.unreadable
+        part = folder.part(job, unit, "labels")
+        for number in range(len(unit.frames)):
+            # of large frames, the figures in the record are all that is wanted
+            yield np.empty((0, 0), np.uint8) if job.is_large(unit.series) else part.frame(number)
+
+
+def _filtered(job: Job, frames: Iterator[Labels]) -> Iterator[Labels]:
+    return frames if job.wanted.majority == 1 else majority_over_time(frames, job.wanted.majority)
+
+
+def _look(
+    job: Job, index: int, frames: Iterator[Labels], course: Course, write: Callable[[str, Columns], None]
+) -> None:
+    series, counted = job.series[index], job.wanted.cells != "none"
+    pixels, cells = PixelFlicker(), _Cells(job, index)
+    counts = []
+    for t, labels in enumerate(_filtered(job, frames)):
+        counts.append(class_pixels(labels, len(job.classes)))
+        course.flicker.append(pixels.add(labels))
+        if counted:
+            rows = cells.add(t, labels, readable=t not in course.unreadable)
+            course.cells.append(cells.count(rows))
+            course.cell_flicker.append(cells.flicker)
+            if not job.wanted.track:
+                write(series.name, rows)
+    course.pixels = counts
+    # each figure is known when the next frame is seen: none of the first frame, none of the last
+    for of_frame in (course.flicker, course.cell_flicker):
+        of_frame[:] = [*of_frame[1:], None][: len(of_frame)]
+    for rows in cells.tracked() if job.wanted.track else ():
+        write(series.name, rows)
+
+
+class _Cells:
+    """The cells of a recording, frame by frame."""
+
+    def __init__(self, job: Job, index: int) -> None:
+        self._classes, self._series = job.classes, job.series[index]
+        sizes = [series.pixel_size for series in job.series]
+        # one table has one set of columns: unknown micrometres are empty where others are known
+        self._pixel_size = sizes[index] or (float("nan") if any(sizes) else None)
+        self._index_of = {entry.name: entry.index for entry in job.classes}
+        self._linker = CellLinker() if job.wanted.track else None
+        self._rows: list[Columns] = []
+        self._tracks, self._flicker = OverlapTracks(), CellFlicker()
+        self.flicker: Flicker | None = None
+
+    def add(self, t: int, labels: Labels, *, readable: bool) -> Columns:
+        cells = split_cells(labels)
+        shape = self._series.shape
+        image = self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype)
+        rows = measure_cells(cells, labels, self._classes, image, frame=t, pixel_size=self._pixel_size)
+        tracks = self._tracks.add(cells)
+        classes = np.array([self._index_of[name] for name in rows["class"]], np.uint8)
+        self.flicker = self._flicker.add(
+            np.array([tracks[label] for label in rows["label"].tolist()]), classes
+        )
+        if self._linker is not None:
+            self._linker.add(cells)
+            self._rows.append(rows)
+        return rows
+
+    def count(self, rows: Columns) -> NDArray[np.int64]:
+        """Cells of each class (K,)."""
+        by_name = count_cells(rows, self._classes)
+        return np.array([by_name.get(name, 0) for name in self._classes.names], np.int64)
+
+    def tracked(self) -> Iterator[Columns]:
+        """The rows of all frames with the track of each, once all frames are seen."""
+        if self._linker is None:
+            raise ValueError("cells are not tracked")
+        tracks = self._linker.tracks()
+        ends = np.cumsum([len(rows["label"]) for rows in self._rows])
+        for rows, end in zip(self._rows, ends, strict=True):
+            mine = slice(end - len(rows["label"]), end)
+            yield rows | {"track": tracks["track"][mine], "parent": tracks["parent"][mine]}
+
+
+@contextmanager
+def _cells_written(job: Job, folder: Path) -> Iterator[Callable[[str, Columns], None]]:
+    """A way to write rows of cells; the table is there when the block ends well."""
+    with ExitStack() as stack:
+        kind = job.wanted.cells
+        if kind == "none":
+            yield lambda *_: None
+            return
+        table = stack.enter_context(cell_table(folder / f"{runs.CELLS_TABLE}.{kind}"))
+
+        def write(name: str, rows: Columns) -> None:
+            table.write({"series": np.full(len(rows["label"]), name), **rows})
+
+        yield write

@@ -1,0 +1,202 @@
+"""What decides how a prediction comes out, and the units that it is done in."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import hela_seg
+from hela_seg.classes import Classes
+from hela_seg.data.stacks import Series
+from hela_seg.errors import InputError
+from hela_seg.files import digest
+from hela_seg.inference import Predictor
+
+LARGE_FRAME = 8192 * 8192
+"""Frames of more pixels are written, but neither taken apart into cells nor compared in time: what a frame's
+cells take of memory is about thirty times what its class map does."""
+
+
+class Unit(NamedTuple):
+    """Frames that go through the net together.
+
+    Attributes:
+        series: number of the recording.
+        number: of the unit in its recording.
+        frames: which ones.
+    """
+
+    series: int
+    number: int
+    frames: range
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is written.
+
+    Args:
+        labels: class maps as ``tiff`` (OME-TIFF), ``zarr`` (OME-Zarr labels) or ``both``.
+        probabilities: the probability of each class, 0 to 255.
+        entropy: how undecided the nets are at each pixel, 0 to 255 for even odds.
+        cells: one row a cell and frame as ``csv`` or ``parquet``, or ``none``.
+        track: follow cells from frame to frame.
+        majority: frames in the window of a majority filter over time; 1 leaves class maps as predicted.
+        film: overlays of all frames as ``mp4``, animated ``png``, or ``none``.
+        label_next: how many frames to suggest for labelling.
+
+    Raises:
+        InputError: a value that is none of these.
+    """
+
+    labels: str = "tiff"
+    probabilities: bool = False
+    entropy: bool = False
+    cells: str = "csv"
+    track: bool = False
+    majority: int = 1
+    film: str = "none"
+    label_next: int = 0
+
+    def __post_init__(self) -> None:
+        choices = {
+            "labels": ("tiff", "zarr", "both"),
+            "cells": ("csv", "parquet", "none"),
+            "film": ("none", "mp4", "png"),
+        }
+        for key, known in choices.items():
+            if getattr(self, key) not in known:
+                raise InputError(f"{key} is {getattr(self, key)}, expected {', '.join(known)}")
+        if self.majority < 1 or self.majority % 2 == 0:
+            raise InputError(f"majority is {self.majority}, expected an odd number of frames such as 3 or 5")
+        if self.label_next < 0:
+            raise InputError(f"label_next is {self.label_next}, expected 0 frames or more")
+        if self.track and self.cells == "none":
+            raise InputError("track=true follows cells, but cells is none: set cells=csv or cells=parquet")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of parts that results are made from."""
+        optional = (("probabilities", self.probabilities), ("entropy", self.entropy))
+        return ("labels", *(kind for kind, wanted in optional if wanted))
+
+    @property
+    def needs_probabilities(self) -> bool:
+        """Whether more than class maps is asked of the nets."""
+        return self.probabilities or self.entropy or self.label_next > 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """Recordings, and all that decides what is predicted of them.
+
+    Attributes:
+        series: the recordings, as the nets can take them.
+        classes: of the nets.
+        wanted: what is written.
+        group_size: for each recording, frames that go through the nets together.
+        provenance: what made the results, without the recordings, by name.
+        inputs: name and SHA-256 of each recording.
+    """
+
+    series: Sequence[Series]
+    classes: Classes
+    wanted: Wanted
+    group_size: Sequence[int]
+    provenance: Mapping[str, str]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def units(self) -> list[Unit]:
+        """All units, in order of recordings and time."""
+        return [unit for index in range(len(self.series)) for unit in self.units_of(index)]
+
+    def units_of(self, series: int) -> Iterator[Unit]:
+        """The units of one recording."""
+        length, size = self.series[series].shape[0], self.group_size[series]
+        for number, start in enumerate(range(0, length, size)):
+            yield Unit(series, number, range(start, min(start + size, length)))
+
+    def is_large(self, series: int) -> bool:
+        """Whether frames are too large for what looks at all of one at once; see `LARGE_FRAME`."""
+        return self.series[series].shape[2] * self.series[series].shape[3] > LARGE_FRAME
+
+    def provenance_of(self, series: int) -> dict[str, str]:
+        """What a recording's results say about how they were made."""
+        name = self.series[series].name
+        return {**self.provenance, "input": name, "input sha256": self.inputs[name]}
+
+    def to_plain(self) -> dict[str, Any]:
+        """What two starts must have in common for the second to go on with the first one's parts."""
+        shapes = {series.name: list(series.shape) for series in self.series}
+        return {
+            "made by": dict(self.provenance),
+            "inputs": dict(self.inputs),
+            "shapes": shapes,
+            "group size": list(self.group_size),
+            "wanted": asdict(self.wanted),
+        }
+
+
+def make_job(
+    predictor: Predictor,
+    series: Sequence[Series],
+    wanted: Wanted,
+    checkpoints: Sequence[Path],
+    settings: Mapping[str, Any],
+    group_size: Sequence[int] | None = None,
+) -> Job:
+    """Gather what decides the outcome; reads every input once, for its SHA-256.
+
+    Args:
+        predictor: the nets.
+        series: the recordings, of different names.
+        wanted: what is written.
+        checkpoints: the nets' files.
+        settings: of the prediction, plain.
+        group_size: as an earlier start found it; by default as this machine's memory has it.
+    """
+    made_by = {
+        "program": f"hela_seg {hela_seg.__version__}",
+        "checkpoint": ", ".join(path.name for path in checkpoints),
+        "checkpoint sha256": ", ".join(digest([path]) for path in checkpoints),
+        "settings": json.dumps(dict(settings), sort_keys=True),
+    }
+    sizes = group_size or [predictor.group_size(one.shape[2:]) for one in series]
+    inputs = {one.name: digest(one.paths) for one in series}
+    return Job(series, predictor.classes, wanted, sizes, made_by, inputs)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several jobs that share the work.
+
+    Args:
+        number: of this job, from 1.
+        count: how many there are.
+    """
+
+    number: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str | None) -> Shard:
+        """``3/8`` is the third of eight; without a text, what ``torchrun`` says of this process.
+
+        Raises:
+            InputError: anything else.
+        """
+        if text is None:
+            return cls(int(os.environ.get("RANK", 0)) + 1, int(os.environ.get("WORLD_SIZE", 1)))
+        number, slash, count = str(text).partition("/")
+        if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            raise InputError(f"shard is {text}, expected one of several such as 3/8")
+        return cls(int(number), int(count))
+
+    def own(self, units: Sequence[Unit]) -> list[Unit]:
+        """This job's units: every one belongs to one job."""
+        return list(units[self.number - 1 :: self.count])

@@ -1,0 +1,293 @@
+"""Parts -> the files that a user opens."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg import runs
+from hela_seg.data.alike import perceptual_hash
+from hela_seg.data.stacks import (
+    EncodedFrame,
+    Part,
+    Series,
+    write_ome_tiff,
+    write_ome_zarr_labels,
+)
+from hela_seg.files import whole_file
+from hela_seg.prediction.folder import ResultFolder
+from hela_seg.prediction.follow import Course, label_frames
+from hela_seg.prediction.job import Job
+from hela_seg.ranking import Candidate, Choice, rank
+from hela_seg.report.curves import write_time_course
+from hela_seg.report.film import write_film
+from hela_seg.report.overlay import write_overlay
+from hela_seg.report.to_label import write_ranking, write_ranking_sheet
+from hela_seg.timecourse import Flicker
+
+OVERLAY_FRAMES = 6
+"""Most frames that an overlay shows."""
+
+OVERLAY_SIDE = 2048
+"""Longest side, in pixels, of large frames in an overlay, of which only every so many pixels are read."""
+
+SUFFIXES = {
+    "tiff": runs.LABELS_SUFFIX,
+    "zarr": runs.LABELS_ZARR_SUFFIX,
+    "probabilities": runs.PROBABILITIES_SUFFIX,
+    "entropy": runs.ENTROPY_SUFFIX,
+    "overlay": runs.OVERLAY_SUFFIX,
+    "mp4": f"{runs.FILM_SUFFIX}.mp4",
+    "png": f"{runs.FILM_SUFFIX}.png",
+}
+"""What follows a recording's name, by kind of result."""
+
+
+def results_of(job: Job) -> list[str]:
+    """Kinds of files that every recording gets, label maps first; see `SUFFIXES`."""
+    wanted = job.wanted
+    labels = ["tiff", "zarr"] if wanted.labels == "both" else [wanted.labels]
+    film = [] if wanted.film == "none" else [wanted.film]
+    return [*labels, *wanted.kinds[1:], "overlay", *film]
+
+
+def result_paths(job: Job, folder: Path) -> list[Path]:
+    """All files that a job makes, label maps first."""
+    tables = [runs.AREAS_TABLE, runs.TIME_COURSE]
+    tables += [f"{runs.CELLS_TABLE}.{job.wanted.cells}"] if job.wanted.cells != "none" else []
+    tables += [runs.RANKING_TABLE, runs.RANKING_SHEET] if job.wanted.label_next else []
+    of_series = [f"{series.name}{SUFFIXES[kind]}" for kind in results_of(job) for series in job.series]
+    return [folder / name for name in [*of_series, *tables]]
+
+
+def write_results(job: Job, folder: ResultFolder, courses: Sequence[Course]) -> None:
+    """Write everything but the table of cells, which `hela_seg.prediction.follow.follow` writes.
+
+    Args:
+        job: all of whose units are done.
+        folder: where the parts are and the results go.
+        courses: what ``follow`` found.
+
+    Raises:
+        InputError: a disk that is full; each file is whole or not there.
+    """
+    writers: dict[str, Callable[[_Recording, Path], None]] = {
+        "tiff": _write_labels,
+        "zarr": _write_zarr,
+        "probabilities": partial(_write_planes, kind="probabilities"),
+        "entropy": partial(_write_planes, kind="entropy"),
+        "overlay": _write_overlay,
+        "mp4": _write_film,
+        "png": _write_film,
+    }
+    for index, course in enumerate(courses):
+        recording = _Recording(job, folder, index, course)
+        for kind in results_of(job):
+            writers[kind](recording, folder.path / f"{recording.series.name}{SUFFIXES[kind]}")
+    _write_areas(job, folder.path / runs.AREAS_TABLE, courses)
+    _write_time_course(job, folder.path / runs.TIME_COURSE, courses)
+    if job.wanted.label_next:
+        _write_ranking(job, folder, courses)
+
+
+class _Recording:
+    """One recording of a job, for the functions below."""
+
+    def __init__(self, job: Job, folder: ResultFolder, index: int, course: Course) -> None:
+        self.job, self.folder, self.index, self.course = job, folder, index, course
+        self.series = job.series[index]
+        self.provenance = job.provenance_of(index)
+
+    def parts(self, kind: str) -> Iterator[tuple[int, Part, int]]:
+        """Of each frame its number, its part, and its number in that."""
+        for unit in self.job.units_of(self.index):
+            part = self.folder.part(self.job, unit, kind)
+            for number, t in enumerate(unit.frames):
+                yield t, part, number
+
+    def labels(self) -> Iterator[NDArray[np.uint8]]:
+        return label_frames(self.job, self.folder, self.index)
+
+    def image(self, t: int) -> NDArray[Any]:
+        """Frame t (C, H, W), black where it could not be read."""
+        if t in self.course.unreadable:
+            return np.zeros(self.series.shape[1:], self.series.dtype)
+        return self.series.frame(t)
+
+
+def _write_labels(recording: _Recording, path: Path) -> None:
+    frames: Iterable[Iterable[bytes]]
+    if recording.job.wanted.majority == 1:
+        frames = (part.tiles(number) for _, part, number in recording.parts("labels"))
+    else:
+        frames = (_encoded(labels) for labels in recording.labels())
+    frame_count, _, height, width = recording.series.shape
+    write_ome_tiff(
+        path,
+        frames,
+        (frame_count, height, width),
+        provenance=recording.provenance,
+        classes=recording.job.classes,
+        ignored=bool(recording.course.unreadable),
+        pixel_size_um=recording.series.pixel_size,
+        frame_interval_s=recording.series.frame_interval,
+    )
+
+
+def _write_zarr(recording: _Recording, path: Path) -> None:
+    frames: Iterable[Callable[[slice], NDArray[Any]]]
+    if recording.job.wanted.majority == 1:
+        frames = (partial(part.rows, number) for _, part, number in recording.parts("labels"))
+    else:
+        frames = (labels.__getitem__ for labels in recording.labels())
+    frame_count, _, height, width = recording.series.shape
+    write_ome_zarr_labels(
+        path,
+        frames,
+        (frame_count, height, width),
+        provenance=recording.provenance,
+        classes=recording.job.classes,
+        pixel_size_um=recording.series.pixel_size,
+        frame_interval_s=recording.series.frame_interval,
+    )
+
+
+def _write_planes(recording: _Recording, path: Path, *, kind: str) -> None:
+    frame_count, _, *size = recording.series.shape
+    classes = recording.job.classes if kind == "probabilities" else None
+    planes = [] if classes is None else [len(classes)]
+    write_ome_tiff(
+        path,
+        (part.tiles(number) for _, part, number in recording.parts(kind)),
+        (frame_count, *planes, *size),
+        provenance=recording.provenance,
+        classes=classes,
+        pixel_size_um=recording.series.pixel_size,
+        frame_interval_s=recording.series.frame_interval,
+    )
+
+
+def _encoded(labels: NDArray[np.uint8]) -> list[bytes]:
+    height, width = labels.shape
+    frame = EncodedFrame((height, width))
+    frame.push(labels)
+    return frame.tiles
+
+
+def _write_overlay(recording: _Recording, path: Path) -> None:
+    frame_count = recording.series.shape[0]
+    evenly = np.linspace(0, frame_count - 1, min(frame_count, OVERLAY_FRAMES))
+    shown = set(evenly.round().astype(int).tolist())
+    if recording.job.is_large(recording.index):
+        pictures = [
+            (t, *_thinned(recording.series, t, part, number))
+            for t, part, number in recording.parts("labels")
+            if t in shown and t not in recording.course.unreadable
+        ]
+    else:
+        pictures = [
+            (t, recording.image(t), labels) for t, labels in enumerate(recording.labels()) if t in shown
+        ]
+    if pictures:
+        write_overlay(path, pictures, recording.job.classes, recording.series.name)
+
+
+def _thinned(series: Series, t: int, part: Part, number: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """Every so many pixels of a large frame and its labels, never all of it in memory."""
+    height, width = series.shape[2:]
+    step = max(1, max(height, width) // OVERLAY_SIDE)
+    images, labels = [], []
+    for top in range(0, height, step * 32):
+        rows = slice(top, min(top + step * 32, height))
+        images.append(series.read(t, rows, slice(0, width))[:, ::step, ::step])
+        labels.append(part.rows(number, rows)[::step, ::step])
+    return np.concatenate(images, axis=1), np.concatenate(labels)
+
+
+def _write_film(recording: _Recording, path: Path) -> None:
+    write_film(
+        path,
+        ((t, recording.image(t), labels) for t, labels in enumerate(recording.labels())),
+        recording.job.classes,
+        recording.series.name,
+        comment=json.dumps(recording.provenance),
+        pixel_size_um=recording.series.pixel_size,
+        frame_interval_s=recording.series.frame_interval,
+    )
+
+
+def _write_areas(job: Job, path: Path, courses: Sequence[Course]) -> None:
+    names = job.classes.names
+    header = ["series", "frame", *(f"{name} {unit}" for unit in ("pixels", "share", "um2") for name in names)]
+    header += [f"{name} cells" for name in names[1:]] if job.wanted.cells != "none" else []
+    header += ["pixel flicker", "cell flicker", "mean entropy", "unreadable"]
+    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        for index, course in enumerate(courses):
+            for t in range(len(course.pixels)):
+                table.writerow(_area_row(job, index, course, t))
+
+
+def _area_row(job: Job, index: int, course: Course, t: int) -> list[Any]:
+    series, pixels = job.series[index], course.pixels[t]
+    total = max(int(pixels.sum()), 1)
+    area = None if series.pixel_size is None else series.pixel_size**2
+    row: list[Any] = [series.name, t, *pixels.tolist(), *(f"{count / total:.6f}" for count in pixels)]
+    row += ["" if area is None else f"{count * area:.2f}" for count in pixels]
+    if job.wanted.cells != "none":
+        row += course.cells[t][1:].tolist() if course.cells else [""] * (len(pixels) - 1)
+    row += [_share(course.flicker, t), _share(course.cell_flicker, t)]
+    row += [f"{course.entropy[t]:.6f}" if course.entropy else "", course.unreadable.get(t, "")]
+    return row
+
+
+def _share(flicker: Sequence[Flicker | None], t: int) -> str:
+    found = flicker[t] if t < len(flicker) else None
+    return "" if found is None or found.share is None else f"{found.share:.6f}"
+
+
+def _write_time_course(job: Job, path: Path, courses: Sequence[Course]) -> None:
+    drawn = [
+        course.time_course(series.name, series.frame_interval)
+        for series, course in zip(job.series, courses, strict=True)
+    ]
+    title = job.series[0].name if len(drawn) == 1 else f"{len(drawn)} recordings"
+    write_time_course(path, drawn, job.classes, title, json.dumps(dict(job.provenance)))
+
+
+def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) -> None:
+    recordings = [_Recording(job, folder, index, course) for index, course in enumerate(courses)]
+    choices = rank(_candidates(recordings), job.wanted.label_next)
+    names = [series.name for series in job.series]
+    write_ranking(folder.path / runs.RANKING_TABLE, choices, names)
+    chosen = {(choice.candidate.series, choice.candidate.t) for choice in choices}
+    labels = {
+        (recording.index, t): labels
+        for recording in recordings
+        for t, labels in enumerate(recording.labels())
+        if (recording.index, t) in chosen
+    }
+
+    def shown(choice: Choice) -> tuple[Choice, NDArray[Any], NDArray[np.uint8]]:
+        series, t = choice.candidate.series, choice.candidate.t
+        return choice, recordings[series].image(t), labels[series, t]
+
+    if choices:
+        sheet = folder.path / runs.RANKING_SHEET
+        write_ranking_sheet(sheet, map(shown, choices), names, job.classes, "What to label next")
+
+
+def _candidates(recordings: Iterable[_Recording]) -> Iterator[Candidate]:
+    for recording in recordings:
+        for t, entropy in enumerate(recording.course.entropy):
+            looks = None if t in recording.course.unreadable else perceptual_hash(recording.image(t))
+            if looks is not None:
+                yield Candidate(recording.index, t, entropy, looks)

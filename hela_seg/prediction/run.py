@@ -1,0 +1,106 @@
+"""A prediction from its first unit to its results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+from hela_seg.inference import Predictor
+from hela_seg.prediction.compute import compute
+from hela_seg.prediction.folder import ResultFolder
+from hela_seg.prediction.follow import Course, follow
+from hela_seg.prediction.job import Job, Shard, Unit
+from hela_seg.prediction.results import write_results
+
+Announce = Callable[[Unit], None]
+
+
+class _AbandonedError(Exception):
+    """The nets ended early, so that there is nothing more to follow."""
+
+
+def run(
+    predictor: Predictor,
+    job: Job,
+    folder: ResultFolder,
+    shard: Shard,
+    *,
+    announce: Announce,
+    skip_unreadable: bool = False,
+) -> list[Course] | None:
+    """Predict what is missing of a shard's units; the last shard to end writes the results of all.
+
+    Args:
+        predictor: the nets.
+        job: begun in the folder.
+        folder: of the results.
+        shard: which part of the work is ours.
+        announce: called with each unit that is done, those of an earlier start included.
+        skip_unreadable: see `compute`.
+
+    Returns:
+        What is known of the recordings; None where other shards are still at work, or did this.
+
+    Raises:
+        InputError: see `compute`.
+    """
+    if shard.count == 1:
+        courses = _compute_and_follow(predictor, job, folder, announce, skip_unreadable)
+    else:
+        _compute_own(predictor, job, folder, shard, announce, skip_unreadable)
+    with folder.results_taken():
+        if folder.is_finished(job) or not all(folder.is_done(job, unit) for unit in job.units):
+            return None
+        if shard.count > 1:
+            courses = follow(job, folder, job.units)
+        write_results(job, folder, courses)
+        folder.finish(job)
+    return courses
+
+
+def _compute_own(
+    predictor: Predictor,
+    job: Job,
+    folder: ResultFolder,
+    shard: Shard,
+    announce: Announce,
+    skip_unreadable: bool,
+) -> None:
+    own = shard.own(job.units)
+    missing = {unit for unit in own if not folder.is_done(job, unit)}
+    for unit in own:
+        if unit not in missing:
+            announce(unit)
+    ordered = [unit for unit in own if unit in missing]
+    for unit in compute(predictor, job, folder, ordered, skip_unreadable=skip_unreadable):
+        announce(unit)
+
+
+def _compute_and_follow(
+    predictor: Predictor, job: Job, folder: ResultFolder, announce: Announce, skip_unreadable: bool
+) -> list[Course]:
+    units = job.units
+    missing = [unit for unit in units if not folder.is_done(job, unit)]
+    computed = compute(predictor, job, folder, missing, skip_unreadable=skip_unreadable)
+    to_compute, done = set(missing), SimpleQueue[Unit | None]()
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(follow, job, folder, _arriving(done, len(units)))
+        try:
+            for unit in units:
+                done.put(next(computed) if unit in to_compute else unit)
+                announce(unit)
+                if following.done():
+                    break  # it has failed, or this was the last unit: its result says which
+        except BaseException:
+            done.put(None)
+            raise
+        return following.result()
+
+
+def _arriving(done: SimpleQueue[Unit | None], count: int) -> Iterator[Unit]:
+    for _ in range(count):
+        unit = done.get()
+        if unit is None:
+            raise _AbandonedError
+        yield unit
