@@ -2,9 +2,11 @@
 
 Rooms, from the commands down; each imports only from those below it:
 
-- ``train``, ``evaluate``, ``predict``: the commands; ``cli`` turns what is typed into their configuration
-- ``report``: tables and overlays
+- ``train``, ``evaluate``, ``predict``, ``check``: the commands; ``cli`` turns what is typed into their configuration
+- ``prediction``: recordings predicted so that they can be interrupted and shared
+- ``report``: tables, overlays, films and curves
 - ``task``: training a net; ``inference``: using one
+- ``timecourse``: class maps over time; ``ranking``: what to label next; ``objects``: class maps -> cells
 - ``data``: files to batches of tiles; ``models``: the nets; ``losses``; ``metrics``
 - ``runs``: what a run's folder and a checkpoint hold; ``files``: writing them; ``classes``; ``errors``
 

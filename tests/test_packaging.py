@@ -145,4 +145,4 @@ def test_the_wheel_trains_evaluates_and_predicts_from_any_folder(programs, tmp_p
     images = next(tmp_path.glob("outputs/synthetic/*/images"))
     predict = run(programs / "hela-seg", "predict", checkpoint, str(images), "-o", "out", cwd=tmp_path)
     assert predict.returncode == 0, predict.stderr
-    assert len(list((tmp_path / "out").glob("*.labels.tif"))) == 3
+    assert len(list((tmp_path / "out").glob("*.labels.ome.tif"))) == 3

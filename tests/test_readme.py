@@ -31,7 +31,8 @@ DRAWING = "data.drawing={series: 3, frames: 1, height: 64, width: 64, seed: 0}"
 @pytest.fixture
 def desk(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with all that the README's examples name."""
-    shutil.copy(checkpoint, tmp_path / "best.ckpt")
+    for name in ("best.ckpt", "last.ckpt"):
+        shutil.copy(checkpoint, tmp_path / name)
     recordings = write_folder(tmp_path / "my cells")
     shutil.copytree(recordings / "images", tmp_path / "films of May")
     shutil.copy(recordings / "images" / "dish 0.tif", tmp_path / "movie.tif")

@@ -20,6 +20,7 @@ from hela_seg.inference.bands import Band, BandMaker, Frame, Unreadable, whole_f
 from hela_seg.inference.ensemble import Ensemble, choose_device
 from hela_seg.inference.tiling import Tiling
 from hela_seg.inference.trained import TrainedNet, refuse_unlike
+from hela_seg.objects import Columns, measure_cells, split_cells
 
 Source = NDArray[Any] | Path | str
 """A recording: an array of grey values, or a file."""
@@ -118,6 +119,27 @@ class Predictor:
         series = self.open(source, axes)
         found = whole_frames(self.bands(series, self.groups(series), probabilities=True))
         return np.stack([band.probabilities for band in found if band.probabilities is not None])
+
+    def objects(self, source: Source, axes: str | None = None) -> Columns:
+        """The cells of a recording: one row a cell and frame; see `predict`.
+
+        Returns:
+            Columns by name, as `hela_seg.objects.measure_cells` gives them: class, area, shape, place and
+            mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
+        """
+        series = self.open(source, axes)
+        of_frames = [
+            measure_cells(
+                split_cells(labels),
+                labels,
+                self.classes,
+                series.frame(t),
+                frame=t,
+                pixel_size=series.pixel_size,
+            )
+            for t, labels in enumerate(self.frames(series))
+        ]
+        return {name: np.concatenate([frame[name] for frame in of_frames]) for name in of_frames[0]}
 
     def stream(self, frames: Iterable[NDArray[Any]], axes: str | None = None) -> Iterator[NDArray[np.uint8]]:
         """Class maps (H, W) uint8 of frames as they come, from a camera for instance.

@@ -123,7 +123,7 @@ def test_a_real_stack_of_unstated_axes_is_predicted_as_time(
 ) -> None:
     stack = shared / "hela-h2b-timelapse" / "images.tif"
     assert main("predict", [str(checkpoint), str(stack), "-o", str(tmp_path / "out")]) == 0
-    with tifffile.TiffFile(tmp_path / "out" / "images.labels.tif") as file:
+    with tifffile.TiffFile(tmp_path / "out" / "images.labels.ome.tif") as file:
         assert (file.series[0].axes, file.series[0].shape) == ("TYX", (20, 700, 1100))
 
 
@@ -174,3 +174,14 @@ def test_groups_fill_a_batch_and_end_with_the_series() -> None:
     net = predictor(Brightness(), tiling=Tiling(batch_size=2))
     assert list(net.groups(series)) == [[0, 1], [2, 3], [4]]
     assert list(net.groups(series, [1, 4])) == [[1, 4]]
+
+
+def test_objects_are_the_cells_of_every_frame() -> None:
+    """Two squares in the first frame, one in the second."""
+    images = np.zeros((2, 32, 48), np.uint8)
+    images[0, 4:10, 4:10] = images[0, 20:24, 30:40] = images[1, 4:10, 5:11] = 200
+    cells = predictor(Brightness()).objects(images)
+    assert cells["frame"].tolist() == [0, 0, 1]
+    assert cells["area_px"].tolist() == [36, 40, 36]
+    assert cells["column_px"].tolist() == [6.5, 34.5, 7.5]
+    assert cells["mean_intensity_0"].tolist() == [200, 200, 200]
