@@ -79,6 +79,8 @@ def train(config: DictConfig) -> Result:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     _settle(config)
     data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
+    data.open()
+    _refuse_unwatched(config, data)
     data.prepare(folder / runs.CLASS_POSITIONS)
     write_split(folder / runs.SPLIT_TABLE, data.blocks, data.names)
     print_split(data.blocks, data.names)
@@ -124,6 +126,15 @@ def _settle(config: DictConfig) -> None:
         config.trainer.precision = half if on_gpu else "32-true"
     if config.ckpt_path is not None:
         runs.read_checkpoint(config.ckpt_path)  # refuses what is no checkpoint before anything else is done
+
+
+def _refuse_unwatched(config: DictConfig, data: TimelapseData) -> None:
+    monitor = str(config.scheduler.get("monitor"))
+    if monitor.endswith("/validation") and not data.of("validation"):
+        raise InputError(
+            f"scheduler.monitor is {monitor} but no frame is for validation (data.split.validation=0), "
+            "expected some: validate, or choose a schedule that waits for nothing, such as scheduler=cosine"
+        )
 
 
 def _warn_of_leaks(data: TimelapseData) -> None:
