@@ -64,7 +64,8 @@ def main() -> None:
             turns = [(seconds(*ours, fails=fails), seconds(*theirs, fails=fails)) for _ in range(repeats)]
             more = statistics.median(a - b for a, b in turns)
             own = statistics.median(a for a, _ in turns)
-            print(f"{name:26} {own:7.3f}   {more:6.3f}{'' if more <= goal else f'  MISSED {goal}'}", flush=True)
+            verdict = "" if more <= goal else f"  MISSED {goal}"
+            print(f"{name:26} {own:7.3f}   {more:6.3f}{verdict}", flush=True)
 
 
 if __name__ == "__main__":

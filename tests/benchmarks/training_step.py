@@ -12,7 +12,6 @@ import argparse
 import statistics
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from hela_seg.cli import CONFIG
+from hela_seg.hardware import OWN_KEYS, settle
 from hela_seg.runs import ModelInfo
 from hela_seg.task import SegmentationTask
 
@@ -43,6 +43,7 @@ def fit(net: str, batch: int, tile: int, steps: int, watch: pl.Callback) -> None
     with tempfile.TemporaryDirectory() as folder, initialize_config_dir(str(CONFIG), version_base="1.3"):
         arguments = [f"model={net}", f"output_dir={folder}", "trainer=cpu", "trainer.precision=32-true"]
         config = compose("train", arguments)
+        settle(config.trainer, config.optimizer).apply()
         task = SegmentationTask(
             instantiate(config.model, in_channels=3, classes=3),
             instantiate(config.loss),
@@ -51,7 +52,7 @@ def fit(net: str, batch: int, tile: int, steps: int, watch: pl.Callback) -> None
             instantiate(config.scheduler),
         )
         trainer = instantiate(
-            config.trainer,
+            {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
             callbacks=[*_without_validation(config.callbacks), watch],
             logger=[instantiate(logger) for logger in config.logger.values()],
             default_root_dir=folder,
@@ -82,14 +83,14 @@ class BesideBareLoop(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Make the bare loop's own net and optimiser."""
-        fresh = SegmentationTask(
-            type(pl_module.net)(), pl_module.loss, pl_module._optimizer, pl_module._info
-        )
+        fresh = SegmentationTask(type(pl_module.net)(), pl_module.loss, pl_module._optimizer, pl_module._info)
         self.net, self.loss = fresh.net.train(), pl_module.loss
         self.optimizer = pl_module._optimizer(self.net.parameters())
         self.since = time.perf_counter()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, _: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Stop the run's clock, make a bare step, start it again."""
         self.run.append(time.perf_counter() - self.since)
         began = time.perf_counter()
