@@ -48,7 +48,7 @@ class Command:
 
     Attributes:
         positions: keys that arguments without a key stand for, in order.
-        options: short options and the keys that they stand for.
+        options: options and the keys that they stand for.
         paths: keys whose values are paths.
         found: keys that the command finds out itself where the user leaves them out.
     """
@@ -68,6 +68,7 @@ COMMANDS = {
     "evaluate": Command(("ckpt",), {}, _DATA_PATHS | {"ckpt"}, frozenset({"data.classes"})),
     "predict": Command(("ckpt", "input"), {"-o": "output"}, frozenset({"ckpt", "input", "output"})),
     "check": Command(paths=_DATA_PATHS),
+    "benchmark": Command((), {"--compare": "compare"}, _DATA_PATHS | {"compare"}),
 }
 
 
