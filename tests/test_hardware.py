@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+from conftest import SMALL_NET
 from omegaconf import OmegaConf
+from torch import nn
 
+from hela_seg.cli import main
 from hela_seg.errors import InputError
 from hela_seg.hardware import Machine, choose, settle
+from hela_seg.runs import read_checkpoint
 
 CPU = Machine(None, (0, 0), bfloat16=False, threads=2)
 T4 = Machine("Tesla T4", (7, 5), bfloat16=False, threads=8)
@@ -93,3 +98,15 @@ def test_float32_products_are_rounded_only_where_chosen() -> None:
 def test_this_machine_is_seen_as_it_is() -> None:
     assert Machine.here("cpu") == Machine(None, (0, 0), bfloat16=False, threads=torch.get_num_threads())
     assert (Machine.here().gpu is not None) == torch.cuda.is_available()
+
+
+def test_a_compiled_net_is_the_same_module_under_the_same_keys(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda net: compiled.append(net))
+    data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET]
+    arguments = ["trainer.compile=true", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"]
+    assert main("train", [*data, *arguments]) == 0
+    weights = read_checkpoint(tmp_path / "checkpoints" / "best.ckpt")[1]
+    assert [set(net.state_dict()) for net in compiled] == [set(weights)]
