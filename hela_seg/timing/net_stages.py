@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
@@ -28,8 +29,8 @@ from hela_seg.timing.bare import BareLoop
 from hela_seg.timing.machine import forget_peak_memory, now, peak_memory
 from hela_seg.timing.record import FULL_STEP, NetTimes, Stage
 
-WARM_UP = 2
-"""Steps before anything is timed; the second of them has the optimiser's state in memory."""
+ALONE, WARM_UP = 2, 3
+"""Steps before others have a turn, the second with the optimiser's state in memory, and before any counts."""
 
 SMP_STAGE = "smp Unet, ResNet34"
 MONAI_STAGE = "MONAI sliding window"
@@ -71,6 +72,7 @@ def time_net(
         setting: batch, frame and how often.
         compiled: whether the run's net is compiled; its peers are not.
     """
+    gc.collect()  # the net before this one, which its trainer and its callbacks hold in a circle
     turns = _Turns(setting)
     steps = WARM_UP + setting.repeats
     task = SegmentationTask(build(), setting.loss, setting.optimizer, setting.info)
@@ -144,7 +146,7 @@ class _Turns(pl.Callback):
         """Take the time of this step, then of all the others."""
         device = pl_module.device
         ended = now(device)
-        if batch_idx == WARM_UP - 1:
+        if batch_idx == ALONE - 1:
             self.peak = peak_memory(device)
             self._others = _others(trainer, pl_module, batch, self._setting)
             for action in self._others.values():

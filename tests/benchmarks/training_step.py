@@ -9,6 +9,7 @@ the shipped configuration adds: scores of the training tiles, losses and loggers
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
 import tempfile
 import time
@@ -27,6 +28,7 @@ from hela_seg.runs import ModelInfo
 from hela_seg.task import SegmentationTask
 
 NETS = ("unet", "vgg19_unet", "inception_unet", "resnet34_unet")
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 GOAL, WARM_UP, SHARES = 1.03, 3, (0.94, 0.02, 0.04)
 
 
