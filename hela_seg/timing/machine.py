@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -60,6 +61,8 @@ def forget_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif _RESET.exists():
+        # glibc keeps what was freed, which would count as used; other C libraries have no such call
+        getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
         _RESET.write_text("5")  # Linux: the high-water mark falls to what is used now
 
 

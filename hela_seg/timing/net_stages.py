@@ -34,6 +34,8 @@ ALONE, WARM_UP = 2, 3
 
 SMP_STAGE = "smp Unet, ResNet34"
 MONAI_STAGE = "MONAI sliding window"
+MONAI: Any = importlib.import_module("monai.inferers") if importlib.util.find_spec("monai") else None
+# Here, before any net is built: of what it fails to import, MONAI keeps all the frames that led there.
 MONAI_BATCH = 4
 """Windows that MONAI's sliding window takes at once, as in its examples."""
 
@@ -172,28 +174,27 @@ def _others(
 
     bare, predictor = loop(copy.deepcopy(net)), Predictor(copy.deepcopy(net), setting.info, str(task.device))
     actions: dict[str, Callable[[], Any]] = {
-        "forward": bare.forward,
-        "forward and backward": bare.forward_and_backward,
-        "prediction": lambda: predictor.predict(setting.frame[np.newaxis], axes="TCYX"),
+        "prediction": lambda: predictor.predict(setting.frame[np.newaxis], axes="TCYX")
     }
     if setting.peers:
+        if MONAI is not None:
+            actions[MONAI_STAGE] = _monai(copy.deepcopy(net).eval(), batch, setting.frame, precision)
         channels, classes = batch["image"].shape[1], len(setting.info.classes)
         theirs = smp.Unet("resnet34", encoder_weights=None, in_channels=channels, classes=classes)
-        actions |= {"bare PyTorch loop": bare.step, SMP_STAGE: loop(theirs).step}
-        if importlib.util.find_spec("monai"):
-            actions[MONAI_STAGE] = _monai(copy.deepcopy(net).eval(), batch, setting.frame, precision)
-    return actions
+        actions[SMP_STAGE] = loop(theirs).step
+    # Last, so that a full step comes after one that used the memory in the same way, as the bare step does.
+    actions |= {"forward": bare.forward, "forward and backward": bare.forward_and_backward}
+    return actions | ({"bare PyTorch loop": bare.step} if setting.peers else {})
 
 
 def _monai(net: nn.Module, batch: Sample, frame: NDArray[Any], precision: Any) -> Callable[[], Any]:
     """MONAI's sliding window over the frame, in windows of the tiles' size that overlap by a quarter."""
-    inferers: Any = importlib.import_module("monai.inferers")  # optional, and slow to import
     tile = batch["image"].shape[-2:]
     image = torch.from_numpy(frame.astype(np.float32))[np.newaxis].to(batch["image"].device)
 
     @torch.inference_mode()
     def predict() -> Any:
         with precision.forward_context():
-            return inferers.sliding_window_inference(image, tile, MONAI_BATCH, net).argmax(1).cpu()
+            return MONAI.sliding_window_inference(image, tile, MONAI_BATCH, net).argmax(1).cpu()
 
     return predict
