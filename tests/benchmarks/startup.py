@@ -24,7 +24,7 @@ import hydra
 def main(config): print(config)
 main()
 """
-COMMANDS = ("train", "evaluate", "predict", "check")
+COMMANDS = ("train", "evaluate", "predict", "check", "benchmark")
 
 
 def seconds(*arguments: str, fails: bool = False) -> float:
