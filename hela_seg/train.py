@@ -37,6 +37,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder
+from hela_seg.hardware import OWN_KEYS, Choices, settle
 from hela_seg.inference import Predictor, count_pixels
 from hela_seg.losses import balanced_weights
 from hela_seg.metrics import Scores, scores
@@ -77,7 +78,7 @@ def train(config: DictConfig) -> Result:
     """
     folder = _new_folder(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    _settle(config)
+    choices = _settle(config)
     data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
     data.open()
     _refuse_unwatched(config, data)
@@ -94,9 +95,11 @@ def train(config: DictConfig) -> Result:
         info=_model_info(config, net_config, data),
         schedule=instantiate(config.scheduler),
     )
+    if choices.compile:
+        task.net.compile()
     trainer = _trainer(config, folder, validated=bool(data.of("validation")))
     log.info("%s", _describe(task.net, config))
-    log.info("%s", _describe_hardware(trainer))
+    log.info("%s", choices.why)
     with warnings.catch_warnings():
         for needless in NEEDLESS_WARNINGS:
             warnings.filterwarnings("ignore", needless)
@@ -117,15 +120,14 @@ def _new_folder(config: DictConfig) -> Path:
     return folder
 
 
-def _settle(config: DictConfig) -> None:
+def _settle(config: DictConfig) -> Choices:
     """Replace what is said relative to this machine and folder by what it means here."""
     config.data.root = str(Path(config.data.root).absolute())
-    if config.trainer.precision == "auto":
-        on_gpu = config.trainer.accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
-        half = "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "16-mixed"
-        config.trainer.precision = half if on_gpu else "32-true"
     if config.ckpt_path is not None:
         runs.read_checkpoint(config.ckpt_path)  # refuses what is no checkpoint before anything else is done
+    choices = settle(config.trainer, config.optimizer)
+    choices.apply()
+    return choices
 
 
 def _refuse_unwatched(config: DictConfig, data: TimelapseData) -> None:
@@ -209,7 +211,7 @@ def _trainer(config: DictConfig, folder: Path, *, validated: bool) -> pl.Trainer
         callbacks.append(EpochBar())
     try:
         trainer: pl.Trainer = instantiate(
-            config.trainer,
+            {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
             callbacks=callbacks,
             logger=[instantiate(logger) for logger in config.logger.values()],
             default_root_dir=str(folder),
@@ -253,13 +255,3 @@ def _score(checkpoint: Path, data: TimelapseData, folder: Path) -> Result:
 def _describe(net: nn.Module, config: DictConfig) -> str:
     parameters = sum(parameter.numel() for parameter in net.parameters())
     return f"{type(net).__name__}, {parameters:,} trainable parameters, seed {config.seed}"
-
-
-def _describe_hardware(trainer: pl.Trainer) -> str:
-    device = trainer.strategy.root_device
-    name = (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"{torch.get_num_threads()} CPU threads"
-    )
-    return f"{name}, precision {trainer.precision}"
