@@ -94,7 +94,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     # Hydra would print its own report and leave with status 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        _run_hydra(name, overrides(COMMANDS[name], typed))
+        _run_hydra(name, overrides(COMMANDS[name], going_on(typed)))
     except PartialResultError as left_out:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL
@@ -140,6 +140,36 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
             is_path = equals and key.lstrip("+") in command.paths and not _is_hydra_value(value, multirun)
             result.append(_quoted(key, value) if is_path else argument)
     return flags + result
+
+
+def going_on(typed: Sequence[str]) -> list[str]:
+    """Where a run is named to go on with, what was typed when it began, then what is typed now.
+
+    ``resume=FOLDER`` is short for ``resume=true hydra.run.dir=FOLDER`` with all that the run in this folder
+    was begun with.
+
+    Raises:
+        InputError: the folder holds no run, or a folder is named for a sweep.
+    """
+    named = next((argument for argument in typed if argument.startswith("resume=")), "resume=false")
+    folder = named.partition("=")[2].strip("'\"")
+    if folder in {"true", "false"} and (folder == "false" or {"-m", "--multirun"} & set(typed)):
+        return list(typed)
+    if {"-m", "--multirun"} & set(typed):
+        raise InputError(f"{named} names a folder, expected resume=true for a sweep: name hydra.sweep.dir")
+    now = ["resume=true" if argument == named else argument for argument in typed]
+    if folder == "true":
+        where = next((argument for argument in typed if argument.startswith("hydra.run.dir=")), "")
+        folder = where.partition("=")[2].strip("'\"")
+    else:
+        now.append(f"hydra.run.dir={folder}")
+    before = Path(folder) / ".hydra" / "overrides.yaml"
+    if folder and before.is_file():
+        keys = {_key(argument) for argument in now}
+        return [str(line) for line in OmegaConf.load(before) if _key(str(line)) not in keys] + now
+    if named == "resume=true":
+        return now
+    raise InputError(f"{folder} holds no run to go on with, expected the folder that hela_seg.train made")
 
 
 def user_message(error: BaseException) -> str | None:
@@ -207,6 +237,10 @@ def _refuse_missing(config: DictConfig, found: frozenset[str]) -> None:
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
         raise InputError(f"{' and '.join(missing)} not given, expected a value for each: add {needed}")
+
+
+def _key(override: str) -> str:
+    return re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0]
 
 
 def _is_position(argument: str) -> bool:

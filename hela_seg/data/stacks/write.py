@@ -29,7 +29,7 @@ def write_tiff(
 
     Args:
         path: the file, replaced once the new one is whole.
-        array: uint8 or uint16, one axis a letter.
+        array: uint8, uint16 or float32, one axis a letter.
         axes: letters T, C, Y, X and S (samples of RGB, uint8 only), slowest first, e.g. ``"TYXS"``.
         pixel_size_um: width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
