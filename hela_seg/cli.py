@@ -94,7 +94,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     # Hydra would print its own report and leave with status 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        _run_hydra(name, overrides(COMMANDS[name], going_on(typed)))
+        _run_hydra(name, overrides(COMMANDS[name], going_on(typed) if name == "train" else typed))
     except PartialResultError as left_out:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL
@@ -149,27 +149,27 @@ def going_on(typed: Sequence[str]) -> list[str]:
     was begun with.
 
     Raises:
-        InputError: the folder holds no run, or a folder is named for a sweep.
+        InputError: no folder is named, or it holds no run, or one is named for a sweep.
     """
-    named = next((argument for argument in typed if argument.startswith("resume=")), "resume=false")
-    folder = named.partition("=")[2].strip("'\"")
-    if folder in {"true", "false"} and (folder == "false" or {"-m", "--multirun"} & set(typed)):
+    given = {_key(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
+    resume, sweep = given.get("resume", "false"), bool({"-m", "--multirun"} & set(typed))
+    by_switch = resume.lower() in {"true", "false"}
+    if by_switch and (sweep or resume.lower() == "false"):
         return list(typed)
-    if {"-m", "--multirun"} & set(typed):
-        raise InputError(f"{named} names a folder, expected resume=true for a sweep: name hydra.sweep.dir")
-    now = ["resume=true" if argument == named else argument for argument in typed]
-    if folder == "true":
-        where = next((argument for argument in typed if argument.startswith("hydra.run.dir=")), "")
-        folder = where.partition("=")[2].strip("'\"")
-    else:
-        now.append(f"hydra.run.dir={folder}")
+    if sweep:
+        raise InputError(
+            f"resume names {resume}, expected resume=true for a sweep: name its folder with hydra.sweep.dir"
+        )
+    folder = given.get("hydra.run.dir", "") if by_switch else resume
+    if not folder:
+        raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")
     before = Path(folder) / ".hydra" / "overrides.yaml"
-    if folder and before.is_file():
-        keys = {_key(argument) for argument in now}
-        return [str(line) for line in OmegaConf.load(before) if _key(str(line)) not in keys] + now
-    if named == "resume=true":
-        return now
-    raise InputError(f"{folder} holds no run to go on with, expected the folder that hela_seg.train made")
+    if not before.is_file() and not by_switch:
+        raise InputError(f"{folder} holds no run to go on with, expected a folder that hela_seg.train made")
+    lines: Any = OmegaConf.load(before) if before.is_file() else []
+    then = [line for line in lines if _key(line) not in given]
+    now = [argument for argument in typed if _key(argument) != "resume"]
+    return [*then, *now, "resume=true", *([] if by_switch else [f"hydra.run.dir={folder}"])]
 
 
 def user_message(error: BaseException) -> str | None:

@@ -112,9 +112,10 @@ def tidy(folder: Path, checkpoint: Path | None) -> None:
     for half in folder.rglob(".*.part"):
         half.unlink()
     (folder / runs.FINISHED).unlink(missing_ok=True)
-    own = checkpoint is not None and checkpoint.parent == folder / runs.CHECKPOINTS
-    progress = runs.read_content(checkpoint).get(runs.PROGRESS_KEY, {}) if own and checkpoint else {}
-    logs.cut_back(folder / runs.LOGS, progress.get("logs", {}))
+    written: dict[str, int] = {}
+    if checkpoint is not None and checkpoint.parent == folder / runs.CHECKPOINTS:
+        written = runs.read_content(checkpoint)[runs.PROGRESS_KEY]["logs"]
+    logs.cut_back(folder / runs.LOGS, written)
 
 
 def mark_finished(folder: Path, checkpoint: Path, config: DictConfig) -> None:

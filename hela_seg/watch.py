@@ -90,7 +90,7 @@ class LossWatch(pl.Callback):
         self._write(tiles)
         raise InputError(
             f"the loss is no finite number in epoch {trainer.current_epoch + 1}, batch {index + 1} of "
-            f"{part}, whose tiles are in {self._folder}: {_cure(tiles, trainer)}"
+            f"{part}, whose tiles are in {self._folder}: {_cure(str(trainer.precision))}"
         )
 
     def _write(self, tiles: list[Sample]) -> None:
@@ -194,14 +194,9 @@ def _batch(loader: Any, index: int) -> list[Sample]:
     return [loader.dataset[place] for place in places]
 
 
-def _cure(tiles: list[Sample], trainer: pl.Trainer) -> str:
-    odd = next((tile for tile in tiles if not bool(torch.isfinite(tile["image"]).all())), None)
-    if odd is not None:
-        series, t = odd["origin"][:2].tolist()
-        name = trainer.datamodule.names[series]  # type: ignore[attr-defined]
-        return f"frame {t} of '{name}' itself holds values that are no finite numbers, correct it"
+def _cure(precision: str) -> str:
     cures = ["lower optimizer.lr", "set trainer.gradient_clip_val=1.0"]
-    if trainer.precision == "16-mixed":
+    if precision == "16-mixed":
         cures.append("set trainer.precision=32-true")
     return " or ".join(cures)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +66,40 @@ def steps_of(path: Path) -> int:
     return int(torch.load(path, weights_only=True)["global_step"])
 
 
-def test_killed_at_two_moments_and_resumed_it_ends_alike(tmp_path: Path) -> None:
+def die_writing(checkpoint: int) -> None:
+    """Have this process die when half of a checkpoint is on the disk."""
+    save, calls = torch.save, iter(range(1, checkpoint + 1))
+
+    def half(content: Any, path: Path) -> None:
+        save(content, path)
+        if next(calls) == checkpoint:
+            os.truncate(path, path.stat().st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    torch.save = half  # type: ignore[assignment]
+
+
+def die_validating(step: int) -> None:
+    """Have this process die in a validation step."""
+    validate, calls = SegmentationTask.validation_step, iter(range(1, step + 1))
+
+    def deadly(self: SegmentationTask, batch: Any, batch_idx: int) -> torch.Tensor:
+        if next(calls) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return validate(self, batch, batch_idx)
+
+    SegmentationTask.validation_step = deadly  # type: ignore[method-assign]
+
+
+def test_killed_and_resumed_it_ends_like_one_left_alone(tmp_path: Path) -> None:
     given = (*killing.SETTINGS, f"data.root={tmp_path}/cells")
-    numbers = killing.count(tmp_path / "whole", given)
-    for phase, share in (("writing", 0.3), ("validation", 0.7)):
-        folder = tmp_path / phase
-        moment = numbers[phase][int(share * len(numbers[phase]))]
-        assert killing.run(folder, (*given, "data.workers=1"), moment) == -signal.SIGKILL
-        assert folder.with_suffix(".epitaph").read_text() == phase
-        assert killing.run(folder, (*given, "resume=true")) == 0
+    assert killing.run(tmp_path / "whole", given) == 0
+    for index, death in enumerate((partial(die_writing, 9), partial(die_validating, 3))):
+        folder = tmp_path / str(index)
+        assert killing.run(folder, (*given, "data.workers=1"), death) == -signal.SIGKILL
+        assert killing.run(folder, (*given, f"data.workers={2 * index}", "resume=true")) == 0
         assert killing.differences(tmp_path / "whole", folder) == []
+        assert not list(folder.rglob("*.part"))
 
 
 @pytest.mark.slow
@@ -175,6 +201,7 @@ def test_where_there_is_nothing_to_go_on_with_training_begins(settings: list[str
     [
         (["resume=nowhere"], "nowhere holds no run to go on with"),
         (["resume=nowhere", "--multirun", "seed=0,1"], "expected resume=true for a sweep"),
+        (["resume=true"], "does not say which run"),
     ],
 )
 def test_what_cannot_be_gone_on_with_is_refused(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from conftest import SMALL_NET, draw_cells
+from conftest import SMALL_NET
 
 from hela_seg import watch
 from hela_seg.cli import main
@@ -55,21 +55,6 @@ def test_a_loss_that_is_no_number_ends_training_with_its_tiles_on_disk(
     np.testing.assert_array_equal(seen.reshape(images[0].shape), images[0])
     assert tifffile.imread(tmp_path / "not_finite" / "labels.tif").shape == (2, 32, 32)
     assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
-
-
-def test_an_image_that_is_no_number_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    for name in ("a", "b", "c", "d"):
-        image, labels = draw_cells(ord(name), 1)
-        for folder, stack in (("images", image.astype(np.float32)), ("masks", labels)):
-            (tmp_path / folder).mkdir(exist_ok=True)
-            if name == "c" and folder == "images":
-                stack[:, 8:40] = np.nan
-            tifffile.imwrite(tmp_path / folder / f"{name}.tif", stack, metadata={"axes": "TYX"})
-    given = ["data.split.validation=[a]", "data.split.test=[b]", "data.normalise=frame"]
-    status = train(tmp_path, tmp_path / "run", *given, "data.steps_per_epoch=9")
-    error = capfd.readouterr().err
-    assert status == 2
-    assert "'c'" in error
 
 
 def fake_trainer(**more: Any) -> Any:

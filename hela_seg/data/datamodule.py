@@ -223,7 +223,7 @@ class TimelapseData(pl.LightningDataModule):
             self.survey.positions,
             self._foreground_share,
         )
-        return self._loader(tiles, EpochSampler(self._epoch_length(), self._samples_seen()))
+        return self._loader(tiles, EpochSampler(self._epoch_length(), self._samples_seen))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
         """Batches that cover the validation frames; none where no frame is for validation."""
@@ -257,10 +257,14 @@ class TimelapseData(pl.LightningDataModule):
         return max(tiles // self._batch, 1) * self._batch
 
     def _samples_seen(self) -> int:
-        """How many samples of the present epoch the trainer has been through, in a run that goes on."""
+        """How many samples of the present epoch the trainer has been through.
+
+        That is where a run goes on that was interrupted within an epoch. When an epoch begins, and for who
+        passes through the tiles once more at its end, it is 0.
+        """
         if self.trainer is None:
             return 0
-        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
         return batches * self.batch_size % self._epoch_length()
 
     def _find(self) -> None:

@@ -58,18 +58,17 @@ class EpochSampler(Sampler[Draw]):
 
     Args:
         length: samples in an epoch.
-        first: the first pass leaves out the samples before this one; they were seen before an interruption.
+        first: asked at the beginning of each pass for the number that it begins with.
     """
 
-    def __init__(self, length: int, first: int = 0) -> None:
+    def __init__(self, length: int, first: Callable[[], int] = lambda: 0) -> None:
         self._length, self._first, self._epoch = length, first, 0
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[Draw]:
-        first, self._first = self._first, 0
-        return (Draw(self._epoch, number) for number in range(first, self._length))
+        return (Draw(self._epoch, number) for number in range(self._first(), self._length))
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch the next pass belongs to."""

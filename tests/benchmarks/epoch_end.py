@@ -4,7 +4,8 @@
 
 The end is the time from the last step of an epoch to the first of the next: batch norm settled, frames
 validated, scores logged, the best weights and all that it takes to go on written and flushed to the disk.
-What the net computes in it takes as long as the data and `settled_batch_norm` ask for, so it stands by itself.
+What the net computes in it takes as long as the data and `settled_batch_norm` ask for, so that stands by
+itself.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ it is decoding that is timed, not the cache.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import tempfile
 import time
@@ -73,6 +74,7 @@ def write(folder: Path, count: int) -> tuple[Path, Path]:
         for column in range(0, SIZE, TILE)
     )
     tifffile.imwrite(tiled, tiles, **options, tile=(TILE, TILE), compression="zlib", maxworkers=1)
+    os.sync()  # else the disk is at work while windows are timed
     return contiguous, tiled
 
 
@@ -136,10 +138,9 @@ def report(title: str, repeats: list[dict[str, float]], goals: list[tuple[str, s
         print(f"  {name:17} {TURN / median(spent[name] for spent in repeats):8.1f} windows/s")
     for name, against, goal in goals:
         ratios = [spent[against] / spent[name] for spent in repeats]
-        missed = "" if median(ratios) >= goal else "MISSED"
-        print(
-            f"  {name} / {against}: median {median(ratios):.2f}, least {min(ratios):.2f} (reach {goal}) {missed}"
-        )
+        found = f"median {median(ratios):.2f}, least {min(ratios):.2f}"
+        missed = "" if median(ratios) >= goal else " MISSED"
+        print(f"  {name} / {against}: {found} (reach {goal}){missed}")
 
 
 def unchanged(path: Path) -> Reader:

@@ -18,13 +18,15 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from hela_seg.cli import main as hela_seg
 
@@ -44,11 +46,15 @@ SETTINGS = (
     "trainer=cpu",
     "trainer.max_epochs=4",
 )
-PHASES = {"writing": "WholeCheckpoints.save_checkpoint", "validation": "_EvaluationLoop.run"}
+PHASES = {"while writing": "WholeCheckpoints.save_checkpoint", "while validating": "_EvaluationLoop.run"}
 """What is going on while a function of this name runs."""
 
+ELSEWHERE = "elsewhere"
+
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["hela_seg.train"])  # torch is imported once, not for each of the runs
+PROCESSES.set_forkserver_preload(
+    ["hela_seg.train", "pytorch_lightning.loggers.tensorboard"]
+)  # torch is imported once, not for each of the runs
 
 
 @dataclass
@@ -56,63 +62,69 @@ class Calls:
     """Counts the calls since training began; kills this process at a given one.
 
     Attributes:
-        fatal: number of the call to die at; None for none.
-        epitaph: file for the phase in which the process dies.
+        fatal: the phase to die in, and the number of the call within it; None to live.
         numbers: of the calls seen, by phase.
     """
 
-    fatal: int | None
-    epitaph: Path
-    count: int = 0
+    fatal: tuple[str, int] | None
     within: list[str] = field(default_factory=list)
-    numbers: dict[str, list[int]] = field(default_factory=lambda: {"": [], **{name: [] for name in PHASES}})
+    numbers: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
         name = frame.f_code.co_qualname
         phase = next((phase for phase, of in PHASES.items() if of == name), None)
         if phase and event in ("call", "return"):
             self.within.append(phase) if event == "call" else self.within.pop()
-        if event not in ("call", "c_call") or not (self.count or name == "_FitLoop.run"):
+        if event not in ("call", "c_call") or not (self.numbers or name == "_FitLoop.run"):
             return
-        now = self.within[-1] if self.within else ""
-        self.count += 1
-        self.numbers[now].append(self.count)
-        if self.count == self.fatal:
-            self.epitaph.write_text(now or "elsewhere")
+        now = self.within[-1] if self.within else ELSEWHERE
+        self.numbers[now] += 1
+        if (now, self.numbers[now]) == self.fatal:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def train(folder: Path, settings: tuple[str, ...], fatal: int | None, found: Any = None) -> None:
-    """Train in this process; ``found`` gets the numbers of the calls by phase."""
+def die_at(phase: str, number: int) -> None:
+    """Have this process die at a call of a phase."""
+    sys.setprofile(Calls((phase, number)))
+
+
+def train(folder: Path, settings: tuple[str, ...], first: Callable[[], None] | None) -> None:
+    """Train in this process, with what it says in a file; ``first`` is called before."""
     torch.set_num_threads(1)
     sys.stdout = sys.stderr = folder.with_suffix(".log").open("a")
-    calls = Calls(fatal, folder.with_suffix(".epitaph"))
-    sys.setprofile(calls if fatal is not None or found is not None else None)
-    status = hela_seg("train", [*settings, f"hydra.run.dir={folder}"])
-    sys.setprofile(None)
-    if found is not None:
+    if first is not None:
+        first()
+    sys.exit(hela_seg("train", [*settings, f"hydra.run.dir={folder}"]))
+
+
+def train_counted(folder: Path, settings: tuple[str, ...], found: Any) -> None:
+    """Train in this process; ``found`` gets the number of calls by phase."""
+    calls = Calls(None)
+    try:
+        train(folder, settings, partial(sys.setprofile, calls))
+    finally:
+        sys.setprofile(None)
         found.put(calls.numbers)
-    sys.exit(status)
 
 
-def run(folder: Path, settings: tuple[str, ...], fatal: int | None = None) -> int:
-    """Train in a process of its own; its exit code, -9 where it was killed."""
-    process = PROCESSES.Process(target=train, args=(folder, settings, fatal))
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    return process.exitcode
+def run(folder: Path, settings: tuple[str, ...], first: Callable[[], None] | None = None) -> int:
+    """Train in a process of its own, after ``first``; its exit code, -9 where it was killed."""
+    return _exit_code(PROCESSES.Process(target=train, args=(folder, settings, first)))
 
 
-def count(folder: Path, settings: tuple[str, ...]) -> dict[str, list[int]]:
-    """Train undisturbed, and number the calls by phase."""
-    found = PROCESSES.Queue()
-    process = PROCESSES.Process(target=train, args=(folder, settings, None, found))
-    process.start()
-    numbers: dict[str, list[int]] = found.get(timeout=300)
-    process.join()
-    assert process.exitcode == 0
+def count(folder: Path, settings: tuple[str, ...]) -> dict[str, int]:
+    """Train undisturbed, and count the calls by phase."""
+    found = PROCESSES.SimpleQueue()
+    assert _exit_code(PROCESSES.Process(target=train_counted, args=(folder, settings, found))) == 0
+    numbers: dict[str, int] = found.get()
     return numbers
+
+
+def _exit_code(process: Any) -> int:
+    process.start()
+    process.join()
+    code: int = process.exitcode
+    return code
 
 
 def differences(folder: Path, other: Path) -> list[str]:
@@ -129,6 +141,8 @@ def _checkpoint(name: str, *keys: str) -> Any:
 
 
 def _tensorboard(folder: Path) -> Any:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # slow, not for a run
+
     events = EventAccumulator(str(folder / "logs" / "tensorboard"), {"scalars": 0})
     events.Reload()
     return {tag: [(e.step, repr(e.value)) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
@@ -164,26 +178,23 @@ def main(runs: int = 20, seed: int = 0) -> int:
         settings = (*SETTINGS, f"data.root={scratch}/cells")
         whole = Path(scratch) / "whole"
         numbers = count(whole, settings)
-        print(f"{sum(map(len, numbers.values()))} calls, of these", end=" ")
-        print(", ".join(f"{len(numbers[phase])} in {phase}" for phase in PHASES))
+        print(", ".join(f"{number} calls {phase}" for phase, number in numbers.items()))
         same = 0
         for index in range(runs):
             folder = Path(scratch) / f"run {index}"
             deaths = []
             for attempt in range(draw.choice([1, 1, 2])):
-                phase = list(numbers)[(index + attempt) % len(numbers)]
+                phase = (ELSEWHERE, *PHASES)[(index + attempt) % 3]
                 workers = f"data.workers={draw.randrange(3)}"
                 resume = ("resume=true",) if attempt else ()
-                code = run(folder, (*settings, workers, *resume), draw.choice(numbers[phase]))
-                deaths.append(
-                    folder.with_suffix(".epitaph").read_text() if code == -signal.SIGKILL else "not"
-                )
+                fatal = partial(die_at, phase, draw.randint(1, numbers[phase]))
+                code = run(folder, (*settings, workers, *resume), fatal)
+                deaths.append(phase if code == -signal.SIGKILL else "not")
             code = run(folder, (*settings, f"data.workers={draw.randrange(3)}", "resume=true"))
             odd = differences(whole, folder) if code == 0 else [f"exit status {code}"]
             same += not odd
-            print(
-                f"run {index:2}  killed in {', '.join(deaths):28} ", ", ".join(odd) or "identical", flush=True
-            )
+            told = ", ".join(odd) or "identical"
+            print(f"run {index:2}  killed {', '.join(deaths):32}  {told}", flush=True)
     print(f"{same} of {runs} identical, {time.perf_counter() - began:.0f} s")
     return int(same < runs)
 

@@ -138,8 +138,9 @@ def test_sampler_counts_through_the_epoch_it_was_told():
     assert list(sampler) == [(5, 0), (5, 1), (5, 2)]
 
 
-def test_only_the_first_pass_leaves_out_what_was_seen_before():
-    sampler = EpochSampler(4, first=3)
+def test_each_pass_leaves_out_what_has_been_seen():
+    seen = iter([3, 0])
+    sampler = EpochSampler(4, first=lambda: next(seen))
     assert len(sampler) == 4
     assert [list(sampler), len(list(sampler))] == [[(0, 3)], 4]
 
