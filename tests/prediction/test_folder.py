@@ -51,3 +51,48 @@ def test_overwriting_keeps_what_an_interrupted_run_of_the_same_did(tmp_path: Pat
     done(task, net, tmp_path / "out")
     folder.begin(task, [], overwrite=True)
     assert not folder.is_finished(task)
+
+
+def test_as_many_frames_go_together_as_in_the_earlier_start(tmp_path: Path) -> None:
+    """A machine with other memory goes on with the units of the first, and ends like it."""
+    first, other = levels(batch_size=2), levels(batch_size=3)
+    done(job(tmp_path, first, film(7)), first, tmp_path / "out", Shard(1, 2))
+    begun = ResultFolder(tmp_path / "out").begin(job(tmp_path, other, film(7)), [], overwrite=False)
+    assert begun.group_size == [2]
+    done(begun, other, tmp_path / "out")
+    assert ResultFolder(tmp_path / "out").is_finished(job(tmp_path, other, film(7)))
+
+
+def test_a_refused_prediction_leaves_nothing_behind(tmp_path: Path) -> None:
+    net, folder = levels(batch_size=1), tmp_path / "out"
+    task = job(tmp_path, net, film(2))
+    folder.mkdir()
+    (folder / "film0.labels.ome.tif").write_text("mine")
+    with pytest.raises(InputError, match="is already there"):
+        done(task, net, folder)
+    assert [path.name for path in folder.iterdir()] == ["film0.labels.ome.tif"]
+
+
+def test_the_last_to_leave_removes_the_parts(tmp_path: Path) -> None:
+    net, folder = levels(batch_size=1), ResultFolder(tmp_path / "out")
+    task = job(tmp_path, net, film(2))
+    with folder.taken_by(Shard(1, 2)):
+        with folder.taken_by(Shard(2, 2)):
+            folder.begin(task, [], overwrite=False)
+            folder.finish(task)
+        assert (folder.path / ".prediction").is_dir()
+    assert not (folder.path / ".prediction").exists()
+
+
+def test_what_a_killed_process_was_writing_goes_when_one_job_works_alone(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path / "out")
+    task = job(tmp_path, levels(batch_size=1), film(2))
+    unfinished = folder.path / ".prediction" / "film0" / ".000000.labels.tif.77.part"
+    with folder.taken_by(Shard()):
+        folder.begin(task, [], overwrite=False)
+    unfinished.parent.mkdir()
+    unfinished.write_text("half")
+    with folder.taken_by(Shard(1, 2)):
+        assert unfinished.exists()  # another shard may be writing it
+    with folder.taken_by(Shard()):
+        assert not unfinished.exists()
