@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EXPECTED = "expected an HDF5 file of Keras 2's model.save or model.save_weights"
 SAVE_AGAIN = "load it with the Keras that wrote it, and write it with model.save('name.h5')"
 
+_KERAS_3_GROUPS = ("layers", "_layer_checkpoint_dependencies")
+
 _DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, UnicodeDecodeError)
 """What h5py raises over a file that is cut short or overwritten in places."""
 
@@ -58,8 +60,8 @@ class Variable:
             ) from None
         if not np.isfinite(values).all():
             raise InputError(
-                f"{self.where} holds NaN or infinite numbers, expected finite ones: the training went astray, "
-                "take an earlier file"
+                f"{self.where} holds NaN or infinite numbers, expected finite ones: the training went "
+                "astray, take an earlier file"
             )
         return values
 
@@ -106,7 +108,8 @@ def open_saved(path: Path) -> Iterator[SavedNet]:
             saved = _look(path, file)
         except _DAMAGE as error:
             raise InputError(
-                f"{path} cannot be understood ({_first_line(error)}), {EXPECTED}: copy it anew, or {SAVE_AGAIN}"
+                f"{path} cannot be understood ({_first_line(error)}), {EXPECTED}: "
+                f"copy it anew, or {SAVE_AGAIN}"
             ) from None
         yield saved
 
@@ -116,7 +119,7 @@ def _refuse_others(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path} is not there, {EXPECTED}: check weights=")
     if zipfile.is_zipfile(path) and "model.weights.h5" in zipfile.ZipFile(path).namelist():
-        raise InputError(f"{path} is a .keras file of Keras 3, {EXPECTED}: {SAVE_AGAIN}")
+        raise InputError(f"{path} is a .keras file in the form of Keras 3, {EXPECTED}: {SAVE_AGAIN}")
     try:
         with path.open("rb") as file:
             begins_as_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
@@ -127,10 +130,10 @@ def _refuse_others(path: Path) -> None:
 
 
 def _look(path: Path, file: h5py.File) -> SavedNet:
-    if "layers" in file and "layer_names" not in file.attrs:
-        raise InputError(f"{path} is a .weights.h5 file of Keras 3, {EXPECTED}: {SAVE_AGAIN}")
-    root = file["model_weights"] if "model_weights" in file else file
+    root = file.get("model_weights", file)
     if "layer_names" not in root.attrs and "layer_names0" not in root.attrs:
+        if any(group in file for group in _KERAS_3_GROUPS):
+            raise InputError(f"{path} is a .weights.h5 file in the form of Keras 3, {EXPECTED}: {SAVE_AGAIN}")
         raise InputError(f"{path} is an HDF5 file, but none of Keras, {EXPECTED}: check weights=")
     found = {layer: _variables(root[layer], layer) for layer in _texts(root, "layer_names")}
     config = file.attrs.get("model_config")

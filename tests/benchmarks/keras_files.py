@@ -1,11 +1,11 @@
 """Real Keras files at full size, converted: logits and labels against TensorFlow's, seconds and memory.
 
-    TENSORFLOW/python tests/benchmarks/keras_files.py write FOLDER PATH_OF_keras_reference.py unet
+    PYTHON tests/benchmarks/keras_files.py write FOLDER PATH_OF_keras_reference.py unet
     python tests/benchmarks/keras_files.py check FOLDER
 
-The first runs where TensorFlow 2.15 and segmentation-models 1.0 are installed and no package of this one, once
-for each of the four nets. It builds the net with layers numbered from anywhere, trains it for some steps on
-noise, and writes it with ``model.save`` and ``model.save_weights``, and its logits for a 512x512 image beside.
+The first is run once for each net, by a Python that has TensorFlow 2.15 and segmentation-models 1.0. It
+builds the net with layers numbered from anywhere, trains it for some steps on noise, and writes it with
+``model.save`` and ``model.save_weights``, and its logits for a 512x512 image beside.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from keras_parity import Values, read_manifest
 
-GRAPHS = Path(__file__).parents[1] / "data" / "keras"
+GRAPHS = Path(__file__).parent / "data" / "keras"
 """``model_config`` of the reference nets, as TensorFlow 2.15.1 writes it, at 512x512."""
 
 NUMBERED = re.compile(
