@@ -126,7 +126,7 @@ def test_what_is_there_stays_unless_the_user_says_so(
         (["model=resnet34_unet"], "set model=unet model.activation=relu"),
         ([*SMALL, "model.activation=leaky_relu"], "set model=unet model.activation=relu"),
         (["model=unet"], "conv2d/kernel (3, 3, 3, 4) for (3, 3, 3, 64)"),
-        (["model=unet"], "and 223 more: choose the model= and model.width= that were saved"),
+        (["model=unet"], "and 101 more: choose the model= and model.width= that were saved"),
         ([*SMALL, "classes=[background,cell]"], "tells 3 classes apart and 2 are named (background, cell)"),
         ([*SMALL, "+model.classes=4"], "model.classes is 4 but"),
         ([*SMALL, "+model.in_channels=1"], "model.in_channels is 1 but"),

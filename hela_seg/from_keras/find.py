@@ -38,8 +38,11 @@ def by_graph(plan: Plan, graph: Graph, activation: str) -> dict[Layer, str]:
     pending = [(plan.logits, _logits(graph))]
     while pending:
         layer, node = pending.pop()
-        if found.setdefault(layer, node) is not node or owners.setdefault(node, layer) is not layer:
-            raise UnlikeError(f"layer '{node.layer}' is read where another one is expected")
+        if layer in found or node in owners:
+            if found.get(layer) is not node or owners.get(node) is not layer:
+                raise UnlikeError(f"layer '{node.layer}' is read where another one is expected")
+            continue
+        found[layer], owners[node] = node, layer
         _compare(layer, node, activation)
         inputs = [_computing(graph, key) for key in node.inputs]
         pending += zip(layer.inputs, inputs, strict=True)
@@ -56,7 +59,7 @@ def _computing(graph: Graph, key: str) -> Node:
     try:
         return graph.computing(key)
     except (KeyError, IndexError):
-        raise UnlikeError(f"layer '{key}' is named and is not there, or reads none") from None
+        raise UnlikeError(f"layer '{key}' or what it reads is not there") from None
 
 
 def _compare(layer: Layer, node: Node, activation: str) -> None:
