@@ -76,6 +76,7 @@ COMMANDS = {
     ),
     "check": Command(paths=_DATA_PATHS),
     "benchmark": Command(options={"--compare": "compare"}, paths=_DATA_PATHS | {"compare"}),
+    "convert": Command(("weights",), {"-o": "output"}, paths=frozenset({"weights", "output"})),
 }
 
 

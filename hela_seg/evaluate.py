@@ -47,7 +47,13 @@ def evaluate(config: DictConfig) -> Scores:
 
 
 def _own_data(info: runs.ModelInfo) -> TimelapseData:
-    """The data that the checkpoint was trained on, split as it was then."""
+    """The data that the checkpoint was trained on, split as it was then.
+
+    Raises:
+        InputError: it does not say which these were, as one that was converted.
+    """
+    if "data" not in info.config:
+        raise InputError("the checkpoint knows no data of its own, expected some to score it on: set data=")
     data = TimelapseData.from_plain(info.config["data"])
     data.open(info.split)
     return data

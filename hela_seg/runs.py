@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hela_seg.errors import InputError
+from hela_seg.files import whole_file
 
 CHECKPOINTS = "checkpoints"
 BEST_CHECKPOINT = "best.ckpt"
@@ -46,6 +47,9 @@ PROGRESS_KEY = "hela_seg_progress"
 
 CHECKPOINT_FORMAT = 1
 """Raised when an older program could no longer read a newer checkpoint."""
+
+_NET = "net."
+"""What stands before the names of the net's weights, beside those of the loss."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,26 @@ def hand_down(folder: Path) -> None:
     (folder / NEXT_CHECKPOINT).replace(last)
 
 
+def write_checkpoint(path: Path, info: ModelInfo, weights: Mapping[str, Any]) -> None:
+    """Write a checkpoint that `read_checkpoint` reads: for prediction and evaluation, not to go on training.
+
+    It appears whole or not at all.
+
+    Args:
+        path: where to; what is there is replaced.
+        info: what it says about its net.
+        weights: the net's state dict.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    import torch
+
+    state = {f"{_NET}{name}": value for name, value in weights.items()}
+    with whole_file(path) as beside:
+        torch.save({"state_dict": state, CHECKPOINT_KEY: info.to_plain()}, beside)
+
+
 def read_info(path: Path | str, content: Any) -> ModelInfo:
     """What a checkpoint says about its net.
 
@@ -157,11 +181,10 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
 
 
 def _weights(path: Path | str, content: Mapping[str, Any]) -> dict[str, Any]:
-    prefix = "net."
     weights = {
-        name.removeprefix(prefix): value
+        name.removeprefix(_NET): value
         for name, value in content.get("state_dict", {}).items()
-        if name.startswith(prefix)
+        if name.startswith(_NET)
     }
     if not weights:
         raise InputError(f"{path} holds no weights, expected a file written by hela_seg.train")

@@ -49,6 +49,7 @@ ELSEWHERE = {
     "evaluate",
     "predict",
     "check",
+    "convert",
     "benchmark",
     "data/folder",
     "data/synthetic",
@@ -62,6 +63,7 @@ ELSEWHERE = {
     "hydra/help/evaluate",
     "hydra/help/predict",
     "hydra/help/check",
+    "hydra/help/convert",
     "hydra/help/benchmark",
     "hydra/job_logging/plain",
 }

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from conftest import SMALL_NET, write_dryad, write_folder
+from keras_h5 import graph, small_values, write_saved
 
 from hela_seg.cli import main
 
@@ -39,6 +40,8 @@ def desk(tmp_path: Path, run: Path, checkpoint: Path, monkeypatch: pytest.Monkey
     shutil.copytree(recordings / "images", tmp_path / "films of May")
     shutil.copy(recordings / "images" / "dish 0.tif", tmp_path / "movie.tif")
     write_dryad(tmp_path / "dryad")
+    values, config = small_values("resnet34_unet"), graph("resnet34_unet", by=57)
+    write_saved(tmp_path / "ResNet34_UNet.hdf5", values, config, by=57)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -72,7 +75,11 @@ def test_a_command_of_the_readme_works(command: str, desk: Path, request: pytest
         assert words[:2] == ["python", "-m"]
         name, arguments = words[2].removeprefix("hela_seg."), words[3:]
     # the settings that stand in the README come last but for what makes a run short
-    short = {"train": small(arguments), "benchmark": [*SHORT_BENCHMARK, DRAWING]}
+    short = {
+        "train": small(arguments),
+        "benchmark": [*SHORT_BENCHMARK, DRAWING],
+        "convert": ["model.width=4"],
+    }
     shortened = [*arguments, *short.get(name, [])]
     assert main(name, shortened) == 0
 

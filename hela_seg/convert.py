@@ -1,0 +1,113 @@
+"""``python -m hela_seg.convert weights=...``: a Keras file of one of the paper's nets into a checkpoint."""
+
+from __future__ import annotations
+
+import sys
+
+from hela_seg.cli import main
+
+if __name__ == "__main__":
+    # before the imports below, which take seconds that --help need not take
+    sys.exit(main("convert"))
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+import hela_seg
+from hela_seg import runs
+from hela_seg.classes import Classes
+from hela_seg.data.normalise import Normalisation
+from hela_seg.errors import InputError
+from hela_seg.from_keras.match import Match, fitting, match
+from hela_seg.from_keras.saved import SavedNet, open_saved
+from hela_seg.models import build
+from hela_seg.report.tables import print_files
+
+NORMALISATIONS = ("dtype", "frame")
+"""Those that need no look at the training frames."""
+
+
+def convert(config: DictConfig) -> Path:
+    """Convert a Keras file as a configuration says; see ``conf/convert.yaml`` for its keys.
+
+    Returns:
+        The checkpoint that was written.
+
+    Raises:
+        InputError: a file that is none of Keras 2, that holds another net, or that is damaged; settings that
+            cannot be used; or a checkpoint that is already there.
+    """
+    source = Path(config.weights)
+    target = Path(config.output) if config.output is not None else source.with_suffix(".ckpt")
+    _refuse_existing(target, config.overwrite)
+    with open_saved(source) as saved:
+        found = _match(saved, config)
+        info = _model_info(config, found)
+        with torch.device("meta"):
+            net = build(info.net)
+        runs.write_checkpoint(target, info, found.state_dict(net))
+    print_files({"read": _describe(saved), "checkpoint": target})
+    return target
+
+
+def _refuse_existing(target: Path, overwrite: bool) -> None:
+    if target.exists() and not overwrite:
+        raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
+
+
+def _match(saved: SavedNet, config: DictConfig) -> Match:
+    if config.get("model") is None:
+        hint = fitting(saved) or "set model= to one of those that --help lists"
+        raise InputError(f"model is not given, expected the net that {saved.path} holds: {hint}")
+    return match(saved, config.model)
+
+
+def _model_info(config: DictConfig, found: Match) -> runs.ModelInfo:
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    classes = Classes(plain["classes"])
+    if found.classes != len(classes):
+        raise InputError(
+            f"{found.saved.path} tells {found.classes} classes apart and {len(classes)} are named "
+            f"({', '.join(classes.names)}): name each with classes=[background,...]"
+        )
+    if config.normalise not in NORMALISATIONS:
+        raise InputError(
+            f"normalise is '{config.normalise}', expected one of {', '.join(NORMALISATIONS)}: "
+            "a Keras file says nothing about its training frames"
+        )
+    return runs.ModelInfo(
+        net=_net_config(plain["model"], found),
+        classes=classes.to_plain(),
+        normalisation=Normalisation(config.normalise).to_plain(),
+        channels=found.channels,
+        axes=config.axes,
+        split=[],
+        config=plain,
+        versions={
+            "hela_seg": hela_seg.__version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "keras": found.saved.keras_version,
+        },
+    )
+
+
+def _net_config(model: dict[str, Any], found: Match) -> dict[str, Any]:
+    """The net's configuration with channels and classes as the file has them."""
+    sizes = {"in_channels": found.channels, "classes": found.classes}
+    for key, size in sizes.items():
+        if model.get(key) not in (None, size):
+            raise InputError(
+                f"model.{key} is {model[key]} but {found.saved.path} has {size}: leave model.{key} out, it "
+                "follows from the file"
+            )
+    return model | sizes
+
+
+def _describe(saved: SavedNet) -> str:
+    way = "the numbers of its layers" if saved.graph is None else "its graph"
+    return f"{saved.path}, {len(saved.variables)} layers with weights, matched by {way}"
