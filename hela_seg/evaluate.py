@@ -10,6 +10,7 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("evaluate"))
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hela_seg import runs
+from hela_seg.costs import costs_of, hardware
+from hela_seg.counts import write_counts
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import Block
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder
-from hela_seg.inference import Predictor, count_pixels
+from hela_seg.inference import Predictor, count_frames
 from hela_seg.metrics import Scores, scores
 from hela_seg.report.tables import print_files, print_scores, write_scores
 
@@ -36,14 +39,22 @@ def evaluate(config: DictConfig) -> Scores:
     data = _own_data(predictor.info) if config.get("data") is None else _other_data(config, predictor.info)
     _refuse_unlike(data, predictor)
     blocks = _blocks(data, config.part)
-    matrix = count_pixels(predictor, data.recordings, blocks, data.labels)
+    counts, seconds = count_frames(predictor, data.recordings, blocks, data.labels)
+    matrix = counts.pooled
     found = scores(matrix)
     folder = make_folder(Path(config.output_dir))
+    write_counts(folder / runs.FRAME_COUNTS, counts, predictor.classes.names)
+    runs.write_record(folder / runs.RUN_RECORD, _record(predictor, data, seconds / len(counts)))
     write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, predictor.classes)
-    frames = sum(block.stop - block.start for block in blocks)
-    print_scores(found, predictor.classes, f"Scores on {frames} frame(s), all pixels pooled")
+    print_scores(found, predictor.classes, f"Scores on {len(counts)} frame(s), all pixels pooled")
     print_files({"checkpoint": config.ckpt, "scores": folder / runs.SCORES_TABLE})
     return found
+
+
+def _record(predictor: Predictor, data: TimelapseData, frame_s: float) -> runs.RunRecord:
+    """What the scores leave behind for comparison; what training cost is not known here."""
+    costs = replace(costs_of(predictor.info), frame_s=frame_s)
+    return runs.RunRecord.of(predictor.info, data.split_rows(), hardware(predictor.device, "auto"), costs)
 
 
 def _own_data(info: runs.ModelInfo) -> TimelapseData:

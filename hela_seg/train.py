@@ -13,7 +13,7 @@ if __name__ == "__main__":
 import logging
 import platform
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,14 @@ from torch import nn
 import hela_seg
 from hela_seg import runs
 from hela_seg.callbacks import EpochBar
+from hela_seg.costs import StepClock, costs_of, forget_peak_memory, hardware, peak_memory
+from hela_seg.counts import write_counts
 from hela_seg.data.alike import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder
-from hela_seg.inference import Predictor, count_pixels
+from hela_seg.inference import Predictor, count_frames
 from hela_seg.losses import balanced_weights
 from hela_seg.metrics import Scores, scores
 from hela_seg.report.tables import print_files, print_scores, print_split, write_scores
@@ -85,21 +87,24 @@ def train(config: DictConfig) -> Result:
     _warn_of_leaks(data)
 
     net_config = _net_config(config, data)
+    info = _model_info(config, net_config, data)
     task = SegmentationTask(
         net=instantiate(net_config),
         loss=_loss(config, data),
         optimizer=instantiate(config.optimizer),
-        info=_model_info(config, net_config, data),
+        info=info,
         schedule=instantiate(config.scheduler),
     )
-    trainer = _trainer(config, folder, validated=bool(data.of("validation")))
+    clock = StepClock()
+    trainer = _trainer(config, folder, clock, validated=bool(data.of("validation")))
     log.info("%s", _describe(task.net, config))
     log.info("%s", _describe_hardware(trainer))
     with warnings.catch_warnings():
         for needless in NEEDLESS_WARNINGS:
             warnings.filterwarnings("ignore", needless)
+        forget_peak_memory(trainer.strategy.root_device)
         trainer.fit(task, datamodule=data, ckpt_path=config.ckpt_path, weights_only=True)
-    return _score(_best(trainer), data, folder)
+    return _score(_best(trainer), data, folder, _record(info, trainer, clock))
 
 
 def _new_folder(config: DictConfig) -> Path:
@@ -187,12 +192,20 @@ def _model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) ->
     )
 
 
-def _trainer(config: DictConfig, folder: Path, *, validated: bool) -> pl.Trainer:
+def _record(info: runs.ModelInfo, trainer: pl.Trainer, clock: StepClock) -> runs.RunRecord:
+    """What the run leaves behind for comparison, before anything is predicted."""
+    device = trainer.strategy.root_device
+    costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
+    return runs.RunRecord.of(info, info.split, hardware(device, trainer.precision), costs)
+
+
+def _trainer(config: DictConfig, folder: Path, clock: StepClock, *, validated: bool) -> pl.Trainer:
     callbacks = [
         instantiate(callback)
         for callback in config.callbacks.values()
         if validated or callback.get("monitor") is None
     ]
+    callbacks.append(clock)
     on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty()
     if on_terminal:
         callbacks.append(EpochBar())
@@ -224,15 +237,20 @@ def _best(trainer: pl.Trainer) -> Path:
     return Path((monitored or kept)[0].best_model_path)
 
 
-def _score(checkpoint: Path, data: TimelapseData, folder: Path) -> Result:
+def _score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunRecord) -> Result:
     if not data.of("test"):
+        runs.write_record(folder / runs.RUN_RECORD, record)
         log.info("no series is kept for testing, so nothing is scored")
         print_files({"checkpoint": checkpoint, "run": folder})
         return Result(checkpoint, None, None)
-    matrix = count_pixels(
+    counts, seconds = count_frames(
         Predictor.from_checkpoint(checkpoint), data.recordings, data.of("test"), data.labels
     )
+    matrix = counts.pooled
     found = scores(matrix)
+    write_counts(folder / runs.FRAME_COUNTS, counts, data.classes.names)
+    record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
+    runs.write_record(folder / runs.RUN_RECORD, record)
     write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, data.classes)
     print_scores(found, data.classes, "Test scores, all pixels pooled")
     print_files({"checkpoint": checkpoint, "run": folder})

@@ -21,7 +21,7 @@ from rich.text import Text
 from hela_seg.classes import Classes
 from hela_seg.data.splits import Block, Part
 from hela_seg.files import whole_file
-from hela_seg.metrics import Scores
+from hela_seg.scores import Scores
 
 MEASURES = {
     "precision": "Precision",
