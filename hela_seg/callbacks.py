@@ -83,7 +83,8 @@ class SettledBatchNorm(pl.Callback):
             layer.reset_running_stats()
             layer.momentum = None  # PyTorch's sign for a plain average
         batches: Any = trainer.train_dataloader
-        with torch.no_grad(), trainer.precision_plugin.forward_context():
+        eager = torch.compiler.set_stance("force_eager")  # momentum None would compile the net anew
+        with torch.no_grad(), trainer.precision_plugin.forward_context(), eager:
             for again in islice(batches, self._batches):
                 pl_module(again["image"].to(pl_module.device))
         for layer, momentum in zip(layers, momenta, strict=True):

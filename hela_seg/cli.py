@@ -48,7 +48,7 @@ class Command:
 
     Attributes:
         positions: keys that arguments without a key stand for, in order.
-        options: short options and the keys that they stand for.
+        options: options and the keys that they stand for.
         flags: options without a value, and what they stand for.
         paths: keys whose values are paths.
         found: keys that the command finds out itself where the user leaves them out.
@@ -75,6 +75,7 @@ COMMANDS = {
         paths=frozenset({"ckpt", "input", "output"}),
     ),
     "check": Command(paths=_DATA_PATHS),
+    "benchmark": Command(options={"--compare": "compare"}, paths=_DATA_PATHS | {"compare"}),
 }
 
 

@@ -18,15 +18,17 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hela_seg import runs
-from hela_seg.costs import costs_of, hardware
+from hela_seg.costs import costs_of
 from hela_seg.counts import write_counts
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import Block
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder
+from hela_seg.hardware import Machine
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.metrics import Scores, scores
 from hela_seg.report.tables import print_files, print_scores, write_scores
+from hela_seg.timing.machine import hardware
 
 
 def evaluate(config: DictConfig) -> Scores:
@@ -54,7 +56,8 @@ def evaluate(config: DictConfig) -> Scores:
 def _record(predictor: Predictor, data: TimelapseData, frame_s: float) -> runs.RunRecord:
     """What the scores leave behind for comparison; what training cost is not known here."""
     costs = replace(costs_of(predictor.info), frame_s=frame_s)
-    return runs.RunRecord.of(predictor.info, data.split_rows(), hardware(predictor.device, "auto"), costs)
+    machine = hardware(Machine.here(predictor.device.type))
+    return runs.RunRecord.of(predictor.info, data.split_rows(), machine | {"precision": "auto"}, costs)
 
 
 def _own_data(info: runs.ModelInfo) -> TimelapseData:

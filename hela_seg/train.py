@@ -32,18 +32,20 @@ from torch import nn
 import hela_seg
 from hela_seg import runs
 from hela_seg.callbacks import EpochBar
-from hela_seg.costs import StepClock, costs_of, forget_peak_memory, hardware, peak_memory
+from hela_seg.costs import StepClock, costs_of
 from hela_seg.counts import write_counts
 from hela_seg.data.alike import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder
+from hela_seg.hardware import OWN_KEYS, Choices, Machine, settle
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.losses import balanced_weights
 from hela_seg.metrics import Scores, scores
 from hela_seg.report.tables import print_files, print_scores, print_split, write_scores
 from hela_seg.task import SegmentationTask
+from hela_seg.timing.machine import forget_peak_memory, hardware, peak_memory
 
 log = logging.getLogger(__name__)
 # it tells of devices and of products; the line about the net and its hardware is ours
@@ -79,8 +81,10 @@ def train(config: DictConfig) -> Result:
     """
     folder = _new_folder(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    _settle(config)
+    choices = _settle(config)
     data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
+    data.open()
+    _refuse_unwatched(config, data)
     data.prepare(folder / runs.CLASS_POSITIONS)
     write_split(folder / runs.SPLIT_TABLE, data.blocks, data.names)
     print_split(data.blocks, data.names)
@@ -95,10 +99,12 @@ def train(config: DictConfig) -> Result:
         info=info,
         schedule=instantiate(config.scheduler),
     )
+    if choices.compile:
+        task.net.compile()
     clock = StepClock()
     trainer = _trainer(config, folder, clock, validated=bool(data.of("validation")))
     log.info("%s", _describe(task.net, config))
-    log.info("%s", _describe_hardware(trainer))
+    log.info("%s", choices.why)
     with warnings.catch_warnings():
         for needless in NEEDLESS_WARNINGS:
             warnings.filterwarnings("ignore", needless)
@@ -120,15 +126,23 @@ def _new_folder(config: DictConfig) -> Path:
     return folder
 
 
-def _settle(config: DictConfig) -> None:
+def _settle(config: DictConfig) -> Choices:
     """Replace what is said relative to this machine and folder by what it means here."""
     config.data.root = str(Path(config.data.root).absolute())
-    if config.trainer.precision == "auto":
-        on_gpu = config.trainer.accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
-        half = "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "16-mixed"
-        config.trainer.precision = half if on_gpu else "32-true"
     if config.ckpt_path is not None:
         runs.read_checkpoint(config.ckpt_path)  # refuses what is no checkpoint before anything else is done
+    choices = settle(config.trainer, config.optimizer)
+    choices.apply()
+    return choices
+
+
+def _refuse_unwatched(config: DictConfig, data: TimelapseData) -> None:
+    monitor = str(config.scheduler.get("monitor"))
+    if monitor.endswith("/validation") and not data.of("validation"):
+        raise InputError(
+            f"scheduler.monitor is {monitor} but no frame is for validation (data.split.validation=0), "
+            "expected some: validate, or choose a schedule that waits for nothing, such as scheduler=cosine"
+        )
 
 
 def _warn_of_leaks(data: TimelapseData) -> None:
@@ -196,7 +210,8 @@ def _record(info: runs.ModelInfo, trainer: pl.Trainer, clock: StepClock) -> runs
     """What the run leaves behind for comparison, before anything is predicted."""
     device = trainer.strategy.root_device
     costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
-    return runs.RunRecord.of(info, info.split, hardware(device, trainer.precision), costs)
+    machine = hardware(Machine.here(info.config["trainer"]["accelerator"]))
+    return runs.RunRecord.of(info, info.split, machine | {"precision": trainer.precision}, costs)
 
 
 def _trainer(config: DictConfig, folder: Path, clock: StepClock, *, validated: bool) -> pl.Trainer:
@@ -211,7 +226,7 @@ def _trainer(config: DictConfig, folder: Path, clock: StepClock, *, validated: b
         callbacks.append(EpochBar())
     try:
         trainer: pl.Trainer = instantiate(
-            config.trainer,
+            {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
             callbacks=callbacks,
             logger=[instantiate(logger) for logger in config.logger.values()],
             default_root_dir=str(folder),
@@ -260,13 +275,3 @@ def _score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.Run
 def _describe(net: nn.Module, config: DictConfig) -> str:
     parameters = sum(parameter.numel() for parameter in net.parameters())
     return f"{type(net).__name__}, {parameters:,} trainable parameters, seed {config.seed}"
-
-
-def _describe_hardware(trainer: pl.Trainer) -> str:
-    device = trainer.strategy.root_device
-    name = (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"{torch.get_num_threads()} CPU threads"
-    )
-    return f"{name}, precision {trainer.precision}"

@@ -49,6 +49,7 @@ ELSEWHERE = {
     "evaluate",
     "predict",
     "check",
+    "benchmark",
     "data/folder",
     "data/synthetic",
     "data/timelapse",
@@ -61,6 +62,7 @@ ELSEWHERE = {
     "hydra/help/evaluate",
     "hydra/help/predict",
     "hydra/help/check",
+    "hydra/help/benchmark",
     "hydra/job_logging/plain",
 }
 """Configuration files that the other tests here, and those of the commands, run."""

@@ -25,6 +25,7 @@ TYPED = [
     if command.strip()
 ]
 COMMANDS = [command for command in TYPED if not command.startswith(("pip install", "pytest"))]
+SHORT_BENCHMARK = ["data.tile=[32,32]", "model.width=4", "repeats=1", "peers=false"]
 DRAWING = "data.drawing={series: 3, frames: 1, height: 64, width: 64, seed: 0}"
 
 
@@ -68,7 +69,8 @@ def test_a_command_of_the_readme_works(command: str, desk: Path, request: pytest
         assert words[:2] == ["python", "-m"]
         name, arguments = words[2].removeprefix("hela_seg."), words[3:]
     # the settings that stand in the README come last but for what makes a run short
-    shortened = [*arguments, *small(arguments)] if name == "train" else arguments
+    short = {"train": small(arguments), "benchmark": [*SHORT_BENCHMARK, DRAWING]}
+    shortened = [*arguments, *short.get(name, [])]
     assert main(name, shortened) == 0
 
 

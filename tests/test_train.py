@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from conftest import SMALL_NET, draw_cells, write_folder
 
@@ -78,6 +79,35 @@ def test_a_resumed_run_ends_like_one_that_was_never_interrupted(cells: Path, tmp
     assert all(torch.equal(whole[key], rest[key]) for key in whole)
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_file_that_goes_bad_in_the_middle_names_itself_and_the_last_checkpoint_is_whole(
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root, run = write_folder(tmp_path / "cells", series=3), tmp_path / "run"
+    images = sorted((root / "images").iterdir())
+    whole = {path: path.read_bytes() for path in images}
+
+    def cut(_: object, trainer: pl.Trainer, task: object) -> None:
+        if trainer.current_epoch == 1:
+            for path in images:
+                path.write_bytes(whole[path][:-2000])
+
+    monkeypatch.setattr("hela_seg.callbacks.EpochLine.on_train_epoch_start", cut)
+    more = ["trainer.max_epochs=3", f"data.workers={workers}"]
+    assert train(root, run, *more) == 2
+    said = capfd.readouterr().err
+    assert said.splitlines()[-1].startswith(f"error: {root / 'images' / 'dish '}")
+    assert "Traceback" not in said
+    last = run / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["epoch"] == 0
+    assert sorted(path.name for path in last.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
+
+    monkeypatch.undo()
+    for path, content in whole.items():
+        path.write_bytes(content)
+    assert train(root, tmp_path / "rest", f"ckpt_path={last}", "trainer.max_epochs=2") == 0
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(
     cells: Path, run: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +121,17 @@ def test_without_validation_the_last_checkpoint_is_scored(cells: Path, tmp_path:
     assert train(cells, tmp_path, "data.split.validation=0") == 0
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
     assert (tmp_path / "scores.json").is_file()
+
+
+def test_a_schedule_that_waits_for_the_validation_loss_is_refused_without_validation(
+    cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train(cells, tmp_path, "scheduler=plateau", "data.split.validation=0") == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert "scheduler.monitor is loss/validation" in error
+    watching_training = ["scheduler=plateau", "scheduler.monitor=loss/train", "data.split.validation=0"]
+    assert train(cells, tmp_path, *watching_training) == 0
 
 
 def test_without_test_series_nothing_is_scored(

@@ -66,7 +66,11 @@ def read_run(folder: Path) -> Run:
     Raises:
         InputError: a file is missing, damaged or newer than this program, or the files contradict each other.
     """
-    missing = [name for name in (runs.RUN_RECORD, runs.SCORES_JSON, runs.FRAME_COUNTS) if not (folder / name).is_file()]
+    missing = [
+        name
+        for name in (runs.RUN_RECORD, runs.SCORES_JSON, runs.FRAME_COUNTS)
+        if not (folder / name).is_file()
+    ]
     if missing:
         raise InputError(_why_incomplete(folder, missing))
     record = runs.read_record(folder / runs.RUN_RECORD)

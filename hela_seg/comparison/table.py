@@ -133,7 +133,9 @@ def _compare(runs: Sequence[Run], seed: int) -> Comparison:
     def statistic(pooled: NDArray[np.int64]) -> FloatArray:
         of_nets = _mean_by(all_scores(pooled), which)
         differences = [of_nets[0, :, a] - of_nets[0, :, b] for a, b in combinations(range(len(nets)), 2)]
-        return np.concatenate([of_nets.transpose(0, 2, 1).reshape(-1, len(pooled)), *(d[np.newaxis] for d in differences)])
+        return np.concatenate(
+            [of_nets.transpose(0, 2, 1).reshape(-1, len(pooled)), *(d[np.newaxis] for d in differences)]
+        )
 
     found = bootstrap(summed(matrix, units), statistic, seed=seed)
     spread = all_scores(matrix.sum(axis=1))

@@ -20,7 +20,7 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation, fit
 from hela_seg.data.splits import Block, Part, Split
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
-from hela_seg.data.survey import Survey, survey
+from hela_seg.data.survey import MOST_FRAMES, Survey, survey
 from hela_seg.errors import InputError
 
 LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
@@ -53,6 +53,8 @@ class TimelapseData(pl.LightningDataModule):
         tile: rows and columns of a tile.
         batch_size: N.
         foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
+        most_indexed: masks read before training, to count and locate the classes; of more frames, evenly many
+            of every series (`hela_seg.data.survey.survey`).
         steps_per_epoch: batches in an epoch; null for as many as cover the training frames once.
         workers: processes that read tiles; null for none beside a CPU, and up to 8 beside a GPU.
         seed: of tiles and augmentation.
@@ -81,6 +83,7 @@ class TimelapseData(pl.LightningDataModule):
         tile: Sequence[int] = (128, 128),
         batch_size: int = 4,
         foreground_share: float = 0.0,
+        most_indexed: int = MOST_FRAMES,
         steps_per_epoch: int | None = None,
         workers: int | None = None,
         seed: int = 0,
@@ -89,14 +92,19 @@ class TimelapseData(pl.LightningDataModule):
         super().__init__()
         if layout not in LAYOUTS:
             raise InputError(f"data.layout is '{layout}', expected one of {', '.join(LAYOUTS)}")
-        settings.refuse_below(1, {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch})
+        at_least_one = {
+            "batch_size": batch_size,
+            "most_indexed": most_indexed,
+            "steps_per_epoch": steps_per_epoch,
+        }
+        settings.refuse_below(1, at_least_one)
         settings.refuse_below(0, {"workers": workers, "seed": seed})
         self.classes = Classes(classes)
         self.labels = settings.label_reader(self.classes, labels)
         self._rules = settings.file_rules(
             labels, z=z, max_frame_pixels=max_frame_pixels, fill_missing_chunks=fill_missing_chunks
         )
-        self._foreground_share = foreground_share
+        self._foreground_share, self._most_indexed = foreground_share, most_indexed
         self._layout, self._root, self._axes = layout, Path(root), axes
         self._images, self._masks, self._sequence = images, masks, sequence
         self._drawing = settings.arguments_of(synthetic.write, "drawing", drawing, besides=("root",))
@@ -153,7 +161,7 @@ class TimelapseData(pl.LightningDataModule):
         self._opened = True
 
     def prepare(self, index: Path | None = None) -> None:
-        """Look at all masks and fit the normalisation to the training frames.
+        """Look at the masks and fit the normalisation to the training frames.
 
         Sets ``normalisation`` and ``survey``.
 
@@ -164,7 +172,7 @@ class TimelapseData(pl.LightningDataModule):
             InputError: see `open`; masks with values that stand for no class.
         """
         self.open()
-        self.survey: Survey = survey(self.recordings, self.blocks, self.labels, index)
+        self.survey: Survey = survey(self.recordings, self.blocks, self.labels, index, self._most_indexed)
         frames = (
             (self.recordings[b.series].image, t) for b in self.of("train") for t in range(b.start, b.stop)
         )

@@ -97,7 +97,7 @@ class RandomTiles(Dataset[Sample]):
     Of any n draws with consecutive numbers, ``floor(n * foreground_share)`` or more show a pixel of a
     foreground class, drawn as `hela_seg.data.positions.ForegroundPixels` says, at a random place in the tile
     (before augmentation). With a share of 1/3 these are the draws 2, 5, 8 and so on. In the others all tiles
-    of the frames with labels are alike likely.
+    of the frames with labels are alike likely, and of frames that `hela_seg.data.survey` did not look at.
 
     Args:
         recordings: images and masks.

@@ -22,6 +22,10 @@ LARGEST_VALUE = 65535
 """Largest value of a mask that can stand for a class: the largest that a 16-bit image holds."""
 
 
+_LOOKED_UP_AT_ONCE = 2**15
+"""Pixels."""
+
+
 class LabelReader(Protocol):
     """What turns a mask into class indices, a window at a time."""
 
@@ -77,7 +81,7 @@ class ValueLabels:
     def convert(self, raw: Array) -> Labels:
         """Class indices of a mask, see :meth:`LabelReader.convert`."""
         raw = _grey(raw)
-        labels: Labels = np.take(self._index_of, _table_positions(raw))
+        labels = _looked_up(self._index_of, _table_positions(raw))
         # No class has the index 255, so it marks the ignored and the unknown pixels alone.
         unknown = labels == IGNORE_INDEX
         if self._ignore_value is not None:
@@ -216,6 +220,18 @@ def _table_positions(raw: Array) -> Array:
         return raw.view(np.uint8)
     inside = (raw >= 0) & (raw <= LARGEST_VALUE)
     return np.where(inside, raw, LARGEST_VALUE + 1).astype(np.intp)
+
+
+def _looked_up(table: Labels, positions: Array) -> Labels:
+    """``table[positions]`` of (h, w) positions, some rows at a time.
+
+    NumPy makes 64-bit copies of the positions; those of a whole frame would not stay in the cache.
+    """
+    labels = np.empty(positions.shape, np.uint8)
+    rows = max(1, _LOOKED_UP_AT_ONCE // max(1, positions.shape[1]))
+    for start in range(0, len(positions), rows):
+        labels[start : start + rows] = np.take(table, positions[start : start + rows])
+    return labels
 
 
 def _code_of(colour: str) -> int:

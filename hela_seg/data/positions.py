@@ -2,12 +2,12 @@
 
 The index holds how many pixels of each class every frame has, and of each class but the background some of
 their places: all, or `MOST_PIXELS` of them spread evenly over the frame. Of very many frames fewer are kept,
-so that the file stays below about 100 MiB and the counts.
+so that the file stays below about 100 MiB and the counts; and not all frames need have been looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.classes import IGNORE_INDEX
 from hela_seg.data.labels import LabelReader
+from hela_seg.data.spans import Span, merged
 from hela_seg.data.splits import Block
 from hela_seg.data.stacks import Series
 from hela_seg.files import whole_file
@@ -29,20 +29,12 @@ MOST_PLACES = 25_000_000
 
 Words = NDArray[np.uint32]
 
-_FORMAT = (1, MOST_PIXELS, MOST_PLACES)
+_FORMAT = (2, MOST_PIXELS, MOST_PLACES)
 """What an index of another version differs in."""
 
 _KEY_WORDS = 8
 _HEAD = _KEY_WORDS + 3
 """Words before the frames of each series: the key, then numbers of series and classes, and the limit."""
-
-
-class Span(NamedTuple):
-    """The frames ``start`` to ``stop - 1`` of one series."""
-
-    series: int
-    start: int
-    stop: int
 
 
 class Found(NamedTuple):
@@ -65,8 +57,9 @@ class ClassPositions:
 
     Args:
         words: one array of uint32, in memory or mapped from a file: the key (8 words), S, K, the limit, T of
-            each series, the counts (frames of all series, K), and the places as ``row * W + column`` in the
-            order of series, frames and classes, ``min(limit, count)`` for each frame and class but 0.
+            each series, the counts (frames of all series, K), 1 for each frame that was looked at and 0 for
+            the others, and the places as ``row * W + column`` in the order of series, frames and classes,
+            ``min(limit, count)`` for each frame and class but 0.
         path: the file that the words are mapped from; a process that gets the index sent opens it anew.
 
     Raises:
@@ -84,7 +77,8 @@ class ClassPositions:
         begin, frames = _HEAD + series, int(self._first_frame[-1])
         end = begin + frames * self.class_count
         self.counts: Words = words[begin:end].reshape(frames, self.class_count)
-        self._places = words[end:]
+        self._looked_at = words[end : end + frames]
+        self._places = words[end + frames :]
         kept = _from_zero(np.minimum(self.counts[:, 1:], self._limit).sum(axis=1, dtype=np.int64))
         if kept[-1] != len(self._places):
             raise ValueError(f"the index holds {len(self._places)} places, expected {kept[-1]}")
@@ -102,6 +96,10 @@ class ClassPositions:
     def of_series(self, series: int) -> Words:
         """Pixels of each class in each frame of a series, (T, K); 0 in frames that were not looked at."""
         return self.counts[self._first_frame[series] : self._first_frame[series + 1]]
+
+    def looked_at(self, series: int) -> NDArray[np.bool_]:
+        """Whether each frame of a series was looked at, (T,)."""
+        return self._looked_at[self._first_frame[series] : self._first_frame[series + 1]].astype(bool)
 
     def places(self, series: int, t: int, class_index: int) -> Words:
         """Places of pixels of a class in frame t, as ``row * W + column``; at most the limit of them."""
@@ -157,22 +155,16 @@ class ForegroundPixels:
         )
 
 
-def merged(blocks: Iterable[Block]) -> list[Span]:
-    """The frames of some blocks without regard to their parts, in order, none twice."""
-    spans: list[Span] = []
-    for series, start, stop in sorted((block.series, block.start, block.stop) for block in blocks):
-        last = spans[-1] if spans else None
-        if last is not None and last.series == series and start <= last.stop:
-            spans[-1] = Span(series, last.start, max(last.stop, stop))
-        else:
-            spans.append(Span(series, start, stop))
-    return spans
-
-
 def labelled_frames(positions: ClassPositions, blocks: Sequence[Block]) -> NDArray[np.int64]:
-    """Which of the frames of some blocks, counted through, have a pixel that is not ignored."""
-    counts = [positions.of_series(block.series)[block.start : block.stop] for block in blocks]
-    return np.flatnonzero(np.concatenate(counts).any(axis=1))
+    """Which frames of some blocks, counted through, may have labels: all but those seen to be ignored.
+
+    A frame that was looked at is left out where each of its pixels is ignored.
+    """
+    may_have = [
+        positions.of_series(block.series).any(axis=1) | ~positions.looked_at(block.series) for block in blocks
+    ]
+    inside = [frames[block.start : block.stop] for frames, block in zip(may_have, blocks, strict=True)]
+    return np.flatnonzero(np.concatenate(inside))
 
 
 def places_kept(frames: int, classes: int) -> int:
@@ -197,24 +189,18 @@ def find(labels: NDArray[np.uint8], classes: int, limit: int) -> tuple[Words, Wo
     flat = labels.ravel()
     foreground = np.flatnonzero(flat)
     found = flat[foreground]
-    counts = np.bincount(found, minlength=IGNORE_INDEX + 1)[:classes]
-    counts[0] = flat.size - foreground.size
-    # a stable sort leaves the places of each class in their order
-    by_class = foreground[np.argsort(found, kind="stable")]
-    ends = np.cumsum(counts[1:])
-    places = [
-        by_class[end - count : end][_spread(int(count), limit)]
-        for end, count in zip(ends, counts[1:], strict=True)
-        if count
-    ]
-    return counts.astype(np.uint32), np.concatenate([*places, foreground[:0]]).astype(np.uint32)
+    # for the few classes that there are, quicker than sorting
+    ranks = [np.flatnonzero(found == index) for index in range(1, classes)]
+    places = [foreground[own[_spread(len(own), limit)]] for own in ranks]
+    counts = np.array([flat.size - len(found), *map(len, ranks)], np.uint32)
+    return counts, np.concatenate([*places, foreground[:0]]).astype(np.uint32)
 
 
 def keep(found: Found, lengths: Sequence[int], key: bytes | None, path: Path | None) -> ClassPositions:
     """Make an index of what was found, in a file where there is a place and a key for it, else in memory.
 
     Args:
-        found: in the order of `merged`.
+        found: in the order of series and frames.
         lengths: T of every series.
         key: what was looked at, from `key_of`.
         path: where the file shall be; it appears whole or not at all.
@@ -224,11 +210,13 @@ def keep(found: Found, lengths: Sequence[int], key: bytes | None, path: Path | N
     """
     first, classes = _from_zero(np.asarray(lengths)), found.classes
     counts = np.zeros((int(first[-1]), classes), np.uint32)
+    looked_at = np.zeros(len(counts), np.uint32)
     for span, of_span in zip(found.spans, found.counts, strict=True):
-        counts[first[span.series] + span.start : first[span.series] + span.stop] = of_span
+        frames = slice(first[span.series] + span.start, first[span.series] + span.stop, span.step)
+        counts[frames], looked_at[frames] = of_span, 1
     key_words = np.frombuffer(key or bytes(4 * _KEY_WORDS), "<u4")
     head = np.array([*key_words, len(lengths), classes, found.limit, *lengths], np.uint32)
-    pieces = [head, counts.ravel(), *found.places]
+    pieces = [head, counts.ravel(), looked_at, *found.places]
     if path is None or key is None:
         return ClassPositions(np.concatenate(pieces))
     with whole_file(path) as beside, beside.open("wb") as file:

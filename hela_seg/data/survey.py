@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,24 +19,29 @@ from hela_seg.data.layouts import LISTED, Recording
 from hela_seg.data.positions import (
     ClassPositions,
     Found,
-    Span,
     Words,
     find,
     keep,
     kept,
     key_of,
-    merged,
     places_kept,
 )
+from hela_seg.data.spans import Span, in_pieces, merged, thinned
 from hela_seg.data.splits import Block, Part
 from hela_seg.data.stacks import Series
 from hela_seg.errors import InputError
 
-THREADS = 4
-"""Reading and decoding leave Python's lock, so a few threads keep the disk busy."""
+THREADS = min(8, os.cpu_count() or 1)
+"""As many as cores: reading and counting leave Python's lock, where frames are large."""
+
+WORTH_THREADS = 2**18
+"""Pixels of a frame from which on threads are quicker than none (measured): below they wait for the lock."""
+
+MOST_FRAMES = 50_000
+"""Masks that are read by default: so many of 256 x 256 pixels take some 20 s."""
 
 FRAMES_AT_ONCE = 16
-"""Frames that a thread looks at before it hands in what it found; so few that long series are shared."""
+"""Frames that a thread looks at before it hands in what it found; so few that a long series is shared out."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Survey:
     """What the masks hold.
 
     Attributes:
-        pixels: of each class, by part: (K,) int64 each; ignored pixels are in none.
+        pixels: of each class, by part: (K,) int64 each, in the frames looked at; ignored pixels are in none.
         positions: counts and places of the classes, frame by frame.
     """
 
@@ -55,24 +62,32 @@ def survey(
     blocks: Sequence[Block],
     reader: LabelReader,
     index: Path | None = None,
+    most: int = MOST_FRAMES,
 ) -> Survey:
-    """Read the masks of all frames in the blocks once, or not at all where an earlier look was kept.
+    """Read the masks of the frames in the blocks once, or not at all where an earlier look was kept.
+
+    Of more than ``most`` frames, evenly many of each series are read, always the same; then all, should a
+    class be in none of these. `hela_seg.check` reads all of them.
 
     Args:
         recordings: images and masks.
         blocks: the frames to look at.
         reader: of the masks.
         index: file that keeps what was found (`hela_seg.data.positions`); None keeps nothing.
+        most: frames to read, and one more of each series or block at most.
 
     Raises:
         InputError: masks with values that stand for no class, or that cannot be read; up to ten are named,
             with file, frame, values and numbers of pixels. Or the index cannot be written.
     """
     masks, spans = [recording.mask for recording in recordings], merged(blocks)
-    key = None if index is None else key_of(masks, spans, reader)
+    some = thinned(spans, most)
+    key = None if index is None else key_of(masks, some, reader)
     positions = None if index is None or key is None else kept(index, key)
     if positions is None:
-        found = _look(masks, spans, reader)
+        found = _look(masks, some, reader)
+        if some != spans and not _all_classes(found):
+            found = _look(masks, spans, reader)
         positions = keep(found, [mask.shape[0] for mask in masks], key, index)
     return Survey(_pixels_by_part(positions, blocks), positions)
 
@@ -87,14 +102,17 @@ class _Look(NamedTuple):
 
 def _look(masks: Sequence[Series], spans: Sequence[Span], reader: LabelReader) -> Found:
     frames = [LabelFrames(mask, reader) for mask in masks]
-    limit = places_kept(sum(span.stop - span.start for span in spans), reader.class_count)
-    short = [part for span in spans for part in _parts(span)]
+    limit = places_kept(sum(len(span.frames) for span in spans), reader.class_count)
+    short = in_pieces(spans, FRAMES_AT_ONCE)
 
     def look(span: Span) -> _Look:
         return _look_at(frames[span.series], span, reader.class_count, limit)
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        looks = list(pool.map(look, short))
+    if max(math.prod(masks[span.series].shape[2:]) for span in spans) < WORTH_THREADS:
+        looks = [look(span) for span in short]
+    else:
+        with ThreadPoolExecutor(THREADS) as pool:
+            looks = list(pool.map(look, short))
     _refuse([problem for found in looks for problem in found.problems])
     return Found(
         reader.class_count, limit, short, [found.counts for found in looks], [found.places for found in looks]
@@ -102,10 +120,10 @@ def _look(masks: Sequence[Series], spans: Sequence[Span], reader: LabelReader) -
 
 
 def _look_at(frames: LabelFrames, span: Span, classes: int, limit: int) -> _Look:
-    counts = np.zeros((span.stop - span.start, classes), np.uint32)
+    counts = np.zeros((len(span.frames), classes), np.uint32)
     places: list[Words] = []
     problems = []
-    for row, t in enumerate(range(span.start, span.stop)):
+    for row, t in enumerate(span.frames):
         try:
             counts[row], of_frame = find(frames.whole(t), classes, limit)
         except InputError as error:
@@ -115,9 +133,9 @@ def _look_at(frames: LabelFrames, span: Span, classes: int, limit: int) -> _Look
     return _Look(counts, np.concatenate(places) if places else counts[:0, 0], problems)
 
 
-def _parts(span: Span) -> Iterator[Span]:
-    for start in range(span.start, span.stop, FRAMES_AT_ONCE):
-        yield Span(span.series, start, min(start + FRAMES_AT_ONCE, span.stop))
+def _all_classes(found: Found) -> bool:
+    """Whether each class has a pixel somewhere."""
+    return bool(np.any([counts.any(axis=0) for counts in found.counts], axis=0).all())
 
 
 def _pixels_by_part(positions: ClassPositions, blocks: Sequence[Block]) -> dict[Part, NDArray[np.int64]]:

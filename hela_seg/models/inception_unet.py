@@ -1,10 +1,11 @@
 """Inception-U-Net: each level looks at its input through four windows at once.
 
-Three identities make it fast without changing what it computes:
+Four identities make it fast without changing what it computes:
 
 - the three 1x1 convolutions that read a module's input are one convolution with three times the filters;
 - 1x1 convolution, batch normalisation and activation commute with nearest up-sampling, so the decoder does
   them first, on a quarter of the pixels, and has fewer channels left to up-sample;
+- 3x3 convolution of up-sampled pixels needs no up-sampling, see :mod:`hela_seg.models.blocks`;
 - 3x3 max pooling of up-sampled pixels meets only 2x2 different ones, so it can be done first as well.
 """
 
@@ -16,7 +17,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hela_seg.models.blocks import ConvNormActivation, NormalisedHead, check_size, initialise, upsample
+from hela_seg.models.blocks import (
+    ConvNormActivation,
+    NormalisedHead,
+    UpConv2d,
+    UpConvNormActivation,
+    check_size,
+    initialise,
+    upsample,
+)
 
 
 class InceptionBranches(nn.Module):
@@ -31,12 +40,15 @@ class InceptionBranches(nn.Module):
         activation: see :func:`~hela_seg.models.blocks.activation_layer`.
     """
 
+    convolution: ClassVar[type[nn.Conv2d]] = nn.Conv2d
+    block: ClassVar[type[ConvNormActivation]] = ConvNormActivation
+
     def __init__(self, in_channels: int, width: int, activation: str) -> None:
         super().__init__()
         self.entries = ConvNormActivation(in_channels, 3 * width, activation, size=1)
-        self.once = ConvNormActivation(width, width, activation)
+        self.once = self.block(width, width, activation)
         self.twice = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1), ConvNormActivation(width, width, activation)
+            self.convolution(width, width, 3, padding=1), ConvNormActivation(width, width, activation)
         )
         self.pooled = ConvNormActivation(in_channels, width, activation, size=1)
         initialise(self)
@@ -44,19 +56,15 @@ class InceptionBranches(nn.Module):
         for kernel in self.entries.conv.weight.chunk(3):
             nn.init.xavier_uniform_(kernel)
 
-    def branches(self, entries: Tensor, pooled: Tensor) -> list[Tensor]:
-        """Outputs of ``entries`` and of the last branch -> those of all four branches."""
-        first, second, third = entries.chunk(3, dim=1)
-        return [first, self.once(second), self.twice(third), pooled]
-
 
 class InceptionModule(InceptionBranches):
     """Four branches side by side: (N, C, H, W) -> (N, 4 * width, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 4 * width, H, W)."""
+        first, second, third = self.entries(x).chunk(3, dim=1)
         pooled = self.pooled(F.max_pool2d(x, 3, stride=1, padding=1))
-        return torch.cat(self.branches(self.entries(x), pooled), dim=1)
+        return torch.cat([first, self.once(second), self.twice(third), pooled], dim=1)
 
 
 class UpInceptionModule(InceptionBranches):
@@ -66,9 +74,14 @@ class UpInceptionModule(InceptionBranches):
     times as many that up-sampling makes of them; all else is as if the input had been up-sampled first.
     """
 
+    convolution = UpConv2d
+    block = UpConvNormActivation
+
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """(N, C, H, W) and the skip (N, S, 2H, 2W) -> (N, S + 4 * width, 2H, 2W)."""
-        return torch.cat([skip, *self.branches(upsample(self.entries(x)), self._pooled(x))], dim=1)
+        first, second, third = self.entries(x).chunk(3, dim=1)
+        branches = [upsample(first), self.once(second), self.twice(third), self._pooled(x)]
+        return torch.cat([skip, *branches], dim=1)
 
     def _pooled(self, x: Tensor) -> Tensor:
         """The last branch for ``upsample(x)``.

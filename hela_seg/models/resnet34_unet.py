@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hela_seg.errors import InputError
-from hela_seg.models.blocks import DoubleConv, activation_layer, check_size, initialise, upsample
+from hela_seg.models.blocks import UpDoubleConv, activation_layer, check_size, initialise
 
 ENCODER_EPSILON = 2e-5
 """What the encoder's batch normalisation adds to a variance before its square root, as in MXNet's ResNet."""
@@ -147,7 +147,7 @@ class ResNet34UNet(nn.Module):
         widths = [8 * width, 4 * width, 2 * width, width, width // 2, width // 4]  # 512 256 128 64 32 16
         skips = [4 * width, 2 * width, width, width, 0]
         self.decoder = nn.ModuleList(
-            DoubleConv(widths[i] + skip, widths[i + 1], activation, bias=False)
+            UpDoubleConv(widths[i] + skip, widths[i + 1], activation, bias=False)
             for i, skip in enumerate(skips)
         )
         self.dropout = nn.Dropout2d(dropout)
@@ -164,7 +164,7 @@ class ResNet34UNet(nn.Module):
         check_size(image, self.stride)
         *skips, x = self.encoder(image)
         for block in self.decoder:
-            skip = [skips.pop()] if skips else []  # there is none at the image's own size
-            x = self.dropout(block(torch.cat([upsample(x), *skip], dim=1)))
+            skip = skips.pop() if skips else None  # there is none at the image's own size
+            x = self.dropout(block(x, skip))
         logits: Tensor = self.head(x)
         return logits

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hela_seg.models.blocks import DoubleConv, NormalisedHead, check_size, initialise, upsample
+from hela_seg.models.blocks import DoubleConv, NormalisedHead, UpDoubleConv, check_size, initialise
 
 
 class UNet(nn.Module):
@@ -43,7 +42,7 @@ class UNet(nn.Module):
             for below, above in zip([in_channels, *widths], widths, strict=False)
         )
         self.decoder = nn.ModuleList(
-            DoubleConv(widths[level + 1] + widths[level], widths[level], activation)
+            UpDoubleConv(widths[level + 1] + widths[level], widths[level], activation)
             for level in reversed(range(4))
         )
         self.dropout = nn.Dropout(dropout)
@@ -63,6 +62,6 @@ class UNet(nn.Module):
             skips.append(x)
         skips.pop()
         for block in self.decoder:
-            x = self.dropout(block(torch.cat([upsample(x), skips.pop()], dim=1)))
+            x = self.dropout(block(x, skips.pop()))
         logits: Tensor = self.head(x)
         return logits

@@ -17,11 +17,12 @@ from __future__ import annotations
 from hela_seg.objects.link import CellLinker
 from hela_seg.objects.measure import Columns, count_cells, measure_cells
 from hela_seg.objects.quality import IOU_THRESHOLDS, Matches, match_cells
-from hela_seg.objects.split import split_cells
+from hela_seg.objects.split import NECK, split_cells
 from hela_seg.objects.table import CellTable, cell_table, refuse_table
 
 __all__ = [
     "IOU_THRESHOLDS",
+    "NECK",
     "CellLinker",
     "CellTable",
     "Columns",

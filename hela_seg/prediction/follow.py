@@ -127,6 +127,7 @@ class _Cells:
 
     def __init__(self, job: Job, index: int) -> None:
         self._classes, self._series = job.classes, job.series[index]
+        self._neck, self._least_area = job.wanted.neck, job.wanted.least_area
         sizes = [series.pixel_size for series in job.series]
         # one table has one set of columns: unknown micrometres are empty where others are known
         self._pixel_size = sizes[index] or (float("nan") if any(sizes) else None)
@@ -137,7 +138,7 @@ class _Cells:
         self.flicker: Flicker | None = None
 
     def add(self, t: int, labels: Labels, *, readable: bool) -> Columns:
-        cells = split_cells(labels)
+        cells = split_cells(labels, neck=self._neck, least_area=self._least_area)
         shape = self._series.shape
         image = self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype)
         rows = measure_cells(cells, labels, self._classes, image, frame=t, pixel_size=self._pixel_size)

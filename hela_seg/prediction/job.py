@@ -15,6 +15,7 @@ from hela_seg.data.stacks import Series
 from hela_seg.errors import InputError
 from hela_seg.files import digest
 from hela_seg.inference import Predictor
+from hela_seg.objects import NECK
 
 LARGE_FRAME = 8192 * 8192
 """Frames of more pixels are written, but neither taken apart into cells nor compared in time: what a frame's
@@ -44,6 +45,8 @@ class Wanted:
         probabilities: the probability of each class, 0 to 255.
         entropy: how undecided the nets are at each pixel, 0 to 255 for even odds.
         cells: one row a cell and frame as ``csv`` or ``parquet``, or ``none``.
+        neck: where touching cells are cut apart, see `hela_seg.objects.split_cells`.
+        least_area: regions of fewer pixels are no cells.
         track: follow cells from frame to frame.
         majority: frames in the window of a majority filter over time; 1 leaves class maps as predicted.
         film: overlays of all frames as ``mp4``, animated ``png``, or ``none``.
@@ -57,6 +60,8 @@ class Wanted:
     probabilities: bool = False
     entropy: bool = False
     cells: str = "csv"
+    neck: float = NECK
+    least_area: int = 0
     track: bool = False
     majority: int = 1
     film: str = "none"
@@ -73,6 +78,10 @@ class Wanted:
                 raise InputError(f"{key} is {getattr(self, key)}, expected {', '.join(known)}")
         if self.majority < 1 or self.majority % 2 == 0:
             raise InputError(f"majority is {self.majority}, expected an odd number of frames such as 3 or 5")
+        if not 0 <= self.neck <= 1:
+            raise InputError(f"neck is {self.neck}, expected a share from 0 to 1")
+        if self.least_area < 0:
+            raise InputError(f"least_area is {self.least_area}, expected 0 pixels or more")
         if self.label_next < 0:
             raise InputError(f"label_next is {self.label_next}, expected 0 frames or more")
         if self.track and self.cells == "none":
@@ -148,7 +157,6 @@ def make_job(
     wanted: Wanted,
     checkpoints: Sequence[Path],
     settings: Mapping[str, Any],
-    group_size: Sequence[int] | None = None,
 ) -> Job:
     """Gather what decides the outcome; reads every input once, for its SHA-256.
 
@@ -158,7 +166,6 @@ def make_job(
         wanted: what is written.
         checkpoints: the nets' files.
         settings: of the prediction, plain.
-        group_size: as an earlier start found it; by default as this machine's memory has it.
     """
     made_by = {
         "program": f"hela_seg {hela_seg.__version__}",
@@ -166,7 +173,7 @@ def make_job(
         "checkpoint sha256": ", ".join(digest([path]) for path in checkpoints),
         "settings": json.dumps(dict(settings), sort_keys=True),
     }
-    sizes = group_size or [predictor.group_size(one.shape[2:]) for one in series]
+    sizes = [predictor.group_size(one.shape[2:]) for one in series]
     inputs = {one.name: digest(one.paths) for one in series}
     return Job(series, predictor.classes, wanted, sizes, made_by, inputs)
 

@@ -30,6 +30,13 @@ def test_uint8_and_one_bit_masks_are_read() -> None:
     assert ValueLabels(Classes(["background", "cell"])).convert(one_bit).tolist() == [[1, 0]]
 
 
+@pytest.mark.parametrize("shape", [(300, 500), (70_000, 1), (1, 70_000), (0, 5), (5, 0)])
+def test_masks_of_any_size_are_looked_up_whole(shape) -> None:
+    values = np.random.default_rng(0).integers(0, 3, shape)
+    labels = ValueLabels(PAINTED).convert(np.array([0, 127, 255], np.uint8)[values])
+    np.testing.assert_array_equal(labels, values)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
 def test_ignored_pixels_get_the_ignored_index(dtype) -> None:
     labels = ValueLabels(PAINTED, ignore_value=99).convert(np.array([[0, 99, 127]], dtype))

@@ -90,6 +90,15 @@ def test_a_constant_channel_becomes_0(kind) -> None:
     assert image[1].std() > 0.1
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_map_of_many_images_gives_what_each_would_get(kind) -> None:
+    fitted = fit(kind, FRAMES)
+    statistics = fitted.statistics(FRAMES[0])
+    affine = fitted.map_of(2, FRAMES[0].dtype, statistics)
+    for image in (FRAMES[0], FRAMES[0][:, 3:9, 4:8]):
+        np.testing.assert_array_equal(affine.apply(image), fitted.apply(image, statistics))
+
+
 def test_low_contrast_on_a_high_level_keeps_its_digits() -> None:
     image = Normalisation("percentile", (60000.0,), (60010.0,)).apply(np.array([[[60001, 60009]]], np.uint16))
     np.testing.assert_allclose(image, [[[0.1, 0.9]]], rtol=1e-6)

@@ -17,7 +17,6 @@ from hela_seg.data.positions import (
     find,
     kept,
     labelled_frames,
-    merged,
     places_kept,
 )
 from hela_seg.data.splits import Block
@@ -129,20 +128,6 @@ def test_no_more_than_the_limit_is_kept(monkeypatch):
                 assert (masks[t].ravel()[kept_places] == value).all()
 
 
-def test_blocks_are_merged_without_regard_to_their_parts():
-    blocks = [
-        Block(1, 5, 7, "test"),
-        Block(1, 0, 5, "train"),
-        Block(0, 1, 3, "train"),
-        Block(1, 8, 9, "test"),
-    ]
-    assert merged(blocks) == [(0, 1, 3), (1, 0, 7), (1, 8, 9)]
-
-
-def test_a_block_inside_of_another_adds_no_frames():
-    assert merged([Block(0, 0, 9, "train"), Block(0, 2, 4, "test")]) == [(0, 0, 9)]
-
-
 def test_index_with_places_too_few_is_none():
     with pytest.raises(ValueError, match="places, expected"):
         ClassPositions(index()._words[:-1])
@@ -157,6 +142,17 @@ def test_frames_of_ignored_pixels_alone_have_no_labels():
         3,
         5,
     ]
+
+
+def test_frames_that_were_not_looked_at_may_have_labels():
+    masks = np.full((6, 3, 3), 9, np.uint8)
+    masks[2] = [0, 1, 2]
+    masks[3] = 1
+    found = survey([record(masks)], [Block(0, 0, 6, "train")], READER, most=3).positions
+    assert found.looked_at(0).tolist() == [True, False] * 3
+    assert found.of_series(0).tolist() == [[0, 0, 0]] * 2 + [[3, 3, 3]] + [[0, 0, 0]] * 3
+    assert labelled_frames(found, [Block(0, 0, 6, "train")]).tolist() == [1, 2, 3, 5]
+    assert labelled_frames(found, [Block(0, 2, 5, "train")]).tolist() == [0, 1]
 
 
 # The file

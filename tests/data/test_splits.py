@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.data.splits import Block, Split, read_split, split_series, write_split
+from hela_seg.data.splits import Block, Split, split_series, write_split
 from hela_seg.errors import InputError
 
 NAMES = [f"series {index}" for index in range(20)]
@@ -125,54 +125,6 @@ def test_what_cannot_be_split_is_refused_in_one_line(lengths, request_, message)
 def test_many_names_are_listed_in_part() -> None:
     with pytest.raises(InputError, match=r"'series 9' and 10 more$"):
         split_series([9] * 20, NAMES, 0, ["nowhere"])
-
-
-STRANGE_NAMES = ["a", "with space", "Zürich, left", 'quote"s', "new\nline", "return\r\n"]
-
-
-def test_a_split_is_written_as_a_table_and_read_back(tmp_path) -> None:
-    blocks = split_series([5, 6, 7, 8, 9, 5], STRANGE_NAMES, 1, 2)
-    write_split(tmp_path / "split.csv", blocks, STRANGE_NAMES)
-    assert read_split(tmp_path / "split.csv", STRANGE_NAMES) == blocks
-    assert [file.name for file in tmp_path.iterdir()] == ["split.csv"]
-
-
-def test_the_table_is_plain_to_read(tmp_path) -> None:
-    write_split(tmp_path / "split.csv", split_series([20], ["h2b"], 0, 4), ["h2b"])
-    lines = (tmp_path / "split.csv").read_text().splitlines()
-    assert lines == ["series,start,stop,part", "h2b,0,14,train", "h2b,16,20,test"]
-
-
-def test_series_are_found_by_name_when_their_order_has_changed(tmp_path) -> None:
-    write_split(tmp_path / "split.csv", [Block(0, 0, 3, "train"), Block(1, 0, 4, "test")], ["a", "b"])
-    assert read_split(tmp_path / "split.csv", ["b", "a"]) == [Block(1, 0, 3, "train"), Block(0, 0, 4, "test")]
-
-
-def test_a_write_that_fails_leaves_the_earlier_table(tmp_path) -> None:
-    blocks = [Block(0, 0, 3, "train")]
-    write_split(tmp_path / "split.csv", blocks, ["a"])
-    with pytest.raises(IndexError):
-        write_split(tmp_path / "split.csv", [Block(0, 0, 9, "test"), Block(1, 0, 3, "test")], ["a"])
-    assert read_split(tmp_path / "split.csv", ["a"]) == blocks
-    assert [file.name for file in tmp_path.iterdir()] == ["split.csv"]
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ("", "split.csv begins with 'nothing', expected the columns series,start,stop,part"),
-        ("name,part\n", "begins with 'name,part'"),
-        ("series,start,stop,part\na,0,5,train\na,0,x,test\n", "row 2 is 'a,0,x,test'"),
-        ("series,start,stop,part\na,0,5,exam\n", "one of train, validation, test"),
-        ("series,start,stop,part\na,5,5,train\n", "row 1 is 'a,5,5,train'"),
-        ("series,start,stop,part\na,5\n", "row 1 is 'a,5'"),
-        ("series,start,stop,part\nb,0,5,train\n", "row 1 names the series 'b', but the data hold 'a'"),
-    ],
-)
-def test_a_damaged_table_is_refused_in_one_line(tmp_path, table, message) -> None:
-    (tmp_path / "split.csv").write_text(table)
-    with pytest.raises(InputError, match=message):
-        read_split(tmp_path / "split.csv", ["a"])
 
 
 def test_a_written_split_can_be_used_again(tmp_path) -> None:

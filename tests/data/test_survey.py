@@ -3,6 +3,7 @@ import pytest
 import tifffile
 
 from hela_seg.classes import Classes
+from hela_seg.data import survey as module
 from hela_seg.data.labels import InstanceLabels, ValueLabels
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits import Block
@@ -84,3 +85,48 @@ def test_file_that_cannot_be_read_is_named_once(tmp_path):
 def test_frames_in_no_block_are_not_looked_at(tmp_path):
     recording = write(tmp_path / "a.tif", [[[0, 1]], [[7, 7]]])
     assert survey([recording], [Block(0, 0, 1, "train")], READER).pixels["train"].tolist() == [1, 1, 0]
+
+
+# Of very many frames, some
+
+
+def ramp(frames):
+    """Of frame t, t + 1 pixels are of class 1 and the others background, but two of class 2 in frame 0."""
+    masks = np.zeros((frames, 1, 99), np.uint8)
+    for t in range(frames):
+        masks[t, 0, : t + 1] = 1
+    masks[0, 0, -2:] = 2
+    return masks
+
+
+def test_of_many_frames_evenly_many_of_each_series_are_counted():
+    blocks = [Block(0, 0, 8, "train"), Block(0, 8, 12, "test"), Block(1, 2, 6, "train")]
+    recordings = [record(ramp(12)), record(ramp(6))]
+    found = survey(recordings, blocks, READER, most=4)  # 16 frames: every fourth
+    assert found.pixels["train"].tolist() == [
+        96 + 94 + 96,
+        1 + 5 + 3,
+        2,
+    ]  # frames 0, 4; 2
+    assert found.pixels["test"].tolist() == [90, 9, 0]  # frame 8
+    assert np.flatnonzero(found.positions.looked_at(0)).tolist() == [0, 4, 8]
+    assert found.positions.places(0, 4, 1).tolist() == [0, 1, 2, 3, 4]
+    assert not len(found.positions.places(0, 5, 1))
+
+
+def test_all_frames_are_read_when_a_class_is_in_none_of_the_first():
+    masks = ramp(12)
+    masks[[0, 7]] = masks[[7, 0]]  # class 2 now is in frame 7 alone, which is none of every fourth
+    found = survey([record(masks)], [Block(0, 0, 12, "train")], READER, most=3)
+    assert found.positions.looked_at(0).all()
+    assert found.pixels["train"].tolist() == [(masks == value).sum() for value in range(3)]
+
+
+def test_an_index_of_some_frames_is_kept_for_as_many(tmp_path, monkeypatch):
+    recordings, blocks = [write(tmp_path / "a.tif", ramp(12))], [Block(0, 0, 12, "train")]
+    looks = []
+    original = module.find
+    monkeypatch.setattr(module, "find", lambda *frame: looks.append(1) or original(*frame))
+    for most, read in ((3, 3), (3, 3), (12, 15), (12, 15), (50, 15)):
+        again = survey(recordings, blocks, READER, tmp_path / "index", most)
+        assert (len(looks), again.positions.looked_at(0).sum()) == (read, min(most, 12))

@@ -11,9 +11,12 @@ from hela_seg.errors import InputError
 from hela_seg.models.blocks import (
     ConvNormActivation,
     NormalisedHead,
+    UpConv2d,
     activation_layer,
     check_size,
+    convolve_upsampled,
     initialise,
+    summed_kernel,
     upsample,
 )
 
@@ -32,6 +35,44 @@ def test_an_unknown_activation_is_the_users_error() -> None:
 def test_upsampling_repeats_each_pixel() -> None:
     expected = [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
     assert upsample(torch.tensor([[[[1.0, 2.0]]]]))[0, 0].tolist() == expected
+
+
+def test_weights_that_meet_one_pixel_are_summed() -> None:
+    rows = torch.tensor([1.0, 10.0, 100.0]).view(3, 1).expand(3, 3)
+    expected = torch.tensor([100.0, 110.0, 11.0, 1.0]).outer(torch.tensor([1.0, 2.0, 2.0, 1.0]))
+    torch.testing.assert_close(summed_kernel(rows[None, None])[0, 0], expected)
+
+
+@pytest.mark.parametrize("skip_channels", [0, 3])
+@pytest.mark.parametrize("size", [(6, 5), (40, 33)], ids=["plain", "summed"])
+def test_convolution_of_up_sampled_features_is_that_of_the_table(
+    size: tuple[int, int], skip_channels: int
+) -> None:
+    torch.manual_seed(2)
+    conv = UpConv2d(4 + skip_channels, 2, 3, padding=1).double()
+    x = torch.randn(2, 4, *size, dtype=torch.float64, requires_grad=True)
+    skip = torch.randn(2, skip_channels, 2 * size[0], 2 * size[1], dtype=torch.float64, requires_grad=True)
+    joined = torch.cat([x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3), skip], dim=1)
+    expected = nn.functional.conv2d(joined, conv.weight, conv.bias, padding=1)
+    found = conv(x, skip if skip_channels else None)
+    torch.testing.assert_close(found, expected)
+    sources, weights = [x, skip, conv.weight], torch.randn_like(found)
+    assert conv.bias is not None
+    gradients = [
+        torch.autograd.grad((y * weights).sum(), [*sources, conv.bias], allow_unused=True, retain_graph=True)
+        for y in (found, expected)
+    ]
+    for ours, theirs in zip(*gradients, strict=True):
+        if ours is not None:
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_large_features_take_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    monkeypatch.setattr("hela_seg.models.blocks.summed_kernel", lambda w: taken.append(1) or summed_kernel(w))
+    for side in (16, 32):
+        convolve_upsampled(torch.ones(1, 1, side, side), torch.ones(1, 1, 3, 3))
+        assert len(taken) == (side == 32)
 
 
 def test_sizes_are_checked_in_rows_and_columns() -> None:

@@ -54,6 +54,8 @@ def test_a_shard_that_is_none_is_refused(text: str) -> None:
         ({"cells": "xlsx"}, "cells is xlsx"),
         ({"film": "gif"}, "film is gif"),
         ({"majority": 4}, "majority is 4, expected an odd number"),
+        ({"neck": 1.5}, r"neck is 1\.5, expected a share"),
+        ({"least_area": -1}, "least_area is -1"),
         ({"label_next": -1}, "label_next is -1"),
         ({"track": True, "cells": "none"}, "track=true follows cells"),
     ],

@@ -244,3 +244,16 @@ def test_a_frame_that_cannot_be_read_is_ignored_where_that_is_allowed(
     assert (found[2] == IGNORE_INDEX).all()
     np.testing.assert_array_equal(found[[0, 1, 3]], classes_of(images)[[0, 1, 3]])
     assert [cells.sum() for cells in courses[0].cells] == [2, 2, 0, 2]
+
+
+def test_regions_that_are_too_small_are_no_cells(tmp_path: Path) -> None:
+    images = film(2)
+    images[0, 35, 3] = 230
+    net = levels(batch_size=1)
+    counts = []
+    for least_area in (0, 2):
+        task = job(tmp_path, net, images, least_area=least_area)
+        courses = done(task, net, tmp_path / str(least_area))
+        assert courses is not None
+        counts.append([int(cells.sum()) for cells in courses[0].cells])
+    assert counts == [[3, 2], [2, 2]]

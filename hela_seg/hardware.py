@@ -1,0 +1,172 @@
+"""What is switched on for which hardware: facts about the machine -> choices, by rules and nothing else.
+
+Nothing is timed, so that two runs on one machine choose alike. The rules:
+
+====================  ==========================================================================
+precision             bf16-mixed on a GPU that computes in bfloat16, 16-mixed on other GPUs, 32-true on CPUs
+TF32                  on GPUs that have it (compute capability 8.0 and later)
+fused optimiser step  always, but where 16-mixed meets gradient clipping, which needs the gradients in between
+compiled net          never by itself: it takes a minute that short runs do not win back
+====================  ==========================================================================
+
+Channels last needs no rule: cuDNN and oneDNN compute convolutions so, and convert any other layout.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from hydra.utils import get_class
+from omegaconf import DictConfig, open_dict
+
+from hela_seg.errors import InputError
+
+TF32_CAPABILITY = (8, 0)
+"""NVIDIA's compute capability from which on tensor cores take float32 as TF32 (Ampere)."""
+
+OWN_KEYS = frozenset({"tf32", "compile"})
+"""Keys of a trainer's configuration that are read here, and that Lightning's trainer does not know."""
+
+Choice = bool | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The facts that choices follow from.
+
+    Attributes:
+        gpu: name of the GPU that the net is computed on; None for a CPU.
+        capability: its compute capability; (0, 0) for a CPU.
+        bfloat16: whether the GPU itself computes in bfloat16, rather than imitates it.
+        threads: of the CPU that PyTorch uses.
+    """
+
+    gpu: str | None
+    capability: tuple[int, int]
+    bfloat16: bool
+    threads: int
+
+    @classmethod
+    def here(cls, accelerator: str = "auto") -> Machine:
+        """This machine, with its first GPU where there is one and ``accelerator`` does not say ``cpu``."""
+        threads = torch.get_num_threads()
+        if accelerator not in {"auto", "gpu", "cuda"} or not torch.cuda.is_available():
+            return cls(None, (0, 0), bfloat16=False, threads=threads)
+        return cls(
+            torch.cuda.get_device_name(),
+            torch.cuda.get_device_capability(),
+            torch.cuda.is_bf16_supported(including_emulation=False),
+            threads,
+        )
+
+    @property
+    def name(self) -> str:
+        """For people: ``NVIDIA H100``, or ``CPU with 2 threads``."""
+        return self.gpu or f"CPU with {self.threads} threads"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is switched on.
+
+    Attributes:
+        precision: as `pytorch_lightning.Trainer` takes it.
+        tf32: whether float32 products may be rounded to TF32.
+        fused: whether the optimiser updates all weights in one pass.
+        compile: whether the net is compiled.
+        why: for people, in one line.
+    """
+
+    precision: str
+    tf32: bool
+    fused: bool
+    compile: bool
+    why: str
+
+    def apply(self) -> None:
+        """Set what holds for the whole process: the precision of float32 products."""
+        torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = self.tf32
+
+
+def choose(
+    machine: Machine,
+    *,
+    precision: str = "auto",
+    tf32: Choice = "auto",
+    compiled: bool = False,
+    clipped: bool = False,
+) -> Choices:
+    """Choose by the rules above what is left to ``auto``.
+
+    Args:
+        machine: facts.
+        precision: ``auto``, or one of Lightning's, which is then kept.
+        tf32: ``auto``, or whether it is wished.
+        compiled: whether the net is to be compiled.
+        clipped: whether gradients are clipped.
+
+    Raises:
+        InputError: TF32 is neither ``auto`` nor true or false, or wished where the hardware lacks it.
+
+    Example:
+        ``choose(Machine(None, (0, 0), False, 2)).precision`` is ``32-true``.
+    """
+    if precision == "auto":
+        precision, reason = _precision(machine)
+    else:
+        reason = "as trainer.precision says"
+    tf32_on = _tf32(machine, tf32)
+    fused = not (precision == "16-mixed" and clipped)
+    parts = [f"{machine.name}: {precision} ({reason})"]
+    if machine.gpu:
+        parts.append(f"TF32 {'on' if tf32_on else 'off'}")
+    parts.append("fused optimiser" if fused else "optimiser not fused (gradients are clipped in 16-mixed)")
+    parts += ["channels last", "compiled" if compiled else "not compiled (trainer.compile)"]
+    return Choices(precision, tf32_on, fused, compiled, ", ".join(parts))
+
+
+def settle(trainer: DictConfig, optimizer: DictConfig) -> Choices:
+    """Choose as a run's configuration says, and put the choices into it, so that they are on record.
+
+    Args:
+        trainer: the group ``trainer``; ``auto`` is replaced.
+        optimizer: the group ``optimizer``; ``fused`` is added where its class takes it and it is not set.
+
+    Raises:
+        InputError: see `choose`.
+    """
+    choices = choose(
+        Machine.here(trainer.accelerator),
+        precision=str(trainer.precision),
+        tf32=trainer.tf32,
+        compiled=trainer.compile,
+        clipped=bool(trainer.gradient_clip_val),
+    )
+    trainer.precision, trainer.tf32 = choices.precision, choices.tf32
+    if "fused" in inspect.signature(get_class(optimizer._target_)).parameters and "fused" not in optimizer:
+        with open_dict(optimizer):
+            optimizer.fused = choices.fused
+    return choices
+
+
+def _precision(machine: Machine) -> tuple[str, str]:
+    if machine.gpu is None:
+        return "32-true", "the rule for CPUs"
+    if machine.bfloat16:
+        return "bf16-mixed", "the GPU has bfloat16"
+    return "16-mixed", "the GPU has no bfloat16"
+
+
+def _tf32(machine: Machine, wish: Choice) -> bool:
+    has = machine.gpu is not None and machine.capability >= TF32_CAPABILITY
+    if wish == "auto":
+        return has
+    if not isinstance(wish, bool):
+        raise InputError(f"trainer.tf32 is '{wish}', expected auto, true or false: choose one of them")
+    if wish and not has:
+        raise InputError(f"trainer.tf32 is true, but {machine.name} has no TF32: expected auto or false here")
+    return wish

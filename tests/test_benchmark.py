@@ -1,0 +1,64 @@
+"""The command as a user runs it, on small nets and small data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hela_seg.cli import main
+from hela_seg.timing.record import read_record
+
+STAGES = ["reading", "augmentation", "loader", "forward", "forward and backward", "full step", "prediction"]
+
+
+def small(folder: Path, cells: Path) -> list[str]:
+    data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", "data.tile=[32,32]"]
+    return [*data, "model=unet", "model.width=4", "repeats=2", "trainer=cpu", f"hydra.run.dir={folder}"]
+
+
+def test_a_net_is_timed_recorded_and_compared(
+    cells: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("benchmark", [*small(tmp_path / "a", cells), "peers=false"]) == 0
+    record = read_record(tmp_path / "a" / "benchmark.json")
+    stages = record.nets["unet"].stages
+    assert sorted(stages) == sorted(STAGES)
+    assert all(len(stage.seconds) == 2 and min(stage.seconds) > 0 for stage in stages.values())
+    assert record.settings["tile"] == [32, 32]
+    assert record.settings["precision"] == "32-true"
+    assert record.peak > 1e8
+    assert "torch" in record.versions
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80 or str(tmp_path) in shown
+    assert all(stage in shown for stage in STAGES)
+
+    old = tmp_path / "a" / "benchmark.json"
+    plain = json.loads(old.read_text())
+    plain["versions"]["torch"] = "1.0"
+    old.write_text(json.dumps(plain))
+    arguments = [*small(tmp_path / "b", cells), "peers=true", "--compare", str(old)]
+    assert main("benchmark", arguments) == 0
+    assert "bare PyTorch loop" in read_record(tmp_path / "b" / "benchmark.json").nets["unet"].stages
+    compared = capsys.readouterr().out
+    assert "torch was 1.0, is" in compared
+    assert "ratio" in compared
+
+
+def test_what_cannot_be_compared_with_is_refused_before_anything_is_timed(
+    cells: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "old.json").write_text('{"format": 1, "nets": {"unet": 3}}')
+    for path, message in (
+        (tmp_path / "old.json", "is no benchmark's record"),
+        (tmp_path / "none.json", "No such"),
+    ):
+        assert main("benchmark", [*small(tmp_path / "c", cells), f"compare={path}"]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "c" / "benchmark.json").exists()
+
+
+def test_no_repeats_are_refused(cells: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("benchmark", [*small(tmp_path, cells), "repeats=0"]) == 2
+    assert "repeats is 0, expected 1 or more" in capsys.readouterr().err

@@ -1,0 +1,112 @@
+"""Rules are tested by facts handed in, so that no GPU is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SMALL_NET
+from omegaconf import OmegaConf
+from torch import nn
+
+from hela_seg.cli import main
+from hela_seg.errors import InputError
+from hela_seg.hardware import Machine, choose, settle
+from hela_seg.runs import read_checkpoint
+
+CPU = Machine(None, (0, 0), bfloat16=False, threads=2)
+T4 = Machine("Tesla T4", (7, 5), bfloat16=False, threads=8)
+H100 = Machine("NVIDIA H100", (9, 0), bfloat16=True, threads=16)
+
+
+@pytest.fixture
+def kept_settings() -> Iterator[None]:
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    yield
+    torch.set_float32_matmul_precision(before[0])
+    torch.backends.cudnn.allow_tf32 = before[1]
+
+
+@pytest.mark.parametrize(
+    ("machine", "precision", "tf32"),
+    [(CPU, "32-true", False), (T4, "16-mixed", False), (H100, "bf16-mixed", True)],
+)
+def test_the_rules(machine: Machine, precision: str, tf32: bool) -> None:
+    chosen = choose(machine)
+    assert (chosen.precision, chosen.tf32, chosen.fused, chosen.compile) == (precision, tf32, True, False)
+
+
+def test_what_the_configuration_says_is_kept() -> None:
+    chosen = choose(H100, precision="32-true", tf32=False, compiled=True)
+    assert (chosen.precision, chosen.tf32, chosen.compile) == ("32-true", False, True)
+
+
+def test_scaled_gradients_that_are_clipped_need_a_step_that_is_not_fused() -> None:
+    assert not choose(T4, clipped=True).fused
+    assert choose(H100, clipped=True).fused
+    assert choose(T4, precision="32-true", clipped=True).fused
+
+
+def test_one_line_says_what_and_why() -> None:
+    assert choose(H100).why == (
+        "NVIDIA H100: bf16-mixed (the GPU has bfloat16), TF32 on, fused optimiser, channels last, "
+        "not compiled (trainer.compile)"
+    )
+    assert choose(CPU, precision="bf16-mixed").why.startswith(
+        "CPU with 2 threads: bf16-mixed (as trainer.precision says), fused optimiser"
+    )
+
+
+def test_tf32_where_there_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match="Tesla T4 has no TF32: expected auto or false"):
+        choose(T4, tf32=True)
+    with pytest.raises(InputError, match=r"trainer.tf32 is 'yes', expected auto, true or false"):
+        choose(H100, tf32="yes")  # type: ignore[arg-type]
+
+
+def test_choices_are_put_on_record() -> None:
+    trainer = OmegaConf.create(
+        {
+            "accelerator": "cpu",
+            "precision": "auto",
+            "tf32": "auto",
+            "compile": False,
+            "gradient_clip_val": None,
+        }
+    )
+    for name, expected in (("torch.optim.Adam", True), ("torch.optim.Rprop", None)):
+        optimizer = OmegaConf.create({"_target_": name, "lr": 0.1})
+        OmegaConf.set_struct(optimizer, True)
+        settle(trainer, optimizer)
+        assert optimizer.get("fused") is expected
+    assert (trainer.precision, trainer.tf32) == ("32-true", False)
+    kept = OmegaConf.create({"_target_": "torch.optim.Adam", "fused": False})
+    settle(trainer, kept)
+    assert kept.fused is False
+
+
+@pytest.mark.usefixtures("kept_settings")
+def test_float32_products_are_rounded_only_where_chosen() -> None:
+    choose(H100).apply()
+    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("high", True)
+    choose(CPU).apply()
+    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("highest", False)
+
+
+def test_this_machine_is_seen_as_it_is() -> None:
+    assert Machine.here("cpu") == Machine(None, (0, 0), bfloat16=False, threads=torch.get_num_threads())
+    assert (Machine.here().gpu is not None) == torch.cuda.is_available()
+
+
+def test_a_compiled_net_is_the_same_module_under_the_same_keys(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda net: compiled.append(net))
+    data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET]
+    arguments = ["trainer.compile=true", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"]
+    assert main("train", [*data, *arguments]) == 0
+    weights = read_checkpoint(tmp_path / "checkpoints" / "best.ckpt")[1]
+    assert [set(net.state_dict()) for net in compiled] == [set(weights)]

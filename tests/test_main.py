@@ -1,0 +1,46 @@
+"""The console script runs the commands, and says which there are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from hela_seg import __main__ as console
+from hela_seg.cli import COMMANDS
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["hela-seg", *arguments])
+    return console.main()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_usage_names_every_command(arguments, monkeypatch, capsys) -> None:
+    assert typed(monkeypatch, *arguments) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("usage: hela-seg {")
+    assert all(name in said.out for name in COMMANDS)
+    assert said.err == ""
+
+
+def test_an_unknown_command_is_one_line_and_status_2(monkeypatch, capsys) -> None:
+    assert typed(monkeypatch, "tarin", "model=unet") == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert said.err.startswith("error: 'tarin' is no command; usage: hela-seg {train,")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_gets_what_is_typed_behind_it_and_its_status_is_returned(name, monkeypatch) -> None:
+    called = []
+    monkeypatch.setattr(console, "run", lambda *given: called.append(given) or 7)
+    assert typed(monkeypatch, name, "a=1", "--help") == 7
+    assert called == [(name, ["a=1", "--help"])]
+
+
+def test_the_package_runs_as_a_module() -> None:
+    ended = subprocess.run([sys.executable, "-m", "hela_seg", "tarin"], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: 'tarin' is no command")
