@@ -2,8 +2,8 @@
 
 Rooms, from the commands down; each imports only from those below it:
 
-- ``train``, ``evaluate``, ``predict``, ``check``, ``compare``, ``benchmark``: the commands; ``cli`` turns what
-  is typed into their configuration
+- ``train``, ``evaluate``, ``predict``, ``check``, ``compare``, ``benchmark``: the commands; ``cli`` turns
+  what is typed into their configuration
 - ``prediction``: recordings predicted so that they can be interrupted and shared
 - ``timing``: where the time of training and prediction goes
 - ``report``: tables, overlays, films and curves

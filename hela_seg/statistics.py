@@ -68,7 +68,7 @@ def units_of(counts: FrameCounts) -> NDArray[np.int64]:
     units: list[int] = []
     for _, run in groupby(zip(counts.series, counts.block.tolist(), strict=True)):
         length = len(list(run))
-        blocks = round(length / math.sqrt(length))
+        blocks = round(math.sqrt(length))
         first = units[-1] + 1 if units else 0
         units += [first + place * blocks // length for place in range(length)]
     return np.array(units)
@@ -76,9 +76,8 @@ def units_of(counts: FrameCounts) -> NDArray[np.int64]:
 
 def summed(matrix: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
     """Counts of frames (..., T, K, K) added up by unit: (..., U, K, K)."""
-    total = np.zeros((*matrix.shape[:-3], int(units.max()) + 1, *matrix.shape[-2:]), np.int64)
-    np.add.at(total, (..., units, slice(None), slice(None)), matrix)
-    return total
+    every_unit = range(int(units.max()) + 1)
+    return np.stack([matrix[..., units == unit, :, :].sum(axis=-3) for unit in every_unit], axis=-3)
 
 
 def bootstrap(
@@ -161,8 +160,8 @@ def signed_rank(differences: FloatArray, units: NDArray[np.int64]) -> float:
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values corrected for their number (Holm 1979), in the order given.
 
-    The smallest of m is multiplied by m, the next by m - 1 and so on; none becomes smaller than the one before
-    it, and none larger than 1. NaN stays NaN and does not count.
+    The smallest of m is multiplied by m, the next by m - 1 and so on; none becomes smaller than the one
+    before it, and none larger than 1. NaN stays NaN and does not count.
 
     Example:
         ``holm([0.01, 0.04, 0.03])`` is ``[0.03, 0.06, 0.06]``.

@@ -50,6 +50,7 @@ ELSEWHERE = {
     "predict",
     "check",
     "benchmark",
+    "compare",
     "data/folder",
     "data/synthetic",
     "data/timelapse",
@@ -62,6 +63,7 @@ ELSEWHERE = {
     "hydra/help/evaluate",
     "hydra/help/predict",
     "hydra/help/check",
+    "hydra/help/compare",
     "hydra/help/benchmark",
     "hydra/job_logging/plain",
 }

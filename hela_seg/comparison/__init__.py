@@ -7,6 +7,16 @@ PyTorch; `hela_seg.report.comparison` writes and prints.
 
 from hela_seg.comparison.found import Run, find_runs
 from hela_seg.comparison.published import PUBLISHED, Published
-from hela_seg.comparison.table import Comparison, NetRow, Pair, compare_runs
+from hela_seg.comparison.table import Comparison, Figure, NetRow, Pair, compare_runs
 
-__all__ = ["PUBLISHED", "Comparison", "NetRow", "Pair", "Published", "Run", "compare_runs", "find_runs"]
+__all__ = [
+    "PUBLISHED",
+    "Comparison",
+    "Figure",
+    "NetRow",
+    "Pair",
+    "Published",
+    "Run",
+    "compare_runs",
+    "find_runs",
+]

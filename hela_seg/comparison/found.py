@@ -14,7 +14,10 @@ from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts, read_counts
 from hela_seg.errors import InputError
 
-TRACES = (runs.RUN_RECORD, runs.SCORES_JSON, runs.FRAME_COUNTS, runs.CHECKPOINTS, runs.CLASS_POSITIONS)
+NEEDED = (runs.RUN_RECORD, runs.SCORES_JSON, runs.FRAME_COUNTS)
+"""Files of a finished run that a comparison reads."""
+
+TRACES = {*NEEDED, runs.CHECKPOINTS, runs.CLASS_POSITIONS}
 """What gives a folder away as that of a run, be it finished or not."""
 
 
@@ -66,11 +69,7 @@ def read_run(folder: Path) -> Run:
     Raises:
         InputError: a file is missing, damaged or newer than this program, or the files contradict each other.
     """
-    missing = [
-        name
-        for name in (runs.RUN_RECORD, runs.SCORES_JSON, runs.FRAME_COUNTS)
-        if not (folder / name).is_file()
-    ]
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise InputError(_why_incomplete(folder, missing))
     record = runs.read_record(folder / runs.RUN_RECORD)
@@ -106,4 +105,7 @@ def _why_incomplete(folder: Path, missing: Sequence[str]) -> str:
             f"{folder} lacks {' and '.join(missing)} (an older version, or a file was lost): "
             "python -m hela_seg.evaluate ckpt=.../best.ckpt makes a folder that can be compared"
         )
-    return f"{folder} is a run that has not ended (no {', no '.join(missing)}): let it end or go on with ckpt_path="
+    return (
+        f"{folder} holds a run that has not ended (no {', no '.join(missing)}): let it end, or go on with "
+        "it by ckpt_path=.../last.ckpt"
+    )

@@ -24,8 +24,7 @@ def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """
     kinds: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
-        key = json.dumps(_settings(run), sort_keys=True, default=str)
-        kinds.setdefault(kind_of(run), {}).setdefault(key, []).append(run)
+        kinds.setdefault(kind_of(run), {}).setdefault(_settings_key(run), []).append(run)
     named = {}
     for kind, groups in kinds.items():
         settings = [_settings(group[0]) for group in groups.values()]
@@ -39,6 +38,22 @@ def kind_of(run: Run) -> str:
     return str(run.record.net.get("_target_", "unknown")).split(".")[-2:][0]
 
 
+def without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Runs without those that a folder of `hela_seg.evaluate` repeats, and a line for each that is left out.
+
+    A repeat has the settings, the seed and the counted pixels of another one; what knows its training time is
+    kept.
+    """
+    kept: dict[Any, Run] = {}
+    left_out = []
+    for run in sorted(runs, key=lambda run: run.record.costs.step_ms is None):
+        key = (_settings_key(run), run.record.seed, run.counts.matrix.tobytes())
+        if key in kept:
+            left_out.append(f"{run.folder} repeats {kept[key].folder} and was left out.")
+        kept.setdefault(key, run)
+    return list(kept.values()), left_out
+
+
 def by_test(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that may be compared with each other, the largest group first.
 
@@ -46,11 +61,28 @@ def by_test(runs: Sequence[Run]) -> list[list[Run]]:
     """
     groups: dict[Any, list[Run]] = {}
     for run in runs:
-        truth = run.counts.matrix.sum(axis=2)
-        rows = json.dumps(run.record.split, sort_keys=True)
-        key = (tuple(run.classes.names), rows, tuple(run.counts.places), truth.tobytes())
-        groups.setdefault(key, []).append(run)
+        groups.setdefault(tuple(_ground(run).values()), []).append(run)
     return sorted(groups.values(), key=len, reverse=True)
+
+
+def what_differs(first: Run, second: Run) -> str:
+    """Why two runs cannot be compared: ``other classes, another split``."""
+    ours, theirs = _ground(first), _ground(second)
+    return ", ".join(what for what in ours if ours[what] != theirs[what])
+
+
+def _ground(run: Run) -> dict[str, Any]:
+    """What two runs must have in common, by what is said where they do not."""
+    return {
+        "other classes": tuple(run.classes.names),
+        "another split": json.dumps(run.record.split, sort_keys=True),
+        "other frames": tuple(run.counts.places),
+        "another truth": run.counts.matrix.sum(axis=2).tobytes(),
+    }
+
+
+def _settings_key(run: Run) -> str:
+    return json.dumps(_settings(run), sort_keys=True, default=str)
 
 
 def _settings(run: Run) -> dict[str, Any]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
-from statistics import mean, median, stdev
+from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.classes import Classes
 from hela_seg.comparison.found import Run
-from hela_seg.comparison.nets import by_net, by_test, kind_of
+from hela_seg.comparison.nets import by_net, by_test, kind_of, without_repeats
+from hela_seg.comparison.notes import notes_on
+from hela_seg.counts import FrameCounts
 from hela_seg.runs import Costs
 from hela_seg.scores import mean_over_classes, scores_of
 from hela_seg.statistics import (
-    FEW_UNITS,
     Interval,
     bootstrap,
     conclusion,
@@ -96,8 +98,7 @@ class Comparison:
         classes: the K classes.
         rows: one a net, the highest m-IoU first.
         pairs: all pairs of nets, in the order of the rows.
-        frames: how many were scored.
-        series: how many recordings these are of.
+        counts: those of one run, for the frames that all were scored on.
         units: how many independent units they were taken for.
         notes: what a reader must know of these figures.
     """
@@ -105,8 +106,7 @@ class Comparison:
     classes: Classes
     rows: list[NetRow]
     pairs: list[Pair]
-    frames: int
-    series: int
+    counts: FrameCounts
     units: int
     notes: list[str]
 
@@ -124,19 +124,108 @@ def compare_runs(runs: Sequence[Run], seed: int = 0) -> list[Comparison]:
     return [_compare(group, seed) for group in by_test(runs)]
 
 
+def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
+    """Every score of a table from pooled counts (..., K, K).
+
+    Returns:
+        (5 (1 + K), ...): for each of `MEASURES` the mean over classes, then the classes.
+    """
+    found = scores_of(matrix)
+    figures: list[FloatArray] = []
+    for measure in MEASURES:
+        by_class = getattr(found, measure)
+        figures += [mean_over_classes(by_class), *np.moveaxis(by_class, -1, 0)]
+    return np.stack(figures)
+
+
 def _compare(runs: Sequence[Run], seed: int) -> Comparison:
-    nets, counts = by_net(runs), runs[0].counts
+    kept, left_out = without_repeats(runs)
+    nets = dict(sorted(by_net(kept).items(), key=lambda net: -_mean_iou(net[1])))
+    counts = kept[0].counts
     units = units_of(counts)
-    matrix = np.stack([run.counts.matrix for group in nets.values() for run in group])
-    which = np.repeat(np.arange(len(nets)), [len(group) for group in nets.values()])
+    matrices = [np.stack([run.counts.matrix for run in group]) for group in nets.values()]
+    figures, differences = _resampled([summed(matrix, units) for matrix in matrices], seed)
+    rows = [
+        _row(name, group, own, all_figures(matrix.sum(axis=1)))
+        for (name, group), own, matrix in zip(nets.items(), figures, matrices, strict=True)
+    ]
+    pairs = _pairs(list(nets), differences, matrices, units)
+    notes = left_out + notes_on(kept, len(counts), int(units.max()) + 1)
+    return Comparison(kept[0].classes, rows, pairs, counts, int(units.max()) + 1, notes)
+
+
+def _mean_iou(group: Sequence[Run]) -> float:
+    mean = float(np.mean([scores_of(run.counts.pooled).mean_iou for run in group]))
+    return -1.0 if math.isnan(mean) else mean
+
+
+def _resampled(
+    matrices: Sequence[NDArray[np.int64]], seed: int
+) -> tuple[list[list[Interval]], list[Interval]]:
+    """Intervals of nets and of their differences, all from the same draws.
+
+    Args:
+        matrices: of each net, counts (S, U, K, K) of S seeds and U units.
+        seed: of the draws.
+
+    Returns:
+        For each net what `all_figures` lists, means over seeds; and the differences in m-IoU of all pairs.
+    """
+    ends = np.cumsum([0, *map(len, matrices)])
+    first, second = np.triu_indices(len(matrices), 1)
 
     def statistic(pooled: NDArray[np.int64]) -> FloatArray:
-        of_nets = _mean_by(all_scores(pooled), which)
-        differences = [of_nets[0, :, a] - of_nets[0, :, b] for a, b in combinations(range(len(nets)), 2)]
-        return np.concatenate(
-            [of_nets.transpose(0, 2, 1).reshape(-1, len(pooled)), *(d[np.newaxis] for d in differences)]
-        )
+        of_runs = all_figures(pooled)
+        of_nets = np.stack([of_runs[..., start:stop].mean(axis=-1) for start, stop in pairwise(ends)])
+        differences = of_nets[first, 0] - of_nets[second, 0]
+        return np.concatenate([of_nets.reshape(-1, len(pooled)), differences])
 
-    found = bootstrap(summed(matrix, units), statistic, seed=seed)
-    spread = all_scores(matrix.sum(axis=1))
-    ...
+    found = bootstrap(np.concatenate(matrices), statistic, seed=seed)
+    per_net = len(MEASURES) * (1 + matrices[0].shape[-1])
+    starts = range(0, per_net * len(matrices), per_net)
+    return [found[start : start + per_net] for start in starts], found[per_net * len(matrices) :]
+
+
+def _row(name: str, group: list[Run], intervals: Sequence[Interval], of_runs: FloatArray) -> NetRow:
+    spreads = of_runs.std(axis=1, ddof=1).tolist() if len(group) > 1 else [None] * len(of_runs)
+    figures = [Figure(*both) for both in zip(intervals, spreads, strict=True)]
+    size = len(figures) // len(MEASURES)
+    by_measure = {measure: figures[size * place :][:size] for place, measure in enumerate(MEASURES)}
+    return NetRow(
+        name,
+        kind_of(group[0]),
+        group,
+        {measure: found[0] for measure, found in by_measure.items()},
+        {measure: found[1:] for measure, found in by_measure.items()},
+        _median_costs([run.record.costs for run in group]),
+    )
+
+
+def _median_costs(costs: Sequence[Costs]) -> Costs:
+    return replace(
+        costs[0],
+        step_ms=_median([one.step_ms for one in costs]),
+        frame_s=_median([one.frame_s for one in costs]),
+        peak_memory=_median([one.peak_memory for one in costs]),
+    )
+
+
+def _median(values: Sequence[float | None]) -> Any:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def _pairs(
+    names: Sequence[str],
+    differences: Sequence[Interval],
+    matrices: Sequence[NDArray[np.int64]],
+    units: NDArray[np.int64],
+) -> list[Pair]:
+    by_frame = [mean_over_classes(scores_of(matrix).iou).mean(axis=0) for matrix in matrices]
+    tests = [signed_rank(one - other, units) for one, other in combinations(by_frame, 2)]
+    return [
+        Pair(*pair, difference, p, corrected, conclusion(*pair, difference, corrected))
+        for pair, difference, p, corrected in zip(
+            combinations(names, 2), differences, tests, holm(tests), strict=True
+        )
+    ]

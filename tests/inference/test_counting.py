@@ -30,5 +30,7 @@ def test_counted_pixels_are_those_of_the_blocks() -> None:
     ]
     np.testing.assert_array_equal(counts.pooled, expected)
     assert counts.places == [("array", 0, 0), ("array", 3, 1)]
-    np.testing.assert_array_equal(counts.matrix[1].sum(axis=1), [(image[3] <= 100).sum(), (image[3] > 100).sum()])
+    np.testing.assert_array_equal(
+        counts.matrix[1].sum(axis=1), [(image[3] <= 100).sum(), (image[3] > 100).sum()]
+    )
     assert seconds > 0

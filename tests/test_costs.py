@@ -1,0 +1,55 @@
+"""What a net costs is counted as one would on paper."""
+
+from __future__ import annotations
+
+import pytest
+from test_runs import INFO
+
+from hela_seg.costs import StepClock, costs_of
+from hela_seg.models import build
+from hela_seg.runs import Costs, ModelInfo
+
+PAPER = {  # all numbers that training changes, as the paper's notebook prints them
+    "unet.UNet": 31_390_857,
+    "vgg19_unet.VGG19UNet": 31_168_323,
+    "inception_unet.InceptionUNet": 18_065_865,
+    "resnet34_unet.ResNet34UNet": 24_439_094,
+}
+
+
+def costs(net: dict[str, object], channels: int, tile: list[int]) -> Costs:
+    plain = INFO.to_plain() | {"net": net, "channels": channels}
+    return costs_of(ModelInfo(**(plain | {"config": {"data": {"tile": tile, "batch_size": 2}}})))
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_parameters_are_the_papers(name: str) -> None:
+    net = {"_target_": f"hela_seg.models.{name}", "in_channels": 3, "classes": 3}
+    assert costs(net, 3, [64, 64]).parameters == PAPER[name]
+
+
+def test_multiply_adds_of_convolutions_as_on_paper() -> None:
+    net = {"_target_": "hela_seg.models.unet.UNet", "in_channels": 1, "classes": 3, "width": 4}
+    found = costs(net, 1, [32, 48])
+    expected = 0
+    for name, weight in build(net).named_parameters():
+        if weight.ndim == 4:
+            stage, number, *_ = name.split(".")
+            level = {"encoder": int, "decoder": lambda turn: 3 - int(turn), "head": lambda _: 0}[stage](
+                number
+            )
+            expected += weight.numel() * (32 >> level) * (48 >> level)
+    assert found.multiply_adds == expected
+    assert (found.tile, found.batch_size) == ((32, 48), 2)
+    assert (found.step_ms, found.frame_s, found.peak_memory) == (None, None, None)
+
+
+def test_four_times_the_pixels_take_four_times_the_multiply_adds() -> None:
+    net = {"_target_": "hela_seg.models.resnet34_unet.ResNet34UNet", "in_channels": 1, "classes": 3}
+    small, large = (costs(net, 1, [side, side]).multiply_adds for side in (64, 128))
+    assert small is not None
+    assert large == 4 * small
+
+
+def test_a_clock_that_saw_no_step_says_so() -> None:
+    assert StepClock().step_ms is None
