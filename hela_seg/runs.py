@@ -148,8 +148,8 @@ MEASURED = {
     "epochs of their mean, the last step of each left out",
     "frame_s": "seconds to predict a test frame, reading and normalising included: mean over all, the first "
     "included",
-    "peak_memory": "bytes, most at one time while training: of the GPU's memory as PyTorch hands it out, or "
-    "without a GPU of the whole process",
+    "peak_memory": "most bytes in use at one time while training: of the GPU's memory as PyTorch hands it "
+    "out, or without a GPU of the whole process",
 }
 """How each of a run's `Costs` was measured."""
 

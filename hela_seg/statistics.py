@@ -29,6 +29,9 @@ CONFIDENCE = 0.95
 FEW_UNITS = 20
 """With fewer units an interval by bootstrap is too narrow; in our simulations 10 units cover about 90 %."""
 
+FEWEST_TO_TEST = 6
+"""With 5 units, Wilcoxon's two-sided p-value is 2 / 2**5 = 0.0625 at the least."""
+
 SERIES_ENOUGH = 10
 """From so many recordings on, each is one unit."""
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALL_NET
-
-sys.path.insert(0, str(Path(__file__).parent / "comparison"))
 from fabricated import frame_counts, write_run
 
 from hela_seg.cli import main
@@ -68,7 +66,8 @@ def test_nothing_to_compare_is_one_line(
 def test_it_needs_no_pytorch(tmp_path: Path) -> None:
     write_run(tmp_path / "a", frame_counts())
     arguments = [str(tmp_path), f"hydra.run.dir={tmp_path / 'out'}"]
-    code = f"import sys; from hela_seg.cli import main; main('compare', {arguments!r}); sys.exit('torch' in sys.modules)"
+    run = f"import sys; from hela_seg.cli import main; status = main('compare', {arguments!r})"
+    code = f"{run}; sys.exit(status or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 

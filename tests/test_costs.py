@@ -17,6 +17,14 @@ PAPER = {  # all numbers that training changes, as the paper's notebook prints t
 }
 
 
+LEVELS = {
+    "head": 0,
+    **{f"encoder.{level}": level for level in range(5)},
+    **{f"decoder.{3 - level}": level for level in range(4)},
+}
+"""How often the simple U-Net has halved its input where a part of it works."""
+
+
 def costs(net: dict[str, object], channels: int, tile: list[int]) -> Costs:
     plain = INFO.to_plain() | {"net": net, "channels": channels}
     return costs_of(ModelInfo(**(plain | {"config": {"data": {"tile": tile, "batch_size": 2}}})))
@@ -34,10 +42,7 @@ def test_multiply_adds_of_convolutions_as_on_paper() -> None:
     expected = 0
     for name, weight in build(net).named_parameters():
         if weight.ndim == 4:
-            stage, number, *_ = name.split(".")
-            level = {"encoder": int, "decoder": lambda turn: 3 - int(turn), "head": lambda _: 0}[stage](
-                number
-            )
+            level = LEVELS[name.rpartition(".first")[0] or name.rpartition(".second")[0] or "head"]
             expected += weight.numel() * (32 >> level) * (48 >> level)
     assert found.multiply_adds == expected
     assert (found.tile, found.batch_size) == ((32, 48), 2)

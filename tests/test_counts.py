@@ -40,7 +40,7 @@ def test_a_row_a_frame_with_truth_and_prediction_by_name(tmp_path: Path) -> None
     write_counts(tmp_path / "frames.csv", counts(np.array([[[5, 1], [2, 7]]])), ("a", "b"))
     assert (tmp_path / "frames.csv").read_text().splitlines() == [
         "series,frame,block,a as a,a as b,b as a,b as b",
-        "Zelle für Müller,0,0,5,1,2,7",
+        '"dish, 1",0,0,5,1,2,7',
     ]
 
 

@@ -1,4 +1,4 @@
-"""Intervals and tests are SciPy's where SciPy has them, and hold what they promise where the truth is known."""
+"""Intervals and tests are SciPy's where SciPy has them, and hold where the truth is known."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import by_net
-from hela_seg.statistics import FEW_UNITS, RESAMPLES
+from hela_seg.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES
 
 
 def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
@@ -30,15 +30,13 @@ def _on_intervals(frames: int, units: int) -> str:
         )
         return f"No intervals and no tests: {what} nothing on how scores vary."
     blocks = f"{units} blocks of neighbouring frames, or whole recordings, of {frames} frames"
-    few = (
-        f" Fewer than {FEW_UNITS} make them too narrow, and with fewer than 6 no test can show a difference."
-        if units < FEW_UNITS
-        else ""
-    )
+    few = f" Fewer than {FEW_UNITS} make them too narrow." if units < FEW_UNITS else ""
+    if units < FEWEST_TO_TEST:
+        few += f" With fewer than {FEWEST_TO_TEST} no test can show a difference."
     drawn = f"{units} images" if units == frames else blocks
     return (
-        f"95 % intervals: percentiles of {RESAMPLES} bootstrap draws of {drawn}; they hold for other images of "
-        f"this kind, not for another training.{few}"
+        f"95 % intervals: percentiles of {RESAMPLES} bootstrap draws of {drawn}; they hold for other images "
+        f"of this kind, not for another training.{few}"
     )
 
 

@@ -92,7 +92,7 @@ def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
         f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {first.tile[0]}x{first.tile[1]}.",
         f"ms/step: {MEASURED['step_ms']}; here of {first.batch_size} tiles.",
         f"s/frame: {MEASURED['frame_s']}.",
-        f"MiB: peak memory, {MEASURED['peak_memory']}.",
+        f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
     )
     return Sheet("What each net costs", headings, rows, notes=notes)
 
@@ -116,8 +116,8 @@ def _pairs(pairs: Sequence[Pair]) -> Sheet:
     rows = [_pair(pair) for pair in pairs]
     headings = ("First net", "Second net", "Δ m-IoU", "95 % interval", "p", "Holm")
     how = (
-        "Δ: the first net's m-IoU minus the second's. p: Wilcoxon's signed-rank test on differences of frames' "
-        "m-IoU, averaged within blocks of neighbouring frames; Holm: corrected for the number of pairs."
+        "Δ: the first net's m-IoU minus the second's. p: Wilcoxon's signed-rank test on the differences of "
+        "frames' m-IoU, averaged within blocks of neighbours; Holm: corrected for the number of pairs."
     )
     return Sheet("Pairs of nets, on the same frames", headings, rows, 2, (*(p.sentence for p in pairs), how))
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "comparison"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from fabricated import frame_counts, write_run
 
 SETTINGS, SEEDS, FRAMES = 20, 3, 130
@@ -27,15 +27,9 @@ def main() -> None:
             for seed in range(SEEDS):
                 counts = frame_counts(SEEDS * number + seed, 0.8 + 0.005 * number, FRAMES, FRAMES)
                 write_run(root / "runs" / f"{number}_{seed}", counts, seed=seed, lr=0.001 * number)
-        command = [
-            sys.executable,
-            "-m",
-            "hela_seg.compare",
-            str(root / "runs"),
-            f"hydra.run.dir={root / 'out'}",
-        ]
+        command = [sys.executable, "-m", "hela_seg.compare", "runs", "hydra.run.dir=out"]
         began = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(command, cwd=root, check=True, capture_output=True)
         seconds = time.perf_counter() - began
         page = (root / "out" / "comparison.html").stat().st_size
     print(f"{SETTINGS * SEEDS} runs of {FRAMES} frames: {seconds:.1f} s, page of {page / 2**10:.0f} KiB")

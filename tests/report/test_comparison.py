@@ -6,14 +6,11 @@ import csv
 import html.parser
 import io
 import re
-import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "comparison"))
 from fabricated import frame_counts, write_run
+from rich.console import Console
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.metrics import scores
