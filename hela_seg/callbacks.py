@@ -1,20 +1,17 @@
-"""What happens beside the training steps: lines for people, checkpoints for later."""
+"""What happens beside the training steps: lines for people, statistics for the net."""
 
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import RichProgressBar
 from torch import nn
 
-from hela_seg.files import whole_file
 from hela_seg.task import VALIDATION_LOSS, VALIDATION_SCORE
 
 log = logging.getLogger(__name__)
@@ -29,8 +26,12 @@ class EpochLine(pl.Callback):
     def __init__(self) -> None:
         self._began = 0.0
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock, also where training goes on within an epoch."""
+        self._began = time.perf_counter()
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
+        """Start the clock anew."""
         self._began = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -89,48 +90,3 @@ class SettledBatchNorm(pl.Callback):
                 pl_module(again["image"].to(pl_module.device))
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-
-
-class RunCheckpoint(ModelCheckpoint):
-    """Keeps one checkpoint in the run's folder: the best by a monitored score, or the last.
-
-    A run that goes on from another one's checkpoint brings the best so far along into its own folder, so that
-    the best of all epochs is kept, not only of those since.
-
-    Args:
-        folder: where the checkpoint lies.
-        filename: its name without ``.ckpt``.
-        monitor: logged name of the score; None keeps the last.
-        mode: ``min`` or ``max``, which score is the better one.
-        save_weights_only: leave out what only going on needs, two thirds of the size with Adam.
-    """
-
-    def __init__(
-        self,
-        folder: str,
-        filename: str,
-        monitor: str | None = None,
-        mode: str = "min",
-        save_weights_only: bool = False,
-    ) -> None:
-        super().__init__(
-            dirpath=folder,
-            filename=filename,
-            monitor=monitor,
-            mode=mode,
-            save_weights_only=save_weights_only,
-            enable_version_counter=False,
-        )
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from another run's record of what it kept; where that is gone, keep anew."""
-        former = Path(state_dict["best_model_path"])
-        if not former.is_file():
-            return
-        mine = Path(str(self.dirpath)) / former.name
-        if former != mine:
-            with whole_file(mine) as beside:
-                shutil.copyfile(former, beside)
-        record = {"dirpath": self.dirpath, "best_model_path": str(mine), "kth_best_model_path": str(mine)}
-        kept = {str(mine): score for score in state_dict["best_k_models"].values()}
-        super().load_state_dict(state_dict | record | {"best_k_models": kept})

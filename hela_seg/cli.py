@@ -97,7 +97,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     # Hydra would print its own report and leave with status 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        _run_hydra(name, overrides(COMMANDS[name], typed))
+        _run_hydra(name, overrides(COMMANDS[name], going_on(typed) if name == "train" else typed))
     except PartialResultError as left_out:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL
@@ -149,6 +149,36 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     if listed:
         result.append(f"{command.listed}=[{','.join(listed)}]")
     return flags + result
+
+
+def going_on(typed: Sequence[str]) -> list[str]:
+    """Where a run is named to go on with, what was typed when it began, then what is typed now.
+
+    ``resume=FOLDER`` is short for ``resume=true hydra.run.dir=FOLDER`` with all that the run in this folder
+    was begun with.
+
+    Raises:
+        InputError: no folder is named, or it holds no run, or one is named for a sweep.
+    """
+    given = {_key(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
+    resume, sweep = given.get("resume", "false"), bool({"-m", "--multirun"} & set(typed))
+    by_switch = resume.lower() in {"true", "false"}
+    if by_switch and (sweep or resume.lower() == "false"):
+        return list(typed)
+    if sweep:
+        raise InputError(
+            f"resume names {resume}, expected resume=true for a sweep: name its folder with hydra.sweep.dir"
+        )
+    folder = given.get("hydra.run.dir", "") if by_switch else resume
+    if not folder:
+        raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")
+    before = Path(folder) / ".hydra" / "overrides.yaml"
+    if not before.is_file() and not by_switch:
+        raise InputError(f"{folder} holds no run to go on with, expected a folder that hela_seg.train made")
+    lines: Any = OmegaConf.load(before) if before.is_file() else []
+    then = [line for line in lines if _key(line) not in given]
+    now = [argument for argument in typed if _key(argument) != "resume"]
+    return [*then, *now, "resume=true", *([] if by_switch else [f"hydra.run.dir={folder}"])]
 
 
 def user_message(error: BaseException) -> str | None:
@@ -216,6 +246,10 @@ def _refuse_missing(config: DictConfig, found: frozenset[str]) -> None:
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
         raise InputError(f"{' and '.join(missing)} not given, expected a value for each: add {needed}")
+
+
+def _key(override: str) -> str:
+    return re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0]
 
 
 def _is_position(argument: str) -> bool:

@@ -20,8 +20,9 @@ def costs_of(info: ModelInfo) -> Costs:
     Raises:
         InputError: no net of this program.
     """
-    data = info.config["data"]
+    data, trainer = info.config["data"], info.config["trainer"]
     rows, columns = data["tile"]
+    at_a_time = trainer.get("batch_size") or data["batch_size"]
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         net = build(info.net).eval()
         net(torch.empty(1, info.channels, rows, columns))
@@ -29,27 +30,34 @@ def costs_of(info: ModelInfo) -> Costs:
         parameters=sum(parameter.numel() for parameter in net.parameters()),
         multiply_adds=int(counter.get_total_flops()) // 2,
         tile=(rows, columns),
-        batch_size=data["batch_size"],
+        batch_size=at_a_time * trainer["accumulate_grad_batches"],
     )
 
 
 class StepClock(pl.Callback):
-    """Times training steps, without the last of each epoch, behind which other work begins."""
+    """Times training steps, without the last batch of each epoch, behind which other work begins."""
 
     def __init__(self) -> None:
-        self._began = 0.0
+        self._first: tuple[int, float] | None = None
         self._epochs: list[float] = []
 
     @property
     def step_ms(self) -> float | None:
-        """Milliseconds a step, the median over epochs; None before an epoch of two steps."""
+        """Milliseconds a step, the median over epochs; None before an epoch of two batches."""
         return 1000 * median(self._epochs) if self._epochs else None
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forget the epoch before."""
+        self._first = None
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Read the clock where an epoch's first and last steps begin."""
-        if batch_idx == 0:
-            self._began = now(pl_module.device)
+        """Read the clock where an epoch's first and last batches begin."""
+        if self._first is None:
+            # a run that goes on may begin in the middle of an epoch
+            self._first = batch_idx, now(pl_module.device)
         elif trainer.is_last_batch:
-            self._epochs.append((now(pl_module.device) - self._began) / batch_idx)
+            number, began = self._first
+            seconds = (now(pl_module.device) - began) / (batch_idx - number)
+            self._epochs.append(seconds * trainer.accumulate_grad_batches)

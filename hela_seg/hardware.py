@@ -27,8 +27,8 @@ from hela_seg.errors import InputError
 TF32_CAPABILITY = (8, 0)
 """NVIDIA's compute capability from which on tensor cores take float32 as TF32 (Ampere)."""
 
-OWN_KEYS = frozenset({"tf32", "compile"})
-"""Keys of a trainer's configuration that are read here, and that Lightning's trainer does not know."""
+OWN_KEYS = frozenset({"tf32", "compile", "batch_size"})
+"""Keys of a trainer's configuration that this program reads, and that Lightning's trainer does not know."""
 
 Choice = bool | Literal["auto"]
 

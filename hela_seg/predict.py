@@ -25,11 +25,13 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import FrameSequence, Series, find_files, numbered_sequence
 from hela_seg.errors import InputError, PartialResultError
 from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.follow import Course
+from hela_seg.prediction.grey_values import doubt
 from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
 from hela_seg.prediction.results import result_paths
 from hela_seg.prediction.run import Announce, run
@@ -61,15 +63,15 @@ def predict(config: DictConfig) -> list[Path]:
     recordings = _recordings(predictor, config)
     folder = ResultFolder(Path(config.output))
     with folder.taken_by(shard):
-        others = {key: config[key] for key in ("precision", "axes", "z", "on_error")}
-        settings = {**asdict(tiling), **others}
-        job = make_job(predictor, recordings, wanted, checkpoints, settings, folder.group_size(recordings))
+        settings = {**asdict(tiling), **{key: config[key] for key in ("precision", "axes", "z")}}
+        job = make_job(predictor, recordings, wanted, checkpoints, settings)
         _refuse_large(job)
         results = result_paths(job, folder.path)
         if folder.is_finished(job) and not config.overwrite:
             print_files({"done before": f"{len(results)} files in {folder.path}"})
             return results
-        folder.begin(job, results, overwrite=config.overwrite)
+        job = folder.begin(job, results, overwrite=config.overwrite)
+        _warn_of_odd_grey_values(predictor, job)
         with _progress(job, shard, verbose=config.verbose) as announce:
             courses = run(predictor, job, folder, shard, announce=announce, skip_unreadable=skip)
     _print_end(job, folder, shard, courses, time.perf_counter() - began)
@@ -145,6 +147,14 @@ def _refuse_large(job: Job) -> None:
         log.warning(
             "warning: '%s' has frames of %s pixels, too large to be taken apart into cells", series.name, size
         )
+
+
+def _warn_of_odd_grey_values(predictor: Predictor, job: Job) -> None:
+    normalisation = Normalisation.from_plain(predictor.info.normalisation)
+    doubts = [found for series in job.series if (found := doubt(normalisation, series)) is not None]
+    if doubts:
+        others = f" ({len(doubts) - 1} other recordings likewise)" if doubts[1:] else ""
+        log.warning("warning: %s%s", doubts[0], others)
 
 
 @contextmanager

@@ -17,6 +17,11 @@ from hela_seg.files import whole_file
 CHECKPOINTS = "checkpoints"
 BEST_CHECKPOINT = "best.ckpt"
 LAST_CHECKPOINT = "last.ckpt"
+PREVIOUS_CHECKPOINT = "previous.ckpt"
+NEXT_CHECKPOINT = "next.ckpt"
+RESUMABLE = (NEXT_CHECKPOINT, LAST_CHECKPOINT, PREVIOUS_CHECKPOINT)
+LOGS = "logs"
+FINISHED = "finished.json"
 SPLIT_TABLE = "split.csv"
 CLASS_POSITIONS = "class_positions.npy"
 SCORES_TABLE = "scores.csv"
@@ -40,6 +45,9 @@ FILM_SUFFIX = ".film"
 
 CHECKPOINT_KEY = "hela_seg"
 """Where in a checkpoint's dictionary lies what this program added."""
+
+PROGRESS_KEY = "hela_seg_progress"
+"""Where in a checkpoint's dictionary lies what only going on with the run needs."""
 
 CHECKPOINT_FORMAT = 1
 """Raised when an older program could no longer read a newer checkpoint."""
@@ -79,11 +87,20 @@ class ModelInfo:
 def read_checkpoint(path: Path | str) -> tuple[ModelInfo, dict[str, Any]]:
     """Read a checkpoint: what it says about its net, and the net's weights by name.
 
+    Raises:
+        InputError: see `read_content`; or the file says too little or too much about its net.
+    """
+    content = read_content(path)
+    return read_info(path, content), _weights(path, content)
+
+
+def read_content(path: Path | str) -> Any:
+    """Read all that a checkpoint holds; tensors stay on the disk until they are used.
+
     Nothing in the file is executed: pickled code is refused.
 
     Raises:
-        InputError: no such file, no checkpoint of this program, a damaged or newer one, or one that holds
-            code.
+        InputError: no such file, no checkpoint, a damaged one, or one that holds code.
     """
     import torch  # here, so that commands answer --help without it
 
@@ -93,7 +110,7 @@ def read_checkpoint(path: Path | str) -> tuple[ModelInfo, dict[str, Any]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on foreign pickles, which are refused anyway
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError:
         raise InputError(
             f"{path} is no checkpoint, or holds pickled code, which is never run: "
@@ -104,10 +121,29 @@ def read_checkpoint(path: Path | str) -> tuple[ModelInfo, dict[str, Any]]:
         raise InputError(
             f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train"
         ) from None
-    return _info(path, content), _weights(path, content)
 
 
-def _info(path: Path, content: Any) -> ModelInfo:
+def hand_down(folder: Path) -> None:
+    """Make the next checkpoint in a folder the last one, and the last the previous one.
+
+    A process that dies between the two moves leaves all of what was there, under these names.
+    """
+    last = folder / LAST_CHECKPOINT
+    if last.exists():
+        last.replace(folder / PREVIOUS_CHECKPOINT)
+    (folder / NEXT_CHECKPOINT).replace(last)
+
+
+def read_info(path: Path | str, content: Any) -> ModelInfo:
+    """What a checkpoint says about its net.
+
+    Args:
+        path: for the message.
+        content: as `read_content` gives it.
+
+    Raises:
+        InputError: it says nothing, too little, too much, or was written by a newer program.
+    """
     plain = content.get(CHECKPOINT_KEY) if isinstance(content, Mapping) else None
     if not isinstance(plain, Mapping):
         raise InputError(f"{path} does not say which net it holds, expected a file written by hela_seg.train")
@@ -125,7 +161,7 @@ def _info(path: Path, content: Any) -> ModelInfo:
     return ModelInfo(**plain)
 
 
-def _weights(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+def _weights(path: Path | str, content: Mapping[str, Any]) -> dict[str, Any]:
     prefix = "net."
     weights = {
         name.removeprefix(prefix): value

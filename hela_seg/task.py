@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import LRSchedulerConfigType, OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torchmetrics import Metric
 
 from hela_seg.data.dataset import Sample
 from hela_seg.metrics import ConfusionMatrix, scores
@@ -38,6 +40,32 @@ class Schedule:
     monitor: str | None = None
 
 
+class MeanLoss(Metric):
+    """Mean loss of a tile since the last reset, over all processes.
+
+    Lightning's own means are lost when a run is interrupted; this one is part of the checkpoint.
+    """
+
+    full_state_update = False
+
+    total: Tensor
+    tiles: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum", persistent=True)
+        self.add_state("tiles", torch.tensor(0), dist_reduce_fx="sum", persistent=True)
+
+    def update(self, loss: Tensor, tiles: int) -> None:
+        """Add the mean loss of a batch of so many tiles."""
+        self.total += loss.float() * tiles
+        self.tiles += tiles
+
+    def compute(self) -> Tensor:
+        """The mean, float32."""
+        return self.total / self.tiles
+
+
 class SegmentationTask(pl.LightningModule):
     """Trains a net to segment.
 
@@ -47,6 +75,7 @@ class SegmentationTask(pl.LightningModule):
         optimizer: makes an optimiser of the net's parameters.
         info: written into every checkpoint.
         schedule: of the learning rate; a constant one by default.
+        seed: of what is random in a step, such as dropout.
     """
 
     def __init__(
@@ -56,15 +85,18 @@ class SegmentationTask(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         info: ModelInfo,
         schedule: Schedule | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         # cuDNN and oneDNN compute convolutions channels last, and convert any other layout at each layer
         self.net = net.to(memory_format=torch.channels_last)
         self.loss = loss
         self._optimizer, self._info = optimizer, info
-        self._schedule = schedule or Schedule()
+        self._schedule, self._seed = schedule or Schedule(), seed
         class_count = len(info.classes)
+        self.train_losses = MeanLoss()
         self.train_counts = ConfusionMatrix(class_count)
+        self.train_counts.persistent(True)  # a run that goes on within an epoch goes on counting
         self.validation_counts = ConfusionMatrix(class_count)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -72,16 +104,36 @@ class SegmentationTask(pl.LightningModule):
         logits: Tensor = self.net(image.contiguous(memory_format=torch.channels_last))
         return logits
 
+    def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
+        """Make what is random in this step depend on the seed, the epoch and the step alone.
+
+        Saving and restoring the generator's state would not do: how often it was drawn from depends on the
+        number of workers too.
+        """
+        place = (self._seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
+
     def training_step(self, batch: Sample, _: int) -> Tensor:
         """The loss of one batch."""
         loss = self._step(batch, self.train_counts)
-        self.log("loss", loss, prog_bar=True, logger=False, batch_size=len(batch["image"]))
-        self._log_loss("train", loss, batch)
+        tiles = len(batch["image"])
+        self.log("loss", loss, prog_bar=True, logger=False, batch_size=tiles)
+        self.train_losses.update(loss.detach(), tiles)
+        self.log("loss/train", self.train_losses, on_step=False, on_epoch=True, batch_size=tiles)
         return loss
 
-    def validation_step(self, batch: Sample, _: int) -> None:
-        """Count one batch's pixels and log its loss."""
-        self._log_loss("validation", self._step(batch, self.validation_counts), batch)
+    def validation_step(self, batch: Sample, _: int) -> Tensor:
+        """The loss of one batch, whose pixels are counted."""
+        loss = self._step(batch, self.validation_counts)
+        self.log(
+            VALIDATION_LOSS,
+            loss,
+            on_step=False,
+            on_epoch=True,
+            sync_dist=True,
+            batch_size=len(batch["image"]),
+        )
+        return loss
 
     def on_train_epoch_end(self) -> None:
         """Log the scores on the tiles of this epoch, as the net was while it learned them."""
@@ -112,16 +164,6 @@ class SegmentationTask(pl.LightningModule):
         counts.update(logits.detach(), batch["label"])
         loss: Tensor = self.loss(logits, batch["label"])
         return loss
-
-    def _log_loss(self, part: str, loss: Tensor, batch: Sample) -> None:
-        self.log(
-            f"loss/{part}",
-            loss,
-            on_step=False,
-            on_epoch=True,
-            sync_dist=True,
-            batch_size=len(batch["image"]),
-        )
 
     def _log_scores(self, part: str, counts: ConfusionMatrix) -> None:
         found = scores(counts.compute())

@@ -10,6 +10,7 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("train"))
 
+import json
 import logging
 import platform
 import warnings
@@ -26,12 +27,13 @@ from hydra.utils import get_class, instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from torch import nn
 
 import hela_seg
-from hela_seg import runs
+from hela_seg import memory, resume, runs
 from hela_seg.callbacks import EpochBar
+from hela_seg.checkpoints import WholeCheckpoints
 from hela_seg.costs import StepClock, costs_of
 from hela_seg.counts import write_counts
 from hela_seg.data.alike import find_alike, looks_of
@@ -55,6 +57,8 @@ NEEDLESS_WARNINGS = (
     ".*does not have many workers",  # data.workers has a rule of its own
     ".*smaller than the logging interval",  # short epochs are logged at their end
     ".*LeafSpec.*deprecated",  # between Lightning and torch
+    ".*your dataloader is not resumable",  # ours starts where the run goes on
+    "Checkpoint directory .* is not empty",  # a run that goes on finds what it left
 )
 
 
@@ -79,58 +83,90 @@ def train(config: DictConfig) -> Result:
     Raises:
         InputError: data or settings that cannot be used.
     """
-    folder = _new_folder(config)
+    folder = make_folder(Path(config.output_dir))
+    if config.resume and (ended_with := resume.finished(folder, config)):
+        return _found_finished(folder, ended_with)
+    start = resume.starting_point(folder, resume=config.resume, ckpt_path=config.ckpt_path)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     choices = _settle(config)
+    data = _data(config, folder, start)
+
+    net_config = _net_config(config, data)
+    net, loss, optimizer = instantiate(net_config), _loss(config, data), instantiate(config.optimizer)
+    device = torch.device("cuda" if Machine.here(config.trainer.accelerator).gpu else "cpu")
+    trial = memory.Trial(net, loss, optimizer, (data.channels, *data.tile), device)
+    _settle_batch(config, trial, data)
+    info = _model_info(config, net_config, data)
+    task = SegmentationTask(net, loss, optimizer, info, instantiate(config.scheduler), config.seed)
+    if choices.compile:
+        net.compile()
+    clock = StepClock()
+    trainer = _trainer(config, folder, clock, validated=bool(data.of("validation")))
+    log.info("%s", _describe(net, config))
+    log.info("%s", choices.why)
+    forget_peak_memory(device)
+    if not _fit(trainer, task, data, start):
+        raise memory.explain(trial, data.batch_size, config.data.batch_size, config.trainer.precision)
+    record = _record(info, trainer, clock)
+    result = _score(_best(trainer, folder), data, folder, record)
+    resume.mark_finished(folder, result.checkpoint, config)
+    return result
+
+
+def _data(config: DictConfig, folder: Path, start: Path | None) -> TimelapseData:
+    """The data, looked at and split, as they were split when a run that goes on began."""
     data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
-    data.open()
+    split = None
+    if config.resume and start:
+        before = runs.read_info(start, runs.read_content(start))
+        resume.refuse_changed(before, config, start)
+        split = before.split
+    data.open(split)
     _refuse_unwatched(config, data)
+    resume.tidy(folder, start)
     data.prepare(folder / runs.CLASS_POSITIONS)
     write_split(folder / runs.SPLIT_TABLE, data.blocks, data.names)
     print_split(data.blocks, data.names)
     _warn_of_leaks(data)
+    return data
 
-    net_config = _net_config(config, data)
-    info = _model_info(config, net_config, data)
-    task = SegmentationTask(
-        net=instantiate(net_config),
-        loss=_loss(config, data),
-        optimizer=instantiate(config.optimizer),
-        info=info,
-        schedule=instantiate(config.scheduler),
-    )
-    if choices.compile:
-        task.net.compile()
-    clock = StepClock()
-    trainer = _trainer(config, folder, clock, validated=bool(data.of("validation")))
-    log.info("%s", _describe(task.net, config))
-    log.info("%s", choices.why)
+
+def _settle_batch(config: DictConfig, trial: memory.Trial, data: TimelapseData) -> None:
+    """Have as many tiles pass through the net at a time as are wished for or fit, and the rest add up."""
+    batch, key = config.data.batch_size, config.trainer
+    key.batch_size = data.batch_size = memory.settle(trial, key.batch_size, batch, key.precision)
+    key.accumulate_grad_batches *= batch // data.batch_size
+    if data.batch_size < batch:
+        log.info("%d tiles at a time, whose gradients add up to steps of %d", data.batch_size, batch)
+
+
+def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start: Path | None) -> bool:
+    """Train; False where memory ran out, by then free again of what the exception held."""
     with warnings.catch_warnings():
         for needless in NEEDLESS_WARNINGS:
             warnings.filterwarnings("ignore", needless)
-        forget_peak_memory(trainer.strategy.root_device)
-        trainer.fit(task, datamodule=data, ckpt_path=config.ckpt_path, weights_only=True)
-    return _score(_best(trainer), data, folder, _record(info, trainer, clock))
+        try:
+            trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
+        except RuntimeError as error:
+            if not memory.is_out_of_memory(error):
+                raise
+            return False
+    return True
 
 
-def _new_folder(config: DictConfig) -> Path:
-    """The run's folder; one that already holds a run is taken only to go on with that run."""
-    folder = make_folder(Path(config.output_dir))
-    for name in (runs.BEST_CHECKPOINT, runs.LAST_CHECKPOINT):
-        checkpoint = folder / runs.CHECKPOINTS / name
-        if checkpoint.exists() and config.ckpt_path is None:
-            raise InputError(
-                f"{checkpoint} is there from an earlier run: choose another hydra.run.dir, or set "
-                "ckpt_path to go on"
-            )
-    return folder
+def _found_finished(folder: Path, checkpoint: Path) -> Result:
+    log.info("%s is finished", folder)
+    try:
+        written = json.loads((folder / runs.SCORES_JSON).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Result(checkpoint, None, None)
+    matrix = np.array(written["confusion_matrix"])
+    return Result(checkpoint, matrix, scores(matrix))
 
 
 def _settle(config: DictConfig) -> Choices:
     """Replace what is said relative to this machine and folder by what it means here."""
     config.data.root = str(Path(config.data.root).absolute())
-    if config.ckpt_path is not None:
-        runs.read_checkpoint(config.ckpt_path)  # refuses what is no checkpoint before anything else is done
     choices = settle(config.trainer, config.optimizer)
     choices.apply()
     return choices
@@ -208,8 +244,8 @@ def _model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) ->
 
 def _record(info: runs.ModelInfo, trainer: pl.Trainer, clock: StepClock) -> runs.RunRecord:
     """What the run leaves behind for comparison, before anything is predicted."""
-    device = trainer.strategy.root_device
-    costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
+    peak = peak_memory(trainer.strategy.root_device)
+    costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak)
     machine = hardware(Machine.here(info.config["trainer"]["accelerator"]))
     return runs.RunRecord.of(info, info.split, machine | {"precision": trainer.precision}, costs)
 
@@ -229,6 +265,8 @@ def _trainer(config: DictConfig, folder: Path, clock: StepClock, *, validated: b
             {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
             callbacks=callbacks,
             logger=[instantiate(logger) for logger in config.logger.values()],
+            plugins=[WholeCheckpoints()],
+            enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             default_root_dir=str(folder),
             limit_val_batches=1.0 if validated else 0,
             enable_progress_bar=on_terminal,
@@ -242,14 +280,14 @@ def _trainer(config: DictConfig, folder: Path, clock: StepClock, *, validated: b
     return trainer
 
 
-def _best(trainer: pl.Trainer) -> Path:
+def _best(trainer: pl.Trainer, folder: Path) -> Path:
     """The checkpoint to use: the best where one is kept, else the last."""
-    found = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
-    kept = [callback for callback in found if callback.best_model_path]
-    if not kept:
+    kept = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    best = next((Path(callback.best_model_path) for callback in kept if callback.best_model_path), None)
+    last = folder / runs.CHECKPOINTS / runs.LAST_CHECKPOINT
+    if best is None and not last.exists():
         raise InputError("no checkpoint was kept, expected one to score: use callbacks=default")
-    monitored = [callback for callback in kept if callback.monitor is not None]
-    return Path((monitored or kept)[0].best_model_path)
+    return best or last
 
 
 def _score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunRecord) -> Result:

@@ -1,9 +1,8 @@
-"""What is kept of a run, and what it says while it lasts."""
+"""What a run says while it lasts, and what is done for its net."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from pytorch_lightning.demos.boring_classes import BoringModel
 from torch import nn
 from torch.utils.data import DataLoader
 
-from hela_seg.callbacks import EpochLine, RunCheckpoint, SettledBatchNorm
+from hela_seg.callbacks import EpochLine, SettledBatchNorm
 
 
 class Scripted(BoringModel):
@@ -32,65 +31,25 @@ class Scripted(BoringModel):
         self.log("m-IoU/validation", 1 - self.losses[self.current_epoch])
 
 
-def fit(folder: Path, losses: list[float], go_on_from: Path | None = None) -> None:
-    callbacks: list[pl.Callback] = [
-        RunCheckpoint(str(folder), "best", monitor="loss/validation", save_weights_only=True),
-        RunCheckpoint(str(folder), "last"),
-        EpochLine(),
-    ]
+def fit(losses: list[float]) -> None:
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=len(losses),
         limit_train_batches=1,
         limit_val_batches=1,
         num_sanity_val_steps=0,
-        callbacks=callbacks,
+        callbacks=[EpochLine()],
         logger=False,
+        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(Scripted(losses), ckpt_path=go_on_from, weights_only=True)
+    trainer.fit(Scripted(losses))
 
 
-def epoch_of(path: Path) -> int:
-    return int(torch.load(path, weights_only=True)["epoch"])
-
-
-@pytest.mark.parametrize(
-    ("losses", "best"), [([3.0, 1.0, 2.0], 1), ([1.0, 2.0, 3.0], 0), ([3.0, 2.0, 1.0], 2)]
-)
-def test_the_best_and_the_last_are_kept_and_nothing_else(
-    losses: list[float], best: int, tmp_path: Path
-) -> None:
-    fit(tmp_path, losses)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.ckpt", "last.ckpt"]
-    assert (epoch_of(tmp_path / "best.ckpt"), epoch_of(tmp_path / "last.ckpt")) == (best, 2)
-
-
-@pytest.mark.parametrize(("later", "best"), [([5.0, 5.0], 1), ([5.0, 0.5], 3)])
-def test_a_run_that_goes_on_keeps_the_best_of_both_halves(
-    later: list[float], best: int, tmp_path: Path
-) -> None:
-    former, latter = tmp_path / "former", tmp_path / "latter"
-    fit(former, [3.0, 1.0])
-    before = (former / "best.ckpt").read_bytes()
-    fit(latter, [3.0, 1.0, *later], go_on_from=former / "last.ckpt")
-    assert (epoch_of(latter / "best.ckpt"), epoch_of(latter / "last.ckpt")) == (best, 3)
-    assert (former / "best.ckpt").read_bytes() == before
-    assert epoch_of(former / "last.ckpt") == 1
-
-
-def test_a_run_that_goes_on_without_the_former_best_keeps_one_of_its_own(tmp_path: Path) -> None:
-    former, latter = tmp_path / "former", tmp_path / "latter"
-    fit(former, [3.0, 1.0])
-    (former / "best.ckpt").unlink()
-    fit(latter, [3.0, 1.0, 5.0], go_on_from=former / "last.ckpt")
-    assert epoch_of(latter / "best.ckpt") == 2
-
-
-def test_a_line_an_epoch_says_how_it_goes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_an_epoch_says_how_it_goes(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "hela_seg.callbacks"):
-        fit(tmp_path, [0.5, 0.25])
+        fit([0.5, 0.25])
     lines = [record.getMessage() for record in caplog.records if record.name == "hela_seg.callbacks"]
     assert len(lines) == 2
     assert lines[1].startswith("epoch   2/2  loss 1.00000  validation loss 0.25000  m-IoU 0.7500")
@@ -115,7 +74,7 @@ class Normalised(pl.LightningModule):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_statistics_are_those_of_the_last_weights(workers: int, tmp_path: Path) -> None:
+def test_statistics_are_those_of_the_last_weights(workers: int) -> None:
     generator = torch.Generator().manual_seed(0)
     samples = [{"image": torch.rand(1, 4, 4, generator=generator)} for _ in range(12)]
     loader = DataLoader(samples, 2, num_workers=workers, persistent_workers=workers > 0)  # type: ignore[arg-type]

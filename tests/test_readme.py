@@ -30,10 +30,11 @@ DRAWING = "data.drawing={series: 3, frames: 1, height: 64, width: 64, seed: 0}"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(tmp_path: Path, run: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with all that the README's examples name."""
     for name in ("best.ckpt", "last.ckpt"):
         shutil.copy(checkpoint, tmp_path / name)
+    shutil.copytree(run, tmp_path / "outputs" / "train" / "2026-01-31_12-00-00")
     recordings = write_folder(tmp_path / "my cells")
     shutil.copytree(recordings / "images", tmp_path / "films of May")
     shutil.copy(recordings / "images" / "dish 0.tif", tmp_path / "movie.tif")
@@ -45,6 +46,8 @@ def desk(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def small(arguments: list[str]) -> list[str]:
     """Settings that shorten a training run, less those that the README sets."""
     chosen = {argument.split("=")[0] for argument in arguments}
+    if "resume" in chosen:
+        return []  # the run's own settings
     settings = [*SMALL_NET, "trainer.max_epochs=1"]
     if not any(argument.startswith(("data=", "experiment=")) for argument in arguments):
         settings.append(DRAWING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,6 +103,19 @@ def test_a_checkpoint_holds_plain_values_and_the_weights(tmp_path: Path) -> None
     json.dumps(info.to_plain())
     assert weights.keys() == {"level"}
     assert torch.equal(weights["level"], task.net.level.detach())
+
+
+def test_what_is_random_in_a_step_follows_from_seed_epoch_and_step() -> None:
+    def drawn(seed: int, epoch: int, step: int) -> float:
+        torch.rand(step + 7)  # whatever was drawn before
+        task = SegmentationTask(Threshold(), CrossEntropyLoss(), torch.optim.SGD, INFO, seed=seed)
+        task.trainer = SimpleNamespace(current_epoch=epoch, global_rank=0)  # type: ignore[assignment]
+        task.on_train_batch_start(next(iter(batches())), step)
+        return float(torch.rand(1))
+
+    places = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0)]
+    assert [drawn(*place) for place in places] == [drawn(*place) for place in places]
+    assert len({drawn(*place) for place in places}) == 4
 
 
 def test_schedules_move_by_epoch_step_or_plateau(tmp_path: Path) -> None:

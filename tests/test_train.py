@@ -90,6 +90,16 @@ def test_one_seed_gives_the_same_weights_and_another_does_not(cells: Path, tmp_p
     assert not all(torch.equal(a[key], c[key]) for key in a)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than cores
+def test_the_number_of_workers_changes_nothing(cells: Path, tmp_path: Path) -> None:
+    more = ["model=unet", "augment=microscopy", "trainer.max_epochs=2"]  # this net has dropout
+    for workers in range(4):
+        assert train(cells, tmp_path / str(workers), *more, f"data.workers={workers}") == 0
+    first, *others = (state(tmp_path / str(workers) / "checkpoints" / "last.ckpt") for workers in range(4))
+    for other in others:
+        assert all(torch.equal(first[key], other[key]) for key in first)
+
+
 def test_a_resumed_run_ends_like_one_that_was_never_interrupted(cells: Path, tmp_path: Path) -> None:
     assert train(cells, tmp_path / "whole", "trainer.max_epochs=2") == 0
     assert train(cells, tmp_path / "half", "trainer.max_epochs=1") == 0
@@ -120,7 +130,8 @@ def test_a_file_that_goes_bad_in_the_middle_names_itself_and_the_last_checkpoint
     assert said.splitlines()[-1].startswith(f"error: {root / 'images' / 'dish '}")
     assert "Traceback" not in said
     last = run / "checkpoints" / "last.ckpt"
-    assert torch.load(last, weights_only=True)["epoch"] == 0
+    content = torch.load(last, weights_only=True)
+    assert content["global_step"] == 2  # those of the first epoch
     assert sorted(path.name for path in last.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
 
     monkeypatch.undo()
@@ -140,7 +151,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(
 
 def test_without_validation_the_last_checkpoint_is_scored(cells: Path, tmp_path: Path) -> None:
     assert train(cells, tmp_path, "data.split.validation=0") == 0
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt"}
     assert (tmp_path / "scores.json").is_file()
 
 

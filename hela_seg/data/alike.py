@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import dctn
 
-from hela_seg.data.blocks import Block, Part
 from hela_seg.data.layouts import Recording
+from hela_seg.data.split_table import Block, Part
 
 FREQUENCIES = 16
 """Rows and columns of the transform that are looked at; the mean, which is the first of them, is left out."""
@@ -188,8 +188,10 @@ def _area_means(frame: Pixels) -> npt.NDArray[np.float64]:
     seen to change no hash more than noise does.
     """
     rows, columns = (max(1, length // (MEANS * PIXELS_A_MEAN)) for length in frame.shape[1:])
-    known = frame[:, ::rows, ::columns].astype(np.float64)
-    means: npt.NDArray[np.float64] = np.nan_to_num(known, nan=0, posinf=0, neginf=0).sum(axis=0)
+    known = frame[:, ::rows, ::columns]
+    if known.dtype.kind == "f":
+        known = np.nan_to_num(known, nan=0, posinf=0, neginf=0)
+    means: npt.NDArray[np.float64] = known.sum(axis=0, dtype=np.float64)
     for axis in (0, 1):
         length = means.shape[axis]
         starts = np.unique(np.arange(MEANS) * length // MEANS)

@@ -60,6 +60,13 @@ class TimelapseData(pl.LightningDataModule):
         seed: of tiles and augmentation.
         augment: random changes of training tiles.
 
+    Attributes:
+        classes: as given.
+        labels: the reader of masks.
+        tile: as given.
+        batch_size: tiles that loaders hand out at a time. Where it is set to a part of the batch, an epoch
+            remains the same samples.
+
     Raises:
         InputError: an unknown layout or kind of labels, or settings out of range.
     """
@@ -110,8 +117,9 @@ class TimelapseData(pl.LightningDataModule):
         self._drawing = settings.arguments_of(synthetic.write, "drawing", drawing, besides=("root",))
         self._split = Split(**settings.arguments_of(Split, "split", split))
         self._normalise = Normalisation(normalise).kind
-        self._tile = settings.tile_size(tile)
-        self._batch_size, self._steps, self._seed = batch_size, steps_per_epoch, seed
+        self.tile = settings.tile_size(tile)
+        self.batch_size = self._batch = batch_size
+        self._steps, self._seed = steps_per_epoch, seed
         self._workers = settings.default_workers() if workers is None else workers
         self._augment = augment
         self._opened = False
@@ -203,48 +211,61 @@ class TimelapseData(pl.LightningDataModule):
         return max((recording.image.axes for recording in self.recordings), key=len)
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Batches of random tiles, ``steps_per_epoch`` of them."""
+        """Batches of random tiles, ``steps_per_epoch`` of them, less those seen before an interruption."""
         tiles = RandomTiles(
             self.recordings,
             self.of("train"),
             self.normalisation,
             self.labels,
-            self._tile,
+            self.tile,
             self._augment,
             self._seed,
             self.survey.positions,
             self._foreground_share,
         )
-        return self._loader(tiles, EpochSampler(self._epoch_length()))
+        return self._loader(tiles, EpochSampler(self._epoch_length(), self._samples_seen))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
         """Batches that cover the validation frames; none where no frame is for validation."""
         if not self.of("validation"):
             return []
         return self._loader(
-            GridTiles(self.recordings, self.of("validation"), self.normalisation, self.labels, self._tile)
+            GridTiles(self.recordings, self.of("validation"), self.normalisation, self.labels, self.tile)
         )
 
     def _loader(self, tiles: Any, sampler: EpochSampler | None = None) -> DataLoader[Sample]:
         return DataLoader(
             tiles,
-            self._batch_size,
+            self.batch_size,
             sampler=sampler,
             num_workers=self._workers,
             persistent_workers=self._workers > 0,
             pin_memory=torch.cuda.is_available(),
+            # else a pass would draw from the generator that dropout draws from, with workers but once
+            generator=torch.Generator(),
         )
 
     def _epoch_length(self) -> int:
         """Tiles in an epoch, a multiple of the batch."""
         if self._steps is not None:
-            return self._steps * self._batch_size
+            return self._steps * self._batch
         tiles = 0
         for block in self.of("train"):
             height, width = self.recordings[block.series].image.shape[2:]
-            per_frame = -(-height // self._tile[0]) * -(-width // self._tile[1])
+            per_frame = -(-height // self.tile[0]) * -(-width // self.tile[1])
             tiles += (block.stop - block.start) * per_frame
-        return max(tiles // self._batch_size, 1) * self._batch_size
+        return max(tiles // self._batch, 1) * self._batch
+
+    def _samples_seen(self) -> int:
+        """How many samples of the present epoch the trainer has been through.
+
+        That is where a run goes on that was interrupted within an epoch. When an epoch begins, and for who
+        passes through the tiles once more at its end, it is 0.
+        """
+        if self.trainer is None:
+            return 0
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        return batches * self.batch_size % self._epoch_length()
 
     def _find(self) -> None:
         root = synthetic.write(self._root, **self._drawing) if self._layout == "synthetic" else self._root

@@ -58,16 +58,17 @@ class EpochSampler(Sampler[Draw]):
 
     Args:
         length: samples in an epoch.
+        first: asked at the beginning of each pass for the number that it begins with.
     """
 
-    def __init__(self, length: int) -> None:
-        self._length, self._epoch = length, 0
+    def __init__(self, length: int, first: Callable[[], int] = lambda: 0) -> None:
+        self._length, self._first, self._epoch = length, first, 0
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[Draw]:
-        return (Draw(self._epoch, number) for number in range(self._length))
+        return (Draw(self._epoch, number) for number in range(self._first(), self._length))
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch the next pass belongs to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.alike import Look, digest, perceptual_hash
-from hela_seg.data.blocks import Block, Part
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
+from hela_seg.data.split_table import Block, Part
 from hela_seg.errors import InputError
 
 THREADS = min(8, (os.cpu_count() or 1) + 1)
@@ -37,6 +38,9 @@ _AT_ONCE = 2048
 _SAMPLE = 2**14
 """Most grey values of a frame that are kept where they are too many to be counted one by one."""
 
+_COUNTED = 2**18
+"""Most grey values of a frame that are counted: counting does not leave Python's lock."""
+
 Pixels = NDArray[Any]
 
 
@@ -46,7 +50,8 @@ class SeriesFacts:
 
     Attributes:
         recording: images and masks.
-        percentiles: (C, 3) grey values at `PERCENTILES` over all frames that could be read; None of none.
+        percentiles: (C, 3) grey values at `PERCENTILES` over all frames that could be read, of large frames
+            over pixels spread evenly; None of none.
         constant: frames of one grey value in every channel.
         saturated: frames at the brightest value of a detector in `SATURATED_SHARE` of their pixels or more.
         faults: one line each; of a fault that many frames share, the first.
@@ -191,19 +196,31 @@ class _Tally:
             self._faults[what].append((t, fault))
 
 
+def _spread(channel: Pixels, most: int) -> Pixels:
+    """The values of (H, W) pixels, or so many of them, spread evenly over rows and columns."""
+    step = -(-channel.size // most)
+    while math.gcd(step, channel.shape[1]) > 1:  # else columns would be left out
+        step += 1
+    return channel.ravel()[::step]
+
+
 class _GreyValues:
-    """Grey values of one channel: counted one by one where they are uint8 or uint16, else sampled evenly."""
+    """Grey values of one channel: counted one by one where they are uint8 or uint16, else sampled evenly.
+
+    Of a frame with more values than `_COUNTED`, so many are counted, evenly spread.
+    """
 
     def __init__(self, channel: Pixels) -> None:
         self._counts: NDArray[np.int64] | None = None
         self._samples: list[Pixels] = []
         if channel.dtype in (np.uint8, np.uint16):
-            self._counts = np.bincount(channel.ravel(), minlength=np.iinfo(channel.dtype).max + 1)
-            present = np.flatnonzero(self._counts)
-            highest = int(present[-1])
-            self.constant = len(present) == 1
-            share = self._counts[highest] / channel.size
-            self.saturated = highest in DETECTOR_LIMITS and bool(share >= SATURATED_SHARE)
+            counted = _spread(channel, _COUNTED)
+            self._counts = np.bincount(counted, minlength=np.iinfo(channel.dtype).max + 1)
+            highest = int(channel.max())
+            self.constant = highest == channel.min()
+            self.saturated = highest in DETECTOR_LIMITS and (
+                np.count_nonzero(channel == highest) >= SATURATED_SHARE * channel.size
+            )
         else:
             finite = channel[np.isfinite(channel)]
             self._samples = [finite[:: max(1, finite.size // _SAMPLE)].copy()]

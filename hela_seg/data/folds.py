@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from hela_seg.data.blocks import Block, Part
+from hela_seg.data.split_table import Block, Part
 from hela_seg.errors import InputError
 
 _GIVES_WAY: tuple[Part, ...] = ("train", "validation", "test")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hela_seg.classes import IGNORE_INDEX
 from hela_seg.data.labels import LabelReader
-from hela_seg.data.normalise import Normalisation, Statistics
+from hela_seg.data.normalise import AffineMap, Normalisation
 from hela_seg.data.stacks import Series
 from hela_seg.data.tiles import Size, Window, read_padded
 from hela_seg.errors import InputError
@@ -25,7 +25,7 @@ class NormalisedFrames:
 
     def __init__(self, series: Series, normalisation: Normalisation) -> None:
         self._series, self._normalisation = series, normalisation
-        self._statistics: dict[int, Statistics | None] = {}
+        self._maps: dict[int, AffineMap] = {}
 
     @property
     def size(self) -> Size:
@@ -39,15 +39,18 @@ class NormalisedFrames:
             InputError: the file is damaged there.
         """
         size: Size = self._series.shape[2:]
-        pixels = read_padded(partial(self._series.read_float, t), size, window)
-        return self._normalisation.apply_in_place(pixels, self._series.dtype, self._statistics_of(t))
+        pixels = read_padded(partial(self._series.read, t), size, window)
+        return self._map_of(t).apply(pixels)
 
-    def _statistics_of(self, t: int) -> Statistics | None:
-        if self._normalisation.kind != "frame":
-            return None
-        if t not in self._statistics:
-            self._statistics[t] = self._normalisation.statistics(self._series.frame(t))
-        return self._statistics[t]
+    def _map_of(self, t: int) -> AffineMap:
+        """The map of grey values for frame t, made once: of its own by kind ``frame``, else one for all."""
+        by_frame = self._normalisation.kind == "frame"
+        key = t if by_frame else 0
+        if key not in self._maps:
+            channels, dtype = self._series.shape[1], self._series.dtype
+            statistics = self._normalisation.statistics(self._series.frame(t)) if by_frame else None
+            self._maps[key] = self._normalisation.map_of(channels, dtype, statistics)
+        return self._maps[key]
 
 
 class LabelFrames:

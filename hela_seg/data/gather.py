@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from hela_seg.data.blocks import Block, Part
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.layouts import DRYAD_FOLDERS, Recording
+from hela_seg.data.layouts import DRYAD_FOLDERS, Recording, ctc_folders, paired_by_number
+from hela_seg.data.split_table import Block, Part
 from hela_seg.data.splits import Split
-from hela_seg.data.stacks import find_files, name_of
+from hela_seg.data.stacks import FrameSequence, Series, find_files, name_of, numbered_sequence
 from hela_seg.errors import InputError
+
+_Result = TypeVar("_Result")
 
 _ANY_LENGTH = 10**9
 """Stands for the number of frames of a file that cannot be opened; its series is dealt out all the same."""
@@ -58,8 +61,11 @@ def gather(data: TimelapseData, plain: Mapping[str, Any]) -> Gathered:
     else:
         return Gathered(data.recordings, data.blocks, [])
     faults: list[str] = []
-    pairs = _pairs(plain, faults)
-    opened = {pair.name: _open(pair, plain, faults) for pair in pairs}
+    if plain["layout"] == "ctc" or plain.get("sequence"):
+        sequences = _sequences(plain, faults)
+        opened = {name: _open_sequence(name, pairs, plain, faults) for name, pairs in sequences.items()}
+    else:
+        opened = {pair.name: _open(pair, plain, faults) for pair in _pairs(plain, faults)}
     recordings = [recording for recording in opened.values() if recording is not None]
     faults += _unlike_channels(recordings)
     blocks = _deal(opened, plain, faults)
@@ -75,10 +81,26 @@ def _pairs(plain: Mapping[str, Any], faults: list[str]) -> list[_Pair]:
             for part, folder in DRYAD_FOLDERS.items()
             for pair in _pairs_in(root / f"X_{folder}" / folder, root / f"y_{folder}" / folder, part, faults)
         ]
-    if layout not in ("folder", "timelapse") or plain.get("sequence"):
+    if layout not in ("folder", "timelapse"):
         return []
     images, masks = (root / plain.get(key, key) for key in ("images", "masks"))
     return _pairs_in(images, masks, None, faults, sparse=bool((plain.get("labels") or {}).get("sparse")))
+
+
+def _sequences(plain: Mapping[str, Any], faults: list[str]) -> dict[str, list[_Pair]]:
+    """Images and masks of each sequence, one file a frame; what keeps them from being paired is a fault."""
+    root = Path(plain["root"])
+    if plain["layout"] == "ctc":
+        folders = _tried(lambda: ctc_folders(root, plain.get("masks", "masks")), faults) or {}
+        paired = {name: _tried(partial(paired_by_number, *pair), faults) for name, pair in folders.items()}
+        return {
+            name: [_Pair(name_of(image), image, mask) for image, mask in pairs or []]
+            for name, pairs in paired.items()
+        }
+    images = root / plain.get("images", "images")
+    if images.is_dir():
+        _tried(lambda: numbered_sequence(find_files(images)), faults)
+    return {root.absolute().name: _pairs(plain, faults)}
 
 
 def _pairs_in(
@@ -116,13 +138,49 @@ def _pairs_in(
 def _open(pair: _Pair, plain: Mapping[str, Any], faults: list[str]) -> Recording | None:
     """One pair opened as the data set would open it."""
     image, mask = str(pair.image.absolute()), str(pair.mask.absolute())
-    alone = TimelapseData.from_plain({**plain, "layout": "folder", "images": image, "masks": mask})
+    alone = {**plain, "layout": "folder", "images": image, "masks": mask, "sequence": False}
+
+    def opened() -> Recording:
+        data = TimelapseData.from_plain(alone)
+        data.open_all()
+        return replace(data.recordings[0], part=pair.part)
+
+    return _tried(opened, faults)
+
+
+def _open_sequence(
+    name: str, pairs: Sequence[_Pair], plain: Mapping[str, Any], faults: list[str]
+) -> Recording | None:
+    """A sequence strung together; None where a frame cannot be opened or is unlike the others."""
+    opened = [_open(pair, plain, faults) for pair in pairs]
+    frames = [frame for frame in opened if frame is not None]
+    images, masks = ([getattr(frame, kind) for frame in frames] for kind in ("image", "mask"))
+    unlike = [*_unlike_frames(images), *_unlike_frames(masks)]
+    faults += unlike
+    if unlike or not frames or len(frames) < len(pairs):
+        return None
+    return Recording(FrameSequence(images, name), FrameSequence(masks, name))
+
+
+def _unlike_frames(frames: Sequence[Series]) -> list[str]:
+    """One line for each file that is no single frame of the usual size, channels and dtype."""
+    kinds = [(*frame.shape[1:], frame.dtype) for frame in frames]
+    if not kinds:
+        return []
+    usual = frames[kinds.index(Counter(kinds).most_common(1)[0][0])]
+    faults: list[str] = []
+    for frame in frames:
+        _tried(partial(FrameSequence, [usual, frame], ""), faults)
+    return faults
+
+
+def _tried(call: Callable[[], _Result], faults: list[str]) -> _Result | None:
+    """What a call gives; where it refuses its input, that is a fault."""
     try:
-        alone.open_all()
+        return call()
     except InputError as error:
         faults.append(str(error))
         return None
-    return replace(alone.recordings[0], part=pair.part)
 
 
 def _unlike_channels(recordings: Sequence[Recording]) -> list[str]:

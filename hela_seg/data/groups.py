@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hela_seg.data.blocks import quoted, read_rows
+from hela_seg.data.split_table import quoted, read_rows
 from hela_seg.errors import InputError
 
 SERIES_COLUMN = "series"

@@ -157,6 +157,16 @@ def ctc(
         InputError: no sequence, one without such masks, a mask without its image or named otherwise (as those
             of single planes of a 3D data set are), a gap in the numbers of the images, or unlike sizes.
     """
+    folders = ctc_folders(root, masks)
+    return [_sequence(paired_by_number(*pair), axes, rules, name) for name, pair in folders.items()]
+
+
+def ctc_folders(root: Path, masks: str = "GT") -> dict[str, tuple[Path, Path]]:
+    """The folders with the images and with the masks of each sequence, see `ctc`.
+
+    Raises:
+        InputError: no sequence, or no such masks.
+    """
     if masks not in ("GT", "ST"):
         raise InputError(f"data.masks is '{masks}', expected GT or ST with data.layout=ctc")
     sequences = sorted(path for path in _entries(root) if path.is_dir() and path.name.isdecimal())
@@ -165,10 +175,7 @@ def ctc(
             f"{root} holds no sequence of the Cell Tracking Challenge, expected folders 01, 02 and so on: "
             "set data.root"
         )
-    return [
-        _sequence(_ctc_pairs(folder, root / f"{folder.name}_{masks}" / "SEG"), axes, rules, folder.name)
-        for folder in sequences
-    ]
+    return {folder.name: (folder, root / f"{folder.name}_{masks}" / "SEG") for folder in sequences}
 
 
 def _entries(root: Path) -> list[Path]:
@@ -177,8 +184,12 @@ def _entries(root: Path) -> list[Path]:
     return list(root.iterdir())
 
 
-def _ctc_pairs(images: Path, masks: Path) -> list[tuple[Path, Path]]:
-    """The annotated frames of one sequence and their masks, paired by number."""
+def paired_by_number(images: Path, masks: Path) -> list[tuple[Path, Path]]:
+    """The annotated frames of one sequence of the Cell Tracking Challenge and their masks, in order of time.
+
+    Raises:
+        InputError: see `ctc`.
+    """
     files = find_files(images)
     numbered_sequence(files)
     image_of = {_ctc_number(path, "t"): path for path in files}

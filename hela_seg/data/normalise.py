@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,32 @@ DEFAULT_PERCENTILES = (1.0, 99.8)
 
 SAMPLE_SIZE = 2**22
 """Most grey values a channel that statistics of images without a histogram are taken from."""
+
+
+class AffineMap(NamedTuple):
+    """``(x - low) * factor`` of each channel, in float32; an empty one leaves images as they are.
+
+    Attributes:
+        low: by channel.
+        factor: by channel.
+    """
+
+    low: tuple[np.float32, ...]
+    factor: tuple[np.float32, ...]
+
+    def apply(self, image: Array) -> npt.NDArray[np.float32]:
+        """The image as float32.
+
+        Args:
+            image: (C, h, w), or anything that begins with C, of any real dtype.
+        """
+        pixels = image.astype(np.float32)  # faster than arithmetic that converts as it goes
+        for channel, low, factor in zip(pixels, self.low, self.factor, strict=False):
+            # Subtracting first keeps all digits where low is large against the contrast.
+            if low:
+                channel -= low
+            channel *= factor
+        return pixels
 
 
 @dataclass(frozen=True)
@@ -69,16 +95,25 @@ class Normalisation:
         Raises:
             ValueError: the number of channels differs from that of the statistics, or these are missing.
         """
-        low, high = self._levels(image, statistics)
-        if len(low) not in (0, len(image)):
-            raise ValueError(f"an image of {len(image)} channels, normalised by statistics of {len(low)}")
-        pixels = image.astype(np.float32)  # faster than arithmetic that converts as it goes
-        for channel, lowest, highest in zip(pixels, low, high, strict=False):
-            # Subtracting first keeps all digits where low is large against the contrast.
-            if lowest:
-                channel -= np.float32(lowest)
-            channel *= np.float32(1 / (highest - lowest) if highest > lowest else 1)
-        return pixels
+        return self.map_of(len(image), image.dtype, statistics).apply(image)
+
+    def map_of(self, channels: int, dtype: np.dtype[Any], statistics: Statistics | None = None) -> AffineMap:
+        """The map for all images of one kind, for where many small ones are read.
+
+        Args:
+            channels: C of the images.
+            dtype: of the images.
+            statistics: see :meth:`apply`.
+
+        Raises:
+            ValueError: see :meth:`apply`.
+        """
+        low, high = self._levels(channels, dtype, statistics)
+        if len(low) not in (0, channels):
+            raise ValueError(f"an image of {channels} channels, normalised by statistics of {len(low)}")
+        spans = [highest - lowest for lowest, highest in zip(low, high, strict=True)]
+        factors = [np.float32(1 / span if span > 0 else 1) for span in spans]
+        return AffineMap(tuple(map(np.float32, low)), tuple(factors))
 
     def statistics(self, frame: Array) -> Statistics | None:
         """What :meth:`apply` needs to know of a whole frame (C, H, W); None where it needs nothing."""
@@ -100,11 +135,11 @@ class Normalisation:
         lower, upper = plain["percentiles"]
         return cls(plain["kind"], low, high, (lower, upper))
 
-    def _levels(self, image: Array, statistics: Statistics | None) -> Statistics:
+    def _levels(self, channels: int, dtype: np.dtype[Any], statistics: Statistics | None) -> Statistics:
         if self.kind == "dtype":
-            if image.dtype.kind not in "ui":
+            if dtype.kind not in "ui":
                 return (), ()
-            return (0.0,) * len(image), (float(np.iinfo(image.dtype).max),) * len(image)
+            return (0.0,) * channels, (float(np.iinfo(dtype).max),) * channels
         if self.kind == "frame":
             if statistics is None:
                 raise ValueError("normalising by frame needs the statistics of the whole frame")

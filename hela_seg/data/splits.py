@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hela_seg.data.blocks import (
+from hela_seg.data.folds import folds_of_time, part_of_fold, refuse_impossible, shuffled_folds
+from hela_seg.data.groups import read_groups
+from hela_seg.data.split_table import (
     COLUMNS,
     Block,
     Part,
@@ -21,8 +23,6 @@ from hela_seg.data.blocks import (
     refuse_unfit,
     write_split,
 )
-from hela_seg.data.folds import folds_of_time, part_of_fold, refuse_impossible, shuffled_folds
-from hela_seg.data.groups import read_groups
 from hela_seg.errors import InputError
 
 __all__ = ["COLUMNS", "Block", "Part", "Request", "Split", "read_split", "split_series", "write_split"]

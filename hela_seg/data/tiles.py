@@ -146,12 +146,10 @@ def read_padded(
     Returns:
         (..., h, w) of the window's size, in the dtype of ``read``.
     """
-    spans = [
-        range(window.row, window.row + window.height),
-        range(window.column, window.column + window.width),
-    ]
-    if all(span.start >= 0 and span.stop <= length for span, length in zip(spans, frame, strict=True)):
-        return read(*window.slices)
+    rows, columns = window.slices
+    if rows.start >= 0 and rows.stop <= frame[0] and columns.start >= 0 and columns.stop <= frame[1]:
+        return read(rows, columns)
+    spans = [range(rows.start, rows.stop), range(columns.start, columns.stop)]
     sources = [_mirrored(span, length) for span, length in zip(spans, frame, strict=True)]
     top, left = (int(source.min()) for source in sources)
     part = read(slice(top, int(sources[0].max()) + 1), slice(left, int(sources[1].max()) + 1))

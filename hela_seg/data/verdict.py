@@ -9,8 +9,8 @@ import numpy as np
 
 from hela_seg.classes import Classes
 from hela_seg.data.alike import Twins, find_alike
-from hela_seg.data.blocks import PARTS, Block
 from hela_seg.data.examine import Examination, SeriesFacts
+from hela_seg.data.split_table import PARTS, Block
 
 RARE = 0.001
 """Share of all pixels below which a class is rare."""

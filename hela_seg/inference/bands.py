@@ -168,7 +168,7 @@ class BandMaker:
             try:
                 pixels.append([images.read(frame.at, tile.read) for images in frame.images])
             except InputError as error:
-                failures.append((transit, error))
+                failures.append((transit, _naming(frame, error)))
             else:
                 kept.append((transit, tile))
         images = [torch.from_numpy(np.stack(of_one_kind)) for of_one_kind in zip(*pixels, strict=True)]
@@ -207,6 +207,12 @@ def whole_frames(bands: Iterable[Band | Unreadable]) -> Iterator[Band]:
             np.concatenate([band.labels for band in of_frame]),
             np.concatenate(probabilities, axis=1) if probabilities else None,
         )
+
+
+def _naming(frame: Frame, error: InputError) -> InputError:
+    """The error with the frame in it, as a reader that was asked for some pixels may not have known it."""
+    said, name = str(error), f"frame {frame.at}"
+    return error if name in said else InputError(f"{name} of {said}")
 
 
 def _band(transit: _Transit, found: Sequence[Array], probabilities: bool) -> Band:

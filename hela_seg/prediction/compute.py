@@ -12,6 +12,7 @@ from scipy.special import entr
 
 from hela_seg.classes import IGNORE_INDEX
 from hela_seg.data.stacks import EncodedFrame, write_part
+from hela_seg.errors import InputError
 from hela_seg.inference import Band, Predictor, Unreadable
 from hela_seg.inference.ahead import ahead
 from hela_seg.prediction.folder import ResultFolder, UnitRecord
@@ -51,17 +52,17 @@ def compute(
             job.series[index],
             [unit.frames for unit in ordered],
             probabilities=job.wanted.needs_probabilities,
-            skip_unreadable=skip_unreadable,
+            skip_unreadable=True,
         )
-        recorder = _Recorder(job, folder, ordered)
+        recorder = _Recorder(job, folder, ordered, skip_unreadable)
         yield from (unit for unit in ahead(recorder.take, bands, depth=3) if unit is not None)
 
 
 class _Recorder:
     """Turns bands into parts; a whole unit is written with its last band."""
 
-    def __init__(self, job: Job, folder: ResultFolder, units: Sequence[Unit]) -> None:
-        self._job, self._folder = job, folder
+    def __init__(self, job: Job, folder: ResultFolder, units: Sequence[Unit], skip_unreadable: bool) -> None:
+        self._job, self._folder, self._skip = job, folder, skip_unreadable
         self._unit_of = {t: unit for unit in units for t in unit.frames}
         self._size = job.series[units[0].series].shape[2:]
         self._frames: dict[int, _FrameParts] = {}
@@ -69,6 +70,8 @@ class _Recorder:
     def take(self, band: Band | Unreadable) -> Unit | None:
         """Take the next band; gives its unit when that is written."""
         if isinstance(band, Unreadable):
+            if not self._skip:
+                raise InputError(f"{band.error}, or leave such frames out with on_error=skip")
             self._frames[band.t] = self._blank(str(band.error))
         else:
             self._frames.setdefault(band.t, self._empty()).push(band)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -13,10 +14,16 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from hela_seg import runs
-from hela_seg.data.stacks import Part, Series, read_part
+from hela_seg.data.stacks import Part, read_part
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder, whole_file
 from hela_seg.prediction.job import Job, Shard, Unit
+
+RECORDED = {"made by", "inputs", "shapes", "group size", "wanted", "finished"}
+"""Keys of the record: what `Job.to_plain` gives, and whether all results are here."""
+
+_UNFINISHED = re.compile(r"\.(.+)\.\d+\.(part|former)")
+"""Hidden names that files and folders have while they are written; see `hela_seg.files.whole_file`."""
 
 
 @dataclass
@@ -59,18 +66,38 @@ class ResultFolder:
         """
         make_folder(self._parts)
         alone = shard.count == 1
-        mine = "all.lock" if alone else f"{shard.number}-of-{shard.count}.lock"
+        mine = self._parts / ("all.lock" if alone else f"{shard.number}-of-{shard.count}.lock")
         with ExitStack() as held:
-            held.enter_context(self._locked(self._parts / mine))
+            held.enter_context(self._locked(mine))
             # each of two that start at once sees the other, whoever comes first
-            for lock in sorted(self._parts.glob("*.lock")):
-                if lock.name != mine and (alone or lock.name == "all.lock"):
+            for lock in self._locks():
+                if lock != mine and (alone or lock.name == "all.lock"):
                     with self._locked(lock):
                         pass
-            yield
+            if alone:
+                _remove_unfinished(self._parts.rglob(".*"))
+            try:
+                yield
+            finally:
+                with self.results_taken():  # one leaves at a time, so that the last one knows that it is
+                    held.close()
+                    self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove the parts where they have served or there are none, and nobody works here any more."""
         recorded = self._recorded()
-        if recorded is not None and recorded["finished"]:
-            rmtree(self._parts, ignore_errors=True)  # whoever comes late sees the record and leaves
+        if recorded is not None and not recorded["finished"]:
+            return
+        with ExitStack() as held:
+            try:
+                for lock in self._locks():
+                    held.enter_context(self._locked(lock))
+            except InputError:
+                return
+            rmtree(self._parts, ignore_errors=True)
+
+    def _locks(self) -> list[Path]:
+        return sorted(self._parts.glob("*.lock"))
 
     @contextmanager
     def results_taken(self) -> Iterator[None]:
@@ -79,35 +106,34 @@ class ResultFolder:
         with FileLock(self._parts / "results"):
             yield
 
-    def group_size(self, series: Sequence[Series]) -> list[int] | None:
-        """As an earlier start on recordings of the same names recorded it; None where there was none."""
-        recorded = self._recorded()
-        if recorded is None or list(recorded["shapes"]) != [one.name for one in series]:
-            return None
-        sizes: list[int] = recorded["group size"]
-        return sizes
-
     def is_finished(self, job: Job) -> bool:
         """Whether all results of a job are here."""
         recorded = self._recorded()
-        return recorded is not None and recorded == job.to_plain() | {"finished": True}
+        return recorded is not None and recorded["finished"] and _is_same(recorded, job.to_plain())
 
-    def begin(self, job: Job, results: Sequence[Path], *, overwrite: bool) -> None:
+    def begin(self, job: Job, results: Sequence[Path], *, overwrite: bool) -> Job:
         """Make the folder this job's: parts of an earlier start of the same job stay.
+
+        Returns:
+            The job to do: as many frames go through the nets together as in the earlier start, which may
+            have had more memory or less.
 
         Raises:
             InputError: results of something else, or of nobody knows what, are here, and ``overwrite`` is not
                 set.
         """
         with self.results_taken():  # of several shards that start at once, the first begins
-            recorded, plain = self._recorded(), job.to_plain()
-            if recorded is not None and {**recorded, "finished": False} == plain | {"finished": False}:
-                if not (recorded["finished"] and overwrite):
-                    return
-            elif not overwrite:
-                self._refuse(recorded, plain, results)
+            earlier, plain = self._recorded(), job.to_plain()
+            is_same = earlier is not None and _is_same(earlier, plain)
+            if not (is_same or overwrite):
+                self._refuse(earlier, plain, results)
+            names = {path.name for path in [*results, self._record]}
+            _remove_unfinished(self.path.iterdir(), names)
+            if earlier is not None and is_same and not (earlier["finished"] and overwrite):
+                return replace(job, group_size=earlier["group size"])
             self._clear()
             self._write(plain, finished=False)
+            return job
 
     def finish(self, job: Job) -> None:
         """Say that all results are here; the parts go when the folder is left."""
@@ -163,12 +189,14 @@ class ResultFolder:
         if not self._record.is_file():
             return None
         try:
-            recorded: dict[str, Any] = json.loads(self._record.read_text(encoding="utf-8"))
+            recorded = json.loads(self._record.read_text(encoding="utf-8"))
         except ValueError:
+            recorded = None
+        if not isinstance(recorded, dict) or set(recorded) != RECORDED:
             raise InputError(
-                f"{self._record} is damaged, expected the record of a prediction: choose another output "
-                "folder, or delete it"
-            ) from None
+                f"{self._record} is damaged or something else, expected the record of a prediction: choose "
+                "another output folder, or delete it"
+            )
         return recorded
 
     def _write(self, plain: dict[str, Any], *, finished: bool) -> None:
@@ -203,6 +231,23 @@ class ResultFolder:
             yield
         finally:
             lock.release()
+
+
+def _is_same(recorded: dict[str, Any], plain: dict[str, Any]) -> bool:
+    """Whether an earlier start's parts are of use; the number of frames at once is taken over from it."""
+    return all(recorded[key] == found for key, found in plain.items() if key != "group size")
+
+
+def _remove_unfinished(entries: Iterable[Path], names: Container[str] | None = None) -> None:
+    """Remove what a killed process was writing, here of all files or of some."""
+    for entry in list(entries):
+        unfinished = _UNFINISHED.fullmatch(entry.name)
+        if unfinished is None or (names is not None and unfinished[1] not in names):
+            continue
+        if entry.is_dir():
+            rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def _difference(recorded: dict[str, Any], plain: dict[str, Any]) -> str:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from hela_seg.classes import IGNORE_INDEX, Classes
-from hela_seg.data.blocks import Block, Part
 from hela_seg.data.examine import THREADS
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
+from hela_seg.data.split_table import Block, Part
 from hela_seg.errors import InputError
 from hela_seg.files import whole_file
 from hela_seg.report.overlay import (

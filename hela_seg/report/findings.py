@@ -14,8 +14,8 @@ from rich.text import Text
 
 from hela_seg.classes import Classes
 from hela_seg.data.alike import Look
-from hela_seg.data.blocks import Block, Part
 from hela_seg.data.examine import PERCENTILES, Examination, SeriesFacts
+from hela_seg.data.split_table import Block, Part
 from hela_seg.data.verdict import Verdict
 from hela_seg.files import whole_file
 from hela_seg.losses import balanced_weights

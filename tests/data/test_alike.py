@@ -14,8 +14,8 @@ from PIL import Image
 from scipy.fft import dctn
 
 from hela_seg.data.alike import ALIKE, Look, digest, find_alike, looks_of, perceptual_hash
-from hela_seg.data.blocks import Block, Part
 from hela_seg.data.layouts import Recording
+from hela_seg.data.split_table import Block, Part
 from hela_seg.data.stacks import ArraySeries
 from hela_seg.data.synthetic import draw
 

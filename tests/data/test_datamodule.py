@@ -260,6 +260,23 @@ def test_workers_read_the_same_tiles(tmp_path):
     assert origins[0] == origins[1]
 
 
+def test_parts_of_a_batch_are_the_same_samples(tmp_path):
+    module = prepared(fill(tmp_path), batch_size=6, steps_per_epoch=2)
+    whole = torch.cat([batch["image"] for batch in module.train_dataloader()])
+    module.batch_size = 2
+    parts = [batch["image"] for batch in module.train_dataloader()]
+    assert len(parts) == 6
+    torch.testing.assert_close(torch.cat(parts), whole, rtol=0, atol=0)
+
+
+def test_reading_leaves_the_generator_of_dropout_alone(tmp_path):
+    module = prepared(fill(tmp_path), steps_per_epoch=2)
+    before = torch.get_rng_state()
+    for loader in (module.train_dataloader(), module.val_dataloader()):
+        list(loader)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 # Real recordings
 
 

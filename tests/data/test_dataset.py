@@ -138,6 +138,13 @@ def test_sampler_counts_through_the_epoch_it_was_told():
     assert list(sampler) == [(5, 0), (5, 1), (5, 2)]
 
 
+def test_each_pass_leaves_out_what_has_been_seen():
+    seen = iter([3, 0])
+    sampler = EpochSampler(4, first=lambda: next(seen))
+    assert len(sampler) == 4
+    assert [list(sampler), len(list(sampler))] == [[(0, 3)], 4]
+
+
 # Tiles that show foreground
 
 

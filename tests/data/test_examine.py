@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hela_seg.classes import Classes
 from hela_seg.data import examine as examine_module
 from hela_seg.data.alike import digest, perceptual_hash
-from hela_seg.data.blocks import Block
 from hela_seg.data.examine import examine
 from hela_seg.data.labels import ValueLabels
 from hela_seg.data.layouts import Recording
+from hela_seg.data.split_table import Block
 from hela_seg.data.stacks import ArraySeries, open_series
 
 READER = ValueLabels(Classes(["background", "a", "b"]), ignore_value=9)

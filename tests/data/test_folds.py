@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hela_seg.data.blocks import Block
 from hela_seg.data.folds import folds_of_time
+from hela_seg.data.split_table import Block
 from hela_seg.data.splits import Split
 from hela_seg.errors import InputError
 

@@ -9,9 +9,9 @@ import pytest
 import tifffile
 from conftest import draw_cells, write_dryad, write_folder
 
-from hela_seg.data.blocks import Block
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.gather import Gathered, gather
+from hela_seg.data.split_table import Block
 
 
 def gathered(root: Path, **options) -> Gathered:

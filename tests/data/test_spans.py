@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.data.blocks import Block
 from hela_seg.data.spans import Span, in_pieces, merged, thinned
+from hela_seg.data.split_table import Block
 
 SPANS = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 40)), min_size=1, max_size=8).map(
     lambda runs: [Span(series, start, start + length) for series, (start, length) in enumerate(runs)]

@@ -7,9 +7,9 @@ import pytest
 
 from hela_seg.classes import Classes
 from hela_seg.data.alike import Look
-from hela_seg.data.blocks import Block
 from hela_seg.data.examine import Examination, SeriesFacts
 from hela_seg.data.layouts import Recording
+from hela_seg.data.split_table import Block
 from hela_seg.data.stacks import ArraySeries
 from hela_seg.data.verdict import judge
 

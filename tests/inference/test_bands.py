@@ -89,3 +89,14 @@ def test_an_unreadable_frame_can_be_passed_over(batch: int) -> None:
 def test_an_unreadable_frame_stops_the_prediction_by_default() -> None:
     with pytest.raises(InputError, match="frame 1: the strip is cut short"):
         list(predictor(Brightness()).frames(torn(200)))
+
+
+def test_the_error_names_the_frame_once() -> None:
+    class Rotten(ArraySeries):
+        def read(self, t: int, rows: slice, columns: slice) -> np.ndarray:
+            raise InputError("film.tif is damaged" if t else "NaN in frame 0 of film.tif")
+
+    series = Rotten(np.zeros((2, 40, 40), np.uint8), "TYX", 1)
+    found = predictor(Brightness()).bands(series, [[0, 1]], skip_unreadable=True)
+    said = [str(item.error) for item in found if isinstance(item, Unreadable)]
+    assert said == ["NaN in frame 0 of film.tif", "frame 1 of film.tif is damaged"]

@@ -12,7 +12,11 @@ from torch import Tensor, nn
 
 from hela_seg.data.stacks import ArraySeries, write_tiff
 from hela_seg.inference import Predictor, Tiling, TrainedNet
-from hela_seg.prediction.job import Job, Wanted, make_job
+from hela_seg.prediction.folder import ResultFolder
+from hela_seg.prediction.follow import Course
+from hela_seg.prediction.job import Job, Shard, Wanted, make_job
+from hela_seg.prediction.results import result_paths
+from hela_seg.prediction.run import run
 from hela_seg.runs import ModelInfo
 
 CLASSES = [{"name": "background"}, {"name": "dim"}, {"name": "bright"}]
@@ -60,3 +64,11 @@ def job(folder: Path, predictor: Predictor, *films: NDArray[np.uint8], **wanted:
     (folder / "net.ckpt").write_bytes(b"weights")
     series = [NamedArray(folder / f"film{index}.tif", images) for index, images in enumerate(films)]
     return make_job(predictor, series, Wanted(**wanted), [folder / "net.ckpt"], {"tile": "auto"})
+
+
+def done(job: Job, predictor: Predictor, folder: Path, shard: Shard | None = None) -> list[Course] | None:
+    """Predict a job, or a shard of it, in a folder."""
+    shard, results = shard or Shard(), ResultFolder(folder)
+    with results.taken_by(shard):
+        results.begin(job, result_paths(job, folder), overwrite=False)
+        return run(predictor, job, results, shard, announce=lambda _: None)

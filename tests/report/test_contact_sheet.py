@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from hela_seg.classes import Classes
-from hela_seg.data.blocks import Block
 from hela_seg.data.labels import ValueLabels
 from hela_seg.data.layouts import Recording
+from hela_seg.data.split_table import Block
 from hela_seg.data.stacks import ArraySeries
 from hela_seg.errors import InputError
 from hela_seg.report import contact_sheet as module

@@ -3,7 +3,7 @@
 ``open_series`` reads a file's header and answers with a `Series`; pixels are read window by window.
 ``write_part`` keeps some finished frames of a prediction, ``write_ome_tiff`` and ``write_ome_zarr_labels``
 make the files that others open.
-``write_tiff`` writes stacks, and ``LabelWriter`` writes label maps frame by frame.
+``write_tiff`` writes whole stacks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
 from hela_seg.data.stacks.png import PngSeries
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, Series, name_of
 from hela_seg.data.stacks.tiff import TiffSeries
-from hela_seg.data.stacks.write import LabelWriter, write_png, write_tiff
+from hela_seg.data.stacks.write import write_tiff
 from hela_seg.data.stacks.zarr import ZarrSeries
 from hela_seg.errors import InputError
 
@@ -33,7 +33,6 @@ __all__ = [
     "ArraySeries",
     "EncodedFrame",
     "FrameSequence",
-    "LabelWriter",
     "Part",
     "Series",
     "Z",
@@ -45,7 +44,6 @@ __all__ = [
     "write_ome_tiff",
     "write_ome_zarr_labels",
     "write_part",
-    "write_png",
     "write_tiff",
 ]
 

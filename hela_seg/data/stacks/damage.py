@@ -40,12 +40,12 @@ def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
     """Turn what goes wrong inside the block into an `InputError` that names the file.
 
     Where pages are missing, tifffile goes on with fewer frames and says so in its log alone. That is damage
-    too.
+    too. What tifffile logs of a damaged file is not shown beside the error, which says it already.
 
     Raises:
         InputError: an exception that damaged files lead to, or such a log message of this thread.
     """
-    messages = _collected.begin()
+    records = _collected.begin()
     problem = None
     try:
         yield
@@ -55,10 +55,13 @@ def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
         problem = str(error) or type(error).__name__
     finally:
         _collected.end()
-    if messages:
-        problem = messages[0]  # what came first: a part that is missing before the sizes that do not match
+    losses = [record.getMessage() for record in records if _means_loss(record)]
+    if losses:
+        problem = losses[0]  # what came first: a part that is missing before the sizes that do not match
     if problem is not None:
         raise damaged(path, problem, format_name)
+    for record in records:
+        _log.handle(record)
 
 
 def damaged(path: Path, problem: str, format_name: str = "TIFF") -> InputError:
@@ -68,31 +71,32 @@ def damaged(path: Path, problem: str, format_name: str = "TIFF") -> InputError:
 
 
 class _Collected(threading.local):
-    """Log messages of tifffile about lost frames, kept apart by thread; a filter of its logger."""
+    """What tifffile logs inside of a block, held back and kept apart by thread; a filter of its logger."""
 
-    messages: list[str] | None = None
+    records: list[logging.LogRecord] | None = None
 
-    def begin(self) -> list[str]:
-        self.messages = []
-        return self.messages
+    def begin(self) -> list[logging.LogRecord]:
+        self.records = []
+        return self.records
 
     def end(self) -> None:
-        self.messages = None
+        self.records = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        if self.messages is None or not _means_loss(record.levelno, message):
+        if self.records is None:
             return True
-        self.messages.append(message)
+        self.records.append(record)
         return False
 
 
-def _means_loss(level: int, message: str) -> bool:
+def _means_loss(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
     # cameras and programs write tags of their own that tifffile cannot read and nobody here needs
     if tag := re.search(r"TiffTag (\d+)", message):
         return int(tag[1]) in _DECISIVE_TAGS and "coercing" not in message
-    return level >= logging.ERROR or "series" in message
+    return record.levelno >= logging.ERROR or "series" in message
 
 
 _collected = _Collected()
-logging.getLogger("tifffile").addFilter(_collected)
+_log = logging.getLogger("tifffile")
+_log.addFilter(_collected)

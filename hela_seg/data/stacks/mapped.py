@@ -42,7 +42,7 @@ class MappedStack:
         letters: str,
         shape: Sequence[int],
     ) -> None:
-        self._path, self._version = path, version
+        self._path, self._name, self._version = path, str(path), version
         self._layout = (offset, dtype, *_arranged(letters, shape, dtype.itemsize))
         self._native = dtype.newbyteorder("=")
 
@@ -54,7 +54,7 @@ class MappedStack:
         """
         try:
             # reading from a map of a file that was cut since would end the process
-            changed = version_of(self._path) != self._version
+            changed = version_of(self._name) != self._version
             pixels = None if changed else _pixels_of(self)
         except OSError as error:
             raise damaged(self._path, str(error)) from None

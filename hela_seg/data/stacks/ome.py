@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.errors import InputError
 
 MAX_PLANES = 2**22
@@ -25,9 +26,9 @@ def later_parts(path: Path) -> frozenset[str]:
     the recording.
     """
     try:
-        with tifffile.TiffFile(path) as file:
+        with damage_is_reported(path), tifffile.TiffFile(path) as file:
             root = _parsed(file.ome_metadata)
-    except (tifffile.TiffFileError, OSError, ValueError):
+    except InputError:
         return frozenset()  # opening it says what is wrong
     names = [] if root is None else [uuid.get("FileName", "") for uuid in root.iterfind(".//{*}UUID")]
     own = {path.name} if root is not None and root.find("{*}BinaryOnly") is not None else set()

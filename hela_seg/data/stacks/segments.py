@@ -25,7 +25,7 @@ Version = tuple[int, int]
 """Size in bytes and time of the last change, which tell a file from one that took its name later."""
 
 
-def version_of(path: Path) -> Version:
+def version_of(path: Path | str) -> Version:
     """The file's version now."""
     status = os.stat(path)  # noqa: PTH116 - half the time of path.stat()
     return status.st_size, status.st_mtime_ns

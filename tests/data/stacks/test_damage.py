@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import tifffile
 
+from hela_seg.data.stacks import find_files, open_series
 from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.errors import InputError
 
@@ -65,6 +66,26 @@ def test_odd_tags_are_logged_as_ever_and_no_damage(level, message, caplog):
     with damage_is_reported(PATH):
         LOG.log(level, message)
     assert [record.getMessage() for record in caplog.records] == [message]
+
+
+def test_what_is_logged_of_a_damaged_file_is_not_shown_beside_the_error(caplog):
+    def read():
+        with damage_is_reported(PATH):
+            LOG.warning("<tifffile.TiffPages @8> invalid offset to first page 9999")
+            raise tifffile.TiffFileError("no pages")
+
+    with pytest.raises(InputError):
+        read()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])
+def test_broken_headers_print_nothing_of_their_own(tmp_path, capfd, name):
+    (tmp_path / name).write_bytes(b"II*\x00nothing")
+    find_files(tmp_path)
+    with pytest.raises(InputError, match="is damaged"):
+        open_series(tmp_path / name)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_messages_outside_of_the_block_are_logged_as_ever(caplog):

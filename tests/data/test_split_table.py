@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.data.blocks import Block, quoted, read_rows, read_split, refuse_unfit, write_split
+from hela_seg.data.split_table import Block, quoted, read_rows, read_split, refuse_unfit, write_split
 from hela_seg.errors import InputError
 
 STRANGE_NAMES = ["a", "with space", "Zürich, left", 'quote"s', "new\nline", "return\r\n"]

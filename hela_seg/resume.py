@@ -1,0 +1,158 @@
+"""Going on with an interrupted run: which of its checkpoints is taken up, and what else is put in order."""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from hela_seg import logs, runs
+from hela_seg.errors import InputError
+from hela_seg.files import whole_file
+
+log = logging.getLogger(__name__)
+
+FREE = ("trainer", "callbacks", "logger", "output_dir", "ckpt_path", "resume")
+"""Settings that a run may go on with changed, with all below them."""
+
+FREE_KEYS = ("data.root", "data.workers", "optimizer.fused")
+"""Further ones, which say where the run happens rather than what it is."""
+
+
+def starting_point(folder: Path, *, resume: bool, ckpt_path: str | None) -> Path | None:
+    """The checkpoint that training starts from; None where it starts from nothing.
+
+    Args:
+        folder: of the run.
+        resume: go on with the run that the folder holds.
+        ckpt_path: a checkpoint given by name.
+
+    Raises:
+        InputError: the folder holds a run that is not to be gone on with, or one without a whole checkpoint;
+            or the checkpoint given by name cannot be used.
+    """
+    if ckpt_path is not None:
+        if resume:
+            raise InputError(
+                "both resume and ckpt_path are given: leave ckpt_path out to go on with the run, or resume "
+                "to start another one from the checkpoint"
+            )
+        runs.read_checkpoint(ckpt_path)  # refuses what is no checkpoint before anything else is done
+        return Path(ckpt_path)
+    checkpoints = folder / runs.CHECKPOINTS
+    held = [checkpoints / name for name in (runs.BEST_CHECKPOINT, *runs.RESUMABLE)]
+    found = next((path for path in held if path.exists()), None)
+    if found is not None and not resume:
+        raise InputError(
+            f"{found} is there from an earlier run: go on with that run by resume=true, or choose another "
+            "hydra.run.dir"
+        )
+    return newest(checkpoints) if resume else None
+
+
+def newest(checkpoints: Path) -> Path | None:
+    """The newest checkpoint in a folder that is whole, by the steps that it holds; None where there is none.
+
+    Those that were cut short or are damaged are left aside, which is said.
+
+    Raises:
+        InputError: there are some, but none is whole.
+    """
+    found = [checkpoints / name for name in runs.RESUMABLE if (checkpoints / name).exists()]
+    steps = {path: steps for path in found if (steps := _steps_if_whole(path)) is not None}
+    for path in found:
+        if path not in steps:
+            log.warning("warning: %s is cut short or damaged and left aside", path)
+    if found and not steps:
+        raise InputError(
+            f"{checkpoints} holds no whole checkpoint to go on from: start anew in another hydra.run.dir"
+        )
+    return max(steps, key=lambda path: steps[path], default=None)
+
+
+def refuse_changed(begun: runs.ModelInfo, config: DictConfig, checkpoint: Path) -> None:
+    """Refuse to go on with other settings than a run began with, but for those that may change.
+
+    Where the number of tiles at a time is left to be found, it is what was found then.
+
+    Args:
+        begun: of the run's checkpoint.
+        config: the settings now, as far as they are settled before the data are looked at.
+        checkpoint: for the message.
+
+    Raises:
+        InputError: names the first setting that differs.
+    """
+    before, now = _flat(begun.config), _flat(OmegaConf.to_container(config, resolve=True))
+    if now.get("loss.class_weights") == "balanced":
+        before.pop("loss.class_weights"), now.pop("loss.class_weights")
+    for key in sorted(before.keys() | now.keys()):
+        if key.split(".")[0] in FREE or key in FREE_KEYS or before.get(key) == now.get(key):
+            continue
+        raise InputError(
+            f"{key} is {now.get(key)}, but this run began with {before.get(key)}: leave it as it was, or "
+            f"start a run of its own with ckpt_path={checkpoint} and another hydra.run.dir"
+        )
+    if config.trainer.batch_size == "auto":
+        config.trainer.batch_size = before["trainer.batch_size"]
+
+
+def tidy(folder: Path, checkpoint: Path | None) -> None:
+    """Take away what a run wrote after its checkpoint: lines of its logs, halves of files, its last word.
+
+    Args:
+        folder: of the run.
+        checkpoint: that it goes on from; None where it begins.
+    """
+    for half in folder.rglob(".*.part"):
+        half.unlink()
+    (folder / runs.FINISHED).unlink(missing_ok=True)
+    written: dict[str, int] = {}
+    if checkpoint is not None and checkpoint.parent == folder / runs.CHECKPOINTS:
+        written = runs.read_content(checkpoint)[runs.PROGRESS_KEY]["logs"]
+    logs.cut_back(folder / runs.LOGS, written)
+
+
+def mark_finished(folder: Path, checkpoint: Path, config: DictConfig) -> None:
+    """Leave word that a run has come to its end, for whoever would go on with it."""
+    with whole_file(folder / runs.FINISHED) as beside:
+        word = {"checkpoint": str(checkpoint.relative_to(folder)), "trainer": _length(config)}
+        beside.write_text(json.dumps(word, indent=2) + "\n", encoding="utf-8")
+
+
+def finished(folder: Path, config: DictConfig) -> Path | None:
+    """The checkpoint that a run ended with, if it has ended; not where it is now to be longer than it was."""
+    try:
+        word = json.loads((folder / runs.FINISHED).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return folder / word["checkpoint"] if word["trainer"] == _length(config) else None
+
+
+def _length(config: DictConfig) -> dict[str, Any]:
+    return {key: config.trainer[key] for key in ("max_epochs", "max_steps")}
+
+
+def _steps_if_whole(path: Path) -> int | None:
+    """How many steps a checkpoint holds; None where a byte of it is missing or wrong."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return None
+        content = runs.read_content(path)
+        return int(content["global_step"]) if isinstance(content, Mapping) else None
+    except (zipfile.BadZipFile, InputError, OSError, KeyError):
+        return None
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

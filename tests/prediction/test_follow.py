@@ -1,0 +1,70 @@
+"""Cells and figures are those of the class maps, frame by frame."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import tifffile
+from jobs import classes_of, done, film, job, levels
+
+from hela_seg import runs
+
+
+def test_cells_and_areas_are_those_of_the_class_maps(tmp_path: Path) -> None:
+    images = film(3)
+    net = levels(batch_size=1)
+    courses = done(job(tmp_path, net, images), net, tmp_path / "out")
+    assert courses is not None
+    assert [cells.tolist() for cells in courses[0].cells] == [[0, 1, 1]] * 3
+    with (tmp_path / "out" / runs.AREAS_TABLE).open() as file:
+        areas = list(csv.DictReader(file))
+    assert [int(row["dim pixels"]) for row in areas] == [
+        int((classes_of(frame) == 1).sum()) for frame in images
+    ]
+    assert [row["bright cells"] for row in areas] == ["1"] * 3
+    with (tmp_path / "out" / "cells.csv").open() as file:
+        cells = list(csv.DictReader(file))
+    assert [(row["series"], row["frame"], row["class"]) for row in cells] == [
+        ("film0", str(t), name) for t in range(3) for name in ("dim", "bright")
+    ]
+    # a disc of radius 6 in pixels, whose centre moves one column a frame
+    assert [float(row["column_px"]) for row in cells if row["class"] == "bright"] == pytest.approx(
+        [20, 21, 22]
+    )
+
+
+def test_the_majority_filter_reaches_every_result(tmp_path: Path) -> None:
+    images = film(5)
+    images[2] = 20  # both cells vanish for one frame
+    images[2, 0, 0] = 28
+    net = levels(batch_size=1)
+    courses = done(job(tmp_path, net, images, majority=3), net, tmp_path / "out")
+    assert courses is not None
+    found = tifffile.imread(tmp_path / "out" / "film0.labels.ome.tif")
+    assert found[2].max() == 2
+    assert [cells.sum() for cells in courses[0].cells] == [2] * 5
+
+
+def test_tracked_cells_keep_their_number(tmp_path: Path) -> None:
+    net = levels(batch_size=1)
+    done(job(tmp_path, net, film(4), track=True), net, tmp_path / "out")
+    with (tmp_path / "out" / "cells.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    tracks = {(row["class"], row["track"]) for row in rows}
+    assert len(tracks) == 2
+    assert len(rows) == 8
+
+
+def test_regions_that_are_too_small_are_no_cells(tmp_path: Path) -> None:
+    images = film(2)
+    images[0, 35, 3] = 230
+    net = levels(batch_size=1)
+    counts = []
+    for least_area in (0, 2):
+        task = job(tmp_path, net, images, least_area=least_area)
+        courses = done(task, net, tmp_path / str(least_area))
+        assert courses is not None
+        counts.append([int(cells.sum()) for cells in courses[0].cells])
+    assert counts == [[3, 2], [2, 2]]

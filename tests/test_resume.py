@@ -1,0 +1,246 @@
+"""A run that is killed goes on where its last checkpoint is, and ends like one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from benchmarks import resume as killing
+from conftest import SMALL_NET
+from test_runs import saved
+
+from hela_seg import runs
+from hela_seg.cli import main
+from hela_seg.data.dataset import Draw, RandomTiles, Sample
+from hela_seg.errors import InputError
+from hela_seg.resume import newest, starting_point
+from hela_seg.task import SegmentationTask
+
+
+def train(folder: Path, *more: str) -> int:
+    return main("train", [*more, f"hydra.run.dir={folder}"])
+
+
+@pytest.fixture(scope="module")
+def settings(cells: Path) -> list[str]:
+    """A run of three epochs of four steps, with a checkpoint at every second one."""
+    data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET]
+    more = ["model=unet", "trainer.max_epochs=3", "callbacks.last.every_steps=2", "data.steps_per_epoch=4"]
+    return [*data, *more]
+
+
+@pytest.fixture(scope="module")
+def whole(settings: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that run, undisturbed."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert train(folder, *settings) == 0
+    return folder
+
+
+@pytest.fixture
+def interrupted(whole: Path, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a run that ended for no reason after ten of its twelve steps."""
+
+    step, calls = SegmentationTask.training_step, iter(range(100))
+
+    def fail_in_the_eleventh(self: SegmentationTask, batch: Any, batch_idx: int) -> torch.Tensor:
+        if next(calls) == 10:
+            raise KeyError("a fault")
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationTask, "training_step", fail_in_the_eleventh)
+        assert train(tmp_path / "run", *settings) == 1
+    return tmp_path / "run"
+
+
+def steps_of(path: Path) -> int:
+    return int(torch.load(path, weights_only=True)["global_step"])
+
+
+def die_writing(checkpoint: int) -> None:
+    """Have this process die when half of a checkpoint is on the disk."""
+    save, calls = torch.save, iter(range(1, checkpoint + 1))
+
+    def half(content: Any, path: Path) -> None:
+        save(content, path)
+        if next(calls) == checkpoint:
+            os.truncate(path, path.stat().st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    torch.save = half  # type: ignore[assignment]
+
+
+def die_validating(step: int) -> None:
+    """Have this process die in a validation step."""
+    validate, calls = SegmentationTask.validation_step, iter(range(1, step + 1))
+
+    def deadly(self: SegmentationTask, batch: Any, batch_idx: int) -> torch.Tensor:
+        if next(calls) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return validate(self, batch, batch_idx)
+
+    SegmentationTask.validation_step = deadly  # type: ignore[method-assign]
+
+
+def test_killed_and_resumed_it_ends_like_one_left_alone(tmp_path: Path) -> None:
+    given = (*killing.SETTINGS, f"data.root={tmp_path}/cells")
+    assert killing.run(tmp_path / "whole", given) == 0
+    for index, death in enumerate((partial(die_writing, 9), partial(die_validating, 3))):
+        folder = tmp_path / str(index)
+        assert killing.run(folder, (*given, "data.workers=1"), death) == -signal.SIGKILL
+        assert killing.run(folder, (*given, f"data.workers={2 * index}", "resume=true")) == 0
+        assert killing.differences(tmp_path / "whole", folder) == []
+        assert not list(folder.rglob("*.part"))
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_moments_and_resumed_it_ends_alike() -> None:
+    assert killing.main(20, seed=0) == 0
+
+
+def test_the_run_is_named_and_its_settings_are_its_own(whole: Path, interrupted: Path) -> None:
+    assert steps_of(interrupted / "checkpoints" / "last.ckpt") == 10
+    assert main("train", [f"resume={interrupted}"]) == 0
+    assert killing.differences(whole, interrupted) == []
+
+
+@pytest.mark.parametrize("tiles", [2, 1])
+def test_samples_seen_are_not_read_again(
+    tiles: int, interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, draws = RandomTiles.__getitem__, []
+
+    def recorded(self: RandomTiles, draw: Draw) -> Sample:
+        draws.append(draw)
+        return read(self, draw)
+
+    monkeypatch.setattr(RandomTiles, "__getitem__", recorded)
+    assert main("train", [f"resume={interrupted}", f"trainer.batch_size={tiles}"]) == 0
+    rest = [Draw(2, number) for number in range(4, 8)]
+    again_for_batch_norm = [Draw(2, number) for number in range(8)]
+    assert draws == rest + again_for_batch_norm
+    assert steps_of(interrupted / "checkpoints" / "last.ckpt") == 12
+
+
+def test_a_checkpoint_cut_short_is_left_aside_for_the_one_before(
+    whole: Path, interrupted: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    last = interrupted / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:-1000])
+    assert main("train", [f"resume={interrupted}"]) == 0
+    assert "last.ckpt is cut short or damaged and left aside" in capfd.readouterr().err
+    assert killing.differences(whole, interrupted) == []
+
+
+def test_a_finished_run_is_not_trained_again(whole: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (whole / "checkpoints").iterdir()}
+    assert main("train", [f"resume={whole}"]) == 0
+    assert capfd.readouterr().err == f"{whole} is finished\n"
+    assert before == {path: path.stat().st_mtime_ns for path in (whole / "checkpoints").iterdir()}
+    assert json.loads((whole / "finished.json").read_text())["checkpoint"] == "checkpoints/best.ckpt"
+
+
+def test_a_finished_run_can_be_made_longer(
+    whole: Path, settings: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    assert main("train", [f"resume={tmp_path / 'run'}", "trainer.max_epochs=4"]) == 0
+    assert "epoch   4/4" in capfd.readouterr().err
+    assert train(tmp_path / "at once", *settings, "trainer.max_epochs=4") == 0
+    assert killing.differences(tmp_path / "at once", tmp_path / "run") == []
+
+
+def test_a_sweep_goes_on_with_what_is_not_finished(
+    settings: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sweep = [*settings, "--multirun", "seed=0,1", f"hydra.sweep.dir={tmp_path}", "trainer.max_epochs=1"]
+    assert main("train", [*sweep, "hydra.sweep.subdir=${seed}"]) == 0
+    (tmp_path / "1" / "finished.json").unlink()
+    (tmp_path / "1" / "scores.json").unlink()
+    capfd.readouterr()
+    assert main("train", [*sweep, "hydra.sweep.subdir=${seed}", "resume=true"]) == 0
+    assert f"{tmp_path / '0'} is finished" in capfd.readouterr().err
+    assert (tmp_path / "1" / "finished.json").is_file()
+    assert (tmp_path / "1" / "scores.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("optimizer.lr=0.5", "optimizer.lr is 0.5, but this run began with 0.001"),
+        ("model.width=8", "model.width is 8, but this run began with 4"),
+        ("model=resnet34_unet", "model._target_ is"),
+    ],
+)
+def test_other_settings_are_refused(
+    changed: str, said: str, interrupted: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("train", [f"resume={interrupted}", changed]) == 2
+    error = capfd.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert steps_of(interrupted / "checkpoints" / "last.ckpt") == 10
+
+
+def test_where_there_is_nothing_to_go_on_with_training_begins(settings: list[str], tmp_path: Path) -> None:
+    assert train(tmp_path / "run", *settings, "trainer.max_epochs=1", "resume=true") == 0
+    assert steps_of(tmp_path / "run" / "checkpoints" / "last.ckpt") == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["resume=nowhere"], "nowhere holds no run to go on with"),
+        (["resume=nowhere", "--multirun", "seed=0,1"], "expected resume=true for a sweep"),
+        (["resume=true"], "does not say which run"),
+    ],
+)
+def test_what_cannot_be_gone_on_with_is_refused(
+    arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("train", arguments) == 2
+    assert said in capfd.readouterr().err
+
+
+def test_the_newest_is_the_one_with_most_steps_whatever_its_age_and_name(tmp_path: Path) -> None:
+    for name, steps in (("previous.ckpt", 3), ("next.ckpt", 2), ("last.ckpt", 1)):
+        saved(tmp_path / name, global_step=steps)
+    assert newest(tmp_path) == tmp_path / "previous.ckpt"
+
+
+def test_a_single_wrong_byte_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    last = saved(tmp_path / "last.ckpt", global_step=2, padding=torch.zeros(1000))
+    saved(tmp_path / "previous.ckpt", global_step=1)
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        assert newest(tmp_path) == tmp_path / "previous.ckpt"
+    assert "last.ckpt is cut short or damaged" in caplog.text
+
+
+def test_without_one_whole_checkpoint_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt").write_bytes(b"PK")
+    with pytest.raises(InputError, match="no whole checkpoint"):
+        newest(tmp_path)
+
+
+def test_two_ways_to_go_on_are_one_too_many(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="both resume and ckpt_path"):
+        starting_point(tmp_path, resume=True, ckpt_path="last.ckpt")
+
+
+@pytest.mark.parametrize("left", runs.RESUMABLE)
+def test_a_death_between_two_moves_loses_nothing(left: str, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    saved(tmp_path / "checkpoints" / left, global_step=1)
+    assert starting_point(tmp_path, resume=True, ckpt_path=None) == tmp_path / "checkpoints" / left
