@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -12,6 +13,12 @@ from conftest import SMALL_NET
 from fabricated import frame_counts, write_run
 
 from hela_seg.cli import main
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
 
 FILES = ["comparison.csv", "comparison.html", "comparison.md", "comparison.tex", "pairs.csv"]
 
@@ -88,3 +95,22 @@ def test_a_sweep_ends_with_a_comparison(
         if "| unet |" in line
     )
     assert f"{(scored + again) / 2:.4f}" in line
+
+
+def test_one_checkpoint_has_one_set_of_numbers_everywhere(
+    run: Path, checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("evaluate", [str(checkpoint), f"hydra.run.dir={tmp_path / 'again'}"]) == 0
+    evaluated = capfd.readouterr().out
+    assert main("compare", [str(run), f"hydra.run.dir={tmp_path / 'out'}"]) == 0
+    compared = capfd.readouterr().out
+    written = json.loads((run / "scores.json").read_text())
+    (own, _) = csv_rows(tmp_path / "out" / "comparison.csv")
+    by_class = {row["class"]: row for row in csv_rows(tmp_path / "again" / "scores.csv")}
+    texts = [(tmp_path / "out" / f"comparison.{kind}").read_text() for kind in ("md", "tex", "html")]
+    for name, values in {**written["scores"], "mean": written["mean"]}.items():
+        for measure, value in values.items():
+            in_full = [by_class[name][measure], own[f"{name} {measure}"]]
+            assert [float(text) if text else None for text in in_full] == [value, value]
+            if value is not None:
+                assert all(f"{value:.4f}" in text for text in [evaluated, compared, *texts])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from unittest.mock import MagicMock
+
 import pytest
 from test_runs import INFO
 
 from hela_seg.costs import StepClock, costs_of
 from hela_seg.models import build
-from hela_seg.runs import Costs, ModelInfo
+from hela_seg.runs import Costs
 
 PAPER = {  # all numbers that training changes, as the paper's notebook prints them
     "unet.UNet": 31_390_857,
@@ -26,20 +29,8 @@ LEVELS = {
 
 
 def costs(net: dict[str, object], channels: int, tile: list[int]) -> Costs:
-    plain = INFO.to_plain() | {"net": net, "channels": channels}
-    return costs_of(
-        ModelInfo(
-            **(
-                plain
-                | {
-                    "config": {
-                        "data": {"tile": tile, "batch_size": 2},
-                        "trainer": {"accumulate_grad_batches": 3},
-                    }
-                }
-            )
-        )
-    )
+    config = {"data": {"tile": tile, "batch_size": 2}, "trainer": {"accumulate_grad_batches": 3}}
+    return costs_of(replace(INFO, net=net, channels=channels, config=config))
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -68,5 +59,33 @@ def test_four_times_the_pixels_take_four_times_the_multiply_adds() -> None:
     assert large == 4 * small
 
 
-def test_a_clock_that_saw_no_step_says_so() -> None:
-    assert StepClock().step_ms is None
+@pytest.mark.parametrize(
+    ("epochs", "expected"),
+    [
+        ([], None),
+        ([[0.0]], None),  # an epoch of one batch has nothing between two starts
+        ([[0.0, 1.0, 2.0, 6.0]], 2000.0),
+        ([[0.0, 9.0], [10.0, 11.0], [20.0, 22.0]], 2000.0),  # the first epoch is slow, the median is not
+    ],
+)
+def test_a_step_is_the_median_over_epochs_of_the_mean(
+    epochs: list[list[float]], expected: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, task, trainer = StepClock(), MagicMock(), MagicMock(accumulate_grad_batches=1)
+    for times in epochs:
+        clock.on_train_epoch_start(trainer, task)
+        for number, seconds in enumerate(times):
+            monkeypatch.setattr("hela_seg.costs.now", lambda _, seconds=seconds: seconds)
+            trainer.is_last_batch = number == len(times) - 1
+            # the first epoch goes on from the middle, as that of a resumed run
+            clock.on_train_batch_start(trainer, task, None, number + 5)
+    assert clock.step_ms == expected
+
+
+def test_gradients_that_add_up_make_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, trainer = StepClock(), MagicMock(accumulate_grad_batches=4)
+    for number, seconds in enumerate((0.0, 0.5)):
+        monkeypatch.setattr("hela_seg.costs.now", lambda _, seconds=seconds: seconds)
+        trainer.is_last_batch = number == 1
+        clock.on_train_batch_start(trainer, MagicMock(), None, number)
+    assert clock.step_ms == 2000.0
