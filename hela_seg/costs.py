@@ -9,9 +9,10 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from hela_seg.hardware import Machine
 from hela_seg.models import build
-from hela_seg.runs import Costs, ModelInfo
-from hela_seg.timing.machine import now
+from hela_seg.runs import Costs, ModelInfo, RunRecord
+from hela_seg.timing.machine import hardware, now
 
 
 def costs_of(info: ModelInfo) -> Costs:
@@ -32,6 +33,27 @@ def costs_of(info: ModelInfo) -> Costs:
         tile=(rows, columns),
         batch_size=at_a_time * trainer["accumulate_grad_batches"],
     )
+
+
+def record_of(
+    info: ModelInfo,
+    costs: Costs,
+    accelerator: str,
+    precision: str = "auto",
+    split: list[dict[str, Any]] | None = None,
+) -> RunRecord:
+    """What a run leaves behind for comparison.
+
+    Args:
+        info: what the checkpoint says about its net.
+        costs: what was measured.
+        accelerator: where: ``auto``, ``gpu``, ``cuda`` or ``cpu``.
+        precision: of the computation.
+        split: of the scored data; by default that of the training.
+    """
+    machine = hardware(Machine.here(accelerator)) | {"precision": precision}
+    seed, rows = info.config["seed"], info.split if split is None else split
+    return RunRecord(info.net, seed, rows, info.config, machine, info.versions, costs)
 
 
 class StepClock(pl.Callback):

@@ -18,17 +18,14 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hela_seg import runs
-from hela_seg.costs import costs_of
-from hela_seg.counts import write_counts
+from hela_seg.costs import costs_of, record_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import Block
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder
-from hela_seg.hardware import Machine
 from hela_seg.inference import Predictor, count_frames
-from hela_seg.metrics import Scores, scores
-from hela_seg.report.tables import print_files, print_scores, write_scores
-from hela_seg.timing.machine import hardware
+from hela_seg.metrics import Scores
+from hela_seg.report.tables import print_files, print_scores, write_results
 
 
 def evaluate(config: DictConfig) -> Scores:
@@ -42,22 +39,13 @@ def evaluate(config: DictConfig) -> Scores:
     _refuse_unlike(data, predictor)
     blocks = _blocks(data, config.part)
     counts, seconds = count_frames(predictor, data.recordings, blocks, data.labels)
-    matrix = counts.pooled
-    found = scores(matrix)
+    costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
+    record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     folder = make_folder(Path(config.output_dir))
-    write_counts(folder / runs.FRAME_COUNTS, counts, predictor.classes.names)
-    runs.write_record(folder / runs.RUN_RECORD, _record(predictor, data, seconds / len(counts)))
-    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, predictor.classes)
+    found = write_results(folder, counts, predictor.classes, record)
     print_scores(found, predictor.classes, f"Scores on {len(counts)} frame(s), all pixels pooled")
     print_files({"checkpoint": config.ckpt, "scores": folder / runs.SCORES_TABLE})
     return found
-
-
-def _record(predictor: Predictor, data: TimelapseData, frame_s: float) -> runs.RunRecord:
-    """What the scores leave behind for comparison; what training cost is not known here."""
-    costs = replace(costs_of(predictor.info), frame_s=frame_s)
-    machine = hardware(Machine.here(predictor.device.type))
-    return runs.RunRecord.of(predictor.info, data.split_rows(), machine | {"precision": "auto"}, costs)
 
 
 def _own_data(info: runs.ModelInfo) -> TimelapseData:

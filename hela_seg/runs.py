@@ -237,13 +237,6 @@ class RunRecord:
     costs: Costs
     format: int = RECORD_FORMAT
 
-    @classmethod
-    def of(
-        cls, info: ModelInfo, split: list[dict[str, Any]], hardware: dict[str, str], costs: Costs
-    ) -> RunRecord:
-        """The record of a net whose checkpoint says ``info``."""
-        return cls(info.net, info.config["seed"], split, info.config, hardware, info.versions, costs)
-
 
 def write_record(path: Path, record: RunRecord) -> None:
     """Write a record as JSON, with how its costs were measured; the file appears whole or not at all.

@@ -10,7 +10,6 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("train"))
 
-import json
 import logging
 import platform
 import warnings
@@ -34,8 +33,7 @@ import hela_seg
 from hela_seg import memory, resume, runs
 from hela_seg.callbacks import EpochBar
 from hela_seg.checkpoints import WholeCheckpoints
-from hela_seg.costs import StepClock, costs_of
-from hela_seg.counts import write_counts
+from hela_seg.costs import StepClock, costs_of, record_of
 from hela_seg.data.alike import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
@@ -45,9 +43,9 @@ from hela_seg.hardware import OWN_KEYS, Choices, Machine, settle
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.losses import balanced_weights
 from hela_seg.metrics import Scores, scores
-from hela_seg.report.tables import print_files, print_scores, print_split, write_scores
+from hela_seg.report.tables import print_files, print_scores, print_split, write_results
 from hela_seg.task import SegmentationTask
-from hela_seg.timing.machine import forget_peak_memory, hardware, peak_memory
+from hela_seg.timing.machine import forget_peak_memory, peak_memory
 
 log = logging.getLogger(__name__)
 # it tells of devices and of products; the line about the net and its hardware is ours
@@ -107,7 +105,8 @@ def train(config: DictConfig) -> Result:
     forget_peak_memory(device)
     if not _fit(trainer, task, data, start):
         raise memory.explain(trial, data.batch_size, config.data.batch_size, config.trainer.precision)
-    record = _record(info, trainer, clock)
+    costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
+    record = record_of(info, costs, config.trainer.accelerator, trainer.precision)
     result = _score(_best(trainer, folder), data, folder, record)
     resume.mark_finished(folder, result.checkpoint, config)
     return result
@@ -156,11 +155,9 @@ def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start
 
 def _found_finished(folder: Path, checkpoint: Path) -> Result:
     log.info("%s is finished", folder)
-    try:
-        written = json.loads((folder / runs.SCORES_JSON).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not (folder / runs.SCORES_JSON).exists():
         return Result(checkpoint, None, None)
-    matrix = np.array(written["confusion_matrix"])
+    matrix = np.array(runs.read_json(folder / runs.SCORES_JSON)["confusion_matrix"])
     return Result(checkpoint, matrix, scores(matrix))
 
 
@@ -242,14 +239,6 @@ def _model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) ->
     )
 
 
-def _record(info: runs.ModelInfo, trainer: pl.Trainer, clock: StepClock) -> runs.RunRecord:
-    """What the run leaves behind for comparison, before anything is predicted."""
-    peak = peak_memory(trainer.strategy.root_device)
-    costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak)
-    machine = hardware(Machine.here(info.config["trainer"]["accelerator"]))
-    return runs.RunRecord.of(info, info.split, machine | {"precision": trainer.precision}, costs)
-
-
 def _trainer(config: DictConfig, folder: Path, clock: StepClock, *, validated: bool) -> pl.Trainer:
     callbacks = [
         instantiate(callback)
@@ -296,18 +285,13 @@ def _score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.Run
         log.info("no series is kept for testing, so nothing is scored")
         print_files({"checkpoint": checkpoint, "run": folder})
         return Result(checkpoint, None, None)
-    counts, seconds = count_frames(
-        Predictor.from_checkpoint(checkpoint), data.recordings, data.of("test"), data.labels
-    )
-    matrix = counts.pooled
-    found = scores(matrix)
-    write_counts(folder / runs.FRAME_COUNTS, counts, data.classes.names)
+    predictor = Predictor.from_checkpoint(checkpoint)
+    counts, seconds = count_frames(predictor, data.recordings, data.of("test"), data.labels)
     record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
-    runs.write_record(folder / runs.RUN_RECORD, record)
-    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, data.classes)
+    found = write_results(folder, counts, data.classes, record)
     print_scores(found, data.classes, "Test scores, all pixels pooled")
     print_files({"checkpoint": checkpoint, "run": folder})
-    return Result(checkpoint, matrix, found)
+    return Result(checkpoint, counts.pooled, found)
 
 
 def _describe(net: nn.Module, config: DictConfig) -> str:

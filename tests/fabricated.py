@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hela_seg import runs
 from hela_seg.classes import Classes
-from hela_seg.counts import FrameCounts, write_counts
-from hela_seg.metrics import scores
-from hela_seg.report.tables import write_scores
+from hela_seg.counts import FrameCounts
+from hela_seg.report.tables import write_results
 from hela_seg.runs import Costs, RunRecord
 
 NAMES = ("background", "round", "spread")
@@ -59,10 +57,6 @@ def write_run(
 ) -> Path:
     """The folder of a finished run with these counts."""
     folder.mkdir(parents=True)
-    classes = Classes(names)
-    write_counts(folder / runs.FRAME_COUNTS, counts, names)
-    matrix = counts.pooled
-    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, scores(matrix), classes)
     model = {"_target_": f"hela_seg.models.{net}.Net", "width": 8}
     record = RunRecord(
         net=model,
@@ -73,5 +67,5 @@ def write_run(
         versions={"hela_seg": "0.1.0"},
         costs=Costs(1234, 5_000_000_000, (32, 64), 8, step_ms, 0.25, 3 * 2**20),
     )
-    runs.write_record(folder / runs.RUN_RECORD, record)
+    write_results(folder, counts, Classes(names), record)
     return folder

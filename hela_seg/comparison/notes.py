@@ -23,11 +23,8 @@ def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
 
 def _on_intervals(frames: int, units: int) -> str:
     if units == 1:
-        what = (
-            "a single image says"
-            if frames == 1
-            else f"{frames} neighbouring frames are one block, which says"
-        )
+        neighbours = f"{frames} neighbouring frames are one block, which says"
+        what = "a single image says" if frames == 1 else neighbours
         return f"No intervals and no tests: {what} nothing on how scores vary."
     blocks = f"{units} blocks of neighbouring frames, or whole recordings, of {frames} frames"
     few = f" Fewer than {FEW_UNITS} make them too narrow." if units < FEW_UNITS else ""

@@ -39,4 +39,4 @@ PUBLISHED = {
         {"iou": (0.99116, 0.69121, 0.73783), "dice": (0.99556, 0.81742, 0.84914)},
     ),
 }
-"""By the name of the net's module; the m-IoU is table's, the classes of ResNet34-U-Net are the notebook's."""
+"""By the name of the net's module; m-IoU from the paper's table, the rest from its notebook."""
