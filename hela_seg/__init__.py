@@ -2,15 +2,17 @@
 
 Rooms, from the commands down; each imports only from those below it:
 
-- ``train``, ``evaluate``, ``predict``, ``check``, ``benchmark``, ``convert``: the commands; ``cli`` turns
-  what is typed into their configuration
+- ``train``, ``evaluate``, ``predict``, ``check``, ``compare``, ``benchmark``, ``convert``: the commands;
+  ``cli`` turns what is typed into their configuration
 - ``prediction``: recordings predicted so that they can be interrupted and shared
 - ``timing``: where the time of training and prediction goes
 - ``report``: tables, overlays, films and curves
-- ``task``: training a net; ``inference``: using one
+- ``comparison``: nets side by side; ``statistics``: how sure their scores are
+- ``task``: training a net; ``inference``: using one; ``costs``: what that takes
 - ``timecourse``: class maps over time; ``ranking``: what to label next; ``objects``: class maps -> cells
 - ``from_keras``: the authors' files -> weights of our nets
 - ``data``: files to batches of tiles; ``models``: the nets; ``losses``; ``metrics``
+- ``counts`` and ``scores``: counted pixels and what is computed from them, without PyTorch
 - ``hardware``: what a machine has, and what follows for training
 - ``runs``: what a run's folder and a checkpoint hold; ``files``: writing them; ``classes``; ``errors``
 

@@ -48,6 +48,7 @@ class Command:
 
     Attributes:
         positions: keys that arguments without a key stand for, in order.
+        listed: key that all further such arguments stand for, as a list.
         options: options and the keys that they stand for.
         flags: options without a value, and what they stand for.
         paths: keys whose values are paths.
@@ -55,6 +56,7 @@ class Command:
     """
 
     positions: tuple[str, ...] = ()
+    listed: str | None = None
     options: dict[str, str] = field(default_factory=dict)
     flags: dict[str, str] = field(default_factory=dict)
     paths: frozenset[str] = frozenset()
@@ -70,13 +72,14 @@ COMMANDS = {
     "evaluate": Command(("ckpt",), paths=_DATA_PATHS | {"ckpt"}, found=frozenset({"data.classes"})),
     "predict": Command(
         ("ckpt", "input"),
-        {"-o": "output"},
-        {"-v": "verbose=true", "--verbose": "verbose=true"},
+        options={"-o": "output"},
+        flags={"-v": "verbose=true", "--verbose": "verbose=true"},
         paths=frozenset({"ckpt", "input", "output"}),
     ),
     "check": Command(paths=_DATA_PATHS),
+    "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"})),
     "benchmark": Command(options={"--compare": "compare"}, paths=_DATA_PATHS | {"compare"}),
-    "convert": Command(("weights",), {"-o": "output"}, paths=frozenset({"weights", "output"})),
+    "convert": Command(("weights",), options={"-o": "output"}, paths=frozenset({"weights", "output"})),
 }
 
 
@@ -122,6 +125,7 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     """
     multirun = "-m" in typed or "--multirun" in typed
     positions, result, rest = list(command.positions), [], iter(typed)
+    listed: list[str] = []
     flags: list[str] = []  # stand first, because Hydra takes no overrides on both sides of one
     for argument in rest:
         if argument in command.options:
@@ -133,13 +137,18 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
         elif argument.startswith("-"):
             flags.append(argument)
         elif _is_position(argument):
-            if not positions:
+            if positions:
+                result.append(_quoted(positions.pop(0), argument))
+            elif command.listed:
+                listed.append(_in_quotes(argument))
+            else:
                 raise InputError(f"'{argument}' is one argument too many, expected key=value: see --help")
-            result.append(_quoted(positions.pop(0), argument))
         else:
             key, equals, value = argument.partition("=")
             is_path = equals and key.lstrip("+") in command.paths and not _is_hydra_value(value, multirun)
             result.append(_quoted(key, value) if is_path else argument)
+    if listed:
+        result.append(f"{command.listed}=[{','.join(listed)}]")
     return flags + result
 
 
@@ -265,10 +274,14 @@ def _is_hydra_value(value: str, multirun: bool) -> bool:
 
 
 def _quoted(key: str, value: str) -> str:
+    return f"{key}={_in_quotes(value)}"
+
+
+def _in_quotes(value: str) -> str:
     """Hydra's quoted string: quotes are escaped, and backslashes where a quote follows them."""
     escaped = re.sub(r"(\\*)(')", r"\1\1\\\2", value)
     escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
-    return f"{key}='{escaped}'"
+    return f"'{escaped}'"
 
 
 def _one_line(error: object) -> str:

@@ -10,6 +10,7 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("evaluate"))
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hela_seg import runs
+from hela_seg.costs import costs_of, record_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import Block
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder
-from hela_seg.inference import Predictor, count_pixels
-from hela_seg.metrics import Scores, scores
-from hela_seg.report.tables import print_files, print_scores, write_scores
+from hela_seg.inference import Predictor, count_frames
+from hela_seg.metrics import Scores
+from hela_seg.report.tables import print_files, print_scores, write_results
 
 
 def evaluate(config: DictConfig) -> Scores:
@@ -36,12 +38,12 @@ def evaluate(config: DictConfig) -> Scores:
     data = _own_data(predictor.info) if config.get("data") is None else _other_data(config, predictor.info)
     _refuse_unlike(data, predictor)
     blocks = _blocks(data, config.part)
-    matrix = count_pixels(predictor, data.recordings, blocks, data.labels)
-    found = scores(matrix)
+    counts, seconds = count_frames(predictor, data.recordings, blocks, data.labels)
+    costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
+    record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     folder = make_folder(Path(config.output_dir))
-    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, predictor.classes)
-    frames = sum(block.stop - block.start for block in blocks)
-    print_scores(found, predictor.classes, f"Scores on {frames} frame(s), all pixels pooled")
+    found = write_results(folder, counts, predictor.classes, record)
+    print_scores(found, predictor.classes, f"Scores on {len(counts)} frame(s), all pixels pooled")
     print_files({"checkpoint": config.ckpt, "scores": folder / runs.SCORES_TABLE})
     return found
 

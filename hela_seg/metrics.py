@@ -6,8 +6,6 @@ adds up batches and processes, `scores` turns the counts into figures.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,8 +15,16 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from hela_seg.classes import IGNORE_INDEX
+from hela_seg.scores import Scores, scores_from_counts, scores_of
 
-FloatArray = npt.NDArray[np.float64]
+__all__ = [
+    "ConfusionMatrix",
+    "Scores",
+    "confusion_matrix",
+    "predicted_classes",
+    "scores",
+    "scores_from_counts",
+]
 
 
 def predicted_classes(logits: Tensor) -> Tensor:
@@ -117,115 +123,19 @@ class ConfusionMatrix(Metric):
         return self
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """Scores by class, each (K,) float64 from 0 to 1, and their means over classes.
-
-    A class absent from truth and prediction is NaN in every score. A single score that is 0/0, such as the
-    recall of a class that is predicted but nowhere true, is NaN too, while IoU and Dice of that class are 0.
-    Means leave NaN out; the mean of nothing is NaN.
-    """
-
-    precision: FloatArray
-    recall: FloatArray
-    iou: FloatArray
-    dice: FloatArray
-    accuracy: FloatArray
-
-    @property
-    def mean_precision(self) -> float:
-        """Mean precision over the classes that have one."""
-        return _mean(self.precision)
-
-    @property
-    def mean_recall(self) -> float:
-        """Mean recall over the classes that have one."""
-        return _mean(self.recall)
-
-    @property
-    def mean_iou(self) -> float:
-        """The paper's m-IoU: mean intersection over union over the classes present."""
-        return _mean(self.iou)
-
-    @property
-    def mean_dice(self) -> float:
-        """Mean Dice over the classes present."""
-        return _mean(self.dice)
-
-    @property
-    def mean_accuracy(self) -> float:
-        """Mean accuracy over the classes present, each against the rest."""
-        return _mean(self.accuracy)
-
-    def to_plain(self) -> dict[str, Any]:
-        """Lists by class and ``mean_`` figures, as JSON takes them: None stands for NaN."""
-        names = [field.name for field in fields(self)]
-        by_class = {name: [_plain(value) for value in getattr(self, name)] for name in names}
-        return by_class | {f"mean_{name}": _plain(getattr(self, f"mean_{name}")) for name in names}
-
-
 def scores(matrix: Tensor | npt.NDArray[np.integer[Any]]) -> Scores:
-    """Score a confusion matrix.
+    """Score a confusion matrix that may lie on a GPU; see `hela_seg.scores.scores_of`.
 
     Args:
         matrix: counts (K, K) of any integer type; rows are the truth, columns the prediction.
 
     Raises:
-        ValueError: the matrix is not square or not of integers.
+        ValueError: the matrix is not (K, K) or not of integers.
 
     Example:
-        ``scores(np.array([[2, 1], [0, 1]])).iou`` is 2/3 and 1/2.
+        ``scores(torch.tensor([[2, 1], [0, 1]])).iou`` is 2/3 and 1/2.
     """
     counts = np.asarray(matrix.cpu() if isinstance(matrix, Tensor) else matrix)
-    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not np.issubdtype(counts.dtype, np.integer):
+    if counts.ndim != 2:
         raise ValueError(f"matrix is {counts.dtype} {counts.shape}, expected integers of shape (K, K)")
-    true_positive = counts.diagonal()
-    false_positive = counts.sum(axis=0) - true_positive
-    false_negative = counts.sum(axis=1) - true_positive
-    true_negative = counts.sum() - true_positive - false_positive - false_negative
-    return scores_from_counts(true_positive, false_positive, false_negative, true_negative)
-
-
-def scores_from_counts(
-    true_positive: npt.ArrayLike,
-    false_positive: npt.ArrayLike,
-    false_negative: npt.ArrayLike,
-    true_negative: npt.ArrayLike,
-) -> Scores:
-    """Score each class against the rest, from its pixel counts.
-
-    With TP, FP, FN and TN: precision TP / (TP + FP), recall TP / (TP + FN), IoU TP / (TP + FP + FN), Dice
-    2 TP / (2 TP + FP + FN), accuracy (TP + TN) / (TP + FP + FN + TN), as in the paper.
-
-    Args:
-        true_positive: (K,) pixels of the class predicted as the class.
-        false_positive: (K,) pixels of other classes predicted as the class.
-        false_negative: (K,) pixels of the class predicted as others.
-        true_negative: (K,) pixels of other classes predicted as others.
-    """
-    tp, fp, fn, tn = (
-        np.asarray(count, dtype=np.float64)
-        for count in (true_positive, false_positive, false_negative, true_negative)
-    )
-    seen = tp + fp + fn
-    return Scores(
-        precision=_ratio(tp, tp + fp),
-        recall=_ratio(tp, tp + fn),
-        iou=_ratio(tp, seen),
-        dice=_ratio(2 * tp, tp + seen),
-        accuracy=_ratio(np.where(seen > 0, tp + tn, np.nan), seen + tn),
-    )
-
-
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    nothing = np.full_like(numerator, np.nan)
-    return np.divide(numerator, denominator, out=nothing, where=denominator > 0)
-
-
-def _mean(values: FloatArray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else math.nan
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    return scores_of(counts)

@@ -10,11 +10,10 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("train"))
 
-import json
 import logging
 import platform
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,17 +33,19 @@ import hela_seg
 from hela_seg import memory, resume, runs
 from hela_seg.callbacks import EpochBar
 from hela_seg.checkpoints import WholeCheckpoints
+from hela_seg.costs import StepClock, costs_of, record_of
 from hela_seg.data.alike import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder
 from hela_seg.hardware import OWN_KEYS, Choices, Machine, settle
-from hela_seg.inference import Predictor, count_pixels
+from hela_seg.inference import Predictor, count_frames
 from hela_seg.losses import balanced_weights
 from hela_seg.metrics import Scores, scores
-from hela_seg.report.tables import print_files, print_scores, print_split, write_scores
+from hela_seg.report.tables import print_files, print_scores, print_split, write_results
 from hela_seg.task import SegmentationTask
+from hela_seg.timing.machine import forget_peak_memory, peak_memory
 
 log = logging.getLogger(__name__)
 # it tells of devices and of products; the line about the net and its hardware is ours
@@ -97,12 +98,16 @@ def train(config: DictConfig) -> Result:
     task = SegmentationTask(net, loss, optimizer, info, instantiate(config.scheduler), config.seed)
     if choices.compile:
         net.compile()
-    trainer = _trainer(config, folder, validated=bool(data.of("validation")))
+    clock = StepClock()
+    trainer = _trainer(config, folder, clock, validated=bool(data.of("validation")))
     log.info("%s", _describe(net, config))
     log.info("%s", choices.why)
+    forget_peak_memory(device)
     if not _fit(trainer, task, data, start):
         raise memory.explain(trial, data.batch_size, config.data.batch_size, config.trainer.precision)
-    result = _score(_best(trainer, folder), data, folder)
+    costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
+    record = record_of(info, costs, config.trainer.accelerator, trainer.precision)
+    result = _score(_best(trainer, folder), data, folder, record)
     resume.mark_finished(folder, result.checkpoint, config)
     return result
 
@@ -150,11 +155,9 @@ def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start
 
 def _found_finished(folder: Path, checkpoint: Path) -> Result:
     log.info("%s is finished", folder)
-    try:
-        written = json.loads((folder / runs.SCORES_JSON).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not (folder / runs.SCORES_JSON).exists():
         return Result(checkpoint, None, None)
-    matrix = np.array(written["confusion_matrix"])
+    matrix = np.array(runs.read_json(folder / runs.SCORES_JSON)["confusion_matrix"])
     return Result(checkpoint, matrix, scores(matrix))
 
 
@@ -236,12 +239,13 @@ def _model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) ->
     )
 
 
-def _trainer(config: DictConfig, folder: Path, *, validated: bool) -> pl.Trainer:
+def _trainer(config: DictConfig, folder: Path, clock: StepClock, *, validated: bool) -> pl.Trainer:
     callbacks = [
         instantiate(callback)
         for callback in config.callbacks.values()
         if validated or callback.get("monitor") is None
     ]
+    callbacks.append(clock)
     on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty()
     if on_terminal:
         callbacks.append(EpochBar())
@@ -275,19 +279,19 @@ def _best(trainer: pl.Trainer, folder: Path) -> Path:
     return best or last
 
 
-def _score(checkpoint: Path, data: TimelapseData, folder: Path) -> Result:
+def _score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunRecord) -> Result:
     if not data.of("test"):
+        runs.write_record(folder / runs.RUN_RECORD, record)
         log.info("no series is kept for testing, so nothing is scored")
         print_files({"checkpoint": checkpoint, "run": folder})
         return Result(checkpoint, None, None)
-    matrix = count_pixels(
-        Predictor.from_checkpoint(checkpoint), data.recordings, data.of("test"), data.labels
-    )
-    found = scores(matrix)
-    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, data.classes)
+    predictor = Predictor.from_checkpoint(checkpoint)
+    counts, seconds = count_frames(predictor, data.recordings, data.of("test"), data.labels)
+    record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
+    found = write_results(folder, counts, data.classes, record)
     print_scores(found, data.classes, "Test scores, all pixels pooled")
     print_files({"checkpoint": checkpoint, "run": folder})
-    return Result(checkpoint, matrix, found)
+    return Result(checkpoint, counts.pooled, found)
 
 
 def _describe(net: nn.Module, config: DictConfig) -> str:

@@ -51,6 +51,7 @@ ELSEWHERE = {
     "check",
     "convert",
     "benchmark",
+    "compare",
     "data/folder",
     "data/synthetic",
     "data/timelapse",
@@ -64,6 +65,7 @@ ELSEWHERE = {
     "hydra/help/predict",
     "hydra/help/check",
     "hydra/help/convert",
+    "hydra/help/compare",
     "hydra/help/benchmark",
     "hydra/job_logging/plain",
 }

@@ -16,7 +16,7 @@ def test_its_own_test_data_give_the_scores_of_the_training_run(
     checkpoint: Path, run: Path, tmp_path: Path
 ) -> None:
     assert main("evaluate", [str(checkpoint), f"hydra.run.dir={tmp_path}"]) == 0
-    for name in ("scores.json", "scores.csv"):
+    for name in ("scores.json", "scores.csv", "frames.csv"):
         assert (tmp_path / name).read_text() == (run / name).read_text()
 
 

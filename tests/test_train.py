@@ -14,7 +14,9 @@ from conftest import SMALL_NET, draw_cells, write_folder
 
 import hela_seg
 from hela_seg.cli import main
-from hela_seg.runs import read_checkpoint
+from hela_seg.counts import read_counts
+from hela_seg.models import build
+from hela_seg.runs import read_checkpoint, read_record
 
 
 def train(cells: Path, folder: Path, *more: str) -> int:
@@ -29,7 +31,7 @@ def state(path: Path) -> dict[str, torch.Tensor]:
 def test_a_run_leaves_checkpoints_logs_split_and_scores(run: Path) -> None:
     names = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     assert {"checkpoints/best.ckpt", "checkpoints/last.ckpt", "logs/metrics.csv", "split.csv"} <= names
-    assert {"scores.csv", "scores.json", ".hydra/config.yaml"} <= names
+    assert {"scores.csv", "scores.json", "frames.csv", "run.json", ".hydra/config.yaml"} <= names
     assert any("tfevents" in name for name in names)
     with (run / "logs" / "metrics.csv").open() as file:
         logged = list(csv.DictReader(file))
@@ -38,6 +40,25 @@ def test_a_run_leaves_checkpoints_logs_split_and_scores(run: Path) -> None:
     assert (
         np.sum(scores["confusion_matrix"]) == 2 * 48 * 64
     )  # the frames of the one test series, each pixel once
+
+
+def test_frames_add_up_to_the_scores_and_costs_are_on_record(run: Path) -> None:
+    scores = json.loads((run / "scores.json").read_text())
+    counts = read_counts(run / "frames.csv", ["background", "dim", "bright"])
+    assert counts.pooled.tolist() == scores["confusion_matrix"]
+    assert [(t, block) for _, t, block in counts.places] == [(0, 0), (1, 0)]
+    record = read_record(run / "run.json")
+    assert record.costs.parameters == sum(p.numel() for p in build(record.net).parameters())
+    assert (record.costs.tile, record.costs.batch_size) == ((32, 32), 2)
+    assert 0 < record.costs.step_ms < 60_000
+    assert 0 < record.costs.frame_s < 60
+    assert record.costs.peak_memory is None or record.costs.peak_memory > 2**20
+    assert record.split == read_checkpoint(run / "checkpoints" / "best.ckpt")[0].split
+    assert set(json.loads((run / "run.json").read_text())["measured"]) >= {
+        "step_ms",
+        "frame_s",
+        "peak_memory",
+    }
 
 
 def test_the_end_table_shows_every_class_and_the_mean(

@@ -5,9 +5,9 @@ From the outside in: `Predictor`; `bands` sends frames through; `ensemble` is th
 """
 
 from hela_seg.inference.bands import Band, Unreadable
-from hela_seg.inference.counting import count_pixels
+from hela_seg.inference.counting import count_frames
 from hela_seg.inference.predictor import Predictor
 from hela_seg.inference.tiling import Tiling
 from hela_seg.inference.trained import TrainedNet
 
-__all__ = ["Band", "Predictor", "Tiling", "TrainedNet", "Unreadable", "count_pixels"]
+__all__ = ["Band", "Predictor", "Tiling", "TrainedNet", "Unreadable", "count_frames"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from hela_seg.counts import FrameCounts
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
@@ -15,17 +17,44 @@ from hela_seg.data.splits import Block
 from hela_seg.inference.predictor import Predictor
 from hela_seg.metrics import confusion_matrix
 
+Item = TypeVar("Item")
 
-def count_pixels(
+
+def count_frames(
     predictor: Predictor, recordings: Sequence[Recording], blocks: Sequence[Block], reader: LabelReader
-) -> NDArray[np.int64]:
-    """Confusion matrix (K, K) of whole predicted frames against masks, pooled over all frames given."""
-    matrix = torch.zeros(len(predictor.classes), len(predictor.classes), dtype=torch.int64)
-    for block in blocks:
+) -> tuple[FrameCounts, float]:
+    """Count the pixels of whole predicted frames against masks.
+
+    Returns:
+        A confusion matrix for each frame of the blocks, in their order; and the seconds that the predictions
+        of all of them took: reading, normalising, the net and joining tiles, but not the counting.
+    """
+    watch, classes = _Watch(), len(predictor.classes)
+    places: list[tuple[str, int, int]] = []
+    matrices = []
+    for number, block in enumerate(blocks):
         recording, which = recordings[block.series], range(block.start, block.stop)
         masks = LabelFrames(recording.mask, reader)
-        for t, labels in zip(which, predictor.frames(recording.image, which), strict=True):
+        for t, labels in zip(which, watch.timed(predictor.frames(recording.image, which)), strict=True):
             prediction, truth = (torch.from_numpy(of.astype(np.int64)) for of in (labels, masks.whole(t)))
-            matrix += confusion_matrix(prediction, truth, len(predictor.classes))
-    counts: NDArray[np.int64] = matrix.numpy()
-    return counts
+            matrices.append(confusion_matrix(prediction, truth, classes).numpy())
+            places.append((recording.name, t, number))
+    series, frames, numbers = zip(*places, strict=True)
+    counts = FrameCounts(series, np.array(frames), np.array(numbers), np.stack(matrices))
+    return counts, watch.seconds
+
+
+class _Watch:
+    """Adds up the time that is spent waiting for the items of iterators."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def timed(self, items: Iterator[Item]) -> Iterator[Item]:
+        while True:
+            began = time.perf_counter()
+            item = next(items, None)
+            self.seconds += time.perf_counter() - began
+            if item is None:
+                return
+            yield item

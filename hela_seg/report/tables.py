@@ -18,10 +18,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hela_seg import runs
 from hela_seg.classes import Classes
+from hela_seg.counts import FrameCounts, write_counts
 from hela_seg.data.splits import Block, Part
 from hela_seg.files import whole_file
-from hela_seg.metrics import Scores
+from hela_seg.scores import Scores, scores_of
 
 MEASURES = {
     "precision": "Precision",
@@ -62,6 +64,29 @@ def print_scores(scores: Scores, classes: Classes, title: str, console: Console 
     print_plain(table, console)
     for reason in _reasons_for_dashes(by_class):
         print_plain(Text(f"{ABSENT} {reason}"), console)
+
+
+def write_results(folder: Path, counts: FrameCounts, classes: Classes, record: runs.RunRecord) -> Scores:
+    """Write all that a run's folder says of its scores: frame by frame, pooled, and what they cost.
+
+    Args:
+        folder: of the run.
+        counts: pixels of each scored frame.
+        classes: the K classes.
+        record: settings and costs.
+
+    Returns:
+        The scores, of all pixels pooled.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    matrix = counts.pooled
+    found = scores_of(matrix)
+    write_counts(folder / runs.FRAME_COUNTS, counts, classes.names)
+    runs.write_record(folder / runs.RUN_RECORD, record)
+    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, classes)
+    return found
 
 
 def write_scores(

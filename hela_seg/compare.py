@@ -1,0 +1,95 @@
+"""``python -m hela_seg.compare outputs/...``: the nets of finished runs side by side."""
+
+from __future__ import annotations
+
+import sys
+
+from hela_seg.cli import main
+
+if __name__ == "__main__":
+    # before the imports below, which take seconds that --help need not take
+    sys.exit(main("compare"))
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.comparison.nets import what_differs
+from hela_seg.errors import InputError
+from hela_seg.files import make_folder
+from hela_seg.report.comparison import print_comparison, write_comparison
+from hela_seg.report.tables import print_files
+from hela_seg.runs import COMPARISON
+
+log = logging.getLogger(__name__)
+
+
+def compare(config: DictConfig) -> list[Comparison]:
+    """Compare runs as a configuration says; see ``conf/compare.yaml`` for its keys.
+
+    Raises:
+        InputError: no folder holds a finished run.
+    """
+    given = [config.runs] if isinstance(config.runs, str) else config.runs
+    return compare_folders([Path(folder) for folder in given], Path(config.output_dir), config.seed)
+
+
+def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Comparison]:
+    """Compare all finished runs in folders and below, print the tables and write them.
+
+    What cannot be compared is warned of, and the rest goes on.
+
+    Args:
+        folders: see `hela_seg.comparison.find_runs`.
+        output: folder for the files.
+        seed: of the bootstrap's draws.
+
+    Returns:
+        The tables, one for each set of runs that may be compared with each other.
+
+    Raises:
+        InputError: no folder holds a finished run, or the files cannot be written.
+    """
+    runs, faults = find_runs(folders)
+    if not runs:
+        raise InputError("no finished run to compare: " + "; ".join(faults))
+    comparisons = compare_runs(runs, seed)
+    warnings = [*_apart(comparisons), *faults]
+    for comparison in comparisons:
+        print_comparison(comparison)
+    for warning in warnings:
+        log.warning("warning: %s", warning)
+    print_files(write_comparison(make_folder(output), comparisons, warnings))
+    return comparisons
+
+
+def _apart(comparisons: list[Comparison]) -> list[str]:
+    first, *others = comparisons
+    reference = first.rows[0].runs[0]
+    return [
+        f"NOT COMPARABLE with the first table, and in a table of its own: {_folders(other)} "
+        f"({what_differs(reference, other.rows[0].runs[0])})"
+        for other in others
+    ]
+
+
+def _folders(comparison: Comparison) -> str:
+    folders = [str(run.folder) for row in comparison.rows for run in row.runs]
+    more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
+    return ", ".join(folders[:3]) + more
+
+
+class CompareSweep(Callback):
+    """Compares the runs of a sweep at its end, whatever sweeper and launcher ran them."""
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Write ``comparison/`` beside the runs."""
+        folder = Path(config.hydra.sweep.dir)
+        try:
+            compare_folders([folder], folder / COMPARISON)
+        except InputError as error:
+            log.warning("warning: %s", error)

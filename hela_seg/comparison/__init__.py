@@ -1,0 +1,22 @@
+"""Finished runs side by side: from folders to a table of nets with intervals, and what follows for each pair.
+
+``found`` reads what runs left behind, ``nets`` says which runs are one net with several seeds and which were
+scored on the same frames, ``rows`` computes, ``published`` holds the paper's figures. Nothing here needs
+PyTorch; `hela_seg.report.comparison` writes and prints.
+"""
+
+from hela_seg.comparison.found import Run, find_runs
+from hela_seg.comparison.published import PUBLISHED, Published
+from hela_seg.comparison.rows import Comparison, Figure, NetRow, Pair, compare_runs
+
+__all__ = [
+    "PUBLISHED",
+    "Comparison",
+    "Figure",
+    "NetRow",
+    "Pair",
+    "Published",
+    "Run",
+    "compare_runs",
+    "find_runs",
+]

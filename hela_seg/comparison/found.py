@@ -1,0 +1,111 @@
+"""Runs on disk: which folders hold one, and what each left behind for comparison."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hela_seg import runs
+from hela_seg.classes import Classes
+from hela_seg.counts import FrameCounts, read_counts
+from hela_seg.errors import InputError
+
+NEEDED = (runs.RUN_RECORD, runs.SCORES_JSON, runs.FRAME_COUNTS)
+"""Files of a finished run that a comparison reads."""
+
+TRACES = {*NEEDED, runs.CHECKPOINTS, runs.CLASS_POSITIONS}
+"""What gives a folder away as that of a run, be it finished or not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: where it lies.
+        record: its settings and costs.
+        classes: its K classes.
+        counts: pixels of each frame that it was scored on.
+    """
+
+    folder: Path
+    record: runs.RunRecord
+    classes: Classes
+    counts: FrameCounts
+
+
+def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
+    """Read all runs in folders and below them.
+
+    Args:
+        folders: each the folder of a run, or one that holds such folders at any depth.
+
+    Returns:
+        The finished runs in the order of their paths, and a line for each that cannot be compared, or for a
+        folder that holds none, with what is wrong with it.
+    """
+    found, faults = [], []
+    for folder in folders:
+        places = sorted(_places(folder))
+        if not places:
+            what = "holds no run" if folder.is_dir() else "is no folder"
+            faults.append(f"{folder} {what}, expected one that hela_seg.train wrote: check the path")
+        for place in places:
+            try:
+                found.append(read_run(place))
+            except InputError as error:
+                faults.append(str(error))
+    unlike = {run.folder.resolve(): run for run in found}  # folders inside one another name a run twice
+    return list(unlike.values()), list(dict.fromkeys(faults))
+
+
+def read_run(folder: Path) -> Run:
+    """Read one finished run.
+
+    Raises:
+        InputError: a file is missing, damaged or newer than this program, or the files contradict each other.
+    """
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise InputError(_why_incomplete(folder, missing))
+    record = runs.read_record(folder / runs.RUN_RECORD)
+    scores = runs.read_json(folder / runs.SCORES_JSON)
+    try:
+        classes, pooled = Classes(scores["classes"]), np.array(scores["confusion_matrix"], dtype=np.int64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder / runs.SCORES_JSON} is damaged ({error}), expected classes and a confusion matrix: "
+            "python -m hela_seg.evaluate writes it anew"
+        ) from None
+    counts = read_counts(folder / runs.FRAME_COUNTS, classes.names)
+    if not np.array_equal(counts.pooled, pooled):
+        raise InputError(
+            f"{folder / runs.FRAME_COUNTS} does not add up to the confusion matrix of {runs.SCORES_JSON}, "
+            "expected files of one run: python -m hela_seg.evaluate writes both anew"
+        )
+    return Run(folder, record, classes, counts)
+
+
+def _places(folder: Path) -> Iterator[Path]:
+    for place, below, files in os.walk(folder):
+        if {*below, *files}.intersection(TRACES):
+            yield Path(place)
+            below.clear()  # checkpoints and logs, which may hold thousands of files
+
+
+def _why_incomplete(folder: Path, missing: Sequence[str]) -> str:
+    if missing == [runs.SCORES_JSON, runs.FRAME_COUNTS]:
+        return f"{folder} kept no frames for testing, so it has no scores to compare: run hela_seg.evaluate"
+    if (folder / runs.SCORES_JSON).is_file():
+        return (
+            f"{folder} lacks {' and '.join(missing)} (an older version, or a file was lost): "
+            "python -m hela_seg.evaluate ckpt=.../best.ckpt makes a folder that can be compared"
+        )
+    return (
+        f"{folder} holds a run that has not ended (no {', no '.join(missing)}): let it end, or go on with "
+        "it by ckpt_path=.../last.ckpt"
+    )

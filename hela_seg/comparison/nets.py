@@ -1,0 +1,104 @@
+"""Which runs are one net with several seeds, what to call it, and which runs may stand in one table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hela_seg.comparison.found import Run
+
+NO_CHOICE = re.compile(
+    r"seed|data\.seed|output_dir|ckpt_path|resume|data\.root|data\.workers|optimizer\.fused|experiment"
+    r"|logger\..*|callbacks\..*\.folder|trainer\.enable_progress_bar"
+)
+"""Settings that make no other net of a run: its seed, where things lie and what is shown."""
+
+
+def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by the name of their net.
+
+    Runs whose settings are the same but for the seed are one net. Where several nets are of one kind, the
+    settings in which they differ follow in its name: ``unet, loss._target_=...FocalLoss``.
+    """
+    kinds: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        kinds.setdefault(kind_of(run), {}).setdefault(_settings_key(run), []).append(run)
+    named = {}
+    for kind, groups in kinds.items():
+        settings = [_settings(group[0]) for group in groups.values()]
+        for group, own in zip(groups.values(), settings, strict=True):
+            named[", ".join([kind, *_differing(own, settings)])] = group
+    return named
+
+
+def kind_of(run: Run) -> str:
+    """Name of the module of a run's net: ``unet`` for `hela_seg.models.unet.UNet`."""
+    return str(run.record.net.get("_target_", "unknown")).split(".")[-2:][0]
+
+
+def without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Runs without those that a folder of `hela_seg.evaluate` repeats, and a line for each that is left out.
+
+    A repeat has the settings, the seed and the counted pixels of another one; what knows its training time is
+    kept.
+    """
+    kept: dict[Any, Run] = {}
+    left_out = []
+    for run in sorted(runs, key=lambda run: run.record.costs.step_ms is None):
+        key = (_settings_key(run), run.record.seed, run.counts.matrix.tobytes())
+        if key in kept:
+            left_out.append(f"{run.folder} repeats {kept[key].folder} and was left out.")
+        kept.setdefault(key, run)
+    return list(kept.values()), left_out
+
+
+def by_test(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that may be compared with each other, the largest group first.
+
+    Those have the same classes and the same split, and were scored on the same frames with the same truth.
+    """
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(tuple(_ground(run).values()), []).append(run)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def what_differs(first: Run, second: Run) -> str:
+    """Why two runs cannot be compared: ``other classes, another split``."""
+    ours, theirs = _ground(first), _ground(second)
+    return ", ".join(what for what in ours if ours[what] != theirs[what])
+
+
+def _ground(run: Run) -> dict[str, Any]:
+    """What two runs must have in common, by what is said where they do not."""
+    return {
+        "other classes": tuple(run.classes.names),
+        "another split": json.dumps(run.record.split, sort_keys=True),
+        "other frames": tuple(run.counts.places),
+        "another truth": run.counts.matrix.sum(axis=2).tobytes(),
+    }
+
+
+def _settings_key(run: Run) -> str:
+    return json.dumps(_settings(run), sort_keys=True, default=str)
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    flat = _flat(run.record.config)
+    return {key: value for key, value in flat.items() if not NO_CHOICE.fullmatch(key)}
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        found |= _flat(value, f"{name}.") if isinstance(value, Mapping) and value else {name: value}
+    return found
+
+
+def _differing(own: Mapping[str, Any], all_settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    keys = sorted({key for settings in all_settings for key in settings})
+    chosen = [key for key in keys if any(settings.get(key) != own.get(key) for settings in all_settings)]
+    return [f"{key}={own[key]}" for key in chosen if key in own]

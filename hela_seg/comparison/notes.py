@@ -1,0 +1,66 @@
+"""What a reader must know of the figures of a comparison."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from hela_seg.comparison.found import Run
+from hela_seg.comparison.nets import by_net
+from hela_seg.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES
+
+
+def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
+    """Sentences on intervals, seeds, classes and hardware; see `hela_seg.comparison.compare_runs`.
+
+    Args:
+        runs: all of one table.
+        frames: that were scored.
+        units: independent ones that these were taken for.
+    """
+    return [_on_intervals(frames, units), *_on_seeds(runs), *_on_classes(runs), *_on_hardware(runs)]
+
+
+def _on_intervals(frames: int, units: int) -> str:
+    if units == 1:
+        neighbours = f"{frames} neighbouring frames are one block, which says"
+        what = "a single image says" if frames == 1 else neighbours
+        return f"No intervals and no tests: {what} nothing on how scores vary."
+    blocks = f"{units} blocks of neighbouring frames, or whole recordings, of {frames} frames"
+    few = f" Fewer than {FEW_UNITS} make them too narrow." if units < FEW_UNITS else ""
+    if units < FEWEST_TO_TEST:
+        few += f" With fewer than {FEWEST_TO_TEST} no test can show a difference."
+    drawn = f"{units} images" if units == frames else blocks
+    return (
+        f"95 % intervals: percentiles of {RESAMPLES} bootstrap draws of {drawn}; they hold for other images "
+        f"of this kind, not for another training.{few}"
+    )
+
+
+def _on_seeds(runs: Sequence[Run]) -> list[str]:
+    single = [name for name, group in by_net(runs).items() if len(group) == 1]
+    if not single:
+        return ["Scores are means over seeds, ± their standard deviation over seeds."]
+    return [
+        f"Trained with one seed: {', '.join(single)}. "
+        "Another seed may change the order of nets with close scores."
+    ]
+
+
+def _on_classes(runs: Sequence[Run]) -> list[str]:
+    true_pixels = runs[0].counts.pooled.sum(axis=1)
+    absent = [c.name for c in runs[0].classes if not true_pixels[c.index]]
+    if not absent:
+        return []
+    return [
+        f"Absent from the truth: {', '.join(absent)}. A net that predicts such a class nowhere has no "
+        "score for it, which its means leave out; one that does scores 0."
+    ]
+
+
+def _on_hardware(runs: Sequence[Run]) -> list[str]:
+    machines = Counter(", ".join(str(value) for value in run.record.hardware.values()) for run in runs)
+    if len(machines) == 1:
+        return [f"Times and memory: {next(iter(machines))}."]
+    listed = "; ".join(f"{name} ({count} runs)" for name, count in machines.items())
+    return [f"Times and memory are of different machines and cannot be compared: {listed}."]

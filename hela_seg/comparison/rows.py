@@ -1,0 +1,231 @@
+"""The figures of a comparison: each net's scores with interval and spread, and the differences of pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.classes import Classes
+from hela_seg.comparison.found import Run
+from hela_seg.comparison.nets import by_net, by_test, kind_of, without_repeats
+from hela_seg.comparison.notes import notes_on
+from hela_seg.counts import FrameCounts
+from hela_seg.runs import Costs
+from hela_seg.scores import mean_over_classes, scores_of
+from hela_seg.statistics import (
+    Interval,
+    bootstrap,
+    conclusion,
+    holm,
+    signed_rank,
+    summed,
+    units_of,
+)
+
+MEASURES = ("iou", "dice", "precision", "recall", "accuracy")
+"""Means over classes that a table has, in its order."""
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A score of a net: the mean over its seeds with an interval over images, and the spread over seeds.
+
+    Attributes:
+        interval: the mean over seeds, and where it would lie on other images of the kind.
+        spread: standard deviation over seeds; None with one.
+    """
+
+    interval: Interval
+    spread: float | None
+
+
+@dataclass(frozen=True)
+class NetRow:
+    """A net, trained once or with several seeds.
+
+    Attributes:
+        name: see `hela_seg.comparison.nets.by_net`.
+        kind: name of its module, such as ``unet``.
+        runs: one a seed.
+        means: figures by the names in `MEASURES`, means over classes.
+        by_class: figures by the names in `MEASURES`, one for each class.
+        costs: the median over runs of what each measured.
+    """
+
+    name: str
+    kind: str
+    runs: list[Run]
+    means: dict[str, Figure]
+    by_class: dict[str, list[Figure]]
+    costs: Costs
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two nets on the same frames.
+
+    Attributes:
+        first: name of a net.
+        second: name of the other.
+        difference: m-IoU of the first minus that of the second, means over seeds.
+        p: of Wilcoxon's signed-rank test.
+        p_holm: the same, corrected for the number of pairs.
+        sentence: what follows.
+    """
+
+    first: str
+    second: str
+    difference: Interval
+    p: float
+    p_holm: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Nets that were scored on the same frames.
+
+    Attributes:
+        classes: the K classes.
+        rows: one a net, the highest m-IoU first.
+        pairs: all pairs of nets, in the order of the rows.
+        counts: those of one run, for the frames that all were scored on.
+        units: how many independent units they were taken for.
+        notes: what a reader must know of these figures.
+    """
+
+    classes: Classes
+    rows: list[NetRow]
+    pairs: list[Pair]
+    counts: FrameCounts
+    units: int
+    notes: list[str]
+
+
+def compare_runs(runs: Sequence[Run], seed: int = 0) -> list[Comparison]:
+    """Compare runs, in one table for all that were trained and scored on the same frames and classes.
+
+    Args:
+        runs: see `hela_seg.comparison.find_runs`.
+        seed: of the bootstrap's draws.
+
+    Returns:
+        The tables, the one with most runs first.
+    """
+    return [_compare(group, seed) for group in by_test(runs)]
+
+
+def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
+    """Every score of a table from pooled counts (..., K, K).
+
+    Returns:
+        (5 (1 + K), ...): for each of `MEASURES` the mean over classes, then the classes.
+    """
+    found = scores_of(matrix)
+    figures: list[FloatArray] = []
+    for measure in MEASURES:
+        by_class = getattr(found, measure)
+        figures += [mean_over_classes(by_class), *np.moveaxis(by_class, -1, 0)]
+    return np.stack(figures)
+
+
+def _compare(runs: Sequence[Run], seed: int) -> Comparison:
+    kept, left_out = without_repeats(runs)
+    nets = dict(sorted(by_net(kept).items(), key=lambda net: -_mean_iou(net[1])))
+    counts = kept[0].counts
+    units = units_of(counts)
+    matrices = [np.stack([run.counts.matrix for run in group]) for group in nets.values()]
+    figures, differences = _resampled([summed(matrix, units) for matrix in matrices], seed)
+    rows = [
+        _row(name, group, own, all_figures(matrix.sum(axis=1)))
+        for (name, group), own, matrix in zip(nets.items(), figures, matrices, strict=True)
+    ]
+    pairs = _pairs(list(nets), differences, matrices, units)
+    notes = left_out + notes_on(kept, len(counts), int(units.max()) + 1)
+    return Comparison(kept[0].classes, rows, pairs, counts, int(units.max()) + 1, notes)
+
+
+def _mean_iou(group: Sequence[Run]) -> float:
+    mean = float(np.mean([scores_of(run.counts.pooled).mean_iou for run in group]))
+    return -1.0 if math.isnan(mean) else mean
+
+
+def _resampled(
+    matrices: Sequence[NDArray[np.int64]], seed: int
+) -> tuple[list[list[Interval]], list[Interval]]:
+    """Intervals of nets and of their differences, all from the same draws.
+
+    Args:
+        matrices: of each net, counts (S, U, K, K) of S seeds and U units.
+        seed: of the draws.
+
+    Returns:
+        For each net what `all_figures` lists, means over seeds; and the differences in m-IoU of all pairs.
+    """
+    ends = np.cumsum([0, *map(len, matrices)])
+    first, second = np.triu_indices(len(matrices), 1)
+
+    def statistic(pooled: NDArray[np.int64]) -> FloatArray:
+        of_runs = all_figures(pooled)
+        of_nets = np.stack([of_runs[..., start:stop].mean(axis=-1) for start, stop in pairwise(ends)])
+        differences = of_nets[first, 0] - of_nets[second, 0]
+        return np.concatenate([of_nets.reshape(-1, len(pooled)), differences])
+
+    found = bootstrap(np.concatenate(matrices), statistic, seed=seed)
+    per_net = len(MEASURES) * (1 + matrices[0].shape[-1])
+    starts = range(0, per_net * len(matrices), per_net)
+    return [found[start : start + per_net] for start in starts], found[per_net * len(matrices) :]
+
+
+def _row(name: str, group: list[Run], intervals: Sequence[Interval], of_runs: FloatArray) -> NetRow:
+    spreads = of_runs.std(axis=1, ddof=1).tolist() if len(group) > 1 else [None] * len(of_runs)
+    figures = [Figure(*both) for both in zip(intervals, spreads, strict=True)]
+    size = len(figures) // len(MEASURES)
+    by_measure = {measure: figures[size * place :][:size] for place, measure in enumerate(MEASURES)}
+    return NetRow(
+        name,
+        kind_of(group[0]),
+        group,
+        {measure: found[0] for measure, found in by_measure.items()},
+        {measure: found[1:] for measure, found in by_measure.items()},
+        _median_costs([run.record.costs for run in group]),
+    )
+
+
+def _median_costs(costs: Sequence[Costs]) -> Costs:
+    return replace(
+        costs[0],
+        step_ms=_median([one.step_ms for one in costs]),
+        frame_s=_median([one.frame_s for one in costs]),
+        peak_memory=_median([one.peak_memory for one in costs]),
+    )
+
+
+def _median(values: Sequence[float | None]) -> Any:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def _pairs(
+    names: Sequence[str],
+    differences: Sequence[Interval],
+    matrices: Sequence[NDArray[np.int64]],
+    units: NDArray[np.int64],
+) -> list[Pair]:
+    by_frame = [mean_over_classes(scores_of(matrix).iou).mean(axis=0) for matrix in matrices]
+    tests = [signed_rank(one - other, units) for one, other in combinations(by_frame, 2)]
+    return [
+        Pair(*pair, difference, p, corrected, conclusion(*pair, difference, corrected))
+        for pair, difference, p, corrected in zip(
+            combinations(names, 2), differences, tests, holm(tests), strict=True
+        )
+    ]

@@ -1,0 +1,215 @@
+"""Comparisons as files and on the terminal: CSV, Markdown, LaTeX with booktabs, one HTML page."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rich.console import Console
+from rich.text import Text
+
+import hela_seg
+from hela_seg.comparison import PUBLISHED, Comparison, NetRow
+from hela_seg.comparison.published import SOURCE
+from hela_seg.files import whole_file
+from hela_seg.report.sheets import Sheet, sheets_of
+from hela_seg.report.tables import plain_table, print_plain
+
+SENTENCES_SHOWN = 10
+"""Most notes below one sheet in print; the files have all."""
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "Δ": r"$\Delta$",
+    "−": "$-$",
+    "<": "$<$",
+    "⁹": r"\textsuperscript{9}",
+    "–": "--",
+}
+
+
+def write_comparison(
+    folder: Path, comparisons: Sequence[Comparison], warnings: Sequence[str]
+) -> dict[str, object]:
+    """Write all files of a comparison; each appears whole or not at all.
+
+    Args:
+        folder: where they go.
+        comparisons: one a table.
+        warnings: what stands above all tables.
+
+    Returns:
+        What each file is, and where.
+
+    Raises:
+        InputError: one cannot be written.
+    """
+    tables, pairs = folder / "comparison.csv", folder / "pairs.csv"
+    _write_rows(tables, [row for number, one in enumerate(comparisons, 1) for row in _csv_rows(number, one)])
+    _write_rows(pairs, [row for number, one in enumerate(comparisons, 1) for row in _pair_rows(number, one)])
+    written: dict[str, object] = {"table": tables, "pairs": pairs}
+    for what, ending, render in (
+        ("Markdown", "md", markdown),
+        ("LaTeX", "tex", latex),
+        ("page", "html", html),
+    ):
+        path = folder / f"comparison.{ending}"
+        with whole_file(path) as part:
+            part.write_text(render(comparisons, warnings), encoding="utf-8")
+        written[what] = path
+    return written
+
+
+def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
+    """Print all sheets of a comparison and its notes.
+
+    Args:
+        comparison: of one table.
+        console: where to print; standard output by default.
+    """
+    console = console or Console()
+    for sheet in sheets_of(comparison):
+        table = plain_table(list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :]), console)
+        table.padding = (0, 1, 0, 0)
+        for row in sheet.rows:
+            table.add_row(*(Text(cell.text) for cell in row))
+        print_plain(Text(sheet.title, style="bold"), console)
+        print_plain(table, console)
+        _print_notes(sheet.notes, console)
+    _print_notes(comparison.notes, console)
+
+
+def _print_notes(notes: Sequence[str], console: Console) -> None:
+    for note in notes[:SENTENCES_SHOWN]:
+        console.print(Text(note), highlight=False, width=min(console.width, 110))
+    if len(notes) > SENTENCES_SHOWN:
+        console.print(f"and {len(notes) - SENTENCES_SHOWN} more, see the files", highlight=False)
+    if notes:
+        console.print()
+
+
+def markdown(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
+    """The sheets as Markdown tables."""
+    parts = ["# Comparison of nets", *(f"**Note:** {warning}" for warning in warnings)]
+    for comparison in comparisons:
+        for sheet in sheets_of(comparison):
+            parts += [f"## {sheet.title}", "\n".join(_markdown_table(sheet)), _bullets(sheet.notes)]
+        parts.append(_bullets(comparison.notes))
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _bullets(notes: Sequence[str]) -> str:
+    return "\n".join(f"- {note}" for note in notes)
+
+
+def _markdown_table(sheet: Sheet) -> Iterator[str]:
+    aligned = ["---" if place < sheet.names else "---:" for place in range(len(sheet.headings))]
+    texts = [list(sheet.headings), aligned, *([cell.text for cell in row] for row in sheet.rows)]
+    for row in texts:
+        yield f"| {' | '.join(text.replace('|', chr(92) + '|') for text in row)} |"
+
+
+def latex(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
+    """The sheets as LaTeX tables, for a document that uses the package booktabs."""
+    lines = [r"% \usepackage{booktabs}", *(f"% NOTE: {warning}" for warning in warnings)]
+    for comparison in comparisons:
+        for sheet in sheets_of(comparison):
+            lines += _latex_table(sheet)
+        lines += [f"% {note}" for note in comparison.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_table(sheet: Sheet) -> list[str]:
+    columns = "l" * sheet.names + "r" * (len(sheet.headings) - sheet.names)
+    return [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_escaped(sheet.title)}.}}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        rf"{' & '.join(map(_escaped, sheet.headings))} \\",
+        r"\midrule",
+        *(rf"{' & '.join(_escaped(cell.text) for cell in row)} \\" for row in sheet.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+        *(f"% {note}" for note in sheet.notes),
+    ]
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def html(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
+    """One page that needs no other file and no network: light and dark, its tables sorted at a click."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    tables = [(sheets_of(one), one.notes) for one in comparisons]
+    page = environment.get_template("comparison.html.j2")
+    return page.render(tables=tables, warnings=warnings, version=hela_seg.__version__)
+
+
+def _csv_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for row in comparison.rows:
+        yield {"table": number, "net": row.name, "source": "own", **_figures(row, comparison), **_costs(row)}
+    for kind in dict.fromkeys(row.kind for row in comparison.rows):
+        if kind in PUBLISHED:
+            paper = PUBLISHED[kind]
+            yield {
+                "table": number,
+                "net": kind,
+                "source": f"published: {SOURCE}",
+                **{f"mean {measure}": value for measure, value in paper.scores.items()},
+                "parameters": paper.parameters,
+                "step_ms": paper.step_ms,
+            }
+
+
+def _figures(row: NetRow, comparison: Comparison) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for measure, mean in row.means.items():
+        of_classes = zip(comparison.classes.names, row.by_class[measure], strict=True)
+        for name, figure in [("mean", mean), *of_classes]:
+            interval = figure.interval
+            found[f"{name} {measure}"] = interval.value
+            found[f"{name} {measure} spread"] = figure.spread
+            found[f"{name} {measure} low"], found[f"{name} {measure} high"] = interval.low, interval.high
+    return {key: None if value is None or value != value else value for key, value in found.items()}
+
+
+def _costs(row: NetRow) -> dict[str, Any]:
+    costs = asdict(row.costs)
+    height, width = costs.pop("tile")
+    runs = " ".join(str(run.folder) for run in row.runs)
+    return {"seeds": len(row.runs), **costs, "tile_height": height, "tile_width": width, "runs": runs}
+
+
+def _pair_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for pair in comparison.pairs:
+        plain = asdict(pair)
+        difference = plain.pop("difference")
+        ends = {"difference": difference["value"], "low": difference["low"], "high": difference["high"]}
+        sentence = plain.pop("sentence")
+        yield {"table": number, **plain, **ends, "conclusion": sentence}
+
+
+def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,165 @@
+"""A comparison as sheets of text: the same words and digits in print, Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
+from hela_seg.comparison.published import SOURCE
+from hela_seg.report.tables import ABSENT
+from hela_seg.runs import MEASURED
+from hela_seg.statistics import Interval
+
+HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Prec.", "recall": "Recall", "accuracy": "Acc."}
+"""What stands above the column of each measure."""
+
+GIGA, MEBI = 10**9, 2**20
+SMALLEST_P = 0.001
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell shows, and the number that it is sorted by, where it is one."""
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of text.
+
+    Attributes:
+        title: what it shows.
+        headings: of its columns; those of `names` hold words, the others numbers.
+        rows: cells, as many as headings.
+        names: how many columns hold words.
+        notes: sentences below it.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+    names: int = 1
+    notes: tuple[str, ...] = ()
+
+
+def sheets_of(comparison: Comparison) -> list[Sheet]:
+    """All sheets: scores as means over classes, each class's own, costs, and pairs where there are any."""
+    known = [(row.kind, PUBLISHED[row.kind]) for row in comparison.rows if row.kind in PUBLISHED]
+    published = list(dict(known).items())
+    return [
+        _means(comparison, published),
+        *(_class(comparison, index, published) for index in range(len(comparison.classes))),
+        _costs(comparison, published),
+        *([_pairs(comparison.pairs)] if comparison.pairs else []),
+    ]
+
+
+def _means(comparison: Comparison, published: list[tuple[str, Published]]) -> Sheet:
+    rows = [_scores(row.name, row.means) for row in comparison.rows]
+    rows += [_published_scores(kind, paper.scores) for kind, paper in published]
+    frames, series = len(comparison.counts), len(set(comparison.counts.series))
+    title = f"Scores of {frames} frames of {series} series, all pixels pooled, means over classes"
+    notes = (f"Published: {SOURCE}.",) if published else ()
+    return Sheet(title, _score_headings("m-IoU"), rows, notes=notes)
+
+
+def _class(comparison: Comparison, index: int, published: list[tuple[str, Published]]) -> Sheet:
+    rows = [
+        _scores(row.name, {measure: figures[index] for measure, figures in row.by_class.items()})
+        for row in comparison.rows
+    ]
+    for kind, paper in published:
+        # the paper's classes have no names that are known here, so they are matched by their order alone
+        if len(comparison.classes) == 3 and paper.by_class:
+            own = {measure: values[index] for measure, values in paper.by_class.items()}
+            rows.append(_published_scores(kind, own))
+    return Sheet(f"Scores of class {comparison.classes[index].name}", _score_headings("IoU"), rows)
+
+
+def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sheet:
+    rows = [_own_costs(row) for row in comparison.rows]
+    for kind, paper in published:
+        name, dash = Cell(f"{kind} (published)"), Cell(ABSENT)
+        parameters, step = _number(paper.parameters, ","), _number(paper.step_ms, ".0f")
+        rows.append((name, dash, parameters, dash, step, dash, dash))
+    headings = ("Net", "Seeds", "Parameters", "10⁹ MAC", "ms/step", "s/frame", "MiB")
+    first = comparison.rows[0].costs
+    notes = (
+        f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {first.tile[0]}x{first.tile[1]}.",
+        f"ms/step: {MEASURED['step_ms']}; here of {first.batch_size} tiles.",
+        f"s/frame: {MEASURED['frame_s']}.",
+        f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
+    )
+    return Sheet("What each net costs", headings, rows, notes=notes)
+
+
+def _own_costs(row: NetRow) -> tuple[Cell, ...]:
+    costs = row.costs
+    adds = None if costs.multiply_adds is None else costs.multiply_adds / GIGA
+    memory = None if costs.peak_memory is None else costs.peak_memory / MEBI
+    return (
+        Cell(row.name),
+        _number(len(row.runs), "d"),
+        _number(costs.parameters, ","),
+        _number(adds, ".3g"),
+        _number(costs.step_ms, ".4g"),
+        _number(costs.frame_s, ".3g"),
+        _number(memory, ",.0f"),
+    )
+
+
+def _pairs(pairs: Sequence[Pair]) -> Sheet:
+    rows = [_pair(pair) for pair in pairs]
+    headings = ("First net", "Second net", "Δ m-IoU", "95 % interval", "p", "Holm")
+    how = (
+        "Δ: the first net's m-IoU minus the second's. p: Wilcoxon's signed-rank test on the differences of "
+        "frames' m-IoU, averaged within blocks of neighbours; Holm: corrected for the number of pairs."
+    )
+    return Sheet("Pairs of nets, on the same frames", headings, rows, 2, (*(p.sentence for p in pairs), how))
+
+
+def _pair(pair: Pair) -> tuple[Cell, ...]:
+    return (
+        Cell(pair.first),
+        Cell(pair.second),
+        _number(pair.difference.value, "+.4f"),
+        _ends(pair.difference, "+.4f", " to "),
+        _p_value(pair.p),
+        _p_value(pair.p_holm),
+    )
+
+
+def _score_headings(first: str) -> tuple[str, ...]:
+    _, *others = HEADINGS.values()
+    return ("Net", first, "±", "95 % interval", *others)
+
+
+def _scores(name: str, figures: Mapping[str, Figure]) -> tuple[Cell, ...]:
+    iou, *others = (figures[measure] for measure in HEADINGS)
+    rest = (_number(figure.interval.value) for figure in others)
+    return (Cell(name), _number(iou.interval.value), _number(iou.spread), _ends(iou.interval), *rest)
+
+
+def _published_scores(kind: str, scores: Mapping[str, float]) -> tuple[Cell, ...]:
+    iou, *others = (_number(scores.get(measure)) for measure in HEADINGS)
+    return (Cell(f"{kind} (published)"), iou, Cell(ABSENT), Cell(ABSENT), *others)
+
+
+def _number(value: float | None, form: str = ".4f") -> Cell:
+    if value is None or math.isnan(value):
+        return Cell(ABSENT)
+    return Cell(format(value, form).replace("-", "−"), value)
+
+
+def _ends(interval: Interval, form: str = ".4f", between: str = "–") -> Cell:
+    if not interval.known:
+        return Cell(ABSENT)
+    return Cell(between.join(_number(end, form).text for end in (interval.low, interval.high)), interval.low)
+
+
+def _p_value(p: float) -> Cell:
+    return Cell(f"<{SMALLEST_P}", p) if p < SMALLEST_P else _number(p, ".3f")

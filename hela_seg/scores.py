@@ -1,0 +1,137 @@
+"""Scores of a segmentation from counted pixels, with NumPy alone: reading results needs no PyTorch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores by class, each (K,) float64 from 0 to 1, and their means over classes.
+
+    A class absent from truth and prediction is NaN in every score. A single score that is 0/0, such as the
+    recall of a class that is predicted but nowhere true, is NaN too, while IoU and Dice of that class are 0.
+    Means leave NaN out; the mean of nothing is NaN. Of several matrices at once, see `scores_of`, scores are
+    (..., K) and have no means here, but by `mean_over_classes`.
+    """
+
+    precision: FloatArray
+    recall: FloatArray
+    iou: FloatArray
+    dice: FloatArray
+    accuracy: FloatArray
+
+    @property
+    def mean_precision(self) -> float:
+        """Mean precision over the classes that have one."""
+        return _mean(self.precision)
+
+    @property
+    def mean_recall(self) -> float:
+        """Mean recall over the classes that have one."""
+        return _mean(self.recall)
+
+    @property
+    def mean_iou(self) -> float:
+        """The paper's m-IoU: mean intersection over union over the classes present."""
+        return _mean(self.iou)
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean Dice over the classes present."""
+        return _mean(self.dice)
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean accuracy over the classes present, each against the rest."""
+        return _mean(self.accuracy)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Lists by class and ``mean_`` figures, as JSON takes them: None stands for NaN."""
+        names = [field.name for field in fields(self)]
+        by_class = {name: [_plain(value) for value in getattr(self, name)] for name in names}
+        return by_class | {f"mean_{name}": _plain(getattr(self, f"mean_{name}")) for name in names}
+
+
+def scores_of(matrix: npt.NDArray[np.integer[Any]]) -> Scores:
+    """Score a confusion matrix, or each of several.
+
+    Args:
+        matrix: counts (K, K) of any integer type, rows are the truth and columns the prediction; or
+            (..., K, K), one matrix a frame for instance.
+
+    Returns:
+        Scores (K,), or (..., K).
+
+    Raises:
+        ValueError: the matrix is not square or not of integers.
+
+    Example:
+        ``scores_of(np.array([[2, 1], [0, 1]])).iou`` is 2/3 and 1/2.
+    """
+    counts = np.asarray(matrix)
+    if counts.ndim < 2 or counts.shape[-2] != counts.shape[-1] or not np.issubdtype(counts.dtype, np.integer):
+        raise ValueError(f"matrix is {counts.dtype} {counts.shape}, expected integers of shape (K, K)")
+    true_positive = counts.diagonal(axis1=-2, axis2=-1)
+    false_positive = counts.sum(axis=-2) - true_positive
+    false_negative = counts.sum(axis=-1) - true_positive
+    total = counts.sum(axis=(-2, -1))[..., np.newaxis]
+    true_negative = total - true_positive - false_positive - false_negative
+    return scores_from_counts(true_positive, false_positive, false_negative, true_negative)
+
+
+def scores_from_counts(
+    true_positive: npt.ArrayLike,
+    false_positive: npt.ArrayLike,
+    false_negative: npt.ArrayLike,
+    true_negative: npt.ArrayLike,
+) -> Scores:
+    """Score each class against the rest, from its pixel counts.
+
+    With TP, FP, FN and TN: precision TP / (TP + FP), recall TP / (TP + FN), IoU TP / (TP + FP + FN), Dice
+    2 TP / (2 TP + FP + FN), accuracy (TP + TN) / (TP + FP + FN + TN), as in the paper.
+
+    Args:
+        true_positive: (K,) pixels of the class predicted as the class.
+        false_positive: (K,) pixels of other classes predicted as the class.
+        false_negative: (K,) pixels of the class predicted as others.
+        true_negative: (K,) pixels of other classes predicted as others.
+    """
+    tp, fp, fn, tn = (
+        np.asarray(count, dtype=np.float64)
+        for count in (true_positive, false_positive, false_negative, true_negative)
+    )
+    seen = tp + fp + fn
+    return Scores(
+        precision=_ratio(tp, tp + fp),
+        recall=_ratio(tp, tp + fn),
+        iou=_ratio(tp, seen),
+        dice=_ratio(2 * tp, tp + seen),
+        accuracy=_ratio(np.where(seen > 0, tp + tn, np.nan), seen + tn),
+    )
+
+
+def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    nothing = np.full_like(numerator, np.nan)
+    return np.divide(numerator, denominator, out=nothing, where=denominator > 0)
+
+
+def mean_over_classes(values: FloatArray) -> FloatArray:
+    """Means of scores (..., K) over the classes that have one; NaN where none has."""
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1).astype(np.float64))
+
+
+def _mean(values: FloatArray) -> float:
+    return float(mean_over_classes(values))
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

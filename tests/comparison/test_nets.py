@@ -1,0 +1,81 @@
+"""Runs that differ by their seed are one net, and others are told apart by what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fabricated import frame_counts, write_run
+
+from hela_seg.comparison import Run, find_runs
+from hela_seg.comparison.nets import by_net, by_test, what_differs, without_repeats
+
+
+def runs(root: Path, *settings: dict[str, Any]) -> list[Run]:
+    for number, setting in enumerate(settings):
+        write_run(root / f"{number:02}", setting.pop("counts", frame_counts(number)), **setting)
+    found, faults = find_runs([root])
+    assert faults == []
+    return found
+
+
+def test_seeds_folders_and_loggers_make_no_other_net(tmp_path: Path) -> None:
+    ways = (
+        {"seed": 0},
+        {"seed": 1, "logger": {"csv": {"save_dir": "b"}}},
+        {"seed": 2, "data": {"root": "/c"}},
+    )
+    assert {name: len(group) for name, group in by_net(runs(tmp_path, *ways)).items()} == {"unet": 3}
+
+
+def test_nets_of_one_kind_are_named_by_what_differs(tmp_path: Path) -> None:
+    ways = (
+        {"loss": {"gamma": 2.0, "alpha": 0.25}},
+        {"loss": {"gamma": 3.0, "alpha": 0.25}},
+        {"net": "vgg19_unet", "loss": {"gamma": 3.0, "alpha": 0.25}},
+    )
+    assert list(by_net(runs(tmp_path, *ways))) == [
+        "unet, loss.gamma=2.0",
+        "unet, loss.gamma=3.0",
+        "vgg19_unet",
+    ]
+
+
+def test_a_setting_that_one_alone_has_is_named_there(tmp_path: Path) -> None:
+    assert list(by_net(runs(tmp_path, {}, {"augment": {"probability": 0.3}}))) == [
+        "unet",
+        "unet, augment.probability=0.3",
+    ]
+
+
+def test_what_evaluate_repeats_is_left_out_and_said(tmp_path: Path) -> None:
+    found = runs(
+        tmp_path, {"counts": frame_counts(5), "step_ms": None}, {"counts": frame_counts(5)}, {"seed": 1}
+    )
+    kept, left_out = without_repeats(found)
+    assert [run.folder.name for run in kept] == ["01", "02"]
+    assert left_out == [f"{tmp_path / '00'} repeats {tmp_path / '01'} and was left out."]
+
+
+def test_runs_are_compared_with_their_like_alone(tmp_path: Path) -> None:
+    other_split = [{"series": "dish 1", "start": 0, "stop": 9, "part": "train"}]
+    other_truth = frame_counts()
+    other_truth.matrix[0, 0, 0] += 1
+    found = runs(
+        tmp_path,
+        {},
+        {"net": "vgg19_unet", "seed": 3},
+        {"split": other_split},
+        {"names": ("background", "nucleus", "spread")},
+        {"counts": frame_counts(frames=11)},
+        {"counts": other_truth},
+    )
+    groups = by_test(found)
+    assert [len(group) for group in groups] == [2, 1, 1, 1, 1]
+    assert [what_differs(found[0], group[0]) for group in groups] == [
+        "",
+        "another split",
+        "other classes",
+        "other frames, another truth",
+        "another truth",
+    ]

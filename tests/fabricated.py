@@ -1,0 +1,71 @@
+"""Folders of runs that nobody trained: the files that a comparison reads, with pixels counted by chance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hela_seg.classes import Classes
+from hela_seg.counts import FrameCounts
+from hela_seg.report.tables import write_results
+from hela_seg.runs import Costs, RunRecord
+
+NAMES = ("background", "round", "spread")
+PIXELS = 1000
+
+
+def frame_counts(
+    seed: int = 0,
+    accuracy: float = 0.9,
+    frames: int = 12,
+    series: int = 12,
+    classes: int = len(NAMES),
+    absent: int | None = None,
+) -> FrameCounts:
+    """Counts of frames that are dealt evenly over series, of nets that are right at a share of the pixels.
+
+    Truth depends on the frame alone, so that runs of different seeds can be compared.
+    """
+    truth = np.random.default_rng(99).dirichlet(np.ones(classes), frames)
+    if absent is not None:
+        truth[:, absent] = 0
+    random = np.random.default_rng(seed)
+    matrix = np.zeros((frames, classes, classes), np.int64)
+    for t, shares in enumerate(truth):
+        for k, share in enumerate(shares):
+            chances = np.full(classes, 0.0)
+            others = [other for other in range(classes) if other not in (k, absent)]
+            chances[others] = (1 - accuracy) / len(others)
+            chances[k] = 1 - chances.sum()
+            matrix[t, k] = random.multinomial(round(PIXELS * share), chances)
+    of_series = np.arange(frames) * series // frames
+    place = np.arange(frames) - np.searchsorted(of_series, of_series)
+    return FrameCounts(tuple(f"dish {number}" for number in of_series), place, of_series, matrix)
+
+
+def write_run(
+    folder: Path,
+    counts: FrameCounts,
+    net: str = "unet",
+    seed: int = 0,
+    names: tuple[str, ...] = NAMES,
+    split: list[dict[str, Any]] | None = None,
+    step_ms: float | None = 100.0,
+    **settings: Any,
+) -> Path:
+    """The folder of a finished run with these counts."""
+    folder.mkdir(parents=True)
+    model = {"_target_": f"hela_seg.models.{net}.Net", "width": 8}
+    record = RunRecord(
+        net=model,
+        seed=seed,
+        split=split or [{"series": "dish 0", "start": 0, "stop": 9, "part": "train"}],
+        config={"model": model, "seed": seed, "output_dir": str(folder), **settings},
+        hardware={"device": "CPU with 2 threads", "precision": "32-true"},
+        versions={"hela_seg": "0.1.0"},
+        costs=Costs(1234, 5_000_000_000, (32, 64), 8, step_ms, 0.25, 3 * 2**20),
+    )
+    write_results(folder, counts, Classes(names), record)
+    return folder

@@ -1,0 +1,161 @@
+"""A comparison says the same in print, CSV, Markdown, LaTeX and HTML, and marks what is published as such."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import io
+import re
+from pathlib import Path
+
+import pytest
+from fabricated import frame_counts, write_run
+from rich.console import Console
+
+from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.metrics import scores
+from hela_seg.report.comparison import html as as_html
+from hela_seg.report.comparison import latex, markdown, print_comparison, write_comparison
+from hela_seg.report.sheets import sheets_of
+
+
+@pytest.fixture
+def comparison(tmp_path: Path) -> Comparison:
+    """Two nets, the first with two seeds."""
+    for seed in (0, 1):
+        write_run(tmp_path / f"unet {seed}", frame_counts(seed, 0.8), seed=seed)
+    write_run(tmp_path / "resnet", frame_counts(2, 0.9), net="resnet34_unet")
+    (found,) = compare_runs(find_runs([tmp_path])[0])
+    return found
+
+
+def printed(comparison: Comparison, width: int = 80) -> str:
+    file = io.StringIO()
+    print_comparison(comparison, Console(file=file, width=width))
+    return file.getvalue()
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class Tables(html.parser.HTMLParser):
+    """Texts of all cells, by table and row; and what the page asks for from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: list[list[list[str]]] = []
+        self.links: list[str] = []
+        self._open = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in {"src", "href"}]
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in {"td", "th"}:
+            self.tables[-1][-1].append("")
+            self._open = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open &= tag not in {"td", "th"}
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.tables[-1][-1][-1] += data.strip()
+
+
+def test_all_forms_hold_the_same_cells(comparison: Comparison) -> None:
+    expected = [
+        [list(sheet.headings), *([cell.text for cell in row] for row in sheet.rows)]
+        for sheet in sheets_of(comparison)
+    ]
+    page = Tables()
+    page.feed(as_html([comparison], []))
+    assert page.tables == expected
+    in_markdown = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in markdown([comparison], []).splitlines()
+        if line.startswith("|") and "---" not in line
+    ]
+    assert in_markdown == [row for table in expected for row in table]
+    text = printed(comparison)
+    for table in expected:
+        for row in table[1:]:
+            assert all(cell in text for cell in row[1:])
+
+
+def test_the_csv_holds_the_runs_own_numbers_in_full(comparison: Comparison, tmp_path: Path) -> None:
+    write_comparison(tmp_path / "out", [comparison], [])
+    resnet, unet, *published = csv_rows(tmp_path / "out" / "comparison.csv")
+    own = scores(frame_counts(2, 0.9).pooled)
+    assert float(resnet["mean iou"]) == own.mean_iou
+    assert [
+        float(resnet[f"{name} recall"]) for name in ("background", "round", "spread")
+    ] == own.recall.tolist()
+    assert (resnet["seeds"], unet["seeds"], resnet["mean iou spread"]) == ("1", "2", "")
+    assert (unet["parameters"], unet["multiply_adds"], unet["tile_width"]) == ("1234", "5000000000", "64")
+    assert [row["net"] for row in published] == ["resnet34_unet", "unet"]
+    assert all(row["source"].startswith("published: Ghaznavi") for row in published)
+    assert [float(row["mean iou"]) for row in published] == [0.8067, 0.7062]
+    (pair,) = csv_rows(tmp_path / "out" / "pairs.csv")
+    assert float(pair["difference"]) == comparison.pairs[0].difference.value
+    assert pair["conclusion"] == comparison.pairs[0].sentence
+
+
+def test_published_figures_are_marked_and_stand_below_ones_own(comparison: Comparison) -> None:
+    rows = [[cell.text for cell in row] for row in sheets_of(comparison)[0].rows]
+    assert [row[0] for row in rows] == [
+        "resnet34_unet",
+        "unet",
+        "resnet34_unet (published)",
+        "unet (published)",
+    ]
+    assert rows[2][1:] == ["0.8067", "–", "–", "0.8874", "–", "–", "0.9909"]
+    of_round = [[cell.text for cell in row] for row in sheets_of(comparison)[2].rows]
+    assert of_round[2][:5] == ["resnet34_unet (published)", "0.6912", "–", "–", "0.8174"]
+
+
+def test_print_fits_80_columns_and_loses_nothing_on_narrow_terminals(comparison: Comparison) -> None:
+    text = printed(comparison)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    for heading in ("m-IoU", "95 % interval", "Prec.", "ms/step", "MiB", "Holm"):
+        assert heading in text
+        assert heading in printed(comparison, width=40)
+
+
+def test_latex_escapes_what_it_would_take_for_commands(tmp_path: Path) -> None:
+    names = ("background", "50 % & more_#1", "{spread}\\^~$")
+    write_run(tmp_path / "a", frame_counts(), names=names)
+    text = latex(compare_runs(find_runs([tmp_path])[0]), ["one & all"])
+    body = [line for line in text.splitlines() if not line.startswith("%")]
+    assert r"class 50 \% \& more\_\#1." in text
+    assert r"\{spread\}\textbackslash{}\textasciicircum{}\textasciitilde{}\$." in text
+    assert (
+        sum(line.count(r"\toprule") for line in body) == sum(line.count(r"\bottomrule") for line in body) == 5
+    )
+    assert all(ord(letter) < 128 or letter in "é" for letter in "".join(body))
+    widths = [len(re.split(r"(?<!\\)&", line)) for line in body if line.endswith(r"\\")]
+    assert set(widths) == {7, 8}
+
+
+def test_the_page_asks_for_nothing_and_takes_names_as_text(tmp_path: Path) -> None:
+    names = ("background", "<script>alert(1)</script>", "a&b")
+    write_run(tmp_path / "a", frame_counts(), names=names)
+    text = as_html(compare_runs(find_runs([tmp_path])[0]), ["<b>other</b> split"])
+    page = Tables()
+    page.feed(text)
+    assert page.links == []
+    assert "http" not in text
+    assert "url(" not in text
+    assert text.count("<script>") == 1
+    assert "&lt;b&gt;other&lt;/b&gt; split" in text
+
+
+def test_warnings_stand_in_every_file(comparison: Comparison, tmp_path: Path) -> None:
+    written = write_comparison(tmp_path / "out", [comparison], ["two splits"])
+    for what in ("Markdown", "LaTeX", "page"):
+        assert "two splits" in Path(str(written[what])).read_text(encoding="utf-8")
