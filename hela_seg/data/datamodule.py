@@ -223,7 +223,7 @@ class TimelapseData(pl.LightningDataModule):
             self.survey.positions,
             self._foreground_share,
         )
-        return self._loader(tiles, EpochSampler(self._epoch_length(), self._samples_seen))
+        return self._loader(tiles, EpochSampler(self._epoch_length(), self._samples_seen, self._epoch()))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
         """Batches that cover the validation frames; none where no frame is for validation."""
@@ -255,6 +255,10 @@ class TimelapseData(pl.LightningDataModule):
             per_frame = -(-height // self.tile[0]) * -(-width // self.tile[1])
             tiles += (block.stop - block.start) * per_frame
         return max(tiles // self._batch, 1) * self._batch
+
+    def _epoch(self) -> int:
+        """The epoch in which the trainer is about to begin or go on."""
+        return 0 if self.trainer is None else self.trainer.fit_loop.epoch_progress.current.processed
 
     def _samples_seen(self) -> int:
         """How many samples of the present epoch the trainer has been through.

@@ -59,10 +59,11 @@ class EpochSampler(Sampler[Draw]):
     Args:
         length: samples in an epoch.
         first: asked at the beginning of each pass for the number that it begins with.
+        epoch: of the passes until the trainer says otherwise; workers read ahead before it says anything.
     """
 
-    def __init__(self, length: int, first: Callable[[], int] = lambda: 0) -> None:
-        self._length, self._first, self._epoch = length, first, 0
+    def __init__(self, length: int, first: Callable[[], int] = lambda: 0, epoch: int = 0) -> None:
+        self._length, self._first, self._epoch = length, first, epoch
 
     def __len__(self) -> int:
         return self._length

@@ -29,6 +29,7 @@ from typing import Any
 import torch
 
 from hela_seg.cli import main as hela_seg
+from hela_seg.task import SegmentationTask
 
 SETTINGS = (
     "data=synthetic",
@@ -52,9 +53,8 @@ PHASES = {"while writing": "WholeCheckpoints.save_checkpoint", "while validating
 ELSEWHERE = "elsewhere"
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["hela_seg.train", "pytorch_lightning.loggers.tensorboard"]
-)  # torch is imported once, not for each of the runs
+# what takes seconds is imported once, not for each of the runs
+PROCESSES.set_forkserver_preload(["hela_seg.train", "torch.utils.tensorboard"])
 
 
 @dataclass
@@ -86,6 +86,31 @@ class Calls:
 def die_at(phase: str, number: int) -> None:
     """Have this process die at a call of a phase."""
     sys.setprofile(Calls((phase, number)))
+
+
+def die_writing(checkpoint: int) -> None:
+    """Have this process die when half of a checkpoint is on the disk."""
+    save, calls = torch.save, iter(range(1, checkpoint + 1))
+
+    def half(content: Any, path: Path) -> None:
+        save(content, path)
+        if next(calls) == checkpoint:
+            os.truncate(path, path.stat().st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    torch.save = half  # type: ignore[assignment]
+
+
+def die_validating(step: int) -> None:
+    """Have this process die in a validation step."""
+    validate, calls = SegmentationTask.validation_step, iter(range(1, step + 1))
+
+    def deadly(self: SegmentationTask, batch: Any, batch_idx: int) -> torch.Tensor:
+        if next(calls) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return validate(self, batch, batch_idx)
+
+    SegmentationTask.validation_step = deadly  # type: ignore[method-assign]
 
 
 def train(folder: Path, settings: tuple[str, ...], first: Callable[[], None] | None) -> None:

@@ -140,9 +140,9 @@ def test_sampler_counts_through_the_epoch_it_was_told():
 
 def test_each_pass_leaves_out_what_has_been_seen():
     seen = iter([3, 0])
-    sampler = EpochSampler(4, first=lambda: next(seen))
+    sampler = EpochSampler(4, first=lambda: next(seen), epoch=2)
     assert len(sampler) == 4
-    assert [list(sampler), len(list(sampler))] == [[(0, 3)], 4]
+    assert [list(sampler), len(list(sampler))] == [[(2, 3)], 4]
 
 
 # Tiles that show foreground
