@@ -22,10 +22,6 @@ LARGEST_VALUE = 65535
 """Largest value of a mask that can stand for a class: the largest that a 16-bit image holds."""
 
 
-_LOOKED_UP_AT_ONCE = 2**15
-"""Pixels."""
-
-
 class LabelReader(Protocol):
     """What turns a mask into class indices, a window at a time."""
 
@@ -223,15 +219,9 @@ def _table_positions(raw: Array) -> Array:
 
 
 def _looked_up(table: Labels, positions: Array) -> Labels:
-    """``table[positions]`` of (h, w) positions, some rows at a time.
-
-    NumPy makes 64-bit copies of the positions; those of a whole frame would not stay in the cache.
-    """
-    labels = np.empty(positions.shape, np.uint8)
-    rows = max(1, _LOOKED_UP_AT_ONCE // max(1, positions.shape[1]))
-    for start in range(0, len(positions), rows):
-        labels[start : start + rows] = np.take(table, positions[start : start + rows])
-    return labels
+    """``table[positions]`` by blocks of rows: NumPy's 64-bit copies of positions are to stay in the cache."""
+    blocks = np.array_split(positions, max(1, min(len(positions), positions.size // 2**15)))
+    return np.concatenate([np.take(table, block) for block in blocks])
 
 
 def _code_of(colour: str) -> int:

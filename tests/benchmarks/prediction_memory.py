@@ -1,12 +1,11 @@
 """Most memory that a prediction takes: of many frames against few, and of one very large frame.
 
-    python tests/benchmarks/prediction_memory.py [--frames 50 1000] [--folder DIR]
+    python tests/benchmarks/prediction_memory.py [--frames 50 1000] [--only frames|large] [--folder DIR]
 
 The first part predicts recordings of 1024 x 1024 pixels with a small net, with all default results. Asked
 for: the same within 5 %. The second predicts one frame of 16,384 x 16,384 with the small net, and a band of
-2,048 rows of such a frame with ``resnet34_unet``, whose tiles take more and which would be at the whole frame
-for ten minutes; cells are not sought, as in all frames that large. Asked for: at most 2 GiB above the loaded
-net.
+2,048 rows of such a frame with ``resnet34_unet``, which would take ten minutes for all of it; cells are not
+sought, as in all frames of more than 8192 x 8192. Asked for: at most 2 GiB above the loaded net.
 
 Each prediction is the command, in a process of its own, watched from here every few milliseconds. Pages of a
 mapped recording are the kernel's to drop, so what counts is the memory that the process has for itself
@@ -87,34 +86,45 @@ def predicted(net: Path, images: Path, *settings: str) -> float:
     return most
 
 
+def many_frames(net: Path, counts: list[int], folder: Path) -> None:
+    """Print a line for each number of frames, and their ratio."""
+    found = []
+    for frames in counts:
+        began = time.perf_counter()
+        found.append(predicted(net, recording(folder / f"{frames}.tif", frames, 1024, 1024)))
+        seconds = time.perf_counter() - began
+        print(f"{frames:5} frames of 1024 x 1024: {found[-1]:7.0f} MiB, {seconds:.0f} s", flush=True)
+    ratio = found[-1] / found[0]
+    print(f"{ratio:.3f} times as much{'' if ratio <= MOST_RATIO else f'  MISSED {MOST_RATIO}'}")
+
+
+def large_frame(net: Path, height: int, folder: Path) -> None:
+    """Print what a frame takes above the loaded net."""
+    loaded, began = peak("-c", LOAD, str(net)), time.perf_counter()
+    above = predicted(net, recording(folder / "large.tif", 1, height, SIDE), "cells=none") - loaded
+    verdict = "" if above <= MOST_MIB else f"  MISSED {MOST_MIB}"
+    print(
+        f"{net.stem:>5} net, {height} x {SIDE}: {above:7.0f} MiB above the loaded net's {loaded:.0f}"
+        f"{verdict}, {time.perf_counter() - began:.0f} s",
+        flush=True,
+    )
+
+
 def main() -> None:
     """Print a line for each prediction."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--frames", type=int, nargs=2, default=[50, 1000])
+    parser.add_argument("--only", choices=["frames", "large"], help="one of the two parts")
+    parser.add_argument("--frames", type=int, nargs="+", default=[50, 1000])
     parser.add_argument("--folder", type=Path, default=None, help="where files are written, then deleted")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
         small, full = checkpoint(folder / "small.ckpt", SMALL), checkpoint(folder / "full.ckpt", FULL)
-        found = []
-        for frames in given.frames:
-            began = time.perf_counter()
-            found.append(predicted(small, recording(folder / f"{frames}.tif", frames, 1024, 1024)))
-            seconds = time.perf_counter() - began
-            print(f"{frames:5} frames of 1024 x 1024: {found[-1]:7.0f} MiB, {seconds:.0f} s", flush=True)
-        ratio = found[1] / found[0]
-        print(f"{ratio:.3f} times as much{'' if ratio <= MOST_RATIO else f'  MISSED {MOST_RATIO}'}")
-        for net, height in ((small, SIDE), (full, BAND)):
-            loaded = peak("-c", LOAD, str(net))
-            began = time.perf_counter()
-            above = predicted(net, recording(folder / "large.tif", 1, height, SIDE), "cells=none") - loaded
-            verdict = "" if above <= MOST_MIB else f"  MISSED {MOST_MIB}"
-            seconds = time.perf_counter() - began
-            print(
-                f"{net.stem:>5} net, {height} x {SIDE}: {above:7.0f} MiB above the loaded net's "
-                f"{loaded:.0f}{verdict}, {seconds:.0f} s",
-                flush=True,
-            )
+        if given.only != "large":
+            many_frames(small, given.frames, folder)
+        if given.only != "frames":
+            large_frame(small, SIDE, folder)
+            large_frame(full, BAND, folder)
 
 
 if __name__ == "__main__":
