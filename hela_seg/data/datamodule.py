@@ -258,7 +258,10 @@ class TimelapseData(pl.LightningDataModule):
 
     def _epoch(self) -> int:
         """The epoch in which the trainer is about to begin or go on."""
-        return 0 if self.trainer is None else self.trainer.fit_loop.epoch_progress.current.processed
+        if self.trainer is None:
+            return 0
+        progress: Any = self.trainer.fit_loop.epoch_progress.current  # Lightning states a wider type
+        return int(progress.processed)
 
     def _samples_seen(self) -> int:
         """How many samples of the present epoch the trainer has been through.
