@@ -43,6 +43,11 @@ def starting_point(folder: Path, *, resume: bool, ckpt_path: str | None) -> Path
                 "to start another one from the checkpoint"
             )
         runs.read_checkpoint(ckpt_path)  # refuses what is no checkpoint before anything else is done
+        if "optimizer_states" not in runs.read_content(ckpt_path):
+            raise InputError(
+                f"{ckpt_path} holds weights and no state of training, as one that was converted: "
+                f"take the {runs.LAST_CHECKPOINT} of a run"
+            )
         return Path(ckpt_path)
     checkpoints = folder / runs.CHECKPOINTS
     held = [checkpoints / name for name in (runs.BEST_CHECKPOINT, *runs.RESUMABLE)]

@@ -220,6 +220,16 @@ def test_a_converted_checkpoint_has_no_data_of_its_own(
     assert "knows no data of its own, expected some to score it on: set data=" in capfd.readouterr().err
 
 
+def test_a_converted_checkpoint_holds_no_training_to_go_on_with(
+    file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("convert", [str(file), *SMALL]) == 0
+    capfd.readouterr()
+    run = [f"ckpt_path={file.with_suffix('.ckpt')}", f"hydra.run.dir={tmp_path / 'run'}"]
+    assert main("train", run) == 2
+    assert "holds weights and no state of training" in capfd.readouterr().err
+
+
 def test_numbers_that_are_moved_still_say_which_layer_they_are_of() -> None:
     assert moved("conv2d", 57) == "conv2d_57"
     assert moved("re_lu_3", 57) == "re_lu_60"

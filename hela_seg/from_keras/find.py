@@ -52,7 +52,7 @@ def by_graph(plan: Plan, graph: Graph, activation: str) -> dict[Layer, str]:
 def _logits(graph: Graph) -> Node:
     """The node that the closing softmax reads, or the last one where there is none."""
     last = _computing(graph, graph.output)
-    return _computing(graph, last.inputs[0]) if last.settings.get("function") == "softmax" else last
+    return _computing(graph, last.inputs[0]) if last.function == "softmax" and last.inputs else last
 
 
 def _computing(graph: Graph, key: str) -> Node:
@@ -150,5 +150,5 @@ def _numbered(names: list[str]) -> dict[str, list[str]]:
 
 def _kind_and_number(layer: str) -> tuple[str, int]:
     """``conv2d`` -> (conv2d, 0), ``conv2d_57`` -> (conv2d, 57)."""
-    found = re.fullmatch(r"(.+)_(\d+)", layer)
+    found = re.fullmatch(r"(.+)_(\d{1,9})", layer)
     return (found[1], int(found[2])) if found else (layer, 0)

@@ -45,6 +45,11 @@ class Node:
     settings: Mapping[str, Any]
     inputs: tuple[str, ...]
 
+    @property
+    def function(self) -> str | None:
+        """Of an activation, else None."""
+        return str(self.settings["function"]) if self.kind == ACTIVATION else None
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -61,7 +66,7 @@ class Graph:
         """
         node = self.nodes[key]
         for _ in self.nodes:
-            if node.kind not in IDLE and node.settings.get("function") != LINEAR:
+            if node.kind not in IDLE and node.function != LINEAR:
                 return node
             node = self.nodes[node.inputs[0]]
         raise KeyError(key)

@@ -53,7 +53,10 @@ class Variable:
             InputError: its bytes cannot be read, or hold NaN or infinite numbers.
         """
         try:
-            values = np.asarray(self.array[()], np.float32)
+            with np.errstate(
+                over="ignore"
+            ):  # what float32 cannot hold becomes infinite, and is refused below
+                values = np.asarray(self.array[()], np.float32)
         except _DAMAGE as error:
             raise InputError(
                 f"{self.where} cannot be read ({_first_line(error)}): copy the file anew"
@@ -118,7 +121,7 @@ def _refuse_others(path: Path) -> None:
     """Files that h5py need not be asked about."""
     if not path.is_file():
         raise InputError(f"{path} is not there, {EXPECTED}: check weights=")
-    if zipfile.is_zipfile(path) and "model.weights.h5" in zipfile.ZipFile(path).namelist():
+    if _is_keras_archive(path):
         raise InputError(f"{path} is a .keras file in the form of Keras 3, {EXPECTED}: {SAVE_AGAIN}")
     try:
         with path.open("rb") as file:
@@ -127,6 +130,14 @@ def _refuse_others(path: Path) -> None:
         raise InputError(f"{path} cannot be read ({error.strerror}): check its rights") from None
     if not begins_as_hdf5:
         raise InputError(f"{path} is no HDF5 file, {EXPECTED}: check weights=")
+
+
+def _is_keras_archive(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "model.weights.h5" in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _look(path: Path, file: h5py.File) -> SavedNet:

@@ -170,6 +170,32 @@ def test_the_activation_is_that_of_the_graph() -> None:
         searched(config, "unet", "leaky_relu")
 
 
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("Lambda", {"function": "linear"}),
+        ("Rescaling", {"scale": 1.0, "offset": 0.0}),
+        ("Functional", {"layers": []}),
+    ],
+)
+def test_layers_that_could_do_anything_are_not_passed_over(kind: str, config: dict[str, Any]) -> None:
+    changed = graph("unet")
+    layer(changed, "dropout_8")["config"].update(config)
+    text = json.dumps(changed).replace(
+        '"class_name": "Dropout", "config": {"name": "dropout_8"',
+        f'"class_name": "{kind}", "config": {{"name": "dropout_8"',
+    )
+    with pytest.raises(UnlikeError, match=f"'dropout_8' is {kind}, expected an activation"):
+        searched(json.loads(text), "unet")
+
+
+def test_a_closing_softmax_that_reads_nothing_is_refused() -> None:
+    config = graph("unet")
+    layer(config, "softmax")["inbound_nodes"].clear()
+    with pytest.raises(UnlikeError, match="'softmax' is an activation, expected BatchNormalization"):
+        searched(config, "unet")
+
+
 def test_dropout_and_a_closing_softmax_may_be_there_or_not() -> None:
     config = graph("unet")
     config["config"]["output_layers"] = [["batch_normalization_18", 0, 0]]

@@ -72,7 +72,7 @@ def test_what_is_no_hdf5_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "weights.hdf5"
     refused(path, "is not there, expected an HDF5 file of Keras 2's model.save")
-    for content in (b"", b"no HDF5 at all", pickle.dumps(Bomb()), b"\x89HDF"):
+    for content in (b"", b"no HDF5 at all", pickle.dumps(Bomb()), b"\x89HDF", b"PK\x05\x06" + bytes(18)):
         path.write_bytes(content)
         refused(path, "is no HDF5 file, expected an HDF5 file of Keras 2")
     refused(tmp_path, "is not there")
@@ -124,6 +124,13 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     said = pytest.raises(InputError, match=r"a\.h5: conv2d_3/kernel holds NaN or infinite numbers")
     with open_saved(write_saved(tmp_path / "a.h5", values)) as found, said:
         found.variables["conv2d_3"]["kernel"].read()
+
+
+def test_numbers_beyond_float32_are_refused(tmp_path: Path) -> None:
+    values = {"conv2d": {"kernel": np.full((1, 1, 1, 1), 1e300)}}
+    said = pytest.raises(InputError, match="conv2d/kernel holds NaN or infinite numbers")
+    with open_saved(write_saved(tmp_path / "a.h5", values)) as found, said:  # type: ignore[arg-type]
+        found.variables["conv2d"]["kernel"].read()
 
 
 def replaced(path: Path, make: object) -> None:
