@@ -22,12 +22,12 @@ FloatArray = NDArray[np.float64]
 Statistic = Callable[[NDArray[np.int64]], FloatArray]
 """Counts (..., K, K) -> figures (M, ...)."""
 
-RESAMPLES = 2000
-"""How often units are drawn anew: the ends of an interval then vary by about a fiftieth of its width."""
+RESAMPLES = 9999
+"""How often units are drawn anew, as by SciPy's default."""
 
 CONFIDENCE = 0.95
-FEW_UNITS = 20
-"""With fewer units an interval by bootstrap is too narrow; in our simulations 10 units cover about 90 %."""
+FEW_UNITS = 10
+"""With fewer units an interval is too narrow even so: 6 cover 91 %, 4 cover 89 %, 2 cover 49 %."""
 
 FEWEST_TO_TEST = 6
 """With 5 units, Wilcoxon's two-sided p-value is 2 / 2**5 = 0.0625 at the least."""
@@ -62,6 +62,9 @@ def units_of(counts: FrameCounts) -> NDArray[np.int64]:
     With fewer, each run of n neighbouring frames is cut into blocks of about the square root of n frames, of
     lengths that differ by one at most. Single images are units of their own by either.
 
+    Blocks of one recording are not quite independent. In simulations of 130 frames, 95 % intervals covered the
+    truth in 94 % of all cases where neighbours correlated by 0.5, and in 86 % where they did by 0.8.
+
     Example:
         One recording of 9 frames makes three units of three frames; 12 images make 12 units.
     """
@@ -75,6 +78,26 @@ def units_of(counts: FrameCounts) -> NDArray[np.int64]:
         first = units[-1] + 1 if units else 0
         units += [first + place * blocks // length for place in range(length)]
     return np.array(units)
+
+
+def level_of(units: int, confidence: float = CONFIDENCE) -> float:
+    """Level at which to take percentiles of a bootstrap so that few units make no too narrow intervals.
+
+    As intervals by the normal distribution are narrower than Student's, so are percentiles; they are moved
+    outwards by as much (Hesterberg 2015, The American Statistician 69(4), 371-386, section 5.3: expanded
+    percentiles).
+
+    Args:
+        units: how many are drawn; one has no interval at any level.
+        confidence: wished for.
+
+    Example:
+        For 95 %, 10 units take the level 98.3 %, 130 units 95.3 %, and many units 95 %.
+    """
+    if units < 2:
+        return confidence
+    wide = stats.t.ppf((1 + confidence) / 2, units - 1) * math.sqrt(units / (units - 1))
+    return float(min(1 - 2 * stats.norm.sf(wide), 1 - 1 / RESAMPLES))
 
 
 def summed(matrix: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import by_net
-from hela_seg.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES
+from hela_seg.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES, level_of
 
 
 def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
@@ -32,8 +32,9 @@ def _on_intervals(frames: int, units: int) -> str:
         few += f" With fewer than {FEWEST_TO_TEST} no test can show a difference."
     drawn = f"{units} images" if units == frames else blocks
     return (
-        f"95 % intervals: percentiles of {RESAMPLES} bootstrap draws of {drawn}; they hold for other images "
-        f"of this kind, not for another training.{few}"
+        f"95 % intervals: percentiles of {RESAMPLES} bootstrap draws of {drawn}, taken at the level "
+        f"{100 * level_of(units):.1f} % as few units ask for; they hold for other images of this kind, not "
+        f"for another training.{few}"
     )
 
 

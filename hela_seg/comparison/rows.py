@@ -24,6 +24,7 @@ from hela_seg.statistics import (
     bootstrap,
     conclusion,
     holm,
+    level_of,
     signed_rank,
     summed,
     units_of,
@@ -180,7 +181,8 @@ def _resampled(
         differences = of_nets[first, 0] - of_nets[second, 0]
         return np.concatenate([of_nets.reshape(-1, len(pooled)), differences])
 
-    found = bootstrap(np.concatenate(matrices), statistic, seed=seed)
+    together = np.concatenate(matrices)
+    found = bootstrap(together, statistic, confidence=level_of(together.shape[1]), seed=seed)
     per_net = len(MEASURES) * (1 + matrices[0].shape[-1])
     starts = range(0, per_net * len(matrices), per_net)
     return [found[start : start + per_net] for start in starts], found[per_net * len(matrices) :]

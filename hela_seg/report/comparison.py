@@ -19,8 +19,8 @@ from hela_seg.files import whole_file
 from hela_seg.report.sheets import Sheet, sheets_of
 from hela_seg.report.tables import plain_table, print_plain
 
-SENTENCES_SHOWN = 10
-"""Most notes below one sheet in print; the files have all."""
+ROWS_SHOWN, NOTES_SHOWN = 40, 12
+"""Most rows of a sheet, and most notes below it, in print; the files have all."""
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -79,19 +79,24 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
     for sheet in sheets_of(comparison):
         table = plain_table(list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :]), console)
         table.padding = (0, 1, 0, 0)
-        for row in sheet.rows:
+        for row in sheet.rows[:ROWS_SHOWN]:
             table.add_row(*(Text(cell.text) for cell in row))
         print_plain(Text(sheet.title, style="bold"), console)
         print_plain(table, console)
+        _print_rest(len(sheet.rows) - ROWS_SHOWN, "rows", console)
         _print_notes(sheet.notes, console)
     _print_notes(comparison.notes, console)
 
 
+def _print_rest(count: int, what: str, console: Console) -> None:
+    if count > 0:
+        console.print(f"and {count} more {what}, see the files", highlight=False)
+
+
 def _print_notes(notes: Sequence[str], console: Console) -> None:
-    for note in notes[:SENTENCES_SHOWN]:
+    for note in notes[:NOTES_SHOWN]:
         console.print(Text(note), highlight=False, width=min(console.width, 110))
-    if len(notes) > SENTENCES_SHOWN:
-        console.print(f"and {len(notes) - SENTENCES_SHOWN} more, see the files", highlight=False)
+    _print_rest(len(notes) - NOTES_SHOWN, "sentences", console)
     if notes:
         console.print()
 

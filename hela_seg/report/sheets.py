@@ -119,7 +119,7 @@ def _pairs(pairs: Sequence[Pair]) -> Sheet:
         "Δ: the first net's m-IoU minus the second's. p: Wilcoxon's signed-rank test on the differences of "
         "frames' m-IoU, averaged within blocks of neighbours; Holm: corrected for the number of pairs."
     )
-    return Sheet("Pairs of nets, on the same frames", headings, rows, 2, (*(p.sentence for p in pairs), how))
+    return Sheet("Pairs of nets, on the same frames", headings, rows, 2, (how, *(p.sentence for p in pairs)))
 
 
 def _pair(pair: Pair) -> tuple[Cell, ...]:

@@ -81,7 +81,7 @@ def test_few_units_are_said_to_be_few(tmp_path: Path) -> None:
     comparison = compared(tmp_path)
     assert comparison.units == 3
     assert "3 blocks of neighbouring frames" in " ".join(comparison.notes)
-    assert "Fewer than 20 make them too narrow" in " ".join(comparison.notes)
+    assert "Fewer than 10 make them too narrow" in " ".join(comparison.notes)
 
 
 def test_a_class_absent_from_truth_is_named_and_left_out(tmp_path: Path) -> None:

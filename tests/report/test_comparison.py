@@ -127,6 +127,17 @@ def test_print_fits_80_columns_and_loses_nothing_on_narrow_terminals(comparison:
         assert heading in printed(comparison, width=40)
 
 
+def test_print_is_short_where_there_are_many_nets_and_the_files_have_all(tmp_path: Path) -> None:
+    for number in range(11):
+        write_run(tmp_path / f"{number}", frame_counts(number), lr=number)
+    (many,) = compare_runs(find_runs([tmp_path])[0])
+    text = printed(many)
+    assert "and 15 more rows, see the files" in text
+    assert "and 44 more sentences, see the files" in text
+    assert "Δ: the first net's" in text
+    assert as_html([many], []).count("<li>No difference shown between") == 55
+
+
 def test_latex_escapes_what_it_would_take_for_commands(tmp_path: Path) -> None:
     names = ("background", "50 % & more_#1", "{spread}\\^~$")
     write_run(tmp_path / "a", frame_counts(), names=names)
