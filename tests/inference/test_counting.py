@@ -17,7 +17,7 @@ def test_counted_pixels_are_those_of_the_blocks() -> None:
     mask = (image > 100).astype(np.uint8)
     bright = predictor(Brightness())
     recording = Recording(ArraySeries(image, "TYX", 1), ArraySeries(mask, "TYX", 1))
-    counts, seconds = count_frames(
+    counts, reliability, seconds = count_frames(
         bright,
         [recording],
         [Block(0, 0, 1, "test"), Block(0, 3, 4, "test")],
