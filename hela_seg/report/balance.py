@@ -49,7 +49,7 @@ def balance_sheet(pixels: Pixels, classes: Classes) -> Sheet:
         for entry, count, share in zip(classes, pixels[part].tolist(), shares, strict=True):
             cells = (Cell(part), Cell(entry.name, colour=entry.colour))
             rows.append((*cells, number(count, ",d"), _percent(share)))
-    return Sheet("Class balance", ("Part", "Class", "Pixels", "Share"), rows, names=2)
+    return Sheet("Class balance", ("Part", "Class", "Pixels", "Percent"), rows, names=2)
 
 
 def split_sheet(rows: Sequence[Mapping[str, Any]]) -> Sheet:

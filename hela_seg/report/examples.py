@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,8 @@ from hela_seg.report.overlay import Image, Labels, blend, contrast_of, fit_panel
 from hela_seg.report.overlay import Picture as Pixels
 from hela_seg.report.page import Gallery, Picture
 
-SIDES = (1024, 768, 640, 512, 384, 256, 128)
-"""Most pixels of a panel's longer side; the first of these at which all panels together are small enough."""
+LONGEST = 1024
+"""Most pixels of a panel's longer side."""
 
 MOST_BYTES = 2 * 2**20
 """Of all panels; half of what a page may have, for text takes a third more than bytes."""
@@ -70,12 +71,7 @@ def examples_of(scored: Scored, counts: FrameCounts, classes: Classes) -> tuple[
         InputError: a frame that can no longer be read.
     """
     frames = [_read(scored, counts, name, place) for name, place in _chosen(counts).items()]
-    galleries: tuple[Gallery, ...] = ()
-    for longest in SIDES:
-        galleries = tuple(_gallery(frame, classes, longest) for frame in frames)
-        if sum(len(picture.jpeg) for gallery in galleries for picture in gallery.pictures) <= MOST_BYTES:
-            break
-    return galleries
+    return _small_enough(frames, classes)
 
 
 def errors_of(image: Image, truth: Labels, prediction: Labels, classes: Classes) -> Pixels:
@@ -126,6 +122,19 @@ def _chosen(counts: FrameCounts) -> dict[str, int]:
         return {"The only frame": order[0]}
     middle = {"Median": order[len(order) // 2]} if len(order) > 2 else {}
     return {"Best": order[-1], **middle, "Worst": order[0]}
+
+
+def _small_enough(frames: Sequence[_Frame], classes: Classes) -> tuple[Gallery, ...]:
+    """Galleries of panels of up to `LONGEST` pixels, or of as many as keep to `MOST_BYTES`."""
+    longest = LONGEST
+    while True:
+        galleries = tuple(_gallery(frame, classes, longest) for frame in frames)
+        pictures = [picture for gallery in galleries for picture in gallery.pictures]
+        size = sum(len(picture.jpeg) for picture in pictures)
+        if size <= MOST_BYTES:
+            return galleries
+        shown = max(max(picture.width, picture.height) for picture in pictures)
+        longest = int(0.95 * shown * math.sqrt(MOST_BYTES / size))
 
 
 def _read(scored: Scored, counts: FrameCounts, what: str, place: int) -> _Frame:

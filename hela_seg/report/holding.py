@@ -82,18 +82,19 @@ def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
     axes.set_ylim(-0.02, 1.02)
     add_legend(axes, below=True)
     early, late = _ends(counts, found.mean)
-    words = f"mean m-IoU of the first third of the frames {early:.4f}, of the last third {late:.4f}"
+    words = f"mean m-IoU of the first third of the frames {early}, of the last third {late}"
     middle = " Line: median over series, shade: 10th to 90th percentile." if len(names) > 1 else ""
     return Drawing(themed_svg(figure), f"IoU over time: {words}.", f"IoU frame by frame; {words}.{middle}")
 
 
 def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:
-    """A point for each series and class, and the pooled score; None where there is one series."""
+    """A point for each series and class, and the pooled score; None where fewer than two series have one."""
     by_series = np.stack(list(matrices_by_series(counts).values()))
-    if len(by_series) == 1:
-        return None
     step = -(-len(by_series) // MOST_POINTS)
     found, pooled = Overlaps.of(by_series[::step]), Overlaps.of(counts.pooled[np.newaxis])
+    scores = found.mean[np.isfinite(found.mean)]
+    if len(scores) < 2:
+        return None
     figure, (axes,) = panel(height=0.8 + 0.42 * (len(classes) + 1))
     # so that points do not hide others
     spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(found.mean))
@@ -111,7 +112,7 @@ def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:
     axes.set_ylim(len(classes) + 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("IoU")
-    low, high = np.nanmin(found.mean, initial=1.0), np.nanmax(found.mean, initial=0.0)
+    low, high = scores.min(), scores.max()
     return Drawing(
         themed_svg(figure),
         f"IoU by series: the m-IoU of {len(by_series)} series goes from {low:.4f} to {high:.4f}.",
@@ -156,9 +157,14 @@ def _courses(counts: FrameCounts, values: FloatArray) -> list[FloatArray]:
     return list(rows.values())
 
 
-def _ends(counts: FrameCounts, mean: FloatArray) -> tuple[float, float]:
-    """Means over the frames of the first and of the last third of time."""
+def _ends(counts: FrameCounts, mean: FloatArray) -> tuple[str, str]:
+    """Means over the frames of the first and of the last third of time, in words."""
     first, last = int(counts.frame.min()), int(counts.frame.max())
     third = (last - first) / 3
     early, late = counts.frame <= first + third, counts.frame >= last - third
-    return float(np.nanmean(mean[early])), float(np.nanmean(mean[late]))
+    return _mean_in_words(mean[early]), _mean_in_words(mean[late])
+
+
+def _mean_in_words(values: FloatArray) -> str:
+    known = values[np.isfinite(values)]
+    return f"{known.mean():.4f}" if len(known) else "n/a"

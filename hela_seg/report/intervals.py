@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import shorten
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,14 +17,14 @@ from hela_seg.statistics import Interval
 MOST_LINES = 24
 """Nets or pairs that are drawn; the tables have all."""
 
-NAME_WIDTH = 62
+NAME_WIDTH, HEAD = 56, 10
 LINE_INCHES, MARGIN_INCHES = 0.42, 0.75
 
 
 def draw_nets(comparison: Comparison) -> Drawing:
     """Each net's m-IoU with its interval over images, its seeds and what is published of it."""
     rows = comparison.rows[:MOST_LINES]
-    figure, axes = _lines([row.name for row in rows])
+    figure, axes = _lines([_shortened(row.name, NAME_WIDTH) for row in rows])
     for place, row in enumerate(rows):
         _draw_interval(axes, place, row.means["iou"].interval, filled=True)
         seeds = _of_seeds(row) if len(row.runs) > 1 else []
@@ -47,7 +46,10 @@ def draw_nets(comparison: Comparison) -> Drawing:
 def draw_differences(pairs: Sequence[Pair]) -> Drawing:
     """The difference of each pair of nets with its interval, beside 0."""
     drawn = pairs[:MOST_LINES]
-    figure, axes = _lines([f"{pair.first} − {pair.second}" for pair in drawn])
+    names = [
+        (_shortened(pair.first, NAME_WIDTH // 2), _shortened(pair.second, NAME_WIDTH // 2)) for pair in drawn
+    ]
+    figure, axes = _lines([" − ".join(both) for both in names])
     axes.axvline(0, color=INK, linewidth=1)
     for place, pair in enumerate(drawn):
         _draw_interval(axes, place, pair.difference, filled=pair.difference.excludes_zero)
@@ -68,10 +70,16 @@ def _lines(names: Sequence[str]) -> tuple[Figure, Axes]:
     axes.set_ylim(len(names) - 0.5, -0.75)
     axes.spines["left"].set_visible(False)
     for place, name in enumerate(names):
-        text = drawable(shorten(name, NAME_WIDTH, placeholder="…"))
-        place_of_text = (0.0, place - 0.3)
-        axes.text(*place_of_text, text, transform=axes.get_yaxis_transform(), va="center", parse_math=False)
+        text = axes.text(0.0, place - 0.3, drawable(name), color=INK, va="center")
+        text.set_transform(axes.get_yaxis_transform())
+        text.set_parse_math(False)
+        text.set_in_layout(False)
     return figure, axes
+
+
+def _shortened(name: str, width: int) -> str:
+    """A name without its middle: nets of one kind differ at the end of theirs."""
+    return name if len(name) <= width else f"{name[:HEAD]}…{name[HEAD + 1 - width :]}"
 
 
 def _draw_interval(axes: Axes, place: int, interval: Interval, *, filled: bool) -> None:

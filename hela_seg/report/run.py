@@ -220,7 +220,10 @@ def _examples(material: _Material) -> Section:
 def _holding(material: _Material) -> Section:
     run = material.run
     drawn = (draw_over_time(run.counts, run.classes), draw_by_series(run.counts, run.classes))
-    missing = ("No course over time: no series has two scored frames.", "One series was scored.")
+    missing = (
+        "No course over time: no series has two scored frames.",
+        "No spread over series: fewer than two have a score.",
+    )
     return Section(
         "",
         drawings=tuple(drawing for drawing in drawn if drawing is not None),
@@ -230,9 +233,9 @@ def _holding(material: _Material) -> Section:
 
 
 def _calibration(material: _Material) -> Section:
-    path = material.folder / runs.RELIABILITY
+    right, path = int(np.trace(material.run.counts.pooled)), material.folder / runs.RELIABILITY
     counts = read_reliability(path)
-    if int(counts[:, 1].sum()) != int(np.trace(material.run.counts.pooled)):
+    if int(counts[:, 1].sum()) != right:
         raise InputError(f"{path} does not belong to the confusion matrix of this run.")
     curve = curve_of(counts)
     if not len(curve.share):

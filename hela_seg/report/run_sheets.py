@@ -98,7 +98,7 @@ def cost_sheet(record: RunRecord) -> Sheet:
         "peak_memory": ("peak memory, MiB", number(memory, ",.0f")),
     }
     rows = [(Cell(name), cell) for name, cell in measured.values()]
-    notes = tuple(f"{measured[key][0].capitalize()}: {how}." for key, how in MEASURED.items())
+    notes = tuple(f"{measured[key][0]}: {how}." for key, how in MEASURED.items())
     return Sheet("What it cost", ("What", "Measured"), rows, notes=notes)
 
 
