@@ -25,6 +25,7 @@ from hela_seg.errors import InputError
 from hela_seg.files import make_folder
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.metrics import Scores
+from hela_seg.report.run import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
 
 
@@ -38,13 +39,15 @@ def evaluate(config: DictConfig) -> Scores:
     data = _own_data(predictor.info) if config.get("data") is None else _other_data(config, predictor.info)
     _refuse_unlike(data, predictor)
     blocks = _blocks(data, config.part)
-    counts, seconds = count_frames(predictor, data.recordings, blocks, data.labels)
+    counts, reliability, seconds = count_frames(predictor, data.recordings, blocks, data.labels)
     costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     folder = make_folder(Path(config.output_dir))
-    found = write_results(folder, counts, predictor.classes, record)
+    found = write_results(folder, counts, predictor.classes, record, reliability)
     print_scores(found, predictor.classes, f"Scores on {len(counts)} frame(s), all pixels pooled")
-    print_files({"checkpoint": config.ckpt, "scores": folder / runs.SCORES_TABLE})
+    report = write_report(folder, "evaluate", data, blocks, predictor)
+    files = {"checkpoint": config.ckpt, "scores": folder / runs.SCORES_TABLE, "report": report or "none"}
+    print_files(files)
     return found
 
 

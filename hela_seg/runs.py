@@ -21,6 +21,7 @@ PREVIOUS_CHECKPOINT = "previous.ckpt"
 NEXT_CHECKPOINT = "next.ckpt"
 RESUMABLE = (NEXT_CHECKPOINT, LAST_CHECKPOINT, PREVIOUS_CHECKPOINT)
 LOGS = "logs"
+METRICS_TABLE = "metrics.csv"
 FINISHED = "finished.json"
 SPLIT_TABLE = "split.csv"
 CLASS_POSITIONS = "class_positions.npy"
@@ -28,6 +29,8 @@ SCORES_TABLE = "scores.csv"
 SCORES_JSON = "scores.json"
 FRAME_COUNTS = "frames.csv"
 RUN_RECORD = "run.json"
+RELIABILITY = "calibration.csv"
+REPORT = "report.html"
 COMPARISON = "comparison"
 
 PREDICTION_RECORD = "prediction.json"
@@ -204,8 +207,8 @@ MEASURED = {
     "forward, counted by torch.utils.flop_counter (2 floating point operations are 1 multiply-add)",
     "step_ms": "milliseconds of a training step of a batch, waiting for its tiles included: median over the "
     "epochs of their mean, the last step of each left out",
-    "frame_s": "seconds to predict a test frame, reading and normalising included: mean over all, the first "
-    "included",
+    "frame_s": "seconds to predict a test frame with its probabilities, reading and normalising included: "
+    "mean over all, the first included",
     "peak_memory": "most bytes in use at one time while training: of the GPU's memory as PyTorch hands it "
     "out, or without a GPU of the whole process",
 }

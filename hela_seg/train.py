@@ -43,6 +43,7 @@ from hela_seg.hardware import OWN_KEYS, Choices, Machine, settle
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.losses import balanced_weights
 from hela_seg.metrics import Scores, scores
+from hela_seg.report.run import write_report
 from hela_seg.report.tables import print_files, print_scores, print_split, write_results
 from hela_seg.task import SegmentationTask
 from hela_seg.timing.machine import forget_peak_memory, peak_memory
@@ -283,14 +284,16 @@ def _score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.Run
     if not data.of("test"):
         runs.write_record(folder / runs.RUN_RECORD, record)
         log.info("no series is kept for testing, so nothing is scored")
-        print_files({"checkpoint": checkpoint, "run": folder})
+        report = write_report(folder, "train", data, [], None)
+        print_files({"checkpoint": checkpoint, "run": folder, "report": report or "none"})
         return Result(checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint)
-    counts, seconds = count_frames(predictor, data.recordings, data.of("test"), data.labels)
+    counts, reliability, seconds = count_frames(predictor, data.recordings, data.of("test"), data.labels)
     record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
-    found = write_results(folder, counts, data.classes, record)
+    found = write_results(folder, counts, data.classes, record, reliability)
     print_scores(found, data.classes, "Test scores, all pixels pooled")
-    print_files({"checkpoint": checkpoint, "run": folder})
+    report = write_report(folder, "train", data, data.of("test"), predictor)
+    print_files({"checkpoint": checkpoint, "run": folder, "report": report or "none"})
     return Result(checkpoint, counts.pooled, found)
 
 

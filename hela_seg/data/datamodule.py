@@ -212,18 +212,22 @@ class TimelapseData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of random tiles, ``steps_per_epoch`` of them, less those seen before an interruption."""
-        tiles = RandomTiles(
+        sampler = EpochSampler(self._epoch_length(), self._samples_seen, self._epoch())
+        return self._loader(self.train_tiles(), sampler)
+
+    def train_tiles(self, *, augmented: bool = True) -> RandomTiles:
+        """The random tiles of training, or the same ones as they were before augmentation."""
+        return RandomTiles(
             self.recordings,
             self.of("train"),
             self.normalisation,
             self.labels,
             self.tile,
-            self._augment,
+            self._augment if augmented else None,
             self._seed,
             self.survey.positions,
             self._foreground_share,
         )
-        return self._loader(tiles, EpochSampler(self._epoch_length(), self._samples_seen, self._epoch()))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
         """Batches that cover the validation frames; none where no frame is for validation."""

@@ -3,45 +3,80 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hela_seg.counts import FrameCounts
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits import Block
+from hela_seg.inference.bands import Band, Unreadable
 from hela_seg.inference.predictor import Predictor
 from hela_seg.metrics import confusion_matrix
+from hela_seg.reliability import CELLS, count_by_confidence
 
 Item = TypeVar("Item")
 
 
+class Counted(NamedTuple):
+    """What predicted frames came to.
+
+    Attributes:
+        frames: a confusion matrix for each frame.
+        reliability: pixels of all frames by confidence, see `hela_seg.reliability.count_by_confidence`.
+        seconds: that the predictions of all of them took: reading, normalising, the net, probabilities and
+            joining tiles, but not the counting.
+    """
+
+    frames: FrameCounts
+    reliability: NDArray[np.int64]
+    seconds: float
+
+
 def count_frames(
     predictor: Predictor, recordings: Sequence[Recording], blocks: Sequence[Block], reader: LabelReader
-) -> tuple[FrameCounts, float]:
-    """Count the pixels of whole predicted frames against masks.
-
-    Returns:
-        A confusion matrix for each frame of the blocks, in their order; and the seconds that the predictions
-        of all of them took: reading, normalising, the net and joining tiles, but not the counting.
-    """
+) -> Counted:
+    """Count the pixels of whole predicted frames against masks, in the order of the blocks."""
     watch, classes = _Watch(), len(predictor.classes)
     places: list[tuple[str, int, int]] = []
-    matrices = []
+    matrices, reliability = [], np.zeros((CELLS, 2), np.int64)
     for number, block in enumerate(blocks):
         recording, which = recordings[block.series], range(block.start, block.stop)
         masks = LabelFrames(recording.mask, reader)
-        for t, labels in zip(which, watch.timed(predictor.frames(recording.image, which)), strict=True):
-            prediction, truth = (torch.from_numpy(of.astype(np.int64)) for of in (labels, masks.whole(t)))
-            matrices.append(confusion_matrix(prediction, truth, classes).numpy())
+        groups = predictor.groups(recording.image, which)
+        bands = watch.timed(predictor.bands(recording.image, groups, probabilities=True))
+        for t, of_frame in groupby(bands, attrgetter("t")):
+            matrix, by_confidence = _count(of_frame, masks.whole(t), classes)
+            matrices.append(matrix)
+            reliability += by_confidence
             places.append((recording.name, t, number))
     series, frames, numbers = zip(*places, strict=True)
     counts = FrameCounts(series, np.array(frames), np.array(numbers), np.stack(matrices))
-    return counts, watch.seconds
+    return Counted(counts, reliability, watch.seconds)
+
+
+def _count(
+    bands: Iterable[Band | Unreadable], truth: NDArray[np.uint8], classes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Confusion matrix of one frame and its pixels by confidence, of which memory holds a band at a time."""
+    matrix, reliability = np.zeros((classes, classes), np.int64), np.zeros((CELLS, 2), np.int64)
+    top = 0
+    for band in bands:
+        if isinstance(band, Unreadable) or band.probabilities is None:
+            raise ValueError("bands with probabilities were asked for, and to end where there are none")
+        masked = truth[top : top + len(band.labels)]
+        top += len(band.labels)
+        prediction, wanted = (torch.from_numpy(of.astype(np.int64)) for of in (band.labels, masked))
+        matrix += confusion_matrix(prediction, wanted, classes).numpy()
+        reliability += count_by_confidence(band.probabilities, band.labels, masked)
+    return matrix, reliability
 
 
 class _Watch:

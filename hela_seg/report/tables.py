@@ -23,6 +23,7 @@ from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts, write_counts
 from hela_seg.data.splits import Block, Part
 from hela_seg.files import whole_file
+from hela_seg.reliability import write_reliability
 from hela_seg.scores import Scores, scores_of
 
 MEASURES = {
@@ -66,7 +67,13 @@ def print_scores(scores: Scores, classes: Classes, title: str, console: Console 
         print_plain(Text(f"{ABSENT} {reason}"), console)
 
 
-def write_results(folder: Path, counts: FrameCounts, classes: Classes, record: runs.RunRecord) -> Scores:
+def write_results(
+    folder: Path,
+    counts: FrameCounts,
+    classes: Classes,
+    record: runs.RunRecord,
+    reliability: npt.NDArray[np.int64] | None = None,
+) -> Scores:
     """Write all that a run's folder says of its scores: frame by frame, pooled, and what they cost.
 
     Args:
@@ -74,6 +81,7 @@ def write_results(folder: Path, counts: FrameCounts, classes: Classes, record: r
         counts: pixels of each scored frame.
         classes: the K classes.
         record: settings and costs.
+        reliability: the same pixels by confidence, where that is known.
 
     Returns:
         The scores, of all pixels pooled.
@@ -85,6 +93,8 @@ def write_results(folder: Path, counts: FrameCounts, classes: Classes, record: r
     found = scores_of(matrix)
     write_counts(folder / runs.FRAME_COUNTS, counts, classes.names)
     runs.write_record(folder / runs.RUN_RECORD, record)
+    if reliability is not None:
+        write_reliability(folder / runs.RELIABILITY, reliability)
     write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, classes)
     return found
 
