@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import warnings
 import zipfile
@@ -22,6 +23,7 @@ NEXT_CHECKPOINT = "next.ckpt"
 RESUMABLE = (NEXT_CHECKPOINT, LAST_CHECKPOINT, PREVIOUS_CHECKPOINT)
 LOGS = "logs"
 FINISHED = "finished.json"
+FAILED = "failed.json"
 SPLIT_TABLE = "split.csv"
 CLASS_POSITIONS = "class_positions.npy"
 SCORES_TABLE = "scores.csv"
@@ -29,6 +31,7 @@ SCORES_JSON = "scores.json"
 FRAME_COUNTS = "frames.csv"
 RUN_RECORD = "run.json"
 COMPARISON = "comparison"
+JOBS_TABLE = "jobs.csv"
 
 PREDICTION_RECORD = "prediction.json"
 PREDICTION_PARTS = ".prediction"
@@ -48,6 +51,9 @@ CHECKPOINT_KEY = "hela_seg"
 
 PROGRESS_KEY = "hela_seg_progress"
 """Where in a checkpoint's dictionary lies what only going on with the run needs."""
+
+SCORE_KEY = "hela_seg_validation_score"
+"""Where in a checkpoint's dictionary lies the m-IoU on the validation frames of its weights."""
 
 CHECKPOINT_FORMAT = 1
 """Raised when an older program could no longer read a newer checkpoint."""
@@ -124,6 +130,16 @@ def read_content(path: Path | str) -> Any:
         raise InputError(
             f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train"
         ) from None
+
+
+def validation_score(checkpoint: Path) -> float | None:
+    """The m-IoU that a checkpoint's weights had on the validation frames; None where there is none.
+
+    Raises:
+        InputError: see `read_content`.
+    """
+    score = read_content(checkpoint).get(SCORE_KEY)
+    return None if score is None or math.isnan(score) else float(score)
 
 
 def hand_down(folder: Path) -> None:
