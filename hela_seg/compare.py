@@ -21,9 +21,10 @@ from hela_seg.comparison.nets import what_differs
 from hela_seg.errors import InputError, PartialResultError
 from hela_seg.files import make_folder
 from hela_seg.report.comparison import print_comparison, write_comparison
+from hela_seg.report.folds import write_folds
 from hela_seg.report.jobs import print_jobs, write_jobs
 from hela_seg.report.tables import print_files
-from hela_seg.runs import COMPARISON, JOBS_TABLE
+from hela_seg.runs import COMPARISON, FOLDS_TABLE, JOBS_TABLE
 from hela_seg.sweep.jobs import FINISHED, Job, jobs_in
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,10 @@ def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Co
         print_comparison(comparison)
     for warning in warnings:
         log.warning("warning: %s", warning)
-    print_files(write_comparison(make_folder(output), comparisons, warnings))
+    written: dict[str, object] = {**write_comparison(make_folder(output), comparisons, warnings)}
+    if write_folds(output / FOLDS_TABLE, comparisons):
+        written["folds"] = output / FOLDS_TABLE
+    print_files(written)
     return comparisons
 
 

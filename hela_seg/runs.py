@@ -32,6 +32,7 @@ FRAME_COUNTS = "frames.csv"
 RUN_RECORD = "run.json"
 COMPARISON = "comparison"
 JOBS_TABLE = "jobs.csv"
+FOLDS_TABLE = "out_of_fold.csv"
 
 PREDICTION_RECORD = "prediction.json"
 PREDICTION_PARTS = ".prediction"

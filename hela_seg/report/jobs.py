@@ -20,7 +20,7 @@ _LONG_NUMBER = re.compile(r"\b\d\.\d{6,}(e-?\d+)?\b")
 
 
 def print_jobs(jobs: Sequence[Job], console: Console | None = None) -> None:
-    """Print a line a job with the settings in which jobs differ, and the errors of those that failed below."""
+    """Print a line a job with the settings in which jobs differ, and below why some failed."""
     console = console or Console()
     table = plain_table(["Job", "Settings", "State"], ["m-IoU, validation"], console)
     for job, own in zip(jobs, differing(jobs), strict=True):
