@@ -1,4 +1,4 @@
-"""The out-of-fold table of a cross-validation: the scores of each fold, and of all held-out frames together."""
+"""The out-of-fold table of a cross-validation: scores of each fold, and of all held-out frames together."""
 
 from __future__ import annotations
 

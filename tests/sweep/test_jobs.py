@@ -17,7 +17,6 @@ from omegaconf import OmegaConf
 from hela_seg.cli import main
 from hela_seg.errors import InputError, PartialResultError
 from hela_seg.sweep import Job, jobs_in
-from hela_seg.sweep.search import aim
 
 
 def sweep_of(cells: Path, folder: Path, *more: str) -> list[str]:
@@ -119,16 +118,6 @@ def test_a_choice_of_a_package_that_is_not_there_says_what_to_install(
         "In 'train': Could not find 'hydra/launcher/ray'\nAvailable options: basic"
     )
     assert user_message(error) == "hydra/launcher/ray is not installed: run pip install 'hela-seg[cluster]'"
-
-
-def test_a_search_looks_for_the_highest_score() -> None:
-    plain = OmegaConf.create({"max_batch_size": None})
-    aim(plain)
-    assert plain == {"max_batch_size": None}
-    asked = {"direction": "minimize", "max_failure_rate": 0.0, "sampler": {"seed": None}}
-    search = OmegaConf.create(asked)
-    aim(search)
-    assert search == {"direction": "maximize", "max_failure_rate": 1.0, "sampler": {"seed": 0}}
 
 
 def test_ends_of_sweeps_have_their_statuses(tmp_path: Path) -> None:
