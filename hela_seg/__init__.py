@@ -9,10 +9,12 @@ Rooms, from the commands down; each imports only from those below it:
 - ``report``: tables, overlays, films and curves
 - ``comparison``: nets side by side; ``statistics``: how sure their scores are
 - ``task``: training a net; ``inference``: using one; ``costs``: what that takes
+- ``pictures`` and ``loggers``: what a run shows of itself while it trains
 - ``timecourse``: class maps over time; ``ranking``: what to label next; ``objects``: class maps -> cells
 - ``from_keras``: the authors' files -> weights of our nets
 - ``data``: files to batches of tiles; ``models``: the nets; ``losses``; ``metrics``
 - ``counts`` and ``scores``: counted pixels and what is computed from them, without PyTorch
+- ``sweep``: many runs of one command, and how they go on
 - ``hardware``: what a machine has, and what follows for training
 - ``runs``: what a run's folder and a checkpoint hold; ``files``: writing them; ``classes``; ``errors``
 

@@ -16,7 +16,7 @@ from torchmetrics import Metric
 
 from hela_seg.data.dataset import Sample
 from hela_seg.metrics import ConfusionMatrix, scores
-from hela_seg.runs import CHECKPOINT_KEY, ModelInfo
+from hela_seg.runs import CHECKPOINT_KEY, SCORE_KEY, ModelInfo
 
 VALIDATION_LOSS = "loss/validation"
 """Logged name that checkpoints and early stopping look at by default."""
@@ -98,6 +98,7 @@ class SegmentationTask(pl.LightningModule):
         self.train_counts = ConfusionMatrix(class_count)
         self.train_counts.persistent(True)  # a run that goes on within an epoch goes on counting
         self.validation_counts = ConfusionMatrix(class_count)
+        self._validation_score: float | None = None
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (N, K, H, W) of images (N, C, H, W)."""
@@ -141,7 +142,7 @@ class SegmentationTask(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores on the validation tiles."""
-        self._log_scores("validation", self.validation_counts)
+        self._validation_score = self._log_scores("validation", self.validation_counts)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser, and the schedule where there is one."""
@@ -158,6 +159,7 @@ class SegmentationTask(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put into the checkpoint what it takes to use it without any other file."""
         checkpoint[CHECKPOINT_KEY] = self._info.to_plain()
+        checkpoint[SCORE_KEY] = self._validation_score
 
     def _step(self, batch: Sample, counts: ConfusionMatrix) -> Tensor:
         logits = self(batch["image"])
@@ -165,10 +167,12 @@ class SegmentationTask(pl.LightningModule):
         loss: Tensor = self.loss(logits, batch["label"])
         return loss
 
-    def _log_scores(self, part: str, counts: ConfusionMatrix) -> None:
+    def _log_scores(self, part: str, counts: ConfusionMatrix) -> float:
+        """Log the scores and begin to count anew; the m-IoU."""
         found = scores(counts.compute())
         counts.reset()
         self.log(f"m-IoU/{part}", found.mean_iou, prog_bar=part == "validation")
         self.log(f"Dice/{part}", found.mean_dice)
         for entry, iou in zip(self._info.classes, found.iou, strict=True):
             self.log(f"IoU {entry['name']}/{part}", float(iou))
+        return float(found.mean_iou)

@@ -75,6 +75,11 @@ class Result:
     matrix: NDArray[np.int64] | None
     scores: Scores | None
 
+    @property
+    def validation_score(self) -> float | None:
+        """The m-IoU of the checkpoint on the validation frames, if any: what a search makes higher."""
+        return runs.validation_score(self.checkpoint)
+
 
 def train(config: DictConfig) -> Result:
     """Train as a configuration says; see ``conf/train.yaml`` for its keys.

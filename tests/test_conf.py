@@ -24,6 +24,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "callbacks/miou": (["callbacks=miou"], {"callbacks.early_stopping.monitor": "m-IoU/validation"}),
     "logger/csv": (["logger=csv"], {}),
     "logger/default": (["logger=default"], {}),
+    "logger/tensorboard": (["logger=tensorboard"], {}),
     "loss/cross_entropy": (["loss=cross_entropy"], {}),
     "loss/dice": (["loss=dice"], {}),
     "loss/focal": (["loss=focal"], {"loss.alpha": 0.25, "loss.gamma": 2.0}),
@@ -57,6 +58,10 @@ ELSEWHERE = {
     "data/timelapse",
     "data/dryad",
     "data/ctc",
+    "logger/mlflow",
+    "logger/wandb",
+    "search/optimizer",
+    "search/training",
     "experiment/paper",
     "experiment/paper_notebook",
     "trainer/gpu",
@@ -117,7 +122,8 @@ def test_a_choice_trains_and_is_on_record(name: str, cells: Path, tmp_path: Path
         assert rate == pytest.approx(RATES[choice])
     if group == "logger":
         assert (tmp_path / "logs" / "metrics.csv").is_file()
-        assert (tmp_path / "logs" / "tensorboard").is_dir() == (choice == "default")
+        assert (tmp_path / "logs" / "tensorboard").is_dir() == (choice != "csv")
+        assert len(list((tmp_path / "logs" / "validation").glob("epoch_001 *.png"))) == 2
 
 
 @pytest.mark.parametrize("layout", ["folder", "timelapse"])

@@ -27,6 +27,15 @@ TYPED = [
 ]
 COMMANDS = [command for command in TYPED if not command.startswith(("pip install", "pytest"))]
 SHORT_BENCHMARK = ["data.tile=[32,32]", "model.width=4", "repeats=1", "peers=false"]
+EXTRAS = {
+    "search=": "hydra_plugins.hydra_optuna_sweeper",
+    "hydra/launcher=joblib": "hydra_plugins.hydra_joblib_launcher",
+    "hydra/launcher=submitit_local": "hydra_plugins.hydra_submitit_launcher",
+    "logger=mlflow": "mlflow",
+    "logger=wandb": "wandb",
+}
+"""Choices of commands that only run where a package of an extra is installed, and its modules."""
+
 DRAWING = "data.drawing={series: 3, frames: 1, height: 64, width: 64, seed: 0}"
 
 
@@ -49,11 +58,13 @@ def desk(tmp_path: Path, run: Path, checkpoint: Path, monkeypatch: pytest.Monkey
 def small(arguments: list[str]) -> list[str]:
     """Settings that shorten a training run, less those that the README sets."""
     chosen = {argument.split("=")[0] for argument in arguments}
-    if "resume" in chosen:
+    if "resume" in chosen and "--multirun" not in chosen:
         return []  # the run's own settings
     settings = [*SMALL_NET, "trainer.max_epochs=1"]
     if not any(argument.startswith(("data=", "experiment=")) for argument in arguments):
         settings.append(DRAWING)
+    if any(argument.startswith("search=") for argument in arguments):
+        settings.append("hydra.sweeper.n_trials=2")
     return [setting for setting in settings if setting.split("=")[0] not in chosen - {"data.steps_per_epoch"}]
 
 
@@ -65,6 +76,9 @@ def test_it_opens_with_the_two_commands_that_a_fresh_machine_needs() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_readme_works(command: str, desk: Path, request: pytest.FixtureRequest) -> None:
+    for choice, package in EXTRAS.items():
+        if choice in command:
+            pytest.importorskip(package, reason=f"{choice} needs an extra")
     words = shlex.split(command)
     if "../shared" in command:
         shared = request.getfixturevalue("shared")
