@@ -13,6 +13,7 @@ if __name__ == "__main__":
 import logging
 import platform
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
@@ -43,6 +44,7 @@ from hela_seg.hardware import OWN_KEYS, Choices, Machine, settle
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.losses import balanced_weights
 from hela_seg.metrics import Scores, scores
+from hela_seg.models import start_from_pretrained
 from hela_seg.report.run import write_report
 from hela_seg.report.tables import print_files, print_scores, print_split, write_results
 from hela_seg.task import SegmentationTask
@@ -97,6 +99,9 @@ def train(config: DictConfig) -> Result:
 
     net_config = _net_config(config, data)
     net, loss, optimizer = instantiate(net_config), _loss(config, data), instantiate(config.optimizer)
+    _refuse_tile(config.data.tile, net)
+    if start is None:
+        start_from_pretrained(net)
     device = torch.device("cuda" if Machine.here(config.trainer.accelerator).gpu else "cpu")
     trial = memory.Trial(net, loss, optimizer, (data.channels, *data.tile), device)
     _settle_batch(config, trial, data)
@@ -209,13 +214,15 @@ def _net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
                 "out, it follows from the data"
             )
         plain[key] = found
-    stride = getattr(get_class(plain["_target_"]), "stride", 1)
-    if any(size % stride for size in config.data.tile):
-        raise InputError(
-            f"data.tile is {list(config.data.tile)}, expected multiples of {stride}, by which this "
-            "net shrinks its input"
-        )
     return plain
+
+
+def _refuse_tile(tile: Sequence[int], net: nn.Module) -> None:
+    stride = getattr(net, "stride", 1)
+    if any(size % stride for size in tile):
+        raise InputError(
+            f"data.tile is {list(tile)}, expected multiples of {stride}, by which this net shrinks its input"
+        )
 
 
 def _loss(config: DictConfig, data: TimelapseData) -> nn.Module:

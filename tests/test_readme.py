@@ -60,7 +60,8 @@ def small(arguments: list[str]) -> list[str]:
     chosen = {argument.split("=")[0] for argument in arguments}
     if "resume" in chosen and "--multirun" not in chosen:
         return []  # the run's own settings
-    settings = [*SMALL_NET, "trainer.max_epochs=1"]
+    narrow = SMALL_NET[1:] if "model=smp" in arguments else SMALL_NET  # which has no width
+    settings = [*narrow, "trainer.max_epochs=1"]
     if not any(argument.startswith(("data=", "experiment=")) for argument in arguments):
         settings.append(DRAWING)
     if any(argument.startswith("search=") for argument in arguments):
