@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -80,11 +80,18 @@ def _joined(folds: Sequence[Run]) -> FrameCounts:
 
 def median_costs(costs: Sequence[Costs]) -> Costs:
     """What one run of several cost: of each of the measured figures the median of those that are known."""
-    measured = {
-        name: [value for one in costs if (value := getattr(one, name)) is not None]
-        for name in ("step_ms", "frame_s", "peak_memory")
-    }
-    return replace(costs[0], **{name: median(of) if of else None for name, of in measured.items()})
+    memory = _median_known(one.peak_memory for one in costs)
+    return replace(
+        costs[0],
+        step_ms=_median_known(one.step_ms for one in costs),
+        frame_s=_median_known(one.frame_s for one in costs),
+        peak_memory=None if memory is None else round(memory),
+    )
+
+
+def _median_known(figures: Iterable[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return median(known) if known else None
 
 
 def _split(config: Mapping[str, Any]) -> Mapping[str, Any]:
