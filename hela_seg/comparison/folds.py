@@ -80,11 +80,17 @@ def _joined(folds: Sequence[Run]) -> FrameCounts:
 
 def median_costs(costs: Sequence[Costs]) -> Costs:
     """What one run of several cost: of each of the measured figures the median of those that are known."""
-    measured = {
-        name: [value for one in costs if (value := getattr(one, name)) is not None]
-        for name in ("step_ms", "frame_s", "peak_memory")
-    }
-    return replace(costs[0], **{name: median(of) if of else None for name, of in measured.items()})
+    return replace(
+        costs[0],
+        step_ms=_median([one.step_ms for one in costs]),
+        frame_s=_median([one.frame_s for one in costs]),
+        peak_memory=_median([one.peak_memory for one in costs]),
+    )
+
+
+def _median(values: Sequence[float | None]) -> Any:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def _split(config: Mapping[str, Any]) -> Mapping[str, Any]:
