@@ -86,6 +86,7 @@ COMMANDS = {
     "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"})),
     "benchmark": Command(options={"--compare": "compare"}, paths=_DATA_PATHS | {"compare"}),
     "convert": Command(("weights",), options={"-o": "output"}, paths=frozenset({"weights", "output"})),
+    "export": Command(("ckpt",), options={"-o": "output"}, paths=frozenset({"ckpt", "output"})),
 }
 
 

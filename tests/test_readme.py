@@ -55,6 +55,14 @@ def desk(tmp_path: Path, run: Path, checkpoint: Path, monkeypatch: pytest.Monkey
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def onnx_file(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint as ONNX, for the command that follows its export."""
+    path = tmp_path_factory.mktemp("onnx") / "best.onnx"
+    assert main("export", [str(checkpoint), "-o", str(path)]) == 0
+    return path
+
+
 def small(arguments: list[str]) -> list[str]:
     """Settings that shorten a training run, less those that the README sets."""
     chosen = {argument.split("=")[0] for argument in arguments}
@@ -84,6 +92,8 @@ def test_a_command_of_the_readme_works(command: str, desk: Path, request: pytest
     if "../shared" in command:
         shared = request.getfixturevalue("shared")
         words = [word.replace("../shared/data", str(shared)) for word in words]
+    if "best.onnx" in command:
+        shutil.copy(request.getfixturevalue("onnx_file"), desk)
     if words[0] == "hela-seg":
         name, arguments = words[1], words[2:]
     else:

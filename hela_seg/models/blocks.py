@@ -225,7 +225,7 @@ def summed_kernel(kernel: Tensor) -> Tensor:
 
 def _pays_to_sum(x: Tensor) -> bool:
     """On CPUs, where it was measured; a compiled or exported graph stays plain, as it serves every size."""
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
+    if x.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return False
     return x.shape[-2] * x.shape[-1] >= SUMMED_PIXELS
 
