@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hela_seg.errors import InputError, PartialResultError, said_by
+from hela_seg.launch import Launch
 
 PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
@@ -98,7 +99,9 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     # Hydra would print its own report and leave with status 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        _run_hydra(name, overrides(COMMANDS[name], going_on(typed) if name == "train" else typed))
+        if name == "train":
+            typed = of_rank(Launch.here(), going_on(typed))
+        _run_hydra(name, overrides(COMMANDS[name], typed))
     except PartialResultError as left_out:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL
@@ -180,6 +183,20 @@ def going_on(typed: Sequence[str]) -> list[str]:
     then = [line for line in lines if _key(line) not in given]
     now = [argument for argument in typed if _key(argument) != "resume"]
     return [*then, *now, "resume=true", *([] if by_switch else [f"hydra.run.dir={folder}"])]
+
+
+def of_rank(launch: Launch, typed: Sequence[str]) -> list[str]:
+    """What one of several processes composes: only the first makes a folder for the run.
+
+    Raises:
+        InputError: a sweep, in which a run that fails in one process would leave the others waiting.
+    """
+    if launch.count > 1 and {"-m", "--multirun"} & set(typed):
+        raise InputError(
+            f"--multirun was given to {launch.count} processes that train together, expected a single run: "
+            f"start each run of the sweep with a {launch.launcher} of its own"
+        )
+    return [*typed, *(["hydra.run.dir=.", "hydra.output_subdir=null"] if launch.rank else [])]
 
 
 def user_message(error: BaseException) -> str | None:
