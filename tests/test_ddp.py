@@ -243,27 +243,37 @@ def test_synchronised_batch_norm_keeps_weights_names_and_results() -> None:
     torch.testing.assert_close(net(image), expected)
 
 
-def launch(count: int, *arguments: str) -> subprocess.CompletedProcess[str]:
-    how = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-    command = [sys.executable, *how, "-m", "hela_seg.train", *arguments]
+def typed(command: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", *command, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.mark.slow
-def test_torchrun_trains_as_one_process_does(settings: list[str], tmp_path: Path) -> None:
-    more = ["trainer=ddp", "data.steps_per_epoch=2", f"hydra.run.dir={tmp_path / 'run'}"]
-    done = launch(2, *settings, *more)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Test scores") == 1
-    assert (tmp_path / "run" / "finished.json").is_file()
-
-
-@pytest.mark.slow
-def test_torchrun_makes_one_folder_named_after_the_time(
+def test_the_torchrun_of_the_readme_makes_one_folder_and_one_table(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = launch(3, *settings, "trainer=ddp", "data.steps_per_epoch=1")
-    assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "outputs" / "train").iterdir())) == 1
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    launch, *command = next(line for line in readme.splitlines() if line.startswith("torchrun")).split()
+    done = typed(command, *settings, "data.steps_per_epoch=2")
+    assert (launch, done.returncode) == ("torchrun", 0), done.stderr
+    assert done.stdout.count("Test scores") == 1
+    assert done.stderr.count("epoch   1/1") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"outputs"}
+    [run] = (tmp_path / "outputs" / "train").iterdir()
+    assert (run / "finished.json").is_file()
+
+
+@pytest.mark.slow
+def test_torchrun_names_a_rank_that_ends(settings: list[str], tmp_path: Path) -> None:
+    launch = ["--standalone", "--nproc-per-node=2", "-m", "hela_seg.train", "trainer=ddp"]
+    done = typed(launch, *settings, "data.classes=[background,dim]", f"hydra.run.dir={tmp_path / 'run'}")
+    assert done.returncode == 1
+    assert "dish 0.tif, frame 0" in done.stderr
+    assert "rank      : 0 (local_rank: 0)" in done.stderr.split("Root Cause")[1]
+
+
+@pytest.mark.slow
+def test_help_ends_in_every_process(tmp_path: Path) -> None:
+    done = typed(["--standalone", "--nproc-per-node=2", "-m", "hela_seg.train", "--help"])
+    assert done.returncode == 0, done.stderr
