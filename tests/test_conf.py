@@ -69,6 +69,7 @@ ELSEWHERE = {
     "experiment/paper",
     "experiment/paper_notebook",
     "trainer/gpu",
+    "trainer/ddp",
     "hydra/help/train",
     "hydra/help/evaluate",
     "hydra/help/predict",

@@ -25,7 +25,8 @@ TYPED = [
     for command in line.split(" && ")
     if command.strip()
 ]
-COMMANDS = [command for command in TYPED if not command.startswith(("pip install", "pytest"))]
+ELSEWHERE = ("pip install", "pytest", "torchrun")  # the last is run by test_ddp.py
+COMMANDS = [command for command in TYPED if not command.startswith(ELSEWHERE)]
 SHORT_BENCHMARK = ["data.tile=[32,32]", "model.width=4", "repeats=1", "peers=false"]
 EXTRAS = {
     "search=": "hydra_plugins.hydra_optuna_sweeper",
