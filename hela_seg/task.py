@@ -168,7 +168,6 @@ class SegmentationTask(pl.LightningModule):
         if self.global_rank == 0:
             return
         for prefix, metric in self._kept():
-            metric.reset()
             metric.state_dict(destination=checkpoint["state_dict"], prefix=prefix)
 
     def _kept(self) -> list[tuple[str, Metric]]:
