@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,7 @@ def test_a_command_of_the_readme_works(command: str, desk: Path, request: pytest
     for choice, package in EXTRAS.items():
         if choice in command:
             pytest.importorskip(package, reason=f"{choice} needs an extra")
+            warnings.simplefilter("ignore")  # of these packages about their own
     words = shlex.split(command)
     if "../shared" in command:
         shared = request.getfixturevalue("shared")
