@@ -1,7 +1,7 @@
 r"""Makes the pictures of the README from a sweep on the synthetic recordings.
 
     python -m hela_seg.train --multirun model=unet,resnet34_unet model.width=12 seed=0,1 \
-        trainer.max_epochs=8 hydra.sweep.dir=outputs/pictures
+        trainer=cpu trainer.max_epochs=8 hydra.sweep.dir=outputs/pictures
     python docs/make_pictures.py outputs/pictures
 
 The figures are those of the pages that the program writes.
@@ -49,7 +49,7 @@ def main(sweep: Path) -> None:
 
 def write_svg(path: Path, drawing: Drawing) -> None:
     """A drawing of a page as a file of its own, light or dark as whoever shows it is."""
-    begin, rest = drawing.svg.split(">", 1)
+    begin, rest = str(drawing.svg).split(">", 1)
     named = begin.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"')
     path.write_text(f"{named}>{THEMES}{rest}", encoding="utf-8")
 
@@ -70,7 +70,7 @@ def write_prediction(path: Path, run: Run) -> None:
         "image": blend(image, truth * 0, run.classes),
         "truth": blend(image, truth, run.classes),
         "prediction": blend(image, prediction, run.classes),
-        "errors, in the colour of what was predicted": errors_of(image, truth, prediction, run.classes),
+        "errors": errors_of(image, truth, prediction, run.classes),
     }
     title = f"{recording.name}, frame {t}"
     legend = legend_of(run.classes, ignored=False)
