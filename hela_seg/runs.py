@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import warnings
 import zipfile
@@ -23,6 +24,7 @@ RESUMABLE = (NEXT_CHECKPOINT, LAST_CHECKPOINT, PREVIOUS_CHECKPOINT)
 LOGS = "logs"
 METRICS_TABLE = "metrics.csv"
 FINISHED = "finished.json"
+FAILED = "failed.json"
 SPLIT_TABLE = "split.csv"
 CLASS_POSITIONS = "class_positions.npy"
 SCORES_TABLE = "scores.csv"
@@ -32,6 +34,8 @@ RUN_RECORD = "run.json"
 RELIABILITY = "calibration.csv"
 REPORT = "report.html"
 COMPARISON = "comparison"
+JOBS_TABLE = "jobs.csv"
+FOLDS_TABLE = "out_of_fold.csv"
 
 PREDICTION_RECORD = "prediction.json"
 PREDICTION_PARTS = ".prediction"
@@ -51,6 +55,9 @@ CHECKPOINT_KEY = "hela_seg"
 
 PROGRESS_KEY = "hela_seg_progress"
 """Where in a checkpoint's dictionary lies what only going on with the run needs."""
+
+SCORE_KEY = "hela_seg_validation_score"
+"""Where in a checkpoint's dictionary lies the m-IoU on the validation frames of its weights."""
 
 CHECKPOINT_FORMAT = 1
 """Raised when an older program could no longer read a newer checkpoint."""
@@ -127,6 +134,16 @@ def read_content(path: Path | str) -> Any:
         raise InputError(
             f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train"
         ) from None
+
+
+def validation_score(checkpoint: Path) -> float | None:
+    """The m-IoU that a checkpoint's weights had on the validation frames; None where there is none.
+
+    Raises:
+        InputError: see `read_content`.
+    """
+    score = read_content(checkpoint).get(SCORE_KEY)
+    return None if score is None or math.isnan(score) else float(score)
 
 
 def hand_down(folder: Path) -> None:

@@ -174,7 +174,7 @@ def test_where_there_is_nothing_to_go_on_with_training_begins(settings: list[str
     ("arguments", "said"),
     [
         (["resume=nowhere"], "nowhere holds no run to go on with"),
-        (["resume=nowhere", "--multirun", "seed=0,1"], "expected resume=true for a sweep"),
+        (["resume=nowhere", "--multirun", "seed=0,1"], "nowhere holds no sweep to go on with"),
         (["resume=true"], "does not say which run"),
     ],
 )

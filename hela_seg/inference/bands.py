@@ -22,6 +22,7 @@ from hela_seg.inference.batches import Batches
 from hela_seg.inference.ensemble import Ensemble
 from hela_seg.inference.stitch import Plan, Stitcher, plan
 from hela_seg.inference.tiling import Tiling
+from hela_seg.metrics import predicted_classes
 
 
 class Band(NamedTuple):
@@ -219,7 +220,8 @@ def _band(transit: _Transit, found: Sequence[Array], probabilities: bool) -> Ban
     t = transit.frame.t
     if transit.plan.blend == "gaussian":
         mean = found[0]
-        return Band(t, mean.argmax(axis=0).astype(np.uint8), mean if probabilities else None)
+        labels = predicted_classes(torch.from_numpy(mean)[None])[0].to(torch.uint8).numpy()
+        return Band(t, labels, mean if probabilities else None)
     return Band(t, found[0], found[1] if probabilities else None)
 
 

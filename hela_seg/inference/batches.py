@@ -10,7 +10,7 @@ from torch import Tensor
 from hela_seg.data.tiles import Size
 from hela_seg.errors import InputError
 
-CPU_PIXELS = 512 * 512
+CPU_PIXELS = 2 * 512 * 512
 """Pixels of a batch on a CPU: enough to keep its cores busy, few enough for its caches."""
 
 GPU_PIXELS = 16 * 512 * 512

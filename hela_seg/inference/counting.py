@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import attrgetter
+from itertools import chain, groupby, islice
+from operator import attrgetter, itemgetter
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hela_seg import processes
 from hela_seg.counts import FrameCounts
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels import LabelReader
@@ -19,6 +20,7 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.splits import Block
 from hela_seg.inference.bands import Band, Unreadable
 from hela_seg.inference.predictor import Predictor
+from hela_seg.launch import Launch
 from hela_seg.metrics import confusion_matrix
 from hela_seg.reliability import CELLS, count_by_confidence
 
@@ -41,25 +43,41 @@ class Counted(NamedTuple):
 
 
 def count_frames(
-    predictor: Predictor, recordings: Sequence[Recording], blocks: Sequence[Block], reader: LabelReader
+    predictor: Predictor,
+    recordings: Sequence[Recording],
+    blocks: Sequence[Block],
+    reader: LabelReader,
+    launch: Launch | None = None,
 ) -> Counted:
-    """Count the pixels of whole predicted frames against masks, in the order of the blocks."""
-    watch, classes = _Watch(), len(predictor.classes)
-    places: list[tuple[str, int, int]] = []
-    matrices, reliability = [], np.zeros((CELLS, 2), np.int64)
+    """Count the pixels of whole predicted frames against masks, in the order of the blocks.
+
+    Args:
+        predictor: the net.
+        recordings: images and masks.
+        blocks: the frames to count.
+        reader: of the masks.
+        launch: the place of this process among several that share the work, and all have its result. Frames
+            that fill a batch stay together, so that they are predicted as by one process.
+    """
+    watch, classes, launch = _Watch(), len(predictor.classes), launch or Launch()
+    counted: list[tuple[int, int, NDArray[np.int64]]] = []
+    reliability = np.zeros((CELLS, 2), np.int64)
     for number, block in enumerate(blocks):
-        recording, which = recordings[block.series], range(block.start, block.stop)
+        recording = recordings[block.series]
+        groups = predictor.groups(recording.image, range(block.start, block.stop))
+        own = islice(groups, launch.rank, None, launch.count)
         masks = LabelFrames(recording.mask, reader)
-        groups = predictor.groups(recording.image, which)
-        bands = watch.timed(predictor.bands(recording.image, groups, probabilities=True))
+        bands = watch.timed(predictor.bands(recording.image, own, probabilities=True))
         for t, of_frame in groupby(bands, attrgetter("t")):
             matrix, by_confidence = _count(of_frame, masks.whole(t), classes)
-            matrices.append(matrix)
+            counted.append((number, t, matrix))
             reliability += by_confidence
-            places.append((recording.name, t, number))
-    series, frames, numbers = zip(*places, strict=True)
+    everywhere = sorted(chain.from_iterable(processes.gathered(counted)), key=itemgetter(0, 1))
+    numbers, frames, matrices = zip(*everywhere, strict=True)
+    series = tuple(recordings[blocks[number].series].name for number in numbers)
     counts = FrameCounts(series, np.array(frames), np.array(numbers), np.stack(matrices))
-    return Counted(counts, reliability, watch.seconds)
+    reliability = np.sum(processes.gathered(reliability), axis=0)
+    return Counted(counts, reliability, sum(processes.gathered(watch.seconds)))
 
 
 def _count(

@@ -18,6 +18,7 @@ from hela_seg.data.tiles import Size
 from hela_seg.errors import InputError
 from hela_seg.inference.bands import Band, BandMaker, Frame, Unreadable, whole_frames
 from hela_seg.inference.ensemble import Ensemble, choose_device
+from hela_seg.inference.fold import folded
 from hela_seg.inference.tiling import Tiling
 from hela_seg.inference.trained import TrainedNet, refuse_unlike
 from hela_seg.objects import Columns, measure_cells, split_cells
@@ -57,7 +58,7 @@ class Predictor:
         self._normalisations = [Normalisation.from_plain(kind) for kind in distinct]
         inputs = [distinct.index(kind) for kind in kinds]
         self.device = choose_device(device)
-        nets = [one.net for one in trained]
+        nets = [folded(one.net, self.info.channels) for one in trained]
         ensemble = Ensemble(nets, inputs, self.tiling.tta, self.device, precision)
         self._maker = BandMaker(ensemble, self.tiling, self.info.channels)
 

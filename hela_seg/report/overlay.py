@@ -32,6 +32,9 @@ DARKEST, BRIGHTEST = 1.0, 99.8
 FILL_OPACITY = 0.25
 IGNORED_GREY = 140
 
+PNG_EFFORT = 2
+"""Compression that takes half the time of Pillow's own and makes files a tenth larger."""
+
 LARGEST_FILE = 2 * 2**20
 PIXELS_SHOWN = 6 * 512**2
 """Of all frames together: six of 512x512 are shown pixel by pixel, a single one of 1024x1024 too."""
@@ -145,7 +148,7 @@ def _draw(
     ignored = any((labels == IGNORE_INDEX).any() for _, _, labels in frames)
     png = BytesIO()
     figure = compose(panels, captions, columns, legend_of(classes, ignored), title)
-    figure.savefig(png, format="png", dpi=DOTS_PER_INCH)
+    figure.savefig(png, format="png", dpi=DOTS_PER_INCH, pil_kwargs={"compress_level": PNG_EFFORT})
     return png.getvalue()
 
 

@@ -54,9 +54,9 @@ def test_a_stated_size_is_taken() -> None:
     assert Batches(Card(9), torch.device("cpu"), 7).size(1, (64, 64)) == 7
 
 
-@pytest.mark.parametrize(("tile", "size"), [((512, 512), 1), ((704, 1120), 1), ((256, 256), 4)])
+@pytest.mark.parametrize(("tile", "size"), [((512, 512), 2), ((704, 1120), 1), ((256, 256), 8)])
 def test_a_cpu_gets_batches_of_a_bounded_number_of_pixels(tile: tuple[int, int], size: int) -> None:
-    assert CPU_PIXELS == 512 * 512
+    assert CPU_PIXELS == 2 * 512 * 512
     assert Batches(Card(9), torch.device("cpu")).size(1, tile) == size
 
 
