@@ -103,7 +103,7 @@ class Section:
         folded: whether it is closed at first.
     """
 
-    title: str
+    title: str = ""
     missing: str = ""
     command: str = ""
     legend: tuple[tuple[str, str], ...] = ()

@@ -22,7 +22,9 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
 from hela_seg.reliability import CELLS, curve_of, read_reliability
 from hela_seg.report import run as report
-from hela_seg.report.run import command_of, write_report
+from hela_seg.report import run_sections
+from hela_seg.report.run import write_report
+from hela_seg.report.run_sections import command_of
 from hela_seg.report.tables import write_results
 from hela_seg.scores import scores_of
 
@@ -184,7 +186,7 @@ def test_calibration_of_another_run_is_not_shown(finished: Path) -> None:
 def test_a_fault_in_one_figure_leaves_the_others(
     finished: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(report, "draw_reliability", lambda _: 1 / 0)
+    monkeypatch.setattr(run_sections, "draw_reliability", lambda _: 1 / 0)
     text = rewrite(finished, "train")
     assert said(text) == ["This could not be drawn (ZeroDivisionError: division by zero)."]
     assert "the report lacks 'Calibration' (ZeroDivisionError" in caplog.text
