@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-nbformat = pytest.importorskip(
+nbformat = pytest.importorskip("nbformat", reason="notebooks need the packages nbclient and ipykernel")
     "nbformat", reason="notebooks need the packages nbformat, nbclient and ipykernel"
 )
-nbclient = pytest.importorskip(
+nbclient = pytest.importorskip("nbclient", reason="notebooks need the packages nbclient and ipykernel")
     "nbclient", reason="notebooks need the packages nbformat, nbclient and ipykernel"
 )
 
