@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-nbformat = pytest.importorskip("nbformat", reason="notebooks need the packages nbclient and ipykernel")
-    "nbformat", reason="notebooks need the packages nbformat, nbclient and ipykernel"
-)
-nbclient = pytest.importorskip("nbclient", reason="notebooks need the packages nbclient and ipykernel")
-    "nbclient", reason="notebooks need the packages nbformat, nbclient and ipykernel"
-)
+NEEDED = "notebooks need the packages nbclient and ipykernel"
+nbformat = pytest.importorskip("nbformat", reason=NEEDED)
+nbclient = pytest.importorskip("nbclient", reason=NEEDED)
+pytest.importorskip("ipykernel", reason=NEEDED)
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "quickstart.ipynb"
 SHORTER = {
