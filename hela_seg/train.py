@@ -11,36 +11,25 @@ if __name__ == "__main__":
     sys.exit(main("train"))
 
 import logging
-import platform
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Checkpoint
-from torch import nn
 
-import hela_seg
-from hela_seg import ddp, memory, outcome, processes, resume, runs
-from hela_seg.callbacks import EpochBar
-from hela_seg.checkpoints import WholeCheckpoints
+from hela_seg import assembly, ddp, memory, outcome, processes, resume, runs
 from hela_seg.costs import StepClock, costs_of, record_of
 from hela_seg.data.alike import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
 from hela_seg.errors import InputError
 from hela_seg.files import make_folder
-from hela_seg.hardware import OWN_KEYS, Choices, on_gpu, settle
+from hela_seg.hardware import Choices, on_gpu, settle
 from hela_seg.launch import Launch
-from hela_seg.losses import balanced_weights
 from hela_seg.models import start_from_pretrained
 from hela_seg.outcome import Result
 from hela_seg.report.tables import print_split
@@ -94,21 +83,25 @@ def _train(config: DictConfig, launch: Launch) -> Result:
         data = _data(config, folder, start)
     data.launch = launch
 
-    net_config = _net_config(config, data)
-    net, loss, optimizer = instantiate(net_config), _loss(config, data), instantiate(config.optimizer)
-    _refuse_tile(config.data.tile, net)
+    net_config = assembly.net_config(config, data)
+    net, loss, optimizer = (
+        instantiate(net_config),
+        assembly.loss_of(config, data),
+        instantiate(config.optimizer),
+    )
+    assembly.refuse_tile(config.data.tile, net)
     if start is None:
         start_from_pretrained(net)
     device = torch.device("cuda" if on_gpu(config.trainer.accelerator) else "cpu")
     trial = memory.Trial(net, loss, optimizer, (data.channels, *data.tile), device)
     _settle_batch(config, trial, data)
-    info = _model_info(config, net_config, data)
+    info = assembly.model_info(config, net_config, data)
     task = SegmentationTask(net, loss, optimizer, info, instantiate(config.scheduler), config.seed)
     if choices.compile:
         net.compile()
     clock = StepClock()
-    trainer = _trainer(config, folder, clock, validated=bool(data.of("validation")))
-    log.info("%s", _describe(net, config))
+    trainer = assembly.trainer_of(config, folder, clock, validated=bool(data.of("validation")))
+    log.info("%s", assembly.describe(net, config))
     log.info("%s", choices.why)
     forget_peak_memory(device)
     if not _fit(trainer, task, data, start):
@@ -207,88 +200,3 @@ def _warn_of_leaks(data: TimelapseData) -> None:
             first,
             second,
         )
-
-
-def _net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
-    """The net's configuration with channels and classes as the data have them."""
-    plain: dict[str, Any] = OmegaConf.to_container(config.model, resolve=True)  # type: ignore[assignment]
-    for key, found in (("in_channels", data.channels), ("classes", len(data.classes))):
-        if plain.get(key) not in (None, found):
-            raise InputError(
-                f"model.{key} is {plain[key]} but the data have {found}: leave model.{key} "
-                "out, it follows from the data"
-            )
-        plain[key] = found
-    return plain
-
-
-def _refuse_tile(tile: Sequence[int], net: nn.Module) -> None:
-    stride = getattr(net, "stride", 1)
-    if any(size % stride for size in tile):
-        raise InputError(
-            f"data.tile is {list(tile)}, expected multiples of {stride}, by which this net shrinks its input"
-        )
-
-
-def _loss(config: DictConfig, data: TimelapseData) -> nn.Module:
-    if config.loss.get("class_weights") == "balanced":
-        counts = data.survey.pixels["train"].tolist()
-        config.loss.class_weights = balanced_weights(counts)
-    loss: nn.Module = instantiate(config.loss)
-    return loss
-
-
-def _model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) -> runs.ModelInfo:
-    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    return runs.ModelInfo(
-        net=net,
-        classes=data.classes.to_plain(),
-        normalisation=data.normalisation.to_plain(),
-        channels=data.channels,
-        axes=data.axes,
-        split=data.split_rows(),
-        config=resolved,
-        versions={
-            "hela_seg": hela_seg.__version__,
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "pytorch_lightning": version("pytorch-lightning"),
-        },
-    )
-
-
-def _trainer(config: DictConfig, folder: Path, clock: StepClock, *, validated: bool) -> pl.Trainer:
-    callbacks = [
-        instantiate(callback)
-        for callback in config.callbacks.values()
-        if validated or callback.get("monitor") is None
-    ]
-    callbacks.append(clock)
-    if "strategy" in config.trainer:
-        callbacks.append(ddp.InStep())
-    on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty() and processes.is_first()
-    if on_terminal:
-        callbacks.append(EpochBar())
-    try:
-        trainer: pl.Trainer = instantiate(
-            {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
-            callbacks=callbacks,
-            logger=[instantiate(logger) for logger in config.logger.values()],
-            plugins=[WholeCheckpoints(), *ddp.plugins(config.trainer)],
-            enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
-            default_root_dir=str(folder),
-            limit_val_batches=1.0 if validated else 0,
-            enable_progress_bar=on_terminal,
-        )
-    except InstantiationException as error:
-        if isinstance(error.__cause__, MisconfigurationException):
-            raise InputError(
-                f"trainer: {error.__cause__} Choose trainer=auto, or other trainer settings"
-            ) from None
-        raise
-    return trainer
-
-
-def _describe(net: nn.Module, config: DictConfig) -> str:
-    parameters = sum(parameter.numel() for parameter in net.parameters())
-    return f"{type(net).__name__}, {parameters:,} trainable parameters, seed {config.seed}"
