@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from hela_seg.errors import InputError
 from hela_seg.formats.card import write_card
 from hela_seg.formats.onnx_file import write_onnx
+from hela_seg.formats.package import write_package
 from hela_seg.formats.torch_files import write_torch_export, write_torchscript
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.report.tables import print_files
@@ -25,6 +26,7 @@ FORMATS = {
     "onnx": (".onnx", write_onnx),
     "torch_export": (".pt2", write_torch_export),
     "torchscript": (".torchscript.pt", write_torchscript),
+    "bioimageio": (".bioimageio.zip", write_package),
     "card": (".md", write_card),
 }
 """For each format the ending of its files, and what writes them: of a trained net, to a path."""
