@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from hypothesis import settings
 from PIL import Image
 
 from hela_seg.cli import main
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # one core for each process that runs tests and for those that it starts; read when torch is imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("patient", deadline=None)  # a busy machine is not a slow function
 settings.load_profile("patient")

@@ -37,7 +37,6 @@ def test_what_a_search_varies_is_there(search: str) -> None:
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Optuna 2.10 about SQLAlchemy 2
 def test_a_search_that_is_repeated_asks_for_the_same_and_then_more(
     search: str, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
