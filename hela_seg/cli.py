@@ -69,7 +69,7 @@ _DATA_PATHS = frozenset(
 )
 COMMANDS = {
     "train": Command(paths=_DATA_PATHS | {"ckpt_path"}),
-    "evaluate": Command(("ckpt",), paths=_DATA_PATHS | {"ckpt"}, found=frozenset({"data.classes"})),
+    "evaluate": Command(("ckpt",), paths=_DATA_PATHS | {"ckpt", "labels"}, found=frozenset({"data.classes"})),
     "predict": Command(
         ("ckpt", "input"),
         options={"-o": "output"},

@@ -16,8 +16,11 @@ def test_its_own_test_data_give_the_scores_of_the_training_run(
     checkpoint: Path, run: Path, tmp_path: Path
 ) -> None:
     assert main("evaluate", [str(checkpoint), f"hydra.run.dir={tmp_path}"]) == 0
-    for name in ("scores.json", "scores.csv", "frames.csv"):
+    for name in ("scores.csv", "frames.csv"):
         assert (tmp_path / name).read_text() == (run / name).read_text()
+    found, of_run = (json.loads((folder / "scores.json").read_text()) for folder in (tmp_path, run))
+    assert {"boundaries", "cells"} <= found.keys()
+    assert {key: found[key] for key in of_run} == of_run
 
 
 def test_other_data_are_scored_whole_with_the_checkpoints_classes(checkpoint: Path, tmp_path: Path) -> None:

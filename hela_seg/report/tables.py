@@ -66,7 +66,13 @@ def print_scores(scores: Scores, classes: Classes, title: str, console: Console 
         print_plain(Text(f"{ABSENT} {reason}"), console)
 
 
-def write_results(folder: Path, counts: FrameCounts, classes: Classes, record: runs.RunRecord) -> Scores:
+def write_results(
+    folder: Path,
+    counts: FrameCounts,
+    classes: Classes,
+    record: runs.RunRecord,
+    more: Mapping[str, Any] | None = None,
+) -> Scores:
     """Write all that a run's folder says of its scores: frame by frame, pooled, and what they cost.
 
     Args:
@@ -74,6 +80,7 @@ def write_results(folder: Path, counts: FrameCounts, classes: Classes, record: r
         counts: pixels of each scored frame.
         classes: the K classes.
         record: settings and costs.
+        more: see `write_scores`.
 
     Returns:
         The scores, of all pixels pooled.
@@ -85,12 +92,17 @@ def write_results(folder: Path, counts: FrameCounts, classes: Classes, record: r
     found = scores_of(matrix)
     write_counts(folder / runs.FRAME_COUNTS, counts, classes.names)
     runs.write_record(folder / runs.RUN_RECORD, record)
-    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, classes)
+    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, classes, more)
     return found
 
 
 def write_scores(
-    path_csv: Path, path_json: Path, matrix: npt.NDArray[np.integer[Any]], scores: Scores, classes: Classes
+    path_csv: Path,
+    path_json: Path,
+    matrix: npt.NDArray[np.integer[Any]],
+    scores: Scores,
+    classes: Classes,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the scores as CSV and JSON, in full precision and with the same numbers in both.
 
@@ -104,6 +116,7 @@ def write_scores(
         matrix: (K, K) integer counts of pixels.
         scores: what was computed from ``matrix``.
         classes: the K classes.
+        more: what the JSON holds besides, such as `hela_seg.report.quality.quality_to_plain`.
 
     Raises:
         ValueError: ``matrix`` is not (K, K).
@@ -123,6 +136,7 @@ def write_scores(
         "confusion_matrix_axes": ["truth", "prediction"],
         "scores": by_class,
         "mean": means,
+        **(more or {}),
     }
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with whole_file(path_json) as part:
