@@ -178,8 +178,9 @@ def print_cells(scores: CellScores, console: Console | None = None) -> None:
 def _boundary_notes(scores: BoundaryScores, classes: Classes) -> list[str]:
     unit = SHORT_UNITS[scores.unit]
     notes = [
-        f"NSD: normalised surface distance, the share of boundary pixels within {scores.tolerance:g} {unit}, all frames pooled. HD95: "
-        "95th percentile of distances in a frame, over frames that have one."
+        f"NSD: normalised surface distance, the share of boundary pixels within {scores.tolerance:g} {unit} "
+        "of the other's, all frames pooled. HD95: 95th percentile of the distances in a frame, over frames "
+        "that have one."
     ]
     without = [c.name for c in classes if math.isnan(scores.surface_distance[c.index])]
     if without:

@@ -25,7 +25,7 @@ class Reading:
             ``{name}_mask``; None for the image's own name, alone or with what programs append to it.
 
     Raises:
-        InputError: ``files`` lacks ``{name}``.
+        InputError: another kind, or ``files`` lacks ``{name}``.
     """
 
     kind: str | None = None
@@ -34,6 +34,8 @@ class Reading:
     files: str | None = None
 
     def __post_init__(self) -> None:
+        if self.kind not in (None, "values", "colours", "instances"):
+            raise InputError(f"reading.kind is '{self.kind}', expected values, colours or instances")
         if self.files is not None and "{name}" not in self.files:
             raise InputError(
                 f"reading.files is '{self.files}', expected {{name}} in it, which stands for the image's "
