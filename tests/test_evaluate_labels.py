@@ -75,6 +75,12 @@ def test_a_shift_by_three_pixels_is_beyond_a_tolerance_of_two(desk: Path) -> Non
     assert float(rows["dim"]["hausdorff_95_mean"]) == wide["classes"]["dim"]["hausdorff_95_mean"]
 
 
+def test_ids_without_a_word_are_told_what_to_set(desk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    change("dish 0.tif", lambda labels: labels * 50)
+    assert evaluate() == 2
+    assert "set reading.kind=instances or reading.classes" in capfd.readouterr().err
+
+
 def test_ids_of_cellpose_against_two_classes(desk: Path) -> None:
     shutil.rmtree("their masks")
     Path("their masks").mkdir()

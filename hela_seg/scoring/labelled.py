@@ -97,15 +97,28 @@ def _frames(block: Block) -> range:
 
 
 def _read(recording: Recording, t: int, series: Series, at: int, readers: Readers) -> SegmentedFrame:
-    masks, labels = LabelFrames(recording.mask, readers.truth), LabelFrames(series, readers.found)
-    truth, found = masks.whole(t), labels.whole(at)
+    truth = LabelFrames(recording.mask, readers.truth).whole(t)
+    found = _converted(series, at, readers.found)
     nowhere = np.count_nonzero((found == IGNORE_INDEX) & (truth != IGNORE_INDEX))
     if nowhere:
         raise InputError(
             f"{series.path_of(at)}, frame {at}: {nowhere} pixel(s) have the value to ignore where the truth "
             "has a class, expected a class for each: label them, or mark them as ignored in the truth too"
         )
-    return against_truth(recording, t, truth, found, readers.truth, labels.instances(at, found))
+    ids = LabelFrames(series, readers.found).instances(at, found)
+    return against_truth(recording, t, truth, found, readers.truth, ids)
+
+
+def _converted(series: Series, at: int, reader: LabelReader) -> NDArray[np.uint8]:
+    """Class indices of a label image."""
+    raw = series.frame(at)
+    try:
+        return reader.convert(raw[0] if len(raw) == 1 else raw)
+    except InputError as error:
+        raise InputError(
+            f"{series.path_of(at)}, frame {at}: {error}; where label images hold ids of cells, or other values "
+            "than the masks of the truth, set reading.kind=instances or reading.classes"
+        ) from None
 
 
 def _counts(
