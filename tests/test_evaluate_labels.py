@@ -101,6 +101,30 @@ def test_ids_of_cellpose_against_two_classes(desk: Path) -> None:
     assert json.loads(Path("out/run.json").read_text())["net"] == {"name": "Cellpose"}
 
 
+def test_other_values_names_and_files_as_ilastik_writes_them(desk: Path) -> None:
+    for path in sorted(Path("their masks").iterdir()):
+        change(path.name, lambda labels: labels + 1)
+        path.rename(path.with_name(f"seg of {path.stem}, v2.tif"))
+    classes = "[{name: background, values: [1]}, {name: dim, values: [2]}, {name: bright, values: [3]}]"
+    reading = [f"reading.classes={classes}", "reading.files=seg of {name}, v2"]
+    assert evaluate(*reading, "name=ilastik 1.4 (pixels)") == 0
+    assert set(written()["mean"].values()) == {1.0}
+    assert json.loads(Path("out/run.json").read_text())["net"] == {"name": "ilastik 1.4 (pixels)"}
+
+
+def test_classes_painted_in_colours(desk: Path) -> None:
+    for path in sorted(Path("their masks").iterdir()):
+        painted = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)[tifffile.imread(path)]
+        folder = Path("painted") / path.stem
+        folder.mkdir(parents=True)
+        for t, frame in enumerate(painted):
+            Image.fromarray(frame).save(folder / f"{t}.png")
+    colours = zip(("background", "dim", "bright"), ("#000000", "#ff0000", "#00ff00"), strict=True)
+    classes = ",".join(f"{{name: {name}, colour: '{colour}'}}" for name, colour in colours)
+    assert evaluate("labels=painted", "reading.kind=colours", f"reading.classes=[{classes}]") == 0
+    assert set(written()["mean"].values()) == {1.0}
+
+
 def test_instances_on_both_sides_are_compared_by_their_ids(desk: Path) -> None:
     names = "data.classes=[background,interior,border]"
     assert evaluate("data.labels.kind=instances", names) == 0

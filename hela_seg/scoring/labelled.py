@@ -116,8 +116,8 @@ def _converted(series: Series, at: int, reader: LabelReader) -> NDArray[np.uint8
         return reader.convert(raw[0] if len(raw) == 1 else raw)
     except InputError as error:
         raise InputError(
-            f"{series.path_of(at)}, frame {at}: {error}; where label images hold ids of cells, or other values "
-            "than the masks of the truth, set reading.kind=instances or reading.classes"
+            f"{series.path_of(at)}, frame {at}: {error}; where label images hold ids of cells or other "
+            "values than the masks of the truth, set reading.kind=instances or reading.classes"
         ) from None
 
 
