@@ -80,6 +80,11 @@ def test_a_diagonal_distance_equal_to_the_tolerance_is_within() -> None:
     assert compare_boundaries(one, other, 2, 1.41).within[1] == 0
 
 
+def test_rounding_takes_nothing_out_of_the_tolerance() -> None:
+    assert 3 * 0.1 > 0.3
+    assert compare_boundaries(square(10), square(13), 2, 0.3, pixel_size=0.1).within[1] == 72
+
+
 def test_the_edge_of_the_frame_is_no_boundary() -> None:
     whole = np.ones((5, 8), np.uint8)
     assert compare_boundaries(whole, whole, 2, 2).pixels.tolist() == [0, 0]
