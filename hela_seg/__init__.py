@@ -2,18 +2,21 @@
 
 Rooms, from the commands down; each imports only from those below it:
 
-- ``train``, ``evaluate``, ``predict``, ``check``, ``compare``, ``benchmark``, ``convert``: the commands;
-  ``cli`` turns what is typed into their configuration
+- ``train``, ``evaluate``, ``predict``, ``check``, ``compare``, ``benchmark``, ``convert``, ``export``: the
+  commands; ``cli`` turns what is typed into their configuration
+- ``formats``: what ``export`` writes
 - ``prediction``: recordings predicted so that they can be interrupted and shared
 - ``timing``: where the time of training and prediction goes
 - ``report``: tables, overlays, films and curves
 - ``scoring``: boundaries and cells against truth, and label images of other programs; ``boundaries``
 - ``comparison``: nets side by side; ``statistics``: how sure their scores are
 - ``task``: training a net; ``inference``: using one; ``costs``: what that takes
+- ``pictures`` and ``loggers``: what a run shows of itself while it trains
 - ``timecourse``: class maps over time; ``ranking``: what to label next; ``objects``: class maps -> cells
 - ``from_keras``: the authors' files -> weights of our nets
 - ``data``: files to batches of tiles; ``models``: the nets; ``losses``; ``metrics``
 - ``counts`` and ``scores``: counted pixels and what is computed from them, without PyTorch
+- ``sweep``: many runs of one command, and how they go on
 - ``hardware``: what a machine has, and what follows for training
 - ``runs``: what a run's folder and a checkpoint hold; ``files``: writing them; ``classes``; ``errors``
 
@@ -44,7 +47,8 @@ def load(
     ``hela_seg.load("best.ckpt").predict("movie.tif")`` gives class maps (T, H, W) uint8.
 
     Args:
-        path: a checkpoint that ``hela_seg.train`` wrote, or a list of them.
+        path: a checkpoint that ``hela_seg.train`` wrote, an ONNX file of ``hela_seg.export``, or a list
+            of them.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         precision: ``auto`` (half precision on a GPU), ``float32``, ``bfloat16`` or ``float16``.
         tiling: how frames go through the net; by default whole, or in tiles where they are large.

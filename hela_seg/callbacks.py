@@ -10,8 +10,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import RichProgressBar
-from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from hela_seg import processes
 from hela_seg.task import VALIDATION_LOSS, VALIDATION_SCORE
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class SettledBatchNorm(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """After the last step of an epoch, before anything is validated or saved."""
-        layers = [module for module in pl_module.modules() if isinstance(module, nn.BatchNorm2d)]
+        layers = [module for module in pl_module.modules() if isinstance(module, _BatchNorm)]
         if not trainer.is_last_batch or not layers:
             return
         momenta = [layer.momentum for layer in layers]
@@ -90,3 +91,4 @@ class SettledBatchNorm(pl.Callback):
                 pl_module(again["image"].to(pl_module.device))
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
+            processes.average(buffer for buffer in layer.buffers() if buffer.is_floating_point())

@@ -12,7 +12,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from hela_seg import logs, runs
+from hela_seg import logs, processes, runs
 from hela_seg.files import whole_file
 
 
@@ -57,7 +57,7 @@ class BestCheckpoint(ModelCheckpoint):
         if not former.is_file():
             return
         mine = Path(str(self.dirpath)) / former.name
-        if former != mine:
+        if former != mine and processes.is_first():
             with whole_file(mine) as beside:
                 shutil.copyfile(former, beside)
         record = {"dirpath": self.dirpath, "best_model_path": str(mine), "kth_best_model_path": str(mine)}
@@ -125,7 +125,8 @@ class LastCheckpoint(pl.Callback):
             "stopped": trainer.should_stop,
             "batches_in_step": trainer.accumulate_grad_batches,
             "metrics": dict(trainer.callback_metrics),
-            "logs": logs.marks(self._folder.parent / runs.LOGS),
+            # only the first process writes, both this and the logs
+            "logs": logs.marks(self._folder.parent / runs.LOGS) if processes.is_first() else {},
         }
 
     def on_load_checkpoint(
@@ -149,7 +150,7 @@ class LastCheckpoint(pl.Callback):
         if self._seconds is None:
             return False
         # clocks of several processes differ, and all of them must take part in saving
-        return bool(trainer.strategy.broadcast(time.monotonic() - self._saved_at >= self._seconds))
+        return processes.told(time.monotonic() - self._saved_at >= self._seconds)
 
     def _save(self, trainer: pl.Trainer, batches: int) -> None:
         if trainer.global_step == self._saved_step:

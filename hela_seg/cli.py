@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hela_seg.errors import InputError, PartialResultError, said_by
+from hela_seg.launch import Launch
+from hela_seg.sweep import Sweep, attempt, going_on, jobs_in
 
 PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
@@ -40,6 +43,10 @@ _HYDRA_SMALL_TALK = re.compile(
     r"To append to your config|Config search path:|\s*provider=|Key '.*' is not in"
 )
 """Beginnings of lines in Hydra's messages that help those who write a Hydra application, not who use one."""
+
+_EXTRAS = {"sweeper": "sweep", "launcher": "cluster"}
+_PLUGIN = re.compile(r"hydra/(sweeper|launcher)/(optuna|joblib|submitit_local|submitit_slurm|ray)\b")
+"""Choices that packages of an extra bring, as Hydra names those that it does not find."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ COMMANDS = {
     "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"})),
     "benchmark": Command(options={"--compare": "compare"}, paths=_DATA_PATHS | {"compare"}),
     "convert": Command(("weights",), options={"-o": "output"}, paths=frozenset({"weights", "output"})),
+    "export": Command(("ckpt",), options={"-o": "output"}, paths=frozenset({"ckpt", "output"})),
 }
 
 
@@ -102,7 +110,10 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     # Hydra would print its own report and leave with status 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        _run_hydra(name, overrides(COMMANDS[name], going_on(typed) if name == "train" else typed))
+        if name == "train":
+            typed = going_on(typed, partial(overrides, COMMANDS[name]), _sweeps())
+            typed = of_rank(Launch.here(), typed)
+        _run_hydra(name, overrides(COMMANDS[name], typed))
     except PartialResultError as left_out:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL
@@ -156,34 +167,18 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     return flags + result
 
 
-def going_on(typed: Sequence[str]) -> list[str]:
-    """Where a run is named to go on with, what was typed when it began, then what is typed now.
-
-    ``resume=FOLDER`` is short for ``resume=true hydra.run.dir=FOLDER`` with all that the run in this folder
-    was begun with.
+def of_rank(launch: Launch, typed: Sequence[str]) -> list[str]:
+    """What one of several processes composes: only the first makes a folder for the run.
 
     Raises:
-        InputError: no folder is named, or it holds no run, or one is named for a sweep.
+        InputError: a sweep, in which a run that fails in one process would leave the others waiting.
     """
-    given = {_key(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
-    resume, sweep = given.get("resume", "false"), bool({"-m", "--multirun"} & set(typed))
-    by_switch = resume.lower() in {"true", "false"}
-    if by_switch and (sweep or resume.lower() == "false"):
-        return list(typed)
-    if sweep:
+    if launch.count > 1 and {"-m", "--multirun"} & set(typed):
         raise InputError(
-            f"resume names {resume}, expected resume=true for a sweep: name its folder with hydra.sweep.dir"
+            f"--multirun was given to {launch.count} processes that train together, expected a single run: "
+            f"start each run of the sweep with a {launch.launcher} of its own"
         )
-    folder = given.get("hydra.run.dir", "") if by_switch else resume
-    if not folder:
-        raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")
-    before = Path(folder) / ".hydra" / "overrides.yaml"
-    if not before.is_file() and not by_switch:
-        raise InputError(f"{folder} holds no run to go on with, expected a folder that hela_seg.train made")
-    lines: Any = OmegaConf.load(before) if before.is_file() else []
-    then = [line for line in lines if _key(line) not in given]
-    now = [argument for argument in typed if _key(argument) != "resume"]
-    return [*then, *now, "resume=true", *([] if by_switch else [f"hydra.run.dir={folder}"])]
+    return [*typed, *(["hydra.run.dir=.", "hydra.output_subdir=null"] if launch.rank else [])]
 
 
 def user_message(error: BaseException) -> str | None:
@@ -205,6 +200,9 @@ def user_message(error: BaseException) -> str | None:
             "put the value in quotes inside the shell's quotes"
         )
     if isinstance(error, HydraException | OmegaConfBaseException):
+        lacking = _PLUGIN.search(str(error))
+        if lacking:
+            return f"{lacking[0]} is not installed: run pip install 'hela-seg[{_EXTRAS[lacking[1]]}]'"
         lines = [line for line in str(error).splitlines() if not _HYDRA_SMALL_TALK.match(line)]
         return f"{_one_line(' '.join(lines))}: see --help for the groups and keys"
     if isinstance(error, OSError) and error.filename is not None:
@@ -220,7 +218,10 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
             _refuse_unknown(name)
             _refuse_missing(config, COMMANDS[name].found)
             # imported only now, so that --help and a bad configuration answer without torch
-            return getattr(import_module(f"hela_seg.{name}"), name)(config)
+            command = getattr(import_module(f"hela_seg.{name}"), name)
+            if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
+                return attempt(partial(command, config), user_message)
+            return command(config)
         except Exception as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 raise  # Hydra goes on with the other jobs, and says which one this was
@@ -228,12 +229,25 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
 
     before = sys.argv
     sys.argv = [f"hela-seg {name}", *arguments]
+    Sweep.begun.clear()
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIG), config_name=name)(job)()
+    except Exception as error:
+        if not Sweep.begun or not jobs_in(Sweep.begun[0]):
+            raise
+        failures.append(error)
     finally:
         sys.argv = before
-    if failures:
+    if Sweep.begun:
+        import_module("hela_seg.compare").end_sweep(Sweep.begun[0], failures)
+    elif failures:
         raise failures[0]
+
+
+def _sweeps() -> Path:
+    """The folder of sweeps that name none."""
+    written: Any = OmegaConf.to_container(OmegaConf.load(CONFIG / "train.yaml"), resolve=False)
+    return Path(written["hydra"]["sweep"]["dir"]).parent
 
 
 def _refuse_unknown(name: str) -> None:
@@ -251,10 +265,6 @@ def _refuse_missing(config: DictConfig, found: frozenset[str]) -> None:
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
         raise InputError(f"{' and '.join(missing)} not given, expected a value for each: add {needed}")
-
-
-def _key(override: str) -> str:
-    return re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0]
 
 
 def _is_position(argument: str) -> bool:

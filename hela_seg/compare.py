@@ -11,19 +11,21 @@ if __name__ == "__main__":
     sys.exit(main("compare"))
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.comparison.nets import what_differs
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, PartialResultError
 from hela_seg.files import make_folder
 from hela_seg.report.comparison import print_comparison, write_comparison
+from hela_seg.report.folds import write_folds
+from hela_seg.report.jobs import print_jobs, write_jobs
 from hela_seg.report.tables import print_files
-from hela_seg.runs import COMPARISON
+from hela_seg.runs import COMPARISON, FOLDS_TABLE, JOBS_TABLE
+from hela_seg.sweep.jobs import FINISHED, Job, jobs_in
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,10 @@ def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Co
         print_comparison(comparison)
     for warning in warnings:
         log.warning("warning: %s", warning)
-    print_files(write_comparison(make_folder(output), comparisons, warnings))
+    written: dict[str, object] = {**write_comparison(make_folder(output), comparisons, warnings)}
+    if write_folds(output / FOLDS_TABLE, comparisons):
+        written["folds"] = output / FOLDS_TABLE
+    print_files(written)
     return comparisons
 
 
@@ -83,13 +88,35 @@ def _folders(comparison: Comparison) -> str:
     return ", ".join(folders[:3]) + more
 
 
-class CompareSweep(Callback):
-    """Compares the runs of a sweep at its end, whatever sweeper and launcher ran them."""
+def end_sweep(folder: Path, errors: Sequence[Exception] = ()) -> None:
+    """Compare the runs of a sweep, print and write what became of its jobs, and say which failed.
 
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Write ``comparison/`` beside the runs."""
-        folder = Path(config.hydra.sweep.dir)
-        try:
-            compare_folders([folder], folder / COMPARISON)
-        except InputError as error:
-            log.warning("warning: %s", error)
+    Args:
+        folder: of the sweep.
+        errors: what its launcher ended with, where it did not come to its end.
+
+    Raises:
+        PartialResultError: some jobs are finished and others are not.
+        InputError: none is finished.
+    """
+    try:
+        compare_folders([folder], folder / COMPARISON)
+    except InputError as error:
+        log.warning("warning: %s", error)
+    jobs = jobs_in(folder)
+    write_jobs(folder / COMPARISON / JOBS_TABLE, jobs)
+    print_jobs(jobs)
+    lost = [job for job in jobs if job.state != FINISHED]
+    if lost or errors:
+        raise _unfinished(jobs, lost, errors)
+
+
+def _unfinished(
+    jobs: Sequence[Job], lost: Sequence[Job], errors: Sequence[Exception]
+) -> PartialResultError | InputError:
+    named = ", ".join(f"{job.folder.name} {job.state}" for job in lost)
+    reasons = "".join(f" ({type(error).__name__}: {' '.join(str(error).split())})" for error in errors)
+    message = (
+        f"{len(lost)} of {len(jobs)} jobs are not finished: {named}{reasons}; resume=true tries them again"
+    )
+    return PartialResultError(message) if len(lost) < len(jobs) else InputError(message)

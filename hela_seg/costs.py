@@ -24,6 +24,7 @@ def costs_of(info: ModelInfo) -> Costs:
     data, trainer = info.config["data"], info.config["trainer"]
     rows, columns = data["tile"]
     at_a_time = trainer.get("batch_size") or data["batch_size"]
+    processes = trainer["devices"] * trainer["num_nodes"] if "num_nodes" in trainer else 1
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         net = build(info.net).eval()
         net(torch.empty(1, info.channels, rows, columns))
@@ -31,7 +32,7 @@ def costs_of(info: ModelInfo) -> Costs:
         parameters=sum(parameter.numel() for parameter in net.parameters()),
         multiply_adds=int(counter.get_total_flops()) // 2,
         tile=(rows, columns),
-        batch_size=at_a_time * trainer["accumulate_grad_batches"],
+        batch_size=at_a_time * trainer["accumulate_grad_batches"] * processes,
     )
 
 

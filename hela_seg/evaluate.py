@@ -15,7 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hydra.utils import instantiate
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from hela_seg import runs
@@ -30,6 +32,7 @@ from hela_seg.files import make_folder
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.metrics import Scores
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality
+from hela_seg.report.run import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
 from hela_seg.scoring import Meters, Partners, Readers, against_truth, find_partners, one_line, score_labels
 from hela_seg.timing.machine import versions
@@ -66,10 +69,15 @@ def _score_checkpoint(config: DictConfig) -> Scores:
     def measure(recording: Recording, t: int, truth: Any, found: Any) -> None:
         meters.add(against_truth(recording, t, truth, found, data.labels))
 
-    counts, seconds = count_frames(predictor, data.recordings, blocks, data.labels, measure)
+    counts, reliability, seconds = count_frames(
+        predictor, data.recordings, blocks, data.labels, watcher=measure
+    )
     costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
-    return _end(config, counts, predictor.classes, record, meters, {"checkpoint": config.ckpt})
+    found = _written(config, counts, predictor.classes, record, meters, reliability)
+    report = write_report(Path(config.output_dir), "evaluate", data, blocks, predictor)
+    _print_files(config, {"checkpoint": config.ckpt}, {"report": report or "none"})
+    return found
 
 
 def _score_labels(config: DictConfig) -> Scores:
@@ -94,7 +102,8 @@ def _score_labels(config: DictConfig) -> Scores:
     if faults and not skip:
         raise InputError(one_line(faults))
     record = _record_of_labels(config, data)
-    found = _end(config, counts, data.classes, record, meters, _files_of(labels, partners))
+    found = _written(config, counts, data.classes, record, meters)
+    _print_files(config, _files_of(labels, partners))
     _refuse_partial(blocks, len(counts), [*partners.faults, *faults])
     return found
 
@@ -188,22 +197,28 @@ def _record_of_labels(config: DictConfig, data: TimelapseData) -> runs.RunRecord
     )
 
 
-def _end(
+def _written(
     config: DictConfig,
     counts: FrameCounts,
     classes: Classes,
     record: runs.RunRecord,
     meters: Meters,
-    scored: Mapping[str, object],
+    reliability: NDArray[np.int64] | None = None,
 ) -> Scores:
     """Write and print all that was found."""
     folder, quality = make_folder(Path(config.output_dir)), meters.quality
-    found = write_results(folder, counts, classes, record, more=quality_to_plain(quality, classes))
+    more = quality_to_plain(quality, classes)
+    found = write_results(folder, counts, classes, record, reliability, more)
     write_quality(folder, quality, classes)
     print_scores(found, classes, f"Scores on {len(counts)} frame(s), all pixels pooled")
     print_quality(quality, classes)
-    print_files({**scored, "scores": folder / runs.SCORES_TABLE})
     return found
+
+
+def _print_files(
+    config: DictConfig, scored: Mapping[str, object], more: Mapping[str, object] | None = None
+) -> None:
+    print_files({**scored, "scores": Path(config.output_dir) / runs.SCORES_TABLE, **(more or {})})
 
 
 def _files_of(labels: Path, partners: Partners) -> dict[str, object]:

@@ -27,7 +27,7 @@ from hela_seg.errors import InputError
 TF32_CAPABILITY = (8, 0)
 """NVIDIA's compute capability from which on tensor cores take float32 as TF32 (Ampere)."""
 
-OWN_KEYS = frozenset({"tf32", "compile", "batch_size"})
+OWN_KEYS = frozenset({"tf32", "compile", "batch_size", "sync_batchnorm"})
 """Keys of a trainer's configuration that this program reads, and that Lightning's trainer does not know."""
 
 Choice = bool | Literal["auto"]
@@ -42,30 +42,38 @@ class Machine:
         capability: its compute capability; (0, 0) for a CPU.
         bfloat16: whether the GPU itself computes in bfloat16, rather than imitates it.
         threads: of the CPU that PyTorch uses.
+        gpus: how many there are; 0 for a CPU.
     """
 
     gpu: str | None
     capability: tuple[int, int]
     bfloat16: bool
     threads: int
+    gpus: int = 0
 
     @classmethod
     def here(cls, accelerator: str = "auto") -> Machine:
-        """This machine, with its first GPU where there is one and ``accelerator`` does not say ``cpu``."""
+        """This machine, with the GPU of this process, where there is one and ``accelerator`` allows it."""
         threads = torch.get_num_threads()
-        if accelerator not in {"auto", "gpu", "cuda"} or not torch.cuda.is_available():
+        if not on_gpu(accelerator):
             return cls(None, (0, 0), bfloat16=False, threads=threads)
         return cls(
             torch.cuda.get_device_name(),
             torch.cuda.get_device_capability(),
             torch.cuda.is_bf16_supported(including_emulation=False),
             threads,
+            torch.cuda.device_count(),
         )
 
     @property
     def name(self) -> str:
         """For people: ``NVIDIA H100``, or ``CPU with 2 threads``."""
         return self.gpu or f"CPU with {self.threads} threads"
+
+
+def on_gpu(accelerator: str) -> bool:
+    """Whether ``auto``, ``gpu``, ``cuda`` or ``cpu`` mean a GPU on this machine."""
+    return accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,7 @@ def choose(
     tf32: Choice = "auto",
     compiled: bool = False,
     clipped: bool = False,
+    processes: int = 1,
 ) -> Choices:
     """Choose by the rules above what is left to ``auto``.
 
@@ -108,6 +117,7 @@ def choose(
         tf32: ``auto``, or whether it is wished.
         compiled: whether the net is to be compiled.
         clipped: whether gradients are clipped.
+        processes: that train together, on machines like this one.
 
     Raises:
         InputError: TF32 is neither ``auto`` nor true or false, or wished where the hardware lacks it.
@@ -121,7 +131,7 @@ def choose(
         reason = "as trainer.precision says"
     tf32_on = _tf32(machine, tf32)
     fused = not (precision == "16-mixed" and clipped)
-    parts = [f"{machine.name}: {precision} ({reason})"]
+    parts = [f"{_devices(machine, processes)}: {precision} ({reason})"]
     if machine.gpu:
         parts.append(f"TF32 {'on' if tf32_on else 'off'}")
     parts.append("fused optimiser" if fused else "optimiser not fused (gradients are clipped in 16-mixed)")
@@ -129,12 +139,13 @@ def choose(
     return Choices(precision, tf32_on, fused, compiled, ", ".join(parts))
 
 
-def settle(trainer: DictConfig, optimizer: DictConfig) -> Choices:
+def settle(trainer: DictConfig, optimizer: DictConfig, processes: int = 1) -> Choices:
     """Choose as a run's configuration says, and put the choices into it, so that they are on record.
 
     Args:
         trainer: the group ``trainer``; ``auto`` is replaced.
         optimizer: the group ``optimizer``; ``fused`` is added where its class takes it and it is not set.
+        processes: that train together.
 
     Raises:
         InputError: see `choose`.
@@ -145,12 +156,21 @@ def settle(trainer: DictConfig, optimizer: DictConfig) -> Choices:
         tf32=trainer.tf32,
         compiled=trainer.compile,
         clipped=bool(trainer.gradient_clip_val),
+        processes=processes,
     )
     trainer.precision, trainer.tf32 = choices.precision, choices.tf32
     if "fused" in inspect.signature(get_class(optimizer._target_)).parameters and "fused" not in optimizer:
         with open_dict(optimizer):
             optimizer.fused = choices.fused
     return choices
+
+
+def _devices(machine: Machine, processes: int) -> str:
+    if processes > 1:
+        return f"{processes} processes, each on {machine.name}"
+    if machine.gpus > 1:
+        return f"{machine.name} (1 of {machine.gpus} GPUs; trainer=ddp trains on several)"
+    return machine.name
 
 
 def _precision(machine: Machine) -> tuple[str, str]:

@@ -7,11 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.image import imsave
+from numpy.typing import NDArray
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from hela_seg.files import whole_file
 
+PICTURES = "validation"
 _FIRST = ("epoch", "step")
 
 
@@ -54,6 +58,12 @@ class CsvLog(Logger):
             _rewrite(self._path, self._columns)
         with self._path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self._columns).writerow(row)
+
+    @rank_zero_only
+    def log_picture(self, name: str, picture: NDArray[np.uint8], epoch: int) -> None:
+        """Write a picture (H, W, 3) uint8 as a PNG file beside the table, in the folder ``validation``."""
+        with whole_file(self._path.parent / PICTURES / f"epoch_{epoch:03} {name}.png") as beside:
+            imsave(beside, picture, format="png")
 
 
 def marks(folder: Path) -> dict[str, int]:

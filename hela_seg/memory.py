@@ -87,7 +87,7 @@ class Trial:
             optimizer.zero_grad()
 
 
-def settle(trial: Trial, wish: int | str | None, batch: int, precision: str) -> int:
+def settle(trial: Trial, wish: int | str | None, batch: int, precision: str, ranks: int = 1) -> int:
     """How many tiles pass through the net at a time.
 
     Args:
@@ -95,22 +95,26 @@ def settle(trial: Trial, wish: int | str | None, batch: int, precision: str) -> 
         wish: a number, ``auto``, or None for the whole batch.
         batch: tiles that a step of the optimiser learns from.
         precision: of the net.
+        ranks: processes that share each batch; the tiles at a time are those of one.
 
     Raises:
         InputError: the number is no divisor of the batch, or not even one tile finds room.
     """
+    own = batch // ranks
     if wish is None:
-        return batch
+        return own
     if wish == "auto":
-        return trial.most(batch, precision) or _refuse(trial, precision)
-    if not isinstance(wish, int) or wish < 1 or batch % wish:
+        return trial.most(own, precision) or _refuse(trial, precision)
+    if not isinstance(wish, int) or wish < 1 or own % wish:
+        shared = f" over {ranks} processes" if ranks > 1 else ""
         raise InputError(
-            f"trainer.batch_size is {wish}, expected a divisor of data.batch_size={batch}, auto or null"
+            f"trainer.batch_size is {wish}, expected a divisor of data.batch_size={batch}{shared}, auto or "
+            "null"
         )
     return wish
 
 
-def explain(trial: Trial, tiles: int, batch: int, precision: str) -> InputError:
+def explain(trial: Trial, tiles: int, batch: int, precision: str, ranks: int = 1) -> InputError:
     """What to say where memory ran out: the numbers of tiles and precisions that find room, measured.
 
     Args:
@@ -118,6 +122,7 @@ def explain(trial: Trial, tiles: int, batch: int, precision: str) -> InputError:
         tiles: that passed through the net at a time.
         batch: tiles that a step of the optimiser learns from.
         precision: of the net.
+        ranks: processes that share each batch.
 
     Raises:
         InputError: not even one tile finds room.
@@ -125,7 +130,7 @@ def explain(trial: Trial, tiles: int, batch: int, precision: str) -> InputError:
     precisions = [precision]
     if precision not in HALVES and trial.device.type == "cuda":
         precisions.append("bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed")
-    room = {name: count for name in precisions if (count := trial.most(batch, name))}
+    room = {name: count for name in precisions if (count := trial.most(batch // ranks, name))}
     if not room:
         _refuse(trial, precision)
     best = max(room, key=lambda name: room[name])

@@ -126,7 +126,11 @@ def tidy(folder: Path, checkpoint: Path | None) -> None:
 def mark_finished(folder: Path, checkpoint: Path, config: DictConfig) -> None:
     """Leave word that a run has come to its end, for whoever would go on with it."""
     with whole_file(folder / runs.FINISHED) as beside:
-        word = {"checkpoint": str(checkpoint.relative_to(folder)), "trainer": _length(config)}
+        word = {
+            "checkpoint": str(checkpoint.relative_to(folder)),
+            "trainer": _length(config),
+            "validation_score": runs.validation_score(checkpoint),
+        }
         beside.write_text(json.dumps(word, indent=2) + "\n", encoding="utf-8")
 
 

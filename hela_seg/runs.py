@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import warnings
 import zipfile
@@ -21,7 +22,9 @@ PREVIOUS_CHECKPOINT = "previous.ckpt"
 NEXT_CHECKPOINT = "next.ckpt"
 RESUMABLE = (NEXT_CHECKPOINT, LAST_CHECKPOINT, PREVIOUS_CHECKPOINT)
 LOGS = "logs"
+METRICS_TABLE = "metrics.csv"
 FINISHED = "finished.json"
+FAILED = "failed.json"
 SPLIT_TABLE = "split.csv"
 CLASS_POSITIONS = "class_positions.npy"
 SCORES_TABLE = "scores.csv"
@@ -30,7 +33,11 @@ BOUNDARY_TABLE = "boundary_scores.csv"
 CELL_SCORES_TABLE = "cell_scores.csv"
 FRAME_COUNTS = "frames.csv"
 RUN_RECORD = "run.json"
+RELIABILITY = "calibration.csv"
+REPORT = "report.html"
 COMPARISON = "comparison"
+JOBS_TABLE = "jobs.csv"
+FOLDS_TABLE = "out_of_fold.csv"
 
 PREDICTION_RECORD = "prediction.json"
 PREDICTION_PARTS = ".prediction"
@@ -50,6 +57,9 @@ CHECKPOINT_KEY = "hela_seg"
 
 PROGRESS_KEY = "hela_seg_progress"
 """Where in a checkpoint's dictionary lies what only going on with the run needs."""
+
+SCORE_KEY = "hela_seg_validation_score"
+"""Where in a checkpoint's dictionary lies the m-IoU on the validation frames of its weights."""
 
 CHECKPOINT_FORMAT = 1
 """Raised when an older program could no longer read a newer checkpoint."""
@@ -126,6 +136,16 @@ def read_content(path: Path | str) -> Any:
         raise InputError(
             f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train"
         ) from None
+
+
+def validation_score(checkpoint: Path) -> float | None:
+    """The m-IoU that a checkpoint's weights had on the validation frames; None where there is none.
+
+    Raises:
+        InputError: see `read_content`.
+    """
+    score = read_content(checkpoint).get(SCORE_KEY)
+    return None if score is None or math.isnan(score) else float(score)
 
 
 def hand_down(folder: Path) -> None:
@@ -206,8 +226,8 @@ MEASURED = {
     "forward, counted by torch.utils.flop_counter (2 floating point operations are 1 multiply-add)",
     "step_ms": "milliseconds of a training step of a batch, waiting for its tiles included: median over the "
     "epochs of their mean, the last step of each left out",
-    "frame_s": "seconds to predict a test frame, reading and normalising included: mean over all, the first "
-    "included",
+    "frame_s": "seconds to predict a test frame with its probabilities, reading and normalising included: "
+    "mean over all, the first included",
     "peak_memory": "most bytes in use at one time while training: of the GPU's memory as PyTorch hands it "
     "out, or without a GPU of the whole process",
 }

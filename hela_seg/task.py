@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import Metric
 
+from hela_seg.classes import IGNORE_INDEX
 from hela_seg.data.dataset import Sample
 from hela_seg.metrics import ConfusionMatrix, scores
-from hela_seg.runs import CHECKPOINT_KEY, ModelInfo
+from hela_seg.runs import CHECKPOINT_KEY, SCORE_KEY, ModelInfo
 
 VALIDATION_LOSS = "loss/validation"
 """Logged name that checkpoints and early stopping look at by default."""
@@ -41,7 +42,7 @@ class Schedule:
 
 
 class MeanLoss(Metric):
-    """Mean loss of a tile since the last reset, over all processes.
+    """Weighted mean of losses since the last reset, over all processes.
 
     Lightning's own means are lost when a run is interrupted; this one is part of the checkpoint.
     """
@@ -49,21 +50,22 @@ class MeanLoss(Metric):
     full_state_update = False
 
     total: Tensor
-    tiles: Tensor
+    weight: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum", persistent=True)
-        self.add_state("tiles", torch.tensor(0), dist_reduce_fx="sum", persistent=True)
+        # float64, so that the order in which processes add up changes nothing that is printed
+        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum", persistent=True)
+        self.add_state("weight", torch.tensor(0), dist_reduce_fx="sum", persistent=True)
 
-    def update(self, loss: Tensor, tiles: int) -> None:
-        """Add the mean loss of a batch of so many tiles."""
-        self.total += loss.float() * tiles
-        self.tiles += tiles
+    def update(self, loss: Tensor, weight: int | Tensor) -> None:
+        """Add the mean loss of a batch that counts so much: its tiles, or its pixels."""
+        self.total += loss.double() * weight
+        self.weight += weight
 
     def compute(self) -> Tensor:
-        """The mean, float32."""
-        return self.total / self.tiles
+        """The mean, float32; 0 where nothing counts."""
+        return (self.total / self.weight.clamp_min(1)).float()
 
 
 class SegmentationTask(pl.LightningModule):
@@ -97,7 +99,10 @@ class SegmentationTask(pl.LightningModule):
         self.train_losses = MeanLoss()
         self.train_counts = ConfusionMatrix(class_count)
         self.train_counts.persistent(True)  # a run that goes on within an epoch goes on counting
+        self.validation_losses = MeanLoss()
+        self.validation_losses.persistent(False)
         self.validation_counts = ConfusionMatrix(class_count)
+        self._validation_score: float | None = None
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (N, K, H, W) of images (N, C, H, W)."""
@@ -125,14 +130,7 @@ class SegmentationTask(pl.LightningModule):
     def validation_step(self, batch: Sample, _: int) -> Tensor:
         """The loss of one batch, whose pixels are counted."""
         loss = self._step(batch, self.validation_counts)
-        self.log(
-            VALIDATION_LOSS,
-            loss,
-            on_step=False,
-            on_epoch=True,
-            sync_dist=True,
-            batch_size=len(batch["image"]),
-        )
+        self.validation_losses.update(loss, (batch["label"] != IGNORE_INDEX).sum())
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -140,8 +138,10 @@ class SegmentationTask(pl.LightningModule):
         self._log_scores("train", self.train_counts)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the scores on the validation tiles."""
-        self._log_scores("validation", self.validation_counts)
+        """Log the loss and the scores on the validation tiles; each pixel counts once, in both."""
+        self.log(VALIDATION_LOSS, self.validation_losses.compute())
+        self.validation_losses.reset()
+        self._validation_score = self._log_scores("validation", self.validation_counts)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser, and the schedule where there is one."""
@@ -158,6 +158,21 @@ class SegmentationTask(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put into the checkpoint what it takes to use it without any other file."""
         checkpoint[CHECKPOINT_KEY] = self._info.to_plain()
+        checkpoint[SCORE_KEY] = self._validation_score
+        for prefix, metric in self._kept():
+            with metric.sync_context():  # of all processes, where there are several
+                metric.state_dict(destination=checkpoint["state_dict"], prefix=prefix)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave what several processes have counted together to the first of them."""
+        if self.global_rank == 0:
+            return
+        for prefix, metric in self._kept():
+            metric.state_dict(destination=checkpoint["state_dict"], prefix=prefix)
+
+    def _kept(self) -> list[tuple[str, Metric]]:
+        """What a checkpoint holds of an epoch that has not ended, with what its names begin with."""
+        return [("train_losses.", self.train_losses), ("train_counts.", self.train_counts)]
 
     def _step(self, batch: Sample, counts: ConfusionMatrix) -> Tensor:
         logits = self(batch["image"])
@@ -165,10 +180,12 @@ class SegmentationTask(pl.LightningModule):
         loss: Tensor = self.loss(logits, batch["label"])
         return loss
 
-    def _log_scores(self, part: str, counts: ConfusionMatrix) -> None:
+    def _log_scores(self, part: str, counts: ConfusionMatrix) -> float:
+        """Log the scores and begin to count anew; the m-IoU."""
         found = scores(counts.compute())
         counts.reset()
         self.log(f"m-IoU/{part}", found.mean_iou, prog_bar=part == "validation")
         self.log(f"Dice/{part}", found.mean_dice)
         for entry, iou in zip(self._info.classes, found.iou, strict=True):
             self.log(f"IoU {entry['name']}/{part}", float(iou))
+        return float(found.mean_iou)

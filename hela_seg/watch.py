@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from hela_seg.data.dataset import Sample
+from hela_seg import processes
+from hela_seg.data.dataset import EpochSampler, Sample
 from hela_seg.data.settings import MOST_WORKERS
 from hela_seg.data.stacks import write_tiff
 from hela_seg.errors import InputError
@@ -79,8 +80,12 @@ class LossWatch(pl.Callback):
         self._first_bad = torch.where(bad, batch_idx, self._first_bad)
 
     def _look(self, trainer: pl.Trainer) -> None:
-        if self._first_bad is None or (index := int(self._first_bad)) < 0:
+        index = -1 if self._first_bad is None else int(self._first_bad)
+        bad = [rank for rank, first in enumerate(processes.gathered(index)) if first >= 0]
+        if not bad:
             return
+        if bad[0] != trainer.global_rank:
+            raise InputError(f"the loss of rank {bad[0]} is no finite number: see what it says")
         part, loader = (
             ("validation", trainer.val_dataloaders)
             if trainer.validating
@@ -190,8 +195,9 @@ class ScoreWatch(pl.Callback):
 
 def _batch(loader: Any, index: int) -> list[Sample]:
     """The samples of a loader's batch, read anew."""
-    places = next(islice(loader.batch_sampler, index, None))
-    return [loader.dataset[place] for place in places]
+    sampler, size = loader.sampler, loader.batch_size
+    places = sampler.whole_epoch() if isinstance(sampler, EpochSampler) else sampler
+    return [loader.dataset[place] for place in islice(places, index * size, (index + 1) * size)]
 
 
 def _cure(precision: str) -> str:

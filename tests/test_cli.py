@@ -132,7 +132,7 @@ def test_help_names_groups_and_three_examples_without_torch(command: str) -> Non
     )
     assert done.stdout.count(f"python -m hela_seg.{command}") >= 3
     assert done.stderr.strip() == "False"
-    if command not in {"predict", "compare", "convert"}:
+    if command not in {"predict", "compare", "convert", "export"}:
         assert "data: ctc, dryad, folder, synthetic, timelapse" in done.stdout
 
 

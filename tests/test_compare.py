@@ -84,7 +84,7 @@ def test_a_sweep_ends_with_a_comparison(
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
     sweep = ["--multirun", "model=unet,resnet34_unet", "seed=0,1", f"hydra.sweep.dir={tmp_path}"]
     assert main("train", [*data, *SMALL_NET, "trainer.max_epochs=1", *sweep]) == 0
-    assert sorted(path.name for path in (tmp_path / "comparison").iterdir()) == FILES
+    assert sorted(path.name for path in (tmp_path / "comparison").iterdir()) == sorted([*FILES, "jobs.csv"])
     printed = capfd.readouterr().out
     assert printed.count("Scores of 2 frames of 1 series") == 1
     scored = json.loads((tmp_path / "0_unet" / "scores.json").read_text())["mean"]["iou"]

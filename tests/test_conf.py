@@ -24,12 +24,15 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "callbacks/miou": (["callbacks=miou"], {"callbacks.early_stopping.monitor": "m-IoU/validation"}),
     "logger/csv": (["logger=csv"], {}),
     "logger/default": (["logger=default"], {}),
+    "logger/tensorboard": (["logger=tensorboard"], {}),
     "loss/cross_entropy": (["loss=cross_entropy"], {}),
     "loss/dice": (["loss=dice"], {}),
     "loss/focal": (["loss=focal"], {"loss.alpha": 0.25, "loss.gamma": 2.0}),
     "loss/focal_dice": (["loss=focal_dice"], {}),
+    "model/attention_unet": (["model=attention_unet"], {"model.activation": "leaky_relu"}),
     "model/inception_unet": (["model=inception_unet"], {"model.width": 4}),
     "model/resnet34_unet": (["model=resnet34_unet"], {}),
+    "model/residual_attention_unet": (["model=residual_attention_unet"], {"model.dropout": 0.0}),
     "model/unet": (["model=unet"], {"model.dropout": 0.05}),
     "model/vgg19_unet": (["model=vgg19_unet"], {}),
     "optimizer/adam": (["optimizer=adam"], {"optimizer.lr": 1e-3}),
@@ -50,6 +53,7 @@ ELSEWHERE = {
     "predict",
     "check",
     "convert",
+    "export",
     "benchmark",
     "compare",
     "data/folder",
@@ -57,14 +61,21 @@ ELSEWHERE = {
     "data/timelapse",
     "data/dryad",
     "data/ctc",
+    "logger/mlflow",
+    "logger/wandb",
+    "search/optimizer",
+    "search/training",
+    "model/smp",
     "experiment/paper",
     "experiment/paper_notebook",
     "trainer/gpu",
+    "trainer/ddp",
     "hydra/help/train",
     "hydra/help/evaluate",
     "hydra/help/predict",
     "hydra/help/check",
     "hydra/help/convert",
+    "hydra/help/export",
     "hydra/help/compare",
     "hydra/help/benchmark",
     "hydra/job_logging/plain",
@@ -117,7 +128,8 @@ def test_a_choice_trains_and_is_on_record(name: str, cells: Path, tmp_path: Path
         assert rate == pytest.approx(RATES[choice])
     if group == "logger":
         assert (tmp_path / "logs" / "metrics.csv").is_file()
-        assert (tmp_path / "logs" / "tensorboard").is_dir() == (choice == "default")
+        assert (tmp_path / "logs" / "tensorboard").is_dir() == (choice != "csv")
+        assert len(list((tmp_path / "logs" / "validation").glob("epoch_001 *.png"))) == 2
 
 
 @pytest.mark.parametrize("layout", ["folder", "timelapse"])

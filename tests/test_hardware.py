@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ def test_one_line_says_what_and_why() -> None:
     assert choose(CPU, precision="bf16-mixed").why.startswith(
         "CPU with 2 threads: bf16-mixed (as trainer.precision says), fused optimiser"
     )
+
+
+def test_it_says_which_devices_are_used_and_which_are_left() -> None:
+    four = replace(H100, gpus=4)
+    assert choose(four).why.startswith("NVIDIA H100 (1 of 4 GPUs; trainer=ddp trains on several): bf16-mixed")
+    assert choose(four, processes=4).why.startswith("4 processes, each on NVIDIA H100: bf16-mixed")
+    assert choose(replace(H100, gpus=1)).why.startswith("NVIDIA H100: bf16-mixed")
 
 
 def test_tf32_where_there_is_none_is_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,18 @@ TYPED = [
     for command in line.split(" && ")
     if command.strip()
 ]
-COMMANDS = [command for command in TYPED if not command.startswith(("pip install", "pytest"))]
+ELSEWHERE = ("pip install", "pytest", "torchrun")  # the last is run by test_ddp.py
+COMMANDS = [command for command in TYPED if not command.startswith(ELSEWHERE)]
 SHORT_BENCHMARK = ["data.tile=[32,32]", "model.width=4", "repeats=1", "peers=false"]
+EXTRAS = {
+    "search=": "hydra_plugins.hydra_optuna_sweeper",
+    "hydra/launcher=joblib": "hydra_plugins.hydra_joblib_launcher",
+    "hydra/launcher=submitit_local": "hydra_plugins.hydra_submitit_launcher",
+    "logger=mlflow": "mlflow",
+    "logger=wandb": "wandb",
+}
+"""Choices of commands that only run where a package of an extra is installed, and its modules."""
+
 DRAWING = "data.drawing={series: 3, frames: 1, height: 64, width: 64, seed: 0}"
 
 
@@ -47,14 +58,25 @@ def desk(tmp_path: Path, run: Path, checkpoint: Path, monkeypatch: pytest.Monkey
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def onnx_file(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint as ONNX, for the command that follows its export."""
+    path = tmp_path_factory.mktemp("onnx") / "best.onnx"
+    assert main("export", [str(checkpoint), "-o", str(path)]) == 0
+    return path
+
+
 def small(arguments: list[str]) -> list[str]:
     """Settings that shorten a training run, less those that the README sets."""
     chosen = {argument.split("=")[0] for argument in arguments}
-    if "resume" in chosen:
+    if "resume" in chosen and "--multirun" not in chosen:
         return []  # the run's own settings
-    settings = [*SMALL_NET, "trainer.max_epochs=1"]
+    narrow = SMALL_NET[1:] if "model=smp" in arguments else SMALL_NET  # which has no width
+    settings = [*narrow, "trainer.max_epochs=1"]
     if not any(argument.startswith(("data=", "experiment=")) for argument in arguments):
         settings.append(DRAWING)
+    if any(argument.startswith("search=") for argument in arguments):
+        settings.append("hydra.sweeper.n_trials=2")
     return [setting for setting in settings if setting.split("=")[0] not in chosen - {"data.steps_per_epoch"}]
 
 
@@ -66,10 +88,16 @@ def test_it_opens_with_the_two_commands_that_a_fresh_machine_needs() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_readme_works(command: str, desk: Path, request: pytest.FixtureRequest) -> None:
+    for choice, package in EXTRAS.items():
+        if choice in command:
+            pytest.importorskip(package, reason=f"{choice} needs an extra")
+            warnings.simplefilter("ignore")  # of these packages about their own
     words = shlex.split(command)
     if "../shared" in command:
         shared = request.getfixturevalue("shared")
         words = [word.replace("../shared/data", str(shared)) for word in words]
+    if "best.onnx" in command:
+        shutil.copy(request.getfixturevalue("onnx_file"), desk)
     if words[0] == "hela-seg":
         name, arguments = words[1], words[2:]
     else:

@@ -30,12 +30,14 @@ class Run:
         record: its settings and costs.
         classes: its K classes.
         counts: pixels of each frame that it was scored on.
+        folds: the runs that it was pooled from, where it stands for a cross-validation.
     """
 
     folder: Path
     record: runs.RunRecord
     classes: Classes
     counts: FrameCounts
+    folds: tuple[Run, ...] = ()
 
 
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:

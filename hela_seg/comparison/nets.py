@@ -27,7 +27,7 @@ def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
         kinds.setdefault(kind_of(run), {}).setdefault(_settings_key(run), []).append(run)
     named = {}
     for kind, groups in kinds.items():
-        settings = [_settings(group[0]) for group in groups.values()]
+        settings = [settings_of(group[0]) for group in groups.values()]
         for group, own in zip(groups.values(), settings, strict=True):
             named[", ".join([kind, *_differing(own, settings)])] = group
     return named
@@ -90,10 +90,11 @@ def _ground(run: Run) -> dict[str, Any]:
 
 
 def _settings_key(run: Run) -> str:
-    return json.dumps(_settings(run), sort_keys=True, default=str)
+    return json.dumps(settings_of(run), sort_keys=True, default=str)
 
 
-def _settings(run: Run) -> dict[str, Any]:
+def settings_of(run: Run) -> dict[str, Any]:
+    """Settings that make a run's net another one, by their path: ``model.width``."""
     flat = _flat(run.record.config)
     return {key: value for key, value in flat.items() if not NO_CHOICE.fullmatch(key)}
 

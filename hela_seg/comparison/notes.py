@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from hela_seg.comparison.folds import missing_folds
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import by_net, is_net
 from hela_seg.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES, level_of
@@ -19,11 +20,24 @@ def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
         units: independent ones that these were taken for.
     """
     return [
+        *_on_folds(runs),
         _on_intervals(frames, units),
         *_on_seeds(runs),
         *_on_labels(runs),
         *_on_classes(runs),
         *_on_hardware(runs),
+    ]
+
+
+def _on_folds(runs: Sequence[Run]) -> list[str]:
+    pooled = [run for run in runs if run.folds]
+    if not pooled:
+        return []
+    lacking = {f"{run.folder} lacks fold {fold}" for run in pooled for fold in missing_folds(run)}
+    there = f" {'; '.join(sorted(lacking))}: its frames are not among those scored." if lacking else ""
+    return [
+        f"Out of fold: {len(pooled[0].folds)} trainings a net and seed, each scored on the frames of its own "
+        f"fold, whose confusion matrices are summed.{there}"
     ]
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, pairwise
-from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.classes import Classes
+from hela_seg.comparison.folds import median_costs, pool_folds
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import by_net, by_test, kind_of, without_repeats
 from hela_seg.comparison.notes import notes_on
@@ -115,6 +114,8 @@ class Comparison:
 def compare_runs(runs: Sequence[Run], seed: int = 0) -> list[Comparison]:
     """Compare runs, in one table for all that were trained and scored on the same frames and classes.
 
+    The folds of a cross-validation count as one run, see `hela_seg.comparison.folds.pool_folds`.
+
     Args:
         runs: see `hela_seg.comparison.find_runs`.
         seed: of the bootstrap's draws.
@@ -122,7 +123,7 @@ def compare_runs(runs: Sequence[Run], seed: int = 0) -> list[Comparison]:
     Returns:
         The tables, the one with most runs first.
     """
-    return [_compare(group, seed) for group in by_test(runs)]
+    return [_compare(group, seed) for group in by_test(pool_folds(runs))]
 
 
 def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
@@ -199,22 +200,8 @@ def _row(name: str, group: list[Run], intervals: Sequence[Interval], of_runs: Fl
         group,
         {measure: found[0] for measure, found in by_measure.items()},
         {measure: found[1:] for measure, found in by_measure.items()},
-        _median_costs([run.record.costs for run in group]),
+        median_costs([run.record.costs for run in group]),
     )
-
-
-def _median_costs(costs: Sequence[Costs]) -> Costs:
-    return replace(
-        costs[0],
-        step_ms=_median([one.step_ms for one in costs]),
-        frame_s=_median([one.frame_s for one in costs]),
-        peak_memory=_median([one.peak_memory for one in costs]),
-    )
-
-
-def _median(values: Sequence[float | None]) -> Any:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
 
 
 def _pairs(

@@ -15,13 +15,14 @@ from torch.utils.data import DataLoader
 from hela_seg.classes import Classes
 from hela_seg.data import layouts, settings, synthetic
 from hela_seg.data.augment import Augmentation
-from hela_seg.data.dataset import EpochSampler, GridTiles, RandomTiles, Sample
+from hela_seg.data.dataset import EpochSampler, GridTiles, RandomTiles, Sample, Uncounted
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation, fit
 from hela_seg.data.splits import Block, Part, Split
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.survey import MOST_FRAMES, Survey, survey
 from hela_seg.errors import InputError
+from hela_seg.launch import Launch
 
 LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
 FRAMES_TO_FIT = 200
@@ -66,6 +67,7 @@ class TimelapseData(pl.LightningDataModule):
         tile: as given.
         batch_size: tiles that loaders hand out at a time. Where it is set to a part of the batch, an epoch
             remains the same samples.
+        launch: the place of this process among several that share the tiles; by itself by default.
 
     Raises:
         InputError: an unknown layout or kind of labels, or settings out of range.
@@ -123,6 +125,7 @@ class TimelapseData(pl.LightningDataModule):
         self._workers = settings.default_workers() if workers is None else workers
         self._augment = augment
         self._opened = False
+        self.launch = Launch()
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TimelapseData:
@@ -212,28 +215,37 @@ class TimelapseData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of random tiles, ``steps_per_epoch`` of them, less those seen before an interruption."""
-        tiles = RandomTiles(
+        place = self.launch.rank, self.launch.count
+        length, epoch = self._epoch_length(), self._epoch()
+        sampler = EpochSampler(length, self._samples_seen, epoch, self._batch, *place)
+        return self._loader(self.train_tiles(), sampler)
+
+    def train_tiles(self, *, augmented: bool = True) -> RandomTiles:
+        """The random tiles of training, or the same ones as they were before augmentation."""
+        return RandomTiles(
             self.recordings,
             self.of("train"),
             self.normalisation,
             self.labels,
             self.tile,
-            self._augment,
+            self._augment if augmented else None,
             self._seed,
             self.survey.positions,
             self._foreground_share,
         )
-        return self._loader(tiles, EpochSampler(self._epoch_length(), self._samples_seen, self._epoch()))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
-        """Batches that cover the validation frames; none where no frame is for validation."""
+        """Batches that cover the validation frames; none where no frame is for validation.
+
+        Of several processes each has every so-manieth tile, one of them perhaps one more than others.
+        """
         if not self.of("validation"):
             return []
-        return self._loader(
-            GridTiles(self.recordings, self.of("validation"), self.normalisation, self.labels, self.tile)
-        )
+        tiles = GridTiles(self.recordings, self.of("validation"), self.normalisation, self.labels, self.tile)
+        own = range(self.launch.rank, len(tiles), self.launch.count)
+        return self._loader(tiles, own) if own else self._loader(Uncounted(tiles), range(1))
 
-    def _loader(self, tiles: Any, sampler: EpochSampler | None = None) -> DataLoader[Sample]:
+    def _loader(self, tiles: Any, sampler: EpochSampler | range) -> DataLoader[Sample]:
         return DataLoader(
             tiles,
             self.batch_size,
@@ -272,7 +284,7 @@ class TimelapseData(pl.LightningDataModule):
         if self.trainer is None:
             return 0
         batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        return batches * self.batch_size % self._epoch_length()
+        return batches * self.batch_size * self.launch.count % self._epoch_length()
 
     def _find(self) -> None:
         root = synthetic.write(self._root, **self._drawing) if self._layout == "synthetic" else self._root

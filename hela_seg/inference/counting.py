@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
+from operator import attrgetter, itemgetter
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hela_seg import processes
 from hela_seg.counts import FrameCounts
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits import Block
+from hela_seg.inference.bands import Band, Unreadable
 from hela_seg.inference.predictor import Predictor
+from hela_seg.launch import Launch
 from hela_seg.metrics import confusion_matrix
+from hela_seg.reliability import CELLS, count_by_confidence
 
 Item = TypeVar("Item")
 
@@ -25,42 +31,83 @@ Watcher = Callable[[Recording, int, LabelMap, LabelMap], None]
 """Is shown each frame: its recording, its place in it, and the class maps (H, W), true and predicted."""
 
 
+class Counted(NamedTuple):
+    """What predicted frames came to.
+
+    Attributes:
+        frames: a confusion matrix for each frame.
+        reliability: pixels of all frames by confidence, see `hela_seg.reliability.count_by_confidence`.
+        seconds: that the predictions of all of them took: reading, normalising, the net, probabilities and
+            joining tiles, but not the counting.
+    """
+
+    frames: FrameCounts
+    reliability: NDArray[np.int64]
+    seconds: float
+
+
 def count_frames(
     predictor: Predictor,
     recordings: Sequence[Recording],
     blocks: Sequence[Block],
     reader: LabelReader,
+    launch: Launch | None = None,
     watcher: Watcher | None = None,
-) -> tuple[FrameCounts, float]:
-    """Count the pixels of whole predicted frames against masks.
+) -> Counted:
+    """Count the pixels of whole predicted frames against masks, in the order of the blocks.
 
     Args:
         predictor: the net.
         recordings: images and masks.
-        blocks: frames to count.
+        blocks: the frames to count.
         reader: of the masks.
-        watcher: what else looks at each frame.
-
-    Returns:
-        A confusion matrix for each frame of the blocks, in their order; and the seconds that the predictions
-        of all of them took: reading, normalising, the net and joining tiles, but not the counting.
+        launch: the place of this process among several that share the work, and all have its result. Frames
+            that fill a batch stay together, so that they are predicted as by one process.
+        watcher: what else looks at each frame that this process predicts.
     """
-    watch, classes = _Watch(), len(predictor.classes)
-    places: list[tuple[str, int, int]] = []
-    matrices = []
+    watch, classes, launch = _Watch(), len(predictor.classes), launch or Launch()
+    counted: list[tuple[int, int, NDArray[np.int64]]] = []
+    reliability = np.zeros((CELLS, 2), np.int64)
     for number, block in enumerate(blocks):
-        recording, which = recordings[block.series], range(block.start, block.stop)
+        recording = recordings[block.series]
+        groups = predictor.groups(recording.image, range(block.start, block.stop))
+        own = islice(groups, launch.rank, None, launch.count)
         masks = LabelFrames(recording.mask, reader)
-        for t, labels in zip(which, watch.timed(predictor.frames(recording.image, which)), strict=True):
-            mask = masks.whole(t)
-            prediction, truth = (torch.from_numpy(of.astype(np.int64)) for of in (labels, mask))
-            matrices.append(confusion_matrix(prediction, truth, classes).numpy())
+        bands = watch.timed(predictor.bands(recording.image, own, probabilities=True))
+        for t, of_frame in groupby(bands, attrgetter("t")):
+            truth = masks.whole(t)
+            matrix, by_confidence, labels = _count(of_frame, truth, classes)
             if watcher is not None:
-                watcher(recording, t, mask, labels)
-            places.append((recording.name, t, number))
-    series, frames, numbers = zip(*places, strict=True)
+                watcher(recording, t, truth, labels)
+            counted.append((number, t, matrix))
+            reliability += by_confidence
+    everywhere = sorted(chain.from_iterable(processes.gathered(counted)), key=itemgetter(0, 1))
+    numbers, frames, matrices = zip(*everywhere, strict=True)
+    series = tuple(recordings[blocks[number].series].name for number in numbers)
     counts = FrameCounts(series, np.array(frames), np.array(numbers), np.stack(matrices))
-    return counts, watch.seconds
+    reliability = np.sum(processes.gathered(reliability), axis=0)
+    return Counted(counts, reliability, sum(processes.gathered(watch.seconds)))
+
+
+def _count(
+    bands: Iterable[Band | Unreadable], truth: NDArray[np.uint8], classes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], LabelMap]:
+    """Confusion matrix of one frame, its pixels by confidence, and its classes.
+
+    Of probabilities memory holds a band at a time.
+    """
+    matrix, reliability = np.zeros((classes, classes), np.int64), np.zeros((CELLS, 2), np.int64)
+    top, labels = 0, np.empty_like(truth)
+    for band in bands:
+        if isinstance(band, Unreadable) or band.probabilities is None:
+            raise ValueError("bands with probabilities were asked for, and to end where there are none")
+        masked = truth[top : top + len(band.labels)]
+        labels[top : top + len(band.labels)] = band.labels
+        top += len(band.labels)
+        prediction, wanted = (torch.from_numpy(of.astype(np.int64)) for of in (band.labels, masked))
+        matrix += confusion_matrix(prediction, wanted, classes).numpy()
+        reliability += count_by_confidence(band.probabilities, band.labels, masked)
+    return matrix, reliability, labels
 
 
 class _Watch:

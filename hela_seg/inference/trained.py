@@ -12,6 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from hela_seg.errors import InputError
+from hela_seg.inference import onnx_net
 from hela_seg.models import build
 from hela_seg.runs import ModelInfo, read_checkpoint
 
@@ -32,12 +33,15 @@ class TrainedNet:
 
     @classmethod
     def from_checkpoint(cls, path: Path | str) -> TrainedNet:
-        """Load a checkpoint; nothing in it is executed.
+        """Load a checkpoint, or an ONNX file that `hela_seg.export` made of one; nothing in it is executed.
 
         Raises:
             InputError: see `hela_seg.runs.read_checkpoint` and `hela_seg.models.build`; or weights that do
                 not fit the net that the checkpoint names.
         """
+        if Path(path).suffix == onnx_net.SUFFIX:
+            computed = onnx_net.OnnxNet(Path(path))
+            return cls(computed, computed.info, str(path))
         info, weights = read_checkpoint(path)
         with _NothingDrawn():
             net = build(info.net)

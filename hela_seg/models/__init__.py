@@ -9,8 +9,13 @@ Inception-U-Net        :class:`hela_seg.models.inception_unet.InceptionUNet`    
 ResNet34-U-Net         :class:`hela_seg.models.resnet34_unet.ResNet34UNet`      32
 =====================  =======================================================  ==============================
 
-A net states the last column as its class attribute ``stride``. A new net is one more file here and one more
-YAML file under ``conf/model``; nothing else knows the nets by name.
+Of the sister paper come :class:`hela_seg.models.attention_unet.AttentionUNet` and
+:class:`hela_seg.models.residual_attention_unet.ResidualAttentionUNet`, both 16;
+:class:`hela_seg.models.smp.SegmentationModel` is any net of segmentation-models-pytorch.
+
+A net states the last column as its attribute ``stride``. One whose encoder can start from weights that others
+trained takes ``encoder_weights``, and :func:`start_from_pretrained` has it fetch them. A new net is one more
+file here and one more YAML file under ``conf/model``; nothing else knows the nets by name.
 """
 
 from __future__ import annotations
@@ -18,11 +23,31 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
 from hela_seg.errors import InputError
+
+
+@runtime_checkable
+class Pretrained(Protocol):
+    """A net whose encoder can start from weights that others trained."""
+
+    def load_encoder_weights(self) -> None:
+        """Fill the encoder with the weights that the net's arguments name, if they name any."""
+
+
+def start_from_pretrained(net: nn.Module) -> None:
+    """Fill a new net's encoder with the weights that its configuration names; most nets have none.
+
+    Building a net fetches nothing, so that one that gets its weights from a checkpoint asks for no others.
+
+    Raises:
+        InputError: they are not on this machine and cannot be fetched, or they are another net's.
+    """
+    if isinstance(net, Pretrained):
+        net.load_encoder_weights()
 
 
 def build(config: Mapping[str, Any]) -> nn.Module:

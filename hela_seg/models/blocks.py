@@ -1,4 +1,4 @@
-"""What two nets or more share: normalised convolutions, up-sampling, initialisation, the check of sizes.
+"""What two nets or more share: normalised convolutions, attention gates, up-sampling, the check of sizes.
 
 A 3x3 convolution of nearest up-sampled pixels multiplies each of them by several weights in turn. Adding up
 these weights first leaves a 4x4 transposed convolution with stride 2 of the pixels as they were: the same
@@ -7,7 +7,7 @@ sums in another order, with 4 multiplications for each output value and input ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -21,6 +21,9 @@ KERAS_EPSILON = 1e-3
 
 KERAS_NEGATIVE_SLOPE = 0.3
 """Slope of Keras' Leaky ReLU below zero (PyTorch's own default is 0.01)."""
+
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue over ImageNet's training images, of 0 to 1; torchvision's and timm's."""
 
 SUMMED_PIXELS = 32 * 32
 """From so many pixels on, :func:`convolve_upsampled` adds up weights first; below it does not pay."""
@@ -119,6 +122,65 @@ class NormalisedHead(nn.Sequential):
         self.norm = nn.BatchNorm2d(classes, eps=KERAS_EPSILON)
 
 
+class AttentionGate(nn.Module):
+    """Dims a skip where the features below it see nothing of interest (Oktay et al., 2018).
+
+    The additive gate of the sister paper's notebook (Ghaznavi et al., 2022): the features below become a
+    gating signal, skip and signal are added at half the skip's size, and one number for 2x2 pixels of the
+    skip, between 0 and 1, multiplies all of their channels.
+
+    Args:
+        in_channels: C, of the features below.
+        channels: S, of the skip.
+    """
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.signal = ConvNormActivation(in_channels, channels, "relu", size=1)
+        self.from_signal = nn.Sequential(
+            nn.Conv2d(channels, channels, 1), nn.ConvTranspose2d(channels, channels, 3, padding=1)
+        )
+        self.from_skip = nn.Conv2d(channels, channels, 2, stride=2)
+        self.weigh = nn.Conv2d(channels, 1, 1)
+        self.closing = nn.Sequential(
+            nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels, eps=KERAS_EPSILON)
+        )
+
+    def forward(self, skip: Tensor, x: Tensor) -> Tensor:
+        """The skip (N, S, 2H, 2W) and the features below (N, C, H, W) -> (N, S, 2H, 2W)."""
+        added = self.from_signal(self.signal(x)) + self.from_skip(skip)
+        weights = upsample(self.weigh(F.relu(added)).sigmoid())
+        gated: Tensor = self.closing(weights * skip)
+        return gated
+
+
+class ImageNetNorm(nn.Module):
+    """Grey values of 0 to 1 -> those that an encoder saw while it learned ImageNet: minus mean, by deviation.
+
+    Args:
+        channels: C; where it is not 3, each channel takes the means over red, green and blue.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.empty(channels, 1, 1))
+        self.register_buffer("deviation", torch.empty(channels, 1, 1))
+        self.set(IMAGENET_MEAN, IMAGENET_DEVIATION)
+
+    def set(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        """Take other figures, of red, green and blue."""
+        for buffer, values in ((self.mean, mean), (self.deviation, deviation)):
+            rgb = torch.tensor(values, dtype=buffer.dtype, device=buffer.device)
+            buffer.copy_((rgb if len(buffer) == len(rgb) else rgb.mean()).reshape(-1, 1, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
+        return (image - self.mean) / self.deviation
+
+
 def upsample(x: Tensor) -> Tensor:
     """Each pixel becomes 2x2 equal ones: (N, C, H, W) -> (N, C, 2H, 2W)."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
@@ -163,7 +225,7 @@ def summed_kernel(kernel: Tensor) -> Tensor:
 
 def _pays_to_sum(x: Tensor) -> bool:
     """On CPUs, where it was measured; a compiled or exported graph stays plain, as it serves every size."""
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
+    if x.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return False
     return x.shape[-2] * x.shape[-1] >= SUMMED_PIXELS
 

@@ -8,14 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
 from rich.text import Text
 
-import hela_seg
 from hela_seg.comparison import PUBLISHED, Comparison, NetRow
 from hela_seg.comparison.published import SOURCE
 from hela_seg.files import whole_file
+from hela_seg.report.intervals import draw_differences, draw_nets
+from hela_seg.report.page import Page, Section
 from hela_seg.report.sheets import Sheet, sheets_of
 from hela_seg.report.tables import plain_table, print_plain
 
@@ -156,16 +156,17 @@ def _escaped(text: str) -> str:
 
 def html(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
     """One page that needs no other file and no network: light and dark, its tables sorted at a click."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    tables = [(sheets_of(one), one.notes) for one in comparisons]
-    page = environment.get_template("comparison.html.j2")
-    return page.render(tables=tables, warnings=warnings, version=hela_seg.__version__)
+    many = len(comparisons) > 1
+    sections = [
+        Section(
+            f"Table {place}" if many else "",
+            drawings=(draw_nets(one), *([draw_differences(one.pairs)] if one.pairs else [])),
+            sheets=tuple(sheets_of(one)),
+            notes=tuple(one.notes),
+        )
+        for place, one in enumerate(comparisons, 1)
+    ]
+    return Page("Comparison of nets", tuple(sections), warnings=tuple(warnings)).html
 
 
 def _csv_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:

@@ -52,8 +52,15 @@ class _Axis:
 
 
 @dataclass(frozen=True)
-class _Curve:
-    """A line of P points and, where several numbers are behind each of them, their range."""
+class Curve:
+    """A line of P points and, where several numbers are behind each of them, their range.
+
+    Attributes:
+        x: (P,) places.
+        middle: (P,) values; NaN leaves a gap.
+        low: (P,) the least, or the 10th percentile of several recordings.
+        high: (P,) the most, or the 90th percentile.
+    """
 
     x: Values
     middle: Values
@@ -120,8 +127,8 @@ def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str
     column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (label, values) in zip(column, panels, strict=True):
         for entry in classes[1:]:
-            curve = _curve([of_course[:, entry.index] for of_course in values], axis.steps)
-            _draw_curve(axes, curve, _style(entry, marked))
+            curve = curve_of([of_course[:, entry.index] for of_course in values], axis.steps)
+            draw_curve(axes, curve, line_style(entry, marked))
         _tidy(axes, label)
     _label_time(column[-1], courses, axis)
     _draw_legend(figure, classes, marked)
@@ -138,8 +145,13 @@ def _axis_of(courses: Sequence[TimeCourse]) -> _Axis:
     return _Axis(f"Time ({unit})", [interval / seconds for interval in intervals])
 
 
-def _curve(values: list[Values], steps: list[float]) -> _Curve:
-    """One class's values (T,) of each recording -> its curve."""
+def curve_of(values: list[Values], steps: list[float]) -> Curve:
+    """The curve of one number over time.
+
+    Args:
+        values: (T,) of each recording; NaN where there is none.
+        steps: how far apart the frames of each recording lie.
+    """
     end = max((len(series) - 1) * step for series, step in zip(values, steps, strict=True))
     spacing = max(min(steps), end / (POINTS - 1))
     count = round(end / spacing) + 1
@@ -152,16 +164,16 @@ def _curve(values: list[Values], steps: list[float]) -> _Curve:
     seen = np.isfinite(sampled).any(axis=0)
     percentiles = np.full((3, count), np.nan)
     percentiles[:, seen] = np.nanpercentile(sampled[:, seen], MIDDLE_SERIES, axis=0)
-    return _Curve(x, percentiles[1], percentiles[0], percentiles[2])
+    return Curve(x, percentiles[1], percentiles[0], percentiles[2])
 
 
-def _of_one(x: Values, values: Values) -> _Curve:
+def _of_one(x: Values, values: Values) -> Curve:
     if len(x) == len(values):
-        return _Curve(x, values)
+        return Curve(x, values)
     points = np.rint(np.linspace(0, len(x) - 1, len(values))).astype(int)
     starts = np.flatnonzero(np.diff(points, prepend=-1))
     low, high = (extreme.reduceat(values, starts) for extreme in (np.fmin, np.fmax))
-    return _Curve(x, _means(points, values, len(x)), low, high)
+    return Curve(x, _means(points, values, len(x)), low, high)
 
 
 def _sampled(values: Values, step: float, count: int) -> Values:
@@ -181,8 +193,14 @@ def _means(points: npt.NDArray[np.int64], values: Values, count: int) -> Values:
     return means
 
 
-def _style(entry: CellClass, marked: bool) -> dict[str, Any]:
-    """How a class's line looks: colour, and what tells it apart without."""
+def line_style(entry: CellClass, marked: bool, rim: str = "0.3") -> dict[str, Any]:
+    """How a class's line looks: colour, and what tells it apart without.
+
+    Args:
+        entry: the class.
+        marked: whether each point gets a marker.
+        rim: colour of a thin rim, without which yellow could hardly be seen on white, nor black on black.
+    """
     number = entry.index - 1
     return {
         "color": entry.colour,
@@ -190,14 +208,14 @@ def _style(entry: CellClass, marked: bool) -> dict[str, Any]:
         "linewidth": 1.8,
         "marker": MARKERS[number % len(MARKERS)] if marked else "",
         "markersize": 5,
-        "markeredgecolor": "0.3",
+        "markeredgecolor": rim,
         "markeredgewidth": 0.5,
-        # a thin dark rim: yellow alone could hardly be seen on white
-        "path_effects": [withStroke(linewidth=2.6, foreground="0.3")],
+        "path_effects": [withStroke(linewidth=2.6, foreground=rim)],
     }
 
 
-def _draw_curve(axes: Axes, curve: _Curve, style: dict[str, Any]) -> None:
+def draw_curve(axes: Axes, curve: Curve, style: dict[str, Any]) -> None:
+    """Draw a line in a style of `line_style`, and the shade around it where it has one."""
     axes.plot(curve.x, curve.middle, **style)
     if curve.low is not None and curve.high is not None:
         shade = {"color": style["color"], "alpha": SHADE_OPACITY, "linewidth": 0}
@@ -230,7 +248,7 @@ def _label_time(axes: Axes, courses: Sequence[TimeCourse], axis: _Axis) -> None:
 
 
 def _draw_legend(figure: Figure, classes: Classes, marked: bool) -> None:
-    lines = [Line2D([], [], **_style(entry, marked)) for entry in classes[1:]]
+    lines = [Line2D([], [], **line_style(entry, marked)) for entry in classes[1:]]
     names = [fill(drawable(entry.name), NAME_WIDTH) for entry in classes[1:]]
     legend = figure.legend(
         lines,

@@ -21,10 +21,19 @@ SMALLEST_P = 0.001
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows, and the number that it is sorted by, where it is one."""
+    """What a cell shows.
+
+    Attributes:
+        text: in all forms of a table.
+        value: the number that it is sorted by, where it is one.
+        share: 0 to 1, how darkly a page shades it.
+        colour: of a class (``#rrggbb``) that a page puts before the text.
+    """
 
     text: str
     value: float | None = None
+    share: float | None = None
+    colour: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Sheet:
 
     title: str
     headings: tuple[str, ...]
-    rows: list[tuple[Cell, ...]]
+    rows: Sequence[tuple[Cell, ...]]
     names: int = 1
     notes: tuple[str, ...] = ()
 
@@ -85,7 +94,7 @@ def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
     rows = [_own_costs(row) for row in comparison.rows]
     for kind, paper in published:
         name, dash = Cell(f"{kind} (published)"), Cell(ABSENT)
-        parameters, step = _number(paper.parameters, ","), _number(paper.step_ms, ".0f")
+        parameters, step = number(paper.parameters, ","), number(paper.step_ms, ".0f")
         rows.append((name, dash, parameters, dash, step, dash, dash))
     headings = ("Net", "Seeds", "Parameters", "10⁹ MAC", "ms/step", "s/frame", "MiB")
     tile, batch_size = next(
@@ -106,12 +115,12 @@ def _own_costs(row: NetRow) -> tuple[Cell, ...]:
     memory = None if costs.peak_memory is None else costs.peak_memory / MEBI
     return (
         Cell(row.name),
-        _number(len(row.runs), "d"),
-        _number(costs.parameters, ","),
-        _number(adds, ".3g"),
-        _number(costs.step_ms, ".4g"),
-        _number(costs.frame_s, ".3g"),
-        _number(memory, ",.0f"),
+        number(len(row.runs), "d"),
+        number(costs.parameters, ","),
+        number(adds, ".3g"),
+        number(costs.step_ms, ".4g"),
+        number(costs.frame_s, ".3g"),
+        number(memory, ",.0f"),
     )
 
 
@@ -129,8 +138,8 @@ def _pair(pair: Pair) -> tuple[Cell, ...]:
     return (
         Cell(pair.first),
         Cell(pair.second),
-        _number(pair.difference.value, "+.4f"),
-        _ends(pair.difference, "+.4f", " to "),
+        number(pair.difference.value, "+.4f"),
+        ends(pair.difference, "+.4f", " to "),
         _p_value(pair.p),
         _p_value(pair.p_holm),
     )
@@ -143,26 +152,34 @@ def _score_headings(first: str) -> tuple[str, ...]:
 
 def _scores(name: str, figures: Mapping[str, Figure]) -> tuple[Cell, ...]:
     iou, *others = (figures[measure] for measure in HEADINGS)
-    rest = (_number(figure.interval.value) for figure in others)
-    return (Cell(name), _number(iou.interval.value), _number(iou.spread), _ends(iou.interval), *rest)
+    rest = (number(figure.interval.value) for figure in others)
+    return (Cell(name), number(iou.interval.value), number(iou.spread), ends(iou.interval), *rest)
 
 
 def _published_scores(kind: str, scores: Mapping[str, float]) -> tuple[Cell, ...]:
-    iou, *others = (_number(scores.get(measure)) for measure in HEADINGS)
+    iou, *others = (number(scores.get(measure)) for measure in HEADINGS)
     return (Cell(f"{kind} (published)"), iou, Cell(ABSENT), Cell(ABSENT), *others)
 
 
-def _number(value: float | None, form: str = ".4f") -> Cell:
+def number(value: float | None, form: str = ".4f", absent: str = ABSENT) -> Cell:
+    """A cell with a number; where there is none, or NaN, it says ``absent``.
+
+    Args:
+        value: the number.
+        form: how it is shown, as `format` takes it.
+        absent: what is shown in place of none.
+    """
     if value is None or math.isnan(value):
-        return Cell(ABSENT)
+        return Cell(absent)
     return Cell(format(value, form).replace("-", "−"), value)
 
 
-def _ends(interval: Interval, form: str = ".4f", between: str = "–") -> Cell:
+def ends(interval: Interval, form: str = ".4f", between: str = "–", absent: str = ABSENT) -> Cell:
+    """A cell with the ends of an interval; see `number`."""
     if not interval.known:
-        return Cell(ABSENT)
-    return Cell(between.join(_number(end, form).text for end in (interval.low, interval.high)), interval.low)
+        return Cell(absent)
+    return Cell(between.join(number(end, form).text for end in (interval.low, interval.high)), interval.low)
 
 
 def _p_value(p: float) -> Cell:
-    return Cell(f"<{SMALLEST_P}", p) if p < SMALLEST_P else _number(p, ".3f")
+    return Cell(f"<{SMALLEST_P}", p) if p < SMALLEST_P else number(p, ".3f")

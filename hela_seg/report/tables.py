@@ -23,6 +23,7 @@ from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts, write_counts
 from hela_seg.data.splits import Block, Part
 from hela_seg.files import whole_file
+from hela_seg.reliability import write_reliability
 from hela_seg.scores import Scores, scores_of
 
 MEASURES = {
@@ -71,6 +72,7 @@ def write_results(
     counts: FrameCounts,
     classes: Classes,
     record: runs.RunRecord,
+    reliability: npt.NDArray[np.int64] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Scores:
     """Write all that a run's folder says of its scores: frame by frame, pooled, and what they cost.
@@ -80,6 +82,7 @@ def write_results(
         counts: pixels of each scored frame.
         classes: the K classes.
         record: settings and costs.
+        reliability: the same pixels by confidence, where that is known.
         more: see `write_scores`.
 
     Returns:
@@ -92,6 +95,8 @@ def write_results(
     found = scores_of(matrix)
     write_counts(folder / runs.FRAME_COUNTS, counts, classes.names)
     runs.write_record(folder / runs.RUN_RECORD, record)
+    if reliability is not None:
+        write_reliability(folder / runs.RELIABILITY, reliability)
     write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, classes, more)
     return found
 

@@ -67,7 +67,7 @@ def print_ratios(now: Record, before: Record, console: Console | None = None) ->
     for key, ours, theirs in _differences(now, before):
         print_plain(Text(f"{key} was {theirs}, is {ours}"), console)
     table = plain_table(["Net", "Stage"], ["ms before", "ms now", "ratio"], console)
-    for name in now.nets.keys() & before.nets.keys():
+    for name in (name for name in now.nets if name in before.nets):
         for stage, found in now.nets[name].stages.items():
             if stage in before.nets[name].stages:
                 earlier = before.nets[name].stages[stage].median

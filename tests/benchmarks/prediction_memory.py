@@ -101,7 +101,7 @@ def many_frames(net: Path, counts: list[int], folder: Path) -> None:
 def large_frame(net: Path, height: int, folder: Path) -> None:
     """Print what a frame takes above the loaded net."""
     loaded, began = peak("-c", LOAD, str(net)), time.perf_counter()
-    above = predicted(net, recording(folder / "large.tif", 1, height, SIDE), "cells=none") - loaded
+    above = predicted(net, recording(folder / f"{net.stem}.tif", 1, height, SIDE), "cells=none") - loaded
     verdict = "" if above <= MOST_MIB else f"  MISSED {MOST_MIB}"
     print(
         f"{net.stem:>5} net, {height} x {SIDE}: {above:7.0f} MiB above the loaded net's {loaded:.0f}"

@@ -130,6 +130,20 @@ def test_batches_are_the_same_for_any_number_of_workers_and_differ_between_epoch
     assert len(alone[0]) == 3
 
 
+@given(part=st.integers(1, 5), ranks=st.integers(1, 6), steps=st.integers(1, 5), seen=st.integers(0, 5))
+def test_ranks_see_each_sample_once_and_in_each_step_those_of_one_process(part, ranks, steps, seen):
+    batch, first = part * ranks, min(seen, steps) * part * ranks
+    length = batch * steps
+    samplers = [EpochSampler(length, lambda: first, 2, batch, rank, ranks) for rank in range(ranks)]
+    seen_by_rank = [[draw.number for draw in sampler] for sampler in samplers]
+    assert [len(sampler) for sampler in samplers] == [part * steps] * ranks
+    for step in range((length - first) // batch):
+        own = [numbers[step * part : (step + 1) * part] for numbers in seen_by_rank]
+        begin = first + step * batch
+        assert [number for numbers in own for number in numbers] == list(range(begin, begin + batch))
+    assert [draw.number for sampler in samplers for draw in sampler.whole_epoch()][:part] == list(range(part))
+
+
 def test_sampler_counts_through_the_epoch_it_was_told():
     sampler = EpochSampler(3)
     assert len(sampler) == 3

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import html.parser
 import io
 import re
 from pathlib import Path
 
 import pytest
 from fabricated import frame_counts, write_run
+from pages import ReadPage, outside
 from rich.console import Console
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
@@ -40,41 +40,12 @@ def csv_rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-class Tables(html.parser.HTMLParser):
-    """Texts of all cells, by table and row; and what the page asks for from elsewhere."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tables: list[list[list[str]]] = []
-        self.links: list[str] = []
-        self._open = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.links += [value or "" for name, value in attrs if name in {"src", "href"}]
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in {"td", "th"}:
-            self.tables[-1][-1].append("")
-            self._open = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._open &= tag not in {"td", "th"}
-
-    def handle_data(self, data: str) -> None:
-        if self._open:
-            self.tables[-1][-1][-1] += data.strip()
-
-
 def test_all_forms_hold_the_same_cells(comparison: Comparison) -> None:
     expected = [
         [list(sheet.headings), *([cell.text for cell in row] for row in sheet.rows)]
         for sheet in sheets_of(comparison)
     ]
-    page = Tables()
-    page.feed(as_html([comparison], []))
-    assert page.tables == expected
+    assert ReadPage(as_html([comparison], [])).tables == expected
     in_markdown = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in markdown([comparison], []).splitlines()
@@ -157,11 +128,9 @@ def test_the_page_asks_for_nothing_and_takes_names_as_text(tmp_path: Path) -> No
     names = ("background", "<script>alert(1)</script>", "a&b")
     write_run(tmp_path / "a", frame_counts(), names=names)
     text = as_html(compare_runs(find_runs([tmp_path])[0]), ["<b>other</b> split"])
-    page = Tables()
-    page.feed(text)
-    assert page.links == []
+    assert outside(ReadPage(text).links) == []
     assert "http" not in text
-    assert "url(" not in text
+    assert "url(" not in text.replace("url(#", "")
     assert text.count("<script>") == 1
     assert "&lt;b&gt;other&lt;/b&gt; split" in text
 
@@ -170,3 +139,20 @@ def test_warnings_stand_in_every_file(comparison: Comparison, tmp_path: Path) ->
     written = write_comparison(tmp_path / "out", [comparison], ["two splits"])
     for what in ("Markdown", "LaTeX", "page"):
         assert "two splits" in Path(str(written[what])).read_text(encoding="utf-8")
+
+
+def test_nets_and_pairs_are_drawn_with_their_intervals(comparison: Comparison) -> None:
+    page = ReadPage(as_html([comparison], []))
+    nets, pairs = page.drawings
+    assert nets.startswith("m-IoU of 2 net(s) with intervals; the highest is resnet34_unet with 0.")
+    shown = comparison.pairs[0].difference.excludes_zero
+    assert pairs == f"Differences in m-IoU of 1 pair(s) of nets; the intervals of {int(shown)} leave out 0."
+
+
+def test_of_many_nets_the_first_are_drawn_and_the_figure_says_so(tmp_path: Path) -> None:
+    for number in range(26):
+        write_run(tmp_path / f"{number}", frame_counts(number), lr=number)
+    text = as_html(compare_runs(find_runs([tmp_path])[0]), [])
+    assert "The first 24 of 26 nets; the tables have all." in text
+    assert "The first 24 of 325 pairs; the tables have all." in text
+    assert len(text) < 5 * 2**20

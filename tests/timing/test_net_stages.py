@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import nn
 
 from hela_seg.data.dataset import Sample
-from hela_seg.timing.bare import BareLoop
 from hela_seg.timing.net_stages import multiply_adds
 
 
@@ -20,14 +17,3 @@ def test_multiply_adds_of_one_convolution() -> None:
     assert forward == 2 * 8 * 8 * 5 * 3 * 9
     # the image needs no gradient, so backward computes that of the kernel alone
     assert step == 2 * forward
-
-
-def test_a_bare_loop_learns() -> None:
-    torch.manual_seed(0)
-    net = nn.Conv2d(3, 2, 1)
-    optimizer = partial(torch.optim.SGD, lr=0.5)
-    loop = BareLoop(net, nn.CrossEntropyLoss(), optimizer, batch(), torch.enable_grad, scaled=False)
-    before = float(loop.forward().detach())
-    for _ in range(5):
-        loop.step()
-    assert float(loop.forward().detach()) < before

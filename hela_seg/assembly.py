@@ -1,0 +1,143 @@
+"""From settings and data to the parts of a training run: the net's configuration, the loss, the trainer."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Checkpoint
+from torch import nn
+
+import hela_seg
+from hela_seg import ddp, processes, runs
+from hela_seg.callbacks import EpochBar
+from hela_seg.checkpoints import WholeCheckpoints
+from hela_seg.costs import StepClock
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.errors import InputError
+from hela_seg.hardware import OWN_KEYS
+from hela_seg.losses import balanced_weights
+
+
+def net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
+    """The net's configuration with channels and classes as the data have them.
+
+    Raises:
+        InputError: it says otherwise itself.
+    """
+    plain: dict[str, Any] = OmegaConf.to_container(config.model, resolve=True)  # type: ignore[assignment]
+    for key, found in (("in_channels", data.channels), ("classes", len(data.classes))):
+        if plain.get(key) not in (None, found):
+            raise InputError(
+                f"model.{key} is {plain[key]} but the data have {found}: leave model.{key} "
+                "out, it follows from the data"
+            )
+        plain[key] = found
+    return plain
+
+
+def refuse_tile(tile: Sequence[int], net: nn.Module) -> None:
+    """Make sure that tiles of h rows and w columns pass through a net.
+
+    Raises:
+        InputError: a side is no multiple of the net's stride.
+    """
+    stride = getattr(net, "stride", 1)
+    if any(size % stride for size in tile):
+        raise InputError(
+            f"data.tile is {list(tile)}, expected multiples of {stride}, by which this net shrinks its input"
+        )
+
+
+def loss_of(config: DictConfig, data: TimelapseData) -> nn.Module:
+    """The loss, with weights by the classes' shares of the training masks if these are asked for."""
+    if config.loss.get("class_weights") == "balanced":
+        counts = data.survey.pixels["train"].tolist()
+        config.loss.class_weights = balanced_weights(counts)
+    loss: nn.Module = instantiate(config.loss)
+    return loss
+
+
+def model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) -> runs.ModelInfo:
+    """What a checkpoint says about itself.
+
+    Args:
+        config: all settings of the run.
+        net: see `net_config`.
+        data: opened and split.
+    """
+    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    return runs.ModelInfo(
+        net=net,
+        classes=data.classes.to_plain(),
+        normalisation=data.normalisation.to_plain(),
+        channels=data.channels,
+        axes=data.axes,
+        split=data.split_rows(),
+        config=resolved,
+        versions={
+            "hela_seg": hela_seg.__version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "pytorch_lightning": version("pytorch-lightning"),
+        },
+    )
+
+
+def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated: bool) -> pl.Trainer:
+    """Lightning's trainer with the callbacks and logs that the settings name.
+
+    Args:
+        config: all settings of the run.
+        folder: of the run.
+        clock: takes the time of steps.
+        validated: whether there are frames for validation; without, callbacks that watch them are left out.
+
+    Raises:
+        InputError: settings that Lightning refuses.
+    """
+    callbacks = [
+        instantiate(callback)
+        for callback in config.callbacks.values()
+        if validated or callback.get("monitor") is None
+    ]
+    callbacks.append(clock)
+    if "strategy" in config.trainer:
+        callbacks.append(ddp.InStep())
+    on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty() and processes.is_first()
+    if on_terminal:
+        callbacks.append(EpochBar())
+    try:
+        trainer: pl.Trainer = instantiate(
+            {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
+            callbacks=callbacks,
+            logger=[instantiate(logger) for logger in config.logger.values()],
+            plugins=[WholeCheckpoints(), *ddp.plugins(config.trainer)],
+            enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
+            default_root_dir=str(folder),
+            limit_val_batches=1.0 if validated else 0,
+            enable_progress_bar=on_terminal,
+        )
+    except InstantiationException as error:
+        if isinstance(error.__cause__, MisconfigurationException):
+            raise InputError(
+                f"trainer: {error.__cause__} Choose trainer=auto, or other trainer settings"
+            ) from None
+        raise
+    return trainer
+
+
+def describe(net: nn.Module, config: DictConfig) -> str:
+    """The line that a run begins with."""
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    return f"{type(net).__name__}, {parameters:,} trainable parameters, seed {config.seed}"

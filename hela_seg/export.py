@@ -1,0 +1,55 @@
+"""``python -m hela_seg.export ckpt=... format=...``: a checkpoint for other programs, or for people."""
+
+from __future__ import annotations
+
+import sys
+
+from hela_seg.cli import main
+
+if __name__ == "__main__":
+    # before the imports below, which take seconds that --help need not take
+    sys.exit(main("export"))
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from hela_seg.errors import InputError
+from hela_seg.formats.card import write_card
+from hela_seg.formats.onnx_file import write_onnx
+from hela_seg.formats.package import write_package
+from hela_seg.formats.torch_files import write_torch_export, write_torchscript
+from hela_seg.inference.trained import TrainedNet
+from hela_seg.report.tables import print_files
+
+FORMATS = {
+    "onnx": (".onnx", write_onnx),
+    "torch_export": (".pt2", write_torch_export),
+    "torchscript": (".torchscript.pt", write_torchscript),
+    "bioimageio": (".bioimageio.zip", write_package),
+    "card": (".md", write_card),
+}
+"""For each format the ending of its files, and what writes them: of a trained net, to a path."""
+
+
+def export(config: DictConfig) -> Path:
+    """Export as a configuration says; see ``conf/export.yaml`` for its keys.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        InputError: an unknown format, a checkpoint that cannot be used or expressed, or a file that is
+            already there or cannot be written.
+    """
+    if config.format not in FORMATS:
+        raise InputError(f"format is '{config.format}', expected one of {', '.join(FORMATS)}")
+    ending, write = FORMATS[config.format]
+    source = Path(config.ckpt)
+    target = Path(config.output) if config.output is not None else source.with_suffix(ending)
+    if target.exists() and not config.overwrite:
+        raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
+    trained = TrainedNet.from_checkpoint(source)
+    write(trained, target)
+    print_files({"read": source, config.format: target})
+    return target

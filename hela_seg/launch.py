@@ -1,0 +1,58 @@
+"""Which of several processes this one is, as ``torchrun`` or SLURM's ``srun`` say in the environment.
+
+Reads variables alone, so that a command can tell before anything slow is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from hela_seg.errors import InputError
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The place of this process among those that were started together.
+
+    Attributes:
+        rank: number of this process, from 0.
+        count: how many there are, on all machines.
+        local_rank: number of this process on its machine.
+        local_count: how many there are on each machine.
+        launcher: what started them; None for a process that was started by itself.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+    local_count: int = 1
+    launcher: str | None = None
+
+    @classmethod
+    def here(cls) -> Launch:
+        """The place of this process.
+
+        Raises:
+            InputError: SLURM started different numbers of processes on its machines.
+        """
+        said = os.environ
+        if "RANK" in said and "WORLD_SIZE" in said:
+            # torchrun inside of a SLURM job counts, not the job
+            local = int(said.get("LOCAL_RANK", 0)), int(said.get("LOCAL_WORLD_SIZE", 1))
+            return cls(int(said["RANK"]), int(said["WORLD_SIZE"]), *local, "torchrun")
+        if "SLURM_STEP_NUM_TASKS" in said:  # of srun, not of a batch script
+            count, nodes = int(said["SLURM_STEP_NUM_TASKS"]), int(said.get("SLURM_STEP_NUM_NODES", 1))
+            if count % nodes:
+                raise InputError(
+                    f"srun started {count} processes on {nodes} machines, expected equally many on each: "
+                    "use --ntasks-per-node"
+                )
+            place = int(said["SLURM_PROCID"]), count, int(said["SLURM_LOCALID"]), count // nodes
+            return cls(*place, "srun")
+        return cls()
+
+    @property
+    def nodes(self) -> int:
+        """How many machines there are."""
+        return self.count // self.local_count

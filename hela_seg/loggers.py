@@ -1,0 +1,107 @@
+"""Logs kept by services: one for each run, however often it goes on.
+
+Their packages are extras, and not imported before a run asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger, MLFlowLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from hela_seg.errors import InputError
+from hela_seg.files import make_folder, whole_file
+
+_SQLITE = "sqlite:///"
+
+
+class WandbLog(WandbLogger):
+    """A log that ends with its run, so that the next run of a sweep in this process begins its own."""
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """End the log."""
+        super().finalize(status)
+        self.experiment.finish(exit_code=int(status != "success"))
+
+
+def mlflow(folder: str, store: str, artifacts: str, experiment: str = "hela_seg") -> Logger:
+    """MLflow's log of a run.
+
+    Args:
+        folder: of the run; a run that goes on adds to the MLflow run that its folder names.
+        store: ``sqlite:///outputs/mlflow.db``, or the address of a tracking server.
+        artifacts: where the pictures of a new experiment go.
+        experiment: its name in the store.
+
+    Raises:
+        InputError: the package is not installed.
+    """
+    if store.startswith(_SQLITE):
+        make_folder(Path(store.removeprefix(_SQLITE)).parent)
+    logger: MLFlowLogger = _made(
+        "mlflow",
+        lambda: MLFlowLogger(
+            experiment_name=experiment,
+            tracking_uri=store,
+            artifact_location=artifacts,
+            run_name=Path(folder).name,
+            run_id=_known(folder, "mlflow"),
+        ),
+    )
+    _remember(folder, "mlflow", lambda: logger.run_id)
+    return logger
+
+
+def wandb(folder: str, project: str = "hela_seg", offline: bool = True) -> Logger:
+    """Weights & Biases' log of a run.
+
+    Args:
+        folder: of the run; a run that goes on adds to the log that its folder names.
+        project: name of the project.
+        offline: nothing is sent; ``wandb sync`` does that later.
+
+    Raises:
+        InputError: the package is not installed.
+    """
+    logger: WandbLog = _made(
+        "wandb",
+        lambda: WandbLog(
+            name=Path(folder).name,
+            save_dir=folder,
+            project=project,
+            offline=offline,
+            id=_known(folder, "wandb"),
+            resume="allow",
+        ),
+    )
+    _remember(folder, "wandb", lambda: logger.experiment.id)
+    return logger
+
+
+def _made(package: str, make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except ModuleNotFoundError:
+        raise InputError(
+            f"logger={package} needs the package {package}, which is not installed: run pip install "
+            f"'hela-seg[{package}]', or choose logger=csv"
+        ) from None
+
+
+def _known(folder: str, service: str) -> str | None:
+    path = _path(folder, service)
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+@rank_zero_only
+def _remember(folder: str, service: str, identity: Callable[[], object]) -> None:
+    with whole_file(_path(folder, service)) as beside:
+        beside.write_text(f"{identity()}\n", encoding="utf-8")
+
+
+def _path(folder: str, service: str) -> Path:
+    return Path(folder) / f"{service}_run.txt"

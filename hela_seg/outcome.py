@@ -1,0 +1,107 @@
+"""What a training run ends with: the checkpoint to use, and its scores on frames that training never saw."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from hela_seg import processes, runs
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.errors import InputError
+from hela_seg.inference import Predictor, count_frames
+from hela_seg.metrics import Scores, scores
+from hela_seg.report.run import write_report
+from hela_seg.report.tables import print_files, print_scores, write_results
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training run ends with.
+
+    Attributes:
+        checkpoint: the one that was scored: the best, or the last where nothing was validated.
+        matrix: (K, K) confusion matrix on the test frames; None where there are none.
+        scores: computed from the matrix.
+    """
+
+    checkpoint: Path
+    matrix: NDArray[np.int64] | None
+    scores: Scores | None
+
+    @property
+    def validation_score(self) -> float | None:
+        """The m-IoU of the checkpoint on the validation frames, if any: what a search makes higher."""
+        return runs.validation_score(self.checkpoint)
+
+
+def found(folder: Path, checkpoint: Path) -> Result:
+    """The result of a run that has ended before.
+
+    Args:
+        folder: of the run.
+        checkpoint: that it ended with.
+    """
+    if not (folder / runs.SCORES_JSON).exists():
+        return Result(checkpoint, None, None)
+    matrix = np.array(runs.read_json(folder / runs.SCORES_JSON)["confusion_matrix"])
+    return Result(checkpoint, matrix, scores(matrix))
+
+
+def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
+    """The checkpoint to use: the best where one is kept, else the last.
+
+    Raises:
+        InputError: none was kept.
+    """
+    kept = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    best = next((Path(callback.best_model_path) for callback in kept if callback.best_model_path), None)
+    last = folder / runs.CHECKPOINTS / runs.LAST_CHECKPOINT
+    if best is None and not last.exists():
+        raise InputError("no checkpoint was kept, expected one to score: use callbacks=default")
+    return best or last
+
+
+def score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunRecord) -> Result:
+    """Score a checkpoint on the test frames, print the scores and write them into the run's folder.
+
+    Several processes share the frames; the first of them prints and writes.
+
+    Args:
+        checkpoint: to be scored.
+        data: as it was trained with.
+        folder: of the run.
+        record: settings and costs of the training.
+
+    Raises:
+        InputError: a frame that cannot be read, or a file that cannot be written.
+    """
+    if not data.of("test"):
+        if processes.is_first():
+            runs.write_record(folder / runs.RUN_RECORD, record)
+            log.info("no series is kept for testing, so nothing is scored")
+            _report(checkpoint, data, folder, None)
+        return Result(checkpoint, None, None)
+    predictor = Predictor.from_checkpoint(checkpoint)
+    counts, reliability, seconds = count_frames(
+        predictor, data.recordings, data.of("test"), data.labels, data.launch
+    )
+    result = Result(checkpoint, counts.pooled, reached := scores(counts.pooled))
+    if processes.is_first():
+        record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
+        write_results(folder, counts, data.classes, record, reliability)
+        print_scores(reached, data.classes, "Test scores, all pixels pooled")
+        _report(checkpoint, data, folder, predictor)
+    return result
+
+
+def _report(checkpoint: Path, data: TimelapseData, folder: Path, predictor: Predictor | None) -> None:
+    report = write_report(folder, "train", data, data.of("test"), predictor)
+    print_files({"checkpoint": checkpoint, "run": folder, "report": report or "none"})

@@ -1,0 +1,87 @@
+"""Matplotlib's figures as SVG that takes the colours of the page around it, light or dark."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from typing import Any
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, QUIET, LINE, PAPER = "#123456", "#234567", "#345678", "#456789"
+"""Stand-ins for the page's colours of text, lesser text, grid lines and ground."""
+
+_OF_PAGE = {INK: "var(--ink)", QUIET: "var(--quiet)", LINE: "var(--line)", PAPER: "var(--paper)"}
+
+WIDTH, HEIGHT = 4.6, 3.0
+"""Inches of a figure that can be read on a phone."""
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: small, and found by a search on the page
+    "font.size": 9,
+    "font.family": "DejaVu Sans",  # wider than what browsers put in its place, so nothing is cut off
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "axes.titlesize": 10,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+}
+
+
+def panel(
+    rows: int = 1, height: float = HEIGHT, ratios: tuple[float, ...] | None = None
+) -> tuple[Figure, list[Axes]]:
+    """An empty figure in the style of the pages, and its axes from top to bottom, which share what is across.
+
+    Args:
+        rows: how many axes.
+        height: of the figure, in inches.
+        ratios: of the axes' heights.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
+    return figure, list(axes)
+
+
+def add_legend(axes: Axes, *, below: bool = False) -> None:
+    """Name the lines that have labels, in the axes or below the figure; names are no formulas."""
+    looks: dict[str, Any] = {"frameon": False, "handlelength": 3.0, "labelcolor": INK, "fontsize": 9}
+    if below and isinstance(axes.figure, Figure):
+        columns = min(len(axes.get_legend_handles_labels()[1]), 3)
+        legend = axes.figure.legend(loc="outside lower center", ncols=columns, **looks)
+    else:
+        legend = axes.legend(**looks)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def themed_svg(figure: Figure) -> Markup:
+    """A figure as SVG to stand inside of a page; the same figure gives the same text.
+
+    Args:
+        figure: drawn in `INK`, `QUIET`, `LINE` and `PAPER`, and in colours that suit any ground.
+    """
+    text = StringIO()
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": "hela_seg"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' xmlns(:\w+)?="[^"]*"| version="1.1"', "", svg).replace("xlink:href", "href")
+    # names that nothing refers to, and that all figures of a page have in common
+    svg = re.sub(r' id="[a-zA-Z0-9.]+_\d+"', "", svg)
+    svg = re.sub(r"font: ([^;\"]*)'DejaVu Sans'[^;\"]*", r"font: \1system-ui, sans-serif", svg)
+    for stand_in, colour in _OF_PAGE.items():
+        svg = svg.replace(stand_in, colour)
+    return Markup(svg)

@@ -1,0 +1,152 @@
+"""One HTML page that needs no other file, no network and no colour theme of its own: its parts and its text.
+
+Reports of runs and comparisons are filled into the same template, so they look and sort alike.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.image import imsave
+
+import hela_seg
+from hela_seg.files import whole_file
+from hela_seg.report.overlay import Picture as Pixels
+from hela_seg.report.sheets import Sheet
+
+JPEG_QUALITY = 85
+
+TEMPLATE = "page.html.j2"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of lines.
+
+    Attributes:
+        svg: as `hela_seg.report.drawings.themed_svg` makes it.
+        alt: what it shows, in words, for who cannot see it.
+        caption: what stands below it.
+    """
+
+    svg: Markup
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of pixels.
+
+    Attributes:
+        jpeg: the file.
+        width: in pixels.
+        height: in pixels.
+        alt: what it shows, in words; stands above it, too, when it is enlarged.
+        caption: what stands below it.
+    """
+
+    jpeg: bytes
+    width: int
+    height: int
+    alt: str
+    caption: str
+
+    @classmethod
+    def of(cls, pixels: Pixels, alt: str, caption: str) -> Picture:
+        """Encode (H, W, 3) uint8 pixels; colour is kept at every pixel, for outlines are one pixel wide."""
+        file = BytesIO()
+        options = {"quality": JPEG_QUALITY, "subsampling": 0}
+        imsave(file, pixels, format="jpeg", pil_kwargs=options)
+        height, width, _ = pixels.shape
+        return cls(file.getvalue(), width, height, alt, caption)
+
+    @property
+    def uri(self) -> str:
+        """The file inside of an address."""
+        return f"data:image/jpeg;base64,{b64encode(self.jpeg).decode()}"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures beside each other; who enlarges one can go on to the others.
+
+    Attributes:
+        pictures: in their order.
+        title: what stands above them.
+        caption: what stands below them.
+    """
+
+    pictures: tuple[Picture, ...]
+    title: str = ""
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page; what it has of the following stands in this order.
+
+    Attributes:
+        title: its heading.
+        missing: why there is nothing to show, in one sentence.
+        command: a line for the shell.
+        legend: names and colours (``#rrggbb``) of what the figures show.
+        drawings: figures of lines.
+        galleries: figures of pixels.
+        sheets: tables.
+        notes: sentences below all.
+        folded: whether it is closed at first.
+    """
+
+    title: str = ""
+    missing: str = ""
+    command: str = ""
+    legend: tuple[tuple[str, str], ...] = ()
+    drawings: tuple[Drawing, ...] = ()
+    galleries: tuple[Gallery, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
+    notes: tuple[str, ...] = ()
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page shows.
+
+    Attributes:
+        title: its heading.
+        sections: from top to bottom.
+        facts: names and values that stand at the top.
+        warnings: sentences that nobody shall miss.
+    """
+
+    title: str
+    sections: tuple[Section, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def html(self) -> str:
+        """The whole page; names from files and settings can do nothing in it but stand there."""
+        environment = Environment(
+            loader=FileSystemLoader(Path(__file__).parent),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
+        return environment.get_template(TEMPLATE).render(page=self, version=hela_seg.__version__)
+
+    def write(self, path: Path) -> None:
+        """Write it; the file appears whole or not at all.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        with whole_file(path) as part:
+            part.write_text(self.html, encoding="utf-8")

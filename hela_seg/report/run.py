@@ -1,0 +1,88 @@
+"""A run's report: all that its folder says, and what its net makes of its frames, as one page.
+
+Every number comes from the files that lie beside it, so that none can differ from these. What a run lacks, or
+what cannot be read or drawn, is named in its section, and the rest stands.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hela_seg import runs
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.splits import Block
+from hela_seg.errors import InputError
+from hela_seg.inference import Predictor
+from hela_seg.report.page import Page, Section
+from hela_seg.report.run_sections import SECTIONS, Material
+from hela_seg.report.run_sheets import ABSENT
+from hela_seg.report.sheets import ends, number
+
+log = logging.getLogger(__name__)
+
+
+def write_report(
+    folder: Path, command: str, data: TimelapseData, blocks: Sequence[Block], predictor: Predictor | None
+) -> Path | None:
+    """Write the report of a run beside its results; whatever goes wrong with it is only warned of.
+
+    Args:
+        folder: of the run, with its results.
+        command: that made it: ``train``, where the data are prepared for training, or ``evaluate``.
+        data: opened.
+        blocks: the frames that were scored.
+        predictor: that they were scored with; None where there were none.
+
+    Returns:
+        Where it is; None where it could not be written.
+    """
+    try:
+        material = Material(folder, command, data, blocks, predictor)
+        _page(material).write(folder / runs.REPORT)
+    # the run's results are whole and must not be lost to a fault in a figure of them
+    except Exception as error:
+        log.warning("warning: the report could not be written (%s); the results are whole", _said(error))
+        return None
+    return folder / runs.REPORT
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+
+
+def _page(material: Material) -> Page:
+    made = tuple(_attempt(title, make, material) for title, make in SECTIONS.items())
+    what = "Training run" if material.command == "train" else "Evaluation"
+    return Page(f"{what}: {_kind(material.record)}", made, tuple(_facts(material)))
+
+
+def _attempt(title: str, make: Callable[[Material], Section], material: Material) -> Section:
+    try:
+        return replace(make(material), title=title)
+    except InputError as error:
+        return Section(title, missing=str(error))
+    except Exception as error:  # a fault of ours in one figure, which the others need not share
+        log.warning("warning: the report lacks '%s' (%s)", title, _said(error))
+        return Section(title, missing=f"This could not be drawn ({_said(error)}).")
+
+
+def _kind(record: runs.RunRecord) -> str:
+    return str(record.net.get("_target_", "net")).split(".")[-2:][0]
+
+
+def _facts(material: Material) -> Iterator[tuple[str, str]]:
+    record = material.record
+    try:
+        counts, iou = material.run.counts, material.row.means["iou"].interval
+        interval = f" ({ends(iou).text})" if iou.known else ""
+        yield "m-IoU (95 % interval)", f"{number(iou.value, absent=ABSENT).text}{interval}"
+        yield "Mean Dice", number(material.row.means["dice"].interval.value, absent=ABSENT).text
+        yield "Scored", f"{len(counts)} frame(s) of {len(set(counts.series))} series"
+    except InputError:
+        yield "m-IoU", ABSENT
+    yield "Parameters", f"{record.costs.parameters:,}"
+    yield "Seed", str(record.seed)
+    yield "Device", str(record.hardware.get("device", "unknown"))

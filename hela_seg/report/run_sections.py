@@ -1,0 +1,244 @@
+"""The sections of a run's report, each made from the files in the run's folder and from its frames."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from hela_seg import runs
+from hela_seg.classes import Classes
+from hela_seg.comparison import Comparison, NetRow, compare_runs
+from hela_seg.comparison.found import Run, read_run
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.splits import Block
+from hela_seg.errors import InputError
+from hela_seg.inference import Predictor
+from hela_seg.reliability import BINS, curve_of, read_reliability
+from hela_seg.report.balance import Pixels, balance_sheet, draw_balance, parts_sheet, split_sheet
+from hela_seg.report.examples import Scored, examples_of, training_tiles
+from hela_seg.report.holding import draw_by_series, draw_over_time, draw_reliability
+from hela_seg.report.learning import draw_learning, read_log
+from hela_seg.report.page import Section
+from hela_seg.report.run_sheets import (
+    class_sheet,
+    confusion_sheets,
+    cost_sheet,
+    series_sheet,
+    words_sheet,
+)
+
+OVERRIDES = Path(".hydra") / "overrides.yaml"
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What sections are made of, each part read when the first one asks for it.
+
+    Attributes:
+        folder: of the run, with its results.
+        command: that made it: ``train``, where the data are prepared for training, or ``evaluate``.
+        data: opened.
+        blocks: the frames that were scored.
+        predictor: that they were scored with; None where there were none.
+    """
+
+    folder: Path
+    command: str
+    data: TimelapseData
+    blocks: Sequence[Block]
+    predictor: Predictor | None
+
+    @cached_property
+    def record(self) -> runs.RunRecord:
+        """Settings and costs."""
+        return runs.read_record(self.folder / runs.RUN_RECORD)
+
+    @cached_property
+    def run(self) -> Run:
+        """Record and counted pixels.
+
+        Raises:
+            InputError: nothing was scored, or a file is damaged.
+        """
+        return read_run(self.folder)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Of this run alone, for its intervals."""
+        (comparison,) = compare_runs([self.run])
+        return comparison
+
+    @property
+    def row(self) -> NetRow:
+        """All scores of the run, with intervals."""
+        return self.comparison.rows[0]
+
+    @property
+    def prepared(self) -> TimelapseData:
+        """The data as training prepared them.
+
+        Raises:
+            InputError: nothing was trained.
+        """
+        if self.command != "train":
+            raise InputError("Nothing was trained here: see the report of the training run.")
+        return self.data
+
+
+def command_of(folder: Path, command: str) -> str:
+    """The line for the shell that makes a run like this one anew.
+
+    Raises:
+        InputError: the run was not begun from a shell.
+    """
+    path = folder / OVERRIDES
+    if not path.is_file():
+        raise InputError(f"There is no {OVERRIDES}: the run was not begun from a shell.")
+    given: Any = OmegaConf.load(path)
+    typed = [str(override) for override in given if not str(override).startswith("resume=")]
+    return " ".join(["python", "-m", f"hela_seg.{command}", *map(_for_shell, typed)])
+
+
+def _for_shell(override: str) -> str:
+    """In quotes where needed; in double ones around Hydra's own."""
+    if "'" not in override:
+        return shlex.quote(override)
+    return '"' + re.sub(r'([\\"$`])', r"\\\1", override) + '"'
+
+
+def _scores(material: Material) -> Section:
+    return Section(
+        "", sheets=(class_sheet(material.run, material.row),), notes=tuple(material.comparison.notes)
+    )
+
+
+def _confusion(material: Material) -> Section:
+    return Section(sheets=confusion_sheets(material.run))
+
+
+def _learning(material: Material) -> Section:
+    classes = material.prepared.classes
+    path = material.folder / runs.LOGS / runs.METRICS_TABLE
+    drawings = draw_learning(read_log(path), classes)
+    if not drawings:
+        raise InputError(f"{path} holds no losses and no scores.")
+    notes = ("Scores of training are those of augmented tiles, those of validation of tiles on a grid.",)
+    return Section(drawings=drawings, notes=notes)
+
+
+def _examples(material: Material) -> Section:
+    run = material.run
+    if material.predictor is None:
+        raise InputError("No frame was predicted.")
+    galleries = examples_of(
+        Scored(material.data, material.blocks, material.predictor), run.counts, run.classes
+    )
+    if not galleries:
+        raise InputError("No frame has a score.")
+    note = (
+        "Frames by their own m-IoU. In errors, wrong pixels have the colour of the class that was predicted "
+        "there. Hatched pixels count nowhere."
+    )
+    return Section(legend=_legend(run.classes), galleries=galleries, notes=(note,))
+
+
+def _holding(material: Material) -> Section:
+    run = material.run
+    drawn = (draw_over_time(run.counts, run.classes), draw_by_series(run.counts, run.classes))
+    missing = (
+        "No course over time: no series has two scored frames.",
+        "No spread over series: fewer than two have a score.",
+    )
+    return Section(
+        drawings=tuple(drawing for drawing in drawn if drawing is not None),
+        sheets=(series_sheet(run),),
+        notes=tuple(why for drawing, why in zip(drawn, missing, strict=True) if drawing is None),
+    )
+
+
+def _calibration(material: Material) -> Section:
+    right, path = int(np.trace(material.run.counts.pooled)), material.folder / runs.RELIABILITY
+    counts = read_reliability(path)
+    if int(counts[:, 1].sum()) != right:
+        raise InputError(f"{path} does not belong to the confusion matrix of this run.")
+    curve = curve_of(counts)
+    if not len(curve.share):
+        raise InputError("No pixel was scored.")
+    note = (
+        f"Confidence: the probability of the class chosen. {BINS} bins; expected calibration error (Guo et "
+        "al. 2017): the mean gap between confidence and share of right pixels, over all pixels. Neighbouring "
+        "pixels are no independent witnesses."
+    )
+    return Section(drawings=(draw_reliability(curve),), notes=(note,))
+
+
+def _balance(material: Material) -> Section:
+    rows = material.record.split
+    parts, table = parts_sheet(rows), split_sheet(rows)
+    classes, pixels = material.data.classes, _pixels(material)
+    drawing = draw_balance(pixels, classes)
+    return Section(
+        legend=_legend(classes),
+        drawings=(drawing,),
+        sheets=(balance_sheet(pixels, classes), parts, table),
+    )
+
+
+def _pixels(material: Material) -> Pixels:
+    """Of each class by part; without training, of the scored frames alone, whose masks were read."""
+    if material.command == "train":
+        return material.data.survey.pixels
+    return {"scored": material.run.counts.pooled.sum(axis=1)}
+
+
+def _tiles(material: Material) -> Section:
+    data = material.prepared
+    return Section(legend=_legend(data.classes), galleries=(training_tiles(data),))
+
+
+def _command(material: Material) -> Section:
+    return Section(command=command_of(material.folder, material.command))
+
+
+def _costs(material: Material) -> Section:
+    return Section(sheets=(cost_sheet(material.record),))
+
+
+def _settings(material: Material) -> Section:
+    record = material.record
+    return Section(
+        sheets=(
+            words_sheet("Hardware", record.hardware),
+            words_sheet("Versions", record.versions),
+            words_sheet("Settings", record.config),
+        ),
+        folded=True,
+    )
+
+
+def _legend(classes: Classes) -> tuple[tuple[str, str], ...]:
+    return tuple((entry.name, entry.colour) for entry in classes)
+
+
+SECTIONS: dict[str, Callable[[Material], Section]] = {
+    "Scores by class": _scores,
+    "Confusion matrix": _confusion,
+    "Learning curves": _learning,
+    "Best, median and worst frame": _examples,
+    "Over time and by series": _holding,
+    "Calibration": _calibration,
+    "Split and class balance": _balance,
+    "Training tiles": _tiles,
+    "Command": _command,
+    "Costs": _costs,
+    "Settings, versions and hardware": _settings,
+}
+"""What makes each section, by its title, in the order of the page; `InputError` says why there is none."""

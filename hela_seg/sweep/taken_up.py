@@ -1,0 +1,75 @@
+"""From ``resume=`` to all that was typed when the run or sweep that it names began."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from hela_seg.errors import InputError
+from hela_seg.sweep.folders import JOB_RECORD, SWEEP_RECORD, key_of, last_sweep, typed_before
+
+MULTIRUN = {"-m", "--multirun"}
+
+
+def going_on(typed: Sequence[str], quoted: Callable[[Sequence[str]], list[str]], sweeps: Path) -> list[str]:
+    """Where a run or sweep is named to go on with, what was typed when it began, then what is typed now.
+
+    ``resume=FOLDER`` is short for ``resume=true hydra.run.dir=FOLDER`` with all that the run in this folder
+    was begun with, or the same for a sweep and ``hydra.sweep.dir``. A sweep with ``resume=true`` that names
+    no folder goes on in that of the last one with the same settings.
+
+    Args:
+        typed: arguments of the command.
+        quoted: turns such arguments into Hydra's overrides.
+        sweeps: the folder in which sweeps lie that name none.
+
+    Raises:
+        InputError: no folder is named, or it holds no run, or one that is no sweep is named for one.
+    """
+    given = {key_of(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
+    resume, sweeping = given.get("resume", "false"), bool(MULTIRUN & set(typed))
+    by_switch = resume.lower() in {"true", "false"}
+    if by_switch and (resume.lower() == "false" or sweeping):
+        return list(typed) if resume.lower() == "false" else _sweep_again(typed, given, quoted, sweeps)
+    folder = given.get("hydra.run.dir", "") if by_switch else resume
+    if not folder:
+        raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")
+    now = [argument for argument in typed if key_of(argument) != "resume"]
+    if (Path(folder) / SWEEP_RECORD).is_file():
+        then = [line for line in typed_before(Path(folder)) if key_of(line) not in given]
+        return ["--multirun", *then, *(a for a in now if a not in MULTIRUN), *_again(folder, "sweep")]
+    if sweeping:
+        raise InputError(
+            f"{folder} holds no sweep to go on with, expected a folder with {SWEEP_RECORD}: name a sweep's"
+        )
+    before = Path(folder) / JOB_RECORD
+    if not before.is_file() and not by_switch:
+        raise InputError(f"{folder} holds no run to go on with, expected a folder that hela_seg.train made")
+    lines: Any = OmegaConf.load(before) if before.is_file() else []
+    then = [line for line in lines if key_of(line) not in given]
+    return [*then, *now, *(["resume=true"] if by_switch else _again(folder, "run"))]
+
+
+def _sweep_again(
+    typed: Sequence[str],
+    given: dict[str, str],
+    quoted: Callable[[Sequence[str]], list[str]],
+    sweeps: Path,
+) -> list[str]:
+    if "hydra.sweep.dir" in given:
+        return list(typed)
+    overrides = [argument for argument in quoted(typed) if not argument.startswith("-")]
+    folder = last_sweep(overrides, sweeps)
+    if folder is None:
+        print(f"no sweep below {sweeps} was begun with these settings, so one begins", file=sys.stderr)
+        return list(typed)
+    print(f"going on with the sweep in {folder}", file=sys.stderr)
+    return [*typed, f"hydra.sweep.dir={folder}"]
+
+
+def _again(folder: str, kind: str) -> list[str]:
+    return ["resume=true", f"hydra.{kind}.dir={folder}"]

@@ -1,0 +1,97 @@
+"""The folds of a cross-validation are one run, scored on every frame once."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import SMALL_NET
+from fabricated import frame_counts, write_run
+
+from hela_seg.cli import main
+from hela_seg.comparison import Run, compare_runs, find_runs
+from hela_seg.comparison.folds import fold_of, missing_folds, pool_folds
+from hela_seg.counts import FrameCounts
+from hela_seg.scores import scores_of
+
+
+def part_of(counts: FrameCounts, fold: int, folds: int = 3) -> FrameCounts:
+    chosen = np.flatnonzero(np.arange(len(counts)) % folds == fold)
+    names = tuple(counts.series[frame] for frame in chosen)
+    return FrameCounts(names, counts.frame[chosen], np.arange(len(chosen)), counts.matrix[chosen])
+
+
+def folds_on_disk(root: Path, net: str, seed: int, chosen: tuple[int, ...] = (0, 1, 2)) -> FrameCounts:
+    whole = frame_counts(seed)
+    for fold in chosen:
+        split: list[dict[str, Any]] = [
+            {"series": f"dish {fold}", "start": 0, "stop": 1, "part": "test"},
+            {"series": "dish 9", "start": 0, "stop": 1, "part": "train"},
+        ]
+        data = {"split": {"folds": 3, "fold": fold, "seed": 0}}
+        counts = part_of(whole, fold)
+        write_run(root / f"{net} {seed} {fold}", counts, net=net, seed=seed, split=split, data=data)
+    return whole
+
+
+def runs_in(root: Path) -> list[Run]:
+    found, faults = find_runs([root])
+    assert faults == []
+    return found
+
+
+def test_all_folds_together_score_as_if_they_were_one_test(tmp_path: Path) -> None:
+    whole = folds_on_disk(tmp_path, "unet", 1)
+    (pooled,) = pool_folds(runs_in(tmp_path))
+    assert np.array_equal(pooled.counts.pooled, whole.pooled)
+    assert sorted(pooled.counts.places)[0][0] == "dish 0"
+    assert len(set(pooled.counts.block.tolist())) == len(whole)
+    assert [fold_of(run) for run in pooled.folds] == [0, 1, 2]
+    assert [row["fold"] for row in pooled.record.split] == [0, 1, 2]
+    assert missing_folds(pooled) == []
+
+
+def test_nets_and_seeds_stand_in_one_table_out_of_fold(tmp_path: Path) -> None:
+    for net, seed in (("unet", 1), ("unet", 2), ("vgg19_unet", 1)):
+        folds_on_disk(tmp_path, net, seed)
+    (table,) = compare_runs(runs_in(tmp_path))
+    assert {row.name: len(row.runs) for row in table.rows} == {"unet": 2, "vgg19_unet": 1}
+    expected = np.mean([scores_of(frame_counts(seed).pooled).mean_iou for seed in (1, 2)])
+    unet = next(row for row in table.rows if row.name == "unet")
+    assert unet.means["iou"].interval.value == pytest.approx(expected)
+    assert len(table.counts) == 12
+    assert table.notes[0].startswith("Out of fold: 3 trainings a net and seed")
+
+
+def test_a_fold_that_is_not_there_is_named(tmp_path: Path) -> None:
+    folds_on_disk(tmp_path, "unet", 1, chosen=(0, 2))
+    (pooled,) = pool_folds(runs_in(tmp_path))
+    assert missing_folds(pooled) == [1]
+    (table,) = compare_runs([pooled])
+    assert f"{tmp_path} lacks fold 1: its frames are not among those scored" in table.notes[0]
+
+
+def test_a_single_fold_and_other_runs_are_left_as_they_are(tmp_path: Path) -> None:
+    folds_on_disk(tmp_path, "unet", 1, chosen=(2,))
+    write_run(tmp_path / "other", frame_counts(3))
+    runs = runs_in(tmp_path)
+    assert pool_folds(runs) == runs
+
+
+def test_folds_as_a_sweep_end_with_a_table(cells: Path, tmp_path: Path) -> None:
+    data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
+    sweep = ["--multirun", f"hydra.sweep.dir={tmp_path}", "data.split.folds=3", "data.split.fold=0,1,2"]
+    settings = [*SMALL_NET, "model=unet", "trainer.max_epochs=1", "logger=csv"]
+    assert main("train", [*data, *settings, *sweep]) == 0
+    with (tmp_path / "comparison" / "out_of_fold.csv").open(encoding="utf-8", newline="") as file:
+        *folds, together = csv.DictReader(file)
+    assert [row["fold"] for row in folds] == ["0", "1", "2"]
+    assert (together["fold"], together["frames"]) == ("all", "10")
+    assert sum(int(row["frames"]) for row in folds) == 10
+    with (tmp_path / "comparison" / "comparison.csv").open(encoding="utf-8", newline="") as file:
+        own = next(csv.DictReader(file))
+    assert own["mean iou"] == together["mean iou"]
+    assert own["dim recall"] == together["dim recall"]

@@ -1,0 +1,49 @@
+"""What settings and data say of a net must agree before either is used."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+from torch import nn
+
+from hela_seg.assembly import describe, net_config, refuse_tile
+from hela_seg.errors import InputError
+
+DATA: Any = SimpleNamespace(channels=3, classes=["background", "round"])
+
+
+def test_channels_and_classes_follow_from_the_data() -> None:
+    config = OmegaConf.create({"model": {"width": 8, "classes": None}})
+    assert net_config(config, DATA) == {"width": 8, "in_channels": 3, "classes": 2}
+
+
+def test_a_net_may_say_what_the_data_say() -> None:
+    config = OmegaConf.create({"model": {"classes": 2, "in_channels": 3}})
+    assert net_config(config, DATA) == {"in_channels": 3, "classes": 2}
+
+
+@pytest.mark.parametrize(("key", "value", "found"), [("classes", 5, 2), ("in_channels", 1, 3)])
+def test_a_net_for_other_data_is_refused(key: str, value: int, found: int) -> None:
+    config = OmegaConf.create({"model": {key: value}})
+    with pytest.raises(InputError, match=f"model.{key} is {value} but the data have {found}"):
+        net_config(config, DATA)
+
+
+@pytest.mark.parametrize(("tile", "good"), [((32, 64), True), ((32, 40), False), ((40, 32), False)])
+def test_tiles_are_multiples_of_the_stride(tile: tuple[int, int], good: bool) -> None:
+    net = nn.Identity()
+    net.stride = 16
+    if good:
+        refuse_tile(tile, net)
+    else:
+        with pytest.raises(InputError, match="expected multiples of 16"):
+            refuse_tile(tile, net)
+
+
+def test_a_run_begins_with_its_net_and_seed() -> None:
+    """A 1x1 convolution of two channels to one has two weights and a bias."""
+    line = describe(nn.Conv2d(2, 1, 1), OmegaConf.create({"seed": 7}))
+    assert line == "Conv2d, 3 trainable parameters, seed 7"

@@ -1,0 +1,71 @@
+"""The notebook runs from its first cell to its last, as a user would run it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+NEEDED = "notebooks need the packages nbclient and ipykernel"
+nbformat = pytest.importorskip("nbformat", reason=NEEDED)
+nbclient = pytest.importorskip("nbclient", reason=NEEDED)
+pytest.importorskip("ipykernel", reason=NEEDED)
+
+NOTEBOOK = Path(__file__).parents[1] / "examples" / "quickstart.ipynb"
+SHORTER = {
+    "series: 5, frames: 6, height: 128, width: 160": "series: 3, frames: 2, height: 64, width: 64",
+    "trainer.max_epochs=6": "trainer.max_epochs=1 data.tile=[32,32]",
+    "steps_per_epoch=25": "steps_per_epoch=2",
+    "model.width=8": "model.width=4 trainer=cpu",
+}
+"""What a quick run changes in the notebook; each of these stands in it."""
+
+
+def run(notebook, folder: Path):
+    """Run all cells in a folder; a cell that fails, or whose command does, ends it with an error."""
+    client = nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
+    client.execute()
+    return notebook
+
+
+def texts(notebook) -> str:
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return "\n".join(output.get("text", "") for output in outputs)
+
+
+def pictures(notebook) -> list[str]:
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [
+        kind for output in outputs for kind in output.get("data", {}) if kind in {"image/png", "text/html"}
+    ]
+
+
+def check(notebook, frames: int) -> None:
+    said = texts(notebook)
+    assert "error:" not in said
+    assert f"({frames}, " in said
+    assert f"frame {frames - 1}: " in said
+    assert sorted(pictures(notebook)) == ["image/png"] * 3 + ["text/html"] * 2
+
+
+def test_it_was_saved_without_results() -> None:
+    """So that a change shows as what was changed, and no picture of anyone's lies in the project."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert all(
+        not cell.outputs and cell.execution_count is None for cell in notebook.cells if "outputs" in cell
+    )
+
+
+def test_it_runs_to_its_end_when_made_shorter(tmp_path: Path) -> None:
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    for there, instead in SHORTER.items():
+        assert there in text
+        text = text.replace(there, instead)
+    check(run(nbformat.reads(text, as_version=4), tmp_path), frames=2)
+
+
+@pytest.mark.slow
+def test_it_runs_to_its_end_as_it_is(tmp_path: Path) -> None:
+    check(run(nbformat.read(NOTEBOOK, as_version=4), tmp_path), frames=6)
+    shutil.rmtree(tmp_path / "outputs")

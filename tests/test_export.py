@@ -1,0 +1,295 @@
+"""``export`` writes checkpoints for other programs, or says in one line why not."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import tifffile
+import torch
+from torch import Tensor, nn
+
+import hela_seg
+from hela_seg.classes import Classes
+from hela_seg.cli import COMMANDS, main
+from hela_seg.data.normalise import Normalisation
+from hela_seg.errors import InputError
+from hela_seg.formats.onnx_file import write_onnx
+from hela_seg.formats.torch_files import write_torch_export, write_torchscript
+from hela_seg.inference import TrainedNet
+from hela_seg.models import build
+from hela_seg.runs import ModelInfo, read_checkpoint
+
+SIZES = ((1, 1, 1), (1, 2, 5), (3, 4, 3), (2, 7, 2), (1, 16, 11))
+"""N, and H and W in strides."""
+
+MODELS = "hela_seg.models."
+NETS: dict[str, dict[str, Any]] = {
+    "unet": {"_target_": MODELS + "unet.UNet", "width": 4},
+    "vgg19_unet": {"_target_": MODELS + "vgg19_unet.VGG19UNet", "width": 4},
+    "inception_unet": {"_target_": MODELS + "inception_unet.InceptionUNet", "width": 4},
+    "resnet34_unet": {"_target_": MODELS + "resnet34_unet.ResNet34UNet", "width": 4},
+    "attention_unet": {"_target_": MODELS + "attention_unet.AttentionUNet", "width": 4},
+    "smp": {"_target_": MODELS + "smp.SegmentationModel", "encoder_name": "tu-convnext_atto"},
+}
+QUICK = {"resnet34_unet"}
+each_net = pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETS]
+)
+
+
+def made(name: str) -> TrainedNet:
+    """A small net whose normalisations have seen something."""
+    torch.manual_seed(0)
+    net = build(NETS[name])
+    with torch.no_grad():
+        for _ in range(3):
+            net(torch.rand(2, 3, 64, 96))
+    classes = Classes(["background", "dim", "bright"]).to_plain()
+    info = ModelInfo(NETS[name], classes, Normalisation("dtype").to_plain(), 3, "YXC", [], {}, {})
+    return TrainedNet(net.eval(), info, name)
+
+
+def same_logits(trained: TrainedNet, run: Any, least: int = 1) -> None:
+    """Logits of five sizes, of so many strides at least, are PyTorch's, to 1e-4 of the largest."""
+    stride = int(trained.net.stride)  # type: ignore[arg-type]
+    for images, rows, columns in SIZES:
+        image = torch.rand(images, 3, max(least, rows) * stride, max(least, columns) * stride)
+        with torch.no_grad():
+            expected = trained.net(image)
+            found = torch.as_tensor(run(image))
+        assert found.shape == expected.shape
+        assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
+@each_net
+def test_onnx_runtimes_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
+    trained = made(name)
+    write_onnx(trained, tmp_path / "a.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx")
+    same_logits(trained, lambda image: session.run(None, {"image": image.numpy()})[0])
+    onnx.checker.check_model(tmp_path / "a.onnx", full_check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
+
+
+@each_net
+def test_torch_exports_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
+    trained = made(name)
+    write_torch_export(trained, tmp_path / "a.pt2")
+    extra = {"hela_seg.json": ""}
+    program = torch.export.load(tmp_path / "a.pt2", extra_files=extra)
+    same_logits(trained, program.module(), least=2)
+    assert json.loads(extra["hela_seg.json"])["classes"] == "background, dim, bright"
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:.*torch.jit.*:FutureWarning")
+@pytest.mark.parametrize("name", NETS)
+def test_torchscripts_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
+    trained = made(name)
+    write_torchscript(trained, tmp_path / "a.pt")
+    extra = {"hela_seg.json": ""}
+    same_logits(trained, torch.jit.load(tmp_path / "a.pt", _extra_files=extra))
+    assert json.loads(extra["hela_seg.json"])["stride"] == str(trained.net.stride)
+
+
+@pytest.fixture(scope="module")
+def onnx_export(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of all tests as ONNX."""
+    path = tmp_path_factory.mktemp("onnx") / "best.onnx"
+    assert main("export", [str(checkpoint), "-o", str(path)]) == 0
+    return path
+
+
+def test_an_onnx_file_predicts_as_its_checkpoint_does(
+    onnx_export: Path, checkpoint: Path, cells: Path, tmp_path: Path
+) -> None:
+    movie = cells / "images" / "dish 0.tif"
+    expected = hela_seg.load(checkpoint)
+    predictor = hela_seg.load(onnx_export)
+    assert predictor.info == expected.info
+    np.testing.assert_array_equal(predictor.predict(movie), expected.predict(movie))
+    np.testing.assert_allclose(predictor.predict_proba(movie), expected.predict_proba(movie), atol=1e-5)
+    odd = np.random.default_rng(0).integers(0, 255, (37, 51)).astype(np.uint8)
+    np.testing.assert_array_equal(predictor.predict(odd), expected.predict(odd))
+    assert main("predict", [str(onnx_export), str(movie), "-o", str(tmp_path / "out")]) == 0
+    labels = tifffile.imread(tmp_path / "out" / "dish 0.labels.ome.tif")
+    np.testing.assert_array_equal(labels, expected.predict(movie))
+
+
+def test_an_onnx_file_says_what_it_is(onnx_export: Path, checkpoint: Path) -> None:
+    words = {entry.key: entry.value for entry in onnx.load(onnx_export).metadata_props}
+    info, _ = read_checkpoint(checkpoint)
+    assert json.loads(words["hela_seg"]) == json.loads(json.dumps(info.to_plain()))
+    assert words["classes"] == "background, dim, bright"
+    assert json.loads(words["normalisation"])["kind"] == "percentile"
+    assert (words["stride"], words["halo"], words["axes"], words["pixel_size"]) == (
+        "16",
+        "128",
+        "NCHW",
+        "null",
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"no onnx", bytes(100), pickle.dumps(print)])
+def test_no_onnx_file_is_one_line(
+    content: bytes, tmp_path: Path, cells: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.onnx").write_bytes(content)
+    movie, output = str(cells / "images"), str(tmp_path / "o")
+    assert main("predict", [str(tmp_path / "a.onnx"), movie, "-o", output]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert "a.onnx" in line
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda words: words.pop("hela_seg"), "does not say which net it holds"),
+        (lambda words: words.update(hela_seg="{"), "does not say which net it holds"),
+        (lambda words: words.update(hela_seg="{}"), "is damaged (missing or unknown"),
+        (lambda words: words.update(stride="0"), "does not state its stride"),
+    ],
+)
+def test_an_onnx_file_of_another_program_is_one_line(
+    spoil: Any, said: str, onnx_export: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(onnx_export)
+    words = {entry.key: entry.value for entry in model.metadata_props}
+    spoil(words)
+    onnx.helper.set_model_props(model, words)
+    onnx.save(model, tmp_path / "a.onnx")
+    with pytest.raises(InputError) as caught:
+        hela_seg.load(tmp_path / "a.onnx")
+    assert said in str(caught.value)
+
+
+class _ByContent(nn.Module):
+    """Computes another way for bright images than for dark ones, which no exported graph can."""
+
+    stride = 1
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image * 2 if image.sum() > 0 else image
+
+
+class _ByChance(nn.Module):
+    """Logits that are never twice the same."""
+
+    stride = 1
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image + torch.rand_like(image)
+
+
+@pytest.mark.parametrize("write", [write_onnx, write_torch_export])
+def test_a_net_that_cannot_be_expressed_leaves_nothing(write: Any, tmp_path: Path) -> None:
+    trained = TrainedNet(_ByContent(), made("unet").info, "best.ckpt")
+    with pytest.raises(InputError, match=r"best.ckpt holds a net that .* cannot express") as caught:
+        write(trained, tmp_path / "a")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("write", [write_onnx, write_torch_export, write_torchscript])
+def test_an_export_that_computes_something_else_leaves_nothing(write: Any, tmp_path: Path) -> None:
+    trained = TrainedNet(_ByChance(), made("unet").info, "best.ckpt")
+    with pytest.raises(InputError, match="off, expected at most 1e-04 of the largest"):
+        write(trained, tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", ["torch_export", "torchscript", "card"])
+def test_what_is_there_stays_unless_the_user_says_so(
+    format: str, checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "a file, (1)"
+    target.write_text("precious")
+    arguments = [str(checkpoint), f"format={format}", "-o", str(target)]
+    assert main("export", arguments) == 2
+    assert "is already there" in capfd.readouterr().err
+    assert target.read_text() == "precious"
+    assert main("export", [*arguments, "overwrite=true"]) == 0
+    assert target.read_bytes()[:8] != b"precious"
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_files_stand_beside_the_checkpoint_by_default(checkpoint: Path, tmp_path: Path) -> None:
+    shutil.copy(checkpoint, tmp_path / "my net.ckpt")
+    assert main("export", [str(tmp_path / "my net.ckpt"), "format=torchscript"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"my net.ckpt", "my net.torchscript.pt"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["format=tflite"], "format is 'tflite', expected one of onnx, torch_export"),
+        (["output=/proc/nowhere/a", "format=card"], "cannot write /proc/nowhere/a"),
+        (["output=/proc/nowhere/a", "format=torchscript"], "cannot write /proc/nowhere/a"),
+        (["ckpt=nowhere.ckpt"], "nowhere.ckpt is not there"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_one_line(
+    arguments: list[str], said: str, checkpoint: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("export", [f"ckpt={checkpoint}", *arguments]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_without_its_packages_onnx_is_one_line(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    assert main("export", [str(checkpoint), "-o", str(tmp_path / "a.onnx")]) == 2
+    assert 'pip install "hela-seg[onnx]"' in capfd.readouterr().err
+
+
+class _Bomb:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.mark,))
+
+
+TAKES_A_CHECKPOINT = {
+    "evaluate": "ckpt={bad} hydra.run.dir={out}",
+    "predict": "ckpt={bad} input={cells}/images output={out}",
+    "train": "ckpt_path={bad} data=folder data.root={cells} data.classes=[a,b,c] hydra.run.dir={out}",
+    "export": "ckpt={bad} output={out}",
+}
+NO_CHECKPOINT = {"check", "compare", "benchmark", "convert"}
+
+
+@pytest.mark.parametrize("command", TAKES_A_CHECKPOINT)
+@pytest.mark.parametrize("by_torch", [True, False])
+def test_a_checkpoint_that_holds_code_is_refused_and_the_code_never_runs(
+    command: str, by_torch: bool, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bad, mark = tmp_path / "bad.ckpt", tmp_path / "it ran"
+    content = {"state_dict": {}, "hela_seg": _Bomb(mark)}
+    if by_torch:
+        torch.save(content, bad)
+    else:
+        bad.write_bytes(pickle.dumps(content))
+    typed = TAKES_A_CHECKPOINT[command].format(bad=bad, cells=cells, out=tmp_path / "out").split()
+    assert main(command, typed) == 2
+    assert "pickled code, which is never run" in capfd.readouterr().err
+    assert not mark.exists()
+    torch.load(bad, weights_only=False) if by_torch else pickle.loads(bad.read_bytes())
+    assert mark.exists()  # the trap was a real one
+
+
+def test_no_command_is_forgotten() -> None:
+    assert set(COMMANDS) == {*TAKES_A_CHECKPOINT, *NO_CHECKPOINT}
+    paths = set().union(*(COMMANDS[name].paths for name in NO_CHECKPOINT))
+    assert not {path for path in paths if "ckpt" in path}

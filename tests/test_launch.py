@@ -1,0 +1,49 @@
+"""What launchers say in the environment."""
+
+from __future__ import annotations
+
+import os
+from unittest import mock
+
+import pytest
+
+from hela_seg.cli import of_rank
+from hela_seg.errors import InputError
+from hela_seg.launch import Launch
+
+TORCHRUN = {"RANK": "5", "LOCAL_RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
+SRUN = {
+    "SLURM_PROCID": "5",
+    "SLURM_LOCALID": "1",
+    "SLURM_STEP_NUM_TASKS": "8",
+    "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_NTASKS": "8",
+}
+BATCH_SCRIPT = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "8", "SLURM_PROCID": "0"}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, Launch()),
+        (TORCHRUN, Launch(5, 8, 1, 4, "torchrun")),
+        (SRUN, Launch(5, 8, 1, 4, "srun")),
+        (SRUN | {"RANK": "0", "WORLD_SIZE": "2"}, Launch(0, 2, 0, 1, "torchrun")),  # inside of a SLURM job
+        (BATCH_SCRIPT, Launch()),
+    ],
+)
+def test_the_place_of_a_process_is_what_its_launcher_says(said: dict[str, str], expected: Launch) -> None:
+    with mock.patch.dict(os.environ, said, clear=True):
+        assert Launch.here() == expected
+    assert expected.nodes == expected.count // expected.local_count
+
+
+def test_machines_with_different_numbers_of_processes_are_refused() -> None:
+    uneven = mock.patch.dict(os.environ, SRUN | {"SLURM_STEP_NUM_NODES": "3"}, clear=True)
+    with uneven, pytest.raises(InputError, match="srun started 8 processes on 3 machines"):
+        Launch.here()
+
+
+def test_only_the_first_process_makes_the_folder_of_a_run() -> None:
+    assert of_rank(Launch(0, 2), ["seed=1"]) == ["seed=1"]
+    assert of_rank(Launch(1, 2), ["seed=1"]) == ["seed=1", "hydra.run.dir=.", "hydra.output_subdir=null"]
