@@ -8,6 +8,7 @@ Rooms, from the commands down; each imports only from those below it:
 - ``prediction``: recordings predicted so that they can be interrupted and shared
 - ``timing``: where the time of training and prediction goes
 - ``report``: tables, overlays, films and curves
+- ``scoring``: boundaries and cells against truth, and label images of other programs; ``boundaries``
 - ``comparison``: nets side by side; ``statistics``: how sure their scores are
 - ``task``: training a net; ``inference``: using one; ``costs``: what that takes
 - ``pictures`` and ``loggers``: what a run shows of itself while it trains

@@ -58,7 +58,7 @@ class Command:
         listed: key that all further such arguments stand for, as a list.
         options: options and the keys that they stand for.
         flags: options without a value, and what they stand for.
-        paths: keys whose values are paths.
+        paths: keys whose values are paths, or names that are taken as they are typed.
         found: keys that the command finds out itself where the user leaves them out.
     """
 
@@ -76,7 +76,11 @@ _DATA_PATHS = frozenset(
 )
 COMMANDS = {
     "train": Command(paths=_DATA_PATHS | {"ckpt_path"}),
-    "evaluate": Command(("ckpt",), paths=_DATA_PATHS | {"ckpt"}, found=frozenset({"data.classes"})),
+    "evaluate": Command(
+        ("ckpt",),
+        paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files"},
+        found=frozenset({"data.classes"}),
+    ),
     "predict": Command(
         ("ckpt", "input"),
         options={"-o": "output"},

@@ -1,4 +1,4 @@
-"""``python -m hela_seg.evaluate ckpt=...``: score a checkpoint against masks."""
+"""``python -m hela_seg.evaluate ckpt=...`` or ``labels=...``: score a net, or label images, against masks."""
 
 from __future__ import annotations
 
@@ -10,44 +10,101 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("evaluate"))
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hydra.utils import instantiate
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from hela_seg import runs
+from hela_seg.classes import Classes
 from hela_seg.costs import costs_of, record_of
+from hela_seg.counts import FrameCounts
 from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.layouts import Recording
 from hela_seg.data.splits import Block
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, PartialResultError
 from hela_seg.files import make_folder
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.metrics import Scores
+from hela_seg.report.quality import print_quality, quality_to_plain, write_quality
 from hela_seg.report.run import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
+from hela_seg.scoring import Meters, Partners, Readers, against_truth, find_partners, one_line, score_labels
+from hela_seg.timing.machine import versions
+
+LISTED = 3
+"""At most so many files are named in one line."""
 
 
 def evaluate(config: DictConfig) -> Scores:
-    """Score a checkpoint as a configuration says; see ``conf/evaluate.yaml`` for its keys.
+    """Score a checkpoint or label images as a configuration says; see ``conf/evaluate.yaml`` for its keys.
 
     Raises:
-        InputError: a checkpoint or data that cannot be used.
+        InputError: a checkpoint, label images or data that cannot be used.
+        PartialResultError: label images that cannot be used were left out, as ``on_error=skip`` allows.
     """
+    if config.on_error not in ("stop", "skip"):
+        raise InputError(f"on_error is '{config.on_error}', expected stop or skip")
+    if config.labels is not None:
+        return _score_labels(config)
+    if config.ckpt is None:
+        raise InputError(
+            "ckpt not given, expected a checkpoint or label images to score: add ckpt=... or labels=..."
+        )
+    return _score_checkpoint(config)
+
+
+def _score_checkpoint(config: DictConfig) -> Scores:
     predictor = Predictor.from_checkpoint(config.ckpt, config.device)
     data = _own_data(predictor.info) if config.get("data") is None else _other_data(config, predictor.info)
     _refuse_unlike(data, predictor)
     blocks = _blocks(data, config.part)
-    counts, reliability, seconds = count_frames(predictor, data.recordings, blocks, data.labels)
+    meters = _meters(config, data.classes)
+
+    def measure(recording: Recording, t: int, truth: Any, found: Any) -> None:
+        meters.add(against_truth(recording, t, truth, found, data.labels))
+
+    counts, reliability, seconds = count_frames(
+        predictor, data.recordings, blocks, data.labels, watcher=measure
+    )
     costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
-    folder = make_folder(Path(config.output_dir))
-    found = write_results(folder, counts, predictor.classes, record, reliability)
-    print_scores(found, predictor.classes, f"Scores on {len(counts)} frame(s), all pixels pooled")
-    report = write_report(folder, "evaluate", data, blocks, predictor)
-    files = {"checkpoint": config.ckpt, "scores": folder / runs.SCORES_TABLE, "report": report or "none"}
-    print_files(files)
+    found = _written(config, counts, predictor.classes, record, meters, reliability)
+    report = write_report(Path(config.output_dir), "evaluate", data, blocks, predictor)
+    _print_files(config, {"checkpoint": config.ckpt}, {"report": report or "none"})
+    return found
+
+
+def _score_labels(config: DictConfig) -> Scores:
+    """Score label images on the data that are named, or on those that a checkpoint was tested on."""
+    labels, reading = Path(config.labels), instantiate(config.reading)
+    info = None if config.ckpt is None else runs.read_checkpoint(config.ckpt)[0]
+    data, plain = _truth(config, info)
+    masks, blocks = plain.get("labels"), _blocks(data, config.part)
+    readers = Readers(data.labels, reading.reader(data.classes, masks), len(data.classes))
+    partners = find_partners(
+        labels,
+        data.recordings,
+        blocks,
+        files=reading.files,
+        axes=reading.axes or plain.get("axes"),
+        colours=reading.in_colours(masks),
+    )
+    meters, skip = _meters(config, data.classes), config.on_error == "skip"
+    if partners.faults and not skip:
+        raise InputError(one_line(partners.faults))
+    counts, faults = score_labels(partners, data.recordings, blocks, readers, meters)
+    if faults and not skip:
+        raise InputError(one_line(faults))
+    record = _record_of_labels(config, data)
+    found = _written(config, counts, data.classes, record, meters)
+    _print_files(config, _files_of(labels, partners))
+    _refuse_partial(blocks, len(counts), [*partners.faults, *faults])
     return found
 
 
@@ -64,9 +121,17 @@ def _own_data(info: runs.ModelInfo) -> TimelapseData:
     return data
 
 
-def _other_data(config: DictConfig, info: runs.ModelInfo) -> TimelapseData:
-    """The data that the user names, all of it; what the user leaves out is as in training."""
+def _other_data(config: DictConfig, info: runs.ModelInfo | None) -> TimelapseData:
+    """The data that the user names, all of it; what the user leaves out is as in training.
+
+    Raises:
+        InputError: the classes are left out, and there was no training.
+    """
     if OmegaConf.is_missing(config.data, "classes"):
+        if info is None:
+            raise InputError(
+                "data.classes not given, expected the names of the classes: add data.classes=..."
+            )
         config.data.classes = info.classes
     data: TimelapseData = instantiate(config.data)
     data.open_all()
@@ -93,3 +158,78 @@ def _blocks(data: TimelapseData, part: str) -> list[Block]:
             f"no frame of the data is for '{part}', expected train, validation, test or all: set part="
         )
     return blocks
+
+
+def _truth(config: DictConfig, info: runs.ModelInfo | None) -> tuple[TimelapseData, Mapping[str, Any]]:
+    """Data to score label images on, and what they were configured with."""
+    if config.get("data") is not None:
+        data = _other_data(config, info)
+        plain: Any = OmegaConf.to_container(config.data, resolve=True)
+        return data, plain
+    if info is None:
+        raise InputError(
+            "labels are given without truth, expected masks to score them on: name some with data=folder "
+            "data.root=..., or with ckpt=... those that a net was tested on"
+        )
+    return _own_data(info), info.config["data"]
+
+
+def _meters(config: DictConfig, classes: Classes) -> Meters:
+    boundaries, cells = config.get("boundaries"), config.get("cells")
+    return Meters(
+        None if boundaries is None else instantiate(boundaries, classes=len(classes)),
+        None if cells is None else instantiate(cells),
+    )
+
+
+def _record_of_labels(config: DictConfig, data: TimelapseData) -> runs.RunRecord:
+    how: Any = OmegaConf.to_container(config.reading, resolve=True)
+    del how["_target_"]
+    path = Path(config.labels).absolute()
+    return runs.RunRecord(
+        net={"name": config.name or path.stem},
+        seed=None,
+        split=data.split_rows(),
+        config={"labels": str(path), "reading": how},
+        hardware={},
+        versions=versions(),
+        costs=runs.Costs(),
+    )
+
+
+def _written(
+    config: DictConfig,
+    counts: FrameCounts,
+    classes: Classes,
+    record: runs.RunRecord,
+    meters: Meters,
+    reliability: NDArray[np.int64] | None = None,
+) -> Scores:
+    """Write and print all that was found."""
+    folder, quality = make_folder(Path(config.output_dir)), meters.quality
+    more = quality_to_plain(quality, classes)
+    found = write_results(folder, counts, classes, record, reliability, more)
+    write_quality(folder, quality, classes)
+    print_scores(found, classes, f"Scores on {len(counts)} frame(s), all pixels pooled")
+    print_quality(quality, classes)
+    return found
+
+
+def _print_files(
+    config: DictConfig, scored: Mapping[str, object], more: Mapping[str, object] | None = None
+) -> None:
+    print_files({**scored, "scores": Path(config.output_dir) / runs.SCORES_TABLE, **(more or {})})
+
+
+def _files_of(labels: Path, partners: Partners) -> dict[str, object]:
+    aside = [path.name for path in partners.left_aside]
+    if not aside:
+        return {"labels": labels}
+    more = f" and {len(aside) - LISTED} more" if len(aside) > LISTED else ""
+    return {"labels": labels, "left aside": f"{', '.join(aside[:LISTED])}{more}: of no frame that was scored"}
+
+
+def _refuse_partial(blocks: list[Block], scored: int, faults: list[str]) -> None:
+    wanted = sum(block.stop - block.start for block in blocks)
+    if faults:
+        raise PartialResultError(f"{wanted - scored} of {wanted} frame(s) were left out: {one_line(faults)}")

@@ -29,6 +29,8 @@ SPLIT_TABLE = "split.csv"
 CLASS_POSITIONS = "class_positions.npy"
 SCORES_TABLE = "scores.csv"
 SCORES_JSON = "scores.json"
+BOUNDARY_TABLE = "boundary_scores.csv"
+CELL_SCORES_TABLE = "cell_scores.csv"
 FRAME_COUNTS = "frames.csv"
 RUN_RECORD = "run.json"
 RELIABILITY = "calibration.csv"
@@ -246,10 +248,10 @@ class Costs:
         peak_memory: bytes.
     """
 
-    parameters: int
-    multiply_adds: int | None
-    tile: tuple[int, int]
-    batch_size: int
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    tile: tuple[int, int] | None = None
+    batch_size: int | None = None
     step_ms: float | None = None
     frame_s: float | None = None
     peak_memory: int | None = None
@@ -260,10 +262,11 @@ class RunRecord:
     """What lies beside the scores of a run, so that it can be compared without opening its checkpoint.
 
     Attributes:
-        net: ``_target_`` and arguments of the net.
-        seed: of weights, tiles and augmentation.
+        net: ``_target_`` and arguments of the net; of label images that were scored in place of a net's
+            predictions their ``name`` alone.
+        seed: of weights, tiles and augmentation; None for label images.
         split: rows of the split of the scored data: series, start, stop (exclusive), part.
-        config: the resolved configuration of the training run.
+        config: the resolved configuration of the training run; of label images how they were read.
         hardware: device, processor and precision, in words.
         versions: name and version of the program and the libraries that wrote it.
         costs: of training and predicting.
@@ -271,7 +274,7 @@ class RunRecord:
     """
 
     net: dict[str, Any]
-    seed: int
+    seed: int | None
     split: list[dict[str, Any]]
     config: dict[str, Any]
     hardware: dict[str, str]
@@ -307,7 +310,8 @@ def read_record(path: Path) -> RunRecord:
         )
     try:
         costs = dict(plain.pop("costs"))
-        return RunRecord(costs=Costs(**(costs | {"tile": tuple(costs["tile"])})), **plain)
+        tile = None if costs["tile"] is None else tuple(costs["tile"])
+        return RunRecord(costs=Costs(**(costs | {"tile": tile})), **plain)
     except (TypeError, ValueError, KeyError) as error:
         raise InputError(
             f"{path} is damaged ({error}), expected a file of a run: hela_seg.evaluate writes it anew"

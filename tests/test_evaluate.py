@@ -7,17 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from conftest import write_folder
 
+import hela_seg
+from hela_seg.boundaries import compare_boundaries, pool_boundaries
 from hela_seg.cli import main
+from hela_seg.objects import match_cells, split_cells
 
 
 def test_its_own_test_data_give_the_scores_of_the_training_run(
     checkpoint: Path, run: Path, tmp_path: Path
 ) -> None:
     assert main("evaluate", [str(checkpoint), f"hydra.run.dir={tmp_path}"]) == 0
-    for name in ("scores.json", "scores.csv", "frames.csv"):
+    for name in ("scores.csv", "frames.csv"):
         assert (tmp_path / name).read_text() == (run / name).read_text()
+    found, of_run = (json.loads((folder / "scores.json").read_text()) for folder in (tmp_path, run))
+    assert {"boundaries", "cells"} <= found.keys()
+    assert {key: found[key] for key in of_run} == of_run
 
 
 def test_other_data_are_scored_whole_with_the_checkpoints_classes(checkpoint: Path, tmp_path: Path) -> None:
@@ -27,6 +34,25 @@ def test_other_data_are_scored_whole_with_the_checkpoints_classes(checkpoint: Pa
     found = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert [entry["name"] for entry in found["classes"]] == ["background", "dim", "bright"]
     assert np.sum(found["confusion_matrix"]) == 2 * 3 * 48 * 64
+
+
+def test_boundaries_and_cells_are_those_of_the_predictions(checkpoint: Path, tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "others", series=2, frames=3)
+    arguments = ["data=folder", f"data.root={root}", f"hydra.run.dir={tmp_path}"]
+    assert main("evaluate", [f"ckpt={checkpoint}", *arguments]) == 0
+    net, boundaries, cells = hela_seg.load(checkpoint), [], []
+    for image in sorted((root / "images").iterdir()):
+        truth = tifffile.imread(root / "masks" / image.name)
+        for one, other in zip(truth, net.predict(image), strict=True):
+            boundaries.append(compare_boundaries(one, other, 3, 2))
+            cells.append(match_cells(split_cells(one), split_cells(other)))
+    found = json.loads((tmp_path / "scores.json").read_text())
+    expected = pool_boundaries(boundaries, 2, "pixels").surface_distance
+    by_class = [of["normalised_surface_distance"] for of in found["boundaries"]["classes"].values()]
+    assert by_class == [None if np.isnan(value) else value for value in expected]
+    matched = sum(of.true_positives[0] for of in cells)
+    assert found["cells"]["thresholds"][0]["matched"] == matched
+    assert found["cells"]["found_cells"] == sum(of.true_positives[0] + of.false_positives[0] for of in cells)
 
 
 @pytest.mark.parametrize(("part", "series"), [("train", 3), ("validation", 1), ("test", 1), ("all", 5)])

@@ -49,6 +49,7 @@ def desk(tmp_path: Path, run: Path, checkpoint: Path, monkeypatch: pytest.Monkey
     shutil.copytree(run, tmp_path / "outputs" / "train" / "2026-01-31_12-00-00")
     recordings = write_folder(tmp_path / "my cells")
     shutil.copytree(recordings / "images", tmp_path / "films of May")
+    shutil.copytree(recordings / "masks", tmp_path / "their masks")
     shutil.copy(recordings / "images" / "dish 0.tif", tmp_path / "movie.tif")
     write_dryad(tmp_path / "dryad")
     values, config = small_values("resnet34_unet"), graph("resnet34_unet", by=57)

@@ -34,8 +34,16 @@ def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def kind_of(run: Run) -> str:
-    """Name of the module of a run's net: ``unet`` for `hela_seg.models.unet.UNet`."""
-    return str(run.record.net.get("_target_", "unknown")).split(".")[-2:][0]
+    """Name of the module of a run's net: ``unet`` for `hela_seg.models.unet.UNet`; or ``NAME (labels)``."""
+    net = run.record.net
+    return (
+        str(net["_target_"]).split(".")[-2:][0] if is_net(run) else f"{net.get('name', 'unknown')} (labels)"
+    )
+
+
+def is_net(run: Run) -> bool:
+    """Whether a net of this program was scored, and not label images of another."""
+    return "_target_" in run.record.net
 
 
 def without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:

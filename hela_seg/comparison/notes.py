@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hela_seg.comparison.folds import missing_folds
 from hela_seg.comparison.found import Run
-from hela_seg.comparison.nets import by_net
+from hela_seg.comparison.nets import by_net, is_net
 from hela_seg.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES, level_of
 
 
@@ -23,6 +23,7 @@ def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
         *_on_folds(runs),
         _on_intervals(frames, units),
         *_on_seeds(runs),
+        *_on_labels(runs),
         *_on_classes(runs),
         *_on_hardware(runs),
     ]
@@ -58,13 +59,22 @@ def _on_intervals(frames: int, units: int) -> str:
 
 
 def _on_seeds(runs: Sequence[Run]) -> list[str]:
-    single = [name for name, group in by_net(runs).items() if len(group) == 1]
+    if not any(map(is_net, runs)):
+        return []
+    single = [name for name, group in by_net(runs).items() if len(group) == 1 and is_net(group[0])]
     if not single:
         return ["Scores are means over seeds, ± their standard deviation over seeds."]
     return [
         f"Trained with one seed: {', '.join(single)}. "
         "Another seed may change the order of nets with close scores."
     ]
+
+
+def _on_labels(runs: Sequence[Run]) -> list[str]:
+    names = [name for name, group in by_net(runs).items() if not is_net(group[0])]
+    if not names:
+        return []
+    return [f"Label images and no net of this program, of which it knows no costs: {', '.join(names)}."]
 
 
 def _on_classes(runs: Sequence[Run]) -> list[str]:
@@ -79,7 +89,10 @@ def _on_classes(runs: Sequence[Run]) -> list[str]:
 
 
 def _on_hardware(runs: Sequence[Run]) -> list[str]:
-    machines = Counter(", ".join(str(value) for value in run.record.hardware.values()) for run in runs)
+    hardware = [run.record.hardware for run in runs if is_net(run)]
+    machines = Counter(", ".join(map(str, of_run.values())) for of_run in hardware)
+    if not machines:
+        return []
     if len(machines) == 1:
         return [f"Times and memory: {next(iter(machines))}."]
     listed = "; ".join(f"{name} ({count} runs)" for name, count in machines.items())

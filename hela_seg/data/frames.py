@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.classes import IGNORE_INDEX
-from hela_seg.data.labels import LabelReader
+from hela_seg.data.labels import InstanceLabels, LabelReader
 from hela_seg.data.normalise import AffineMap, Normalisation
 from hela_seg.data.stacks import Series
 from hela_seg.data.tiles import Size, Window, read_padded
@@ -77,6 +78,21 @@ class LabelFrames:
         """Frame t as (H, W) uint8."""
         height, width = self._series.shape[2:]
         return self.read(t, Window(0, 0, height, width))
+
+    def instances(self, t: int, labels: NDArray[np.uint8]) -> NDArray[np.integer[Any]] | None:
+        """The cells of frame t as the masks number them.
+
+        Args:
+            t: the frame.
+            labels: `whole` of it.
+
+        Returns:
+            Ids (H, W), 0 where there is no cell and where pixels are ignored; None where masks hold no ids.
+        """
+        if not isinstance(self._reader, InstanceLabels):
+            return None
+        ids: NDArray[np.integer[Any]] = self._series.frame(t)[0]
+        return np.where((labels == 0) | (labels == IGNORE_INDEX), 0, ids).astype(np.int64)
 
     def _inside(self, t: int, rows: slice, columns: slice) -> NDArray[np.uint8]:
         """Labels as in the whole frame, for which the reader may need to see some pixels around."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from operator import attrgetter, itemgetter
 from typing import NamedTuple, TypeVar
@@ -25,6 +25,10 @@ from hela_seg.metrics import confusion_matrix
 from hela_seg.reliability import CELLS, count_by_confidence
 
 Item = TypeVar("Item")
+
+LabelMap = NDArray[np.uint8]
+Watcher = Callable[[Recording, int, LabelMap, LabelMap], None]
+"""Is shown each frame: its recording, its place in it, and the class maps (H, W), true and predicted."""
 
 
 class Counted(NamedTuple):
@@ -48,6 +52,7 @@ def count_frames(
     blocks: Sequence[Block],
     reader: LabelReader,
     launch: Launch | None = None,
+    watcher: Watcher | None = None,
 ) -> Counted:
     """Count the pixels of whole predicted frames against masks, in the order of the blocks.
 
@@ -58,6 +63,7 @@ def count_frames(
         reader: of the masks.
         launch: the place of this process among several that share the work, and all have its result. Frames
             that fill a batch stay together, so that they are predicted as by one process.
+        watcher: what else looks at each frame that this process predicts.
     """
     watch, classes, launch = _Watch(), len(predictor.classes), launch or Launch()
     counted: list[tuple[int, int, NDArray[np.int64]]] = []
@@ -69,7 +75,10 @@ def count_frames(
         masks = LabelFrames(recording.mask, reader)
         bands = watch.timed(predictor.bands(recording.image, own, probabilities=True))
         for t, of_frame in groupby(bands, attrgetter("t")):
-            matrix, by_confidence = _count(of_frame, masks.whole(t), classes)
+            truth = masks.whole(t)
+            matrix, by_confidence, labels = _count(of_frame, truth, classes)
+            if watcher is not None:
+                watcher(recording, t, truth, labels)
             counted.append((number, t, matrix))
             reliability += by_confidence
     everywhere = sorted(chain.from_iterable(processes.gathered(counted)), key=itemgetter(0, 1))
@@ -82,19 +91,23 @@ def count_frames(
 
 def _count(
     bands: Iterable[Band | Unreadable], truth: NDArray[np.uint8], classes: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Confusion matrix of one frame and its pixels by confidence, of which memory holds a band at a time."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], LabelMap]:
+    """Confusion matrix of one frame, its pixels by confidence, and its classes.
+
+    Of probabilities memory holds a band at a time.
+    """
     matrix, reliability = np.zeros((classes, classes), np.int64), np.zeros((CELLS, 2), np.int64)
-    top = 0
+    top, labels = 0, np.empty_like(truth)
     for band in bands:
         if isinstance(band, Unreadable) or band.probabilities is None:
             raise ValueError("bands with probabilities were asked for, and to end where there are none")
         masked = truth[top : top + len(band.labels)]
+        labels[top : top + len(band.labels)] = band.labels
         top += len(band.labels)
         prediction, wanted = (torch.from_numpy(of.astype(np.int64)) for of in (band.labels, masked))
         matrix += confusion_matrix(prediction, wanted, classes).numpy()
         reliability += count_by_confidence(band.probabilities, band.labels, masked)
-    return matrix, reliability
+    return matrix, reliability, labels
 
 
 class _Watch:

@@ -199,7 +199,7 @@ def _figures(row: NetRow, comparison: Comparison) -> dict[str, float | None]:
 
 def _costs(row: NetRow) -> dict[str, Any]:
     costs = asdict(row.costs)
-    height, width = costs.pop("tile")
+    height, width = costs.pop("tile") or (None, None)
     runs = " ".join(str(run.folder) for run in row.runs)
     return {"seeds": len(row.runs), **costs, "tile_height": height, "tile_width": width, "runs": runs}
 

@@ -56,13 +56,14 @@ class Sheet:
 
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
-    """All sheets: scores as means over classes, each class's own, costs, and pairs where there are any."""
+    """All sheets: scores as means over classes, each class's own, and costs and pairs where there are any."""
     known = [(row.kind, PUBLISHED[row.kind]) for row in comparison.rows if row.kind in PUBLISHED]
     published = list(dict(known).items())
+    costly = any(row.costs.parameters for row in comparison.rows)  # label images alone have no costs
     return [
         _means(comparison, published),
         *(_class(comparison, index, published) for index in range(len(comparison.classes))),
-        _costs(comparison, published),
+        *([_costs(comparison, published)] if costly else []),
         *([_pairs(comparison.pairs)] if comparison.pairs else []),
     ]
 
@@ -96,10 +97,12 @@ def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
         parameters, step = number(paper.parameters, ","), number(paper.step_ms, ".0f")
         rows.append((name, dash, parameters, dash, step, dash, dash))
     headings = ("Net", "Seeds", "Parameters", "10⁹ MAC", "ms/step", "s/frame", "MiB")
-    first = comparison.rows[0].costs
+    tile, batch_size = next(
+        ((row.costs.tile, row.costs.batch_size) for row in comparison.rows if row.costs.tile), ((0, 0), 0)
+    )
     notes = (
-        f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {first.tile[0]}x{first.tile[1]}.",
-        f"ms/step: {MEASURED['step_ms']}; here of {first.batch_size} tiles.",
+        f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {tile[0]}x{tile[1]}.",
+        f"ms/step: {MEASURED['step_ms']}; here of {batch_size} tiles.",
         f"s/frame: {MEASURED['frame_s']}.",
         f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
     )

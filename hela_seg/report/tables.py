@@ -73,6 +73,7 @@ def write_results(
     classes: Classes,
     record: runs.RunRecord,
     reliability: npt.NDArray[np.int64] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Scores:
     """Write all that a run's folder says of its scores: frame by frame, pooled, and what they cost.
 
@@ -82,6 +83,7 @@ def write_results(
         classes: the K classes.
         record: settings and costs.
         reliability: the same pixels by confidence, where that is known.
+        more: see `write_scores`.
 
     Returns:
         The scores, of all pixels pooled.
@@ -95,12 +97,17 @@ def write_results(
     runs.write_record(folder / runs.RUN_RECORD, record)
     if reliability is not None:
         write_reliability(folder / runs.RELIABILITY, reliability)
-    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, classes)
+    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, classes, more)
     return found
 
 
 def write_scores(
-    path_csv: Path, path_json: Path, matrix: npt.NDArray[np.integer[Any]], scores: Scores, classes: Classes
+    path_csv: Path,
+    path_json: Path,
+    matrix: npt.NDArray[np.integer[Any]],
+    scores: Scores,
+    classes: Classes,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the scores as CSV and JSON, in full precision and with the same numbers in both.
 
@@ -114,6 +121,7 @@ def write_scores(
         matrix: (K, K) integer counts of pixels.
         scores: what was computed from ``matrix``.
         classes: the K classes.
+        more: what the JSON holds besides, such as `hela_seg.report.quality.quality_to_plain`.
 
     Raises:
         ValueError: ``matrix`` is not (K, K).
@@ -133,6 +141,7 @@ def write_scores(
         "confusion_matrix_axes": ["truth", "prediction"],
         "scores": by_class,
         "mean": means,
+        **(more or {}),
     }
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with whole_file(path_json) as part:

@@ -103,3 +103,17 @@ def test_frame_is_looked_at_once_for_its_own_percentiles(monkeypatch):
     for t in (1, 1, 0, 1):
         frames.read(t, Window(2, 3, 4, 4))
     assert seen == [1, 0]
+
+
+def test_ids_of_cells_are_as_the_masks_number_them_but_for_ignored_pixels() -> None:
+    masks = ArraySeries(np.array([[[0, 70_000, 70_000, 9, 4]]], np.uint32), "TYX", 1)
+    frames = LabelFrames(masks, InstanceLabels(border_width=0, ignore_value=9))
+    ids = frames.instances(0, frames.whole(0))
+    assert ids is not None
+    assert ids.tolist() == [[0, 70_000, 70_000, 0, 4]]
+
+
+def test_masks_of_classes_hold_no_ids() -> None:
+    masks = ArraySeries(np.array([[[0, 1]]], np.uint8), "TYX", 1)
+    frames = LabelFrames(masks, ValueLabels(Classes(["background", "cell"])))
+    assert frames.instances(0, frames.whole(0)) is None

@@ -1,0 +1,269 @@
+"""Boundaries and cells against truth, as tables for people and as CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from hela_seg import runs
+from hela_seg.boundaries import BoundaryScores
+from hela_seg.classes import Classes
+from hela_seg.files import whole_file
+from hela_seg.report.tables import ABSENT, plain_table, print_plain
+from hela_seg.scoring import CellScores, Quality
+
+SHORT_UNITS = {"pixels": "px", "micrometres": "µm"}
+THRESHOLDS_SHOWN = (0.5, 0.75, 0.9)
+"""Intersections over union that are printed; the files have all."""
+
+
+def quality_to_plain(quality: Quality, classes: Classes) -> dict[str, Any]:
+    """What was measured beside pixels, for ``scores.json``: ``boundaries`` and ``cells``, where they were."""
+    found: dict[str, Any] = {}
+    if quality.boundaries is not None:
+        found["boundaries"] = boundaries_to_plain(quality.boundaries, classes)
+    if quality.cells is not None:
+        found["cells"] = cells_to_plain(quality.cells)
+    return found
+
+
+def write_quality(folder: Path, quality: Quality, classes: Classes) -> None:
+    """Write a CSV table of each that was measured.
+
+    Raises:
+        InputError: one cannot be written.
+    """
+    if quality.boundaries is not None:
+        write_boundaries(folder / runs.BOUNDARY_TABLE, quality.boundaries, classes)
+    if quality.cells is not None:
+        write_cells(folder / runs.CELL_SCORES_TABLE, quality.cells)
+
+
+def print_quality(quality: Quality, classes: Classes, console: Console | None = None) -> None:
+    """Print what was measured beside pixels; see `print_boundaries` and `print_cells`."""
+    if quality.boundaries is not None:
+        print_boundaries(quality.boundaries, classes, console)
+    if quality.cells is not None:
+        print_cells(quality.cells, console)
+
+
+def boundaries_to_plain(scores: BoundaryScores, classes: Classes) -> dict[str, Any]:
+    """Distances between boundaries as JSON takes them; None stands for what does not exist.
+
+    Keys: ``tolerance``, ``unit``, ``frames`` (all that were measured), ``classes`` (by name, each with the
+    columns of `write_boundaries`) and ``mean`` (over the classes that have a score).
+    """
+    return {
+        "tolerance": scores.tolerance,
+        "unit": scores.unit,
+        "frames": scores.of,
+        "classes": {c.name: _boundary_row(scores, c.index) for c in classes},
+        "mean": {
+            "normalised_surface_distance": _mean(scores.surface_distance),
+            "hausdorff_95_mean": _mean(scores.hausdorff_mean),
+            "hausdorff_95_median": _mean(scores.hausdorff_median),
+        },
+    }
+
+
+def cells_to_plain(scores: CellScores) -> dict[str, Any]:
+    """Cells found against true ones as JSON takes them; None stands for what does not exist.
+
+    Keys: ``frames``, ``truth`` and ``found`` (``ids`` of the masks, or ``split`` from class maps),
+    ``true_cells`` and ``found_cells`` (their numbers), ``mean_average_precision`` (over all thresholds), and
+    ``thresholds``, a list with the columns of `write_cells`.
+    """
+    return {
+        "frames": scores.frames,
+        "truth": _source(scores.true_by_ids),
+        "found": _source(scores.found_by_ids),
+        "true_cells": _true_cells(scores),
+        "found_cells": _found_cells(scores),
+        "mean_average_precision": _plain(scores.matches.mean_average_precision),
+        "thresholds": _cell_rows(scores),
+    }
+
+
+def write_boundaries(path: Path, scores: BoundaryScores, classes: Classes) -> None:
+    """Write a row a class, and a row ``mean`` over the classes that have a score.
+
+    Columns: ``class``; ``normalised_surface_distance`` (0 to 1, of all frames pooled);
+    ``hausdorff_95_mean`` and ``hausdorff_95_median`` over frames, in the unit of the tolerance;
+    ``hausdorff_95_frames``, those with such a distance; ``one_sided_frames``, those in which truth or
+    prediction alone has a boundary of the class; ``tolerance`` and ``unit``.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    plain = boundaries_to_plain(scores, classes)
+    same = {"tolerance": scores.tolerance, "unit": scores.unit}
+    rows = [{"class": name} | row | same for name, row in plain["classes"].items()]
+    _write(path, [*rows, {"class": "mean"} | plain["mean"] | same])
+
+
+def write_cells(path: Path, scores: CellScores) -> None:
+    """Write a row for each least intersection over union from which two cells count as the same.
+
+    Columns: ``iou``; ``matched``, ``missed`` (true cells without a found one) and ``extra`` (found cells
+    without a true one), numbers of cells of all frames together; ``precision``, ``recall``, ``f1`` and
+    ``average_precision``, matched / (matched + missed + extra).
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    _write(path, _cell_rows(scores))
+
+
+def print_boundaries(scores: BoundaryScores, classes: Classes, console: Console | None = None) -> None:
+    """Print the distances of each class, and what was left out of them.
+
+    Args:
+        scores: of the K classes.
+        classes: in the order of the scores.
+        console: where to print; standard output by default.
+    """
+    console = console or Console()
+    unit = SHORT_UNITS[scores.unit]
+    numbers = ["NSD", f"HD95 mean, {unit}", f"median, {unit}", "Frames", "One-sided"]
+    table = plain_table(["Class"], numbers, console)
+    for c in classes:
+        nsd, mean, median, frames, one_sided = _boundary_row(scores, c.index).values()
+        table.add_row(
+            Text(c.name), _number(nsd), _number(mean, 2), _number(median, 2), f"{frames}", f"{one_sided}"
+        )
+    table.add_section()
+    means = boundaries_to_plain(scores, classes)["mean"].values()
+    table.add_row("mean", *map(_number, means, (4, 2, 2)), style="bold")
+    print_plain(Text(f"Boundaries of {scores.of} frame(s)", style="bold"), console)
+    print_plain(table, console)
+    for note in _boundary_notes(scores, classes):
+        _print_note(note, console)
+
+
+def print_cells(scores: CellScores, console: Console | None = None) -> None:
+    """Print how many cells were found at a few least overlaps.
+
+    Args:
+        scores: of all frames.
+        console: where to print; standard output by default.
+    """
+    console = console or Console()
+    title = (
+        f"Cells of {scores.frames} frame(s): {_true_cells(scores)} true, {_found_cells(scores)} found, mean "
+        f"AP {_number(_plain(scores.matches.mean_average_precision))}"
+    )
+    table = plain_table(["IoU from"], ["Matched", "Missed", "Extra", "Prec.", "Recall", "F1", "AP"], console)
+    for row in _cell_rows(scores):
+        if row["iou"] in THRESHOLDS_SHOWN:
+            whole = (str(row[name]) for name in ("matched", "missed", "extra"))
+            shares = (_number(row[name]) for name in ("precision", "recall", "f1", "average_precision"))
+            table.add_row(f"{row['iou']:g}", *whole, *shares)
+    print_plain(Text(title, style="bold"), console)
+    print_plain(table, console)
+    where = {"ids": "as masks number them", "split": "the parts of the foreground, cut at necks"}
+    _print_note(
+        "AP: matched / (matched + missed + extra), mean over IoU 0.5 to 0.95. True cells are "
+        f"{where[_source(scores.true_by_ids)]}; found ones {where[_source(scores.found_by_ids)]}.",
+        console,
+    )
+
+
+def _boundary_notes(scores: BoundaryScores, classes: Classes) -> list[str]:
+    unit = SHORT_UNITS[scores.unit]
+    notes = [
+        f"NSD: normalised surface distance, the share of boundary pixels within {scores.tolerance:g} {unit} "
+        "of the other's, all frames pooled. HD95: 95th percentile of the distances in a frame, over frames "
+        "that have one."
+    ]
+    without = [c.name for c in classes if math.isnan(scores.surface_distance[c.index])]
+    if without:
+        notes.append(
+            f"{ABSENT} no boundary in truth and prediction, left out of the means: {', '.join(without)}"
+        )
+    lone = [c.name for c in classes if scores.one_sided[c.index]]
+    if lone:
+        notes.append(
+            f"One-sided: frames in which truth or prediction alone has a boundary of {', '.join(lone)}. HD95 "
+            "leaves them out, and so flatters; NSD counts them as misses."
+        )
+    return notes
+
+
+def _boundary_row(scores: BoundaryScores, index: int) -> dict[str, Any]:
+    return {
+        "normalised_surface_distance": _plain(scores.surface_distance[index]),
+        "hausdorff_95_mean": _plain(scores.hausdorff_mean[index]),
+        "hausdorff_95_median": _plain(scores.hausdorff_median[index]),
+        "hausdorff_95_frames": int(scores.frames[index]),
+        "one_sided_frames": int(scores.one_sided[index]),
+    }
+
+
+def _cell_rows(scores: CellScores) -> list[dict[str, Any]]:
+    matches = scores.matches
+    rows = []
+    for index, iou in enumerate(matches.thresholds):
+        matched, missed, extra = (
+            int(of[index])
+            for of in (matches.true_positives, matches.false_negatives, matches.false_positives)
+        )
+        rows.append(
+            {
+                "iou": iou,
+                "matched": matched,
+                "missed": missed,
+                "extra": extra,
+                "precision": _share(matched, matched + extra),
+                "recall": _share(matched, matched + missed),
+                "f1": _share(2 * matched, 2 * matched + missed + extra),
+                "average_precision": _plain(matches.average_precision[index]),
+            }
+        )
+    return rows
+
+
+def _true_cells(scores: CellScores) -> int:
+    return int(scores.matches.true_positives[0] + scores.matches.false_negatives[0])
+
+
+def _found_cells(scores: CellScores) -> int:
+    return int(scores.matches.true_positives[0] + scores.matches.false_positives[0])
+
+
+def _source(by_ids: bool) -> str:
+    return "ids" if by_ids else "split"
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _mean(values: Any) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    return ABSENT if value is None else f"{value:.{digits}f}"
+
+
+def _print_note(note: str, console: Console) -> None:
+    console.print(Text(note), highlight=False, width=min(console.width, 110))
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

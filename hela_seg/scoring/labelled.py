@@ -1,0 +1,130 @@
+"""Label images as segmented frames, counted against truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hela_seg.classes import IGNORE_INDEX
+from hela_seg.counts import FrameCounts
+from hela_seg.data.frames import LabelFrames
+from hela_seg.data.labels import LabelReader
+from hela_seg.data.layouts import Recording
+from hela_seg.data.splits import Block
+from hela_seg.data.stacks import Series
+from hela_seg.errors import InputError
+from hela_seg.metrics import confusion_matrix
+from hela_seg.scoring.frames import SegmentedFrame, against_truth
+from hela_seg.scoring.meters import Meters
+from hela_seg.scoring.partners import Partners
+
+LISTED = 5
+"""At most so many faults are named in one message."""
+
+
+@dataclass(frozen=True)
+class Readers:
+    """How masks become class indices.
+
+    Attributes:
+        truth: those of the data.
+        found: label images.
+        classes: K.
+    """
+
+    truth: LabelReader
+    found: LabelReader
+    classes: int
+
+
+def score_labels(
+    partners: Partners,
+    recordings: Sequence[Recording],
+    blocks: Sequence[Block],
+    readers: Readers,
+    meters: Meters,
+) -> tuple[FrameCounts, list[str]]:
+    """Count the pixels of label images against masks, and measure them.
+
+    Args:
+        partners: label images by frame.
+        recordings: with the truth.
+        blocks: frames to score; a frame that cannot be used parts its block in two.
+        readers: of both kinds of masks.
+        meters: what else is measured, of the same frames.
+
+    Returns:
+        A confusion matrix for each frame that could be read, and a line for each that could not. Frames
+        without a partner are passed over in silence: `find_partners` has said so.
+
+    Raises:
+        InputError: not one frame could be read; or what a meter raises.
+    """
+    places: list[tuple[int, int]] = []
+    matrices, faults = [], []
+    for number, t in ((number, t) for number, block in enumerate(blocks) for t in _frames(block)):
+        series = blocks[number].series
+        recording, partner = recordings[series], partners.frames.get((series, t))
+        if partner is None:
+            continue
+        try:
+            frame = _read(recording, t, *partner, readers)
+        except InputError as error:
+            faults.append(str(error))
+            continue
+        meters.add(frame)
+        truth, found = (torch.from_numpy(of.astype(np.int64)) for of in (frame.truth, frame.found))
+        matrices.append(confusion_matrix(found, truth, readers.classes).numpy())
+        places.append((number, t))
+    if not places:
+        raise InputError(f"no frame can be scored: {one_line([*partners.faults, *faults])}")
+    names = [recordings[blocks[number].series].name for number, _ in places]
+    return _counts(places, matrices, names), faults
+
+
+def one_line(faults: Sequence[str]) -> str:
+    """Faults in one line, of many the first few."""
+    more = f"; and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
+    return "; ".join(faults[:LISTED]) + more
+
+
+def _frames(block: Block) -> range:
+    return range(block.start, block.stop)
+
+
+def _read(recording: Recording, t: int, series: Series, at: int, readers: Readers) -> SegmentedFrame:
+    truth = LabelFrames(recording.mask, readers.truth).whole(t)
+    found = _converted(series, at, readers.found)
+    nowhere = np.count_nonzero((found == IGNORE_INDEX) & (truth != IGNORE_INDEX))
+    if nowhere:
+        raise InputError(
+            f"{series.path_of(at)}, frame {at}: {nowhere} pixel(s) have the value to ignore where the truth "
+            "has a class, expected a class for each: label them, or mark them as ignored in the truth too"
+        )
+    ids = LabelFrames(series, readers.found).instances(at, found)
+    return against_truth(recording, t, truth, found, readers.truth, ids)
+
+
+def _converted(series: Series, at: int, reader: LabelReader) -> NDArray[np.uint8]:
+    """Class indices of a label image."""
+    raw = series.frame(at)
+    try:
+        return reader.convert(raw[0] if len(raw) == 1 else raw)
+    except InputError as error:
+        raise InputError(
+            f"{series.path_of(at)}, frame {at}: {error}; where label images hold ids of cells or other "
+            "values than the masks of the truth, set reading.kind=instances or reading.classes"
+        ) from None
+
+
+def _counts(
+    places: Sequence[tuple[int, int]], matrices: Sequence[NDArray[np.int64]], names: Sequence[str]
+) -> FrameCounts:
+    """Frames as counted; those that follow on each other in one block of the split are one block."""
+    block, frame = np.array(places, np.int64).T
+    apart = (np.diff(block) != 0) | (np.diff(frame) != 1)
+    return FrameCounts(tuple(names), frame, np.concatenate([[0], np.cumsum(apart)]), np.stack(matrices))

@@ -1,0 +1,91 @@
+"""Boundaries and cells in print and in files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from hela_seg.boundaries import BoundaryScores
+from hela_seg.classes import Classes
+from hela_seg.objects import match_cells
+from hela_seg.report.quality import print_quality, quality_to_plain, write_quality
+from hela_seg.scoring import CellScores, Quality
+
+CLASSES = Classes(["background", "round", "debris"])
+BOUNDARIES = BoundaryScores(
+    surface_distance=np.array([0.9, 0.5, np.nan]),
+    hausdorff_mean=np.array([1.5, 4.0, np.nan]),
+    hausdorff_median=np.array([1.0, 3.0, np.nan]),
+    frames=np.array([20, 18, 0]),
+    one_sided=np.array([0, 2, 0]),
+    of=20,
+    tolerance=2.0,
+    unit="pixels",
+)
+# an IoU of 2/3: matched up to 0.65
+CELLS = CellScores(match_cells(np.array([[1, 1, 0, 2]]), np.array([[4, 4, 4, 0]])), 1, True, False)
+QUALITY = Quality(BOUNDARIES, CELLS)
+
+
+def printed(quality: Quality) -> str:
+    file = io.StringIO()
+    print_quality(quality, CLASSES, Console(file=file, width=80))
+    return file.getvalue()
+
+
+def row(text: str, name: str) -> list[str]:
+    return next(line for line in text.splitlines() if line.strip().startswith(name)).split()[1:]
+
+
+def test_each_class_has_its_distances_and_what_was_left_out_is_said() -> None:
+    text = printed(QUALITY)
+    assert row(text, "round") == ["0.5000", "4.00", "3.00", "18", "2"]
+    assert row(text, "debris") == ["–", "–", "–", "0", "0"]
+    assert row(text, "mean") == ["0.7000", "2.75", "2.00"]
+    assert "left out of the means: debris" in text
+    assert "alone has a boundary of round" in text
+    assert "within 2 px" in text
+
+
+def test_cells_are_counted_at_a_few_overlaps() -> None:
+    text = printed(QUALITY)
+    assert "2 true, 1 found, mean AP 0.2000" in text
+    assert row(text, "0.5 ") == ["1", "1", "0", "1.0000", "0.5000", "0.6667", "0.5000"]
+    assert row(text, "0.9 ") == ["0", "2", "1", "0.0000", "0.0000", "0.0000", "0.0000"]
+    assert "True cells are as masks number them" in " ".join(text.split())
+
+
+def test_tables_fit_80_columns() -> None:
+    assert max(map(len, printed(QUALITY).splitlines())) <= 80
+
+
+def test_files_hold_what_the_json_holds(tmp_path: Path) -> None:
+    write_quality(tmp_path, QUALITY, CLASSES)
+    plain = quality_to_plain(QUALITY, CLASSES)
+    with (tmp_path / "boundary_scores.csv").open() as file:
+        by_class = {line["class"]: line for line in csv.DictReader(file)}
+    assert list(by_class) == ["background", "round", "debris", "mean"]
+    assert float(by_class["round"]["hausdorff_95_mean"]) == 4.0
+    assert by_class["debris"]["normalised_surface_distance"] == ""
+    assert (by_class["round"]["hausdorff_95_frames"], by_class["round"]["one_sided_frames"]) == ("18", "2")
+    assert plain["boundaries"]["classes"]["round"]["normalised_surface_distance"] == 0.5
+    assert plain["boundaries"]["mean"]["hausdorff_95_median"] == 2.0
+    with (tmp_path / "cell_scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(line["iou"]) for line in rows] == [line["iou"] for line in plain["cells"]["thresholds"]]
+    assert (rows[0]["matched"], rows[0]["missed"], rows[0]["extra"]) == ("1", "1", "0")
+    assert plain["cells"]["mean_average_precision"] == pytest.approx(0.2)
+    assert (plain["cells"]["truth"], plain["cells"]["found"]) == ("ids", "split")
+
+
+def test_what_was_not_measured_is_nowhere(tmp_path: Path) -> None:
+    nothing = Quality(None, None)
+    write_quality(tmp_path, nothing, CLASSES)
+    assert quality_to_plain(nothing, CLASSES) == {}
+    assert printed(nothing) == ""
+    assert list(tmp_path.iterdir()) == []
