@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hela_seg.errors import InputError, PartialResultError, said_by
-from hela_seg.launch import Launch
+from hela_seg.launch import Launch, of_rank
 from hela_seg.sweep import Sweep, attempt, going_on, jobs_in
 
 PACKAGE = Path(__file__).parent
@@ -165,20 +165,6 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     if listed:
         result.append(f"{command.listed}=[{','.join(listed)}]")
     return flags + result
-
-
-def of_rank(launch: Launch, typed: Sequence[str]) -> list[str]:
-    """What one of several processes composes: only the first makes a folder for the run.
-
-    Raises:
-        InputError: a sweep, in which a run that fails in one process would leave the others waiting.
-    """
-    if launch.count > 1 and {"-m", "--multirun"} & set(typed):
-        raise InputError(
-            f"--multirun was given to {launch.count} processes that train together, expected a single run: "
-            f"start each run of the sweep with a {launch.launcher} of its own"
-        )
-    return [*typed, *(["hydra.run.dir=.", "hydra.output_subdir=null"] if launch.rank else [])]
 
 
 def user_message(error: BaseException) -> str | None:

@@ -6,6 +6,7 @@ Reads variables alone, so that a command can tell before anything slow is import
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hela_seg.errors import InputError
@@ -56,3 +57,17 @@ class Launch:
     def nodes(self) -> int:
         """How many machines there are."""
         return self.count // self.local_count
+
+
+def of_rank(launch: Launch, typed: Sequence[str]) -> list[str]:
+    """What one of several processes composes: only the first makes a folder for the run.
+
+    Raises:
+        InputError: a sweep, in which a run that fails in one process would leave the others waiting.
+    """
+    if launch.count > 1 and {"-m", "--multirun"} & set(typed):
+        raise InputError(
+            f"--multirun was given to {launch.count} processes that train together, expected a single run: "
+            f"start each run of the sweep with a {launch.launcher} of its own"
+        )
+    return [*typed, *(["hydra.run.dir=.", "hydra.output_subdir=null"] if launch.rank else [])]

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from hela_seg import processes
-from hela_seg.data.dataset import EpochSampler, Sample
+from hela_seg.data.dataset import Sample
+from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.settings import MOST_WORKERS
 from hela_seg.data.stacks import write_tiff
 from hela_seg.errors import InputError

@@ -7,9 +7,8 @@ from unittest import mock
 
 import pytest
 
-from hela_seg.cli import of_rank
 from hela_seg.errors import InputError
-from hela_seg.launch import Launch
+from hela_seg.launch import Launch, of_rank
 
 TORCHRUN = {"RANK": "5", "LOCAL_RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
 SRUN = {

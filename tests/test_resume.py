@@ -18,7 +18,8 @@ from test_runs import saved
 
 from hela_seg import outcome, runs
 from hela_seg.cli import main
-from hela_seg.data.dataset import Draw, RandomTiles, Sample
+from hela_seg.data.dataset import RandomTiles, Sample
+from hela_seg.data.sampler import Draw
 from hela_seg.errors import InputError
 from hela_seg.resume import newest, starting_point
 from hela_seg.task import SegmentationTask

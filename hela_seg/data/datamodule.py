@@ -15,9 +15,10 @@ from torch.utils.data import DataLoader
 from hela_seg.classes import Classes
 from hela_seg.data import layouts, settings, synthetic
 from hela_seg.data.augment import Augmentation
-from hela_seg.data.dataset import EpochSampler, GridTiles, RandomTiles, Sample, Uncounted
+from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation, fit
+from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.splits import Block, Part, Split
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.survey import MOST_FRAMES, Survey, survey

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from hela_seg.classes import IGNORE_INDEX
 from hela_seg.data.frames import LabelFrames, NormalisedFrames
@@ -18,6 +18,7 @@ from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.positions import ClassPositions, ForegroundPixels, labelled_frames
+from hela_seg.data.sampler import Draw
 from hela_seg.data.splits import Block
 from hela_seg.data.tiles import Size, Window, cores, grid
 from hela_seg.errors import InputError
@@ -41,66 +42,6 @@ class Sample(TypedDict):
     image: Tensor
     label: Tensor
     origin: Tensor
-
-
-class Draw(NamedTuple):
-    """Which sample of which epoch; with the seed it decides everything that is random about it."""
-
-    epoch: int
-    number: int
-
-
-class EpochSampler(Sampler[Draw]):
-    """Counts through the samples of an epoch, and says which epoch it is.
-
-    The trainer calls `set_epoch`. Because the epoch travels with each number, workers that live on from epoch
-    to epoch draw new tiles all the same.
-
-    Where several processes train together, each counts through its part of every batch, so that together they
-    see each number once, and in every step those that one process would see.
-
-    Args:
-        length: samples in an epoch, of all processes together.
-        first: asked at the beginning of each pass for the number that it begins with.
-        epoch: of the passes until the trainer says otherwise; workers read ahead before it says anything.
-        batch: samples of a step, of all processes together; divides the length.
-        rank: of this process.
-        ranks: how many processes there are; divides the batch.
-
-    Example:
-        Of 8 samples in batches of 4, the second of two processes counts 2, 3, 6, 7.
-    """
-
-    def __init__(
-        self,
-        length: int,
-        first: Callable[[], int] = lambda: 0,
-        epoch: int = 0,
-        batch: int = 1,
-        rank: int = 0,
-        ranks: int = 1,
-    ) -> None:
-        self._length, self._first, self._epoch = length, first, epoch
-        self._batch, self._rank, self._ranks = batch, rank, ranks
-
-    def __len__(self) -> int:
-        return self._length // self._ranks
-
-    def __iter__(self) -> Iterator[Draw]:
-        return self._draws(self._first())
-
-    def whole_epoch(self) -> Iterator[Draw]:
-        """All draws of the epoch, also those that the next pass leaves out."""
-        return self._draws(0)
-
-    def _draws(self, first: int) -> Iterator[Draw]:
-        part = self._batch // self._ranks
-        numbers = range(first, self._length)
-        return (Draw(self._epoch, n) for n in numbers if n % self._batch // part == self._rank)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next pass belongs to."""
-        self._epoch = epoch
 
 
 class _Tiles:

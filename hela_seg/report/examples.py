@@ -11,8 +11,9 @@ import numpy as np
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.counts import FrameCounts
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.dataset import Draw, Sample
+from hela_seg.data.dataset import Sample
 from hela_seg.data.frames import LabelFrames
+from hela_seg.data.sampler import Draw
 from hela_seg.data.splits import Block
 from hela_seg.inference import Predictor
 from hela_seg.report.holding import Overlaps

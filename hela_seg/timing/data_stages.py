@@ -8,7 +8,8 @@ import torch
 
 from hela_seg.data.augment import Augmentation
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.dataset import Draw, Sample
+from hela_seg.data.dataset import Sample
+from hela_seg.data.sampler import Draw
 from hela_seg.timing.machine import now
 from hela_seg.timing.record import Stage
 

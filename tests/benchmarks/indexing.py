@@ -18,7 +18,8 @@ import tifffile
 
 from hela_seg.data.alike import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.dataset import Draw, RandomTiles
+from hela_seg.data.dataset import RandomTiles
+from hela_seg.data.sampler import Draw
 from hela_seg.data.survey import MOST_FRAMES
 
 SIZE = 32

@@ -8,10 +8,11 @@ from torch.utils.data import DataLoader
 
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.data import augment
-from hela_seg.data.dataset import Draw, EpochSampler, GridTiles, RandomTiles
+from hela_seg.data.dataset import GridTiles, RandomTiles
 from hela_seg.data.labels import InstanceLabels, ValueLabels
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation
+from hela_seg.data.sampler import Draw, EpochSampler
 from hela_seg.data.splits import Block
 from hela_seg.data.stacks import ArraySeries, open_series
 from hela_seg.data.survey import survey
@@ -128,35 +129,6 @@ def test_batches_are_the_same_for_any_number_of_workers_and_differ_between_epoch
     assert batches(tiles, 2, 3, persistent=True) == alone
     assert alone[0] != alone[1] != alone[2]
     assert len(alone[0]) == 3
-
-
-@given(part=st.integers(1, 5), ranks=st.integers(1, 6), steps=st.integers(1, 5), seen=st.integers(0, 5))
-def test_ranks_see_each_sample_once_and_in_each_step_those_of_one_process(part, ranks, steps, seen):
-    batch, first = part * ranks, min(seen, steps) * part * ranks
-    length = batch * steps
-    samplers = [EpochSampler(length, lambda: first, 2, batch, rank, ranks) for rank in range(ranks)]
-    seen_by_rank = [[draw.number for draw in sampler] for sampler in samplers]
-    assert [len(sampler) for sampler in samplers] == [part * steps] * ranks
-    for step in range((length - first) // batch):
-        own = [numbers[step * part : (step + 1) * part] for numbers in seen_by_rank]
-        begin = first + step * batch
-        assert [number for numbers in own for number in numbers] == list(range(begin, begin + batch))
-    assert [draw.number for sampler in samplers for draw in sampler.whole_epoch()][:part] == list(range(part))
-
-
-def test_sampler_counts_through_the_epoch_it_was_told():
-    sampler = EpochSampler(3)
-    assert len(sampler) == 3
-    assert list(sampler) == [(0, 0), (0, 1), (0, 2)]
-    sampler.set_epoch(5)
-    assert list(sampler) == [(5, 0), (5, 1), (5, 2)]
-
-
-def test_each_pass_leaves_out_what_has_been_seen():
-    seen = iter([3, 0])
-    sampler = EpochSampler(4, first=lambda: next(seen), epoch=2)
-    assert len(sampler) == 4
-    assert [list(sampler), len(list(sampler))] == [[(2, 3)], 4]
 
 
 # Tiles that show foreground
