@@ -68,7 +68,8 @@ class Machine:
     @property
     def name(self) -> str:
         """For people: ``NVIDIA H100``, or ``CPU with 2 threads``."""
-        return self.gpu or f"CPU with {self.threads} threads"
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return self.gpu or f"CPU with {threads}"
 
 
 def on_gpu(accelerator: str) -> bool:

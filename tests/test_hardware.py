@@ -58,6 +58,7 @@ def test_one_line_says_what_and_why() -> None:
     assert choose(CPU, precision="bf16-mixed").why.startswith(
         "CPU with 2 threads: bf16-mixed (as trainer.precision says), fused optimiser"
     )
+    assert Machine(None, (0, 0), bfloat16=False, threads=1).name == "CPU with 1 thread"
 
 
 def test_it_says_which_devices_are_used_and_which_are_left() -> None:
