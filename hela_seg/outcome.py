@@ -69,7 +69,9 @@ def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
     return best or last
 
 
-def score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunRecord) -> Result:
+def score(
+    checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunRecord, *, report: bool = True
+) -> Result:
     """Score a checkpoint on the test frames, print the scores and write them into the run's folder.
 
     Several processes share the frames; the first of them prints and writes.
@@ -79,6 +81,7 @@ def score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunR
         data: as it was trained with.
         folder: of the run.
         record: settings and costs of the training.
+        report: whether a page with figures and frames is written too.
 
     Raises:
         InputError: a frame that cannot be read, or a file that cannot be written.
@@ -87,7 +90,7 @@ def score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunR
         if processes.is_first():
             runs.write_record(folder / runs.RUN_RECORD, record)
             log.info("no series is kept for testing, so nothing is scored")
-            _report(checkpoint, data, folder, None)
+            _print_end(checkpoint, folder, write_report(folder, "train", data, [], None) if report else None)
         return Result(checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint)
     counts, reliability, seconds = count_frames(
@@ -98,10 +101,11 @@ def score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunR
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
         write_results(folder, counts, data.classes, record, reliability)
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
-        _report(checkpoint, data, folder, predictor)
+        page = write_report(folder, "train", data, data.of("test"), predictor) if report else None
+        _print_end(checkpoint, folder, page)
     return result
 
 
-def _report(checkpoint: Path, data: TimelapseData, folder: Path, predictor: Predictor | None) -> None:
-    report = write_report(folder, "train", data, data.of("test"), predictor)
-    print_files({"checkpoint": checkpoint, "run": folder, "report": report or "none"})
+def _print_end(checkpoint: Path, folder: Path, report: Path | None) -> None:
+    page = {} if report is None else {"report": report}
+    print_files({"checkpoint": checkpoint, "run": folder, **page})

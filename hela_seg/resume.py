@@ -17,7 +17,7 @@ from hela_seg.files import whole_file
 
 log = logging.getLogger(__name__)
 
-FREE = ("trainer", "callbacks", "logger", "output_dir", "ckpt_path", "resume")
+FREE = ("trainer", "callbacks", "logger", "output_dir", "ckpt_path", "resume", "report")
 """Settings that a run may go on with changed, with all below them."""
 
 FREE_KEYS = ("data.root", "data.workers", "optimizer.fused")

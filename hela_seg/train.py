@@ -111,7 +111,7 @@ def _train(config: DictConfig, launch: Launch) -> Result:
     record = record_of(info, costs, config.trainer.accelerator, trainer.precision)
     with processes.first_before_others():  # it has moved the last checkpoint to its place
         checkpoint = outcome.best_checkpoint(trainer, folder)
-    result = outcome.score(checkpoint, data, folder, record)
+    result = outcome.score(checkpoint, data, folder, record, report=config.report)
     if processes.is_first():
         resume.mark_finished(folder, result.checkpoint, config)
     return result

@@ -28,6 +28,7 @@ SMALL_NET = [
     "data.batch_size=2",
     "data.steps_per_epoch=2",
     "trainer=cpu",
+    "report=false",
 ]
 """Overrides that make a run of a second out of any training."""
 
@@ -98,7 +99,8 @@ def run(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished training run on `cells`."""
     folder = tmp_path_factory.mktemp("run")
     arguments = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET]
-    status = main("train", [*arguments, "model=unet", "trainer.max_epochs=2", f"hydra.run.dir={folder}"])
+    more = ["report=true", "model=unet", "trainer.max_epochs=2", f"hydra.run.dir={folder}"]
+    status = main("train", [*arguments, *more])
     assert status == 0
     return folder
 

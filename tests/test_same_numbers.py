@@ -31,7 +31,7 @@ def places(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     """Folders of a training run, of an evaluation of its checkpoint, and of a comparison."""
     root = tmp_path_factory.mktemp("numbers")
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", "data.split.test=2"]
-    net = [*SMALL_NET, "model=unet", "trainer.max_epochs=3"]
+    net = [*SMALL_NET, "report=true", "model=unet", "trainer.max_epochs=3"]
     assert main("train", [*data, *net, f"hydra.run.dir={root / 'run'}"]) == 0
     checkpoint = str(root / "run" / "checkpoints" / "best.ckpt")
     assert main("evaluate", [checkpoint, f"hydra.run.dir={root / 'evaluation'}"]) == 0
@@ -92,9 +92,9 @@ def test_print_has_them_too(
 ) -> None:
     checkpoint = str(places["run"] / "checkpoints" / "best.ckpt")
     assert main("evaluate", [checkpoint, f"hydra.run.dir={places['evaluation']}"]) == 0
-    lines = {
-        line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line.strip()
-    }
+    lines: dict[str, list[str]] = {}
+    for name, *numbers in (line.split() for line in capsys.readouterr().out.splitlines() if line.strip()):
+        lines.setdefault(name, numbers)  # tables of boundaries and cells follow
     for name in ("mean", *NAMES):
         expected = [of(scores, name, measure) for measure in SMALLER]
         assert lines[name] == ["–" if np.isnan(score) else f"{score:.4f}" for score in expected]

@@ -125,7 +125,10 @@ def test_evaluation_shows_what_it_scored_and_says_what_it_did_not_do(run: Path, 
 
 def test_a_run_without_test_frames_has_a_report_all_the_same(cells: Path, tmp_path: Path) -> None:
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", "data.split.test=0"]
-    assert main("train", [*data, *SMALL_NET, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"]) == 0
+    assert (
+        main("train", [*data, *SMALL_NET, "report=true", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"])
+        == 0
+    )
     text = (tmp_path / runs.REPORT).read_text(encoding="utf-8")
     assert len(said(text)) == 5
     assert all("kept no frames for testing" in sentence for sentence in said(text))
@@ -197,7 +200,10 @@ def test_a_report_that_fails_loses_no_run(
 ) -> None:
     monkeypatch.setattr(report, "_facts", lambda _: 1 / 0)
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
-    assert main("train", [*data, *SMALL_NET, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"]) == 0
+    assert (
+        main("train", [*data, *SMALL_NET, "report=true", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"])
+        == 0
+    )
     assert "the report could not be written (ZeroDivisionError" in capfd.readouterr().err
     assert not (tmp_path / runs.REPORT).exists()
     assert (tmp_path / runs.SCORES_JSON).exists()
