@@ -10,7 +10,7 @@ from typing import Any
 from hela_seg.comparison.found import Run
 
 NO_CHOICE = re.compile(
-    r"seed|data\.seed|output_dir|ckpt_path|resume|data\.root|data\.workers|optimizer\.fused|experiment"
+    r"seed|data\.seed|output_dir|ckpt_path|resume|report|data\.root|data\.workers|optimizer\.fused|experiment"
     r"|logger\..*|callbacks\..*\.folder|trainer\.enable_progress_bar"
 )
 """Settings that make no other net of a run: its seed, where things lie and what is shown."""
