@@ -45,6 +45,7 @@ SETTINGS = (
     "+scheduler.build.threshold=0.2",
     "callbacks.last.every_steps=2",
     "trainer=cpu",
+    "report=false",
     "trainer.max_epochs=4",
 )
 PHASES = {"while writing": "WholeCheckpoints.save_checkpoint", "while validating": "_EvaluationLoop.run"}
