@@ -16,6 +16,19 @@ class PartialResultError(Exception):
     """
 
 
+def not_installed(what: str, package: str, extra: str, otherwise: str = "") -> InputError:
+    """What to say of a package that is not there; in double quotes, which all shells know.
+
+    Args:
+        what: asks for it.
+        package: its name.
+        extra: of this program that brings it.
+        otherwise: what else the user may do.
+    """
+    cure = f'run pip install "hela-seg[{extra}]"' + (f", or {otherwise}" if otherwise else "")
+    return InputError(f"{what} needs the package {package}, which is not installed: {cure}")
+
+
 def said_by(error: InputError) -> str:
     """What an error says, without the traceback that PyTorch wraps it in on its way out of a worker process.
 

@@ -12,7 +12,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, MLFlowLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from hela_seg.errors import InputError
+from hela_seg.errors import not_installed
 from hela_seg.files import make_folder, whole_file
 
 _SQLITE = "sqlite:///"
@@ -86,10 +86,7 @@ def _made(package: str, make: Callable[[], Any]) -> Any:
     try:
         return make()
     except ModuleNotFoundError:
-        raise InputError(
-            f"logger={package} needs the package {package}, which is not installed: run pip install "
-            f"'hela-seg[{package}]', or choose logger=csv"
-        ) from None
+        raise not_installed(f"logger={package}", package, package, "choose logger=csv") from None
 
 
 def _known(folder: str, service: str) -> str | None:

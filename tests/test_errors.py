@@ -1,7 +1,7 @@
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from hela_seg.errors import InputError, said_by
+from hela_seg.errors import InputError, not_installed, said_by
 
 SAYS = "/data/my\nfilm (ä).tif is damaged: copy the file again"
 
@@ -28,3 +28,11 @@ def test_what_was_said_in_a_worker_comes_out_as_it_was_said(workers, cause):
 
 def test_other_messages_are_left_alone():
     assert said_by(InputError("a\nCaught InputError in b")) == "a\nCaught InputError in b"
+
+
+def test_a_missing_package_is_named_with_what_brings_it():
+    said = str(not_installed("cells.parquet", "pyarrow", "parquet", "let it end in .csv"))
+    assert said == (
+        "cells.parquet needs the package pyarrow, which is not installed: "
+        'run pip install "hela-seg[parquet]", or let it end in .csv'
+    )

@@ -26,7 +26,7 @@ def test_without_the_package_it_says_what_to_install(
     said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error:")]
     assert said == [
         f"error: logger={service} needs the package {service}, which is not installed: run pip install "
-        f"'hela-seg[{service}]', or choose logger=csv"
+        f'"hela-seg[{service}]", or choose logger=csv'
     ]
 
 

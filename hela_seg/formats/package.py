@@ -25,7 +25,7 @@ from hela_seg.classes import Classes
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.synthetic import draw
 from hela_seg.data.tiles import padded_size
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, not_installed
 from hela_seg.files import digest, whole_file
 from hela_seg.formats.card import card, kind_of, names_of
 from hela_seg.formats.exported import stride_of
@@ -219,7 +219,5 @@ def _needed(*packages: str) -> Any:
     try:
         first, *_ = map(import_module, packages)
     except ImportError as error:
-        raise InputError(
-            f'{error.name} is not installed, which bioimage.io takes: pip install "hela-seg[bioimageio]"'
-        ) from None
+        raise not_installed("format=bioimageio", str(error.name), "bioimageio") from None
     return first

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, not_installed
 from hela_seg.from_keras.graph import Graph, read_graph
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def open_saved(path: Path) -> Iterator[SavedNet]:
     """
     _refuse_others(path)
     if find_spec("h5py") is None:
-        raise InputError(f"{path} needs h5py, which is not installed: run pip install 'hela-seg[keras]'")
+        raise not_installed(str(path), "h5py", "keras")
     import h5py
 
     try:

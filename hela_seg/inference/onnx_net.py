@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, not_installed
 from hela_seg.runs import CHECKPOINT_KEY, ModelInfo, read_info
 
 SUFFIX = ".onnx"
@@ -84,7 +84,5 @@ def needed(*packages: str) -> Any:
     try:
         first, *_ = map(import_module, packages)
     except ImportError as error:
-        raise InputError(
-            f'{error.name} is not installed, which ONNX takes: pip install "hela-seg[onnx]"'
-        ) from None
+        raise not_installed("ONNX", str(error.name), "onnx") from None
     return first

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.errors import InputError
+from hela_seg.errors import not_installed
 from hela_seg.objects.measure import Columns
 from hela_seg.objects.overlap import overlaps
 
@@ -62,10 +62,7 @@ class CellLinker:
             if not 0 < value <= 1:
                 raise ValueError(f"{name} is {value}, expected above 0 and up to 1")
         if find_spec("laptrack") is None:
-            raise InputError(
-                "linking cells from frame to frame needs laptrack, which is not installed: "
-                "run pip install 'hela-seg[track]'"
-            )
+            raise not_installed("linking cells from frame to frame", "laptrack", "track")
         self._divisions = divisions
         self._least_overlap = least_overlap
         self._least_share = least_share

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, not_installed
 from hela_seg.files import whole_file
 from hela_seg.objects.measure import Columns
 
@@ -75,10 +75,7 @@ def refuse_table(path: Path) -> None:
             f"the table {path} ends in '{path.suffix}', expected one of {', '.join(ENDINGS)}: rename it"
         )
     if ending == ".parquet" and find_spec("pyarrow") is None:
-        raise InputError(
-            f"{path} needs pyarrow, which is not installed: run pip install 'hela-seg[parquet]', "
-            "or let it end in .csv"
-        )
+        raise not_installed(str(path), "pyarrow", "parquet", "let it end in .csv")
 
 
 class _Csv:

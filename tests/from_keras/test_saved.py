@@ -170,4 +170,4 @@ def test_a_net_within_a_net_is_refused(file: Path) -> None:
 def test_h5py_is_asked_for_where_it_is_missing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(saved, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "h5py", None)
-    refused(file, r"needs h5py, which is not installed: run pip install 'hela-seg\[keras\]'")
+    refused(file, r'needs the package h5py, which is not installed: run pip install "hela-seg\[keras\]"')

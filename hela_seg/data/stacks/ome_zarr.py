@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks.ome_tiff import IGNORED_GREY, NAMESPACE
 from hela_seg.data.stacks.series import Pixels, name_of
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, not_installed
 
 if TYPE_CHECKING:
     import zarr
@@ -63,9 +63,7 @@ def write_ome_zarr_labels(
         ValueError: fewer or more frames than the shape says, or frames of another size.
     """
     if importlib.util.find_spec("zarr") is None:
-        raise InputError(
-            f'{folder} needs the package zarr to be written, which is not there: pip install "hela_seg[zarr]"'
-        )
+        raise not_installed(str(folder), "zarr", "zarr")
     import zarr
 
     with _whole_folder(folder) as beside:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from hela_seg.data.stacks.series import Pixels
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, not_installed
 from hela_seg.files import whole_file
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def format_of(path: Path) -> _Format:
             f"{path} ends in '{path.suffix}', expected a film's .mp4 or .png: choose one of them"
         )
     if importlib.util.find_spec("av") is None:
-        raise InputError(f'{path} needs the package av, which is not there: pip install "hela_seg[film]"')
+        raise not_installed(str(path), "av", "film")
     from av.codec import codecs_available
 
     if way.encoder not in codecs_available:

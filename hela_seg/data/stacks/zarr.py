@@ -18,7 +18,7 @@ from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
 from hela_seg.data.stacks.series import Pixels, channels_first, name_of
 from hela_seg.data.stacks.volume import VolumeSeries
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, not_installed
 
 if TYPE_CHECKING:
     import zarr
@@ -49,9 +49,7 @@ class ZarrSeries(VolumeSeries):
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         if importlib.util.find_spec("zarr") is None:
-            raise InputError(
-                f'{path} needs the package zarr, which is not there: pip install "hela_seg[zarr]"'
-            )
+            raise not_installed(str(path), "zarr", "zarr")
         self.name, self.path = name_of(path), path
         self._fill = options.fill_missing_chunks
         with damage_is_reported(path, "Zarr"):
