@@ -27,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hela_seg.errors import InputError, PartialResultError, said_by
 from hela_seg.launch import Launch, of_rank
+from hela_seg.settings import refuse_words
 from hela_seg.sweep import Sweep, attempt, going_on, jobs_in
 
 PACKAGE = Path(__file__).parent
@@ -188,9 +189,10 @@ def user_message(error: BaseException) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
         lacking = _PLUGIN.search(str(error))
         if lacking:
-            return f"{lacking[0]} is not installed: run pip install 'hela-seg[{_EXTRAS[lacking[1]]}]'"
+            return f'{lacking[0]} is not installed: run pip install "hela-seg[{_EXTRAS[lacking[1]]}]"'
         lines = [line for line in str(error).splitlines() if not _HYDRA_SMALL_TALK.match(line)]
-        return f"{_one_line(' '.join(lines))}: see --help for the groups and keys"
+        said = re.sub(r"Could not override ('[^']*')", r"there is no key or group \1", " ".join(lines))
+        return f"{_one_line(said)}: see --help for the groups and keys"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}; check the path, its permissions and the free space"
     return None
@@ -203,6 +205,8 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
         try:
             _refuse_unknown(name)
             _refuse_missing(config, COMMANDS[name].found)
+            chosen = HydraConfig.get()
+            refuse_words(config, chosen.overrides.task, CONFIG / f"{name}.yaml", chosen.runtime.choices)
             # imported only now, so that --help and a bad configuration answer without torch
             command = getattr(import_module(f"hela_seg.{name}"), name)
             if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -285,4 +289,5 @@ def _in_quotes(value: str) -> str:
 
 
 def _one_line(error: object) -> str:
-    return " ".join(str(error).split()).rstrip(".:")
+    line = " ".join(str(error).split())
+    return line if line.endswith("...") else line.rstrip(".:")

@@ -16,6 +16,7 @@ from torchmetrics import Metric
 
 from hela_seg.classes import IGNORE_INDEX
 from hela_seg.data.dataset import Sample
+from hela_seg.errors import InputError
 from hela_seg.metrics import ConfusionMatrix, scores
 from hela_seg.runs import CHECKPOINT_KEY, SCORE_KEY, ModelInfo
 
@@ -144,8 +145,15 @@ class SegmentationTask(pl.LightningModule):
         self._validation_score = self._log_scores("validation", self.validation_counts)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimiser, and the schedule where there is one."""
-        optimizer = self._optimizer(self.net.parameters())
+        """The optimiser, and the schedule where there is one.
+
+        Raises:
+            InputError: PyTorch takes a setting of the optimiser for wrong, such as a negative learning rate.
+        """
+        try:
+            optimizer = self._optimizer(self.net.parameters())
+        except ValueError as error:
+            raise InputError(f"optimizer: {error}; choose another value") from None
         if self._schedule.build is None:
             return optimizer
         plan = LRSchedulerConfigType(

@@ -117,7 +117,7 @@ def test_a_choice_of_a_package_that_is_not_there_says_what_to_install(
     error = MissingConfigException(
         "In 'train': Could not find 'hydra/launcher/ray'\nAvailable options: basic"
     )
-    assert user_message(error) == "hydra/launcher/ray is not installed: run pip install 'hela-seg[cluster]'"
+    assert user_message(error) == 'hydra/launcher/ray is not installed: run pip install "hela-seg[cluster]"'
 
 
 def test_ends_of_sweeps_have_their_statuses(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""Settings that a user typed, held against those that are shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from hela_seg.errors import InputError
+
+NAMES_OR_NUMBERS = ("data.split.",)
+"""Beginnings of keys that take names where a number is shipped."""
+
+
+def refuse_words(config: DictConfig, typed: Sequence[str], main: Path, choices: Mapping[str, Any]) -> None:
+    """Refuse words where a number belongs, before they fail somewhere as a comparison of two types.
+
+    Args:
+        config: as composed.
+        typed: settings of the command line, such as ``optimizer.lr=fast``.
+        main: the command's YAML file, beside the folders of its groups.
+        choices: by group, as Hydra keeps them: ``{"model": "unet"}``.
+
+    Raises:
+        InputError: a setting is a word, and a number in the file that has it.
+    """
+    for key in (setting.partition("=")[0].lstrip("+") for setting in typed):
+        word = OmegaConf.select(config, key)
+        if key.startswith(NAMES_OR_NUMBERS) or not isinstance(word, str):
+            continue
+        group = key.partition(".")[0]
+        chosen = main.parent / group / f"{choices.get(group)}.yaml"
+        shipped = _shipped(chosen if chosen.is_file() else main, key)
+        if isinstance(shipped, int | float) and not isinstance(shipped, bool):
+            raise InputError(f"{key} is '{word}', expected a number such as {shipped}")
+
+
+def _shipped(path: Path, key: str) -> Any:
+    """What a file has for a key, which it holds in full, or without the name of its group."""
+    tree = OmegaConf.load(path)
+    whole = OmegaConf.select(tree, key, throw_on_missing=False)
+    below = key.partition(".")[2]
+    return OmegaConf.select(tree, below, throw_on_missing=False) if whole is None and below else whole

@@ -1,0 +1,53 @@
+"""Words where numbers belong are refused by name, and words where words belong are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from hela_seg.errors import InputError
+from hela_seg.settings import refuse_words
+
+MAIN = "seed: 0\nresume: false\n"
+DATA = "# @package _global_\ndata: {batch_size: 4, z: null, split: {validation: 1}}\n"
+MODEL = "width: 64\nactivation: relu\n"
+
+
+@pytest.fixture
+def main(tmp_path: Path) -> Path:
+    for path, text in (("train.yaml", MAIN), ("data/folder.yaml", DATA), ("model/unet.yaml", MODEL)):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    return tmp_path / "train.yaml"
+
+
+def refuse(main: Path, key: str, value: Any) -> None:
+    config = OmegaConf.create()
+    OmegaConf.update(config, key, value, force_add=True)
+    refuse_words(config, [f"{key}={value}"], main, {"data": "folder", "model": "unet"})
+
+
+@pytest.mark.parametrize(("key", "shipped"), [("seed", "0"), ("data.batch_size", "4"), ("model.width", "64")])
+def test_a_word_for_a_number_is_refused(main: Path, key: str, shipped: str) -> None:
+    with pytest.raises(InputError, match=f"^{key} is 'many', expected a number such as {shipped}$"):
+        refuse(main, key, "many")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", 3),
+        ("resume", "outputs/run"),
+        ("data.z", "max"),
+        ("data.split.validation", "dish 3"),
+        ("model.width", 8),
+        ("model.activation", "leaky_relu"),
+        ("model.new", "word"),
+        ("other.width", "wide"),
+    ],
+)
+def test_the_rest_is_left_alone(main: Path, key: str, value: Any) -> None:
+    refuse(main, key, value)
