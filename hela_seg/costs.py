@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hela_seg.hardware import Machine
+from hela_seg.hardware import Machine, choose
 from hela_seg.models import build
 from hela_seg.runs import Costs, ModelInfo, RunRecord
 from hela_seg.timing.machine import hardware, now
@@ -49,12 +49,13 @@ def record_of(
         info: what the checkpoint says about its net.
         costs: what was measured.
         accelerator: where: ``auto``, ``gpu``, ``cuda`` or ``cpu``.
-        precision: of the computation.
+        precision: of the computation; ``auto`` stands for what the rules of `hela_seg.hardware` say.
         split: of the scored data; by default that of the training.
     """
-    machine = hardware(Machine.here(accelerator)) | {"precision": precision}
+    machine = Machine.here(accelerator)
+    where = hardware(machine) | {"precision": choose(machine, precision=precision).precision}
     seed, rows = info.config["seed"], info.split if split is None else split
-    return RunRecord(info.net, seed, rows, info.config, machine, info.versions, costs)
+    return RunRecord(info.net, seed, rows, info.config, where, info.versions, costs)
 
 
 class StepClock(pl.Callback):

@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 import pytest
 from test_runs import INFO
 
-from hela_seg.costs import StepClock, costs_of
+from hela_seg.costs import StepClock, costs_of, record_of
 from hela_seg.models import build
 from hela_seg.runs import Costs
 
@@ -89,3 +89,10 @@ def test_gradients_that_add_up_make_one_step(monkeypatch: pytest.MonkeyPatch) ->
         trainer.is_last_batch = number == 1
         clock.on_train_batch_start(trainer, MagicMock(), None, number)
     assert clock.step_ms == 2000.0
+
+
+@pytest.mark.parametrize(("asked", "kept"), [("auto", "32-true"), ("bf16-mixed", "bf16-mixed")])
+def test_an_evaluation_names_its_precision_as_a_training_does(asked: str, kept: str) -> None:
+    """Else a comparison of both would take them for different machines."""
+    info = replace(INFO, config={"seed": 0})
+    assert record_of(info, Costs(parameters=1), "cpu", asked).hardware["precision"] == kept
