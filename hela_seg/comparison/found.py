@@ -109,5 +109,5 @@ def _why_incomplete(folder: Path, missing: Sequence[str]) -> str:
         )
     return (
         f"{folder} holds a run that has not ended (no {', no '.join(missing)}): let it end, or go on with "
-        "it by ckpt_path=.../last.ckpt"
+        f"it by python -m hela_seg.train resume={folder}"
     )

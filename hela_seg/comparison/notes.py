@@ -53,7 +53,7 @@ def _on_intervals(frames: int, units: int) -> str:
     drawn = f"{units} images" if units == frames else blocks
     return (
         f"95 % intervals: percentiles of {RESAMPLES} bootstrap draws of {drawn}, taken at the level "
-        f"{100 * level_of(units):.1f} % as few units ask for; they hold for other images of this kind, not "
+        f"{100 * level_of(units):.2f} % as few units ask for; they hold for other images of this kind, not "
         f"for another training.{few}"
     )
 

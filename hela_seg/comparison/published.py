@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 SOURCE = "Ghaznavi et al., Symmetry 2024, 16(2), 227: the paper's test images, one Colab GPU"
 
+STEP_IMAGES, STEP_SIDE = 8, 512
+"""What the published steps were of; the notebook's batch size and its images' height and width."""
+
 
 @dataclass(frozen=True)
 class Published:
@@ -17,7 +20,7 @@ class Published:
 
     Attributes:
         parameters: all of them, as the paper's notebook prints them.
-        step_ms: milliseconds a training step of 8 images of 512x512.
+        step_ms: milliseconds a training step of `STEP_IMAGES` images of `STEP_SIDE` squared.
         scores: by the name of the measure, means over the three classes of the pooled confusion matrix.
         by_class: by the name of the measure, the three classes in the paper's order.
     """
@@ -26,6 +29,15 @@ class Published:
     step_ms: float
     scores: dict[str, float]
     by_class: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+
+    def of_class(self, index: int, classes: int) -> dict[str, float]:
+        """Scores of one class of K; none where there are not three, for only their order matches them.
+
+        Args:
+            index: of the class.
+            classes: K.
+        """
+        return {measure: own[index] for measure, own in self.by_class.items()} if classes == 3 else {}
 
 
 PUBLISHED = {

@@ -11,8 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from hela_seg.comparison import PUBLISHED, Comparison, NetRow
-from hela_seg.comparison.published import SOURCE
+from hela_seg.classes import Classes
+from hela_seg.comparison import PUBLISHED, Comparison, NetRow, Published
+from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
 from hela_seg.files import whole_file
 from hela_seg.report.intervals import draw_differences, draw_nets
 from hela_seg.report.page import Page, Section
@@ -33,6 +34,7 @@ _LATEX = {
     "<": "$<$",
     "⁹": r"\textsuperscript{9}",
     "–": "--",
+    "[": "{[}",  # after the end of a row it would begin an option
 }
 
 
@@ -174,15 +176,25 @@ def _csv_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
         yield {"table": number, "net": row.name, "source": "own", **_figures(row, comparison), **_costs(row)}
     for kind in dict.fromkeys(row.kind for row in comparison.rows):
         if kind in PUBLISHED:
-            paper = PUBLISHED[kind]
-            yield {
-                "table": number,
-                "net": kind,
-                "source": f"published: {SOURCE}",
-                **{f"mean {measure}": value for measure, value in paper.scores.items()},
-                "parameters": paper.parameters,
-                "step_ms": paper.step_ms,
-            }
+            published = _published(PUBLISHED[kind], comparison.classes)
+            yield {"table": number, "net": kind, "source": f"published: {SOURCE}", **published}
+
+
+def _published(paper: Published, classes: Classes) -> dict[str, float]:
+    by_class = {
+        f"{entry.name} {measure}": value
+        for entry in classes
+        for measure, value in paper.of_class(entry.index, len(classes)).items()
+    }
+    return {
+        **{f"mean {measure}": value for measure, value in paper.scores.items()},
+        **by_class,
+        "parameters": paper.parameters,
+        "batch_size": STEP_IMAGES,
+        "step_ms": paper.step_ms,
+        "tile_height": STEP_SIDE,
+        "tile_width": STEP_SIDE,
+    }
 
 
 def _figures(row: NetRow, comparison: Comparison) -> dict[str, float | None]:

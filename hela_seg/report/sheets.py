@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
-from hela_seg.comparison.published import SOURCE
+from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
 from hela_seg.report.tables import ABSENT
 from hela_seg.runs import MEASURED
 from hela_seg.statistics import Interval
@@ -83,9 +83,7 @@ def _class(comparison: Comparison, index: int, published: list[tuple[str, Publis
         for row in comparison.rows
     ]
     for kind, paper in published:
-        # the paper's classes have no names that are known here, so they are matched by their order alone
-        if len(comparison.classes) == 3 and paper.by_class:
-            own = {measure: values[index] for measure, values in paper.by_class.items()}
+        if own := paper.of_class(index, len(comparison.classes)):
             rows.append(_published_scores(kind, own))
     return Sheet(f"Scores of class {comparison.classes[index].name}", _score_headings("IoU"), rows)
 
@@ -100,9 +98,10 @@ def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
     tile, batch_size = next(
         ((row.costs.tile, row.costs.batch_size) for row in comparison.rows if row.costs.tile), ((0, 0), 0)
     )
+    theirs = f", those published of {STEP_IMAGES} of {STEP_SIDE}x{STEP_SIDE}" if published else ""
     notes = (
         f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {tile[0]}x{tile[1]}.",
-        f"ms/step: {MEASURED['step_ms']}; here of {batch_size} tiles.",
+        f"ms/step: {MEASURED['step_ms']}; here of {batch_size} tiles{theirs}.",
         f"s/frame: {MEASURED['frame_s']}.",
         f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
     )

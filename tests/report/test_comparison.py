@@ -71,6 +71,12 @@ def test_the_csv_holds_the_runs_own_numbers_in_full(comparison: Comparison, tmp_
     assert [row["net"] for row in published] == ["resnet34_unet", "unet"]
     assert all(row["source"].startswith("published: Ghaznavi") for row in published)
     assert [float(row["mean iou"]) for row in published] == [0.8067, 0.7062]
+    assert [row["round iou"] for row in published] == ["0.69121", ""]
+    assert (published[0]["step_ms"], published[0]["batch_size"], published[0]["tile_width"]) == (
+        "118",
+        "8",
+        "512",
+    )
     (pair,) = csv_rows(tmp_path / "out" / "pairs.csv")
     assert float(pair["difference"]) == comparison.pairs[0].difference.value
     assert pair["conclusion"] == comparison.pairs[0].sentence
@@ -87,6 +93,8 @@ def test_published_figures_are_marked_and_stand_below_ones_own(comparison: Compa
     assert rows[2][1:] == ["0.8067", "–", "–", "0.8874", "–", "–", "0.9909"]
     of_round = [[cell.text for cell in row] for row in sheets_of(comparison)[2].rows]
     assert of_round[2][:5] == ["resnet34_unet (published)", "0.6912", "–", "–", "0.8174"]
+    costs = next(sheet for sheet in sheets_of(comparison) if sheet.title == "What each net costs")
+    assert any(note.endswith("tiles, those published of 8 of 512x512.") for note in costs.notes)
 
 
 def test_print_fits_80_columns_and_loses_nothing_on_narrow_terminals(comparison: Comparison) -> None:
