@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from keras_h5 import graph, small_values, write_saved
 
 from hela_seg.cli import main
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 TYPED = [
     command
@@ -124,9 +126,8 @@ def test_the_python_of_the_readme_works(code: str, desk: Path) -> None:
 
 
 def test_files_that_the_readme_names_are_there(run: Path) -> None:
-    root = Path(__file__).parents[1]
-    for name in re.findall(r"\]\(((?!http)[^)]+)\)", README):
-        assert (root / name).exists(), name
+    for name in re.findall(r"\]\(((?!http|#)[^)]+)\)", README):
+        assert (ROOT / name).exists(), name
     in_a_run = re.findall(r"^\| (`[^|]*`) \|", README.split("holds:")[1].split("\n\n")[1], re.MULTILINE)
     for cell in in_a_run:
         for name in re.findall(r"`([^`]+)`", cell):
@@ -141,3 +142,25 @@ def test_choices_that_the_readme_names_are_there_and_none_is_missing() -> None:
         named = set(re.findall(r"`(\w+)`", choices)) - {"32"}
         shipped = {path.stem for path in (CONFIG / group).glob("*.yaml")}
         assert shipped <= named, group
+
+
+def test_extras_of_the_readme_are_those_that_can_be_installed() -> None:
+    table = README.split("## Extras")[1].split("\n\n")[2]
+    named = {
+        name
+        for cell in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", cell)
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert named == set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+)
+def test_links_lead_to_headings_and_lines_are_short(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if len(line) > 120] == []
+    headings = [heading.lower() for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)]
+    anchors = {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
