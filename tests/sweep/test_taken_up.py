@@ -24,6 +24,17 @@ def test_a_sweep_that_names_no_folder_goes_on_in_its_last_one(
     assert f"going on with the sweep in {sweep}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "typed", [["--multirun", "seed=0,1"], ["-m", "seed=0,1", "resume=false"], ["seed=1"]]
+)
+def test_who_does_not_ask_begins_anew(
+    typed: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun(tmp_path / "x", 0, [], ["seed=0,1"])
+    assert going_on(typed, quoted, tmp_path) == typed
+    assert capsys.readouterr().err == ""
+
+
 def test_where_there_is_none_it_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     typed = ["--multirun", "seed=0,1", "resume=true"]
     assert going_on(typed, quoted, tmp_path) == typed
@@ -32,6 +43,7 @@ def test_where_there_is_none_it_begins(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_a_folder_that_is_named_is_the_one(tmp_path: Path) -> None:
     typed = ["--multirun", "seed=0,1", "resume=true", "hydra.sweep.dir=here"]
+    begun(tmp_path / "there", 0, [], ["seed=0,1"])
     assert going_on(typed, quoted, tmp_path) == typed
 
 
