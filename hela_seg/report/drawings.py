@@ -74,7 +74,7 @@ def themed_svg(figure: Figure) -> Markup:
     """
     text = StringIO()
     with mpl.rc_context(_STYLE | {"svg.hashsalt": "hela_seg"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(text, format="svg", transparent=True)
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)

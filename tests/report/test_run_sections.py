@@ -36,10 +36,10 @@ def material(tmp_path: Path) -> Material:
 
 def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
     (tmp_path / ".hydra").mkdir()
-    overrides = ["model=unet", "data.root='/my data/$HOME \"x\"'", "data.classes=[a,b]", "resume=true"]
-    (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps(overrides))
+    overrides = ["model=unet", "data.root='/my data/$HOME \"x\"'", "data.classes=[a,b]", "+note=a b&c"]
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps([*overrides, "resume=true"]))
     line = command_of(tmp_path, "train").replace("\\$", "$")
-    assert shlex.split(line) == ["python", "-m", "hela_seg.train", *overrides[:3]]
+    assert shlex.split(line) == ["python", "-m", "hela_seg.train", *overrides]
 
 
 def test_without_training_the_true_pixels_of_the_scored_frames_are_counted(material: Material) -> None:

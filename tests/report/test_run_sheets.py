@@ -113,6 +113,8 @@ def test_costs_have_their_units(run: Run) -> None:
     ]
     unknown = replace(run.record, costs=replace(run.record.costs, peak_memory=None))
     assert texts(cost_sheet(unknown))[-1] == ["peak memory, MiB", ABSENT]
+    large = replace(run.record, costs=replace(run.record.costs, peak_memory=2000 * 2**20))
+    assert texts(cost_sheet(large))[-1] == ["peak memory, MiB", "2,000"]
 
 
 def test_nested_settings_have_names_joined_by_dots() -> None:
