@@ -106,7 +106,7 @@ def test_accuracy_stands_over_confidence(monkeypatch: pytest.MonkeyPatch) -> Non
     counts = np.zeros((CELLS, 2), np.int64)
     counts[CELLS // 2], counts[-1] = (75, 25), (0, 300)
     curve = curve_of(counts)
-    draw_reliability(curve)
+    assert draw_reliability(curve).alt.endswith(": 0.25 at 0.50, 1.00 at 1.00.")
     above, below = figures[0].axes
     line = above.get_lines()[1]
     assert list(line.get_xdata()) == pytest.approx([150.5 / 300, 299.5 / 300])
