@@ -16,7 +16,10 @@ from hela_seg.classes import Classes
 from hela_seg.errors import InputError
 from hela_seg.reliability import CELLS, write_reliability
 from hela_seg.report import run_sections
+from hela_seg.report.page import Page
+from hela_seg.report.run import _facts
 from hela_seg.report.run_sections import SECTIONS, Material, command_of
+from hela_seg.scores import scores_of
 
 
 @dataclass
@@ -79,3 +82,19 @@ def test_a_figure_that_cannot_be_is_named_and_the_other_is_there(tmp_path: Path,
     section = SECTIONS["Over time and by series"](Material(alone, "evaluate", material.data, (), None))
     assert section.drawings[0].alt.startswith("IoU over time")
     assert section.notes == ("No spread over series: fewer than two have a score.",)
+
+
+def test_settings_are_closed_at_first(material: Material) -> None:
+    section = SECTIONS["Settings, versions and hardware"](material)
+    assert section.folded
+    assert "<details>" in Page("Run", (section,)).html
+    assert not SECTIONS["Costs"](material).folded
+
+
+def test_the_facts_at_the_top_are_those_of_the_tables(material: Material) -> None:
+    expected = scores_of(frame_counts(series=3).pooled)
+    facts = dict(_facts(material))
+    assert facts["m-IoU (95 % interval)"].startswith(f"{expected.mean_iou:.4f} (")
+    assert facts["Mean Dice"] == f"{expected.mean_dice:.4f}"
+    assert facts["Scored"] == "12 frame(s) of 3 series"
+    assert facts["Parameters"] == "1,234"
