@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import pytest
@@ -39,6 +41,28 @@ def test_what_is_no_tensors_by_name_is_refused(content: object, tmp_path: Path) 
     torch.save(content, tmp_path / "a.pth")
     with pytest.raises(InputError, match=r"a\.pth holds no weights \(it holds (dict|list)\)"):
         read_weights(tmp_path / "a.pth")
+
+
+class Bomb:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.mark,))
+
+
+@pytest.mark.parametrize("by_torch", [True, False])
+def test_code_in_a_file_never_runs(by_torch: bool, tmp_path: Path) -> None:
+    path, mark = tmp_path / "a.pth", tmp_path / "it ran"
+    content = {"conv1.weight": Bomb(mark)}
+    torch.save(content, path) if by_torch else path.write_bytes(pickle.dumps(content))
+    with pytest.raises(InputError, match="code in files is never run"):
+        read_weights(path)
+    assert not mark.exists()
+    torch.load(path, weights_only=False) if by_torch else pickle.loads(path.read_bytes())
+    assert mark.exists()  # the trap was a real one
 
 
 class Hub:
