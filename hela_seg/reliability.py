@@ -79,7 +79,8 @@ def curve_of(counts: NDArray[np.int64]) -> Curve:
     """The reliability curve of counts (`CELLS`, 2); bins without a pixel are left out.
 
     Example:
-        8 right and 2 wrong pixels of confidence 0.9 make one bin with accuracy 0.8 and the error 0.1.
+        8 right and 2 wrong pixels of confidence 0.9 make one bin with accuracy 0.8 and the error 0.1, but for
+        half a cell.
     """
     middles = (np.arange(CELLS) + 0.5) / CELLS
     of_bins = counts.reshape(BINS, CELLS // BINS, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -20,8 +21,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from hela_seg import processes
 from hela_seg.cli import main
 from hela_seg.ddp import InStep
+from hela_seg.launch import Launch
 from hela_seg.task import SegmentationTask
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -184,3 +187,30 @@ def _change_step(number: int, change: Callable[[torch.Tensor], Any]) -> None:
         return change(loss) if next(calls) == number else loss
 
     SegmentationTask.training_step = changed  # type: ignore[method-assign]
+
+
+@dataclass(frozen=True)
+class Talks:
+    """Each rank says and hears by all the ways there are, and leaves in a folder what it heard."""
+
+    folder: Path
+
+    def __call__(self, rank: int) -> None:
+        mean, taken = torch.tensor([float(rank)]), torch.tensor([float(rank)])
+        with processes.joined(Launch.here(), gpu=False):
+            processes.average([mean])
+            processes.take_from_first([taken])
+            with processes.first_before_others():
+                if processes.is_first():
+                    time.sleep(0.3)
+                    (self.folder / "made").touch()
+                made = (self.folder / "made").exists()
+            heard = {
+                "first": processes.is_first(),
+                "told": processes.told(f"by {rank}"),
+                "gathered": processes.gathered(10 * rank),
+                "mean": mean.item(),
+                "taken": taken.item(),
+                "made": made,
+            }
+        (self.folder / f"{rank}.json").write_text(json.dumps(heard))

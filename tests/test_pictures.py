@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from conftest import SMALL_NET
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from hela_seg.classes import Classes
 from hela_seg.cli import main
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.frames import LabelFrames
+from hela_seg.data.normalise import Normalisation
 from hela_seg.data.splits import Block
 from hela_seg.data.tiles import Window
-from hela_seg.pictures import GAP, _inside, _middle, panels, spread
+from hela_seg.pictures import GAP, _inside, _middle, _picture, panels, spread
+from hela_seg.runs import read_checkpoint
 
 CLASSES = Classes(["background", "dim", "bright"])
 
@@ -52,6 +60,32 @@ def test_the_middle_of_a_frame_has_sides_that_the_net_takes(
 ) -> None:
     assert _middle(size, 32) == window
     assert _inside(window, size) == shown
+
+
+class DimIsBackground:
+    """A task that takes what is bright for the third class and all else for the first."""
+
+    net = SimpleNamespace(stride=32)
+    device = torch.device("cpu")
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        bright = (images > 0.6).float()
+        return torch.cat([1 - bright, torch.zeros_like(bright), bright], dim=1)
+
+
+def test_a_picture_is_of_the_frame_that_it_names(checkpoint: Path) -> None:
+    info, _ = read_checkpoint(checkpoint)
+    data = TimelapseData.from_plain(info.config["data"])
+    data.open(info.split)
+    data.normalisation = Normalisation("dtype")
+    trainer: Any = SimpleNamespace(precision_plugin=SimpleNamespace(forward_context=nullcontext))
+    task: Any = DimIsBackground()
+    picture = _picture(data, 1, 1, trainer, task)
+    image = (data.recordings[1].image.frame(1) / np.float32(255)).astype(np.float32)
+    truth = LabelFrames(data.recordings[1].mask, data.labels).whole(1)
+    prediction = np.where(image[0] > 0.6, 2, 0).astype(np.uint8)
+    expected = panels(image, truth, prediction, data.classes)
+    assert np.abs(picture.astype(int) - expected).max() <= 1
 
 
 def test_every_few_epochs_they_are_beside_the_csv_and_in_tensorboard(cells: Path, tmp_path: Path) -> None:

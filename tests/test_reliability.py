@@ -47,7 +47,8 @@ def test_ten_pixels_by_hand() -> None:
     curve = curve_of(counts)
     assert curve.accuracy.tolist() == [0.8]
     assert curve.share.tolist() == [1.0]
-    assert curve.error == pytest.approx(0.1, abs=1 / CELLS)
+    assert curve.confidence.tolist() == pytest.approx([270.5 / 300])  # the middle of its cell
+    assert curve.error == pytest.approx(270.5 / 300 - 0.8)
 
 
 def test_nothing_counted_is_no_error_of_zero() -> None:
@@ -89,7 +90,13 @@ def test_the_table_comes_back_as_it_was(tmp_path: Path) -> None:
     assert (header, first) == ("confidence from,to,wrong,right", "0.0000,0.0033,0,0")
 
 
-@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "confidence from,to,wrong,right\n0,0,1\n", None])
+HEADER = "confidence from,to,wrong,right\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "a,b\n1,2\n", HEADER + "0,0,1\n", HEADER + "0,0,1,-1\n" * CELLS, HEADER + "0,0,1,1\n" * 299, None],
+)
 def test_a_damaged_table_is_named(content: str | None, tmp_path: Path) -> None:
     path = tmp_path / "calibration.csv"
     if content is not None:

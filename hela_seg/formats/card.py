@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hela_seg.comparison.found import Run, read_run
 from hela_seg.comparison.rows import MEASURES, all_figures
+from hela_seg.data.split_table import PARTS
 from hela_seg.errors import InputError
 from hela_seg.files import whole_file
 from hela_seg.inference.trained import TrainedNet
@@ -17,7 +18,6 @@ from hela_seg.statistics import FEW_UNITS, Interval, bootstrap, level_of, summed
 
 SHOWN = ("iou", "dice", "precision", "recall")
 HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Precision", "recall": "Recall"}
-PARTS = ("train", "validation", "test")
 
 
 def write_card(trained: TrainedNet, path: Path) -> None:

@@ -52,7 +52,7 @@ def dynamic_shapes(trained: TrainedNet) -> tuple[dict[int, Any]]:
     return ({0: torch.export.Dim("images"), 2: rows, 3: columns},)
 
 
-def refuse_inexpressible(trained: TrainedNet, what: str, error: Exception) -> InputError:
+def inexpressible(trained: TrainedNet, what: str, error: Exception) -> InputError:
     """The error for a net that a format has no words for."""
     reason = " ".join(str(error.__cause__ or error).split())[:200]
     return InputError(
@@ -72,7 +72,7 @@ def refuse_different(trained: TrainedNet, what: str, run: Callable[[Tensor], Ten
         try:
             found = run(images)
         except Exception as error:  # each runtime has its own
-            raise refuse_inexpressible(trained, what, error) from None
+            raise inexpressible(trained, what, error) from None
     largest = expected.abs().max().clamp(min=1e-30)
     difference = float((found - expected).abs().max() / largest) if found.shape == expected.shape else 1.0
     if not difference <= LARGEST_DIFFERENCE:

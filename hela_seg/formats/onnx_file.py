@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from hela_seg.files import whole_file
-from hela_seg.formats.exported import dynamic_shapes, example, refuse_different, refuse_inexpressible, words
+from hela_seg.formats.exported import dynamic_shapes, example, inexpressible, refuse_different, words
 from hela_seg.inference.onnx_net import OnnxNet, needed
 from hela_seg.inference.trained import TrainedNet
 
@@ -55,7 +55,7 @@ def _exported(trained: TrainedNet) -> Any:
                 verbose=False,
             )
         except Exception as error:  # whatever a layer without counterpart, or one of a fixed size, raises
-            raise refuse_inexpressible(trained, "ONNX", error) from None
+            raise inexpressible(trained, "ONNX", error) from None
 
 
 @contextmanager

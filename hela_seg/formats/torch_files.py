@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from hela_seg.files import whole_file
-from hela_seg.formats.exported import dynamic_shapes, example, refuse_different, refuse_inexpressible, words
+from hela_seg.formats.exported import dynamic_shapes, example, inexpressible, refuse_different, words
 from hela_seg.inference.trained import TrainedNet
 
 WORDS_FILE = "hela_seg.json"
@@ -34,11 +34,10 @@ def write_torch_export(trained: TrainedNet, path: Path) -> None:
                 trained.net.eval(), (example(trained),), dynamic_shapes=dynamic_shapes(trained)
             )
         except Exception as error:  # whatever a layer raises that computes with sizes
-            raise refuse_inexpressible(trained, "torch.export", error) from None
+            raise inexpressible(trained, "torch.export", error) from None
         refuse_different(trained, "torch.export", program.module())
-        content = (
-            io.BytesIO()
-        )  # a path would have to end in .pt2, and a file's name before it is whole does not
+        # a path would have to end in .pt2, and a file's name before it is whole does not
+        content = io.BytesIO()
         torch.export.save(program, content, extra_files={WORDS_FILE: json.dumps(words(trained))})
     with whole_file(path) as beside:
         beside.write_bytes(content.getbuffer())
@@ -59,7 +58,7 @@ def write_torchscript(trained: TrainedNet, path: Path) -> None:
             with torch.no_grad():
                 traced = torch.jit.trace(trained.net.eval(), example(trained), check_trace=False)  # type: ignore[no-untyped-call]
         except Exception as error:  # whatever a layer raises that is no plain function of tensors
-            raise refuse_inexpressible(trained, "TorchScript", error) from None
+            raise inexpressible(trained, "TorchScript", error) from None
         refuse_different(trained, "TorchScript", traced)
         with whole_file(path) as beside:
             torch.jit.save(traced, beside, _extra_files={WORDS_FILE: json.dumps(words(trained))})

@@ -74,14 +74,15 @@ def themed_svg(figure: Figure) -> Markup:
     """
     text = StringIO()
     with mpl.rc_context(_STYLE | {"svg.hashsalt": "hela_seg"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(text, format="svg", transparent=True)
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"| version="1.1"', "", svg).replace("xlink:href", "href")
     # names that nothing refers to, and that all figures of a page have in common
     svg = re.sub(r' id="[a-zA-Z0-9.]+_\d+"', "", svg)
-    svg = re.sub(r"font: ([^;\"]*)'DejaVu Sans'[^;\"]*", r"font: \1system-ui, sans-serif", svg)
+    # Matplotlib writes "font: 9px 'DejaVu Sans', ..." up to 3.10 and a "font-family: ..." by itself since
+    svg = re.sub(r"(font(?:-family)?: [^;\"]*?)'DejaVu Sans'[^;\"]*", r"\1system-ui, sans-serif", svg)
     for stand_in, colour in _OF_PAGE.items():
         svg = svg.replace(stand_in, colour)
     return Markup(svg)

@@ -90,18 +90,18 @@ def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
 def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:
     """A point for each series and class, and the pooled score; None where fewer than two series have one."""
     by_series = np.stack(list(matrices_by_series(counts).values()))
-    step = -(-len(by_series) // MOST_POINTS)
-    found, pooled = Overlaps.of(by_series[::step]), Overlaps.of(counts.pooled[np.newaxis])
+    found, pooled = Overlaps.of(by_series), Overlaps.of(counts.pooled[np.newaxis])
     scores = found.mean[np.isfinite(found.mean)]
     if len(scores) < 2:
         return None
     figure, (axes,) = panel(height=0.8 + 0.42 * (len(classes) + 1))
+    shown = slice(None, None, -(-len(by_series) // MOST_POINTS))
     # so that points do not hide others
-    spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(found.mean))
-    points = [(found.mean, pooled.mean[0], {"color": QUIET, "marker": "o"})]
+    spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(found.mean[shown]))
+    points = [(found.mean[shown], pooled.mean[0], {"color": QUIET, "marker": "o"})]
     for entry in classes:
         style = line_style(entry, marked=True, rim=INK)
-        points.append((found.by_class[:, entry.index], pooled.by_class[0, entry.index], style))
+        points.append((found.by_class[shown, entry.index], pooled.by_class[0, entry.index], style))
     for place, (values, whole, style) in enumerate(points):
         looks: dict[str, Any] = {key: style[key] for key in ("color", "marker")}
         axes.plot(values, place + spread, **looks, **_POINT)

@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,10 @@ def _label_epochs(axes: Any) -> None:
 
 
 def _course(logged: Logged, better: Any) -> str:
-    """The best value and when it was: ``at best 0.1234 in epoch 7, 0.1300 at the end``."""
+    """The best value and when it first was: ``at best 0.1234 in epoch 7, 0.1300 at the end``."""
     points = zip(logged.values, logged.epochs, strict=True)
     finite = [(value, epoch) for value, epoch in points if math.isfinite(value)]
     if not finite:
         return "never finite"
-    value, epoch = better(finite)
+    value, epoch = better(finite, key=itemgetter(0))
     return f"at best {value:.4f} in epoch {epoch}, {logged.values[-1]:.4f} at the end"

@@ -34,8 +34,7 @@ from hela_seg.report.run_sheets import (
     series_sheet,
     words_sheet,
 )
-
-OVERRIDES = Path(".hydra") / "overrides.yaml"
+from hela_seg.sweep.folders import JOB_RECORD
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +98,9 @@ def command_of(folder: Path, command: str) -> str:
     Raises:
         InputError: the run was not begun from a shell.
     """
-    path = folder / OVERRIDES
+    path = folder / JOB_RECORD
     if not path.is_file():
-        raise InputError(f"There is no {OVERRIDES}: the run was not begun from a shell.")
+        raise InputError(f"There is no {JOB_RECORD}: the run was not begun from a shell.")
     given: Any = OmegaConf.load(path)
     typed = [str(override) for override in given if not str(override).startswith("resume=")]
     return " ".join(["python", "-m", f"hela_seg.{command}", *map(_for_shell, typed)])

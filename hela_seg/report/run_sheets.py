@@ -12,11 +12,10 @@ from hela_seg.comparison import NetRow
 from hela_seg.comparison.found import Run
 from hela_seg.report.balance import MOST_ROWS
 from hela_seg.report.holding import Overlaps, matrices_by_series
-from hela_seg.report.sheets import HEADINGS, Cell, Sheet, ends, number
+from hela_seg.report.sheets import HEADINGS, MEBI, Cell, Sheet, ends, number
 from hela_seg.runs import FRAME_COUNTS, MEASURED, RunRecord
 
 ABSENT = "n/a"
-MEBI = 2**20
 
 
 def class_sheet(run: Run, row: NetRow) -> Sheet:

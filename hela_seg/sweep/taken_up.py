@@ -32,9 +32,11 @@ def going_on(typed: Sequence[str], quoted: Callable[[Sequence[str]], list[str]],
     """
     given = {key_of(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
     resume, sweeping = given.get("resume", "false"), bool(MULTIRUN & set(typed))
-    by_switch = resume.lower() in {"true", "false"}
-    if by_switch and (resume.lower() == "false" or sweeping):
-        return list(typed) if resume.lower() == "false" else _sweep_again(typed, given, quoted, sweeps)
+    if resume.lower() == "false":
+        return list(typed)
+    by_switch = resume.lower() == "true"
+    if by_switch and sweeping:
+        return _sweep_again(typed, given, quoted, sweeps)
     folder = given.get("hydra.run.dir", "") if by_switch else resume
     if not folder:
         raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")

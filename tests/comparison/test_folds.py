@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from conftest import SMALL_NET
 from fabricated import frame_counts, write_run
 
+from hela_seg.classes import Classes
 from hela_seg.cli import main
 from hela_seg.comparison import Run, compare_runs, find_runs
-from hela_seg.comparison.folds import fold_of, missing_folds, pool_folds
+from hela_seg.comparison.folds import fold_of, median_costs, missing_folds, pool_folds
 from hela_seg.counts import FrameCounts
+from hela_seg.runs import Costs
 from hela_seg.scores import scores_of
 
 
@@ -72,6 +75,31 @@ def test_a_fold_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert missing_folds(pooled) == [1]
     (table,) = compare_runs([pooled])
     assert f"{tmp_path} lacks fold 1: its frames are not among those scored" in table.notes[0]
+
+
+def test_of_several_runs_of_a_fold_the_first_counts_and_folds_are_in_order(tmp_path: Path) -> None:
+    folds_on_disk(tmp_path, "unet", 1)
+    last, middle, first = sorted(runs_in(tmp_path), key=lambda run: -(fold_of(run) or 0))
+    twice = replace(middle, folder=tmp_path / "again", counts=last.counts)
+    (pooled,) = pool_folds([last, middle, twice, first])
+    assert [run.folder for run in pooled.folds] == [first.folder, middle.folder, last.folder]
+
+
+def test_folds_of_other_classes_are_of_another_net(tmp_path: Path) -> None:
+    folds_on_disk(tmp_path, "unet", 1, chosen=(0, 1))
+    first, second = runs_in(tmp_path)
+    renamed = replace(second, classes=Classes(["background", "a", "b"]))
+    assert pool_folds([first, renamed]) == [first, renamed]
+
+
+def test_costs_are_the_medians_of_those_that_are_known() -> None:
+    costs = [
+        Costs(7, 9, (32, 32), 8, step, frame, memory)
+        for step, frame, memory in ((100.0, None, 5), (400.0, None, 6), (300.0, 2.0, None))
+    ]
+    found = median_costs(costs)
+    assert (found.step_ms, found.frame_s, found.peak_memory) == (300.0, 2.0, 6)
+    assert median_costs([Costs(7, 9, (32, 32), 8, None, None, None)]).peak_memory is None
 
 
 def test_a_single_fold_and_other_runs_are_left_as_they_are(tmp_path: Path) -> None:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from fabricated import frame_counts, write_run
+from torch import nn
 
+from hela_seg.classes import Classes
 from hela_seg.cli import main
-from hela_seg.formats.card import card, intervals, run_of
+from hela_seg.comparison import compare_runs
+from hela_seg.comparison.found import read_run
+from hela_seg.data.normalise import Normalisation
+from hela_seg.formats.card import _in_words, card, intervals, run_of
 from hela_seg.inference import TrainedNet
-from hela_seg.runs import read_json
+from hela_seg.runs import ModelInfo, read_json
+from hela_seg.statistics import Interval
 
 
 @pytest.fixture(scope="module")
@@ -63,5 +71,59 @@ def test_scores_of_another_net_in_the_same_folder_are_not_its_own(
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
     record = folder / "run.json"
-    record.write_text(record.read_text().replace('"width": 4', '"width": 8'))
-    assert run_of(TrainedNet.from_checkpoint(folder / "checkpoints" / "best.ckpt")) is None
+    text = record.read_text()
+    for mine, others in (('"width": 4', '"width": 8'), ('"part": "test"', '"part": "validation"')):
+        assert mine in text
+        record.write_text(text.replace(mine, others))
+        assert run_of(TrainedNet.from_checkpoint(folder / "checkpoints" / "best.ckpt")) is None
+
+
+SPLIT = [
+    {"series": "b", "start": 5, "stop": 6, "part": "test"},
+    {"series": "a", "start": 0, "stop": 4, "part": "train"},
+    {"series": "a", "start": 6, "stop": 9, "part": "train"},
+    {"series": "b", "start": 0, "stop": 3, "part": "validation"},
+]
+
+
+def by_itself(split: list[dict[str, Any]], **normalisation: Any) -> str:
+    """The card of a net that no run's folder holds."""
+    classes = Classes(["background", "dim"]).to_plain()
+    plain = Normalisation("dtype").to_plain() | normalisation
+    info = ModelInfo({"_target_": "a.unet.UNet"}, classes, plain, 1, "YX", split, {}, {})
+    return card(TrainedNet(nn.Identity(), info, "nowhere/checkpoints/best.ckpt"))
+
+
+def test_parts_stand_in_their_order_and_a_series_of_two_blocks_counts_once() -> None:
+    rows = [line for line in by_itself(SPLIT).splitlines() if line.startswith(("| tr", "| v", "| te"))]
+    assert rows == ["| train | 1 | 7 |", "| validation | 1 | 3 |", "| test | 1 | 1 |"]
+
+
+def test_limits_follow_from_data_and_normalisation() -> None:
+    alone, fitted = "One single recording", "a film of another exposure is not"
+    text = by_itself(SPLIT)
+    assert alone not in text
+    assert fitted not in text
+    text = by_itself(SPLIT[1:3], kind="percentile", low=[10.0, 20.0], high=[200.0, 255.0])
+    assert alone in text
+    assert fitted in text
+    assert "10 to 200 becomes 0 to 1; 20 to 255 becomes 0 to 1 (percentile)" in text
+    assert "Nothing is known of what it was trained on" in by_itself([])
+
+
+def test_an_interval_goes_from_low_to_high() -> None:
+    assert _in_words(Interval(0.5, 0.25, 0.75)) == "0.5000 (0.250-0.750)"
+    assert _in_words(Interval(0.5)) == "0.5000"
+    assert _in_words(Interval(float("nan"))) == "-"
+
+
+def test_intervals_are_those_of_a_comparison(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", frame_counts(frames=5, series=5)))
+    found, units = intervals(run)
+    (comparison,) = compare_runs([run])
+    assert units == 5
+    for measure in ("iou", "dice", "precision", "recall"):
+        expected = [comparison.rows[0].means[measure], *comparison.rows[0].by_class[measure]]
+        ends = [(of.value, of.low, of.high) for of in found[measure]]
+        own = [(of.interval.value, of.interval.low, of.interval.high) for of in expected]
+        np.testing.assert_allclose(ends, own)

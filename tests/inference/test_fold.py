@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hela_seg.inference.fold import folded
 from hela_seg.models import build
+from hela_seg.models.blocks import check_size
 
 
 def learned(net: nn.Module) -> nn.Module:
@@ -53,6 +54,30 @@ class Shared(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.norm(self.second(self.norm(self.first(image))))
+
+
+class Coarse(nn.Sequential):
+    """Takes sides that are multiples of 128 alone."""
+
+    stride = 128
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2))
+
+    def forward(self, image: Tensor) -> Tensor:
+        check_size(image, self.stride)
+        return super().forward(image)
+
+
+def test_a_net_of_a_large_stride_is_tried_on_an_image_that_it_takes() -> None:
+    assert count(folded(learned(Coarse()), 1)) == 0
+
+
+@pytest.mark.parametrize("build", [Twice, Coarse])
+def test_nothing_goes_on_watching_the_net(build: type[nn.Module]) -> None:
+    net = learned(build())
+    for looked_at in (folded(net, 1), net):
+        assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in looked_at.modules())
 
 
 def test_a_hand_worked_convolution() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hela_seg.models.attention_unet import AttentionUNet
 from hela_seg.models.blocks import AttentionGate
-from hela_seg.models.residual_attention_unet import ResidualAttentionUNet
+from hela_seg.models.residual_attention_unet import ResidualAttentionUNet, ResidualDoubleConv
 
 Net = type[AttentionUNet] | type[ResidualAttentionUNet]
 State = dict[str, Tensor]
@@ -136,3 +136,28 @@ def test_dropout_acts_while_training_only(net_class: Net) -> None:
     assert not net(image).equal(net(image))
     net.eval()
     assert net(image).equal(net(image))
+
+
+def test_dropout_follows_each_pair_of_convolutions_of_the_attention_unet() -> None:
+    net = AttentionUNet(width=2)
+    seen: list[int] = []
+    net.dropout.register_forward_hook(lambda _, given, __: seen.append(given[0].shape[1]))
+    net(torch.rand(1, 3, 32, 32))
+    assert seen == [2, 4, 8, 16, 32, 16, 8, 4, 2]
+    assert net.dropout.p == 0.05
+
+
+def test_dropout_of_a_residual_block_leaves_its_shortcut() -> None:
+    block, x = ResidualDoubleConv(2, 3, "relu", dropout=1.0), torch.rand(2, 2, 8, 8)
+    torch.testing.assert_close(block(x), block.shortcut_norm(block.shortcut(x)).relu())
+    net = ResidualAttentionUNet(width=2, dropout=0.25)
+    assert [layer.p for layer in net.modules() if isinstance(layer, nn.Dropout)] == [0.25] * 9
+    default = ResidualAttentionUNet(width=2)
+    assert not any(layer.p for layer in default.modules() if isinstance(layer, nn.Dropout))
+
+
+@each_net
+def test_biases_begin_at_zero_as_in_keras(net_class: Net) -> None:
+    convolutions = (nn.Conv2d, nn.ConvTranspose2d)
+    layers = [layer for layer in net_class(width=2).modules() if isinstance(layer, convolutions)]
+    assert not any(layer.bias.any() for layer in layers if layer.bias is not None)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.frames import LabelFrames
+from hela_seg.data.sampler import Draw
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report import examples
-from hela_seg.report.examples import MOST_BYTES, Scored, errors_of, examples_of
+from hela_seg.report.examples import MOST_BYTES, Scored, errors_of, examples_of, training_tiles
 from hela_seg.report.overlay import blend, fit_panel
 from hela_seg.report.page import Picture
 
@@ -93,3 +96,38 @@ def test_panels_show_the_frame_that_their_title_names(run: Path) -> None:
         found = np.asarray(Image.open(io.BytesIO(picture.jpeg)))
         assert found.shape == expected.shape
         assert np.abs(found.astype(int) - expected).mean() < 8
+
+
+class Tiles:
+    """Tiles of 8x8 pixels, as many of them of the second class as the tile's number says."""
+
+    names = ("dish",)
+    classes = CLASSES
+
+    def __init__(self, *, labelled: bool = True) -> None:
+        self.labelled = labelled
+
+    def train_tiles(self, *, augmented: bool = True) -> Tiles:
+        return Tiles(labelled=not augmented)
+
+    def __getitem__(self, draw: Draw) -> dict[str, torch.Tensor]:
+        label = torch.zeros(64, dtype=torch.int64)
+        if self.labelled:
+            label[: draw.number] = 1
+            label[draw.number :] = 255 if draw.number < 10 else 0  # ignored, and no foreground
+        image = torch.full((1, 8, 8), 0.5)
+        return {"image": image, "label": label.view(8, 8), "origin": torch.tensor([0, draw.number, 5, 6])}
+
+
+def test_tiles_with_most_foreground_are_shown_as_cut_and_then_augmented() -> None:
+    data: Any = Tiles()
+    pictures = training_tiles(data).pictures
+    assert [picture.caption for picture in pictures[:3]] == ["1 as cut", "1 augmented", "2 as cut"]
+    assert [picture.alt for picture in pictures[::2]] == [
+        f"Tile {number} as cut: dish, frame {48 - number}, row 5, column 6" for number in range(1, 7)
+    ]
+    cut, augmented = (
+        np.asarray(Image.open(io.BytesIO(picture.jpeg))).astype(int) for picture in pictures[:2]
+    )
+    assert np.ptp(augmented.reshape(-1, 3), axis=0).max() == 0  # no label, so all of one grey
+    assert np.ptp(cut.reshape(-1, 3), axis=0).max() > 50

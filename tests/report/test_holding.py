@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 from fabricated import NAMES, frame_counts
+from figures import keep_figures
 
 from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts
 from hela_seg.reliability import CELLS, curve_of
+from hela_seg.report import holding
 from hela_seg.report.holding import draw_by_series, draw_over_time, draw_reliability, matrices_by_series
 from hela_seg.scores import scores_of
 
@@ -55,6 +58,61 @@ def test_the_spread_over_series_is_said() -> None:
     drawing = draw_by_series(counts, CLASSES)
     assert drawing is not None
     assert f"(m-IoU from {min(means):.4f} to {max(means):.4f})" in drawing.caption
+
+
+def test_a_point_a_series_and_a_line_at_the_pooled_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = keep_figures(monkeypatch, holding)
+    counts = frame_counts(frames=12, series=4)
+    draw_by_series(counts, CLASSES)
+    lines = figures[0].axes[0].get_lines()
+    points, wholes = lines[::2], lines[1::2]
+    by_series = [scores_of(matrix) for matrix in matrices_by_series(counts).values()]
+    pooled = scores_of(counts.pooled)
+    expected = [[of.mean_iou for of in by_series], *([of.iou[k] for of in by_series] for k in range(3))]
+    for place, (line, values) in enumerate(zip(points, expected, strict=True)):
+        assert list(line.get_xdata()) == pytest.approx(values)
+        assert np.abs(np.array(line.get_ydata()) - place).max() < 0.3
+    assert [line.get_xdata()[0] for line in wholes] == pytest.approx([pooled.mean_iou, *pooled.iou])
+
+
+def test_of_many_series_some_are_drawn_and_the_words_are_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = keep_figures(monkeypatch, holding)
+    monkeypatch.setattr(holding, "MOST_POINTS", 4)
+    counts = frame_counts(frames=9, series=9)
+    counts.matrix[1] = counts.matrix[1][:, ::-1]  # the worst is not among those drawn
+    drawing = draw_by_series(counts, CLASSES)
+    assert drawing is not None
+    means = [scores_of(matrix).mean_iou for matrix in counts.matrix]
+    assert list(figures[0].axes[0].get_lines()[0].get_xdata()) == pytest.approx(means[::3])
+    assert min(means) == means[1]
+    assert f"(m-IoU from {means[1]:.4f} to {max(means):.4f})" in drawing.caption
+
+
+def test_a_course_has_each_frame_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = keep_figures(monkeypatch, holding)
+    counts = frame_counts(frames=5, series=1)
+    later = FrameCounts(counts.series, np.array([2, 3, 4, 6, 7]), counts.block, counts.matrix)
+    draw_over_time(later, CLASSES)
+    drawn = {line.get_label(): line for line in figures[0].axes[0].get_lines()}
+    for name, k in (*((name, k) for k, name in enumerate(NAMES)), ("m-IoU", None)):
+        found = dict(zip(drawn[name].get_xdata(), drawn[name].get_ydata(), strict=True))
+        scores = [scores_of(matrix) for matrix in counts.matrix]
+        expected = [of.mean_iou if k is None else of.iou[k] for of in scores]
+        assert [found[frame] for frame in (2, 3, 4, 6, 7)] == pytest.approx(expected)
+
+
+def test_accuracy_stands_over_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = keep_figures(monkeypatch, holding)
+    counts = np.zeros((CELLS, 2), np.int64)
+    counts[CELLS // 2], counts[-1] = (75, 25), (0, 300)
+    curve = curve_of(counts)
+    assert draw_reliability(curve).alt.endswith(": 0.25 at 0.50, 1.00 at 1.00.")
+    above, below = figures[0].axes
+    line = above.get_lines()[1]
+    assert list(line.get_xdata()) == pytest.approx([150.5 / 300, 299.5 / 300])
+    assert list(line.get_ydata()) == [0.25, 1.0]
+    heights = [segment[1][1] for segment in below.collections[0].get_segments()]
+    assert heights == [0.25, 0.75]
 
 
 def test_frames_without_a_score_are_no_fault() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from figures import keep_figures
 
 from hela_seg.classes import Classes
 from hela_seg.errors import InputError
 from hela_seg.logs import CsvLog
+from hela_seg.report import learning
 from hela_seg.report.learning import draw_learning, read_log
 
 CLASSES = Classes(["background", "a_$b$"])
@@ -44,6 +46,25 @@ def test_words_say_the_best_and_the_last_value(tmp_path: Path) -> None:
     assert loss.caption == "Loss: train at best 0.2000 in epoch 2, 0.3000 at the end."
     assert by_class.caption.endswith("a_$b$ at best 0.2500 in epoch 2, 0.1250 at the end.")
     assert "a_$b$" in by_class.svg
+
+
+def test_of_equal_values_the_first_is_the_best_as_of_checkpoints(tmp_path: Path) -> None:
+    rows = [
+        {"epoch": epoch, "loss/train": loss, "m-IoU/validation": iou}
+        for epoch, (loss, iou) in enumerate([(0.5, 0.25), (0.2, 0.75), (0.2, 0.75)])
+    ]
+    loss, iou = draw_learning(read_log(log_of(tmp_path / "metrics.csv", *rows)), CLASSES)
+    assert loss.caption == "Loss: train at best 0.2000 in epoch 2, 0.2000 at the end."
+    assert iou.caption == "m-IoU: validation at best 0.7500 in epoch 2, 0.7500 at the end."
+
+
+def test_training_is_dashed_and_validation_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = keep_figures(monkeypatch, learning)
+    row: dict[str, float] = {"epoch": 0, "loss/train": 0.5, "loss/validation": 0.7}
+    draw_learning(read_log(log_of(tmp_path / "metrics.csv", row)), CLASSES)
+    lines = {line.get_label(): line for line in figures[0].axes[0].get_lines()}
+    assert {name: line.get_linestyle() for name, line in lines.items()} == {"train": "--", "validation": "-"}
+    assert list(lines["train"].get_ydata()) == [0.5]
 
 
 def test_what_is_never_finite_is_said(tmp_path: Path) -> None:

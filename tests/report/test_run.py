@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,6 @@ from hela_seg.reliability import CELLS, curve_of, read_reliability
 from hela_seg.report import run as report
 from hela_seg.report import run_sections
 from hela_seg.report.run import write_report
-from hela_seg.report.run_sections import command_of
 from hela_seg.report.tables import write_results
 from hela_seg.scores import scores_of
 
@@ -219,14 +217,6 @@ def test_names_are_text_wherever_they_stand(checkpoint: Path, tmp_path: Path) ->
     text = (tmp_path / "out" / runs.REPORT).read_text(encoding="utf-8")
     assert "<b>" not in text
     assert "&lt;b&gt;$x_1$ &amp; y" in text
-
-
-def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
-    (tmp_path / ".hydra").mkdir()
-    overrides = ["model=unet", "data.root='/my data/$HOME \"x\"'", "data.classes=[a,b]", "resume=true"]
-    (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps(overrides))
-    line = command_of(tmp_path, "train").replace("\\$", "$")
-    assert shlex.split(line) == ["python", "-m", "hela_seg.train", *overrides[:3]]
 
 
 def test_a_run_without_a_single_known_pixel_has_a_page(finished: Path) -> None:

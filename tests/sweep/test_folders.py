@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from omegaconf import OmegaConf
 
 from hela_seg.sweep import job_folder, last_sweep, typed_before
+from hela_seg.sweep.folders import key_of
 
 
 def held(sweep: Path, folder: str, *settings: str) -> None:
@@ -31,6 +33,13 @@ def begun(sweep: Path, age: int, hydra: list[str], task: list[str]) -> Path:
     OmegaConf.save(OmegaConf.create({"hydra": {"overrides": {"hydra": hydra, "task": task}}}), record)
     os.utime(record, (1000 - age, 1000 - age))
     return sweep
+
+
+@pytest.mark.parametrize(
+    "override", ["data", "data=folder", "+data=folder", "++data=a=b", "~data", "data@other=folder"]
+)
+def test_an_override_is_known_by_its_key(override: str) -> None:
+    assert key_of(override) == "data"
 
 
 def test_a_new_sweep_numbers_its_jobs(tmp_path: Path) -> None:

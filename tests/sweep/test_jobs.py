@@ -34,6 +34,15 @@ def table(sweep: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_jobs_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for name in ("10_unet", "9_unet", "2_vgg19_unet", "mine"):
+        (tmp_path / name / ".hydra").mkdir(parents=True)
+        OmegaConf.save(OmegaConf.create([f"seed={name}"]), tmp_path / name / ".hydra" / "overrides.yaml")
+    found = jobs_in(tmp_path)
+    assert [job.folder.name for job in found] == ["2_vgg19_unet", "9_unet", "10_unet", "mine"]
+    assert found[0].overrides == ("seed=2_vgg19_unet",)
+
+
 def test_a_failure_is_named_and_the_others_go_on(
     cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

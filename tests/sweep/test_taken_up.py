@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sweep.test_folders import begun
+from sweep.test_folders import begun, held
 
 from hela_seg.cli import COMMANDS, overrides
 from hela_seg.errors import InputError
@@ -24,6 +24,17 @@ def test_a_sweep_that_names_no_folder_goes_on_in_its_last_one(
     assert f"going on with the sweep in {sweep}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "typed", [["--multirun", "seed=0,1"], ["-m", "seed=0,1", "resume=false"], ["seed=1"]]
+)
+def test_who_does_not_ask_begins_anew(
+    typed: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun(tmp_path / "x", 0, [], ["seed=0,1"])
+    assert going_on(typed, quoted, tmp_path) == typed
+    assert capsys.readouterr().err == ""
+
+
 def test_where_there_is_none_it_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     typed = ["--multirun", "seed=0,1", "resume=true"]
     assert going_on(typed, quoted, tmp_path) == typed
@@ -32,6 +43,7 @@ def test_where_there_is_none_it_begins(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_a_folder_that_is_named_is_the_one(tmp_path: Path) -> None:
     typed = ["--multirun", "seed=0,1", "resume=true", "hydra.sweep.dir=here"]
+    begun(tmp_path / "there", 0, [], ["seed=0,1"])
     assert going_on(typed, quoted, tmp_path) == typed
 
 
@@ -46,3 +58,17 @@ def test_a_sweeps_folder_stands_for_all_that_was_typed(tmp_path: Path) -> None:
 def test_a_run_is_no_sweep(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no sweep to go on with"):
         going_on(["-m", "seed=0,1", f"resume={tmp_path}"], quoted, tmp_path)
+
+
+def test_a_run_takes_up_its_settings_and_those_that_are_typed_now_count_more(tmp_path: Path) -> None:
+    held(tmp_path, "run", "model=unet", "trainer.max_epochs=3")
+    folder = tmp_path / "run"
+    expected = ["model=unet", "trainer.max_epochs=5", "resume=true", f"hydra.run.dir={folder}"]
+    assert going_on(["trainer.max_epochs=5", f"resume={folder}"], quoted, tmp_path) == expected
+
+
+def test_to_go_on_takes_a_folder_that_holds_a_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="resume=true does not say which run"):
+        going_on(["resume=true"], quoted, tmp_path)
+    with pytest.raises(InputError, match="holds no run to go on with"):
+        going_on([f"resume={tmp_path}"], quoted, tmp_path)

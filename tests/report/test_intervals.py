@@ -1,0 +1,76 @@
+"""Points and bars of a comparison's figures lie where its numbers say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fabricated import frame_counts, write_run
+from figures import keep_figures
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+
+from hela_seg.comparison import PUBLISHED, Comparison, Pair, compare_runs, find_runs
+from hela_seg.report import intervals
+from hela_seg.report.drawings import INK, PAPER
+from hela_seg.report.intervals import NAME_WIDTH, draw_differences, draw_nets
+from hela_seg.scores import scores_of
+from hela_seg.statistics import Interval
+
+
+@pytest.fixture
+def comparison(tmp_path: Path) -> Comparison:
+    """Two nets, the first with two seeds."""
+    for seed in (0, 1):
+        write_run(tmp_path / f"unet {seed}", frame_counts(seed, 0.8), seed=seed)
+    write_run(tmp_path / "resnet", frame_counts(2, 0.9), net="resnet34_unet")
+    (found,) = compare_runs(find_runs([tmp_path])[0])
+    return found
+
+
+def points(axes: Axes, marker: str) -> list[tuple[float, float]]:
+    """Across and down, of all points with a marker."""
+    return [
+        (float(x), float(y))
+        for line in axes.get_lines()
+        if line.get_marker() == marker
+        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+    ]
+
+
+def bars(axes: Axes) -> list[list[float]]:
+    return [list(line.get_xdata()) for line in axes.get_lines() if line.get_linewidth() == 2]
+
+
+def test_a_net_has_its_score_its_interval_its_seeds_and_what_is_published(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = keep_figures(monkeypatch, intervals)
+    draw_nets(comparison)
+    axes = figures[0].axes[0]
+    found = [row.means["iou"].interval for row in comparison.rows]
+    assert points(axes, "o") == [(interval.value, place) for place, interval in enumerate(found)]
+    assert bars(axes) == [[interval.low, interval.high] for interval in found]
+    place = next(place for place, row in enumerate(comparison.rows) if row.kind == "unet")
+    seeds = [(scores_of(frame_counts(seed, 0.8).pooled).mean_iou, place) for seed in (0, 1)]
+    assert sorted(points(axes, "|")) == sorted(seeds)
+    published = [(PUBLISHED[row.kind].scores["iou"], place) for place, row in enumerate(comparison.rows)]
+    assert points(axes, "D") == published
+    assert axes.yaxis_inverted()  # the highest stands on top
+
+
+def test_a_difference_is_filled_where_its_interval_leaves_out_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = keep_figures(monkeypatch, intervals)
+    shown, open_, unknown = Interval(0.2, 0.1, 0.3), Interval(0.1, -0.1, 0.3), Interval(0.1)
+    drawing = draw_differences([Pair("a", "b", of, 0.5, 0.5, "") for of in (shown, open_, unknown)])
+    axes = figures[0].axes[0]
+    dots = [line for line in axes.get_lines() if line.get_marker() == "o"]
+    assert [to_hex(dot.get_markerfacecolor()) for dot in dots] == [INK, PAPER, PAPER]
+    assert bars(axes) == [[0.1, 0.3], [-0.1, 0.3]]
+    assert drawing.alt == "Differences in m-IoU of 3 pair(s) of nets; the intervals of 1 leave out 0."
+
+
+def test_long_names_keep_their_ends() -> None:
+    assert intervals._shortened("unet", NAME_WIDTH) == "unet"
+    assert intervals._shortened("a" * NAME_WIDTH, NAME_WIDTH) == "a" * NAME_WIDTH
+    assert intervals._shortened("abcdefghijklmnopqrstuvwxyz", 20) == "abcdefghij…rstuvwxyz"
