@@ -44,6 +44,9 @@ _HYDRA_SMALL_TALK = re.compile(
 )
 """Beginnings of lines in Hydra's messages that help those who write a Hydra application, not who use one."""
 
+_NO_CHOICE = "Config group override must be a string or a list"
+"""What Hydra says of ``data=null``, in an exception that is none of its own."""
+
 _EXTRAS = {"sweeper": "sweep", "launcher": "cluster"}
 _PLUGIN = re.compile(r"hydra/(sweeper|launcher)/(optuna|joblib|submitit_local|submitit_slurm|ray)\b")
 """Choices that packages of an extra bring, as Hydra names those that it does not find."""
@@ -191,6 +194,11 @@ def user_message(error: BaseException) -> str | None:
             return f"{lacking[0]} is not installed: run pip install 'hela-seg[{_EXTRAS[lacking[1]]}]'"
         lines = [line for line in str(error).splitlines() if not _HYDRA_SMALL_TALK.match(line)]
         return f"{_one_line(' '.join(lines))}: see --help for the groups and keys"
+    if isinstance(error, ValueError) and str(error).startswith(_NO_CHOICE):
+        return (
+            "a group such as data or model is set to what is no name (null, a number), expected one of its "
+            "choices: leave it out, or see --help for them"
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}; check the path, its permissions and the free space"
     return None

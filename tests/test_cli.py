@@ -79,6 +79,8 @@ def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
         (["model.classes=7"], "Could not override 'model.classes'"),
         (["+model.classes=7"], "model.classes is 7 but the data have 3"),
         (["data.tile=[30,30]"], "data.tile is [30, 30], expected multiples of 32"),
+        (["data=null"], "a group such as data or model is set to what is no name"),
+        (["model=3"], "a group such as data or model is set to what is no name"),
         (["ckpt_path=nowhere.ckpt"], "nowhere.ckpt is not there"),
         (["hydra.run.dir=/proc/nowhere"], "/proc/nowhere"),
     ],
