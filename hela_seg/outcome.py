@@ -16,6 +16,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.errors import InputError
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.metrics import Scores, scores
+from hela_seg.report.class_maps import Predicted
 from hela_seg.report.run import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
 
@@ -103,5 +104,6 @@ def score(checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunR
 
 
 def _report(checkpoint: Path, data: TimelapseData, folder: Path, predictor: Predictor | None) -> None:
-    report = write_report(folder, "train", data, data.of("test"), predictor)
+    maps = None if predictor is None else Predicted(predictor, data.recordings)
+    report = write_report(folder, "train", data, data.of("test"), maps)
     print_files({"checkpoint": checkpoint, "run": folder, "report": report or "none"})
