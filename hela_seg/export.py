@@ -49,7 +49,7 @@ def export(config: DictConfig) -> Path:
     target = Path(config.output) if config.output is not None else source.with_suffix(ending)
     if target.exists() and not config.overwrite:
         raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
-    trained = TrainedNet.from_checkpoint(source)
-    write(trained, target)
+    told = {"image_type": config.image_type} if config.format == "bioimageio" else {}
+    write(TrainedNet.from_checkpoint(source), target, **told)
     print_files({"read": source, config.format: target})
     return target

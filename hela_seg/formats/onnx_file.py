@@ -15,12 +15,15 @@ from hela_seg.files import whole_file
 from hela_seg.formats.exported import dynamic_shapes, example, inexpressible, refuse_different, words
 from hela_seg.inference.onnx_net import OnnxNet, needed
 from hela_seg.inference.trained import TrainedNet
+from hela_seg.runs import CHECKPOINT_KEY
 
 OPSET = 18
 """Of ONNX's operators: what PyTorch's exporter writes without translating it further."""
 
+LOGITS = "logits"
 
-def write_onnx(trained: TrainedNet, path: Path) -> None:
+
+def write_onnx(trained: TrainedNet, path: Path, output: str = LOGITS) -> None:
     """Write a net as ONNX, ``image`` (N, C, H, W) float32 -> ``logits`` (N, K, H, W).
 
     N may be anything, H and W any multiples of the net's stride; nothing is padded inside. PyTorch's
@@ -28,20 +31,30 @@ def write_onnx(trained: TrainedNet, path: Path) -> None:
     takes sizes of intermediate images for constants. Then ONNX Runtime computes an image of another size,
     and the file gets its name only if the logits are PyTorch's.
 
+    Args:
+        trained: the net.
+        path: of the file.
+        output: what the net gives; a file of anything but logits is for other programs and is refused in
+            prediction here, which would take it for logits.
+
     Raises:
         InputError: a package is missing, ONNX cannot express the net, or the file cannot be written.
     """
     onnx = needed("onnx", "onnxscript", "onnxruntime")
-    program = _exported(trained)
+    program = _exported(trained, output)
     with whole_file(path) as beside:
         program.save(str(beside), external_data=False)
         model = onnx.load(beside)
         onnx.helper.set_model_props(model, words(trained))
         onnx.save(model, beside)
         refuse_different(trained, "ONNX Runtime", OnnxNet(beside))
+        if output != LOGITS:
+            others = {name: said for name, said in words(trained).items() if name != CHECKPOINT_KEY}
+            onnx.helper.set_model_props(model, others)
+            onnx.save(model, beside)
 
 
-def _exported(trained: TrainedNet) -> Any:
+def _exported(trained: TrainedNet, output: str) -> Any:
     with _in_silence():
         try:
             return torch.onnx.export(
@@ -50,7 +63,7 @@ def _exported(trained: TrainedNet) -> Any:
                 dynamo=True,
                 dynamic_shapes=dynamic_shapes(trained),
                 input_names=["image"],
-                output_names=["logits"],
+                output_names=[output],
                 opset_version=OPSET,
                 verbose=False,
             )

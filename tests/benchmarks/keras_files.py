@@ -5,7 +5,9 @@
 
 The first is run once for each net, by a Python that has TensorFlow 2.15 and segmentation-models 1.0. It
 builds the net with layers numbered from anywhere, trains it for some steps on noise, and writes it with
-``model.save`` and ``model.save_weights``, and its logits for a 512x512 image beside.
+``model.save`` and ``model.save_weights``, and its logits for a 512x512 image beside. The steps are small ones
+and the means and variances of its normalisations settle in them, so that logits are of ordinary size and an
+absolute difference says something.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ import numpy as np
 NETS = ("unet", "vgg19_unet", "inception_unet", "resnet34_unet")
 FILES = {"model.save": "{}.hdf5", "save_weights": "{}_weights.h5"}
 SIZE = 512
+LEARNING_RATE, MOMENTUM = 1e-5, 0.5
+"""Of 20 steps; Keras' own momentum of 0.99 would leave the statistics of untrained layers in the net."""
 
 
 def image(seed: int, size: int = SIZE) -> np.ndarray:
@@ -33,14 +37,17 @@ def write(folder: Path, reference: Path, name: str) -> None:
     """Write the files of one net."""
     sys.path.insert(0, str(reference.parent))
     import keras_reference
-    from tensorflow.keras import Model, layers
+    from tensorflow.keras import Model, layers, optimizers
 
     folder.mkdir(parents=True, exist_ok=True)
     for layer, made in ((layers.Conv2D, 57), (layers.Conv2DTranspose, 3)):
         for _ in range(made):
             layer(1, 1)
     small = keras_reference.NETS[name]((SIZE // 4, SIZE // 4, 3))
-    small.compile("adam", "categorical_crossentropy")
+    for layer in small.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = MOMENTUM
+    small.compile(optimizers.Adam(LEARNING_RATE), "categorical_crossentropy")
     pixels = image(1, SIZE // 4)
     small.fit(pixels / 255, np.eye(3)[pixels[..., 0] // 86], epochs=20, verbose=0)
     model = keras_reference.NETS[name]((SIZE, SIZE, 3))
@@ -56,24 +63,22 @@ def write(folder: Path, reference: Path, name: str) -> None:
 
 def check(folder: Path) -> None:
     """Convert the files, each in a process of its own, and print a line a file."""
-    print("net             file          MB   seconds  peak MB  largest logit  difference  labels")
-    for name in NETS:
-        for how, pattern in FILES.items():
-            path = folder / pattern.format(name)
-            seconds, peak = converted(path, name)
-            difference, largest, same = compared(path.with_suffix(".ckpt"), folder / f"{name}.npy")
-            print(
-                f"{name:15} {how:12} {path.stat().st_size / 1e6:4.0f}  {seconds:8.1f} {peak:8.0f}  "
-                f"{largest:13.2f}  {difference:10.1e}  {'identical' if same else 'DIFFER'}",
-                flush=True,
-            )
-
-
-def converted(path: Path, net: str) -> tuple[float, float]:
-    """Seconds beyond importing torch, and peak memory in MB, of converting a file as from the shell."""
-    command = ["-m", "hela_seg.convert", f"model={net}", "overwrite=true", str(path)]
-    (importing, _), (converting, peak) = (timed(["-c", "import torch"]), timed(command))
-    return converting - importing, peak
+    files = [(name, how, folder / pattern.format(name)) for name in NETS for how, pattern in FILES.items()]
+    # before this process imports torch: a child's peak memory begins with its parent's
+    importing, base = timed(["-c", "import torch"])
+    used = [
+        timed(["-m", "hela_seg.convert", f"model={net}", "overwrite=true", str(p)]) for net, _, p in files
+    ]
+    print(f"import torch: {importing:.1f} s, {base:.0f} MB; seconds are those beyond it")
+    print("net             file          MB   seconds  peak MB  per MB  largest logit  difference  labels")
+    for (name, how, path), (seconds, peak) in zip(files, used, strict=True):
+        difference, largest, same = compared(path.with_suffix(".ckpt"), folder / f"{name}.npy")
+        size = path.stat().st_size / 1e6
+        print(
+            f"{name:15} {how:12} {size:4.0f}  {seconds - importing:8.1f} {peak:8.0f} {peak / size:7.1f}  "
+            f"{largest:13.2f}  {difference:10.1e}  {'identical' if same else 'DIFFER'}",
+            flush=True,
+        )
 
 
 def timed(command: list[str]) -> tuple[float, float]:

@@ -39,14 +39,14 @@ def test_the_course_over_time_says_how_it_begins_and_ends() -> None:
 
 def test_a_known_interval_puts_time_above_the_frames() -> None:
     counts = frame_counts(frames=25, series=1)
-    without, half_hours = draw_over_time(counts, CLASSES), draw_over_time(counts, CLASSES, 1800.0)
+    without, quarter_days = draw_over_time(counts, CLASSES), draw_over_time(counts, CLASSES, 21600.0)
     assert without is not None
     assert "Time" not in without.svg
-    assert half_hours is not None
-    assert "Time (h)" in half_hours.svg
-    # 24 frames of half an hour
-    assert ">12</text>" in half_hours.svg
-    assert ">12</text>" not in without.svg
+    assert quarter_days is not None
+    assert "Time (h)" in quarter_days.svg
+    # 24 times 6 hours
+    assert ">100</text>" in quarter_days.svg
+    assert ">100</text>" not in without.svg
 
 
 def test_frames_that_were_not_scored_leave_the_axis_where_it_is() -> None:

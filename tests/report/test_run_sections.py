@@ -27,6 +27,7 @@ class Data:
     """What a section asks of the data, where it needs no frame."""
 
     classes: Classes
+    recordings: tuple[Any, ...] = ()
 
 
 @pytest.fixture
