@@ -48,9 +48,9 @@ _EXPLAINED = """
 ## In other programs
 
 The package takes images as their files hold them and scales grey values by itself. It gives the probability
-of each class, in the order {classes}; the class of a pixel is the one with the largest. Tiles overlap by a
-halo of {halo} pixels on each side, which is cut off. `{state_dict}` needs the package hela-seg, the other two
-files of weights do not.
+of each class; the class of a pixel is the one with the largest. The order is {classes}.
+Tiles overlap by a halo of {halo} pixels on each side, which is cut off. `{state_dict}` needs the package
+hela-seg, the other two files of weights do not.
 {by_type}
 The sample and the cover are drawn: no image of the training data is in this package.
 
