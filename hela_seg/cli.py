@@ -45,6 +45,9 @@ _HYDRA_SMALL_TALK = re.compile(
 )
 """Beginnings of lines in Hydra's messages that help those who write a Hydra application, not who use one."""
 
+_NO_CHOICE = "Config group override must be a string or a list"
+"""What Hydra says of ``data=null``, in an exception that is none of its own."""
+
 _EXTRAS = {"sweeper": "sweep", "launcher": "cluster"}
 _PLUGIN = re.compile(r"hydra/(sweeper|launcher)/(optuna|joblib|submitit_local|submitit_slurm|ray)\b")
 """Choices that packages of an extra bring, as Hydra names those that it does not find."""
@@ -193,6 +196,11 @@ def user_message(error: BaseException) -> str | None:
         lines = [line for line in str(error).splitlines() if not _HYDRA_SMALL_TALK.match(line)]
         said = re.sub(r"Could not override ('[^']*')", r"there is no key or group \1", " ".join(lines))
         return f"{_one_line(said)}: see --help for the groups and keys"
+    if isinstance(error, ValueError) and str(error).startswith(_NO_CHOICE):
+        return (
+            "a group such as data or model is set to what is no name (null, a number), expected one of its "
+            "choices: leave it out, or see --help for them"
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}; check the path, its permissions and the free space"
     return None

@@ -31,10 +31,20 @@ from hela_seg.errors import InputError, PartialResultError
 from hela_seg.files import make_folder
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.metrics import Scores
+from hela_seg.report.class_maps import Predicted
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality
 from hela_seg.report.run import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
-from hela_seg.scoring import Meters, Partners, Readers, against_truth, find_partners, one_line, score_labels
+from hela_seg.scoring import (
+    LabelImages,
+    Meters,
+    Partners,
+    Readers,
+    against_truth,
+    find_partners,
+    one_line,
+    score_labels,
+)
 from hela_seg.timing.machine import versions
 
 LISTED = 3
@@ -75,7 +85,8 @@ def _score_checkpoint(config: DictConfig) -> Scores:
     costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     found = _written(config, counts, predictor.classes, record, meters, reliability)
-    report = write_report(Path(config.output_dir), "evaluate", data, blocks, predictor)
+    maps = Predicted(predictor, data.recordings)
+    report = write_report(Path(config.output_dir), "evaluate", data, blocks, maps)
     _print_files(config, {"checkpoint": config.ckpt}, {"report": report or "none"})
     return found
 
@@ -98,13 +109,16 @@ def _score_labels(config: DictConfig) -> Scores:
     meters, skip = _meters(config, data.classes), config.on_error == "skip"
     if partners.faults and not skip:
         raise InputError(one_line(partners.faults))
-    counts, faults = score_labels(partners, data.recordings, blocks, readers, meters)
+    counts, scored, faults = score_labels(partners, data.recordings, blocks, readers, meters)
     if faults and not skip:
         raise InputError(one_line(faults))
-    record = _record_of_labels(config, data)
-    found = _written(config, counts, data.classes, record, meters)
-    _print_files(config, _files_of(labels, partners))
-    _refuse_partial(blocks, len(counts), [*partners.faults, *faults])
+    found = _written(config, counts, data.classes, _record_of_labels(config, data), meters)
+    lost = _left_out(blocks, len(counts), [*partners.faults, *faults])
+    maps = LabelImages(partners, readers.found)
+    report = write_report(Path(config.output_dir), "evaluate", data, scored, maps, lost)
+    _print_files(config, _files_of(labels, partners), {"report": report or "none"})
+    if lost:
+        raise PartialResultError(lost)
     return found
 
 
@@ -229,7 +243,7 @@ def _files_of(labels: Path, partners: Partners) -> dict[str, object]:
     return {"labels": labels, "left aside": f"{', '.join(aside[:LISTED])}{more}: of no frame that was scored"}
 
 
-def _refuse_partial(blocks: list[Block], scored: int, faults: list[str]) -> None:
+def _left_out(blocks: list[Block], scored: int, faults: list[str]) -> str:
+    """What was not scored and why, in one line; empty where all was."""
     wanted = sum(block.stop - block.start for block in blocks)
-    if faults:
-        raise PartialResultError(f"{wanted - scored} of {wanted} frame(s) were left out: {one_line(faults)}")
+    return f"{wanted - scored} of {wanted} frame(s) were left out: {one_line(faults)}" if faults else ""

@@ -16,6 +16,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.errors import InputError
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.metrics import Scores, scores
+from hela_seg.report.class_maps import Predicted
 from hela_seg.report.run import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
 
@@ -101,7 +102,8 @@ def score(
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
         write_results(folder, counts, data.classes, record, reliability)
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
-        page = write_report(folder, "train", data, data.of("test"), predictor) if report else None
+        maps = Predicted(predictor, data.recordings)
+        page = write_report(folder, "train", data, data.of("test"), maps) if report else None
         _print_end(checkpoint, folder, page)
     return result
 

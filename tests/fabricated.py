@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts
 from hela_seg.report.tables import write_results
-from hela_seg.runs import Costs, RunRecord
+from hela_seg.runs import SCORES_JSON, Costs, RunRecord
 
 NAMES = ("background", "round", "spread")
 PIXELS = 1000
@@ -69,3 +70,14 @@ def write_run(
     )
     write_results(folder, counts, Classes(names), record)
     return folder
+
+
+def measure(folder: Path, nsd: float, ap: float | None, tolerance: float = 2.0, unit: str = "pixels") -> None:
+    """Put boundaries, and cells where ``ap`` is a number, among a run's scores."""
+    path = folder / SCORES_JSON
+    mean = {"normalised_surface_distance": nsd, "hausdorff_95_mean": 10 * nsd, "hausdorff_95_median": 1.0}
+    more: dict[str, Any] = {"boundaries": {"tolerance": tolerance, "unit": unit, "mean": mean}}
+    if ap is not None:
+        thresholds = [{"iou": 0.5, "average_precision": ap}, {"iou": 0.55, "average_precision": 0.0}]
+        more["cells"] = {"mean_average_precision": ap / 2, "thresholds": thresholds}
+    path.write_text(json.dumps(json.loads(path.read_text()) | more))

@@ -85,6 +85,8 @@ def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
         (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
         (["seed=x"], "seed is 'x', expected a number such as 0"),
         (["data.tile=[30,30]"], "data.tile is [30, 30], expected multiples of 32"),
+        (["data=null"], "a group such as data or model is set to what is no name"),
+        (["model=3"], "a group such as data or model is set to what is no name"),
         (["ckpt_path=nowhere.ckpt"], "nowhere.ckpt is not there"),
         (["hydra.run.dir=/proc/nowhere"], "/proc/nowhere"),
     ],

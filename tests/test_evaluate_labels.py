@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 import tifffile
 from conftest import write_folder
+from pages import ReadPage
 from PIL import Image
 
 from hela_seg.cli import main
+from hela_seg.report import examples
+from hela_seg.report.overlay import fit_panel
 
 CLASSES = "data.classes=[background,dim,bright]"
 
@@ -56,9 +59,45 @@ def test_the_truth_itself_is_without_fault(desk: Path, capfd: pytest.CaptureFixt
     }
     assert found["cells"]["mean_average_precision"] == 1.0
     names = {"scores.csv", "scores.json", "frames.csv", "run.json", "boundary_scores.csv", "cell_scores.csv"}
-    assert names <= {path.name for path in Path("out").iterdir()}
+    assert {*names, "report.html"} <= {path.name for path in Path("out").iterdir()}
     printed = capfd.readouterr().out
     assert max(map(len, printed.split("labels")[0].splitlines())) <= 80
+
+
+def report() -> str:
+    return Path("out/report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_shows_the_labels_where_a_net_has_its_prediction(desk: Path) -> None:
+    change("dish 1.tif", lambda labels: np.roll(labels, 3, axis=2))
+    assert evaluate("name=Fiji") == 0
+    page, text = ReadPage(report()), report()
+    assert page.headings[0] == "Label images: Fiji"
+    assert page.table("Class")["mean"]["IoU"] == f"{written()['mean']['iou']:.4f}"
+    best, worst = (title for title in page.headings if title.startswith(("Best: ", "Worst: ")))
+    assert best.startswith("Best: dish 0")
+    assert best.endswith("m-IoU 1.0000")
+    assert worst.startswith("Worst: dish 1")
+    panels = [alt.rsplit(": ", 1)[1] for alt in page.images[:3]]
+    assert panels == ["image", "truth", "labels"]
+    assert text.count('class="missing"') == 4
+    assert "do not say how sure their program was" in text
+    assert text.count("no net was trained for them here") == 2
+    assert "could not be drawn" not in text
+    assert "Seed" not in text
+
+
+def test_pictures_are_of_the_labels_that_were_scored(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[np.ndarray] = []
+    errors_of = examples.errors_of
+    monkeypatch.setattr(examples, "errors_of", lambda *given: (shown.append(given[2]), errors_of(*given))[1])
+    theirs = tifffile.imread("their masks/dish 0.tif")
+    theirs[1], theirs[2, :, 20:] = 9, 0
+    change("dish 0.tif", lambda _: theirs)
+    assert evaluate("on_error=skip", "part=all") == 3
+    _, expected = fit_panel(theirs[2:], theirs[2], examples.LONGEST)
+    assert any(np.array_equal(labels, expected) for labels in shown)  # its block was parted
+    assert "1 of 6 frame(s) were left out" in report()
 
 
 def test_a_shift_by_three_pixels_is_beyond_a_tolerance_of_two(desk: Path) -> None:
@@ -136,6 +175,10 @@ def test_what_is_switched_off_is_not_there(desk: Path) -> None:
     assert evaluate("boundaries=null", "cells=null") == 0
     assert not {"boundaries", "cells"} & written().keys()
     assert not list(Path("out").glob("*_scores.csv"))
+    assert '<p class="missing">Switched off: boundaries=null cells=null.</p>' in report()
+    assert evaluate("cells=null") == 0
+    assert "<li>Switched off: cells=null.</li>" in report()
+    assert "tolerance 2 px" in report()
 
 
 def lose() -> None:

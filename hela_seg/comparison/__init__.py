@@ -1,8 +1,8 @@
 """Finished runs side by side: from folders to a table of nets with intervals, and what follows for each pair.
 
 ``found`` reads what runs left behind, ``nets`` says which runs are one net with several seeds and which were
-scored on the same frames, ``rows`` computes, ``published`` holds the paper's figures. Nothing here needs
-PyTorch; `hela_seg.report.comparison` writes and prints.
+scored on the same frames, ``rows`` computes, ``quality`` adds boundaries and cells, ``published`` holds the
+paper's figures. Nothing here needs PyTorch; `hela_seg.report.comparison` writes and prints.
 """
 
 from hela_seg.comparison.found import Run, find_runs

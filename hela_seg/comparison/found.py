@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,10 @@ TRACES = {*NEEDED, runs.CHECKPOINTS, runs.CLASS_POSITIONS}
 """What gives a folder away as that of a run, be it finished or not."""
 
 
+QUALITY = ("boundaries", "cells")
+"""Keys of a run's scores beside those of pixels; there where they were measured."""
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """A finished run.
@@ -31,6 +36,7 @@ class Run:
         classes: its K classes.
         counts: pixels of each frame that it was scored on.
         folds: the runs that it was pooled from, where it stands for a cross-validation.
+        quality: what its scores say under the keys `QUALITY`, see `hela_seg.report.quality.quality_to_plain`.
     """
 
     folder: Path
@@ -38,6 +44,7 @@ class Run:
     classes: Classes
     counts: FrameCounts
     folds: tuple[Run, ...] = ()
+    quality: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
@@ -89,7 +96,8 @@ def read_run(folder: Path) -> Run:
             f"{folder / runs.FRAME_COUNTS} does not add up to the confusion matrix of {runs.SCORES_JSON}, "
             "expected files of one run: python -m hela_seg.evaluate writes both anew"
         )
-    return Run(folder, record, classes, counts)
+    quality = {key: scores[key] for key in QUALITY if key in scores}
+    return Run(folder, record, classes, counts, quality=quality)
 
 
 def _places(folder: Path) -> Iterator[Path]:

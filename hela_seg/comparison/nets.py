@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hela_seg.comparison.found import Run
@@ -50,14 +51,21 @@ def without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     """Runs without those that a folder of `hela_seg.evaluate` repeats, and a line for each that is left out.
 
     A repeat has the settings, the seed and the counted pixels of another one; what knows its training time is
-    kept.
+    kept, with the boundaries and cells that the other one measured.
     """
     kept: dict[Any, Run] = {}
     left_out = []
     for run in sorted(runs, key=lambda run: run.record.costs.step_ms is None):
         key = (_settings_key(run), run.record.seed, run.counts.matrix.tobytes())
         if key in kept:
-            left_out.append(f"{run.folder} repeats {kept[key].folder} and was left out.")
+            first = kept[key]
+            taken = (
+                "its boundaries and cells are shown there"
+                if not first.quality and run.quality
+                else "was left out"
+            )
+            left_out.append(f"{run.folder} repeats {first.folder} and {taken}.")
+            kept[key] = replace(first, quality=first.quality or run.quality)
         kept.setdefault(key, run)
     return list(kept.values()), left_out
 

@@ -15,6 +15,7 @@ from hela_seg.comparison.folds import median_costs, pool_folds
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import by_net, by_test, kind_of, without_repeats
 from hela_seg.comparison.notes import notes_on
+from hela_seg.comparison.quality import NetQuality, quality_of
 from hela_seg.counts import FrameCounts
 from hela_seg.runs import Costs
 from hela_seg.scores import mean_over_classes, scores_of
@@ -59,6 +60,7 @@ class NetRow:
         means: figures by the names in `MEASURES`, means over classes.
         by_class: figures by the names in `MEASURES`, one for each class.
         costs: the median over runs of what each measured.
+        quality: boundaries and cells, where they were measured.
     """
 
     name: str
@@ -67,6 +69,7 @@ class NetRow:
     means: dict[str, Figure]
     by_class: dict[str, list[Figure]]
     costs: Costs
+    quality: NetQuality
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,7 @@ def _row(name: str, group: list[Run], intervals: Sequence[Interval], of_runs: Fl
         {measure: found[0] for measure, found in by_measure.items()},
         {measure: found[1:] for measure, found in by_measure.items()},
         median_costs([run.record.costs for run in group]),
+        quality_of(group),
     )
 
 

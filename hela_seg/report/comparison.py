@@ -173,7 +173,14 @@ def html(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
 
 def _csv_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
     for row in comparison.rows:
-        yield {"table": number, "net": row.name, "source": "own", **_figures(row, comparison), **_costs(row)}
+        yield {
+            "table": number,
+            "net": row.name,
+            "source": "own",
+            **_figures(row, comparison),
+            **_quality(row),
+            **_costs(row),
+        }
     for kind in dict.fromkeys(row.kind for row in comparison.rows):
         if kind in PUBLISHED:
             published = _published(PUBLISHED[kind], comparison.classes)
@@ -207,6 +214,20 @@ def _figures(row: NetRow, comparison: Comparison) -> dict[str, float | None]:
             found[f"{name} {measure} spread"] = figure.spread
             found[f"{name} {measure} low"], found[f"{name} {measure} high"] = interval.low, interval.high
     return {key: None if value is None or value != value else value for key, value in found.items()}
+
+
+def _quality(row: NetRow) -> dict[str, Any]:
+    """Of the boundaries and cells, by the names of ``scores.json``; None where they were not measured."""
+    found = row.quality
+    return {
+        "normalised_surface_distance": found.surface_distance,
+        "tolerance": found.tolerance,
+        "unit": found.unit,
+        "hausdorff_95_mean": found.hausdorff,
+        "average_precision_50": found.average_precision_50,
+        "mean_average_precision": found.mean_average_precision,
+        "seeds_measured": found.runs,
+    }
 
 
 def _costs(row: NetRow) -> dict[str, Any]:

@@ -140,9 +140,14 @@ def _axis_of(courses: Sequence[TimeCourse]) -> _Axis:
     if len(intervals) < len(courses):
         return _Axis("Frame", [1.0] * len(courses))
     longest = max(len(course.pixels) * interval for course, interval in zip(courses, intervals, strict=True))
-    units = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
-    unit, seconds = next((entry for entry in units if longest >= 2 * entry[1]), units[-1])
+    unit, seconds = time_unit(longest)
     return _Axis(f"Time ({unit})", [interval / seconds for interval in intervals])
+
+
+def time_unit(longest: float) -> tuple[str, float]:
+    """The largest unit that fits twice into a time in seconds, and its seconds: min and 60 for 300."""
+    units = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+    return next((entry for entry in units if longest >= 2 * entry[1]), units[-1])
 
 
 def curve_of(values: list[Values], steps: list[float]) -> Curve:

@@ -1,4 +1,4 @@
-"""Frames and tiles as pictures: where a net is right and wrong, and what it was trained on."""
+"""Frames and tiles as pictures: where a segmentation is right and wrong, and what a net was trained on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hela_seg.data.dataset import Sample
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.sampler import Draw
 from hela_seg.data.splits import Block
-from hela_seg.inference import Predictor
+from hela_seg.report.class_maps import ClassMaps
 from hela_seg.report.holding import Overlaps
 from hela_seg.report.overlay import Image, Labels, blend, contrast_of, fit_panel
 from hela_seg.report.overlay import Picture as Pixels
@@ -40,12 +40,12 @@ class Scored:
     Attributes:
         data: opened.
         blocks: the frames, in the order in which they were counted.
-        predictor: that predicted them.
+        maps: what was scored of them.
     """
 
     data: TimelapseData
     blocks: Sequence[Block]
-    predictor: Predictor
+    maps: ClassMaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +53,17 @@ class _Frame:
     title: str
     image: Image
     truth: Labels
-    prediction: Labels
+    found: Labels
+    what: str
     wrong: str
 
 
 def examples_of(scored: Scored, counts: FrameCounts, classes: Classes) -> tuple[Gallery, ...]:
-    """The frames with the best, the median and the worst m-IoU: image, truth, prediction and errors of each.
+    """The frames with the best, the median and the worst m-IoU: image, truth, what was found, and errors.
 
     Args:
         scored: where they come from.
-        counts: of all frames; those predicted anew for the pictures come out alike to the last pixel.
+        counts: of all frames.
         classes: the K classes.
 
     Returns:
@@ -75,19 +76,19 @@ def examples_of(scored: Scored, counts: FrameCounts, classes: Classes) -> tuple[
     return _small_enough(frames, classes)
 
 
-def errors_of(image: Image, truth: Labels, prediction: Labels, classes: Classes) -> Pixels:
-    """A pale picture (H, W, 3) uint8 on which wrong pixels have the colour of the class predicted there.
+def errors_of(image: Image, truth: Labels, found: Labels, classes: Classes) -> Pixels:
+    """A pale picture (H, W, 3) uint8 on which wrong pixels have the colour of the class found there.
 
     Args:
         image: (C, H, W).
         truth: (H, W); ignored pixels are not wrong.
-        prediction: (H, W).
+        found: (H, W), a net's prediction or label images.
         classes: the K classes.
     """
     grey = blend(image, np.zeros_like(truth), classes).mean(axis=2, keepdims=True)
     picture: Pixels = np.repeat(PALEST + PALE * grey, 3, axis=2).astype(np.uint8)
-    wrong = (truth != prediction) & (truth != IGNORE_INDEX)
-    picture[wrong] = np.array([entry.rgb for entry in classes], np.uint8)[prediction[wrong]]
+    wrong = (truth != found) & (truth != IGNORE_INDEX)
+    picture[wrong] = np.array([entry.rgb for entry in classes], np.uint8)[found[wrong]]
     return picture
 
 
@@ -146,13 +147,10 @@ def _read(scored: Scored, counts: FrameCounts, what: str, place: int) -> _Frame:
     mean = Overlaps.of(matrix[np.newaxis]).mean[0]
     total = int(matrix.sum())
     wrong = f"{100 * (total - int(np.trace(matrix))) / total:.2f} % of pixels"
-    # with the neighbours that it was counted with, for a batch may round otherwise than a single frame
-    groups = scored.predictor.groups(recording.image, range(block.start, block.stop))
-    group = next(group for group in groups if t in group)
-    predicted = dict(zip(group, scored.predictor.frames(recording.image, group), strict=True))
     truth = LabelFrames(recording.mask, scored.data.labels).whole(t)
     title = f"{what}: {name}, frame {t}, m-IoU {mean:.4f}"
-    return _Frame(title, recording.image.frame(t), truth, predicted[t], wrong)
+    found = scored.maps.of(block, t)
+    return _Frame(title, recording.image.frame(t), truth, found, scored.maps.what, wrong)
 
 
 def _gallery(frame: _Frame, classes: Classes, longest: int) -> Gallery:
@@ -165,11 +163,11 @@ def _gallery(frame: _Frame, classes: Classes, longest: int) -> Gallery:
 
 def _panels(frame: _Frame, classes: Classes, longest: int) -> Iterator[tuple[str, Pixels]]:
     image, truth = fit_panel(frame.image, frame.truth, longest)
-    _, prediction = fit_panel(frame.image[:1], frame.prediction, longest)
+    _, found = fit_panel(frame.image[:1], frame.found, longest)
     yield "image", blend(image, np.zeros_like(truth), classes)
     yield "truth", blend(image, truth, classes)
-    yield "prediction", blend(image, prediction, classes)
-    yield f"errors: {frame.wrong}", errors_of(image, truth, prediction, classes)
+    yield frame.what, blend(image, found, classes)
+    yield f"errors: {frame.wrong}", errors_of(image, truth, found, classes)
 
 
 def _foreground(sample: Sample) -> int:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts
 from hela_seg.reliability import Curve as ReliabilityCurve
-from hela_seg.report.curves import MARKED_POINTS, curve_of, draw_curve, line_style
+from hela_seg.report.curves import MARKED_POINTS, curve_of, draw_curve, line_style, time_unit
 from hela_seg.report.drawings import INK, QUIET, WIDTH, add_legend, panel, themed_svg
 from hela_seg.report.overlay import drawable
 from hela_seg.report.page import Drawing
@@ -60,8 +61,16 @@ def matrices_by_series(counts: FrameCounts) -> dict[str, NDArray[np.int64]]:
     return dict(zip(names, pooled, strict=True))
 
 
-def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
-    """IoU of each class and their mean, frame by frame; None where no series has two frames."""
+def draw_over_time(
+    counts: FrameCounts, classes: Classes, frame_interval: float | None = None
+) -> Drawing | None:
+    """IoU of each class and their mean, frame by frame; None where no series has two frames.
+
+    Args:
+        counts: of the frames.
+        classes: the K classes.
+        frame_interval: seconds from frame to frame, for a second axis in time; None where it is not known.
+    """
     first, last = int(counts.frame.min()), int(counts.frame.max())
     found = Overlaps.of(counts.matrix)
     names = list(dict.fromkeys(counts.series))
@@ -78,6 +87,8 @@ def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
     axes.set_xlim(first - 0.02 * (last - first), last + 0.02 * (last - first))
     axes.set_xlabel("Frame")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if frame_interval:
+        _add_time(axes, last, frame_interval)
     axes.set_ylabel("IoU")
     axes.set_ylim(-0.02, 1.02)
     add_legend(axes, below=True)
@@ -85,6 +96,16 @@ def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
     words = f"mean m-IoU of the first third of the frames {early}, of the last third {late}"
     middle = " Line: median over series, shade: 10th to 90th percentile." if len(names) > 1 else ""
     return Drawing(themed_svg(figure), f"IoU over time: {words}.", f"IoU frame by frame; {words}.{middle}")
+
+
+def _add_time(axes: Axes, last: int, frame_interval: float) -> None:
+    """A second axis above, in the largest unit of which the recording lasts two."""
+    unit, seconds = time_unit(last * frame_interval)
+    step = frame_interval / seconds
+    there_and_back = (lambda frames: np.multiply(frames, step), lambda time: np.divide(time, step))
+    above = axes.secondary_xaxis("top", there_and_back)
+    above.set_xlabel(f"Time ({unit})")
+    above.tick_params(color=QUIET, labelcolor=QUIET)
 
 
 def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:

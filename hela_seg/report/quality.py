@@ -16,10 +16,9 @@ from hela_seg import runs
 from hela_seg.boundaries import BoundaryScores
 from hela_seg.classes import Classes
 from hela_seg.files import whole_file
-from hela_seg.report.tables import ABSENT, plain_table, print_plain
+from hela_seg.report.tables import ABSENT, SHORT_UNITS, plain_table, print_plain
 from hela_seg.scoring import CellScores, Quality
 
-SHORT_UNITS = {"pixels": "px", "micrometres": "µm"}
 THRESHOLDS_SHOWN = (0.5, 0.75, 0.9)
 """Intersections over union that are printed; the files have all."""
 
@@ -143,7 +142,7 @@ def print_boundaries(scores: BoundaryScores, classes: Classes, console: Console 
     table.add_row("mean", *map(_number, means, (4, 2, 2)), style="bold")
     print_plain(Text(f"Boundaries of {scores.of} frame(s)", style="bold"), console)
     print_plain(table, console)
-    for note in _boundary_notes(scores, classes):
+    for note in boundary_notes(boundaries_to_plain(scores, classes)):
         _print_note(note, console)
 
 
@@ -167,27 +166,38 @@ def print_cells(scores: CellScores, console: Console | None = None) -> None:
             table.add_row(f"{row['iou']:g}", *whole, *shares)
     print_plain(Text(title, style="bold"), console)
     print_plain(table, console)
+    _print_note(cell_note(cells_to_plain(scores)), console)
+
+
+def cell_note(plain: Mapping[str, Any]) -> str:
+    """What a reader must know of the scores of cells; see `cells_to_plain`."""
     where = {"ids": "as masks number them", "split": "the parts of the foreground, cut at necks"}
-    _print_note(
+    return (
         "AP: matched / (matched + missed + extra), mean over IoU 0.5 to 0.95. True cells are "
-        f"{where[_source(scores.true_by_ids)]}; found ones {where[_source(scores.found_by_ids)]}.",
-        console,
+        f"{where[plain['truth']]}; found ones {where[plain['found']]}."
     )
 
 
-def _boundary_notes(scores: BoundaryScores, classes: Classes) -> list[str]:
-    unit = SHORT_UNITS[scores.unit]
+def boundary_notes(plain: Mapping[str, Any], absent: str = ABSENT) -> list[str]:
+    """What a reader must know of distances between boundaries.
+
+    Args:
+        plain: see `boundaries_to_plain`.
+        absent: what stands where there is no distance.
+    """
+    unit = SHORT_UNITS[plain["unit"]]
     notes = [
-        f"NSD: normalised surface distance, the share of boundary pixels within {scores.tolerance:g} {unit} "
-        "of the other's, all frames pooled. HD95: 95th percentile of the distances in a frame, over frames "
-        "that have one."
+        "NSD: normalised surface distance, the share of boundary pixels within "
+        f"{plain['tolerance']:g} {unit} of the other's, all frames pooled. HD95: 95th percentile of the "
+        "distances in a frame, over frames that have one."
     ]
-    without = [c.name for c in classes if math.isnan(scores.surface_distance[c.index])]
+    by_class = plain["classes"].items()
+    without = [name for name, of_class in by_class if of_class["normalised_surface_distance"] is None]
     if without:
         notes.append(
-            f"{ABSENT} no boundary in truth and prediction, left out of the means: {', '.join(without)}"
+            f"{absent}: no boundary in truth and prediction, left out of the means: {', '.join(without)}."
         )
-    lone = [c.name for c in classes if scores.one_sided[c.index]]
+    lone = [name for name, of_class in by_class if of_class["one_sided_frames"]]
     if lone:
         notes.append(
             f"One-sided: frames in which truth or prediction alone has a boundary of {', '.join(lone)}. HD95 "

@@ -1,4 +1,4 @@
-"""A run's report: all that its folder says, and what its net makes of its frames, as one page.
+"""A run's report: all that its folder says, and what was made of its frames, as one page.
 
 Every number comes from the files that lie beside it, so that none can differ from these. What a run lacks, or
 what cannot be read or drawn, is named in its section, and the rest stands.
@@ -15,7 +15,7 @@ from hela_seg import runs
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import Block
 from hela_seg.errors import InputError
-from hela_seg.inference import Predictor
+from hela_seg.report.class_maps import ClassMaps
 from hela_seg.report.page import Page, Section
 from hela_seg.report.run_sections import SECTIONS, Material
 from hela_seg.report.run_sheets import ABSENT
@@ -25,7 +25,12 @@ log = logging.getLogger(__name__)
 
 
 def write_report(
-    folder: Path, command: str, data: TimelapseData, blocks: Sequence[Block], predictor: Predictor | None
+    folder: Path,
+    command: str,
+    data: TimelapseData,
+    blocks: Sequence[Block],
+    maps: ClassMaps | None,
+    warning: str = "",
 ) -> Path | None:
     """Write the report of a run beside its results; whatever goes wrong with it is only warned of.
 
@@ -34,14 +39,15 @@ def write_report(
         command: that made it: ``train``, where the data are prepared for training, or ``evaluate``.
         data: opened.
         blocks: the frames that were scored.
-        predictor: that they were scored with; None where there were none.
+        maps: what was scored of them; None where there were none.
+        warning: a sentence that stands above all.
 
     Returns:
         Where it is; None where it could not be written.
     """
     try:
-        material = Material(folder, command, data, blocks, predictor)
-        _page(material).write(folder / runs.REPORT)
+        material = Material(folder, command, data, blocks, maps)
+        _page(material, warning).write(folder / runs.REPORT)
     # the run's results are whole and must not be lost to a fault in a figure of them
     except Exception as error:
         log.warning("warning: the report could not be written (%s); the results are whole", _said(error))
@@ -53,10 +59,18 @@ def _said(error: Exception) -> str:
     return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
 
 
-def _page(material: Material) -> Page:
+def _page(material: Material, warning: str) -> Page:
     made = tuple(_attempt(title, make, material) for title, make in SECTIONS.items())
+    warnings = (f"{warning}.",) if warning else ()
+    return Page(_title(material), made, tuple(_facts(material)), warnings)
+
+
+def _title(material: Material) -> str:
+    net = material.record.net
+    if not material.of_net:
+        return f"Label images: {net.get('name', 'unknown')}"
     what = "Training run" if material.command == "train" else "Evaluation"
-    return Page(f"{what}: {_kind(material.record)}", made, tuple(_facts(material)))
+    return f"{what}: {str(net['_target_']).split('.')[-2:][0]}"
 
 
 def _attempt(title: str, make: Callable[[Material], Section], material: Material) -> Section:
@@ -69,10 +83,6 @@ def _attempt(title: str, make: Callable[[Material], Section], material: Material
         return Section(title, missing=f"This could not be drawn ({_said(error)}).")
 
 
-def _kind(record: runs.RunRecord) -> str:
-    return str(record.net.get("_target_", "net")).split(".")[-2:][0]
-
-
 def _facts(material: Material) -> Iterator[tuple[str, str]]:
     record = material.record
     try:
@@ -83,6 +93,8 @@ def _facts(material: Material) -> Iterator[tuple[str, str]]:
         yield "Scored", f"{len(counts)} frame(s) of {len(set(counts.series))} series"
     except InputError:
         yield "m-IoU", ABSENT
-    yield "Parameters", f"{record.costs.parameters:,}"
+    if not material.of_net:
+        return
+    yield "Parameters", number(record.costs.parameters, ",", ABSENT).text
     yield "Seed", str(record.seed)
     yield "Device", str(record.hardware.get("device", "unknown"))

@@ -16,18 +16,20 @@ from omegaconf import OmegaConf
 from hela_seg import runs
 from hela_seg.classes import Classes
 from hela_seg.comparison import Comparison, NetRow, compare_runs
-from hela_seg.comparison.found import Run, read_run
+from hela_seg.comparison.found import QUALITY, Run, read_run
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import Block
 from hela_seg.errors import InputError
-from hela_seg.inference import Predictor
 from hela_seg.reliability import BINS, curve_of, read_reliability
 from hela_seg.report.balance import Pixels, balance_sheet, draw_balance, parts_sheet, split_sheet
+from hela_seg.report.class_maps import ClassMaps
 from hela_seg.report.examples import Scored, examples_of, training_tiles
 from hela_seg.report.holding import draw_by_series, draw_over_time, draw_reliability
 from hela_seg.report.learning import draw_learning, read_log
 from hela_seg.report.page import Section
+from hela_seg.report.quality_sheets import boundary_sheet, cell_sheet
 from hela_seg.report.run_sheets import (
+    ABSENT,
     class_sheet,
     confusion_sheets,
     cost_sheet,
@@ -46,14 +48,14 @@ class Material:
         command: that made it: ``train``, where the data are prepared for training, or ``evaluate``.
         data: opened.
         blocks: the frames that were scored.
-        predictor: that they were scored with; None where there were none.
+        maps: what was scored of them; None where there were none.
     """
 
     folder: Path
     command: str
     data: TimelapseData
     blocks: Sequence[Block]
-    predictor: Predictor | None
+    maps: ClassMaps | None
 
     @cached_property
     def record(self) -> runs.RunRecord:
@@ -81,12 +83,19 @@ class Material:
         return self.comparison.rows[0]
 
     @property
+    def of_net(self) -> bool:
+        """Whether a net of this program was scored, and not label images."""
+        return "_target_" in self.record.net
+
+    @property
     def prepared(self) -> TimelapseData:
         """The data as training prepared them.
 
         Raises:
             InputError: nothing was trained.
         """
+        if not self.of_net:
+            raise InputError("Label images were scored, and no net was trained for them here.")
         if self.command != "train":
             raise InputError("Nothing was trained here: see the report of the training run.")
         return self.data
@@ -123,6 +132,24 @@ def _confusion(material: Material) -> Section:
     return Section(sheets=confusion_sheets(material.run))
 
 
+def _quality(material: Material) -> Section:
+    quality = material.run.quality
+    switched_off = [f"{name}=null" for name in QUALITY if name not in quality]
+    if not quality:
+        of_training = "Not measured while training: hela_seg.evaluate measures them."
+        raise InputError(of_training if material.command == "train" else _off(switched_off))
+    sheets = []
+    if "boundaries" in quality:
+        sheets.append(boundary_sheet(quality["boundaries"], material.run.classes, ABSENT))
+    if "cells" in quality:
+        sheets.append(cell_sheet(quality["cells"], ABSENT))
+    return Section(sheets=tuple(sheets), notes=(_off(switched_off),) if switched_off else ())
+
+
+def _off(switched_off: Sequence[str]) -> str:
+    return f"Switched off: {' '.join(switched_off)}."
+
+
 def _learning(material: Material) -> Section:
     classes = material.prepared.classes
     path = material.folder / runs.LOGS / runs.METRICS_TABLE
@@ -135,15 +162,13 @@ def _learning(material: Material) -> Section:
 
 def _examples(material: Material) -> Section:
     run = material.run
-    if material.predictor is None:
+    if material.maps is None:
         raise InputError("No frame was predicted.")
-    galleries = examples_of(
-        Scored(material.data, material.blocks, material.predictor), run.counts, run.classes
-    )
+    galleries = examples_of(Scored(material.data, material.blocks, material.maps), run.counts, run.classes)
     if not galleries:
         raise InputError("No frame has a score.")
     note = (
-        "Frames by their own m-IoU. In errors, wrong pixels have the colour of the class that was predicted "
+        "Frames by their own m-IoU. In errors, wrong pixels have the colour of the class that was found "
         "there. Hatched pixels count nowhere."
     )
     return Section(legend=_legend(run.classes), galleries=galleries, notes=(note,))
@@ -151,7 +176,8 @@ def _examples(material: Material) -> Section:
 
 def _holding(material: Material) -> Section:
     run = material.run
-    drawn = (draw_over_time(run.counts, run.classes), draw_by_series(run.counts, run.classes))
+    course = draw_over_time(run.counts, run.classes, _frame_interval(material))
+    drawn = (course, draw_by_series(run.counts, run.classes))
     missing = (
         "No course over time: no series has two scored frames.",
         "No spread over series: fewer than two have a score.",
@@ -163,7 +189,16 @@ def _holding(material: Material) -> Section:
     )
 
 
+def _frame_interval(material: Material) -> float | None:
+    """Seconds from frame to frame, where all scored recordings state the same."""
+    recordings = material.data.recordings
+    intervals = {recordings[block.series].image.frame_interval for block in material.blocks}
+    return intervals.pop() if len(intervals) == 1 else None
+
+
 def _calibration(material: Material) -> Section:
+    if not material.of_net:
+        raise InputError("Label images hold classes and do not say how sure their program was of them.")
     right, path = int(np.trace(material.run.counts.pooled)), material.folder / runs.RELIABILITY
     counts = read_reliability(path)
     if int(counts[:, 1].sum()) != right:
@@ -208,19 +243,16 @@ def _command(material: Material) -> Section:
 
 
 def _costs(material: Material) -> Section:
+    if not material.of_net:
+        raise InputError("What it cost to make label images elsewhere is not known here.")
     return Section(sheets=(cost_sheet(material.record),))
 
 
 def _settings(material: Material) -> Section:
     record = material.record
-    return Section(
-        sheets=(
-            words_sheet("Hardware", record.hardware),
-            words_sheet("Versions", record.versions),
-            words_sheet("Settings", record.config),
-        ),
-        folded=True,
-    )
+    facts = {"Hardware": record.hardware, "Versions": record.versions, "Settings": record.config}
+    sheets = tuple(words_sheet(title, words) for title, words in facts.items() if words)
+    return Section(sheets=sheets, folded=True)
 
 
 def _legend(classes: Classes) -> tuple[tuple[str, str], ...]:
@@ -230,6 +262,7 @@ def _legend(classes: Classes) -> tuple[tuple[str, str], ...]:
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "Scores by class": _scores,
     "Confusion matrix": _confusion,
+    "Boundaries and cells": _quality,
     "Learning curves": _learning,
     "Best, median and worst frame": _examples,
     "Over time and by series": _holding,

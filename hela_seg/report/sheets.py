@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
 from hela_seg.comparison.published import CLASSES, SOURCE, STEP_IMAGES, STEP_SIDE
-from hela_seg.report.tables import ABSENT
+from hela_seg.report.tables import ABSENT, SHORT_UNITS
 from hela_seg.runs import MEASURED
 from hela_seg.statistics import Interval
 
@@ -56,13 +56,14 @@ class Sheet:
 
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
-    """All sheets: scores as means over classes, each class's own, and costs and pairs where there are any."""
+    """All sheets: scores as means over classes, each class's own, and what else there is."""
     known = [(row.kind, PUBLISHED[row.kind]) for row in comparison.rows if row.kind in PUBLISHED]
     published = list(dict(known).items())
     costly = any(row.costs.parameters for row in comparison.rows)  # label images alone have no costs
     return [
         _means(comparison, published),
         *(_class(comparison, index, published) for index in range(len(comparison.classes))),
+        *([_quality(comparison.rows)] if any(row.quality.runs for row in comparison.rows) else []),
         *([_costs(comparison, published)] if costly else []),
         *([_pairs(comparison.pairs)] if comparison.pairs else []),
     ]
@@ -90,6 +91,41 @@ def _class(comparison: Comparison, index: int, published: list[tuple[str, Publis
             if name != CLASSES[index]:
                 notes = (f"Published: of the paper's class {CLASSES[index]}, which has the same place.",)
     return Sheet(f"Scores of class {name}", _score_headings("IoU"), rows, notes=notes)
+
+
+def _quality(rows: Sequence[NetRow]) -> Sheet:
+    """Boundaries and cells, of which some of the nets have figures."""
+    notes = [
+        "NSD: normalised surface distance, the share of boundary pixels within a tolerance of the other's. "
+        "HD95: 95th percentile of the distances in a frame, mean over frames. Both: means over classes.",
+        "AP50, mean AP: average precision of cells, matched / (matched + missed + extra), at an IoU of 0.5 "
+        "and as mean over 0.5 to 0.95. All: means over as many seeds as were measured.",
+    ]
+    if len({(row.quality.tolerance, row.quality.unit) for row in rows if row.quality.unit}) > 1:
+        notes.append("Figures of different tolerances or units cannot be compared.")
+    lacking = [row.name for row in rows if not row.quality.runs]
+    if lacking:
+        notes.append(f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures, training does not.")
+    headings = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
+    return Sheet("Boundaries and cells", headings, [_own_quality(row) for row in rows], notes=tuple(notes))
+
+
+def _own_quality(row: NetRow) -> tuple[Cell, ...]:
+    found = row.quality
+    unit = "" if found.unit is None else SHORT_UNITS[found.unit]
+    within, distance = (
+        Cell(ABSENT) if length is None else Cell(f"{length:{form}} {unit}", length)
+        for length, form in ((found.tolerance, "g"), (found.hausdorff, ".2f"))
+    )
+    return (
+        Cell(row.name),
+        number(found.runs or None, "d"),
+        number(found.surface_distance),
+        within,
+        distance,
+        number(found.average_precision_50),
+        number(found.mean_average_precision),
+    )
 
 
 def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sheet:

@@ -36,6 +36,7 @@ MEASURES = {
 """The fields of ``Scores``, in the order of columns, with the heading that each has in print."""
 
 ABSENT = "–"
+SHORT_UNITS = {"pixels": "px", "micrometres": "µm"}
 NARROWEST = 80
 SERIES_SHOWN = 8
 

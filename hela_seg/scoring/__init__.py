@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from hela_seg.scoring.frames import SegmentedFrame, against_truth
-from hela_seg.scoring.labelled import Readers, one_line, score_labels
+from hela_seg.scoring.labelled import CountedLabels, LabelImages, Readers, one_line, score_labels
 from hela_seg.scoring.meters import BoundaryMeter, CellMeter, CellScores, Meters, Quality
 from hela_seg.scoring.partners import Partners, find_partners
 from hela_seg.scoring.reading import Reading
@@ -19,6 +19,8 @@ __all__ = [
     "BoundaryMeter",
     "CellMeter",
     "CellScores",
+    "CountedLabels",
+    "LabelImages",
     "Meters",
     "Partners",
     "Quality",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,25 +43,60 @@ class Readers:
     classes: int
 
 
+class CountedLabels(NamedTuple):
+    """What label images came to.
+
+    Attributes:
+        frames: a confusion matrix for each frame that could be read.
+        blocks: the same frames; where one is left out, its block is parted in two.
+        faults: a line for each frame that could not be read.
+    """
+
+    frames: FrameCounts
+    blocks: list[Block]
+    faults: list[str]
+
+
+class LabelImages:
+    """The class maps of label images, frame by frame as they are asked for.
+
+    Args:
+        partners: label images by frame.
+        reader: turns them into class indices.
+    """
+
+    what = "labels"
+
+    def __init__(self, partners: Partners, reader: LabelReader) -> None:
+        self._partners, self._reader = partners, reader
+
+    def of(self, block: Block, t: int) -> NDArray[np.uint8]:
+        """The class map (H, W) of frame t of a block; see `hela_seg.report.class_maps.ClassMaps`.
+
+        Raises:
+            InputError: it can no longer be read.
+        """
+        return _converted(*self._partners.frames[block.series, t], self._reader)
+
+
 def score_labels(
     partners: Partners,
     recordings: Sequence[Recording],
     blocks: Sequence[Block],
     readers: Readers,
     meters: Meters,
-) -> tuple[FrameCounts, list[str]]:
+) -> CountedLabels:
     """Count the pixels of label images against masks, and measure them.
 
     Args:
         partners: label images by frame.
         recordings: with the truth.
-        blocks: frames to score; a frame that cannot be used parts its block in two.
+        blocks: frames to score.
         readers: of both kinds of masks.
         meters: what else is measured, of the same frames.
 
     Returns:
-        A confusion matrix for each frame that could be read, and a line for each that could not. Frames
-        without a partner are passed over in silence: `find_partners` has said so.
+        What was counted. Frames without a partner are passed over in silence: `find_partners` has said so.
 
     Raises:
         InputError: not one frame could be read; or what a meter raises.
@@ -82,8 +119,11 @@ def score_labels(
         places.append((number, t))
     if not places:
         raise InputError(f"no frame can be scored: {one_line([*partners.faults, *faults])}")
-    names = [recordings[blocks[number].series].name for number, _ in places]
-    return _counts(places, matrices, names), faults
+    spans = _spans(places, blocks)
+    names = tuple(recordings[blocks[number].series].name for number, _ in places)
+    of_span = np.repeat(np.arange(len(spans)), [span.stop - span.start for span in spans])
+    times = np.array([t for _, t in places], np.int64)
+    return CountedLabels(FrameCounts(names, times, of_span, np.stack(matrices)), spans, faults)
 
 
 def one_line(faults: Sequence[str]) -> str:
@@ -121,10 +161,11 @@ def _converted(series: Series, at: int, reader: LabelReader) -> NDArray[np.uint8
         ) from None
 
 
-def _counts(
-    places: Sequence[tuple[int, int]], matrices: Sequence[NDArray[np.int64]], names: Sequence[str]
-) -> FrameCounts:
-    """Frames as counted; those that follow on each other in one block of the split are one block."""
-    block, frame = np.array(places, np.int64).T
-    apart = (np.diff(block) != 0) | (np.diff(frame) != 1)
-    return FrameCounts(tuple(names), frame, np.concatenate([[0], np.cumsum(apart)]), np.stack(matrices))
+def _spans(places: Sequence[tuple[int, int]], blocks: Sequence[Block]) -> list[Block]:
+    """The frames at these places; those that follow on each other in one block of the split are one block."""
+    number, frame = np.array(places, np.int64).T
+    begins = 1 + np.flatnonzero((np.diff(number) != 0) | (np.diff(frame) != 1))
+    return [
+        replace(blocks[number[first]], start=int(frame[first]), stop=int(frame[end - 1]) + 1)
+        for first, end in pairwise([0, *begins.tolist(), len(places)])
+    ]

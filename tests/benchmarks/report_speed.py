@@ -22,6 +22,7 @@ from hela_seg import runs
 from hela_seg.cli import main as command
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
+from hela_seg.report.class_maps import Predicted
 from hela_seg.report.run import write_report
 
 TEST_FRAMES, SIZE = 130, 512
@@ -58,7 +59,7 @@ def _timed(folder: Path) -> float:
     data.open(net.info.split)
     data.prepare(folder / runs.CLASS_POSITIONS)
     began = time.perf_counter()
-    if write_report(folder, "train", data, data.of("test"), net) is None:
+    if write_report(folder, "train", data, data.of("test"), Predicted(net, data.recordings)) is None:
         sys.exit("no report was written")
     return time.perf_counter() - began
 

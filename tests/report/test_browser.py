@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fabricated import frame_counts, write_run
+from fabricated import frame_counts, measure, write_run
 
 from hela_seg import runs
+from hela_seg.cli import main
 from hela_seg.comparison import compare_runs, find_runs
 from hela_seg.report.comparison import write_comparison
 
@@ -42,14 +43,24 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_run(folder / f"unet {seed}", frame_counts(seed, 0.8), seed=seed)
     write_run(folder / "resnet", frame_counts(2, 0.9), net="resnet34_unet")
     write_run(folder / "vgg", frame_counts(3, 0.7), net="vgg19_unet")
+    measure(folder / "resnet", 0.9, 0.7)
     write_comparison(folder, compare_runs(find_runs([folder])[0]), [])
     return folder / "comparison.html"
 
 
-@pytest.fixture(params=["run", "comparison"])
-def path(request: pytest.FixtureRequest, run: Path, comparison: Path) -> Path:
-    """The page of a run, and that of a comparison."""
-    return run / runs.REPORT if request.param == "run" else comparison
+@pytest.fixture(scope="module")
+def labels(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of label images, which are the masks themselves."""
+    folder = tmp_path_factory.mktemp("labels")
+    truth = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
+    assert main("evaluate", [f"labels={cells / 'masks'}", *truth, f"hydra.run.dir={folder}"]) == 0
+    return folder / runs.REPORT
+
+
+@pytest.fixture(params=["run", "comparison", "labels"])
+def path(request: pytest.FixtureRequest, run: Path, comparison: Path, labels: Path) -> Path:
+    """The page of a run, that of a comparison, and that of label images."""
+    return {"run": run / runs.REPORT, "comparison": comparison, "labels": labels}[request.param]
 
 
 def opened(browser: Any, path: Path, **context: Any) -> Any:

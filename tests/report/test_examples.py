@@ -18,6 +18,7 @@ from hela_seg.data.frames import LabelFrames
 from hela_seg.data.sampler import Draw
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report import examples
+from hela_seg.report.class_maps import Predicted
 from hela_seg.report.examples import MOST_BYTES, Scored, errors_of, examples_of, training_tiles
 from hela_seg.report.overlay import blend, fit_panel
 from hela_seg.report.page import Picture
@@ -72,7 +73,7 @@ def test_frames_of_pure_noise_are_shrunk_until_they_fit() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, (2, 640, 640)).astype(np.uint8)
     image = random.integers(0, 255, (3, 640, 640)).astype(np.uint8)
-    frames = [examples._Frame("noise", image, labels[0], labels[1], "all")] * 3
+    frames = [examples._Frame("noise", image, labels[0], labels[1], "prediction", "all")] * 3
     galleries = examples._small_enough(frames, CLASSES)
     sizes = [len(picture.jpeg) for gallery in galleries for picture in gallery.pictures]
     assert len(sizes) == 12
@@ -84,7 +85,7 @@ def test_panels_show_the_frame_that_their_title_names(run: Path) -> None:
     net = Predictor.from_checkpoint(run / "checkpoints" / "best.ckpt")
     data = TimelapseData.from_plain(net.info.config["data"])
     data.open(net.info.split)
-    scored = Scored(data, data.of("test"), net)
+    scored = Scored(data, data.of("test"), Predicted(net, data.recordings))
     counts = count_frames(net, data.recordings, scored.blocks, data.labels).frames
     best, _ = examples_of(scored, counts, data.classes)
     t = int(best.title.split("frame ")[1].split(",")[0])

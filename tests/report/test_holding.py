@@ -37,6 +37,18 @@ def test_the_course_over_time_says_how_it_begins_and_ends() -> None:
     assert "shade" not in drawing.caption
 
 
+def test_a_known_interval_puts_time_above_the_frames() -> None:
+    counts = frame_counts(frames=25, series=1)
+    without, half_hours = draw_over_time(counts, CLASSES), draw_over_time(counts, CLASSES, 1800.0)
+    assert without is not None
+    assert "Time" not in without.svg
+    assert half_hours is not None
+    assert "Time (h)" in half_hours.svg
+    # 24 frames of half an hour
+    assert ">12</text>" in half_hours.svg
+    assert ">12</text>" not in without.svg
+
+
 def test_frames_that_were_not_scored_leave_the_axis_where_it_is() -> None:
     counts = frame_counts(frames=9, series=1)
     later = FrameCounts(counts.series, counts.frame + 100, counts.block, counts.matrix)

@@ -22,6 +22,7 @@ from hela_seg.inference import Predictor
 from hela_seg.reliability import CELLS, curve_of, read_reliability
 from hela_seg.report import run as report
 from hela_seg.report import run_sections
+from hela_seg.report.class_maps import Predicted
 from hela_seg.report.run import write_report
 from hela_seg.report.tables import write_results
 from hela_seg.scores import scores_of
@@ -29,6 +30,7 @@ from hela_seg.scores import scores_of
 SECTIONS = [
     "Scores by class",
     "Confusion matrix",
+    "Boundaries and cells",
     "Learning curves",
     "Best, median and worst frame",
     "Over time and by series",
@@ -55,8 +57,12 @@ def rewrite(folder: Path, command: str = "evaluate") -> str:
     if command == "train":
         data.prepare()
     (folder / runs.REPORT).unlink()
-    assert write_report(folder, command, data, data.of("test"), net) == folder / runs.REPORT
+    maps = Predicted(net, data.recordings)
+    assert write_report(folder, command, data, data.of("test"), maps) == folder / runs.REPORT
     return (folder / runs.REPORT).read_text(encoding="utf-8")
+
+
+NOT_MEASURED = "Not measured while training: hela_seg.evaluate measures them."
 
 
 def said(text: str) -> list[str]:
@@ -67,7 +73,7 @@ def said(text: str) -> list[str]:
 def test_a_run_ends_with_a_page_that_needs_nothing_else(run: Path) -> None:
     text = (run / runs.REPORT).read_text(encoding="utf-8")
     page = ReadPage(text)
-    assert said(text) == []
+    assert said(text) == [NOT_MEASURED]
     assert [heading for heading in page.headings if heading in SECTIONS] == SECTIONS
     assert outside(page.links) == []
     assert "http" not in text
@@ -118,6 +124,15 @@ def test_evaluation_shows_what_it_scored_and_says_what_it_did_not_do(run: Path, 
     assert main("evaluate", [str(checkpoint), "part=validation", f"hydra.run.dir={tmp_path}"]) == 0
     text = (tmp_path / runs.REPORT).read_text(encoding="utf-8")
     assert said(text) == ["Nothing was trained here: see the report of the training run."] * 2
+    scores = json.loads((tmp_path / runs.SCORES_JSON).read_text())
+    page = ReadPage(text)
+    for name, own in scores["boundaries"]["classes"].items():
+        assert page.numbers("Class", "NSD")[name]["NSD"] == own["normalised_surface_distance"]
+        assert page.numbers("Class", "NSD")[name]["HD95 mean, px"] == own["hausdorff_95_mean"]
+        assert page.numbers("Class", "NSD")[name]["Frames"] == own["hausdorff_95_frames"]
+    for row in scores["cells"]["thresholds"]:
+        shown = page.numbers("IoU from")[f"{row['iou']:.2f}"]
+        assert (shown["AP"], shown["Matched"]) == (row["average_precision"], row["matched"])
     assert f"python -m hela_seg.evaluate &#34;ckpt=&#39;{checkpoint}&#39;&#34; part=validation" in text
 
 
@@ -128,7 +143,7 @@ def test_a_run_without_test_frames_has_a_report_all_the_same(cells: Path, tmp_pa
         == 0
     )
     text = (tmp_path / runs.REPORT).read_text(encoding="utf-8")
-    assert len(said(text)) == 5
+    assert len(said(text)) == 6
     assert all("kept no frames for testing" in sentence for sentence in said(text))
     page = ReadPage(text)
     assert len(page.drawings) == 3 + 1
@@ -173,7 +188,7 @@ def test_what_is_lost_is_named_and_the_rest_stands(
     damage: Callable[[Path], None], sentence: str, finished: Path
 ) -> None:
     damage(finished)
-    (missing,) = said(rewrite(finished, "train"))
+    _, missing = said(rewrite(finished, "train"))
     assert sentence in missing
 
 
@@ -189,7 +204,7 @@ def test_a_fault_in_one_figure_leaves_the_others(
 ) -> None:
     monkeypatch.setattr(run_sections, "draw_reliability", lambda _: 1 / 0)
     text = rewrite(finished, "train")
-    assert said(text) == ["This could not be drawn (ZeroDivisionError: division by zero)."]
+    assert said(text) == [NOT_MEASURED, "This could not be drawn (ZeroDivisionError: division by zero)."]
     assert "the report lacks 'Calibration' (ZeroDivisionError" in caplog.text
 
 
