@@ -13,6 +13,9 @@ SOURCE = "Ghaznavi et al., Symmetry 2024, 16(2), 227: the paper's test images, o
 STEP_IMAGES, STEP_SIDE = 8, 512
 """What the published steps were of; the notebook's batch size and its images' height and width."""
 
+CLASSES = ("background", "round", "spread")
+"""What the paper's three classes are called here, in its order."""
+
 
 @dataclass(frozen=True)
 class Published:

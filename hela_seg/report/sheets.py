@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
-from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
+from hela_seg.comparison.published import CLASSES, SOURCE, STEP_IMAGES, STEP_SIDE
 from hela_seg.report.tables import ABSENT, SHORT_UNITS
 from hela_seg.runs import MEASURED
 from hela_seg.statistics import Interval
@@ -83,10 +83,14 @@ def _class(comparison: Comparison, index: int, published: list[tuple[str, Publis
         _scores(row.name, {measure: figures[index] for measure, figures in row.by_class.items()})
         for row in comparison.rows
     ]
+    name = comparison.classes[index].name
+    notes: tuple[str, ...] = ()
     for kind, paper in published:
         if own := paper.of_class(index, len(comparison.classes)):
             rows.append(_published_scores(kind, own))
-    return Sheet(f"Scores of class {comparison.classes[index].name}", _score_headings("IoU"), rows)
+            if name != CLASSES[index]:
+                notes = (f"Published: of the paper's class {CLASSES[index]}, which has the same place.",)
+    return Sheet(f"Scores of class {name}", _score_headings("IoU"), rows, notes=notes)
 
 
 def _quality(rows: Sequence[NetRow]) -> Sheet:

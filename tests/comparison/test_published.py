@@ -18,3 +18,10 @@ def test_means_are_those_of_the_classes_and_dice_follows_from_iou() -> None:
 def test_nets_stand_in_the_order_of_their_scores_as_in_the_papers_table() -> None:
     scores = [net.scores["iou"] for net in PUBLISHED.values()]
     assert scores == sorted(scores)
+
+
+def test_classes_are_matched_by_their_order_where_there_are_three() -> None:
+    net = PUBLISHED["resnet34_unet"]
+    assert net.of_class(2, classes=3) == {"iou": 0.73783, "dice": 0.84914}
+    assert net.of_class(0, classes=2) == {}
+    assert PUBLISHED["unet"].of_class(0, classes=3) == {}

@@ -93,8 +93,19 @@ def test_published_figures_are_marked_and_stand_below_ones_own(comparison: Compa
     assert rows[2][1:] == ["0.8067", "–", "–", "0.8874", "–", "–", "0.9909"]
     of_round = [[cell.text for cell in row] for row in sheets_of(comparison)[2].rows]
     assert of_round[2][:5] == ["resnet34_unet (published)", "0.6912", "–", "–", "0.8174"]
+    assert sheets_of(comparison)[2].notes == ()
     costs = next(sheet for sheet in sheets_of(comparison) if sheet.title == "What each net costs")
     assert any(note.endswith("tiles, those published of 8 of 512x512.") for note in costs.notes)
+
+
+def test_published_scores_of_a_class_of_another_name_say_which_it_was(tmp_path: Path) -> None:
+    write_run(
+        tmp_path / "a", frame_counts(), net="resnet34_unet", names=("background", "nucleolus", "spread")
+    )
+    (named,) = compare_runs(find_runs([tmp_path])[0])
+    _, _, nucleolus, spread, *_ = sheets_of(named)
+    assert nucleolus.notes == ("Published: of the paper's class round, which has the same place.",)
+    assert spread.notes == ()
 
 
 def test_print_fits_80_columns_and_loses_nothing_on_narrow_terminals(comparison: Comparison) -> None:
@@ -118,12 +129,12 @@ def test_print_is_short_where_there_are_many_nets_and_the_files_have_all(tmp_pat
 
 
 def test_latex_escapes_what_it_would_take_for_commands(tmp_path: Path) -> None:
-    names = ("background", "50 % & more_#1", "{spread}\\^~$")
+    names = ("background", "50 % & more_#1", "[{spread}\\^~$")
     write_run(tmp_path / "a", frame_counts(), names=names)
     text = latex(compare_runs(find_runs([tmp_path])[0]), ["one & all"])
     body = [line for line in text.splitlines() if not line.startswith("%")]
     assert r"class 50 \% \& more\_\#1." in text
-    assert r"\{spread\}\textbackslash{}\textasciicircum{}\textasciitilde{}\$." in text
+    assert r"{[}\{spread\}\textbackslash{}\textasciicircum{}\textasciitilde{}\$." in text
     assert (
         sum(line.count(r"\toprule") for line in body) == sum(line.count(r"\bottomrule") for line in body) == 5
     )
