@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,27 @@ def net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
             )
         plain[key] = found
     return plain
+
+
+def net_of(config: Mapping[str, Any]) -> nn.Module:
+    """A new net, of this package or of another one.
+
+    Args:
+        config: see `net_config`.
+
+    Raises:
+        InputError: its constructor cannot take what it is given.
+    """
+    try:
+        net: nn.Module = instantiate(config)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, TypeError | ValueError | ArithmeticError | RuntimeError):
+            reason = str(error.__cause__).partition("\n")[0]
+            raise InputError(
+                f"model: {reason}; expected what {config['_target_']} can take, see --help for its keys"
+            ) from None
+        raise
+    return net
 
 
 def refuse_tile(tile: Sequence[int], net: nn.Module) -> None:
@@ -129,7 +150,7 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
             enable_progress_bar=on_terminal,
         )
     except InstantiationException as error:
-        if isinstance(error.__cause__, MisconfigurationException):
+        if isinstance(error.__cause__, MisconfigurationException | ValueError):
             raise InputError(
                 f"trainer: {error.__cause__} Choose trainer=auto, or other trainer settings"
             ) from None

@@ -84,11 +84,8 @@ def _train(config: DictConfig, launch: Launch) -> Result:
     data.launch = launch
 
     net_config = assembly.net_config(config, data)
-    net, loss, optimizer = (
-        instantiate(net_config),
-        assembly.loss_of(config, data),
-        instantiate(config.optimizer),
-    )
+    net, loss = assembly.net_of(net_config), assembly.loss_of(config, data)
+    optimizer = instantiate(config.optimizer)
     assembly.refuse_tile(config.data.tile, net)
     if start is None:
         start_from_pretrained(net)

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 from torch import nn
 
-from hela_seg.assembly import describe, net_config, refuse_tile
+from hela_seg.assembly import describe, net_config, net_of, refuse_tile
 from hela_seg.errors import InputError
 
 DATA: Any = SimpleNamespace(channels=3, classes=["background", "round"])
@@ -30,6 +30,13 @@ def test_a_net_for_other_data_is_refused(key: str, value: int, found: int) -> No
     config = OmegaConf.create({"model": {key: value}})
     with pytest.raises(InputError, match=f"model.{key} is {value} but the data have {found}"):
         net_config(config, DATA)
+
+
+@pytest.mark.parametrize("width", [4.5, -4, "many"])
+def test_what_a_constructor_cannot_take_is_the_users_to_mend(width: object) -> None:
+    config = {"_target_": "hela_seg.models.unet.UNet", "in_channels": 1, "classes": 2, "width": width}
+    with pytest.raises(InputError, match="expected what hela_seg.models.unet.UNet can take"):
+        net_of(config)
 
 
 @pytest.mark.parametrize(("tile", "good"), [((32, 64), True), ((32, 40), False), ((40, 32), False)])
