@@ -155,7 +155,7 @@ def test_several_arrays_that_no_metadata_tell_apart_are_refused(tmp_path):
 def test_without_the_package_the_message_says_what_to_install(tmp_path, monkeypatch):
     path = write_plain(tmp_path / "a.zarr")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r'pip install "hela_seg\[zarr\]"$'):
+    with pytest.raises(InputError, match=r'pip install "hela-seg\[zarr\]"$'):
         open_series(path, "TYX")
 
 
