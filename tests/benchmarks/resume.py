@@ -29,7 +29,6 @@ from typing import Any
 import torch
 
 from hela_seg.cli import main as hela_seg
-from hela_seg.task import SegmentationTask
 
 SETTINGS = (
     "data=synthetic",
@@ -100,18 +99,6 @@ def die_writing(checkpoint: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     torch.save = half  # type: ignore[assignment]
-
-
-def die_validating(step: int) -> None:
-    """Have this process die in a validation step."""
-    validate, calls = SegmentationTask.validation_step, iter(range(1, step + 1))
-
-    def deadly(self: SegmentationTask, batch: Any, batch_idx: int) -> torch.Tensor:
-        if next(calls) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return validate(self, batch, batch_idx)
-
-    SegmentationTask.validation_step = deadly  # type: ignore[method-assign]
 
 
 def train(folder: Path, settings: tuple[str, ...], first: Callable[[], None] | None) -> None:

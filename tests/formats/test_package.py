@@ -76,6 +76,7 @@ def test_the_zoos_command_passes(written: tuple[TrainedNet, Path]) -> None:
         subprocess.run([*command, f"--weight_format={weights}"], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_blocks_at_the_stated_halo_are_the_whole_image(written: tuple[TrainedNet, Path]) -> None:
     trained, path = written
     image = grey(512, 560)
