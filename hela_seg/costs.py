@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hela_seg.hardware import Machine, choose
@@ -18,9 +19,14 @@ from hela_seg.timing.machine import hardware, now
 def costs_of(info: ModelInfo) -> Costs:
     """What can be known of a net without running it; nothing is computed and no memory taken.
 
+    Of a net that was converted, and not trained here, that is its parameters alone.
+
     Raises:
         InputError: no net of this program.
     """
+    if "trainer" not in info.config:
+        with torch.device("meta"):
+            return Costs(parameters=_parameters(build(info.net)))
     data, trainer = info.config["data"], info.config["trainer"]
     rows, columns = data["tile"]
     at_a_time = trainer.get("batch_size") or data["batch_size"]
@@ -29,7 +35,7 @@ def costs_of(info: ModelInfo) -> Costs:
         net = build(info.net).eval()
         net(torch.empty(1, info.channels, rows, columns))
     return Costs(
-        parameters=sum(parameter.numel() for parameter in net.parameters()),
+        parameters=_parameters(net),
         multiply_adds=int(counter.get_total_flops()) // 2,
         tile=(rows, columns),
         batch_size=at_a_time * trainer["accumulate_grad_batches"] * processes,
@@ -54,8 +60,12 @@ def record_of(
     """
     machine = Machine.here(accelerator)
     where = hardware(machine) | {"precision": choose(machine, precision=precision).precision}
-    seed, rows = info.config["seed"], info.split if split is None else split
+    seed, rows = info.config.get("seed"), info.split if split is None else split
     return RunRecord(info.net, seed, rows, info.config, where, info.versions, costs)
+
+
+def _parameters(net: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
 
 
 class StepClock(pl.Callback):

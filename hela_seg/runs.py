@@ -264,7 +264,7 @@ class RunRecord:
     Attributes:
         net: ``_target_`` and arguments of the net; of label images that were scored in place of a net's
             predictions their ``name`` alone.
-        seed: of weights, tiles and augmentation; None for label images.
+        seed: of weights, tiles and augmentation; None for label images and converted nets.
         split: rows of the split of the scored data: series, start, stop (exclusive), part.
         config: the resolved configuration of the training run; of label images how they were read.
         hardware: device, processor and precision, in words.

@@ -18,7 +18,7 @@ from keras_parity import TARGETS, draw, read_manifest, reference
 import hela_seg
 from hela_seg.cli import main
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.runs import read_checkpoint
+from hela_seg.runs import RUN_RECORD, read_checkpoint, read_record
 
 each_net = pytest.mark.parametrize("net_name", TARGETS)
 SMALL = ["model=unet", "model.width=4"]
@@ -234,3 +234,18 @@ def test_numbers_that_are_moved_still_say_which_layer_they_are_of() -> None:
     assert moved("conv2d", 57) == "conv2d_57"
     assert moved("re_lu_3", 57) == "re_lu_60"
     assert moved("block1_conv1", 57) == "block1_conv1"
+
+
+def test_a_converted_checkpoint_is_scored_on_data_that_are_named(file: Path, tmp_path: Path) -> None:
+    """Of what its training cost nothing is known here, but for its size."""
+    assert main("convert", [str(file), *SMALL]) == 0
+    drawing = "data.drawing={series: 1, frames: 1, height: 64, width: 64, seed: 0}"
+    data = ["data=synthetic", f"data.root={tmp_path}/drawn", drawing]
+    typed = [str(file.with_suffix(".ckpt")), *data, f"hydra.run.dir={tmp_path / 'scores'}"]
+    assert main("evaluate", typed) == 0
+    record = read_record(tmp_path / "scores" / RUN_RECORD)
+    assert record.seed is None
+    assert (record.costs.step_ms, record.costs.tile, record.costs.batch_size) == (None, None, None)
+    assert record.costs.parameters is not None
+    assert record.costs.parameters > 0
+    assert (tmp_path / "scores" / "report.html").is_file()

@@ -96,5 +96,5 @@ def _facts(material: Material) -> Iterator[tuple[str, str]]:
     if not material.of_net:
         return
     yield "Parameters", number(record.costs.parameters, ",", ABSENT).text
-    yield "Seed", str(record.seed)
+    yield "Seed", ABSENT if record.seed is None else str(record.seed)
     yield "Device", str(record.hardware.get("device", "unknown"))

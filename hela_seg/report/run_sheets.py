@@ -87,10 +87,14 @@ def cost_sheet(record: RunRecord) -> Sheet:
     costs = record.costs
     memory = None if costs.peak_memory is None else costs.peak_memory / MEBI
     tile = "a tile" if costs.tile is None else f"{costs.tile[0]}x{costs.tile[1]}"
+    batch = "a batch" if costs.batch_size is None else f"{costs.batch_size} tiles"
     measured = {
         "parameters": ("parameters", number(costs.parameters, ",")),
         "multiply_adds": (f"multiply-adds of {tile}", number(costs.multiply_adds, ",")),
-        "step_ms": (f"ms a step of {costs.batch_size} tiles", number(costs.step_ms, ".4g")),
+        "step_ms": (
+            "ms a step" if costs.batch_size is None else f"ms a step of {costs.batch_size} tiles",
+            number(costs.step_ms, ".4g"),
+        ),
         "frame_s": ("seconds a frame", number(costs.frame_s, ".3g")),
         "peak_memory": ("peak memory, MiB", number(memory, ",.0f")),
     }
