@@ -91,10 +91,7 @@ def cost_sheet(record: RunRecord) -> Sheet:
     measured = {
         "parameters": ("parameters", number(costs.parameters, ",")),
         "multiply_adds": (f"multiply-adds of {tile}", number(costs.multiply_adds, ",")),
-        "step_ms": (
-            "ms a step" if costs.batch_size is None else f"ms a step of {costs.batch_size} tiles",
-            number(costs.step_ms, ".4g"),
-        ),
+        "step_ms": (f"ms a step of {batch}", number(costs.step_ms, ".4g")),
         "frame_s": ("seconds a frame", number(costs.frame_s, ".3g")),
         "peak_memory": ("peak memory, MiB", number(memory, ",.0f")),
     }
