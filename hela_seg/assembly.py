@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -18,7 +15,6 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
-import hela_seg
 from hela_seg import ddp, processes, runs
 from hela_seg.callbacks import EpochBar
 from hela_seg.checkpoints import WholeCheckpoints
@@ -27,6 +23,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.errors import InputError
 from hela_seg.hardware import OWN_KEYS
 from hela_seg.losses import balanced_weights
+from hela_seg.timing.machine import versions
 
 
 def net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
@@ -106,12 +103,7 @@ def model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) -> 
         axes=data.axes,
         split=data.split_rows(),
         config=resolved,
-        versions={
-            "hela_seg": hela_seg.__version__,
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "pytorch_lightning": version("pytorch-lightning"),
-        },
+        versions=versions("torch", "pytorch-lightning"),
     )
 
 

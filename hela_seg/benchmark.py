@@ -32,7 +32,7 @@ from hela_seg.errors import InputError
 from hela_seg.files import make_folder
 from hela_seg.hardware import OWN_KEYS, Choices, Machine, settle
 from hela_seg.report.tables import print_files
-from hela_seg.runs import ModelInfo
+from hela_seg.runs import ModelInfo, option_of
 from hela_seg.timing.data_stages import time_data
 from hela_seg.timing.machine import hardware, matrix_product_peak, versions
 from hela_seg.timing.net_stages import Setting, time_net
@@ -93,7 +93,7 @@ def benchmark(config: DictConfig) -> Record:
 def _nets(config: DictConfig) -> dict[str, Any]:
     """Configurations of the nets to time, by name: the chosen one, or all that there are."""
     if config.get("model") is not None:
-        return {config.model._target_.split(".")[-2]: config.model}
+        return {option_of(config.model._target_): config.model}
     return {path.stem: OmegaConf.load(path) for path in sorted((CONFIG / "model").glob("*.yaml"))}
 
 

@@ -1,4 +1,4 @@
-"""From what is typed to a command's configuration, and from an exception to one line and an exit status.
+"""From what is typed to a command's configuration and its exit status.
 
 Hydra composes the configuration. Before it sees the arguments, positions and short options become overrides,
 and paths are quoted, because Hydra's grammar refuses spaces, parentheses, commas and equal signs in bare
@@ -20,13 +20,12 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from hela_seg.errors import InputError, PartialResultError, said_by
-from hela_seg.launch import Launch, of_rank
+from hela_seg.errors import InputError, PartialResultError
+from hela_seg.faults import user_message
+from hela_seg.launch import MULTIRUN, Launch, of_rank
 from hela_seg.settings import refuse_words
 from hela_seg.sweep import Sweep, attempt, going_on, jobs_in
 
@@ -40,17 +39,6 @@ _HYDRA_FLAGS_WITH_VALUE = (
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
     *("--config-dir", "-cd", "--info", "-i", "--experimental-rerun"),
 )
-_HYDRA_SMALL_TALK = re.compile(
-    r"To append to your config|Config search path:|\s*provider=|Key '.*' is not in"
-)
-"""Beginnings of lines in Hydra's messages that help those who write a Hydra application, not who use one."""
-
-_NO_CHOICE = "Config group override must be a string or a list"
-"""What Hydra says of ``data=null``, in an exception that is none of its own."""
-
-_EXTRAS = {"sweeper": "sweep", "launcher": "cluster"}
-_PLUGIN = re.compile(r"hydra/(sweeper|launcher)/(optuna|joblib|submitit_local|submitit_slurm|ray)\b")
-"""Choices that packages of an extra bring, as Hydra names those that it does not find."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +103,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         if name == "train":
-            typed = going_on(typed, partial(overrides, COMMANDS[name]), _sweeps())
+            typed = going_on(typed, partial(overrides, COMMANDS[name]), _sweeps)
             typed = of_rank(Launch.here(), typed)
         _run_hydra(name, overrides(COMMANDS[name], typed))
     except PartialResultError as left_out:
@@ -142,7 +130,7 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
         For ``predict``, ``best.ckpt "my film.tif" -o out`` becomes ``ckpt='best.ckpt' input='my film.tif'
         output='out'``.
     """
-    multirun = "-m" in typed or "--multirun" in typed
+    multirun = bool(MULTIRUN & set(typed))
     positions, result, rest = list(command.positions), [], iter(typed)
     listed: list[str] = []
     flags: list[str] = []  # stand first, because Hydra takes no overrides on both sides of one
@@ -169,41 +157,6 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     if listed:
         result.append(f"{command.listed}=[{','.join(listed)}]")
     return flags + result
-
-
-def user_message(error: BaseException) -> str | None:
-    """One line for the user, or None where the fault is ours."""
-    chain: list[BaseException] = [error]
-    while chain[-1].__cause__ is not None:
-        chain.append(chain[-1].__cause__)
-    for link in chain:
-        if isinstance(link, InputError):
-            return _one_line(said_by(link))
-    if isinstance(error, InstantiationException):
-        innermost = chain[-1]
-        wrong_argument = isinstance(innermost, TypeError) and "argument" in str(innermost)
-        return _one_line(error) if wrong_argument or isinstance(innermost, ImportError) else None
-    if isinstance(error, OverrideParseException):
-        reason = str(error).splitlines()[0]
-        return (
-            f"{error.override} is not understood ({reason}): "
-            "put the value in quotes inside the shell's quotes"
-        )
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        lacking = _PLUGIN.search(str(error))
-        if lacking:
-            return f'{lacking[0]} is not installed: run pip install "hela-seg[{_EXTRAS[lacking[1]]}]"'
-        lines = [line for line in str(error).splitlines() if not _HYDRA_SMALL_TALK.match(line)]
-        said = re.sub(r"Could not override ('[^']*')", r"there is no key or group \1", " ".join(lines))
-        return f"{_one_line(said)}: see --help for the groups and keys"
-    if isinstance(error, ValueError) and str(error).startswith(_NO_CHOICE):
-        return (
-            "a group such as data or model is set to what is no name (null, a number), expected one of its "
-            "choices: leave it out, or see --help for them"
-        )
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}; check the path, its permissions and the free space"
-    return None
 
 
 def _run_hydra(name: str, arguments: list[str]) -> None:
@@ -294,8 +247,3 @@ def _in_quotes(value: str) -> str:
     escaped = re.sub(r"(\\*)(')", r"\1\1\\\2", value)
     escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
     return f"'{escaped}'"
-
-
-def _one_line(error: object) -> str:
-    line = " ".join(str(error).split())
-    return line if line.endswith("...") else line.rstrip(".:")

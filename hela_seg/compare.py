@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.comparison.nets import what_differs
-from hela_seg.errors import InputError, PartialResultError
+from hela_seg.errors import InputError, PartialResultError, listed
 from hela_seg.files import make_folder
 from hela_seg.report.comparison import print_comparison, write_comparison
 from hela_seg.report.folds import write_folds
@@ -84,8 +84,7 @@ def _apart(comparisons: list[Comparison]) -> list[str]:
 
 def _folders(comparison: Comparison) -> str:
     folders = [str(run.folder) for row in comparison.rows for run in row.runs]
-    more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
-    return ", ".join(folders[:3]) + more
+    return listed(folders, 3)
 
 
 def end_sweep(folder: Path, errors: Sequence[Exception] = ()) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 
 from hela_seg.cli import main
+from hela_seg.timing.machine import versions
 
 if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("convert"))
 
-import platform
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-import hela_seg
 from hela_seg import runs
 from hela_seg.classes import Classes
 from hela_seg.data.normalise import Normalisation
@@ -87,12 +86,7 @@ def _model_info(config: DictConfig, found: Match) -> runs.ModelInfo:
         axes=config.axes,
         split=[],
         config=plain,
-        versions={
-            "hela_seg": hela_seg.__version__,
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "keras": found.saved.keras_version,
-        },
+        versions=versions("torch") | {"keras": found.saved.keras_version},
     )
 
 

@@ -1,4 +1,4 @@
-"""What a net costs to train and to use, measured as `hela_seg.runs.MEASURED` says."""
+"""What a net costs to train and to use, measured as `hela_seg.records.MEASURED` says."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hela_seg.hardware import Machine, choose
 from hela_seg.models import build
-from hela_seg.runs import Costs, ModelInfo, RunRecord
+from hela_seg.records import Costs, RunRecord
+from hela_seg.runs import ModelInfo
 from hela_seg.timing.machine import hardware, now
 
 

@@ -1,4 +1,8 @@
-"""Exceptions that say something to the user instead of to us."""
+"""Exceptions that say something to the user instead of to us, and the words that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class InputError(Exception):
@@ -27,6 +31,22 @@ def not_installed(what: str, package: str, extra: str, otherwise: str = "") -> I
     """
     cure = f'run pip install "hela-seg[{extra}]"' + (f", or {otherwise}" if otherwise else "")
     return InputError(f"{what} needs the package {package}, which is not installed: {cure}")
+
+
+def listed(items: Sequence[str], most: int = 10, between: str = ", ") -> str:
+    """Names or sentences for a message, of many the first few.
+
+    Args:
+        items: to be named.
+        most: so many are.
+        between: stands between two; ``"; "`` between sentences.
+
+    Example:
+        ``listed(["a", "b", "c"], most=2) == "a, b and 1 more"``, and of sentences ``"a; b; and 1 more"``
+    """
+    left = len(items) - most
+    rest = f"{between.strip(', ')} and {left} more" if left > 0 else ""
+    return between.join(items[:most]) + rest
 
 
 def said_by(error: InputError) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from hela_seg.cli import main
+from hela_seg.timing.machine import versions
 
 if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
@@ -20,14 +21,14 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg import runs
+from hela_seg import records, runs
 from hela_seg.classes import Classes
 from hela_seg.costs import costs_of, record_of
 from hela_seg.counts import FrameCounts
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits import Block
-from hela_seg.errors import InputError, PartialResultError
+from hela_seg.errors import InputError, PartialResultError, listed
 from hela_seg.files import make_folder
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.metrics import Scores
@@ -45,9 +46,7 @@ from hela_seg.scoring import (
     one_line,
     score_labels,
 )
-from hela_seg.timing.machine import versions
 
-LISTED = 3
 """At most so many files are named in one line."""
 
 
@@ -196,18 +195,18 @@ def _meters(config: DictConfig, classes: Classes) -> Meters:
     )
 
 
-def _record_of_labels(config: DictConfig, data: TimelapseData) -> runs.RunRecord:
+def _record_of_labels(config: DictConfig, data: TimelapseData) -> records.RunRecord:
     how: Any = OmegaConf.to_container(config.reading, resolve=True)
     del how["_target_"]
     path = Path(config.labels).absolute()
-    return runs.RunRecord(
+    return records.RunRecord(
         net={"name": config.name or path.stem},
         seed=None,
         split=data.split_rows(),
         config={"labels": str(path), "reading": how},
         hardware={},
         versions=versions(),
-        costs=runs.Costs(),
+        costs=records.Costs(),
     )
 
 
@@ -215,7 +214,7 @@ def _written(
     config: DictConfig,
     counts: FrameCounts,
     classes: Classes,
-    record: runs.RunRecord,
+    record: records.RunRecord,
     meters: Meters,
     reliability: NDArray[np.int64] | None = None,
 ) -> Scores:
@@ -239,8 +238,7 @@ def _files_of(labels: Path, partners: Partners) -> dict[str, object]:
     aside = [path.name for path in partners.left_aside]
     if not aside:
         return {"labels": labels}
-    more = f" and {len(aside) - LISTED} more" if len(aside) > LISTED else ""
-    return {"labels": labels, "left aside": f"{', '.join(aside[:LISTED])}{more}: of no frame that was scored"}
+    return {"labels": labels, "left aside": f"{listed(aside, 3)}: of no frame that was scored"}
 
 
 def _left_out(blocks: list[Block], scored: int, faults: list[str]) -> str:

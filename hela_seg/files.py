@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hela_seg.errors import InputError
 
@@ -41,6 +43,24 @@ def whole_file(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         _forget(part)
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a CSV table with a header; the file appears whole or not at all.
+
+    Args:
+        path: where to.
+        rows: by column; the columns stand in the order in which they first occur, and what a row lacks is
+            left empty.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, columns, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
 
 
 def _to_disk(path: Path) -> None:

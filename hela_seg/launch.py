@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from hela_seg.errors import InputError
 
+MULTIRUN = {"-m", "--multirun"}
+"""What makes a command a sweep of runs, as Hydra has it."""
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -65,7 +68,7 @@ def of_rank(launch: Launch, typed: Sequence[str]) -> list[str]:
     Raises:
         InputError: a sweep, in which a run that fails in one process would leave the others waiting.
     """
-    if launch.count > 1 and {"-m", "--multirun"} & set(typed):
+    if launch.count > 1 and MULTIRUN & set(typed):
         raise InputError(
             f"--multirun was given to {launch.count} processes that train together, expected a single run: "
             f"start each run of the sweep with a {launch.launcher} of its own"

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from hela_seg import processes, runs
+from hela_seg import processes, records, runs
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.errors import InputError
 from hela_seg.inference import Predictor, count_frames
@@ -52,7 +52,7 @@ def found(folder: Path, checkpoint: Path) -> Result:
     """
     if not (folder / runs.SCORES_JSON).exists():
         return Result(checkpoint, None, None)
-    matrix = np.array(runs.read_json(folder / runs.SCORES_JSON)["confusion_matrix"])
+    matrix = np.array(records.read_json(folder / runs.SCORES_JSON)["confusion_matrix"])
     return Result(checkpoint, matrix, scores(matrix))
 
 
@@ -71,7 +71,7 @@ def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
 
 
 def score(
-    checkpoint: Path, data: TimelapseData, folder: Path, record: runs.RunRecord, *, report: bool = True
+    checkpoint: Path, data: TimelapseData, folder: Path, record: records.RunRecord, *, report: bool = True
 ) -> Result:
     """Score a checkpoint on the test frames, print the scores and write them into the run's folder.
 
@@ -89,7 +89,7 @@ def score(
     """
     if not data.of("test"):
         if processes.is_first():
-            runs.write_record(folder / runs.RUN_RECORD, record)
+            records.write_record(folder / runs.RUN_RECORD, record)
             log.info("no series is kept for testing, so nothing is scored")
             _print_end(checkpoint, folder, write_report(folder, "train", data, [], None) if report else None)
         return Result(checkpoint, None, None)

@@ -10,8 +10,9 @@ import numpy as np
 
 from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts
+from hela_seg.records import Costs, RunRecord
 from hela_seg.report.tables import write_results
-from hela_seg.runs import SCORES_JSON, Costs, RunRecord
+from hela_seg.runs import SCORES_JSON
 
 NAMES = ("background", "round", "spread")
 PIXELS = 1000

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hela_seg import cli
-from hela_seg.cli import COMMANDS, Command, main, overrides, user_message
+from hela_seg.cli import COMMANDS, Command, main, overrides
 from hela_seg.errors import InputError
 
 PREDICT = COMMANDS["predict"]
@@ -122,13 +122,6 @@ def test_a_fault_of_ours_shows_its_traceback_and_status_1(
     error = capfd.readouterr().err
     assert "Traceback" in error
     assert "ZeroDivisionError" in error
-
-
-def test_the_cause_of_an_exception_counts() -> None:
-    error = RuntimeError("while building")
-    error.__cause__ = InputError("no such\nfolder")
-    assert user_message(error) == "no such folder"
-    assert user_message(RuntimeError("bug")) is None
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -10,7 +10,7 @@ from test_runs import INFO
 
 from hela_seg.costs import StepClock, costs_of, record_of
 from hela_seg.models import build
-from hela_seg.runs import Costs
+from hela_seg.records import Costs
 
 PAPER = {  # all numbers that training changes, as the paper's notebook prints them
     "unet.UNet": 31_390_857,

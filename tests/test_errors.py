@@ -1,7 +1,7 @@
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from hela_seg.errors import InputError, not_installed, said_by
+from hela_seg.errors import InputError, listed, not_installed, said_by
 
 SAYS = "/data/my\nfilm (ä).tif is damaged: copy the file again"
 
@@ -36,3 +36,16 @@ def test_a_missing_package_is_named_with_what_brings_it():
         "cells.parquet needs the package pyarrow, which is not installed: "
         'run pip install "hela-seg[parquet]", or let it end in .csv'
     )
+
+
+@pytest.mark.parametrize(
+    ("items", "between", "expected"),
+    [
+        ([], ", ", ""),
+        (["a", "b"], ", ", "a, b"),
+        (["a", "b", "c"], ", ", "a, b and 1 more"),
+        (["a", "b", "c", "d"], "; ", "a; b; and 2 more"),
+    ],
+)
+def test_of_many_the_first_are_named_and_the_others_counted(items, between, expected):
+    assert listed(items, most=2, between=between) == expected

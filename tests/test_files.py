@@ -4,7 +4,7 @@ import os
 import pytest
 
 from hela_seg.errors import InputError
-from hela_seg.files import make_folder, whole_file
+from hela_seg.files import make_folder, whole_file, write_table
 
 
 def test_file_appears_with_its_content_when_the_block_ends(tmp_path):
@@ -80,3 +80,9 @@ def test_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path, monkeypatc
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
     with pytest.raises(InputError, match="cannot be written: choose another one or change its permissions"):
         make_folder(tmp_path)
+
+
+def test_columns_of_a_table_stand_in_the_order_in_which_they_first_occur(tmp_path):
+    write_table(tmp_path / "table.csv", [{"net": "unet, wide", "seed": 0}, {"net": "b", "fold": 1}])
+    expected = 'net,seed,fold\n"unet, wide",0,\nb,,1\n'
+    assert (tmp_path / "table.csv").read_bytes().decode() == expected

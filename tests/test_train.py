@@ -16,7 +16,8 @@ import hela_seg
 from hela_seg.cli import main
 from hela_seg.counts import read_counts
 from hela_seg.models import build
-from hela_seg.runs import read_checkpoint, read_record
+from hela_seg.records import read_record
+from hela_seg.runs import read_checkpoint
 
 
 def train(cells: Path, folder: Path, *more: str) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import settings_of
 from hela_seg.counts import FrameCounts
-from hela_seg.runs import Costs
+from hela_seg.records import Costs
 
 FOLD = "data.split.fold"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hela_seg import runs
+from hela_seg import records, runs
 from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts, read_counts
 from hela_seg.errors import InputError
@@ -40,7 +40,7 @@ class Run:
     """
 
     folder: Path
-    record: runs.RunRecord
+    record: records.RunRecord
     classes: Classes
     counts: FrameCounts
     folds: tuple[Run, ...] = ()
@@ -81,8 +81,8 @@ def read_run(folder: Path) -> Run:
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise InputError(_why_incomplete(folder, missing))
-    record = runs.read_record(folder / runs.RUN_RECORD)
-    scores = runs.read_json(folder / runs.SCORES_JSON)
+    record = records.read_record(folder / runs.RUN_RECORD)
+    scores = records.read_json(folder / runs.SCORES_JSON)
     try:
         classes, pooled = Classes(scores["classes"]), np.array(scores["confusion_matrix"], dtype=np.int64)
     except (KeyError, TypeError, ValueError) as error:

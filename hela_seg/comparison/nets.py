@@ -25,26 +25,13 @@ def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """
     kinds: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
-        kinds.setdefault(kind_of(run), {}).setdefault(_settings_key(run), []).append(run)
+        kinds.setdefault(run.record.kind, {}).setdefault(_settings_key(run), []).append(run)
     named = {}
     for kind, groups in kinds.items():
         settings = [settings_of(group[0]) for group in groups.values()]
         for group, own in zip(groups.values(), settings, strict=True):
             named[", ".join([kind, *_differing(own, settings)])] = group
     return named
-
-
-def kind_of(run: Run) -> str:
-    """Name of the module of a run's net: ``unet`` for `hela_seg.models.unet.UNet`; or ``NAME (labels)``."""
-    net = run.record.net
-    return (
-        str(net["_target_"]).split(".")[-2:][0] if is_net(run) else f"{net.get('name', 'unknown')} (labels)"
-    )
-
-
-def is_net(run: Run) -> bool:
-    """Whether a net of this program was scored, and not label images of another."""
-    return "_target_" in run.record.net
 
 
 def without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:

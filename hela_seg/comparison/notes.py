@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hela_seg.comparison.folds import missing_folds
 from hela_seg.comparison.found import Run
-from hela_seg.comparison.nets import by_net, is_net
+from hela_seg.comparison.nets import by_net
 from hela_seg.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES, level_of
 
 
@@ -59,9 +59,9 @@ def _on_intervals(frames: int, units: int) -> str:
 
 
 def _on_seeds(runs: Sequence[Run]) -> list[str]:
-    if not any(map(is_net, runs)):
+    if not any(run.record.of_net for run in runs):
         return []
-    single = [name for name, group in by_net(runs).items() if len(group) == 1 and is_net(group[0])]
+    single = [name for name, group in by_net(runs).items() if len(group) == 1 and group[0].record.of_net]
     if not single:
         return ["Scores are means over seeds, ± their standard deviation over seeds."]
     return [
@@ -71,7 +71,7 @@ def _on_seeds(runs: Sequence[Run]) -> list[str]:
 
 
 def _on_labels(runs: Sequence[Run]) -> list[str]:
-    names = [name for name, group in by_net(runs).items() if not is_net(group[0])]
+    names = [name for name, group in by_net(runs).items() if not group[0].record.of_net]
     if not names:
         return []
     return [f"Label images and no net of this program, of which it knows no costs: {', '.join(names)}."]
@@ -89,7 +89,7 @@ def _on_classes(runs: Sequence[Run]) -> list[str]:
 
 
 def _on_hardware(runs: Sequence[Run]) -> list[str]:
-    hardware = [run.record.hardware for run in runs if is_net(run)]
+    hardware = [run.record.hardware for run in runs if run.record.of_net]
     machines = Counter(", ".join(map(str, of_run.values())) for of_run in hardware)
     if not machines:
         return []

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from hela_seg.classes import Classes
 from hela_seg.comparison.folds import median_costs, pool_folds
 from hela_seg.comparison.found import Run
-from hela_seg.comparison.nets import by_net, by_test, kind_of, without_repeats
+from hela_seg.comparison.nets import by_net, by_test, without_repeats
 from hela_seg.comparison.notes import notes_on
 from hela_seg.comparison.quality import NetQuality, quality_of
 from hela_seg.counts import FrameCounts
-from hela_seg.runs import Costs
+from hela_seg.records import Costs
 from hela_seg.scores import mean_over_classes, scores_of
 from hela_seg.statistics import (
     Interval,
@@ -199,7 +199,7 @@ def _row(name: str, group: list[Run], intervals: Sequence[Interval], of_runs: Fl
     by_measure = {measure: figures[size * place :][:size] for place, measure in enumerate(MEASURES)}
     return NetRow(
         name,
-        kind_of(group[0]),
+        group[0].record.kind,
         group,
         {measure: found[0] for measure, found in by_measure.items()},
         {measure: found[1:] for measure, found in by_measure.items()},

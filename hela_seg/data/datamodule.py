@@ -22,7 +22,7 @@ from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.splits import Block, Part, Split
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.survey import MOST_FRAMES, Survey, survey
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, listed
 from hela_seg.launch import Launch
 
 LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
@@ -327,7 +327,7 @@ def _blocks_from(rows: Sequence[Mapping[str, Any]], recordings: Sequence[Recordi
     gone = [str(row["series"]) for row in rows if int(row["stop"]) > lengths.get(row["series"], 0)]
     if gone:
         raise InputError(
-            f"the series {', '.join(gone[: layouts.LISTED])} of the checkpoint's split are no longer there "
+            f"the series {listed(gone)} of the checkpoint's split are no longer there "
             "in full, expected the data that it was trained on: name other data with data=... data.root=..."
         )
     return [Block(number[row["series"]], int(row["start"]), int(row["stop"]), row["part"]) for row in rows]

@@ -20,10 +20,7 @@ from hela_seg.data.stacks import (
     numbered_sequence,
     open_series,
 )
-from hela_seg.errors import InputError
-
-LISTED = 10
-"""At most so many files are named in one message."""
+from hela_seg.errors import InputError, listed
 
 DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "test": "test"}
 """The paper's name of each part, as in ``X_train/train`` and ``y_train/train``."""
@@ -197,7 +194,7 @@ def paired_by_number(images: Path, masks: Path) -> list[tuple[Path, Path]]:
     lone = [path.name for number, path in mask_of.items() if number not in image_of]
     if lone:
         raise InputError(
-            f"{masks} holds {_listed(lone)}, expected masks of the frames in {images}: remove these, or add "
+            f"{masks} holds {listed(lone)}, expected masks of the frames in {images}: remove these, or add "
             "their frames"
         )
     return [(image_of[number], mask) for number, mask in sorted(mask_of.items())]
@@ -227,7 +224,7 @@ def _pairs_by_name(images: Path, masks: Path, rules: FileRules) -> list[tuple[Pa
         "image": [path.name for name, path in mask_of.items() if name not in image_of],
     }
     if any(lone.values()):
-        missing = "; ".join(f"no {other} for {_listed(names)}" for other, names in lone.items() if names)
+        missing = "; ".join(f"no {other} for {listed(names)}" for other, names in lone.items() if names)
         raise InputError(
             f"{images} and {masks} do not pair up, expected an image and a mask of each name up to the "
             f"ending: {missing}"
@@ -276,11 +273,6 @@ def _opened(pair: tuple[Path, Path], axes: str | None, rules: FileRules) -> tupl
     if rules.resize == "nearest" and mask.shape[2:] != size:
         mask = NearestSeries(mask, size)
     return image, mask
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
 
 
 def _size(size: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, listed
 from hela_seg.files import whole_file
 
 Part = Literal["train", "validation", "test"]
@@ -20,9 +20,6 @@ PARTS: Mapping[str, Part] = {"train": "train", "validation": "validation", "test
 
 COLUMNS = ("series", "start", "stop", "part")
 """Header of the table that a split is written as."""
-
-NAMES_SHOWN = 10
-"""Most names that are listed in one message."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +104,7 @@ def refuse_unfit(path: Path, blocks: Sequence[Block], lengths: Sequence[int], na
 
 def quoted(names: Sequence[str]) -> str:
     """Names for a message, the first ten of them: ``'a', 'b' and 3 more``."""
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(f"'{name}'" for name in names[:NAMES_SHOWN]) + more
+    return listed([f"'{name}'" for name in names])
 
 
 def _parse(path: Path, number: int, row: Sequence[str], names: Sequence[str]) -> Block:

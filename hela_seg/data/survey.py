@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels import LabelReader
-from hela_seg.data.layouts import LISTED, Recording
+from hela_seg.data.layouts import Recording
 from hela_seg.data.positions import (
     ClassPositions,
     Found,
@@ -29,7 +29,7 @@ from hela_seg.data.positions import (
 from hela_seg.data.spans import Span, in_pieces, merged, thinned
 from hela_seg.data.splits import Block, Part
 from hela_seg.data.stacks import Series
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, listed
 
 THREADS = min(8, os.cpu_count() or 1)
 """As many as cores: reading and counting leave Python's lock, where frames are large."""
@@ -150,5 +150,4 @@ def _refuse(problems: Sequence[str]) -> None:
     # a file that cannot be read says the same of each frame
     different = list(dict.fromkeys(problems))
     if different:
-        more = f"; and {len(different) - LISTED} more" if len(different) > LISTED else ""
-        raise InputError("; ".join(different[:LISTED]) + more)
+        raise InputError(listed(different, between="; "))

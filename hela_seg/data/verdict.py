@@ -11,14 +11,13 @@ from hela_seg.classes import Classes
 from hela_seg.data.alike import Twins, find_alike
 from hela_seg.data.examine import Examination, SeriesFacts
 from hela_seg.data.split_table import PARTS, Block
+from hela_seg.errors import listed
 
 RARE = 0.001
 """Share of all pixels below which a class is rare."""
 
 UNLIKE = 4.0
 """Factor between the contrast of a series, bright end less dark end, and the usual one that is said."""
-
-_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def _unlike_series(series: Sequence[SeriesFacts]) -> list[str]:
     if not unlike:
         return []
     return [
-        f"the grey values of {_listed(unlike)} span more than {UNLIKE:g} times the usual "
+        f"the grey values of {listed(unlike, 5)} span more than {UNLIKE:g} times the usual "
         f"{usual:g}, or less than 1/{UNLIKE:g} of it: if exposure differs, set data.normalise=frame"
     ]
 
@@ -142,18 +141,13 @@ def _odd_frames(series: Sequence[SeriesFacts]) -> list[str]:
     lines = []
     if constant:
         lines.append(
-            f"{len(constant)} frame(s) of one grey value ({_listed(constant)}): was a lamp or shutter off?"
+            f"{len(constant)} frame(s) of one grey value ({listed(constant, 5)}): was a lamp or shutter off?"
         )
     if saturated:
-        lines.append(f"{len(saturated)} saturated frame(s) ({_listed(saturated)}): structure is lost there")
+        lines.append(f"{len(saturated)} saturated frame(s) ({listed(saturated, 5)}): structure is lost there")
     return lines
 
 
 def _places(pair: Twins, names: Sequence[str]) -> str:
     first, second = (f"{names[look.series]} frame {look.t}" for look in (pair.first, pair.second))
     return f"{first} ({pair.parts[0]}) and {second} ({pair.parts[1]})"
-
-
-def _listed(items: Sequence[str]) -> str:
-    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
-    return ", ".join(items[:_LISTED]) + more

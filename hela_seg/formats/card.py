@@ -13,7 +13,7 @@ from hela_seg.data.split_table import PARTS
 from hela_seg.errors import InputError
 from hela_seg.files import whole_file
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.runs import ModelInfo
+from hela_seg.runs import ModelInfo, option_of
 from hela_seg.statistics import FEW_UNITS, Interval, bootstrap, level_of, summed, units_of
 
 SHOWN = ("iou", "dice", "precision", "recall")
@@ -142,7 +142,7 @@ def kind_of(info: ModelInfo) -> str:
     """Name of the net as in ``model=``; of a net of a zoo its architecture and encoder."""
     if "arch" in info.net:
         return f"{info.net['arch']} on {info.net['encoder_name']}"
-    return str(info.net["_target_"]).split(".")[-2]
+    return option_of(info.net["_target_"])
 
 
 def _normalisation(info: ModelInfo) -> str:

@@ -6,10 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
+from hela_seg.errors import listed
 from hela_seg.from_keras.graph import Graph, Node, settings
 from hela_seg.from_keras.plans import ACTIVATION, IMAGE, NUMBERED, Layer, Plan
-
-MOST_LISTED = 8
 
 
 class UnlikeError(Exception):
@@ -122,12 +121,7 @@ def complaint(lists: Mapping[str, list[str]]) -> str:
     Example:
         ``complaint({"lacks": ["a", "b"], "has left over": []}) == "lacks a, b"``
     """
-    return " and ".join(f"{what} {_listed(names)}" for what, names in lists.items() if names)
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:MOST_LISTED])
-    return f"{shown} and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else shown
+    return " and ".join(f"{what} {listed(names, 8)}" for what, names in lists.items() if names)
 
 
 def _wanted(plan: Plan) -> dict[str, list[Layer]]:

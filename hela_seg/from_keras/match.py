@@ -15,6 +15,7 @@ from hela_seg.errors import InputError
 from hela_seg.from_keras.find import UnlikeError, by_graph, by_numbers, complaint
 from hela_seg.from_keras.plans import PLANS, Layer, Plan
 from hela_seg.from_keras.saved import SavedNet
+from hela_seg.runs import option_of
 
 PARAMETERS = {
     "Conv2D": {"kernel": "weight", "bias": "bias"},
@@ -123,7 +124,7 @@ def match(saved: SavedNet, net: Mapping[str, object]) -> Match:
     """
     target, activation = str(net["_target_"]), str(net.get("activation", ACTIVATIONS[0]))
     if target not in PLANS:
-        known = ", ".join(_option(name) for name in PLANS)
+        known = ", ".join(option_of(name) for name in PLANS)
         raise InputError(
             f"model is {target}, which no Keras file is known of, expected one of {known}: set model="
         )
@@ -131,7 +132,9 @@ def match(saved: SavedNet, net: Mapping[str, object]) -> Match:
         return Match(saved, _names(PLANS[target](), saved, activation))
     except UnlikeError as error:
         hint = fitting(saved) or "choose the model= that was saved"
-        raise InputError(f"{saved.path} holds another net than {_option(target)} ({error}): {hint}") from None
+        raise InputError(
+            f"{saved.path} holds another net than {option_of(target)} ({error}): {hint}"
+        ) from None
 
 
 def fitting(saved: SavedNet) -> str:
@@ -147,7 +150,7 @@ def fitting(saved: SavedNet) -> str:
             except UnlikeError:
                 continue
             more = "" if saved.graph is None else f" model.activation={activation}"
-            return f"set model={_option(target)}{more}"
+            return f"set model={option_of(target)}{more}"
     return ""
 
 
@@ -156,11 +159,6 @@ def _names(plan: Plan, saved: SavedNet, activation: str) -> dict[Layer, str]:
         return by_numbers(plan, saved.variables)
     found = by_graph(plan, saved.graph, activation)
     return {layer: found[layer] for layer in plan.weighted}
-
-
-def _option(target: str) -> str:
-    """``hela_seg.models.unet.UNet`` is chosen by ``model=unet``."""
-    return target.split(".")[-2]
 
 
 def _shapes(names: Mapping[Layer, str], state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.text import Text
 from hela_seg.classes import Classes
 from hela_seg.comparison import PUBLISHED, Comparison, NetRow, Published
 from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
-from hela_seg.files import whole_file
+from hela_seg.files import whole_file, write_table
 from hela_seg.report.intervals import draw_differences, draw_nets
 from hela_seg.report.page import Page, Section
 from hela_seg.report.sheets import Sheet, sheets_of
@@ -55,8 +54,8 @@ def write_comparison(
         InputError: one cannot be written.
     """
     tables, pairs = folder / "comparison.csv", folder / "pairs.csv"
-    _write_rows(tables, [row for number, one in enumerate(comparisons, 1) for row in _csv_rows(number, one)])
-    _write_rows(pairs, [row for number, one in enumerate(comparisons, 1) for row in _pair_rows(number, one)])
+    write_table(tables, [row for number, one in enumerate(comparisons, 1) for row in _csv_rows(number, one)])
+    write_table(pairs, [row for number, one in enumerate(comparisons, 1) for row in _pair_rows(number, one)])
     written: dict[str, object] = {"table": tables, "pairs": pairs}
     for what, ending, render in (
         ("Markdown", "md", markdown),
@@ -244,11 +243,3 @@ def _pair_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
         ends = {"difference": difference["value"], "low": difference["low"], "high": difference["high"]}
         sentence = plain.pop("sentence")
         yield {"table": number, **plain, **ends, "conclusion": sentence}
-
-
-def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

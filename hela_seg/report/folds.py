@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from hela_seg.comparison import Comparison, Run
 from hela_seg.comparison.folds import fold_of
-from hela_seg.files import whole_file
+from hela_seg.files import write_table
 from hela_seg.report.tables import MEASURES
 from hela_seg.scores import scores_of
 
@@ -40,11 +39,7 @@ def write_folds(path: Path, comparisons: Sequence[Comparison]) -> bool:
     ]
     if not rows:
         return False
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, columns, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    write_table(path, rows)
     return True
 
 

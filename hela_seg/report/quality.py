@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from rich.text import Text
 from hela_seg import runs
 from hela_seg.boundaries import BoundaryScores
 from hela_seg.classes import Classes
-from hela_seg.files import whole_file
+from hela_seg.files import write_table
 from hela_seg.report.tables import ABSENT, SHORT_UNITS, plain_table, print_plain
 from hela_seg.scoring import CellScores, Quality
 
@@ -104,7 +103,7 @@ def write_boundaries(path: Path, scores: BoundaryScores, classes: Classes) -> No
     plain = boundaries_to_plain(scores, classes)
     same = {"tolerance": scores.tolerance, "unit": scores.unit}
     rows = [{"class": name} | row | same for name, row in plain["classes"].items()]
-    _write(path, [*rows, {"class": "mean"} | plain["mean"] | same])
+    write_table(path, [*rows, {"class": "mean"} | plain["mean"] | same])
 
 
 def write_cells(path: Path, scores: CellScores) -> None:
@@ -117,7 +116,7 @@ def write_cells(path: Path, scores: CellScores) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    _write(path, _cell_rows(scores))
+    write_table(path, _cell_rows(scores))
 
 
 def print_boundaries(scores: BoundaryScores, classes: Classes, console: Console | None = None) -> None:
@@ -138,11 +137,11 @@ def print_boundaries(scores: BoundaryScores, classes: Classes, console: Console 
             Text(c.name), _number(nsd), _number(mean, 2), _number(median, 2), f"{frames}", f"{one_sided}"
         )
     table.add_section()
-    means = boundaries_to_plain(scores, classes)["mean"].values()
-    table.add_row("mean", *map(_number, means, (4, 2, 2)), style="bold")
+    plain = boundaries_to_plain(scores, classes)
+    table.add_row("mean", *map(_number, plain["mean"].values(), (4, 2, 2)), style="bold")
     print_plain(Text(f"Boundaries of {scores.of} frame(s)", style="bold"), console)
     print_plain(table, console)
-    for note in boundary_notes(boundaries_to_plain(scores, classes)):
+    for note in boundary_notes(plain):
         _print_note(note, console)
 
 
@@ -270,10 +269,3 @@ def _number(value: float | None, digits: int = 4) -> str:
 
 def _print_note(note: str, console: Console) -> None:
     console.print(Text(note), highlight=False, width=min(console.width, 110))
-
-
-def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -66,11 +66,10 @@ def _page(material: Material, warning: str) -> Page:
 
 
 def _title(material: Material) -> str:
-    net = material.record.net
-    if not material.of_net:
-        return f"Label images: {net.get('name', 'unknown')}"
+    if not material.record.of_net:
+        return f"Label images: {material.record.net.get('name', 'unknown')}"
     what = "Training run" if material.command == "train" else "Evaluation"
-    return f"{what}: {str(net['_target_']).split('.')[-2:][0]}"
+    return f"{what}: {material.record.kind}"
 
 
 def _attempt(title: str, make: Callable[[Material], Section], material: Material) -> Section:
@@ -93,7 +92,7 @@ def _facts(material: Material) -> Iterator[tuple[str, str]]:
         yield "Scored", f"{len(counts)} frame(s) of {len(set(counts.series))} series"
     except InputError:
         yield "m-IoU", ABSENT
-    if not material.of_net:
+    if not record.of_net:
         return
     yield "Parameters", number(record.costs.parameters, ",", ABSENT).text
     yield "Seed", ABSENT if record.seed is None else str(record.seed)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from hela_seg import runs
+from hela_seg import records, runs
 from hela_seg.classes import Classes
 from hela_seg.comparison import Comparison, NetRow, compare_runs
 from hela_seg.comparison.found import QUALITY, Run, read_run
@@ -58,9 +58,9 @@ class Material:
     maps: ClassMaps | None
 
     @cached_property
-    def record(self) -> runs.RunRecord:
+    def record(self) -> records.RunRecord:
         """Settings and costs."""
-        return runs.read_record(self.folder / runs.RUN_RECORD)
+        return records.read_record(self.folder / runs.RUN_RECORD)
 
     @cached_property
     def run(self) -> Run:
@@ -83,18 +83,13 @@ class Material:
         return self.comparison.rows[0]
 
     @property
-    def of_net(self) -> bool:
-        """Whether a net of this program was scored, and not label images."""
-        return "_target_" in self.record.net
-
-    @property
     def prepared(self) -> TimelapseData:
         """The data as training prepared them.
 
         Raises:
             InputError: nothing was trained.
         """
-        if not self.of_net:
+        if not self.record.of_net:
             raise InputError("Label images were scored, and no net was trained for them here.")
         if self.command != "train":
             raise InputError("Nothing was trained here: see the report of the training run.")
@@ -197,7 +192,7 @@ def _frame_interval(material: Material) -> float | None:
 
 
 def _calibration(material: Material) -> Section:
-    if not material.of_net:
+    if not material.record.of_net:
         raise InputError("Label images hold classes and do not say how sure their program was of them.")
     right, path = int(np.trace(material.run.counts.pooled)), material.folder / runs.RELIABILITY
     counts = read_reliability(path)
@@ -243,7 +238,7 @@ def _command(material: Material) -> Section:
 
 
 def _costs(material: Material) -> Section:
-    if not material.of_net:
+    if not material.record.of_net:
         raise InputError("What it cost to make label images elsewhere is not known here.")
     return Section(sheets=(cost_sheet(material.record),))
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from hela_seg.comparison import NetRow
 from hela_seg.comparison.found import Run
+from hela_seg.records import MEASURED, RunRecord
 from hela_seg.report.balance import MOST_ROWS
 from hela_seg.report.holding import Overlaps, matrices_by_series
 from hela_seg.report.sheets import HEADINGS, MEBI, Cell, Sheet, ends, number
-from hela_seg.runs import FRAME_COUNTS, MEASURED, RunRecord
+from hela_seg.runs import FRAME_COUNTS
 
 ABSENT = "n/a"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
 from hela_seg.comparison.published import CLASSES, SOURCE, STEP_IMAGES, STEP_SIDE
+from hela_seg.records import MEASURED
 from hela_seg.report.tables import ABSENT, SHORT_UNITS
-from hela_seg.runs import MEASURED
 from hela_seg.statistics import Interval
 
 HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Prec.", "recall": "Recall", "accuracy": "Acc."}

@@ -5,7 +5,6 @@ On a terminal they have colours; piped they are plain text, whole words and whol
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hela_seg import runs
+from hela_seg import records, runs
 from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts, write_counts
 from hela_seg.data.splits import Block, Part
-from hela_seg.files import whole_file
+from hela_seg.files import whole_file, write_table
 from hela_seg.reliability import write_reliability
 from hela_seg.scores import Scores, scores_of
 
@@ -72,7 +71,7 @@ def write_results(
     folder: Path,
     counts: FrameCounts,
     classes: Classes,
-    record: runs.RunRecord,
+    record: records.RunRecord,
     reliability: npt.NDArray[np.int64] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Scores:
@@ -95,7 +94,7 @@ def write_results(
     matrix = counts.pooled
     found = scores_of(matrix)
     write_counts(folder / runs.FRAME_COUNTS, counts, classes.names)
-    runs.write_record(folder / runs.RUN_RECORD, record)
+    records.write_record(folder / runs.RUN_RECORD, record)
     if reliability is not None:
         write_reliability(folder / runs.RELIABILITY, reliability)
     write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, classes, more)
@@ -131,11 +130,8 @@ def write_scores(
     if matrix.shape != (len(classes), len(classes)):
         raise ValueError(f"confusion matrix is {matrix.shape}, expected ({len(classes)}, {len(classes)})")
     by_class, means = _by_class_and_mean(scores, classes)
-    with whole_file(path_csv) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["class", *MEASURES], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({"class": name} | values for name, values in by_class.items())
-        writer.writerow({"class": "mean"} | means)
+    rows = [*by_class.items(), ("mean", means)]
+    write_table(path_csv, [{"class": name} | values for name, values in rows])
     content = {
         "classes": classes.to_plain(),
         "confusion_matrix": matrix.tolist(),

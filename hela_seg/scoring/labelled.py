@@ -18,7 +18,7 @@ from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits import Block
 from hela_seg.data.stacks import Series
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, listed
 from hela_seg.metrics import confusion_matrix
 from hela_seg.scoring.frames import SegmentedFrame, against_truth
 from hela_seg.scoring.meters import Meters
@@ -128,8 +128,7 @@ def score_labels(
 
 def one_line(faults: Sequence[str]) -> str:
     """Faults in one line, of many the first few."""
-    more = f"; and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
-    return "; ".join(faults[:LISTED]) + more
+    return listed(faults, LISTED, between="; ")
 
 
 def _frames(block: Block) -> range:

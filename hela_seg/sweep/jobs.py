@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg import runs
+from hela_seg import records, runs
 from hela_seg.files import whole_file
 from hela_seg.sweep.folders import JOB_RECORD, SWEEP_RECORD
 from hela_seg.sweep.search import aim
@@ -109,8 +109,8 @@ def _job(folder: Path) -> Job:
     overrides: Any = OmegaConf.load(folder / JOB_RECORD)
     settings = tuple(overrides)
     if (folder / runs.FAILED).is_file():
-        return Job(folder, settings, FAILED, error=str(runs.read_json(folder / runs.FAILED).get("error")))
+        return Job(folder, settings, FAILED, error=str(records.read_json(folder / runs.FAILED).get("error")))
     if (folder / runs.FINISHED).is_file():
-        word = runs.read_json(folder / runs.FINISHED)
+        word = records.read_json(folder / runs.FINISHED)
         return Job(folder, settings, FINISHED, validation_score=word.get("validation_score"))
     return Job(folder, settings, NOT_ENDED)

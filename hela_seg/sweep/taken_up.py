@@ -10,12 +10,13 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from hela_seg.errors import InputError
+from hela_seg.launch import MULTIRUN
 from hela_seg.sweep.folders import JOB_RECORD, SWEEP_RECORD, key_of, last_sweep, typed_before
 
-MULTIRUN = {"-m", "--multirun"}
 
-
-def going_on(typed: Sequence[str], quoted: Callable[[Sequence[str]], list[str]], sweeps: Path) -> list[str]:
+def going_on(
+    typed: Sequence[str], quoted: Callable[[Sequence[str]], list[str]], sweeps: Callable[[], Path]
+) -> list[str]:
     """Where a run or sweep is named to go on with, what was typed when it began, then what is typed now.
 
     ``resume=FOLDER`` is short for ``resume=true hydra.run.dir=FOLDER`` with all that the run in this folder
@@ -25,7 +26,7 @@ def going_on(typed: Sequence[str], quoted: Callable[[Sequence[str]], list[str]],
     Args:
         typed: arguments of the command.
         quoted: turns such arguments into Hydra's overrides.
-        sweeps: the folder in which sweeps lie that name none.
+        sweeps: reads from the configuration in which folder sweeps lie that name none.
 
     Raises:
         InputError: no folder is named, or it holds no run, or one that is no sweep is named for one.
@@ -36,7 +37,7 @@ def going_on(typed: Sequence[str], quoted: Callable[[Sequence[str]], list[str]],
         return list(typed)
     by_switch = resume.lower() == "true"
     if by_switch and sweeping:
-        return _sweep_again(typed, given, quoted, sweeps)
+        return _sweep_again(typed, given, quoted, sweeps())
     folder = given.get("hydra.run.dir", "") if by_switch else resume
     if not folder:
         raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")

@@ -26,10 +26,14 @@ def hardware(machine: Machine) -> dict[str, str]:
     return {"device": machine.name, "processor": _processor(), "system": platform.system()}
 
 
-def versions() -> dict[str, str]:
-    """Versions of this program, Python and the libraries that are installed."""
+def versions(*libraries: str) -> dict[str, str]:
+    """Versions of this program, of Python, and of those of some libraries that are installed, by name.
+
+    Args:
+        libraries: their names on the package index; by default `LIBRARIES`.
+    """
     found = {"hela_seg": hela_seg.__version__, "python": platform.python_version()}
-    for library in LIBRARIES:
+    for library in libraries or LIBRARIES:
         try:
             found[library] = version(library)
         except PackageNotFoundError:

@@ -17,7 +17,7 @@ from hela_seg.cli import main
 from hela_seg.comparison import Run, compare_runs, find_runs
 from hela_seg.comparison.folds import fold_of, median_costs, missing_folds, pool_folds
 from hela_seg.counts import FrameCounts
-from hela_seg.runs import Costs
+from hela_seg.records import Costs
 from hela_seg.scores import scores_of
 
 

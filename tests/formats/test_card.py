@@ -19,7 +19,8 @@ from hela_seg.comparison.found import read_run
 from hela_seg.data.normalise import Normalisation
 from hela_seg.formats.card import _in_words, card, intervals, run_of
 from hela_seg.inference import TrainedNet
-from hela_seg.runs import ModelInfo, read_json
+from hela_seg.records import read_json
+from hela_seg.runs import ModelInfo
 from hela_seg.statistics import Interval
 
 

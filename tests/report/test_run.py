@@ -13,7 +13,7 @@ import pytest
 from conftest import SMALL_NET, write_folder
 from pages import ReadPage, outside
 
-from hela_seg import runs
+from hela_seg import records, runs
 from hela_seg.classes import Classes
 from hela_seg.cli import main
 from hela_seg.counts import read_counts
@@ -167,7 +167,7 @@ def test_a_class_that_is_absent_has_no_score(finished: Path) -> None:
     names = ["background", "dim", "bright"]
     counts = read_counts(finished / runs.FRAME_COUNTS, names)
     counts.matrix[:, 2], counts.matrix[:, :, 2] = 0, 0
-    write_results(finished, counts, Classes(names), runs.read_record(finished / runs.RUN_RECORD))
+    write_results(finished, counts, Classes(names), records.read_record(finished / runs.RUN_RECORD))
     page = ReadPage(rewrite(finished))
     assert page.table("Class")["bright"]["IoU"] == "n/a"
     assert page.table("Truth")["bright"]["as dim"] == "0"
@@ -239,7 +239,7 @@ def test_a_run_without_a_single_known_pixel_has_a_page(finished: Path) -> None:
     counts = read_counts(finished / runs.FRAME_COUNTS, names)
     counts.matrix[:] = 0
     reliability = np.zeros((CELLS, 2), np.int64)
-    record = runs.read_record(finished / runs.RUN_RECORD)
+    record = records.read_record(finished / runs.RUN_RECORD)
     write_results(finished, counts, Classes(names), record, reliability)
     text = rewrite(finished)
     assert {"No frame has a score.", "No pixel was scored."} <= set(said(text))

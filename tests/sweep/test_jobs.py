@@ -116,19 +116,6 @@ def test_killed_and_repeated_it_ends_like_one_left_alone(cells: Path, tmp_path: 
         assert scores[0] == scores[1]
 
 
-def test_a_choice_of_a_package_that_is_not_there_says_what_to_install(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from hydra.errors import MissingConfigException
-
-    from hela_seg.cli import user_message
-
-    error = MissingConfigException(
-        "In 'train': Could not find 'hydra/launcher/ray'\nAvailable options: basic"
-    )
-    assert user_message(error) == 'hydra/launcher/ray is not installed: run pip install "hela-seg[cluster]"'
-
-
 def test_ends_of_sweeps_have_their_statuses(tmp_path: Path) -> None:
     from hela_seg.compare import end_sweep
 
