@@ -22,6 +22,7 @@ from hela_seg.costs import StepClock
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.errors import InputError
 from hela_seg.hardware import OWN_KEYS
+from hela_seg.loggers import tell_settings
 from hela_seg.losses import balanced_weights
 from hela_seg.timing.machine import versions
 
@@ -130,11 +131,14 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
     on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty() and processes.is_first()
     if on_terminal:
         callbacks.append(EpochBar())
+    loggers = [instantiate(logger) for logger in config.logger.values()]
+    settings: Any = OmegaConf.to_container(config, resolve=True)
+    tell_settings(loggers, settings)
     try:
         trainer: pl.Trainer = instantiate(
             {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
             callbacks=callbacks,
-            logger=[instantiate(logger) for logger in config.logger.values()],
+            logger=loggers,
             plugins=[WholeCheckpoints(), *ddp.plugins(config.trainer)],
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             default_root_dir=str(folder),

@@ -5,7 +5,7 @@ Their packages are extras, and not imported before a run asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,32 @@ class WandbLog(WandbLogger):
         self.experiment.finish(exit_code=int(status != "success"))
 
 
+class MlflowLog(MLFlowLogger):
+    """A log that keeps the settings that its run began with: MLflow refuses others.
+
+    Args:
+        is_new: whether its run begins, and does not go on.
+        others: see Lightning's `MLFlowLogger`.
+    """
+
+    def __init__(self, *, is_new: bool, **others: Any) -> None:
+        super().__init__(**others)
+        self._is_new = is_new
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any) -> None:
+        """Add the settings of a run that begins."""
+        if self._is_new:
+            super().log_hyperparams(params)
+
+
+def tell_settings(loggers: Iterable[Logger], settings: Mapping[str, Any]) -> None:
+    """Hand a run's settings to those logs that lie outside of its folder, where they already are."""
+    for logger in loggers:
+        if isinstance(logger, MlflowLog | WandbLog):
+            logger.log_hyperparams(dict(settings))
+
+
 def mlflow(folder: str, store: str, artifacts: str, experiment: str = "hela_seg") -> Logger:
     """MLflow's log of a run.
 
@@ -42,14 +68,16 @@ def mlflow(folder: str, store: str, artifacts: str, experiment: str = "hela_seg"
     """
     if store.startswith(_SQLITE):
         make_folder(Path(store.removeprefix(_SQLITE)).parent)
-    logger: MLFlowLogger = _made(
+    before = _known(folder, "mlflow")
+    logger: MlflowLog = _made(
         "mlflow",
-        lambda: MLFlowLogger(
+        lambda: MlflowLog(
+            is_new=before is None,
             experiment_name=experiment,
             tracking_uri=store,
             artifact_location=artifacts,
             run_name=Path(folder).name,
-            run_id=_known(folder, "mlflow"),
+            run_id=before,
         ),
     )
     _remember(folder, "mlflow", lambda: logger.run_id)

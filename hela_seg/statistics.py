@@ -200,10 +200,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def conclusion(first: str, second: str, difference: Interval, p: float) -> str:
-    """What follows from a paired difference of two nets, in a plain sentence.
+def is_shown(difference: Interval, p: float) -> bool:
+    """Whether a difference is called shown: its interval leaves out 0, and its corrected p is below 0.05.
 
-    A difference is called shown where the interval leaves out 0 and the corrected p-value is below 0.05.
+    Args:
+        difference: of two nets, paired by image.
+        p: of Wilcoxon's test, after `holm`.
+    """
+    return difference.known and difference.excludes_zero and p < 1 - CONFIDENCE
+
+
+def conclusion(first: str, second: str, difference: Interval, p: float) -> str:
+    """What follows from a paired difference of two nets, in a plain sentence; see `is_shown`.
 
     Args:
         first: name of the net whose score is taken.
@@ -213,14 +221,13 @@ def conclusion(first: str, second: str, difference: Interval, p: float) -> str:
     """
     if not difference.known:
         return f"Nothing can be said of {first} and {second}: one independent image has no interval."
-    shown, small = difference.excludes_zero, p < 1 - CONFIDENCE
     size = f"{abs(difference.value):.4f} in m-IoU"
-    if shown and small:
+    if is_shown(difference, p):
         better, worse = (first, second) if difference.value > 0 else (second, first)
         return f"{better} is better than {worse}, by {size}."
     why = ""
-    if shown:
+    if difference.excludes_zero:
         why = "; the interval leaves out 0, but the test does not agree"
-    elif small:
+    elif p < 1 - CONFIDENCE:
         why = "; the test says so, but the interval holds 0"
     return f"No difference shown between {first} and {second} ({size}{why})."

@@ -39,6 +39,9 @@ def test_mlflow_goes_on_in_one_run(train: list[str], tmp_path: Path) -> None:
     client = mlflow.MlflowClient("sqlite:///outputs/mlflow.db")
     (logged,) = client.search_runs([client.get_experiment_by_name("hela_seg").experiment_id])
     assert len(client.get_metric_history(logged.info.run_id, "m-IoU/validation")) == 2
+    settings = logged.data.params
+    assert settings["model/_target_"] == "hela_seg.models.unet.UNet"
+    assert settings["trainer/max_epochs"] == "1"  # as it began
     pictures = [file.path for file in client.list_artifacts(logged.info.run_id, "validation")]
     assert len(pictures) == 2
     assert (tmp_path / "run" / "logs" / "metrics.csv").is_file()
@@ -51,4 +54,5 @@ def test_wandb_has_a_log_a_run_and_stays_offline(train: list[str], tmp_path: Pat
     for job in ("0_unet", "1_unet"):
         (log,) = (tmp_path / "sweep" / job / "wandb").glob("offline-run-*/*.wandb")
         assert log.stem == f"run-{(tmp_path / 'sweep' / job / 'wandb_run.txt').read_text().strip()}"
+        assert b"hela_seg.models.unet.UNet" in log.read_bytes()  # among the settings
         assert len(list(log.parent.glob("files/media/images/validation/*.png"))) == 2

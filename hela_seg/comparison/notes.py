@@ -61,13 +61,12 @@ def _on_intervals(frames: int, units: int) -> str:
 def _on_seeds(runs: Sequence[Run]) -> list[str]:
     if not any(run.record.of_net for run in runs):
         return []
-    single = [name for name, group in by_net(runs).items() if len(group) == 1 and group[0].record.of_net]
+    nets = {name: group for name, group in by_net(runs).items() if group[0].record.of_net}
+    single = [name for name, group in nets.items() if len(group) == 1]
     if not single:
         return ["Scores are means over seeds, ± their standard deviation over seeds."]
-    return [
-        f"Trained with one seed: {', '.join(single)}. "
-        "Another seed may change the order of nets with close scores."
-    ]
+    effect = "change the order of nets with close scores" if len(nets) > 1 else "give other scores"
+    return [f"Trained with one seed: {', '.join(single)}. Another seed may {effect}."]
 
 
 def _on_labels(runs: Sequence[Run]) -> list[str]:

@@ -24,6 +24,7 @@ from hela_seg.statistics import (
     bootstrap,
     conclusion,
     holm,
+    is_shown,
     level_of,
     signed_rank,
     summed,
@@ -91,6 +92,11 @@ class Pair:
     p: float
     p_holm: float
     sentence: str
+
+    @property
+    def shown(self) -> bool:
+        """Whether the two nets differ by more than chance, see `hela_seg.statistics.is_shown`."""
+        return is_shown(self.difference, self.p_holm)
 
 
 @dataclass(frozen=True)

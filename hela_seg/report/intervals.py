@@ -52,14 +52,14 @@ def draw_differences(pairs: Sequence[Pair]) -> Drawing:
     figure, axes = _lines([" − ".join(both) for both in names])
     axes.axvline(0, color=INK, linewidth=1)
     for place, pair in enumerate(drawn):
-        _draw_interval(axes, place, pair.difference, filled=pair.difference.excludes_zero)
+        _draw_interval(axes, place, pair.difference, filled=pair.shown)
     axes.set_xlabel("Difference in m-IoU")
-    shown = sum(pair.difference.excludes_zero for pair in pairs)
+    shown = sum(pair.shown for pair in pairs)
     return Drawing(
         themed_svg(figure),
-        f"Differences in m-IoU of {len(pairs)} pair(s) of nets; the intervals of {shown} leave out 0.",
-        "Dot: the first net's m-IoU minus the second's on the same images, filled where the 95 % interval "
-        f"(bar) leaves out 0.{_of_all(len(pairs), 'pairs')}",
+        f"Differences in m-IoU of {len(pairs)} pair(s) of nets, of which {shown} are shown.",
+        "Dot: the first net's m-IoU minus the second's on the same images, filled where a difference is "
+        f"shown (interval and test agree). Bar: 95 % interval.{_of_all(len(pairs), 'pairs')}",
     )
 
 

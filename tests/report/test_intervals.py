@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from fabricated import frame_counts, write_run
+from fabricated import frame_counts
 from figures import keep_figures
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
-from hela_seg.comparison import PUBLISHED, Comparison, Pair, compare_runs, find_runs
+from hela_seg.comparison import PUBLISHED, Comparison, Pair
 from hela_seg.report import intervals
 from hela_seg.report.drawings import INK, PAPER
 from hela_seg.report.intervals import NAME_WIDTH, draw_differences, draw_nets
 from hela_seg.scores import scores_of
-from hela_seg.statistics import Interval
-
-
-@pytest.fixture
-def comparison(tmp_path: Path) -> Comparison:
-    """Two nets, the first with two seeds."""
-    for seed in (0, 1):
-        write_run(tmp_path / f"unet {seed}", frame_counts(seed, 0.8), seed=seed)
-    write_run(tmp_path / "resnet", frame_counts(2, 0.9), net="resnet34_unet")
-    (found,) = compare_runs(find_runs([tmp_path])[0])
-    return found
+from hela_seg.statistics import Interval, conclusion
 
 
 def points(axes: Axes, marker: str) -> list[tuple[float, float]]:
@@ -59,15 +47,16 @@ def test_a_net_has_its_score_its_interval_its_seeds_and_what_is_published(
     assert axes.yaxis_inverted()  # the highest stands on top
 
 
-def test_a_difference_is_filled_where_its_interval_leaves_out_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_is_filled_where_its_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = keep_figures(monkeypatch, intervals)
-    shown, open_, unknown = Interval(0.2, 0.1, 0.3), Interval(0.1, -0.1, 0.3), Interval(0.1)
-    drawing = draw_differences([Pair("a", "b", of, 0.5, 0.5, "") for of in (shown, open_, unknown)])
+    clear, open_, unknown = Interval(0.2, 0.1, 0.3), Interval(0.1, -0.1, 0.3), Interval(0.1)
+    given = [(clear, 0.01), (clear, 0.2), (open_, 0.01), (unknown, 1.0)]
+    drawing = draw_differences([Pair("a", "b", of, p, p, conclusion("a", "b", of, p)) for of, p in given])
     axes = figures[0].axes[0]
     dots = [line for line in axes.get_lines() if line.get_marker() == "o"]
-    assert [to_hex(dot.get_markerfacecolor()) for dot in dots] == [INK, PAPER, PAPER]
-    assert bars(axes) == [[0.1, 0.3], [-0.1, 0.3]]
-    assert drawing.alt == "Differences in m-IoU of 3 pair(s) of nets; the intervals of 1 leave out 0."
+    assert [to_hex(dot.get_markerfacecolor()) for dot in dots] == [INK, PAPER, PAPER, PAPER]
+    assert bars(axes) == [[0.1, 0.3], [0.1, 0.3], [-0.1, 0.3]]
+    assert drawing.alt == "Differences in m-IoU of 4 pair(s) of nets, of which 1 are shown."
 
 
 def test_long_names_keep_their_ends() -> None:
