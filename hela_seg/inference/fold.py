@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 TRIAL_SIDE = 64
 """Rows and columns of the image that shows what follows what, where the net's stride is no larger."""
@@ -36,12 +36,12 @@ def folded(net: nn.Module, channels: int) -> nn.Module:
     expected, pairs = _observed(net, image)
     if not pairs:
         return net
-    # in one copy, so that the pairs are those of the net's copy
-    copied, to_fuse = copy.deepcopy((net, pairs))
-    replacements: dict[nn.Module, nn.Module] = {norm: nn.Identity() for norm in to_fuse}
+    # in one copy, so that the pairs are those of the net's copy; weights that stay are shared with it
+    shared = {id(tensor): tensor for tensor in (*net.parameters(), *net.buffers())}
+    copied, to_fuse = copy.deepcopy((net, pairs), shared)
     for norm, conv in to_fuse.items():
-        replacements[conv] = fuse_conv_bn_eval(conv, norm)
-    _replace(copied, replacements)
+        _fuse(conv, norm)
+    _replace(copied, {norm: nn.Identity() for norm in to_fuse})
     with torch.inference_mode():
         change = (copied(image) - expected).abs().max()
     return copied if bool(change <= TOLERANCE * expected.abs().max()) else net
@@ -58,7 +58,8 @@ def _observed(net: nn.Module, image: Tensor) -> tuple[Tensor, dict[nn.BatchNorm2
 
     def taken(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         before = [conv for output, conv in outputs if output is inputs[0]]
-        if before and isinstance(norm, nn.BatchNorm2d):
+        # without running statistics it takes those of each image
+        if before and isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None:
             pairs[norm] = before[-1]
 
     hooks = [m.register_forward_hook(made) for m in net.modules() if isinstance(m, nn.Conv2d)]
@@ -69,6 +70,13 @@ def _observed(net: nn.Module, image: Tensor) -> tuple[Tensor, dict[nn.BatchNorm2
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _fuse(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    statistics: tuple[Any, Any] = (norm.running_mean, norm.running_var)  # there are some, see `_observed`
+    conv.weight, conv.bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, *statistics, norm.eps, norm.weight, norm.bias
+    )
 
 
 def _replace(net: nn.Module, by: Mapping[nn.Module, nn.Module]) -> None:

@@ -122,3 +122,20 @@ def test_each_net_predicts_the_same_with_fewer_layers(name: str, left: int) -> N
 def test_a_net_that_would_predict_otherwise_comes_back_as_it_is(build: type[nn.Module]) -> None:
     net = learned(build())
     assert folded(net, 1) is net
+
+
+def test_what_stays_as_it_is_is_no_second_time_in_memory() -> None:
+    net = learned(
+        build({"_target_": "hela_seg.models.resnet34_unet.ResNet34UNet", "in_channels": 1, "classes": 3})
+    )
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    kept = {tensor.data_ptr() for tensor in net.state_dict().values()}
+    shared = sum(tensor.numel() for tensor in folded(net, 1).parameters() if tensor.data_ptr() in kept)
+    assert shared > 0
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+def test_normalisation_by_each_images_own_statistics_stays() -> None:
+    net = learned(Coarse())
+    net[1] = nn.BatchNorm2d(2, track_running_stats=False)
+    assert count(folded(net, 1)) == 1
