@@ -141,12 +141,12 @@ def _open(pair: _Pair, plain: Mapping[str, Any], faults: list[str]) -> Recording
     image, mask = str(pair.image.absolute()), str(pair.mask.absolute())
     alone = {**plain, "layout": "folder", "images": image, "masks": mask, "sequence": False}
 
-    def opened() -> Recording:
+    def open_alone() -> Recording:
         data = TimelapseData.from_plain(alone)
         data.open_all()
         return replace(data.recordings[0], part=pair.part)
 
-    return _tried(opened, faults)
+    return _tried(open_alone, faults)
 
 
 def _open_sequence(
