@@ -59,7 +59,7 @@ class BoundaryScores:
         frames: (K,) int64, frames with such a distance.
         one_sided: (K,) int64, frames in which truth or prediction alone has a boundary of the class. Their
             distance is infinite and left out; the normalised surface distance counts them as misses.
-        frame_count: T.
+        of: T.
         tolerance: in ``unit``.
         unit: ``pixels`` or ``micrometres``, of the Hausdorff distances too.
     """
@@ -69,7 +69,7 @@ class BoundaryScores:
     hausdorff_median: Floats
     frames: Whole
     one_sided: Whole
-    frame_count: int
+    of: int
     tolerance: float
     unit: str
 
@@ -136,7 +136,7 @@ def pool_boundaries(frames: Sequence[FrameBoundaries], tolerance: float, unit: s
         hausdorff_median=np.array([np.median(of) if len(of) else np.nan for of in by_class]),
         frames=finite.sum(axis=0),
         one_sided=np.isinf(distances).sum(axis=0),
-        frame_count=len(frames),
+        of=len(frames),
         tolerance=tolerance,
         unit=unit,
     )

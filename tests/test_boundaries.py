@@ -171,7 +171,7 @@ def test_pixels_are_pooled_and_distances_averaged_over_frames_that_have_one() ->
     scores = pool_boundaries(frames, 2, "pixels")
     assert scores.surface_distance[0] == 0.6
     assert (scores.hausdorff_mean[0], scores.hausdorff_median[0]) == (2, 1)
-    assert (scores.frames.tolist(), scores.one_sided.tolist(), scores.frame_count) == ([3, 0], [1, 0], 4)
+    assert (scores.frames.tolist(), scores.one_sided.tolist(), scores.of) == ([3, 0], [1, 0], 4)
     assert np.isnan([scores.surface_distance[1], scores.hausdorff_mean[1], scores.hausdorff_median[1]]).all()
 
 

@@ -61,7 +61,7 @@ def boundaries_to_plain(scores: BoundaryScores, classes: Classes) -> dict[str, A
     return {
         "tolerance": scores.tolerance,
         "unit": scores.unit,
-        "frames": scores.frame_count,
+        "frames": scores.of,
         "classes": {c.name: _boundary_row(scores, c.index) for c in classes},
         "mean": {
             "normalised_surface_distance": _mean(scores.surface_distance),
@@ -139,7 +139,7 @@ def print_boundaries(scores: BoundaryScores, classes: Classes, console: Console 
     table.add_section()
     plain = boundaries_to_plain(scores, classes)
     table.add_row("mean", *map(_number, plain["mean"].values(), (4, 2, 2)), style="bold")
-    print_plain(Text(f"Boundaries of {scores.frame_count} frame(s)", style="bold"), console)
+    print_plain(Text(f"Boundaries of {scores.of} frame(s)", style="bold"), console)
     print_plain(table, console)
     for note in boundary_notes(plain):
         _print_note(note, console)

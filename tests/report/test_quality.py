@@ -23,7 +23,7 @@ BOUNDARIES = BoundaryScores(
     hausdorff_median=np.array([1.0, 3.0, np.nan]),
     frames=np.array([20, 18, 0]),
     one_sided=np.array([0, 2, 0]),
-    frame_count=20,
+    of=20,
     tolerance=2.0,
     unit="pixels",
 )
