@@ -5,20 +5,27 @@ Rooms, from the commands down; each imports only from those below it:
 - ``train``, ``evaluate``, ``predict``, ``check``, ``compare``, ``benchmark``, ``convert``, ``export``: the
   commands; ``cli`` turns what is typed into their configuration
 - ``formats``: what ``export`` writes
+- ``assembly``: settings and data -> the parts of a training run; ``outcome``: what it ends with
+- ``costs``: what training and using a net takes
 - ``prediction``: recordings predicted so that they can be interrupted and shared
-- ``timing``: where the time of training and prediction goes
+- ``timing``: where the time of training and prediction goes; ``pictures``: validation frames, for loggers
 - ``report``: tables, overlays, films and curves
-- ``scoring``: boundaries and cells against truth, and label images of other programs; ``boundaries``
-- ``comparison``: nets side by side; ``statistics``: how sure their scores are
-- ``task``: training a net; ``inference``: using one; ``costs``: what that takes
-- ``pictures`` and ``loggers``: what a run shows of itself while it trains
-- ``timecourse``: class maps over time; ``ranking``: what to label next; ``objects``: class maps -> cells
+- ``callbacks``, ``checkpoints``, ``watch``: what happens beside the training steps
+- ``memory``: how many tiles fit into it; ``ddp``: training on several devices
+- ``task``: training a net; ``inference``: using one
+- ``scoring``: boundaries and cells against truth, and label images of other programs
+- ``comparison``: nets side by side
+- ``timecourse``: class maps over time; ``ranking``: what to label next
+- ``objects``: class maps -> cells; ``boundaries`` of classes; ``statistics``: how sure scores are
 - ``from_keras``: the authors' files -> weights of our nets
 - ``data``: files to batches of tiles; ``models``: the nets; ``losses``; ``metrics``
-- ``counts`` and ``scores``: counted pixels and what is computed from them, without PyTorch
-- ``sweep``: many runs of one command, and how they go on
-- ``hardware``: what a machine has, and what follows for training
-- ``runs``: what a run's folder and a checkpoint hold; ``files``: writing them; ``classes``; ``errors``
+- ``sweep``: many runs of one command, and how they go on; ``resume``: how one run goes on
+- ``counts``, ``scores`` and ``reliability``: counted pixels and what is computed from them, without PyTorch
+- ``records``: what lies beside the scores of a run
+- ``runs``: what a run's folder and a checkpoint hold; ``logs`` and ``loggers``: what a run logs
+- ``hardware``: what a machine has, and what follows for training; ``processes`` that train together
+- ``files``: writing them; ``classes``; ``launch``: which of several processes this is
+- ``settings`` that a user typed; ``faults``: exceptions -> one line; ``errors``
 
 Axis letters, everywhere: N batch, T frames, C channels, K classes, H rows, W columns.
 """

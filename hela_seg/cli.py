@@ -162,7 +162,7 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
 def _run_hydra(name: str, arguments: list[str]) -> None:
     failures: list[Exception] = []
 
-    def job(config: DictConfig) -> Any:
+    def run_composed(config: DictConfig) -> Any:
         try:
             _refuse_unknown(name)
             _refuse_missing(config, COMMANDS[name].found)
@@ -182,7 +182,7 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
     sys.argv = [f"hela-seg {name}", *arguments]
     Sweep.begun.clear()
     try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG), config_name=name)(job)()
+        hydra.main(version_base="1.3", config_path=str(CONFIG), config_name=name)(run_composed)()
     except Exception as error:
         if not Sweep.begun or not jobs_in(Sweep.begun[0]):
             raise
@@ -232,7 +232,7 @@ def _value(option: str, rest: Any) -> str:
 def _is_hydra_value(value: str, multirun: bool) -> bool:
     """Whether a path's value is meant in Hydra's grammar: quoted, a list, nothing at all, or a sweep."""
     if Path(value).exists():
-        return value == ""
+        return value == ""  # the empty path is the working folder, and always there
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     listed = value.startswith("[") and value.endswith("]")
     return value in {"", "null", "???"} or quoted or listed or (multirun and "," in value)

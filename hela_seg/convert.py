@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from hela_seg.cli import main
-from hela_seg.timing.machine import versions
 
 if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
@@ -25,6 +24,7 @@ from hela_seg.from_keras.match import Match, fitting, match
 from hela_seg.from_keras.saved import SavedNet, open_saved
 from hela_seg.models import build
 from hela_seg.report.tables import print_files
+from hela_seg.timing.machine import versions
 
 NORMALISATIONS = ("dtype", "frame")
 """Those that need no look at the training frames."""

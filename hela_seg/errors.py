@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 
 class InputError(Exception):
@@ -31,6 +33,24 @@ def not_installed(what: str, package: str, extra: str, otherwise: str = "") -> I
     """
     cure = f'run pip install "hela-seg[{extra}]"' + (f", or {otherwise}" if otherwise else "")
     return InputError(f"{what} needs the package {package}, which is not installed: {cure}")
+
+
+def needed(*packages: str, what: str, extra: str) -> Any:
+    """Import packages that not every installation has; gives the first of them.
+
+    Args:
+        packages: names to import, all of which must be there.
+        what: asks for them, as in `not_installed`.
+        extra: of this program that brings them.
+
+    Raises:
+        InputError: one of them is not installed.
+    """
+    try:
+        first, *_ = map(import_module, packages)
+    except ImportError as error:
+        raise not_installed(what, str(error.name), extra) from None
+    return first
 
 
 def listed(items: Sequence[str], most: int = 10, between: str = ", ") -> str:

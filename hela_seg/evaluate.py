@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from hela_seg.cli import main
-from hela_seg.timing.machine import versions
 
 if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
@@ -46,8 +45,7 @@ from hela_seg.scoring import (
     one_line,
     score_labels,
 )
-
-"""At most so many files are named in one line."""
+from hela_seg.timing.machine import versions
 
 
 def evaluate(config: DictConfig) -> Scores:

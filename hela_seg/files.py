@@ -95,9 +95,10 @@ def make_folder(folder: Path) -> Path:
 
 
 def digest(paths: Iterable[Path]) -> str:
-    """SHA-256 of files, in hexadecimal: of one its own, of several, or of folders, that of theirs in a row.
+    """SHA-256 in hexadecimal: of one file its own; of several, or of folders, that of the list of their sums.
 
-    The files of a folder count with their names in it, in the order of these; other names do not count.
+    Files of a folder stand in that list by name, with their names inside of the folder. Names of files that
+    are given by themselves, and of the folders, make no difference.
 
     Raises:
         InputError: a file that cannot be read.

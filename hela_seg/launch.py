@@ -63,7 +63,7 @@ class Launch:
 
 
 def of_rank(launch: Launch, typed: Sequence[str]) -> list[str]:
-    """What one of several processes composes: only the first makes a folder for the run.
+    """What was typed, as one of several processes shall read it: only the first makes a folder for the run.
 
     Raises:
         InputError: a sweep, in which a run that fails in one process would leave the others waiting.

@@ -43,7 +43,7 @@ class Result:
         return runs.validation_score(self.checkpoint)
 
 
-def found(folder: Path, checkpoint: Path) -> Result:
+def earlier_result(folder: Path, checkpoint: Path) -> Result:
     """The result of a run that has ended before.
 
     Args:

@@ -52,10 +52,8 @@ def predict(config: DictConfig) -> list[Path]:
         PartialResultError: all is written, but for frames that could not be read.
     """
     began = time.perf_counter()
-    shard, wanted = (
-        Shard.parse(config.shard),
-        Wanted(**{key.name: config[key.name] for key in fields(Wanted)}),
-    )
+    shard = Shard.parse(config.shard)
+    wanted = Wanted(**{key.name: config[key.name] for key in fields(Wanted)})
     tiling: Tiling = instantiate(config.inference)
     skip = _may_skip(config.on_error)
     checkpoints = [Path(path) for path in _listed(config.ckpt)]
@@ -98,11 +96,11 @@ def _print_end(
     facts["labels"] = paths[0] if len(job.series) == 1 else f"{len(job.series)} files in {folder.path}"
     facts |= {path.stem.replace("_", " "): path for path in paths if path.suffix in {".csv", ".parquet"}}
     print_files(facts)
-    _refuse_to_be_silent(job, courses)
+    _report_unreadable(job, courses)
 
 
-def _refuse_to_be_silent(job: Job, courses: Sequence[Course]) -> None:
-    """Say which frames could not be read."""
+def _report_unreadable(job: Job, courses: Sequence[Course]) -> None:
+    """End with the frames that could not be read, if there are any."""
     left_out = [
         (series.name, t, reason)
         for series, course in zip(job.series, courses, strict=True)

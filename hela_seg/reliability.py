@@ -17,11 +17,11 @@ from hela_seg.classes import IGNORE_INDEX
 from hela_seg.errors import InputError
 from hela_seg.files import whole_file
 
-CELLS = 300
+CONFIDENCE_STEPS = 300
 """Equal parts of 0 to 1 that probabilities are counted in: a confidence is known to 1/600."""
 
 BINS = 15
-"""Bins of a curve and of the error, as by Guo et al.; each takes in 20 cells."""
+"""Bins of a curve and of the error, as by Guo et al.; each takes in 20 steps."""
 
 COLUMNS = ("confidence from", "to", "wrong", "right")
 
@@ -39,15 +39,15 @@ def count_by_confidence(
         truth: (H, W); ignored pixels count nowhere.
 
     Returns:
-        (`CELLS`, 2): pixels that are wrong and right.
+        (`CONFIDENCE_STEPS`, 2): pixels that are wrong and right.
 
     Example:
         A pixel chosen with probability 0.5 and right adds 1 to ``counts[150, 1]``.
     """
-    cell = np.minimum((probabilities.max(axis=0) * CELLS).astype(np.int64), CELLS - 1)
+    step = np.minimum((probabilities.max(axis=0) * CONFIDENCE_STEPS).astype(np.int64), CONFIDENCE_STEPS - 1)
     known = truth != IGNORE_INDEX
-    places = 2 * cell[known] + (prediction == truth)[known]
-    return np.bincount(places, minlength=2 * CELLS).reshape(CELLS, 2)
+    places = 2 * step[known] + (prediction == truth)[known]
+    return np.bincount(places, minlength=2 * CONFIDENCE_STEPS).reshape(CONFIDENCE_STEPS, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +76,14 @@ class Curve:
 
 
 def curve_of(counts: NDArray[np.int64]) -> Curve:
-    """The reliability curve of counts (`CELLS`, 2); bins without a pixel are left out.
+    """The reliability curve of counts (`CONFIDENCE_STEPS`, 2); bins without a pixel are left out.
 
     Example:
         8 right and 2 wrong pixels of confidence 0.9 make one bin with accuracy 0.8 and the error 0.1, but for
-        half a cell.
+        half a step.
     """
-    middles = (np.arange(CELLS) + 0.5) / CELLS
-    of_bins = counts.reshape(BINS, CELLS // BINS, 2)
+    middles = (np.arange(CONFIDENCE_STEPS) + 0.5) / CONFIDENCE_STEPS
+    of_bins = counts.reshape(BINS, CONFIDENCE_STEPS // BINS, 2)
     pixels = of_bins.sum(axis=(1, 2))
     weighted = (of_bins.sum(axis=2) * middles.reshape(BINS, -1)).sum(axis=1)
     held = pixels > 0
@@ -103,8 +103,9 @@ def write_reliability(path: Path, counts: NDArray[np.int64]) -> None:
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
-        for cell, of_cell in enumerate(counts.tolist()):
-            table.writerow([f"{cell / CELLS:.4f}", f"{(cell + 1) / CELLS:.4f}", *of_cell])
+        for step, of_step in enumerate(counts.tolist()):
+            ends = (step / CONFIDENCE_STEPS, (step + 1) / CONFIDENCE_STEPS)
+            table.writerow([*(f"{end:.4f}" for end in ends), *of_step])
 
 
 def read_reliability(path: Path) -> NDArray[np.int64]:
@@ -121,8 +122,8 @@ def read_reliability(path: Path) -> NDArray[np.int64]:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
     except (ValueError, OverflowError, csv.Error):
         header, counts = [], np.zeros(0, np.int64)
-    if tuple(header) != COLUMNS or counts.shape != (CELLS, 2) or (counts < 0).any():
+    if tuple(header) != COLUMNS or counts.shape != (CONFIDENCE_STEPS, 2) or (counts < 0).any():
         raise InputError(
-            f"{path} is damaged, expected {CELLS} rows of pixels: hela_seg.evaluate writes it anew"
+            f"{path} is damaged, expected {CONFIDENCE_STEPS} rows of pixels: hela_seg.evaluate writes it anew"
         )
     return counts

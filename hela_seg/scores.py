@@ -18,8 +18,8 @@ class Scores:
 
     A class absent from truth and prediction is NaN in every score. A single score that is 0/0, such as the
     recall of a class that is predicted but nowhere true, is NaN too, while IoU and Dice of that class are 0.
-    Means leave NaN out; the mean of nothing is NaN. Of several matrices at once, see `scores_of`, scores are
-    (..., K) and have no means here, but by `mean_over_classes`.
+    Means leave NaN out; the mean of nothing is NaN. Where `scores_of` was given several matrices at once,
+    scores are (..., K), and only `mean_over_classes` gives their means.
     """
 
     precision: FloatArray

@@ -1,4 +1,4 @@
-"""Settings that a user typed, held against those that are shipped."""
+"""Settings by their paths, and those that a user typed held against those that are shipped."""
 
 from __future__ import annotations
 
@@ -12,6 +12,23 @@ from hela_seg.errors import InputError
 
 NAMES_OR_NUMBERS = ("data.split.",)
 """Beginnings of keys that take names where a number is shipped."""
+
+
+def by_path(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by the paths under which they are typed.
+
+    Args:
+        tree: groups of settings, nested at any depth.
+        prefix: stands before every path.
+
+    Example:
+        ``by_path({"model": {"width": 64}, "search": {}}) == {"model.width": 64, "search": {}}``
+    """
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        nested = isinstance(value, Mapping) and value
+        found |= by_path(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return found
 
 
 def refuse_words(config: DictConfig, typed: Sequence[str], main: Path, choices: Mapping[str, Any]) -> None:

@@ -141,7 +141,7 @@ def bootstrap(
 
     as_float = matrix.astype(np.float64)  # exact up to 2**53 pixels
 
-    def drawn(places: NDArray[np.int64], axis: int) -> FloatArray:
+    def figures_of_draws(places: NDArray[np.int64], axis: int) -> FloatArray:
         # how often each unit is drawn, times its counts: one product of matrices in place of many sums
         draws = places.reshape(-1, places.shape[axis])
         often = np.stack([np.bincount(draw, minlength=units) for draw in draws]).astype(np.float64)
@@ -152,7 +152,7 @@ def bootstrap(
         warnings.simplefilter("ignore")  # figures without interval, which come back as NaN
         found = stats.bootstrap(
             (np.arange(units),),
-            drawn,
+            figures_of_draws,
             n_resamples=resamples,
             batch=500,
             vectorized=True,

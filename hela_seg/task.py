@@ -172,7 +172,7 @@ class SegmentationTask(pl.LightningModule):
                 metric.state_dict(destination=checkpoint["state_dict"], prefix=prefix)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave what several processes have counted together to the first of them."""
+        """Let the first process alone go on with the counts of all, which would else count several times."""
         if self.global_rank == 0:
             return
         for prefix, metric in self._kept():

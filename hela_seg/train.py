@@ -32,6 +32,7 @@ from hela_seg.hardware import Choices, on_gpu, settle
 from hela_seg.launch import Launch
 from hela_seg.models import start_from_pretrained
 from hela_seg.outcome import Result
+from hela_seg.records import RunRecord
 from hela_seg.report.tables import print_split
 from hela_seg.task import SegmentationTask
 from hela_seg.timing.machine import forget_peak_memory, peak_memory
@@ -76,13 +77,27 @@ def _train(config: DictConfig, launch: Launch) -> Result:
     ended_with, start = processes.told(_looked_at(config, folder) if processes.is_first() else (None, None))
     if ended_with:
         log.info("%s is finished", folder)
-        return outcome.found(folder, ended_with)
+        return outcome.earlier_result(folder, ended_with)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     choices = _settle(config, launch)
     with processes.first_before_others():
         data = _data(config, folder, start)
     data.launch = launch
+    trainer, record = _learn(config, data, folder, start, choices)
+    return _ended(config, data, folder, trainer, record)
 
+
+def _learn(
+    config: DictConfig, data: TimelapseData, folder: Path, start: Path | None, choices: Choices
+) -> tuple[pl.Trainer, RunRecord]:
+    """Train a net on the data, from nothing or from a checkpoint.
+
+    Returns:
+        The trainer, which knows the checkpoints that were kept, and what training cost.
+
+    Raises:
+        InputError: settings that cannot be used, or a batch that does not fit into memory.
+    """
     net_config = assembly.net_config(config, data)
     net, loss = assembly.net_of(net_config), assembly.loss_of(config, data)
     optimizer = instantiate(config.optimizer)
@@ -103,9 +118,15 @@ def _train(config: DictConfig, launch: Launch) -> Result:
     forget_peak_memory(device)
     if not _fit(trainer, task, data, start):
         precision, batch = config.trainer.precision, config.data.batch_size
-        raise memory.explain(trial, data.batch_size, batch, precision, launch.count)
+        raise memory.explain(trial, data.batch_size, batch, precision, data.launch.count)
     costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
-    record = record_of(info, costs, config.trainer.accelerator, trainer.precision)
+    return trainer, record_of(info, costs, config.trainer.accelerator, trainer.precision)
+
+
+def _ended(
+    config: DictConfig, data: TimelapseData, folder: Path, trainer: pl.Trainer, record: RunRecord
+) -> Result:
+    """Score the checkpoint to use, and leave word that the run has come to its end."""
     with processes.first_before_others():  # it has moved the last checkpoint to its place
         checkpoint = outcome.best_checkpoint(trainer, folder)
     result = outcome.score(checkpoint, data, folder, record, report=config.report)
@@ -143,7 +164,7 @@ def _data(config: DictConfig, folder: Path, start: Path | None) -> TimelapseData
 
 
 def _settle_batch(config: DictConfig, trial: memory.Trial, data: TimelapseData) -> None:
-    """Have as many tiles pass through the net at a time as are wished for or fit, and the rest add up."""
+    """Settle how many tiles pass through the net at a time, and over how many passes gradients add up."""
     batch, key, ranks = config.data.batch_size, config.trainer, data.launch.count
     # what finds room in the smallest of several devices
     fit = min(processes.gathered(memory.settle(trial, key.batch_size, batch, key.precision, ranks)))
@@ -154,7 +175,10 @@ def _settle_batch(config: DictConfig, trial: memory.Trial, data: TimelapseData) 
 
 
 def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start: Path | None) -> bool:
-    """Train; False where memory ran out, by then free again of what the exception held."""
+    """Train; False where memory ran out.
+
+    An answer and not an exception, whose traceback would hold on to the memory that the caller then measures.
+    """
     with warnings.catch_warnings():
         for needless in NEEDLESS_WARNINGS:
             warnings.filterwarnings("ignore", needless)
@@ -168,7 +192,7 @@ def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start
 
 
 def _settle(config: DictConfig, launch: Launch) -> Choices:
-    """Replace what is said relative to this machine and folder by what it means here."""
+    """Put the full path of the data, and what this machine has switched on, into the settings."""
     config.data.root = str(Path(config.data.root).absolute())
     choices = settle(config.trainer, config.optimizer, launch.count)
     choices.apply()

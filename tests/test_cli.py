@@ -126,10 +126,14 @@ def test_a_fault_of_ours_shows_its_traceback_and_status_1(
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_help_names_groups_and_three_examples_without_torch(command: str) -> None:
-    code = f"import sys; from hela_seg.cli import main; main({command!r}, ['--help'])"
     check = "import atexit; atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr))"
+    # as ``python -m`` runs it, for a command's own module may import too early
+    run = f"import runpy; runpy.run_module('hela_seg.{command}', run_name='__main__')"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {check}; {code}"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"import sys; {check}; {run}", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.count(f"python -m hela_seg.{command}") >= 3
     assert done.stderr.strip() == "False"

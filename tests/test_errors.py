@@ -1,7 +1,9 @@
+import json
+
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from hela_seg.errors import InputError, listed, not_installed, said_by
+from hela_seg.errors import InputError, listed, needed, not_installed, said_by
 
 SAYS = "/data/my\nfilm (ä).tif is damaged: copy the file again"
 
@@ -36,6 +38,12 @@ def test_a_missing_package_is_named_with_what_brings_it():
         "cells.parquet needs the package pyarrow, which is not installed: "
         'run pip install "hela-seg[parquet]", or let it end in .csv'
     )
+
+
+def test_packages_of_an_extra_are_imported_all_of_them_or_the_missing_one_is_named():
+    assert needed("json", "csv", what="reports", extra="reports") is json
+    with pytest.raises(InputError, match=r'reports needs the package no_such_one, .* "hela-seg\[reports\]"'):
+        needed("json", "no_such_one", what="reports", extra="reports")
 
 
 @pytest.mark.parametrize(

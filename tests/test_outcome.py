@@ -11,7 +11,7 @@ import pytest
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from hela_seg.errors import InputError
-from hela_seg.outcome import best_checkpoint, found
+from hela_seg.outcome import best_checkpoint, earlier_result
 
 
 def trainer(*best: str) -> Any:
@@ -33,10 +33,10 @@ def test_the_best_goes_before_the_last_and_the_last_before_none(tmp_path: Path) 
 
 
 def test_scores_of_an_ended_run_are_those_of_its_matrix(tmp_path: Path) -> None:
-    nothing = found(tmp_path, tmp_path / "a.ckpt")
+    nothing = earlier_result(tmp_path, tmp_path / "a.ckpt")
     assert (nothing.matrix, nothing.scores) == (None, None)
     (tmp_path / "scores.json").write_text(json.dumps({"confusion_matrix": [[2, 1], [0, 1]]}))
-    result = found(tmp_path, tmp_path / "a.ckpt")
+    result = earlier_result(tmp_path, tmp_path / "a.ckpt")
     assert result.matrix is not None
     assert result.scores is not None
     assert result.matrix.tolist() == [[2, 1], [0, 1]]

@@ -14,7 +14,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from hela_seg.errors import InputError
 from hela_seg.reliability import (
     BINS,
-    CELLS,
+    CONFIDENCE_STEPS,
     count_by_confidence,
     curve_of,
     read_reliability,
@@ -37,13 +37,13 @@ def test_a_pixel_counts_where_its_confidence_lies() -> None:
     prediction = np.array([[0, 0, 1]], np.uint8)
     counts = count_by_confidence(probabilities, prediction, np.array([[0, 1, 255]], np.uint8))
     assert counts.sum() == 2
-    assert counts[CELLS // 2].tolist() == [0, 1]
-    assert counts[CELLS - 1].tolist() == [1, 0]
+    assert counts[CONFIDENCE_STEPS // 2].tolist() == [0, 1]
+    assert counts[CONFIDENCE_STEPS - 1].tolist() == [1, 0]
 
 
 def test_ten_pixels_by_hand() -> None:
-    counts = np.zeros((CELLS, 2), np.int64)
-    counts[round(0.9 * CELLS)] = 2, 8
+    counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
+    counts[round(0.9 * CONFIDENCE_STEPS)] = 2, 8
     curve = curve_of(counts)
     assert curve.accuracy.tolist() == [0.8]
     assert curve.share.tolist() == [1.0]
@@ -52,7 +52,7 @@ def test_ten_pixels_by_hand() -> None:
 
 
 def test_nothing_counted_is_no_error_of_zero() -> None:
-    assert np.isnan(curve_of(np.zeros((CELLS, 2), np.int64)).error)
+    assert np.isnan(curve_of(np.zeros((CONFIDENCE_STEPS, 2), np.int64)).error)
 
 
 @settings(max_examples=25)
@@ -69,7 +69,7 @@ def test_the_error_is_that_of_torchmetrics(seed: int, sharpness: float) -> None:
         norm="l1",
     )
     # a confidence is known to half a cell; one on the border of two bins may fall into either
-    assert ours == pytest.approx(float(theirs), abs=1 / CELLS)
+    assert ours == pytest.approx(float(theirs), abs=1 / CONFIDENCE_STEPS)
 
 
 def test_counts_of_parts_add_up_to_those_of_the_whole() -> None:
@@ -95,7 +95,14 @@ HEADER = "confidence from,to,wrong,right\n"
 
 @pytest.mark.parametrize(
     "content",
-    ["", "a,b\n1,2\n", HEADER + "0,0,1\n", HEADER + "0,0,1,-1\n" * CELLS, HEADER + "0,0,1,1\n" * 299, None],
+    [
+        "",
+        "a,b\n1,2\n",
+        HEADER + "0,0,1\n",
+        HEADER + "0,0,1,-1\n" * CONFIDENCE_STEPS,
+        HEADER + "0,0,1,1\n" * 299,
+        None,
+    ],
 )
 def test_a_damaged_table_is_named(content: str | None, tmp_path: Path) -> None:
     path = tmp_path / "calibration.csv"

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from hela_seg.errors import InputError
-from hela_seg.settings import refuse_words
+from hela_seg.settings import by_path, refuse_words
 
 MAIN = "seed: 0\nresume: false\n"
 DATA = "# @package _global_\ndata: {batch_size: 4, z: null, split: {validation: 1}}\n"
@@ -51,3 +51,7 @@ def test_a_word_for_a_number_is_refused(main: Path, key: str, shipped: str) -> N
 )
 def test_the_rest_is_left_alone(main: Path, key: str, value: Any) -> None:
     refuse(main, key, value)
+
+
+def test_settings_by_their_paths() -> None:
+    assert by_path({"a": {"b": 1, "c": {"d": [2]}}, "e": {}}) == {"a.b": 1, "a.c.d": [2], "e": {}}

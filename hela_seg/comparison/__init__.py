@@ -1,8 +1,11 @@
 """Finished runs side by side: from folders to a table of nets with intervals, and what follows for each pair.
 
-``found`` reads what runs left behind, ``nets`` says which runs are one net with several seeds and which were
-scored on the same frames, ``rows`` computes, ``quality`` adds boundaries and cells, ``published`` holds the
-paper's figures. Nothing here needs PyTorch; `hela_seg.report.comparison` writes and prints.
+- ``found``: what runs left behind; ``folds``: those of a cross-validation become one
+- ``nets``: which runs are one net with several seeds, and which were scored on the same frames
+- ``rows``: the figures of each net and of each pair; ``quality``: boundaries and cells beside them
+- ``notes``: what a reader must know of the figures; ``published``: the paper's own
+
+Nothing here needs PyTorch; `hela_seg.report.comparison` writes and prints.
 """
 
 from hela_seg.comparison.found import Run, find_runs

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from hela_seg.comparison.found import Run
+from hela_seg.settings import by_path
 
 NO_CHOICE = re.compile(
     r"seed|data\.seed|output_dir|ckpt_path|resume|report|data\.root|data\.workers|optimizer\.fused|experiment"
@@ -90,16 +91,8 @@ def _settings_key(run: Run) -> str:
 
 def settings_of(run: Run) -> dict[str, Any]:
     """Settings that make a run's net another one, by their path: ``model.width``."""
-    flat = _flat(run.record.config)
-    return {key: value for key, value in flat.items() if not NO_CHOICE.fullmatch(key)}
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        found |= _flat(value, f"{name}.") if isinstance(value, Mapping) and value else {name: value}
-    return found
+    settings = by_path(run.record.config)
+    return {key: value for key, value in settings.items() if not NO_CHOICE.fullmatch(key)}
 
 
 def _differing(own: Mapping[str, Any], all_settings: Sequence[Mapping[str, Any]]) -> list[str]:

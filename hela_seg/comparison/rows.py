@@ -185,14 +185,14 @@ def _resampled(
     ends = np.cumsum([0, *map(len, matrices)])
     first, second = np.triu_indices(len(matrices), 1)
 
-    def statistic(pooled: NDArray[np.int64]) -> FloatArray:
+    def figures_and_differences(pooled: NDArray[np.int64]) -> FloatArray:
         of_runs = all_figures(pooled)
         of_nets = np.stack([of_runs[..., start:stop].mean(axis=-1) for start, stop in pairwise(ends)])
         differences = of_nets[first, 0] - of_nets[second, 0]
         return np.concatenate([of_nets.reshape(-1, len(pooled)), differences])
 
     together = np.concatenate(matrices)
-    found = bootstrap(together, statistic, confidence=level_of(together.shape[1]), seed=seed)
+    found = bootstrap(together, figures_and_differences, confidence=level_of(together.shape[1]), seed=seed)
     per_net = len(MEASURES) * (1 + matrices[0].shape[-1])
     starts = range(0, per_net * len(matrices), per_net)
     return [found[start : start + per_net] for start in starts], found[per_net * len(matrices) :]

@@ -30,7 +30,7 @@ MEANS = 32
 """Rows and columns of area means that a frame is shrunk to."""
 
 ALIKE = 64
-"""Most bits of 255 in which two frames differ that count as nearly the same picture.
+"""Frames whose hashes differ in this many of their 255 bits or fewer count as nearly the same picture.
 
 Neighbouring frames of a culture differ in 42 at most (t98g-phase, hela-h2b-timelapse and drawn recordings),
 frames of different cells in 100 at least (hela-nucleolus, t98g-phase stills); chance alone gives 127.5 with a
@@ -38,7 +38,7 @@ standard deviation of 8.
 """
 
 PIXELS_A_MEAN = 8
-"""Rows and columns of pixels that a mean is taken of, at least, where the frame has as many."""
+"""Rows and columns of pixels that go into each mean, at least, where the frame has as many."""
 
 FRAMES_LOOKED_AT = 200
 """Most frames of each part that `looks_of` reads, so that training of long recordings starts soon."""
@@ -125,13 +125,14 @@ def looks_of(
     for block in blocks:
         frames.setdefault(block.part, []).extend((block.series, t) for t in range(block.start, block.stop))
 
-    def look(where: tuple[int, int]) -> Look:
+    def look_at(where: tuple[int, int]) -> Look:
         frame = recordings[where[0]].image.frame(where[1])
         return Look(*where, perceptual_hash(frame), digest(frame))
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return {
-            part: list(pool.map(look, places[:: -(-len(places) // most)])) for part, places in frames.items()
+            part: list(pool.map(look_at, places[:: -(-len(places) // most)]))
+            for part, places in frames.items()
         }
 
 
@@ -174,7 +175,7 @@ def _nearest(
 
 
 def _distances(one: Hash, other: Hash) -> npt.NDArray[np.uint16]:
-    """Differing bits of each of N hashes to each of M: (N, 4) and (M, 4) -> (N, M)."""
+    """In how many bits each of N hashes differs from each of M: (N, 4) and (M, 4) -> (N, M)."""
     total = np.zeros((len(one), len(other)), np.uint16)
     for word in range(one.shape[1]):
         total += np.bitwise_count(one[:, word, None] ^ other[None, :, word])
@@ -182,10 +183,10 @@ def _distances(one: Hash, other: Hash) -> npt.NDArray[np.uint16]:
 
 
 def _area_means(frame: Pixels) -> npt.NDArray[np.float64]:
-    """(C, H, W) -> means of the sum of channels, 32 x 32, or as many as there are rows and columns.
+    """(C, H, W) -> (32, 32) means of the sum of all channels; fewer where there are fewer pixels.
 
-    Of large frames every second, third ... pixel is looked at: 8 x 8 of them a mean were
-    seen to change no hash more than noise does.
+    Of large frames only every second, third ... pixel is looked at: 8 x 8 pixels to a mean changed no hash by
+    more than noise does.
     """
     rows, columns = (max(1, length // (MEANS * PIXELS_A_MEAN)) for length in frame.shape[1:])
     known = frame[:, ::rows, ::columns]

@@ -13,19 +13,20 @@ import torch
 from torch.utils.data import DataLoader
 
 from hela_seg.classes import Classes
-from hela_seg.data import layouts, settings, synthetic
+from hela_seg.data import settings, synthetic
 from hela_seg.data.augment import Augmentation
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation, fit
+from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels
 from hela_seg.data.sampler import EpochSampler
+from hela_seg.data.split_table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.splits import Block, Part, Split
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.survey import MOST_FRAMES, Survey, survey
-from hela_seg.errors import InputError, listed
+from hela_seg.errors import InputError
 from hela_seg.launch import Launch
 
-LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
 FRAMES_TO_FIT = 200
 """Most training frames that the normalisation is fitted on, evenly spread over all."""
 
@@ -55,8 +56,8 @@ class TimelapseData(pl.LightningDataModule):
         tile: rows and columns of a tile.
         batch_size: N.
         foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
-        most_indexed: masks read before training, to count and locate the classes; of more frames, evenly many
-            of every series (`hela_seg.data.survey.survey`).
+        most_indexed: masks read before training, to count and locate the classes; of more frames, only
+            every second, third ... of each series (`hela_seg.data.survey.survey`).
         steps_per_epoch: batches in an epoch; null for as many as cover the training frames once.
         workers: processes that read tiles; null for none beside a CPU, and up to 8 beside a GPU.
         seed: of tiles and augmentation.
@@ -100,24 +101,15 @@ class TimelapseData(pl.LightningDataModule):
         augment: Augmentation | None = None,
     ) -> None:
         super().__init__()
-        if layout not in LAYOUTS:
-            raise InputError(f"data.layout is '{layout}', expected one of {', '.join(LAYOUTS)}")
-        at_least_one = {
-            "batch_size": batch_size,
-            "most_indexed": most_indexed,
-            "steps_per_epoch": steps_per_epoch,
-        }
-        settings.refuse_below(1, at_least_one)
+        drawing = settings.arguments_of(synthetic.write, "drawing", drawing, besides=("root",))
+        rules = settings.file_rules(labels, z, max_frame_pixels, fill_missing_chunks)
+        self._files = DataOnDisk(layout, Path(root), images, masks, axes, sequence, rules, drawing)
+        counts = {"batch_size": batch_size, "most_indexed": most_indexed, "steps_per_epoch": steps_per_epoch}
+        settings.refuse_below(1, counts)
         settings.refuse_below(0, {"workers": workers, "seed": seed})
         self.classes = Classes(classes)
         self.labels = settings.label_reader(self.classes, labels)
-        self._rules = settings.file_rules(
-            labels, z=z, max_frame_pixels=max_frame_pixels, fill_missing_chunks=fill_missing_chunks
-        )
         self._foreground_share, self._most_indexed = foreground_share, most_indexed
-        self._layout, self._root, self._axes = layout, Path(root), axes
-        self._images, self._masks, self._sequence = images, masks, sequence
-        self._drawing = settings.arguments_of(synthetic.write, "drawing", drawing, besides=("root",))
         self._split = Split(**settings.arguments_of(Split, "split", split))
         self._normalise = Normalisation(normalise).kind
         self.tile = settings.tile_size(tile)
@@ -159,18 +151,28 @@ class TimelapseData(pl.LightningDataModule):
         """
         if self._opened:
             return
-        self._find()
-        self.blocks = self._deal() if split is None else _blocks_from(split, self.recordings)
+        self._open_files()
+        lengths = [recording.image.shape[0] for recording in self.recordings]
+        if split is not None:
+            self.blocks = blocks_of_rows(split, self.names, lengths)
+        elif self.recordings[0].part is not None:
+            self.blocks = blocks_as_stated(self.recordings)
+        else:
+            self.blocks = self._split.blocks(lengths, self.names)
         self._opened = True
 
     def open_all(self) -> None:
         """Like `open`, but every frame is for testing, except where the layout on disk says otherwise."""
-        self._find()
+        self._open_files()
         self.blocks = [
             Block(index, 0, recording.image.shape[0], recording.part or "test")
             for index, recording in enumerate(self.recordings)
         ]
         self._opened = True
+
+    def _open_files(self) -> None:
+        self.recordings: list[Recording] = self._files.recordings()
+        self.channels: int = common_channels(self.recordings)
 
     def prepare(self, index: Path | None = None) -> None:
         """Look at the masks and fit the normalisation to the training frames.
@@ -203,11 +205,8 @@ class TimelapseData(pl.LightningDataModule):
         return [recording.name for recording in self.recordings]
 
     def split_rows(self) -> list[dict[str, Any]]:
-        """The split as plain rows: series, start, stop (exclusive), part."""
-        return [
-            {"series": self.recordings[b.series].name, "start": b.start, "stop": b.stop, "part": b.part}
-            for b in self.blocks
-        ]
+        """The split as plain rows, see `hela_seg.data.split_table.rows_of_blocks`."""
+        return rows_of_blocks(self.blocks, self.names)
 
     @property
     def axes(self) -> str:
@@ -238,7 +237,7 @@ class TimelapseData(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
         """Batches that cover the validation frames; none where no frame is for validation.
 
-        Of several processes each has every so-manieth tile, one of them perhaps one more than others.
+        Where n processes share them, rank r has the tiles r, r + n, r + 2n and so on.
         """
         if not self.of("validation"):
             return []
@@ -279,55 +278,10 @@ class TimelapseData(pl.LightningDataModule):
     def _samples_seen(self) -> int:
         """How many samples of the present epoch the trainer has been through.
 
-        That is where a run goes on that was interrupted within an epoch. When an epoch begins, and for who
-        passes through the tiles once more at its end, it is 0.
+        A run that was interrupted within an epoch goes on behind these. It is 0 when an epoch begins, and
+        again when it has ended, so that callbacks may pass through its tiles once more.
         """
         if self.trainer is None:
             return 0
         batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
         return batches * self.batch_size * self.launch.count % self._epoch_length()
-
-    def _find(self) -> None:
-        root = synthetic.write(self._root, **self._drawing) if self._layout == "synthetic" else self._root
-        if self._layout == "dryad":
-            self.recordings = layouts.dryad(root, self._axes, rules=self._rules)
-        elif self._layout == "ctc":
-            self.recordings = layouts.ctc(root, self._masks, self._axes, rules=self._rules)
-        else:
-            self.recordings = layouts.paired_by_stem(
-                root, self._images, self._masks, self._axes, sequence=self._sequence, rules=self._rules
-            )
-        self.channels = _common_channels(self.recordings)
-
-    def _deal(self) -> list[Block]:
-        lengths = [recording.image.shape[0] for recording in self.recordings]
-        if self.recordings[0].part is None:
-            return self._split.blocks(lengths, self.names)
-        return [
-            Block(index, 0, length, recording.part)
-            for index, (recording, length) in enumerate(zip(self.recordings, lengths, strict=True))
-            if recording.part is not None
-        ]
-
-
-def _common_channels(recordings: Sequence[Recording]) -> int:
-    first = recordings[0].image
-    for recording in recordings:
-        if recording.image.shape[1] != first.shape[1]:
-            raise InputError(
-                f"{recording.image.path} has {recording.image.shape[1]} channel(s) but {first.path.name} has "
-                f"{first.shape[1]}, expected the same in all: convert or move the files that differ"
-            )
-    return first.shape[1]
-
-
-def _blocks_from(rows: Sequence[Mapping[str, Any]], recordings: Sequence[Recording]) -> list[Block]:
-    number = {recording.name: index for index, recording in enumerate(recordings)}
-    lengths = {recording.name: recording.image.shape[0] for recording in recordings}
-    gone = [str(row["series"]) for row in rows if int(row["stop"]) > lengths.get(row["series"], 0)]
-    if gone:
-        raise InputError(
-            f"the series {listed(gone)} of the checkpoint's split are no longer there "
-            "in full, expected the data that it was trained on: name other data with data=... data.root=..."
-        )
-    return [Block(number[row["series"]], int(row["start"]), int(row["stop"]), row["part"]) for row in rows]

@@ -54,6 +54,7 @@ class _Tiles:
         self._labels = [LabelFrames(recording.mask, reader) for recording in recordings]
 
     def read(self, series: int, t: int, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Image (C, h, w) and labels (h, w) of a window of frame t."""
         return self._images[series].read(t, window), self._labels[series].read(t, window)
 
 
@@ -66,8 +67,8 @@ class RandomTiles(Dataset[Sample]):
 
     Of any n draws with consecutive numbers, ``floor(n * foreground_share)`` or more show a pixel of a
     foreground class, drawn as `hela_seg.data.positions.ForegroundPixels` says, at a random place in the tile
-    (before augmentation). With a share of 1/3 these are the draws 2, 5, 8 and so on. In the others all tiles
-    of the frames with labels are alike likely, and of frames that `hela_seg.data.survey` did not look at.
+    (before augmentation). With a share of 1/3 these are the draws 2, 5, 8 and so on. In the others every
+    tile is equally likely, of frames with labels and of frames that `hela_seg.data.survey` did not look at.
 
     Args:
         recordings: images and masks.
@@ -142,7 +143,7 @@ class RandomTiles(Dataset[Sample]):
 
 
 def _start_around(random: np.random.Generator, pixel: int, tile: int, frame: int) -> int:
-    """Where a tile starts that shows a pixel and is full of frame; all such starts alike likely."""
+    """A start, all equally likely, of a tile that shows a pixel and does not stick out of the frame."""
     return int(random.integers(max(pixel - tile + 1, 0), max(min(pixel, frame - tile), 0) + 1))
 
 

@@ -30,18 +30,35 @@ DETECTOR_LIMITS = (255, 1023, 4095, 16383, 65535)
 """Brightest values of detectors of 8, 10, 12, 14 and 16 bits."""
 
 SATURATED_SHARE = 0.01
-"""Of a frame's pixels at such a value from which on the frame counts as saturated."""
+"""A frame counts as saturated where at least this share of its pixels has such a value."""
 
 _AT_ONCE = 2048
 """Frames that wait for a thread at a time."""
 
 _SAMPLE = 2**14
-"""Most grey values of a frame that are kept where they are too many to be counted one by one."""
+"""Most grey values that are kept of a frame whose type has too many for a histogram."""
 
 _COUNTED = 2**18
-"""Most grey values of a frame that are counted: counting does not leave Python's lock."""
+"""Most grey values of a frame that go into a histogram: counting holds Python's lock."""
 
 Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class FrameFacts:
+    """What was found in one frame.
+
+    Attributes:
+        series: index of its series.
+        t: its number there, from 0.
+        pixels: (K,) int64 pixels of each class; None where the mask cannot be read.
+        look: what the image looks like; None where it cannot be read.
+    """
+
+    series: int
+    t: int
+    pixels: NDArray[np.int64] | None
+    look: Look | None
 
 
 @dataclass(frozen=True)
@@ -51,10 +68,10 @@ class SeriesFacts:
     Attributes:
         recording: images and masks.
         percentiles: (C, 3) grey values at `PERCENTILES` over all frames that could be read, of large frames
-            over pixels spread evenly; None of none.
+            over pixels spread evenly; None where no frame could be read.
         constant: frames of one grey value in every channel.
         saturated: frames at the brightest value of a detector in `SATURATED_SHARE` of their pixels or more.
-        faults: one line each; of a fault that many frames share, the first.
+        faults: one line each; where many images, or many masks, have one, that of the first.
     """
 
     recording: Recording
@@ -80,7 +97,7 @@ class Examination:
     frames: dict[Part | None, NDArray[np.int64]] = field(default_factory=dict)
     looks: dict[Part, list[Look]] = field(default_factory=dict)
 
-    def add(self, found: _Found, part: Part | None) -> None:
+    def add(self, found: FrameFacts, part: Part | None) -> None:
         """Add what was found in one frame of a part."""
         if found.pixels is not None:
             self.pixels[part] = self.pixels.get(part, 0) + found.pixels
@@ -116,16 +133,6 @@ def examine(
     return result
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What was found in one frame: pixels of each class (K,), and its looks; None where it cannot be read."""
-
-    series: int
-    t: int
-    pixels: NDArray[np.int64] | None
-    look: Look | None
-
-
 class _Tally:
     """Looks at the frames of one series, from several threads, and adds up what it finds."""
 
@@ -140,7 +147,7 @@ class _Tally:
         self._saturated: list[int] = []
         self._faults: dict[str, list[tuple[int, str]]] = {"image": [], "mask": []}
 
-    def look_at(self, t: int) -> _Found:
+    def look_at(self, t: int) -> FrameFacts:
         """Read frame t and its mask."""
         look = self._look_at_image(t)
         pixels = self._count_labels(t)
@@ -149,7 +156,7 @@ class _Tally:
             if not self._left and self._values:
                 self._percentiles = np.array([values.percentiles() for values in self._values])
                 self._values = []  # of thousands of series they would fill the memory
-        return _Found(self._number, t, pixels, look)
+        return FrameFacts(self._number, t, pixels, look)
 
     def facts(self) -> SeriesFacts:
         """All of it, once every frame was looked at."""

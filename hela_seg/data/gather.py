@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import DRYAD_FOLDERS, Recording, ctc_folders, paired_by_number
+from hela_seg.data.on_disk import blocks_as_stated
 from hela_seg.data.split_table import Block, Part
 from hela_seg.data.splits import Split
 from hela_seg.data.stacks import FrameSequence, Series, find_files, name_of, numbered_sequence
@@ -140,12 +141,12 @@ def _open(pair: _Pair, plain: Mapping[str, Any], faults: list[str]) -> Recording
     image, mask = str(pair.image.absolute()), str(pair.mask.absolute())
     alone = {**plain, "layout": "folder", "images": image, "masks": mask, "sequence": False}
 
-    def opened() -> Recording:
+    def open_alone() -> Recording:
         data = TimelapseData.from_plain(alone)
         data.open_all()
         return replace(data.recordings[0], part=pair.part)
 
-    return _tried(opened, faults)
+    return _tried(open_alone, faults)
 
 
 def _open_sequence(
@@ -198,7 +199,7 @@ def _deal(opened: Mapping[str, Recording | None], plain: Mapping[str, Any], faul
     """The split of all series, less those that cannot be opened; numbers are those of the opened ones."""
     recordings = [found for found in opened.values() if found is not None]
     if all(found.part is not None for found in recordings):
-        return _as_stated(recordings)
+        return blocks_as_stated(recordings)
     lengths = [_ANY_LENGTH if found is None else found.image.shape[0] for found in opened.values()]
     try:
         blocks = Split(**(plain.get("split") or {})).blocks(lengths, list(opened))
@@ -208,12 +209,3 @@ def _deal(opened: Mapping[str, Recording | None], plain: Mapping[str, Any], faul
     there = [index for index, found in enumerate(opened.values()) if found is not None]
     new_number = {old: new for new, old in enumerate(there)}
     return [replace(block, series=new_number[block.series]) for block in blocks if block.series in new_number]
-
-
-def _as_stated(recordings: Sequence[Recording]) -> list[Block]:
-    """All frames for what the layout on disk says."""
-    return [
-        Block(index, 0, found.image.shape[0], found.part)
-        for index, found in enumerate(recordings)
-        if found.part is not None
-    ]

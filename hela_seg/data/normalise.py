@@ -186,6 +186,7 @@ class _Histogram:
         self._counts = np.zeros(65536, np.int64)
 
     def add(self, values: Array) -> None:
+        """Count values of any shape."""
         self._counts += np.bincount(values.ravel(), minlength=65536)
 
     def percentile(self, percent: float) -> float:
@@ -196,6 +197,7 @@ class _Histogram:
         return float(below + (above - below) * (rank - np.floor(rank)))
 
     def mean_and_deviation(self) -> tuple[float, float]:
+        """Mean and standard deviation of all values."""
         values = np.arange(65536)
         mean = np.average(values, weights=self._counts)
         return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=self._counts)))
@@ -211,6 +213,7 @@ class _Sample:
         self._random = np.random.default_rng(0)
 
     def add(self, values: Array) -> None:
+        """Take values of any shape, or a random share of them."""
         finite = values[np.isfinite(values)]
         kept = finite if self._share == 1 else finite[self._random.random(finite.size) < self._share]
         self._chunks.append(kept)
@@ -221,9 +224,11 @@ class _Sample:
             self._share /= 2
 
     def percentile(self, percent: float) -> float:
+        """As ``numpy.percentile`` has it, of the sample."""
         return float(np.percentile(np.concatenate(self._chunks), percent))
 
     def mean_and_deviation(self) -> tuple[float, float]:
+        """Mean and standard deviation of the sample."""
         values = np.concatenate(self._chunks).astype(np.float64)
         return float(values.mean()), float(values.std())
 

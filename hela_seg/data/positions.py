@@ -37,12 +37,15 @@ _HEAD = _KEY_WORDS + 3
 """Words before the frames of each series: the key, then numbers of series and classes, and the limit."""
 
 
-class Found(NamedTuple):
-    """What a look at all masks brings: for each span of frames (t, K) counts and the places in order.
+class FoundPixels(NamedTuple):
+    """What was found in all masks, span by span of their frames.
 
     Attributes:
         classes: K.
         limit: most places kept of a class in a frame.
+        spans: the frames, in the order of series and time.
+        counts: of each span (t, K), pixels of each class in each of its t frames.
+        places: of each span, the places as `find_pixels` gives them, frame after frame.
     """
 
     classes: int
@@ -79,10 +82,10 @@ class ClassPositions:
         self.counts: Words = words[begin:end].reshape(frames, self.class_count)
         self._looked_at = words[end : end + frames]
         self._places = words[end + frames :]
-        kept = _from_zero(np.minimum(self.counts[:, 1:], self._limit).sum(axis=1, dtype=np.int64))
-        if kept[-1] != len(self._places):
-            raise ValueError(f"the index holds {len(self._places)} places, expected {kept[-1]}")
-        self._first_place = kept[self._first_frame]
+        begins = _from_zero(np.minimum(self.counts[:, 1:], self._limit).sum(axis=1, dtype=np.int64))
+        if begins[-1] != len(self._places):
+            raise ValueError(f"the index holds {len(self._places)} places, expected {begins[-1]}")
+        self._first_place = begins[self._first_frame]
 
     @property
     def key(self) -> bytes:
@@ -120,9 +123,9 @@ class Place(NamedTuple):
 class ForegroundPixels:
     """Draws pixels of foreground classes: a series, a class that is in it, a pixel of that class.
 
-    Series are alike likely, however long; so are the classes in a series, however rare; so are the pixels of
-    the class in all frames of the series. It is the rule by which nnU-Net oversamples foreground (Isensee et
-    al. 2021), which draws from cases where this draws from series.
+    Every series is equally likely, however long; within it every class that it holds, however rare; and of
+    that class every pixel in all frames of the series. It is the rule by which nnU-Net oversamples foreground
+    (Isensee et al. 2021), which draws from cases where this draws from series.
 
     Args:
         positions: of the masks.
@@ -156,9 +159,10 @@ class ForegroundPixels:
 
 
 def labelled_frames(positions: ClassPositions, blocks: Sequence[Block]) -> NDArray[np.int64]:
-    """Which frames of some blocks, counted through, may have labels: all but those seen to be ignored.
+    """The frames of some blocks that may have labels: all but those seen to hold ignored pixels alone.
 
-    A frame that was looked at is left out where each of its pixels is ignored.
+    Returns:
+        Their numbers, ascending, with the frames of all blocks counted from 0 in the order of the blocks.
     """
     may_have = [
         positions.of_series(block.series).any(axis=1) | ~positions.looked_at(block.series) for block in blocks
@@ -175,7 +179,7 @@ def places_kept(frames: int, classes: int) -> int:
     return int(np.clip(MOST_PLACES // max(frames * (classes - 1), 1), 1, MOST_PIXELS))
 
 
-def find(labels: NDArray[np.uint8], classes: int, limit: int) -> tuple[Words, Words]:
+def find_pixels(labels: NDArray[np.uint8], classes: int, limit: int) -> tuple[Words, Words]:
     """Counts and places of the classes in one frame.
 
     Args:
@@ -184,7 +188,12 @@ def find(labels: NDArray[np.uint8], classes: int, limit: int) -> tuple[Words, Wo
         limit: most places of a class.
 
     Returns:
-        (K,) pixels of each class, and the places of classes 1, 2 ... behind one another, each rising.
+        (K,) pixels of each class; and the places, ``row * W + column``, of class 1, then of class 2 and so
+        on, those of each class in ascending order.
+
+    Example:
+        ``find_pixels(np.array([[0, 2, 1], [1, 0, 2]], np.uint8), 3, 10)`` gives ``[2, 2, 2]`` and
+        ``[2, 3, 1, 5]``.
     """
     flat = labels.ravel()
     foreground = np.flatnonzero(flat)
@@ -196,11 +205,13 @@ def find(labels: NDArray[np.uint8], classes: int, limit: int) -> tuple[Words, Wo
     return counts, np.concatenate([*places, foreground[:0]]).astype(np.uint32)
 
 
-def keep(found: Found, lengths: Sequence[int], key: bytes | None, path: Path | None) -> ClassPositions:
-    """Make an index of what was found, in a file where there is a place and a key for it, else in memory.
+def build_index(
+    found: FoundPixels, lengths: Sequence[int], key: bytes | None, path: Path | None
+) -> ClassPositions:
+    """Make an index of what was found: in a file, or in memory where there is no path or no key.
 
     Args:
-        found: in the order of series and frames.
+        found: all of it.
         lengths: T of every series.
         key: what was looked at, from `key_of`.
         path: where the file shall be; it appears whole or not at all.
@@ -228,8 +239,8 @@ def keep(found: Found, lengths: Sequence[int], key: bytes | None, path: Path | N
     return _mapped(path)
 
 
-def kept(path: Path, key: bytes) -> ClassPositions | None:
-    """The index that `keep` wrote there for the same masks and labels; None where there is no such one."""
+def read_index(path: Path, key: bytes) -> ClassPositions | None:
+    """The index that `build_index` wrote there for the same masks and labels; None where there is none."""
     try:
         positions = _mapped(path)
     except (OSError, ValueError, EOFError):
@@ -281,5 +292,5 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 def _from_zero(lengths: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Where each of some runs begins, and where the last ends."""
+    """Where each of some runs begins, and where the last ends: ``[3, 2]`` gives ``[0, 3, 5]``."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])

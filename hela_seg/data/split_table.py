@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hela_seg.errors import InputError, listed
 from hela_seg.files import whole_file
@@ -62,6 +62,39 @@ def read_split(path: Path, names: Sequence[str]) -> list[Block]:
         found = ",".join(rows[0]) if rows else "nothing"
         raise InputError(f"{path} begins with '{found}', expected the columns {','.join(COLUMNS)}")
     return [_parse(path, number, row, names) for number, row in enumerate(rows[1:], start=1)]
+
+
+def rows_of_blocks(blocks: Sequence[Block], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Blocks as checkpoints, records and JSON keep them.
+
+    ``rows_of_blocks([Block(0, 2, 5, "test")], ["dish"])`` gives
+    ``[{"series": "dish", "start": 2, "stop": 5, "part": "test"}]``; ``stop`` is exclusive.
+    """
+    return [{"series": names[b.series], "start": b.start, "stop": b.stop, "part": b.part} for b in blocks]
+
+
+def blocks_of_rows(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], lengths: Sequence[int]
+) -> list[Block]:
+    """The blocks that `rows_of_blocks` gave, for series that may have got company since.
+
+    Args:
+        rows: of a checkpoint.
+        names: of the series that there are now.
+        lengths: frames of each.
+
+    Raises:
+        InputError: a series is gone, or has lost frames of the split.
+    """
+    number = {name: index for index, name in enumerate(names)}
+    length_of = dict(zip(names, lengths, strict=True))
+    gone = [str(row["series"]) for row in rows if int(row["stop"]) > length_of.get(row["series"], 0)]
+    if gone:
+        raise InputError(
+            f"the series {listed(gone)} of the checkpoint's split are no longer there "
+            "in full, expected the data that it was trained on: name other data with data=... data.root=..."
+        )
+    return [Block(number[row["series"]], int(row["start"]), int(row["stop"]), row["part"]) for row in rows]
 
 
 def read_rows(path: Path) -> list[list[str]]:

@@ -18,13 +18,13 @@ from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.positions import (
     ClassPositions,
-    Found,
+    FoundPixels,
     Words,
-    find,
-    keep,
-    kept,
+    build_index,
+    find_pixels,
     key_of,
     places_kept,
+    read_index,
 )
 from hela_seg.data.spans import Span, in_pieces, merged, thinned
 from hela_seg.data.splits import Block, Part
@@ -66,15 +66,15 @@ def survey(
 ) -> Survey:
     """Read the masks of the frames in the blocks once, or not at all where an earlier look was kept.
 
-    Of more than ``most`` frames, evenly many of each series are read, always the same; then all, should a
-    class be in none of these. `hela_seg.check` reads all of them.
+    Of more than ``most`` frames only every second, third ... of each series is read, always the same ones;
+    if a class is in none of these, all are read after all. `hela_seg.check` reads every frame.
 
     Args:
         recordings: images and masks.
         blocks: the frames to look at.
         reader: of the masks.
         index: file that keeps what was found (`hela_seg.data.positions`); None keeps nothing.
-        most: frames to read, and one more of each series or block at most.
+        most: frames to read, give or take one for each run of frames (`hela_seg.data.spans.thinned`).
 
     Raises:
         InputError: masks with values that stand for no class, or that cannot be read; up to ten are named,
@@ -83,57 +83,57 @@ def survey(
     masks, spans = [recording.mask for recording in recordings], merged(blocks)
     some = thinned(spans, most)
     key = None if index is None else key_of(masks, some, reader)
-    positions = None if index is None or key is None else kept(index, key)
+    positions = None if index is None or key is None else read_index(index, key)
     if positions is None:
-        found = _look(masks, some, reader)
+        found = _look_at_all(masks, some, reader)
         if some != spans and not _all_classes(found):
-            found = _look(masks, spans, reader)
-        positions = keep(found, [mask.shape[0] for mask in masks], key, index)
+            found = _look_at_all(masks, spans, reader)
+        positions = build_index(found, [mask.shape[0] for mask in masks], key, index)
     return Survey(_pixels_by_part(positions, blocks), positions)
 
 
-class _Look(NamedTuple):
-    """What the frames of a span hold, and what is wrong with them."""
+class _SpanPixels(NamedTuple):
+    """What the frames of one span hold: see `FoundPixels`; and what is wrong with them."""
 
     counts: Words
     places: Words
     problems: list[str]
 
 
-def _look(masks: Sequence[Series], spans: Sequence[Span], reader: LabelReader) -> Found:
+def _look_at_all(masks: Sequence[Series], spans: Sequence[Span], reader: LabelReader) -> FoundPixels:
     frames = [LabelFrames(mask, reader) for mask in masks]
     limit = places_kept(sum(len(span.frames) for span in spans), reader.class_count)
     short = in_pieces(spans, FRAMES_AT_ONCE)
 
-    def look(span: Span) -> _Look:
+    def look_at(span: Span) -> _SpanPixels:
         return _look_at(frames[span.series], span, reader.class_count, limit)
 
     if max(math.prod(masks[span.series].shape[2:]) for span in spans) < WORTH_THREADS:
-        looks = [look(span) for span in short]
+        looks = [look_at(span) for span in short]
     else:
         with ThreadPoolExecutor(THREADS) as pool:
-            looks = list(pool.map(look, short))
+            looks = list(pool.map(look_at, short))
     _refuse([problem for found in looks for problem in found.problems])
-    return Found(
+    return FoundPixels(
         reader.class_count, limit, short, [found.counts for found in looks], [found.places for found in looks]
     )
 
 
-def _look_at(frames: LabelFrames, span: Span, classes: int, limit: int) -> _Look:
+def _look_at(frames: LabelFrames, span: Span, classes: int, limit: int) -> _SpanPixels:
     counts = np.zeros((len(span.frames), classes), np.uint32)
     places: list[Words] = []
     problems = []
     for row, t in enumerate(span.frames):
         try:
-            counts[row], of_frame = find(frames.whole(t), classes, limit)
+            counts[row], of_frame = find_pixels(frames.whole(t), classes, limit)
         except InputError as error:
             problems.append(str(error))
         else:
             places.append(of_frame)
-    return _Look(counts, np.concatenate(places) if places else counts[:0, 0], problems)
+    return _SpanPixels(counts, np.concatenate(places) if places else counts[:0, 0], problems)
 
 
-def _all_classes(found: Found) -> bool:
+def _all_classes(found: FoundPixels) -> bool:
     """Whether each class has a pixel somewhere."""
     return bool(np.any([counts.any(axis=0) for counts in found.counts], axis=0).all())
 

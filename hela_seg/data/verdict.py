@@ -1,4 +1,4 @@
-"""What was found means this for training: faults would make it wrong, warnings would make it poor."""
+"""What the findings mean for training: faults would make it wrong, warnings would make it poor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RARE = 0.001
 """Share of all pixels below which a class is rare."""
 
 UNLIKE = 4.0
-"""Factor between the contrast of a series, bright end less dark end, and the usual one that is said."""
+"""Times the usual contrast (bright end less dark end), or its fraction, from which on a series is named."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
+from hela_seg.errors import needed
 from hela_seg.files import whole_file
 from hela_seg.formats.exported import dynamic_shapes, example, inexpressible, refuse_different, words
-from hela_seg.inference.onnx_net import OnnxNet, needed
+from hela_seg.inference.onnx_net import OnnxNet
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.runs import CHECKPOINT_KEY
 
@@ -40,7 +41,7 @@ def write_onnx(trained: TrainedNet, path: Path, output: str = LOGITS) -> None:
     Raises:
         InputError: a package is missing, ONNX cannot express the net, or the file cannot be written.
     """
-    onnx = needed("onnx", "onnxscript", "onnxruntime")
+    onnx = needed("onnx", "onnxscript", "onnxruntime", what="ONNX", extra="onnx")
     program = _exported(trained, output)
     with whole_file(path) as beside:
         program.save(str(beside), external_data=False)

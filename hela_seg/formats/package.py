@@ -6,7 +6,6 @@ import logging
 import tempfile
 import warnings
 import zipfile
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from hela_seg.classes import Classes
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import write_tiff
 from hela_seg.data.synthetic import draw
-from hela_seg.errors import InputError, not_installed
+from hela_seg.errors import InputError, needed
 from hela_seg.files import digest, make_folder, whole_file
 from hela_seg.formats.card import card, names_of
 from hela_seg.formats.description import (
@@ -82,7 +81,8 @@ def write_package(trained: TrainedNet, path: Path, image_type: str | None = None
         InputError: a package is missing, the net or its normalisation cannot be expressed, the test fails, or
             the file cannot be written.
     """
-    core = _needed("bioimageio.core", "onnx", "onnxscript", "onnxruntime")
+    packages = ("bioimageio.core", "onnx", "onnxscript", "onnxruntime")
+    core = needed(*packages, what="format=bioimageio", extra="bioimageio")
     make_folder(path.parent)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -161,11 +161,3 @@ def _refuse_failing(core: Any, file: Path, trained: TrainedNet) -> None:
                 f"{trained.source} as {weights} fails the test of bioimageio.core "
                 f"({' '.join(str(failed).split())[:200]}): choose another format="
             )
-
-
-def _needed(*packages: str) -> Any:
-    try:
-        first, *_ = map(import_module, packages)
-    except ImportError as error:
-        raise not_installed("format=bioimageio", str(error.name), "bioimageio") from None
-    return first

@@ -1,7 +1,12 @@
 """Trained nets applied to recordings: checkpoints and frames in, class maps out.
 
-From the outside in: `Predictor`; `bands` sends frames through; `ensemble` is the nets and their views;
-`stitch` cuts and joins; `batches` finds what fits into memory; `ahead` lets reading and computing overlap.
+From the outside in:
+
+- ``predictor``: the object that a user holds; ``counting``: its frames against their masks
+- ``trained``: a net as its checkpoint describes it; ``onnx_net``: one that ONNX Runtime computes
+- ``bands``: sends frames through, a band at a time; ``ahead`` lets reading and computing overlap
+- ``ensemble``: one net or several, and the views of a tile; ``fold``: the same nets in less time
+- ``tiling`` and ``stitch``: how frames are cut, and tiles joined; ``batches``: how many go through at once
 """
 
 from hela_seg.inference.bands import Band, Unreadable

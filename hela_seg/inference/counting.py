@@ -22,7 +22,7 @@ from hela_seg.inference.bands import Band, Unreadable
 from hela_seg.inference.predictor import Predictor
 from hela_seg.launch import Launch
 from hela_seg.metrics import confusion_matrix
-from hela_seg.reliability import CELLS, count_by_confidence
+from hela_seg.reliability import CONFIDENCE_STEPS, count_by_confidence
 
 Item = TypeVar("Item")
 
@@ -61,19 +61,19 @@ def count_frames(
         recordings: images and masks.
         blocks: the frames to count.
         reader: of the masks.
-        launch: the place of this process among several that share the work, and all have its result. Frames
-            that fill a batch stay together, so that they are predicted as by one process.
+        launch: the place of this process among several that share the frames; each of them gets the whole
+            result. Frames that fill a batch stay together, so that they are predicted as by one process.
         watcher: what else looks at each frame that this process predicts.
     """
-    watch, classes, launch = _Watch(), len(predictor.classes), launch or Launch()
+    waiting, classes, launch = _Stopwatch(), len(predictor.classes), launch or Launch()
     counted: list[tuple[int, int, NDArray[np.int64]]] = []
-    reliability = np.zeros((CELLS, 2), np.int64)
+    reliability = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     for number, block in enumerate(blocks):
         recording = recordings[block.series]
         groups = predictor.groups(recording.image, range(block.start, block.stop))
         own = islice(groups, launch.rank, None, launch.count)
         masks = LabelFrames(recording.mask, reader)
-        bands = watch.timed(predictor.bands(recording.image, own, probabilities=True))
+        bands = waiting.timed(predictor.bands(recording.image, own, probabilities=True))
         for t, of_frame in groupby(bands, attrgetter("t")):
             truth = masks.whole(t)
             matrix, by_confidence, labels = _count(of_frame, truth, classes)
@@ -86,7 +86,7 @@ def count_frames(
     series = tuple(recordings[blocks[number].series].name for number in numbers)
     counts = FrameCounts(series, np.array(frames), np.array(numbers), np.stack(matrices))
     reliability = np.sum(processes.gathered(reliability), axis=0)
-    return Counted(counts, reliability, sum(processes.gathered(watch.seconds)))
+    return Counted(counts, reliability, sum(processes.gathered(waiting.seconds)))
 
 
 def _count(
@@ -96,7 +96,7 @@ def _count(
 
     Of probabilities memory holds a band at a time.
     """
-    matrix, reliability = np.zeros((classes, classes), np.int64), np.zeros((CELLS, 2), np.int64)
+    matrix, reliability = np.zeros((classes, classes), np.int64), np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     top, labels = 0, np.empty_like(truth)
     for band in bands:
         if isinstance(band, Unreadable) or band.probabilities is None:
@@ -110,13 +110,14 @@ def _count(
     return matrix, reliability, labels
 
 
-class _Watch:
+class _Stopwatch:
     """Adds up the time that is spent waiting for the items of iterators."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def timed(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The same items; the clock runs while each is waited for, and stands while it is used."""
         while True:
             began = time.perf_counter()
             item = next(items, None)

@@ -21,8 +21,9 @@ def folded(net: nn.Module, channels: int) -> nn.Module:
     """A copy of a net in which each batch normalisation that follows a convolution has become part of it.
 
     At prediction a normalisation multiplies by constants and adds others, which the convolution's weights and
-    bias can do just as well. What follows what is seen by sending one image through. A net whose logits
-    would change by more than rounding, since it uses a convolution's output twice, comes back as it is.
+    bias can do just as well. Which convolution a normalisation follows is seen by sending one image through.
+    A net whose logits would change by more than rounding, since it uses a convolution's output twice, comes
+    back as it is.
 
     Args:
         net: (N, C, H, W) float32 -> logits (N, K, H, W); has an attribute ``stride``.
@@ -52,18 +53,22 @@ def _observed(net: nn.Module, image: Tensor) -> tuple[Tensor, dict[nn.BatchNorm2
     outputs: list[tuple[Tensor, nn.Conv2d]] = []
     pairs: dict[nn.BatchNorm2d, nn.Conv2d] = {}
 
-    def made(conv: nn.Module, _: Any, output: Tensor) -> None:
+    def note_output(conv: nn.Module, _: Any, output: Tensor) -> None:
         if isinstance(conv, nn.Conv2d):
             outputs.append((output, conv))
 
-    def taken(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def pair_with_convolution(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         before = [conv for output, conv in outputs if output is inputs[0]]
         # without running statistics it takes those of each image
         if before and isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None:
             pairs[norm] = before[-1]
 
-    hooks = [m.register_forward_hook(made) for m in net.modules() if isinstance(m, nn.Conv2d)]
-    hooks += [m.register_forward_pre_hook(taken) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+    hooks = [m.register_forward_hook(note_output) for m in net.modules() if isinstance(m, nn.Conv2d)]
+    hooks += [
+        m.register_forward_pre_hook(pair_with_convolution)
+        for m in net.modules()
+        if isinstance(m, nn.BatchNorm2d)
+    ]
     try:
         with torch.inference_mode():
             return net(image), pairs

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hela_seg.errors import InputError, not_installed
+from hela_seg.errors import InputError, needed
 from hela_seg.runs import CHECKPOINT_KEY, ModelInfo, read_info
 
 SUFFIX = ".onnx"
@@ -35,7 +33,7 @@ class OnnxNet(nn.Module):
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         super().__init__()
-        runtime = needed("onnxruntime")
+        runtime = needed("onnxruntime", what="ONNX", extra="onnx")
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # what it says of other files is said below, in one line
         options.intra_op_num_threads = threads or torch.get_num_threads()
@@ -73,16 +71,3 @@ def _info(path: Path, words: dict[str, str]) -> ModelInfo:
             f"{path} does not state its stride, expected an ONNX file that hela_seg.export wrote"
         )
     return info
-
-
-def needed(*packages: str) -> Any:
-    """The first of packages that reading and writing ONNX takes.
-
-    Raises:
-        InputError: one of them is not installed.
-    """
-    try:
-        first, *_ = map(import_module, packages)
-    except ImportError as error:
-        raise not_installed("ONNX", str(error.name), "onnx") from None
-    return first

@@ -133,17 +133,18 @@ def _joined(necks: Necks, height: NDArray[np.float32], neck: float) -> NDArray[n
     """For each hill the number of the hill that it is joined to, widest necks first."""
     owner = list(range(len(height)))
 
-    def find(hill: int) -> int:
+    def root_of(hill: int) -> int:
+        """The hill that this one is joined to in the end; paths on the way there are halved (union-find)."""
         while owner[hill] != hill:
             owner[hill] = hill = owner[owner[hill]]
         return hill
 
     for index in np.argsort(-necks.width, kind="stable"):
-        one, other = find(int(necks.first[index])), find(int(necks.second[index]))
+        one, other = root_of(int(necks.first[index])), root_of(int(necks.second[index]))
         low, high = sorted((one, other), key=lambda hill: (height[hill], -hill))
         if necks.width[index] >= neck * height[low]:
             owner[low] = high
-    return np.array([find(hill) for hill in range(len(owner))], np.int32)
+    return np.array([root_of(hill) for hill in range(len(owner))], np.int32)
 
 
 def _numbered(regions: Labels, least_area: int) -> Labels:

@@ -79,11 +79,14 @@ def refuse_table(path: Path) -> None:
 
 
 class _Csv:
+    """A `CellTable` in a CSV file."""
+
     def __init__(self, file: IO[str]) -> None:
         self._writer = csv.writer(file, lineterminator="\n")
         self._names: list[str] = []
 
     def write(self, cells: Columns) -> None:
+        """See `CellTable`."""
         if not self._names:
             self._names = list(cells)
             self._writer.writerow(self._names)
@@ -93,11 +96,14 @@ class _Csv:
 
 
 class _Parquet:
+    """A `CellTable` in a Parquet file, whose columns follow from the first frame."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writer: Any = None
 
     def write(self, cells: Columns) -> None:
+        """See `CellTable`."""
         import pyarrow  # an optional part
         from pyarrow import parquet
 
@@ -108,6 +114,7 @@ class _Parquet:
         self._writer.write_table(batch)
 
     def close(self) -> None:
+        """End the file; without any frame it holds an empty table."""
         if self._writer is None:
             self.write({})
         self._writer.close()

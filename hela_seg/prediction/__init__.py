@@ -5,9 +5,11 @@ a hidden folder beside the results; a unit whose part is there is never computed
 order of time, come the results. So a run that was killed goes on with the units that are missing, several
 jobs can each do some of them, and what comes out does not depend on any of that.
 
+- ``run``: all of it, from the first unit to the results
 - ``job``: what decides how a prediction comes out, and its units
 - ``folder``: the folder of results: the record of the job, the parts, locks
 - ``compute``: missing units -> parts
 - ``follow``: parts -> cells and figures of every frame, while later units are still computed
 - ``results``: parts -> the files that a user opens
+- ``grey_values``: whether a recording can be of the kind that the net was trained on
 """

@@ -129,6 +129,7 @@ class _FrameParts:
     entropy: float = field(default=0.0)
 
     def push(self, band: Band) -> None:
+        """Take the next rows, top to bottom."""
         self.rows += len(band.labels)
         self.pixels += class_pixels(band.labels, len(self.pixels))
         self.encoded["labels"].push(band.labels)

@@ -138,6 +138,7 @@ class _Cells:
         self.flicker: Flicker | None = None
 
     def add(self, t: int, labels: Labels, *, readable: bool) -> Columns:
+        """Take the next class map (H, W) apart into cells; gives their rows, without tracks."""
         cells = split_cells(labels, neck=self._neck, least_area=self._least_area)
         shape = self._series.shape
         image = self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype)

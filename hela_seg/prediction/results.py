@@ -113,6 +113,7 @@ class _Recording:
                 yield t, part, number
 
     def labels(self) -> Iterator[NDArray[np.uint8]]:
+        """Class maps (H, W), filtered over time where that is asked for."""
         return label_frames(self.job, self.folder, self.index)
 
     def image(self, t: int) -> NDArray[Any]:
@@ -276,13 +277,13 @@ def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) ->
         if (recording.index, t) in chosen
     }
 
-    def shown(choice: Choice) -> tuple[Choice, NDArray[Any], NDArray[np.uint8]]:
+    def with_pictures(choice: Choice) -> tuple[Choice, NDArray[Any], NDArray[np.uint8]]:
         series, t = choice.candidate.series, choice.candidate.t
         return choice, recordings[series].image(t), labels[series, t]
 
     if choices:
         sheet = folder.path / runs.RANKING_SHEET
-        write_ranking_sheet(sheet, map(shown, choices), names, job.classes, "What to label next")
+        write_ranking_sheet(sheet, map(with_pictures, choices), names, job.classes, "What to label next")
 
 
 def _candidates(recordings: Iterable[_Recording]) -> Iterator[Candidate]:

@@ -67,7 +67,7 @@ def examples_of(scored: Scored, counts: FrameCounts, classes: Classes) -> tuple[
         classes: the K classes.
 
     Returns:
-        None at all where no frame has a score; fewer than three where there are fewer frames.
+        A gallery for each; fewer than three where there are fewer frames, none where no frame has a score.
 
     Raises:
         InputError: a frame that can no longer be read.

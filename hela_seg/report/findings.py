@@ -15,7 +15,7 @@ from rich.text import Text
 from hela_seg.classes import Classes
 from hela_seg.data.alike import Look
 from hela_seg.data.examine import PERCENTILES, Examination, SeriesFacts
-from hela_seg.data.split_table import Block, Part
+from hela_seg.data.split_table import Block, Part, rows_of_blocks
 from hela_seg.data.verdict import Verdict
 from hela_seg.files import whole_file
 from hela_seg.losses import balanced_weights
@@ -75,9 +75,7 @@ def write_findings(
         "series": [_series_to_plain(facts) for facts in examination.series],
         "classes": _classes_to_plain(examination, classes),
         "class_weights": _weights(examination),
-        "split": [
-            {"series": names[b.series], "start": b.start, "stop": b.stop, "part": b.part} for b in blocks
-        ],
+        "split": rows_of_blocks(blocks, names),
         "alike": [
             {
                 **{

@@ -22,7 +22,7 @@ from hela_seg.scores import mean_over_classes, scores_of
 FloatArray = NDArray[np.float64]
 
 MOST_POINTS = 2000
-"""Series that are drawn as a point each; of more, evenly many."""
+"""Most series that are drawn as a point each; of more, only every second, third ... is drawn."""
 
 MEAN = "m-IoU"
 _POINT: dict[str, Any] = {

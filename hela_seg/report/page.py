@@ -30,7 +30,7 @@ class Drawing:
 
     Attributes:
         svg: as `hela_seg.report.drawings.themed_svg` makes it.
-        alt: what it shows, in words, for who cannot see it.
+        alt: what it shows, in words, for those who cannot see it.
         caption: what stands below it.
     """
 
@@ -74,7 +74,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures beside each other; who enlarges one can go on to the others.
+    """Pictures beside each other; whoever enlarges one can go on to the others.
 
     Attributes:
         pictures: in their order.

@@ -15,6 +15,7 @@ from hela_seg.report.balance import MOST_ROWS
 from hela_seg.report.holding import Overlaps, matrices_by_series
 from hela_seg.report.sheets import HEADINGS, MEBI, Cell, Sheet, ends, number
 from hela_seg.runs import FRAME_COUNTS
+from hela_seg.settings import by_path
 
 ABSENT = "n/a"
 
@@ -103,17 +104,8 @@ def cost_sheet(record: RunRecord) -> Sheet:
 
 def words_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
     """Names and what they stand for; of what is nested, names joined by dots."""
-    rows = [(Cell(name), Cell(str(value))) for name, value in flat(facts).items()]
+    rows = [(Cell(name), Cell(str(value))) for name, value in by_path(facts).items()]
     return Sheet(title, ("Name", "Value"), rows, names=2)
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        nested = isinstance(value, Mapping) and value
-        found |= flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
-    return found
 
 
 def _mean_row(row: NetRow, others: list[str]) -> tuple[Cell, ...]:

@@ -1,4 +1,10 @@
-"""Sweeps: the folder that each job has, what became of it, and how a sweep that was interrupted goes on."""
+"""Sweeps: many runs of one command, and how they go on after an interruption.
+
+- ``folders``: which folder belongs to which job, and which sweep to which command
+- ``jobs``: what became of each job
+- ``taken_up``: from ``resume=`` to what was typed at the beginning
+- ``search``: what a search for settings needs to be told
+"""
 
 from hela_seg.sweep.folders import job_folder, last_sweep, typed_before
 from hela_seg.sweep.jobs import Job, Sweep, attempt, jobs_in

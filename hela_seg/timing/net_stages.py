@@ -169,10 +169,10 @@ def _others(
     precision = trainer.precision_plugin
     scaled = isinstance(precision, MixedPrecision) and precision.scaler is not None
 
-    def loop(of: nn.Module) -> BareLoop:
+    def bare_loop(of: nn.Module) -> BareLoop:
         return BareLoop(of, task.loss, setting.optimizer, batch, precision.forward_context, scaled)
 
-    bare = loop(copy.deepcopy(net))
+    bare = bare_loop(copy.deepcopy(net))
     trained = TrainedNet(copy.deepcopy(net), setting.info)
     predictor = Predictor([trained], device=str(task.device))
     actions: dict[str, Callable[[], Any]] = {
@@ -183,7 +183,7 @@ def _others(
             actions[MONAI_STAGE] = _monai(copy.deepcopy(net).eval(), batch, setting.frame, precision)
         channels, classes = batch["image"].shape[1], len(setting.info.classes)
         theirs = smp.Unet("resnet34", encoder_weights=None, in_channels=channels, classes=classes)
-        actions[SMP_STAGE] = loop(theirs).step
+        actions[SMP_STAGE] = bare_loop(theirs).step
     # Last, so that a full step comes after one that used the memory in the same way, as the bare step does.
     actions |= {"forward": bare.forward, "forward and backward": bare.forward_and_backward}
     return actions | ({"bare PyTorch loop": bare.step} if setting.peers else {})

@@ -202,6 +202,17 @@ def test_masks_are_counted_and_the_normalisation_is_fitted_on_training_frames_al
     assert module.normalisation.high[0] == pytest.approx(grey.mean() + grey.std(), rel=1e-5)
 
 
+def test_the_normalisation_looks_at_a_few_frames_spread_over_all_series(tmp_path, monkeypatch):
+    monkeypatch.setattr("hela_seg.data.datamodule.FRAMES_TO_FIT", 4)
+    module = data(fill(tmp_path, frames=4), split={"validation": 0, "test": ["dish 3"]}, normalise="zscore")
+    fitted = []
+    monkeypatch.setattr(
+        "hela_seg.data.datamodule.fit", lambda kind, frames: fitted.extend(f[0, 1, 1] for f in frames)
+    )
+    module.prepare()
+    assert fitted == [10, 10, 11, 12]  # frames 0 and 3 of dish 0, 2 of dish 1 and 1 of dish 2, of 12 in all
+
+
 def test_values_of_no_class_are_refused_before_training(tmp_path):
     fill(tmp_path)
     save(tmp_path / "masks" / "dish 1.tif", np.full((3, 20, 30), 9, np.uint8), "TYX")

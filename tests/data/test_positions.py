@@ -14,10 +14,10 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.positions import (
     ClassPositions,
     ForegroundPixels,
-    find,
-    kept,
+    find_pixels,
     labelled_frames,
     places_kept,
+    read_index,
 )
 from hela_seg.data.splits import Block
 from hela_seg.data.stacks import ArraySeries, open_series
@@ -57,7 +57,7 @@ def looked_at(series, t):
 
 
 def test_counts_and_places_of_a_frame_by_hand():
-    counts, places = find(np.array([[0, 2, 1], [1, IGNORE_INDEX, 2]], np.uint8), 4, 10)
+    counts, places = find_pixels(np.array([[0, 2, 1], [1, IGNORE_INDEX, 2]], np.uint8), 4, 10)
     assert counts.tolist() == [1, 2, 2, 0]
     assert places.tolist() == [2, 3, 1, 5]
     assert (counts.dtype, places.dtype) == (np.uint32, np.uint32)
@@ -72,7 +72,7 @@ def test_counts_and_places_of_a_frame_by_hand():
     limit=st.integers(1, 20),
 )
 def test_places_are_different_pixels_of_their_class_spread_over_all_of_them(labels, limit):
-    counts, places = find(labels, 4, limit)
+    counts, places = find_pixels(labels, 4, limit)
     assert counts.tolist() == [(labels == index).sum() for index in range(4)]
     for index in range(1, 4):
         every = np.flatnonzero(labels == index)
@@ -87,7 +87,7 @@ def test_places_are_different_pixels_of_their_class_spread_over_all_of_them(labe
 def test_places_of_a_square_are_in_all_of_its_columns_alike():
     labels = np.zeros((300, 300), np.uint8)
     labels[100:200, 100:200] = 1
-    _, places = find(labels, 2, 100)  # every hundredth pixel would be one column
+    _, places = find_pixels(labels, 2, 100)  # every hundredth pixel would be one column
     columns = np.bincount(places % 300, minlength=300)[100:200]
     assert columns.max() <= 3
     assert (columns > 0).sum() > 50
@@ -160,8 +160,10 @@ def test_frames_that_were_not_looked_at_may_have_labels():
 
 def counting(monkeypatch):
     looks = []
-    original = module.find
-    monkeypatch.setattr("hela_seg.data.survey.find", lambda *frame: looks.append(1) or original(*frame))
+    original = module.find_pixels
+    monkeypatch.setattr(
+        "hela_seg.data.survey.find_pixels", lambda *frame: looks.append(1) or original(*frame)
+    )
     return looks
 
 
@@ -239,9 +241,9 @@ def test_index_is_sent_to_another_process_as_the_name_of_its_file(tmp_path):
 
 def test_index_with_another_key_is_not_taken(tmp_path):
     found = survey(write(tmp_path), BLOCKS, READER, tmp_path / "p.npy").positions
-    assert kept(tmp_path / "p.npy", found.key) is not None
-    assert kept(tmp_path / "p.npy", bytes(32)) is None
-    assert kept(tmp_path / "gone.npy", found.key) is None
+    assert read_index(tmp_path / "p.npy", found.key) is not None
+    assert read_index(tmp_path / "p.npy", bytes(32)) is None
+    assert read_index(tmp_path / "gone.npy", found.key) is None
 
 
 def test_index_that_cannot_be_written_is_refused(tmp_path):

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.data.split_table import Block, quoted, read_rows, read_split, refuse_unfit, write_split
+from hela_seg.data.split_table import (
+    Block,
+    blocks_of_rows,
+    quoted,
+    read_rows,
+    read_split,
+    refuse_unfit,
+    rows_of_blocks,
+    write_split,
+)
 from hela_seg.errors import InputError
 
 STRANGE_NAMES = ["a", "with space", "Zürich, left", 'quote"s', "new\nline", "return\r\n"]
@@ -33,6 +42,22 @@ def test_blocks_are_written_as_a_table_and_read_back(tmp_path_factory, blocks) -
     write_split(path, blocks, STRANGE_NAMES)
     assert read_split(path, STRANGE_NAMES) == blocks
     assert [file.name for file in path.parent.iterdir()] == ["split.csv"]
+
+
+@given(BLOCKS)
+def test_blocks_become_plain_rows_and_back_whatever_series_have_come_since(blocks) -> None:
+    rows = rows_of_blocks(blocks, STRANGE_NAMES)
+    now = ["a new one", *STRANGE_NAMES]
+    found = blocks_of_rows(rows, now, [198] * len(now))
+    assert [(block.series - 1, block.start, block.stop, block.part) for block in found] == [
+        (block.series, block.start, block.stop, block.part) for block in blocks
+    ]
+
+
+def test_rows_whose_frames_are_no_longer_there_are_refused() -> None:
+    rows = rows_of_blocks([Block(0, 0, 4, "train"), Block(1, 0, 3, "test")], ["left", "right"])
+    with pytest.raises(InputError, match="the series left, right of the checkpoint's split"):
+        blocks_of_rows(rows, ["left"], [3])
 
 
 def test_the_table_is_plain_to_read(tmp_path) -> None:

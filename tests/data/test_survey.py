@@ -125,8 +125,8 @@ def test_all_frames_are_read_when_a_class_is_in_none_of_the_first():
 def test_an_index_of_some_frames_is_kept_for_as_many(tmp_path, monkeypatch):
     recordings, blocks = [write(tmp_path / "a.tif", ramp(12))], [Block(0, 0, 12, "train")]
     looks = []
-    original = module.find
-    monkeypatch.setattr(module, "find", lambda *frame: looks.append(1) or original(*frame))
+    original = module.find_pixels
+    monkeypatch.setattr(module, "find_pixels", lambda *frame: looks.append(1) or original(*frame))
     for most, read in ((3, 3), (3, 3), (12, 15), (12, 15), (50, 15)):
         again = survey(recordings, blocks, READER, tmp_path / "index", most)
         assert (len(looks), again.positions.looked_at(0).sum()) == (read, min(most, 12))

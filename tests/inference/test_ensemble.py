@@ -34,6 +34,12 @@ def test_the_mean_is_of_probabilities_not_of_logits() -> None:
     assert found[0, :, 0, 0].tolist() == pytest.approx([(0.000123 + 0.731059) / 2, 0.634409], abs=1e-5)
 
 
+def test_images_must_suit_the_strides_of_all_nets() -> None:
+    nets = [Fixed(0, 1), Fixed(1, 0)]
+    nets[0].stride, nets[1].stride = 4, 6
+    assert Ensemble(nets, [0, 0], "none", CPU).stride == 12
+
+
 def test_two_sure_nets_outvote_a_third() -> None:
     ensemble = Ensemble([Fixed(0, 2), Fixed(0, 2), Fixed(3, 0)], [0, 0, 0], "none", CPU)
     assert ensemble.classes([torch.zeros(1, 1, 2, 2)])[0].unique().tolist() == [1]

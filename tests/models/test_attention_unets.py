@@ -1,4 +1,4 @@
-"""The two nets of the sister paper, beside its notebook's graph written out with bare functions."""
+"""Both nets of the sister paper, beside its notebook's graph written out with bare functions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hela_seg.models.attention_unet import AttentionUNet
-from hela_seg.models.blocks import AttentionGate
-from hela_seg.models.residual_attention_unet import ResidualAttentionUNet, ResidualDoubleConv
+from hela_seg.models.residual_attention_unet import ResidualAttentionUNet
 
 Net = type[AttentionUNet] | type[ResidualAttentionUNet]
 State = dict[str, Tensor]
@@ -99,19 +98,6 @@ def test_parameters_are_as_many_as_the_notebook_prints(net_class: Net, total: in
     assert (sum(kept), sum(p.numel() for p in net.parameters())) == (total, trainable)
 
 
-def test_a_gates_parameters_by_hand() -> None:
-    # the signal 6*4+4 and its norm 8; 4*4+4, 9*4*4+4, 4*4*4+4; one weight 4+1; closing 4*4+4 and its norm 8
-    gate = AttentionGate(6, 4)
-    assert sum(p.numel() for p in gate.parameters()) == 28 + 8 + 20 + 148 + 68 + 5 + 20 + 8
-
-
-def test_a_gate_that_is_shut_passes_nothing_of_the_skip() -> None:
-    gate = AttentionGate(6, 4).eval()
-    nn.init.constant_(gate.weigh.bias, -1e4)
-    below = torch.rand(1, 6, 4, 4)
-    torch.testing.assert_close(gate(torch.rand(1, 4, 8, 8), below), gate(torch.rand(1, 4, 8, 8), below))
-
-
 @each_net
 def test_gradient_reaches_every_parameter(net_class: Net) -> None:
     net, image = settled(net_class, width=8)
@@ -136,24 +122,6 @@ def test_dropout_acts_while_training_only(net_class: Net) -> None:
     assert not net(image).equal(net(image))
     net.eval()
     assert net(image).equal(net(image))
-
-
-def test_dropout_follows_each_pair_of_convolutions_of_the_attention_unet() -> None:
-    net = AttentionUNet(width=2)
-    seen: list[int] = []
-    net.dropout.register_forward_hook(lambda _, given, __: seen.append(given[0].shape[1]))
-    net(torch.rand(1, 3, 32, 32))
-    assert seen == [2, 4, 8, 16, 32, 16, 8, 4, 2]
-    assert net.dropout.p == 0.05
-
-
-def test_dropout_of_a_residual_block_leaves_its_shortcut() -> None:
-    block, x = ResidualDoubleConv(2, 3, "relu", dropout=1.0), torch.rand(2, 2, 8, 8)
-    torch.testing.assert_close(block(x), block.shortcut_norm(block.shortcut(x)).relu())
-    net = ResidualAttentionUNet(width=2, dropout=0.25)
-    assert [layer.p for layer in net.modules() if isinstance(layer, nn.Dropout)] == [0.25] * 9
-    default = ResidualAttentionUNet(width=2)
-    assert not any(layer.p for layer in default.modules() if isinstance(layer, nn.Dropout))
 
 
 @each_net

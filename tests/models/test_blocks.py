@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hela_seg.errors import InputError
 from hela_seg.models.blocks import (
+    AttentionGate,
     ConvNormActivation,
     NormalisedHead,
     UpConv2d,
@@ -115,3 +116,16 @@ def test_kernels_are_drawn_within_keras_limits_and_biases_are_zero(
     assert conv.weight.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.05)
     assert conv.bias is not None
     assert not conv.bias.any()
+
+
+def test_a_gates_parameters_by_hand() -> None:
+    # the signal 6*4+4 and its norm 8; 4*4+4, 9*4*4+4, 4*4*4+4; one weight 4+1; closing 4*4+4 and its norm 8
+    gate = AttentionGate(6, 4)
+    assert sum(p.numel() for p in gate.parameters()) == 28 + 8 + 20 + 148 + 68 + 5 + 20 + 8
+
+
+def test_a_gate_that_is_shut_passes_nothing_of_the_skip() -> None:
+    gate = AttentionGate(6, 4).eval()
+    nn.init.constant_(gate.weigh.bias, -1e4)
+    below = torch.rand(1, 6, 4, 4)
+    torch.testing.assert_close(gate(torch.rand(1, 4, 8, 8), below), gate(torch.rand(1, 4, 8, 8), below))

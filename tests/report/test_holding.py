@@ -11,7 +11,7 @@ from figures import keep_figures
 
 from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts
-from hela_seg.reliability import CELLS, curve_of
+from hela_seg.reliability import CONFIDENCE_STEPS, curve_of
 from hela_seg.report import holding
 from hela_seg.report.holding import draw_by_series, draw_over_time, draw_reliability, matrices_by_series
 from hela_seg.scores import scores_of
@@ -115,8 +115,8 @@ def test_a_course_has_each_frame_in_its_place(monkeypatch: pytest.MonkeyPatch) -
 
 def test_accuracy_stands_over_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = keep_figures(monkeypatch, holding)
-    counts = np.zeros((CELLS, 2), np.int64)
-    counts[CELLS // 2], counts[-1] = (75, 25), (0, 300)
+    counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
+    counts[CONFIDENCE_STEPS // 2], counts[-1] = (75, 25), (0, 300)
     curve = curve_of(counts)
     assert draw_reliability(curve).alt.endswith(": 0.25 at 0.50, 1.00 at 1.00.")
     above, below = figures[0].axes
@@ -137,8 +137,8 @@ def test_frames_without_a_score_are_no_fault() -> None:
 
 
 def test_reliability_in_words() -> None:
-    counts = np.zeros((CELLS, 2), np.int64)
-    counts[CELLS // 2], counts[-1] = (50, 50), (0, 300)
+    counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
+    counts[CONFIDENCE_STEPS // 2], counts[-1] = (50, 50), (0, 300)
     drawing = draw_reliability(curve_of(counts))
     assert drawing.alt == "Share of right pixels by confidence: 0.50 at 0.50, 1.00 at 1.00."
     assert "share of right pixels 0.8750" in drawing.caption

@@ -19,7 +19,7 @@ from hela_seg.cli import main
 from hela_seg.counts import read_counts
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
-from hela_seg.reliability import CELLS, curve_of, read_reliability
+from hela_seg.reliability import CONFIDENCE_STEPS, curve_of, read_reliability
 from hela_seg.report import run as report
 from hela_seg.report import run_sections
 from hela_seg.report.class_maps import Predicted
@@ -238,7 +238,7 @@ def test_a_run_without_a_single_known_pixel_has_a_page(finished: Path) -> None:
     names = ["background", "dim", "bright"]
     counts = read_counts(finished / runs.FRAME_COUNTS, names)
     counts.matrix[:] = 0
-    reliability = np.zeros((CELLS, 2), np.int64)
+    reliability = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     record = records.read_record(finished / runs.RUN_RECORD)
     write_results(finished, counts, Classes(names), record, reliability)
     text = rewrite(finished)

@@ -14,7 +14,7 @@ from fabricated import NAMES, frame_counts, write_run
 
 from hela_seg.classes import Classes
 from hela_seg.errors import InputError
-from hela_seg.reliability import CELLS, write_reliability
+from hela_seg.reliability import CONFIDENCE_STEPS, write_reliability
 from hela_seg.report import run_sections
 from hela_seg.report.page import Page
 from hela_seg.report.run import _facts
@@ -60,7 +60,7 @@ def test_what_was_not_done_has_a_reason(material: Material) -> None:
 
 
 def calibration_of(material: Material, wrong: int, right: int) -> None:
-    counts = np.zeros((CELLS, 2), np.int64)
+    counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     counts[-1] = wrong, right
     write_reliability(material.folder / "calibration.csv", counts)
 

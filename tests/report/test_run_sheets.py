@@ -17,7 +17,6 @@ from hela_seg.report.run_sheets import (
     class_sheet,
     confusion_sheets,
     cost_sheet,
-    flat,
     series_sheet,
     words_sheet,
 )
@@ -118,7 +117,6 @@ def test_costs_have_their_units(run: Run) -> None:
 
 
 def test_nested_settings_have_names_joined_by_dots() -> None:
-    assert flat({"a": {"b": 1, "c": {"d": [2]}}, "e": {}}) == {"a.b": 1, "a.c.d": [2], "e": {}}
     sheet = words_sheet("Settings", {"model": {"width": 8}, "seed": None})
     assert texts(sheet) == [["model.width", "8"], ["seed", "None"]]
     assert sheet.names == len(sheet.headings)  # numbers in settings are sorted as words

@@ -1,9 +1,18 @@
 """Files on disk as lazily read series of frames: the only room that knows file formats.
 
-``open_series`` reads a file's header and answers with a `Series`; pixels are read window by window.
-``write_part`` keeps some finished frames of a prediction, ``write_ome_tiff`` and ``write_ome_zarr_labels``
-make the files that others open.
-``write_tiff`` writes whole stacks.
+Reading; ``open_series`` reads a file's header and answers with a `Series`, pixels are read window by window:
+
+- ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
+- ``tiff``, ``png``, ``zarr``: one each for a format
+- ``options``, ``axes``, ``calibration``, ``numbering``: what files say, or users, of order, size and time
+- ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
+- ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
+- ``damage`` and ``ifds``: what is wrong with a file, in one line
+
+Writing:
+
+- ``write``: whole stacks; ``parts``: some finished frames of a prediction
+- ``ome_tiff``, ``ome_zarr``, ``video``: the files that others open
 """
 
 from __future__ import annotations

@@ -71,18 +71,21 @@ def damaged(path: Path, problem: str, format_name: str = "TIFF") -> InputError:
 
 
 class _Collected(threading.local):
-    """What tifffile logs inside of a block, held back and kept apart by thread; a filter of its logger."""
+    """A filter of tifffile's logger that, inside of a block, holds back what it says, thread by thread."""
 
     records: list[logging.LogRecord] | None = None
 
     def begin(self) -> list[logging.LogRecord]:
+        """Hold back from now on; gives the list that fills."""
         self.records = []
         return self.records
 
     def end(self) -> None:
+        """Let everything through again."""
         self.records = None
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the logger goes on with a record, as `logging` asks."""
         if self.records is None:
             return True
         self.records.append(record)

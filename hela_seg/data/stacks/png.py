@@ -94,7 +94,7 @@ class PngSeries(Series):
 
 
 class _Header(NamedTuple):
-    """What a PNG says about itself before its pixels."""
+    """What a PNG says about itself before its pixels; ``depth`` in bits, ``colour`` PNG's colour type."""
 
     width: int
     height: int
@@ -104,6 +104,7 @@ class _Header(NamedTuple):
 
     @property
     def dtype(self) -> np.dtype[np.bool_ | np.uint8 | np.uint16]:
+        """Of the pixels: bool for grey of one bit, uint16 for 16 bits, else uint8."""
         if self.depth == 1 and self.colour != _PALETTE:
             return np.dtype(bool)
         return np.dtype(np.uint16 if self.depth == 16 else np.uint8)

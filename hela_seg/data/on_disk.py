@@ -1,0 +1,89 @@
+"""Where the files of a data set lie: found, opened, and the parts that their layout itself states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hela_seg.data import layouts, synthetic
+from hela_seg.data.layouts import FileRules, Recording
+from hela_seg.data.split_table import Block
+from hela_seg.errors import InputError
+
+LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
+"""Ways in which images and masks may lie below one folder; see `hela_seg.data.layouts`."""
+
+
+@dataclass(frozen=True)
+class DataOnDisk:
+    """Where a data set lies and how its files are read; nothing is opened before `recordings`.
+
+    Args:
+        layout: one of `LAYOUTS`.
+        root: the folder with all of it; ``synthetic`` draws it there.
+        images: folder below root with the images, or one file.
+        masks: folder below root with the masks, or one file; ``GT`` or ``ST`` for ``ctc``.
+        axes: order of the axes in files that do not state it.
+        sequence: all files are the frames of one series, in the order of their names.
+        rules: what the files may be like.
+        drawing: arguments of `hela_seg.data.synthetic.write`, for ``synthetic``.
+
+    Raises:
+        InputError: an unknown layout.
+    """
+
+    layout: str
+    root: Path
+    images: str = "images"
+    masks: str = "masks"
+    axes: str | None = None
+    sequence: bool = False
+    rules: FileRules = field(default_factory=FileRules)
+    drawing: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise InputError(f"data.layout is '{self.layout}', expected one of {', '.join(LAYOUTS)}")
+
+    def recordings(self) -> list[Recording]:
+        """Open the header of every file, each image paired with its mask.
+
+        Raises:
+            InputError: files that are missing, damaged or without a partner.
+        """
+        if self.layout == "dryad":
+            return layouts.dryad(self.root, self.axes, rules=self.rules)
+        if self.layout == "ctc":
+            return layouts.ctc(self.root, self.masks, self.axes, rules=self.rules)
+        drawn = self.layout == "synthetic"
+        root = synthetic.write(self.root, **self.drawing) if drawn else self.root
+        return layouts.paired_by_stem(
+            root, self.images, self.masks, self.axes, sequence=self.sequence, rules=self.rules
+        )
+
+
+def common_channels(recordings: Sequence[Recording]) -> int:
+    """C, which is the same in all images.
+
+    Raises:
+        InputError: it is not.
+    """
+    first = recordings[0].image
+    for recording in recordings:
+        if recording.image.shape[1] != first.shape[1]:
+            raise InputError(
+                f"{recording.image.path} has {recording.image.shape[1]} channel(s) but {first.path.name} has "
+                f"{first.shape[1]}, expected the same in all: convert or move the files that differ"
+            )
+    return first.shape[1]
+
+
+def blocks_as_stated(recordings: Sequence[Recording]) -> list[Block]:
+    """Each whole recording for the part that the layout on disk states; without one it is left out."""
+    return [
+        Block(index, 0, recording.image.shape[0], recording.part)
+        for index, recording in enumerate(recordings)
+        if recording.part is not None
+    ]
