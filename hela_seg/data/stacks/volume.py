@@ -81,12 +81,13 @@ class VolumeSeries(Series):
             instead = f", or data.axes={planes_are_frames} if they are frames" if "T" not in self.axes else ""
             raise InputError(
                 f"{self.path} is a Z-stack of {self._depth} planes (axes {self.axes}), expected one plane a "
-                f"frame: set data.z=0 for the first, data.z=max or data.z=mean for a projection{instead}"
+                f"frame: set data.z=0 for the first, data.z=max or data.z=mean for a projection{instead} "
+                "(z and axes, to predict)"
             )
         if isinstance(self._z, int) and self._z >= self._depth:
             raise InputError(
-                f"{self.path} holds {self._depth} planes, expected one of number {self._z}: set data.z to 0 "
-                f"to {self._depth - 1}, max or mean"
+                f"{self.path} holds {self._depth} planes, expected one of number {self._z}: set data.z "
+                f"(z, to predict) to 0 to {self._depth - 1}, max or mean"
             )
         if labels and isinstance(self._z, str):
             raise InputError(
