@@ -142,6 +142,12 @@ class Job:
         name = self.series[series].name
         return {**self.provenance, "input": name, "input sha256": self.inputs[name]}
 
+    @property
+    def filtered(self) -> dict[str, str]:
+        """What results that rest on class maps say besides, where these are not as predicted."""
+        frames = self.wanted.majority
+        return {} if frames == 1 else {"majority": f"of {frames} frames"}
+
     def to_plain(self) -> dict[str, Any]:
         """What two starts must have in common for the second to go on with the first one's parts."""
         shapes = {series.name: list(series.shape) for series in self.series}

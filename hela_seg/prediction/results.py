@@ -133,7 +133,7 @@ def _write_labels(recording: _Recording, path: Path) -> None:
         path,
         frames,
         (frame_count, height, width),
-        provenance=recording.provenance,
+        provenance=recording.provenance | recording.job.filtered,
         classes=recording.job.classes,
         ignored=bool(recording.course.unreadable),
         pixel_size_um=recording.series.pixel_size,
@@ -152,7 +152,7 @@ def _write_zarr(recording: _Recording, path: Path) -> None:
         path,
         frames,
         (frame_count, height, width),
-        provenance=recording.provenance,
+        provenance=recording.provenance | recording.job.filtered,
         classes=recording.job.classes,
         pixel_size_um=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
@@ -217,7 +217,7 @@ def _write_film(recording: _Recording, path: Path) -> None:
         ((t, recording.image(t), labels) for t, labels in enumerate(recording.labels())),
         recording.job.classes,
         recording.series.name,
-        comment=json.dumps(recording.provenance),
+        comment=json.dumps(recording.provenance | recording.job.filtered),
         pixel_size_um=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
@@ -260,7 +260,7 @@ def _write_time_course(job: Job, path: Path, courses: Sequence[Course]) -> None:
         for series, course in zip(job.series, courses, strict=True)
     ]
     title = job.series[0].name if len(drawn) == 1 else f"{len(drawn)} recordings"
-    write_time_course(path, drawn, job.classes, title, json.dumps(dict(job.provenance)))
+    write_time_course(path, drawn, job.classes, title, json.dumps({**job.provenance, **job.filtered}))
 
 
 def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) -> None:
