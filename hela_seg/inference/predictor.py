@@ -73,9 +73,11 @@ class Predictor:
         """Load a checkpoint, or several to predict with together; nothing in them is executed.
 
         Raises:
-            InputError: see `TrainedNet.from_checkpoint` and `Predictor`.
+            InputError: see `TrainedNet.from_checkpoint` and `Predictor`; or a list without any.
         """
         paths = [path] if isinstance(path, Path | str) else path
+        if not paths:
+            raise InputError("the list of checkpoints is empty, expected one or more: check ckpt=")
         return cls([TrainedNet.from_checkpoint(one) for one in paths], tiling, device, precision)
 
     def open(self, source: Source, axes: str | None = None, z: Z = None) -> Series:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks.options import ReadOptions, Z
-from hela_seg.data.stacks.series import Pixels, Series, refuse_oversized
+from hela_seg.data.stacks.series import Pixels, Series, refuse_infinite, refuse_oversized
 from hela_seg.errors import InputError
 
 
@@ -29,11 +29,7 @@ class VolumeSeries(Series):
             InputError: the file is damaged there, or a pixel is not a finite number.
         """
         pixels = self._window(t, rows, columns)
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            raise InputError(
-                f"{self.path} holds pixels that are NaN or infinite in frame {t}, expected finite numbers: "
-                "replace them, for they would spread through every net"
-            )
+        refuse_infinite(pixels, str(self.path), t)
         return pixels
 
     @abstractmethod
