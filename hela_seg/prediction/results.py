@@ -196,7 +196,8 @@ def _write_overlay(recording: _Recording, path: Path) -> None:
             (t, recording.image(t), labels) for t, labels in enumerate(recording.labels()) if t in shown
         ]
     if pictures:
-        write_overlay(path, pictures, recording.job.classes, recording.series.name)
+        comment = json.dumps(recording.provenance | recording.job.filtered)
+        write_overlay(path, pictures, recording.job.classes, recording.series.name, comment)
 
 
 def _thinned(series: Series, t: int, part: Part, number: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
@@ -282,7 +283,8 @@ def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) ->
 
     if choices:
         sheet = folder.path / runs.RANKING_SHEET
-        write_ranking_sheet(sheet, map(shown, choices), names, job.classes, "What to label next")
+        comment = json.dumps({**job.provenance, **job.filtered})
+        write_ranking_sheet(sheet, map(shown, choices), names, job.classes, "What to label next", comment)
 
 
 def _candidates(recordings: Iterable[_Recording]) -> Iterator[Candidate]:
