@@ -33,7 +33,7 @@ PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 """The configuration files: inside an installed package, beside it in a source tree."""
 
-USER_FAULT, OUR_FAULT, PARTIAL = 2, 1, 3
+USER_FAULT, OUR_FAULT, PARTIAL, INTERRUPTED = 2, 1, 3, 130
 
 _HYDRA_FLAGS_WITH_VALUE = (
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
@@ -52,6 +52,7 @@ class Command:
         flags: options without a value, and what they stand for.
         paths: keys whose values are paths, or names that are taken as they are typed.
         found: keys that the command finds out itself where the user leaves them out.
+        goes_on: how a command that was interrupted goes on, where it does not begin anew.
     """
 
     positions: tuple[str, ...] = ()
@@ -60,6 +61,7 @@ class Command:
     flags: dict[str, str] = field(default_factory=dict)
     paths: frozenset[str] = frozenset()
     found: frozenset[str] = frozenset()
+    goes_on: str = ""
 
 
 _DATA_PATHS = frozenset(
@@ -78,6 +80,7 @@ COMMANDS = {
         options={"-o": "output"},
         flags={"-v": "verbose=true", "--verbose": "verbose=true"},
         paths=frozenset({"ckpt", "input", "output"}),
+        goes_on="the same command goes on where it stood",
     ),
     "check": Command(paths=_DATA_PATHS),
     "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"})),
@@ -96,7 +99,8 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0, 2 where the user must mend something, 3 where the work is done but for input that was
-        left out, or 1 for a fault of ours, with its traceback.
+        left out, 130 where the user stopped it, as shells have it, or 1 for a fault of ours, with its
+        traceback.
     """
     typed = sys.argv[1:] if arguments is None else list(arguments)
     # Hydra would print its own report and leave with status 1
@@ -106,6 +110,10 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
             typed = going_on(typed, partial(overrides, COMMANDS[name]), _sweeps)
             typed = of_rank(Launch.here(), typed)
         _run_hydra(name, overrides(COMMANDS[name], typed))
+    except KeyboardInterrupt:
+        goes_on = COMMANDS[name].goes_on
+        print(f"interrupted{f'; {goes_on}' if goes_on else ''}", file=sys.stderr)
+        return INTERRUPTED
     except PartialResultError as left_out:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL

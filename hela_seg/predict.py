@@ -95,6 +95,7 @@ def _print_end(
     paths = result_paths(job, folder.path)
     facts["labels"] = paths[0] if len(job.series) == 1 else f"{len(job.series)} files in {folder.path}"
     facts |= {path.stem.replace("_", " "): path for path in paths if path.suffix in {".csv", ".parquet"}}
+    facts["all files"] = f"{len(paths)} in {folder.path}"
     print_files(facts)
     _report_unreadable(job, courses)
 

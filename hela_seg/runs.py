@@ -129,7 +129,8 @@ def read_content(path: Path | str) -> Any:
 
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path} is not there, expected a checkpoint such as {BEST_CHECKPOINT}: check ckpt=")
+        found = "a folder" if path.is_dir() else "not there"
+        raise InputError(f"{path} is {found}, expected a checkpoint such as {BEST_CHECKPOINT}: check ckpt=")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on foreign pickles, which are refused anyway

@@ -124,6 +124,34 @@ def test_a_fault_of_ours_shows_its_traceback_and_status_1(
     assert "ZeroDivisionError" in error
 
 
+def stopped(config: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            ["predict", "a.ckpt", "a.tif", "-o", "out"],
+            "interrupted; the same command goes on where it stood\n",
+        ),
+        (["check"], "interrupted\n"),
+    ],
+)
+def test_who_stops_a_command_gets_one_line_and_the_shell_s_status(
+    typed: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, *arguments = typed
+    monkeypatch.setattr(f"hela_seg.{name}.{name}", stopped)
+    assert main(name, arguments) == 130
+    assert capfd.readouterr().err == said
+
+
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_help_names_groups_and_three_examples_without_torch(command: str) -> None:
     check = "import atexit; atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr))"

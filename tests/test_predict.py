@@ -50,6 +50,17 @@ def test_areas_count_every_pixel_and_know_micrometres(checkpoint: Path, tmp_path
             assert float(row[f"{name} um2"]) == pytest.approx(0.25 * pixels)
 
 
+def test_the_end_counts_all_files_also_those_that_it_does_not_name(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    typed = [str(checkpoint), str(cells / "images" / "dish 0.tif"), "-o", str(tmp_path / "out"), "film=png"]
+    assert main("predict", typed) == 0
+    written = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
+    assert "dish 0.film.png" in written
+    said = " ".join(capfd.readouterr().out.split())
+    assert f"all files {len(written - {'prediction.json'})} in " in said
+
+
 def test_results_are_replaced_only_when_told_to(
     checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,6 +106,13 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
             read_checkpoint(path)
 
 
+def test_a_folder_is_no_checkpoint_and_not_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"is a folder, expected a checkpoint such as best\.ckpt"):
+        read_checkpoint(tmp_path)
+    with pytest.raises(InputError, match=r"a\.ckpt is not there, expected a checkpoint"):
+        read_checkpoint(tmp_path / "a.ckpt")
+
+
 def test_a_bare_tensor_is_refused(tmp_path: Path) -> None:
     torch.save(torch.ones(3), tmp_path / "a.ckpt")
     with pytest.raises(InputError, match="does not say which net it holds"):

@@ -73,9 +73,11 @@ class Predictor:
         """Load a checkpoint, or several to predict with together; nothing in them is executed.
 
         Raises:
-            InputError: see `TrainedNet.from_checkpoint` and `Predictor`.
+            InputError: see `TrainedNet.from_checkpoint` and `Predictor`; or a list without any.
         """
         paths = [path] if isinstance(path, Path | str) else path
+        if not paths:
+            raise InputError("the list of checkpoints is empty, expected one or more: check ckpt=")
         return cls([TrainedNet.from_checkpoint(one) for one in paths], tiling, device, precision)
 
     def open(self, source: Source, axes: str | None = None, z: Z = None) -> Series:
@@ -84,7 +86,7 @@ class Predictor:
         Args:
             source: see `predict`.
             axes: see `predict`.
-            z: what is seen of a Z-stack: a plane, ``max`` or ``mean``; by default as in training.
+            z: see `predict`.
         """
         if isinstance(source, np.ndarray):
             series: Series = ArraySeries(source, axes, self.info.channels)
@@ -98,7 +100,7 @@ class Predictor:
             )
         return series
 
-    def predict(self, source: Source, axes: str | None = None) -> NDArray[np.uint8]:
+    def predict(self, source: Source, axes: str | None = None, z: Z = None) -> NDArray[np.uint8]:
         """Class maps (T, H, W) uint8 of a recording, all at once in memory.
 
         Args:
@@ -106,29 +108,30 @@ class Predictor:
             axes: order of the axes where a file does not state it, or of an array, e.g. ``TYX``. By default
                 that of the training data for files; for arrays (T, H, W) or (H, W) when the net takes one
                 channel, else (T, C, H, W), (C, H, W), or the same with the channels last.
+            z: what is seen of a file's Z-stack: a plane, ``max`` or ``mean``; by default as in training.
 
         Raises:
             InputError: a file that cannot be read, or another number of channels than the net was trained on.
         """
-        return np.stack(list(self.frames(self.open(source, axes))))
+        return np.stack(list(self.frames(self.open(source, axes, z))))
 
-    def predict_proba(self, source: Source, axes: str | None = None) -> NDArray[np.float32]:
+    def predict_proba(self, source: Source, axes: str | None = None, z: Z = None) -> NDArray[np.float32]:
         """Probabilities (T, K, H, W) float32 of a recording, all at once in memory; see `predict`.
 
         Over K they sum to 1.
         """
-        series = self.open(source, axes)
+        series = self.open(source, axes, z)
         found = whole_frames(self.bands(series, self.groups(series), probabilities=True))
         return np.stack([band.probabilities for band in found if band.probabilities is not None])
 
-    def objects(self, source: Source, axes: str | None = None) -> Columns:
+    def objects(self, source: Source, axes: str | None = None, z: Z = None) -> Columns:
         """The cells of a recording: one row a cell and frame; see `predict`.
 
         Returns:
             Columns by name, as `hela_seg.objects.measure_cells` gives them: class, area, shape, place and
             mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
         """
-        series = self.open(source, axes)
+        series = self.open(source, axes, z)
         of_frames = [
             measure_cells(
                 split_cells(labels),

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.tiles import Array, Size, Tile, Window, crop_tiles, grid, padded_size
+from hela_seg.errors import InputError
 from hela_seg.inference.tiling import CROP_TILE, GAUSSIAN_TILE, WHOLE_FRAME_PIXELS, Tiling
 
 
@@ -52,6 +53,9 @@ class Stitcher(Protocol):
 def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
     """Cut a frame for a net of a stride.
 
+    Raises:
+        InputError: the halo leaves nothing of a tile.
+
     Example:
         A frame of 700 x 1100 pixels and a net of stride 32 make one tile of 704 x 1120.
     """
@@ -59,7 +63,7 @@ def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
     if tiling.tile == "auto" and padded[0] * padded[1] <= WHOLE_FRAME_PIXELS:
         return Plan(frame, crop_tiles(frame, padded, 0, stride), "crop")
     if tiling.blend == "crop":
-        return Plan(frame, crop_tiles(frame, _sides(tiling, CROP_TILE), tiling.halo, stride), "crop")
+        return Plan(frame, _cropped(frame, tiling, stride), "crop")
     rows, columns = (padded_size(side, stride) for side in _sides(tiling, GAUSSIAN_TILE))
     tile = (min(rows, padded[0]), min(columns, padded[1]))
     shared_rows, shared_columns = (
@@ -67,6 +71,18 @@ def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
     )
     windows = grid(frame, tile, (shared_rows, shared_columns), stride)
     return Plan(frame, [Tile(window, window) for window in windows], "gaussian")
+
+
+def _cropped(frame: Size, tiling: Tiling, stride: int) -> list[Tile]:
+    tile = _sides(tiling, CROP_TILE)
+    try:
+        return crop_tiles(frame, tile, tiling.halo, stride)
+    except ValueError:
+        raise InputError(
+            f"inference.tile is {tile[0]} x {tile[1]} pixels, of which a halo of {tiling.halo} on each side "
+            f"leaves nothing, expected more than {2 * padded_size(tiling.halo, stride)} rows and columns: "
+            "set a larger inference.tile or a smaller inference.halo"
+        ) from None
 
 
 def bell(tile: Size) -> NDArray[np.float32]:

@@ -45,20 +45,27 @@ class Tiling:
     tta: str = "none"
 
     def __post_init__(self) -> None:
-        if isinstance(self.tile, str):
+        if isinstance(self.tile, str | int | float):
             _expect(self.tile == "auto", "tile", self.tile, "auto or [rows, columns]")
         else:
             sides = tuple(self.tile)
-            _expect(len(sides) == 2 and min(sides) > 0, "tile", sides, "auto or [rows, columns] above 0")
+            sound = len(sides) == 2 and all(isinstance(side, int) and side > 0 for side in sides)
+            _expect(sound, "tile", sides, "auto or [rows, columns] above 0")
             object.__setattr__(self, "tile", sides)
         _expect(self.blend in BLENDS, "blend", self.blend, " or ".join(BLENDS))
         _expect(self.tta in VIEWS, "tta", self.tta, ", ".join(VIEWS))
-        _expect(self.halo >= 0, "halo", self.halo, "0 pixels or more")
+        _expect(
+            isinstance(self.halo, int) and self.halo >= 0,
+            "halo",
+            self.halo,
+            "a whole number, 0 pixels or more",
+        )
         _expect(0 <= self.overlap < 1, "overlap", self.overlap, "a share from 0 to below 1")
         if isinstance(self.batch_size, str):
             _expect(self.batch_size == "auto", "batch_size", self.batch_size, "auto or a number")
         else:
-            _expect(self.batch_size > 0, "batch_size", self.batch_size, "auto or a number above 0")
+            whole = isinstance(self.batch_size, int) and self.batch_size > 0
+            _expect(whole, "batch_size", self.batch_size, "auto or a whole number above 0")
 
 
 def _expect(good: bool, key: str, found: object, expected: str) -> None:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from hela_seg import runs
 from hela_seg.data.stacks import Part, read_part
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, listed
 from hela_seg.files import make_folder, whole_file
 from hela_seg.prediction.job import Job, Shard, Unit
 
@@ -259,6 +259,18 @@ def _difference(recorded: dict[str, Any], plain: dict[str, Any]) -> str:
     if recorded["inputs"] != plain["inputs"]:
         return "other inputs"
     for key, found in plain["made by"].items():
-        if recorded["made by"].get(key) != found:
+        former = recorded["made by"].get(key, "{}")
+        if former == found:
+            continue
+        if key != "settings":
             return f"another {key.removesuffix(' sha256')}"
-    return "other wanted results"
+        return _changed(json.loads(former), json.loads(found))
+    if recorded["shapes"] != plain["shapes"]:
+        return "frames of another size"
+    return _changed(recorded["wanted"], plain["wanted"])
+
+
+def _changed(former: dict[str, Any], now: dict[str, Any]) -> str:
+    """Settings that an earlier job had otherwise, as they were then and as they are typed."""
+    keys = [key for key in now if former.get(key) != now[key]]
+    return listed([f"{key}={json.dumps(former.get(key))}".replace('"', "") for key in keys])

@@ -76,9 +76,12 @@ class Wanted:
         for key, known in choices.items():
             if getattr(self, key) not in known:
                 raise InputError(f"{key} is {getattr(self, key)}, expected {', '.join(known)}")
+        for key in ("majority", "least_area", "label_next"):
+            if not isinstance(getattr(self, key), int):
+                raise InputError(f"{key} is {getattr(self, key)}, expected a whole number")
         if self.majority < 1 or self.majority % 2 == 0:
             raise InputError(f"majority is {self.majority}, expected an odd number of frames such as 3 or 5")
-        if not 0 <= self.neck <= 1:
+        if not isinstance(self.neck, int | float) or not 0 <= self.neck <= 1:
             raise InputError(f"neck is {self.neck}, expected a share from 0 to 1")
         if self.least_area < 0:
             raise InputError(f"least_area is {self.least_area}, expected 0 pixels or more")
@@ -138,6 +141,12 @@ class Job:
         """What a recording's results say about how they were made."""
         name = self.series[series].name
         return {**self.provenance, "input": name, "input sha256": self.inputs[name]}
+
+    @property
+    def filtered(self) -> dict[str, str]:
+        """What results that rest on class maps say besides, where these are not as predicted."""
+        frames = self.wanted.majority
+        return {} if frames == 1 else {"majority": f"of {frames} frames"}
 
     def to_plain(self) -> dict[str, Any]:
         """What two starts must have in common for the second to go on with the first one's parts."""

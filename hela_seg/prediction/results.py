@@ -134,7 +134,7 @@ def _write_labels(recording: _Recording, path: Path) -> None:
         path,
         frames,
         (frame_count, height, width),
-        provenance=recording.provenance,
+        provenance=recording.provenance | recording.job.filtered,
         classes=recording.job.classes,
         ignored=bool(recording.course.unreadable),
         pixel_size_um=recording.series.pixel_size,
@@ -153,7 +153,7 @@ def _write_zarr(recording: _Recording, path: Path) -> None:
         path,
         frames,
         (frame_count, height, width),
-        provenance=recording.provenance,
+        provenance=recording.provenance | recording.job.filtered,
         classes=recording.job.classes,
         pixel_size_um=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
@@ -197,7 +197,8 @@ def _write_overlay(recording: _Recording, path: Path) -> None:
             (t, recording.image(t), labels) for t, labels in enumerate(recording.labels()) if t in shown
         ]
     if pictures:
-        write_overlay(path, pictures, recording.job.classes, recording.series.name)
+        comment = json.dumps(recording.provenance | recording.job.filtered)
+        write_overlay(path, pictures, recording.job.classes, recording.series.name, comment)
 
 
 def _thinned(series: Series, t: int, part: Part, number: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
@@ -218,7 +219,7 @@ def _write_film(recording: _Recording, path: Path) -> None:
         ((t, recording.image(t), labels) for t, labels in enumerate(recording.labels())),
         recording.job.classes,
         recording.series.name,
-        comment=json.dumps(recording.provenance),
+        comment=json.dumps(recording.provenance | recording.job.filtered),
         pixel_size_um=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
@@ -261,7 +262,7 @@ def _write_time_course(job: Job, path: Path, courses: Sequence[Course]) -> None:
         for series, course in zip(job.series, courses, strict=True)
     ]
     title = job.series[0].name if len(drawn) == 1 else f"{len(drawn)} recordings"
-    write_time_course(path, drawn, job.classes, title, json.dumps(dict(job.provenance)))
+    write_time_course(path, drawn, job.classes, title, json.dumps({**job.provenance, **job.filtered}))
 
 
 def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) -> None:
@@ -283,7 +284,10 @@ def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) ->
 
     if choices:
         sheet = folder.path / runs.RANKING_SHEET
-        write_ranking_sheet(sheet, map(with_pictures, choices), names, job.classes, "What to label next")
+        comment = json.dumps({**job.provenance, **job.filtered})
+        write_ranking_sheet(
+            sheet, map(with_pictures, choices), names, job.classes, "What to label next", comment
+        )
 
 
 def _candidates(recordings: Iterable[_Recording]) -> Iterator[Candidate]:

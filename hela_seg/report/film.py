@@ -71,7 +71,7 @@ def write_film(
         pixel_size_um: width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
         frames_per_second: how fast it plays.
-        comment: what made the film; kept among an MP4's metadata.
+        comment: what made the film, in ASCII; kept among its metadata.
 
     Raises:
         ValueError: no frames, frames of several sizes, or an image and its labels differ in H or W.

@@ -109,7 +109,11 @@ def contrast_of(images: Iterable[Image]) -> Contrast:
 
 
 def write_overlay(
-    path: Path, frames: Sequence[tuple[int, Image, Labels]], classes: Classes, title: str
+    path: Path,
+    frames: Sequence[tuple[int, Image, Labels]],
+    classes: Classes,
+    title: str,
+    comment: str = "",
 ) -> None:
     """Write frames of a series with their labels drawn over them as one PNG, with frame numbers and a legend.
 
@@ -123,6 +127,7 @@ def write_overlay(
             to six frames read well.
         classes: the classes that the labels stand for.
         title: what stands above, such as the series' name.
+        comment: what made the figure, kept among its metadata.
 
     Raises:
         ValueError: no frames, or an image and its labels differ in H or W.
@@ -132,23 +137,34 @@ def write_overlay(
         raise ValueError("an overlay needs at least one frame")
     columns = 2 if len(frames) == 4 else min(len(frames), 3)
     longest = int(math.sqrt(PIXELS_SHOWN / len(frames)))
-    png = _draw(frames, classes, title, columns, longest)
+    png = _draw(frames, classes, title, comment, columns, longest)
     while len(png) > LARGEST_FILE:
         longest = int(0.95 * longest * math.sqrt(LARGEST_FILE / len(png)))
-        png = _draw(frames, classes, title, columns, longest)
+        png = _draw(frames, classes, title, comment, columns, longest)
     with whole_file(path) as part:
         part.write_bytes(png)
 
 
 def _draw(
-    frames: Sequence[tuple[int, Image, Labels]], classes: Classes, title: str, columns: int, longest: int
+    frames: Sequence[tuple[int, Image, Labels]],
+    classes: Classes,
+    title: str,
+    comment: str,
+    columns: int,
+    longest: int,
 ) -> bytes:
     panels = [blend(*fit_panel(image, labels, longest), classes) for _, image, labels in frames]
     captions = [f"frame {number}" for number, _, _ in frames]
     ignored = any((labels == IGNORE_INDEX).any() for _, _, labels in frames)
     png = BytesIO()
     figure = compose(panels, captions, columns, legend_of(classes, ignored), title)
-    figure.savefig(png, format="png", dpi=DOTS_PER_INCH, pil_kwargs={"compress_level": PNG_EFFORT})
+    figure.savefig(
+        png,
+        format="png",
+        dpi=DOTS_PER_INCH,
+        metadata={"Description": comment},
+        pil_kwargs={"compress_level": PNG_EFFORT},
+    )
     return png.getvalue()
 
 

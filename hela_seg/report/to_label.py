@@ -54,6 +54,7 @@ def write_ranking_sheet(
     names: Sequence[str],
     classes: Classes,
     title: str,
+    comment: str = "",
 ) -> None:
     """Write the frames to label as thumbnails in a PNG, with what the net sees in them drawn over each.
 
@@ -64,6 +65,7 @@ def write_ranking_sheet(
         names: of each recording.
         classes: the classes that the labels stand for.
         title: what stands above.
+        comment: what made the figure, kept among its metadata.
 
     Raises:
         ValueError: no frames, or an image and its labels differ in H or W.
@@ -79,7 +81,7 @@ def write_ranking_sheet(
         raise ValueError("a sheet needs at least one frame")
     figure = compose(panels, captions, min(COLUMNS, len(panels)), legend_of(classes, ignored), title)
     png = BytesIO()
-    figure.savefig(png, format="png", dpi=DOTS_PER_INCH)
+    figure.savefig(png, format="png", dpi=DOTS_PER_INCH, metadata={"Description": comment})
     with whole_file(path) as part:
         part.write_bytes(png.getvalue())
 

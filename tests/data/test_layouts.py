@@ -274,7 +274,7 @@ def test_a_colour_table_holds_colours_or_values_as_asked_for(tmp_path):
 
 def test_limits_and_planes_are_handed_to_images_and_masks(tmp_path):
     root = fill(tmp_path, ["a.tif"], ["a.tif"])
-    for rules, reason in ((FileRules(max_frame_pixels=41), "41"), (FileRules(z=-1), "data.z is -1")):
+    for rules, reason in ((FileRules(max_frame_pixels=41), "41"), (FileRules(z=-1), "is -1")):
         assert reason in refusal(paired_by_stem, root, "images", "masks", rules=rules)
 
 

@@ -57,6 +57,34 @@ def test_an_array_of_unknown_axes_is_refused() -> None:
         rgb.predict(np.zeros((3, 8, 9), np.uint8), "XY")
 
 
+def test_an_array_without_pixels_or_with_pixels_that_are_no_numbers_is_refused() -> None:
+    net = predictor(Brightness())
+    for shape in ((0, 8, 9), (2, 0, 9)):
+        with pytest.raises(InputError, match="expected one frame or more, with pixels"):
+            net.predict(np.zeros(shape, np.uint8))
+    frames = np.zeros((3, 8, 9), np.float32)
+    frames[1, 2, 3] = np.nan
+    with pytest.raises(InputError, match="the array holds pixels that are NaN or infinite in frame 1"):
+        net.predict(frames)
+
+
+def test_an_empty_list_of_checkpoints_is_refused() -> None:
+    with pytest.raises(InputError, match="the list of checkpoints is empty"):
+        hela_seg.load([])
+
+
+@pytest.mark.parametrize(("z", "expected"), [(0, 0), (1, 1), ("max", 1), ("mean", 0)])
+def test_of_a_z_stack_one_plane_or_a_projection_is_seen(tmp_path: Path, z: int | str, expected: int) -> None:
+    dark_then_bright = np.array([0, 200], np.uint8).reshape(1, 2, 1, 1).repeat(9, 2).repeat(8, 3)
+    tifffile.imwrite(tmp_path / "a.ome.tif", dark_then_bright, metadata={"axes": "TZYX"})
+    net = predictor(Brightness())
+    with pytest.raises(InputError, match="z and axes, to predict"):
+        net.predict(tmp_path / "a.ome.tif")
+    assert (net.predict(tmp_path / "a.ome.tif", z=z) == expected).all()
+    assert net.predict_proba(tmp_path / "a.ome.tif", z=z).argmax(1).max() == expected
+    assert len(net.objects(tmp_path / "a.ome.tif", z=z)["area_px"]) == expected
+
+
 def test_other_channels_than_trained_on_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((8, 9, 3), np.uint8), photometric="rgb")
     with pytest.raises(InputError, match=r"rgb\.tif has 3 channel\(s\), expected 1"):

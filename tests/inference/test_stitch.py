@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hela_seg.data.tiles import Size
+from hela_seg.errors import InputError
 from hela_seg.inference.stitch import Plan, bell, plan
 from hela_seg.inference.tiling import Tiling
 
@@ -74,6 +75,15 @@ def test_larger_frames_are_cut() -> None:
 def test_a_prescribed_tile_is_used_on_small_frames_too() -> None:
     cut = plan((100, 100), Tiling(tile=(64, 64), halo=0), 16)
     assert len(cut.tiles) == 4
+
+
+def test_tiles_of_which_the_halo_leaves_nothing_are_refused() -> None:
+    """Of 256 rows, 128 above and 128 below the kept part leave none; of 288, they leave 32."""
+    said = r"inference\.tile is 256 x 256 .* halo of 128 .* expected more than 256 rows and columns"
+    with pytest.raises(InputError, match=said):
+        plan((700, 1100), Tiling(tile=(256, 256)), 32)
+    assert len(plan((700, 1100), Tiling(tile=(288, 288)), 32).tiles) > 1
+    assert len(plan((250, 250), Tiling(tile=(256, 256)), 32).tiles) == 1
 
 
 def test_bands_come_before_the_frame_is_done() -> None:

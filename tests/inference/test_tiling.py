@@ -14,8 +14,13 @@ from hela_seg.inference import Tiling
     ("settings", "said"),
     [
         ({"tile": "large"}, r"inference\.tile is large, expected auto or \[rows, columns\]"),
+        ({"tile": 512}, r"inference\.tile is 512, expected auto or \[rows, columns\]"),
         ({"tile": [512]}, r"inference\.tile is \(512,\)"),
         ({"tile": [512, 0]}, r"inference\.tile is \(512, 0\)"),
+        ({"tile": ["a", "b"]}, r"inference\.tile is \('a', 'b'\)"),
+        ({"tile": [64.5, 64]}, r"inference\.tile is \(64\.5, 64\)"),
+        ({"halo": 1.5}, r"inference\.halo is 1\.5, expected a whole number"),
+        ({"batch_size": 1.5}, r"inference\.batch_size is 1\.5, expected auto or a whole number"),
         ({"blend": "linear"}, r"inference\.blend is linear, expected crop or gaussian"),
         ({"halo": -1}, r"inference\.halo is -1"),
         ({"overlap": 1.0}, r"inference\.overlap is 1\.0"),

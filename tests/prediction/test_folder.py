@@ -34,8 +34,11 @@ def test_results_of_something_else_are_not_overwritten(tmp_path: Path) -> None:
     other = job(tmp_path / "other", net, film(2, seed=5))
     with pytest.raises(InputError, match="another content of the input 'film0'"):
         done(other, net, tmp_path / "out")
-    with pytest.raises(InputError, match="other wanted results"):
-        done(job(tmp_path, net, film(2), entropy=True), net, tmp_path / "out")
+    with pytest.raises(InputError, match="holds a prediction with entropy=false, majority=1: choose another"):
+        done(job(tmp_path, net, film(2), entropy=True, majority=3), net, tmp_path / "out")
+    in_tiles = replace(first, provenance={**first.provenance, "settings": '{"tile": [256, 256]}'})
+    with pytest.raises(InputError, match="holds a prediction with tile=auto: choose another"):
+        done(in_tiles, net, tmp_path / "out")
     retrained = replace(first, provenance={**first.provenance, "checkpoint sha256": "0"})
     with pytest.raises(InputError, match="another checkpoint"):
         done(retrained, net, tmp_path / "out")

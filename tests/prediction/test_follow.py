@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tifffile
@@ -45,6 +46,17 @@ def test_the_majority_filter_reaches_every_result(tmp_path: Path) -> None:
     found = tifffile.imread(tmp_path / "out" / "film0.labels.ome.tif")
     assert found[2].max() == 2
     assert [cells.sum() for cells in courses[0].cells] == [2] * 5
+
+
+@pytest.mark.parametrize("majority", [1, 3])
+def test_class_maps_say_whether_they_are_filtered(tmp_path: Path, majority: int) -> None:
+    net = levels(batch_size=1)
+    wanted: dict[str, Any] = {"labels": "both", "probabilities": True, "film": "png", "majority": majority}
+    done(job(tmp_path, net, film(3), **wanted), net, tmp_path / "out")
+    names = ["film0.labels.ome.tif", "film0.labels.zarr/.zattrs", "film0.film.png", "time_course.png"]
+    said = [b"of 3 frames" in (tmp_path / "out" / name).read_bytes() for name in names]
+    assert said == [majority == 3] * 4
+    assert b"of 3 frames" not in (tmp_path / "out" / "film0.probabilities.ome.tif").read_bytes()
 
 
 def test_tracked_cells_keep_their_number(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import tifffile
 from jobs import classes_of, done, film, job, levels
+from PIL import Image
 
 
 def test_class_maps_are_those_of_the_net(tmp_path: Path) -> None:
@@ -30,3 +32,13 @@ def test_probabilities_and_entropy_are_bytes_of_their_range(tmp_path: Path) -> N
     entropy = tifffile.imread(tmp_path / "out" / "film0.entropy.ome.tif")
     # -(0.9094 ln 0.9094 + 2 * 0.0453 ln 0.0453) / ln 3 = 0.3337
     assert np.unique(entropy).tolist() == [85]
+
+
+def test_figures_say_what_made_them(tmp_path: Path) -> None:
+    net = levels(batch_size=1)
+    task = job(tmp_path, net, film(2), label_next=1)
+    done(task, net, tmp_path / "out")
+    for name in ("film0.overlay.png", "label_next.png", "time_course.png"):
+        with Image.open(tmp_path / "out" / name) as picture:
+            said = json.loads(picture.info["Description"])
+        assert task.provenance.items() <= said.items()

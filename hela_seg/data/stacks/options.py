@@ -33,7 +33,8 @@ class ReadOptions:
         plane = isinstance(self.z, int) and not isinstance(self.z, bool) and self.z >= 0
         if not (plane or self.z in (None, "max", "mean")):
             raise InputError(
-                f"data.z is {self.z!r}, expected the number of a plane (0 is the first), max or mean"
+                f"data.z (z, to predict) is {self.z!r}, expected the number of a plane (0 is the first), "
+                "max or mean"
             )
         if self.max_frame_pixels < 1:
             raise InputError(f"data.max_frame_pixels is {self.max_frame_pixels}, expected 1 or more")

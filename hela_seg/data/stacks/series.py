@@ -150,7 +150,7 @@ class ArraySeries(Series):
         channels: C that is expected.
 
     Raises:
-        InputError: the axes do not fit the array or cannot be known.
+        InputError: the axes do not fit the array or cannot be known, or it holds no pixels.
     """
 
     name = "array"
@@ -169,10 +169,36 @@ class ArraySeries(Series):
         self._array = expanded.transpose([order.index(letter) for letter in "TCYX"])
         frames, found, height, width = self._array.shape
         self.shape, self.dtype, self.axes = (frames, found, height, width), array.dtype, letters
+        if 0 in self.shape:
+            raise InputError(f"the array has shape {array.shape}, expected one frame or more, with pixels")
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
-        """Read one window of frame t as (C, h, w)."""
-        return self._array[t, :, rows, columns].copy()
+        """Read one window of frame t as (C, h, w).
+
+        Raises:
+            InputError: a pixel is not a finite number.
+        """
+        pixels = self._array[t, :, rows, columns].copy()
+        refuse_infinite(pixels, "the array", t)
+        return pixels
+
+
+def refuse_infinite(pixels: Pixels, holder: str, t: int) -> None:
+    """Refuse pixels that are no finite numbers.
+
+    Args:
+        pixels: of any shape and dtype.
+        holder: what they were read from.
+        t: number of their frame.
+
+    Raises:
+        InputError: one of them is NaN or infinite.
+    """
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise InputError(
+            f"{holder} holds pixels that are NaN or infinite in frame {t}, expected finite numbers: "
+            "replace them, for they would spread through every net"
+        )
 
 
 def _default_axes(shape: tuple[int, ...], channels: int) -> str:

@@ -8,12 +8,15 @@ all pictures of an animated PNG in memory until the last.
 from __future__ import annotations
 
 import importlib.util
+import os
+import struct
 from collections.abc import Iterable
 from contextlib import closing
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
+from zlib import crc32
 
 from hela_seg.data.stacks.series import Pixels
 from hela_seg.errors import InputError, not_installed
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 _BT709 = 1
 """Number of the colours of high-definition video in H.264: players guess them from the size where unsaid."""
+
+_PNG_END = 12
+"""Bytes of a PNG's last chunk: its length, its name and their checksum."""
 
 
 class _Format(NamedTuple):
@@ -66,7 +72,7 @@ def write_video(
             at all.
         pictures: (H, W, 3) uint8 RGB each, all of one size; H and W are even for MP4.
         frames_per_second: how fast it plays.
-        comment: what made the film; kept among the metadata of an MP4, which an animated PNG has not.
+        comment: what made the film, in ASCII; kept among its metadata.
 
     Raises:
         InputError: another ending, PyAV or its encoder is not there, or the file cannot be written.
@@ -87,6 +93,18 @@ def write_video(
             for picture in chain([first], remaining):
                 _encode(container, stream, picture)
             container.mux(stream.encode(None))
+        if way.container == "apng":
+            _append_text(beside, comment)
+
+
+def _append_text(path: Path, comment: str) -> None:
+    """Put a comment before the last chunk of a PNG, for FFmpeg writes no text into one."""
+    chunk = b"tEXt" + b"Description\0" + comment.encode("ascii")
+    with path.open("r+b") as file:
+        file.seek(-_PNG_END, os.SEEK_END)
+        end = file.read()
+        file.seek(-_PNG_END, os.SEEK_END)
+        file.write(struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", crc32(chunk)) + end)
 
 
 def format_of(path: Path) -> _Format:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks.options import ReadOptions, Z
-from hela_seg.data.stacks.series import Pixels, Series, refuse_oversized
+from hela_seg.data.stacks.series import Pixels, Series, refuse_infinite, refuse_oversized
 from hela_seg.errors import InputError
 
 
@@ -29,11 +29,7 @@ class VolumeSeries(Series):
             InputError: the file is damaged there, or a pixel is not a finite number.
         """
         pixels = self._window(t, rows, columns)
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            raise InputError(
-                f"{self.path} holds pixels that are NaN or infinite in frame {t}, expected finite numbers: "
-                "replace them, for they would spread through every net"
-            )
+        refuse_infinite(pixels, str(self.path), t)
         return pixels
 
     @abstractmethod
@@ -81,12 +77,13 @@ class VolumeSeries(Series):
             instead = f", or data.axes={planes_are_frames} if they are frames" if "T" not in self.axes else ""
             raise InputError(
                 f"{self.path} is a Z-stack of {self._depth} planes (axes {self.axes}), expected one plane a "
-                f"frame: set data.z=0 for the first, data.z=max or data.z=mean for a projection{instead}"
+                f"frame: set data.z=0 for the first, data.z=max or data.z=mean for a projection{instead} "
+                "(z and axes, to predict)"
             )
         if isinstance(self._z, int) and self._z >= self._depth:
             raise InputError(
-                f"{self.path} holds {self._depth} planes, expected one of number {self._z}: set data.z to 0 "
-                f"to {self._depth - 1}, max or mean"
+                f"{self.path} holds {self._depth} planes, expected one of number {self._z}: set data.z "
+                f"(z, to predict) to 0 to {self._depth - 1}, max or mean"
             )
         if labels and isinstance(self._z, str):
             raise InputError(

@@ -13,7 +13,9 @@ def test_planes_and_projections(z):
 
 @pytest.mark.parametrize("z", [-1, "min", "0", 1.0, True, False])
 def test_what_is_no_plane_and_no_projection_is_refused(z):
-    with pytest.raises(InputError, match=f"data.z is {z!r}, expected the number of a plane"):
+    with pytest.raises(
+        InputError, match=rf"data\.z \(z, to predict\) is {z!r}, expected the number of a plane"
+    ):
         ReadOptions(z=z)
 
 

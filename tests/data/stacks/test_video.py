@@ -60,6 +60,19 @@ def test_animated_png_has_every_pixel_and_repeats(tmp_path):
             assert image.info["duration"] == 250
 
 
+def test_animated_png_says_what_made_it_and_stays_sound(tmp_path):
+    path = tmp_path / "film.png"
+    write_video(path, pictures(3), comment='{"made by": "a test"}')
+    with Image.open(path) as film:
+        assert film.n_frames == 3
+        film.seek(2)
+        film.load()
+        assert film.text["Description"] == '{"made by": "a test"}'
+    with Image.open(path) as film:
+        film.verify()  # the checksum of each chunk
+    assert len(decoded(path)) == 3
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".png"])
 def test_one_picture_is_a_film_too(tmp_path, suffix):
     write_video(tmp_path / f"a{suffix}", pictures(1))

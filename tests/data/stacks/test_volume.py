@@ -40,7 +40,8 @@ def test_mean_of_integers_is_rounded_and_that_of_floats_is_not(tmp_path):
 
 def test_planes_without_a_choice_are_refused_with_the_lines_that_settle_it(tmp_path):
     with pytest.raises(
-        InputError, match=r"Z-stack of 4 planes .* set data\.z=0 .* data\.z=max or data\.z=mean"
+        InputError,
+        match=r"4 planes .* set data\.z=0 .* data\.z=max or data\.z=mean .*\(z and axes, to predict\)",
     ) as e:
         open_series(write(tmp_path / "a.tif"))
     assert "if they are frames" not in str(e.value)
@@ -51,14 +52,15 @@ def test_planes_without_a_choice_are_refused_with_the_lines_that_settle_it(tmp_p
 @pytest.mark.parametrize("z", [4, 99])
 def test_a_plane_beyond_the_last_is_refused(tmp_path, z):
     with pytest.raises(
-        InputError, match=rf"holds 4 planes, expected one of number {z}: set data\.z to 0 to 3"
+        InputError,
+        match=rf"holds 4 planes, expected one of number {z}: set data\.z \(z, to predict\) to 0 to 3",
     ):
         open_series(write(tmp_path / "a.tif"), z=z)
 
 
 @pytest.mark.parametrize("z", [-1, True, "min", 1.5])
 def test_what_is_no_plane_is_refused(tmp_path, z):
-    with pytest.raises(InputError, match=r"data\.z is .*, expected the number of a plane"):
+    with pytest.raises(InputError, match=r"data\.z \(z, to predict\) is .*, expected the number of a plane"):
         open_series(write(tmp_path / "a.tif"), z=z)
 
 
