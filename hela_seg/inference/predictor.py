@@ -106,8 +106,9 @@ class Predictor:
         Args:
             source: a TIFF or PNG file, or an array of grey values.
             axes: order of the axes where a file does not state it, or of an array, e.g. ``TYX``. By default
-                that of the training data for files; for arrays (T, H, W) or (H, W) when the net takes one
-                channel, else (T, C, H, W), (C, H, W), or the same with the channels last.
+                that of the training data for files; for arrays (T, H, W) or (H, W), or these and a last axis
+                of 1, when the net takes one channel, else (T, C, H, W), (C, H, W), or the same with the
+                channels last.
             z: what is seen of a file's Z-stack: a plane, ``max`` or ``mean``; by default as in training.
 
         Raises:

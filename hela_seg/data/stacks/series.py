@@ -15,6 +15,9 @@ from hela_seg.errors import InputError
 
 Pixels = NDArray[Any]
 
+MOST_COLOURS = 4
+"""An array whose last axis is no longer is taken for a picture in colours: red, green, blue, opacity."""
+
 
 class Series(ABC):
     """A recording of T frames, read window by window.
@@ -203,6 +206,13 @@ def refuse_infinite(pixels: Pixels, holder: str, t: int) -> None:
 
 def _default_axes(shape: tuple[int, ...], channels: int) -> str:
     if channels == 1 and len(shape) in {2, 3, 4}:
+        if len(shape) > 2 and shape[-1] == 1:
+            return "TYXC"[4 - len(shape) :]
+        if len(shape) == 3 and shape[-1] <= MOST_COLOURS:
+            raise InputError(
+                f"the array has shape {shape}, whose last axis looks like colours, expected one channel: take "
+                "one of them or their mean, or set axes=TYX if these are frames of a few columns"
+            )
         return {2: "YX", 3: "TYX", 4: "TCYX"}[len(shape)]
     first, last = shape[-3:-2] == (channels,), shape[-1:] == (channels,)
     if first == last or len(shape) not in {3, 4}:
