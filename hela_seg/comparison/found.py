@@ -110,6 +110,9 @@ def _places(folder: Path) -> Iterator[Path]:
 def _why_incomplete(folder: Path, missing: Sequence[str]) -> str:
     if missing == [runs.SCORES_JSON, runs.FRAME_COUNTS]:
         return f"{folder} kept no frames for testing, so it has no scores to compare: run hela_seg.evaluate"
+    if (folder / runs.FAILED).is_file():
+        error = records.read_json(folder / runs.FAILED).get("error")
+        return f"{folder} is of a job that failed ({error}): mend that, and repeat its sweep with resume=true"
     if (folder / runs.SCORES_JSON).is_file():
         return (
             f"{folder} lacks {' and '.join(missing)} (an older version, or a file was lost): "
