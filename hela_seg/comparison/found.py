@@ -37,6 +37,7 @@ class Run:
         counts: pixels of each frame that it was scored on.
         folds: the runs that it was pooled from, where it stands for a cross-validation.
         quality: what its scores say under the keys `QUALITY`, see `hela_seg.report.quality.quality_to_plain`.
+        repeats: a sentence on each folder that holds the same run once more.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Run:
     counts: FrameCounts
     folds: tuple[Run, ...] = ()
     quality: Mapping[str, Any] = field(default_factory=dict)
+    repeats: tuple[str, ...] = ()
 
 
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:

@@ -34,14 +34,13 @@ def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return named
 
 
-def without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """Runs without those that a folder of `hela_seg.evaluate` repeats, and a line for each that is left out.
+def without_repeats(runs: Sequence[Run]) -> list[Run]:
+    """Runs without those that a folder of `hela_seg.evaluate` repeats, of which the kept ones know.
 
     A repeat has the settings, the seed and the counted pixels of another one; what knows its training time is
     kept, with the boundaries and cells that the other one measured.
     """
     kept: dict[Any, Run] = {}
-    left_out = []
     for run in sorted(runs, key=lambda run: run.record.costs.step_ms is None):
         key = (_settings_key(run), run.record.seed, run.counts.matrix.tobytes())
         if key in kept:
@@ -51,10 +50,10 @@ def without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
                 if not first.quality and run.quality
                 else "was left out"
             )
-            left_out.append(f"{run.folder} repeats {first.folder} and {taken}.")
-            kept[key] = replace(first, quality=first.quality or run.quality)
+            repeats = (*first.repeats, f"{run.folder} repeats {first.folder} and {taken}.")
+            kept[key] = replace(first, quality=first.quality or run.quality, repeats=repeats)
         kept.setdefault(key, run)
-    return list(kept.values()), left_out
+    return list(kept.values())
 
 
 def by_test(runs: Sequence[Run]) -> list[list[Run]]:

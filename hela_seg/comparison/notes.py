@@ -20,6 +20,7 @@ def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
         units: independent ones that these were taken for.
     """
     return [
+        *(line for run in runs for part in (run.folds or (run,)) for line in part.repeats),
         *_on_folds(runs),
         _on_intervals(frames, units),
         *_on_seeds(runs),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
 from hela_seg.comparison.published import CLASSES, SOURCE, STEP_IMAGES, STEP_SIDE
+from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.records import MEASURED
 from hela_seg.report.tables import ABSENT, SHORT_UNITS
 from hela_seg.statistics import Interval
@@ -103,11 +105,49 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
     ]
     if len({(row.quality.tolerance, row.quality.unit) for row in rows if row.quality.unit}) > 1:
         notes.append("Figures of different tolerances or units cannot be compared.")
+    notes += [*_on_cells(rows), *_on_unlike(rows)]
+    pooled = any(run.folds for row in rows for run in row.runs)
+    if pooled:
+        notes.append(
+            "Of folds, boundary pixels and cells are added up before they are divided, and HD95 is the mean "
+            "over the frames of all folds."
+        )
     lacking = [row.name for row in rows if not row.quality.runs]
     if lacking:
-        notes.append(f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures, training does not.")
+        all_folds = ", for all folds with the same settings" if pooled else ""
+        notes.append(
+            f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures{all_folds}, training does not."
+        )
     headings = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
     return Sheet("Boundaries and cells", headings, [_own_quality(row) for row in rows], notes=tuple(notes))
+
+
+def _on_cells(rows: Sequence[NetRow]) -> list[str]:
+    """How cells were told apart, where class maps were split; truth and found ones may come from others."""
+    ways: dict[str, list[str]] = {}
+    for row in rows:
+        if "split" in (row.quality.cells.get("truth"), row.quality.cells.get("found")):
+            ways.setdefault(_way_of_cells(row.quality.cells), []).append(row.name)
+    if len(ways) == 1:
+        return [f"Cells: {next(iter(ways))}."]
+    told = "; ".join(f"{', '.join(names)}: {way}" for way, names in ways.items())
+    return [f"Cells that were told apart in different ways cannot be compared. {told}."] if told else []
+
+
+def _way_of_cells(plain: Mapping[str, Any]) -> str:
+    parts = {"ids": "as masks number them", "split": "parts of the foreground"}
+    whose = [f"{name} ones {parts[plain[key]]}" for key, name in (("truth", "true"), ("found", "found"))]
+    known = [f"cells.{key}={plain[key]:g}" for key in SPLIT_SETTINGS if plain[key] is not None]
+    return f"{', '.join(whose)}, cut with {' '.join(known) or 'settings that were not recorded'}"
+
+
+def _on_unlike(rows: Sequence[NetRow]) -> list[str]:
+    return [
+        f"{row.name}: no mean of {' and '.join(row.quality.unlike)}, which were measured with other settings "
+        "for one seed than for another."
+        for row in rows
+        if row.quality.unlike
+    ]
 
 
 def _own_quality(row: NetRow) -> tuple[Cell, ...]:

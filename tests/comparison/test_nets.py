@@ -52,9 +52,10 @@ def test_what_evaluate_repeats_is_left_out_and_said(tmp_path: Path) -> None:
     found = runs(
         tmp_path, {"counts": frame_counts(5), "step_ms": None}, {"counts": frame_counts(5)}, {"seed": 1}
     )
-    kept, left_out = without_repeats(found)
+    kept = without_repeats(found)
     assert [run.folder.name for run in kept] == ["01", "02"]
-    assert left_out == [f"{tmp_path / '00'} repeats {tmp_path / '01'} and was left out."]
+    assert kept[0].repeats == (f"{tmp_path / '00'} repeats {tmp_path / '01'} and was left out.",)
+    assert kept[1].repeats == ()
 
 
 def test_runs_are_compared_with_their_like_alone(tmp_path: Path) -> None:
