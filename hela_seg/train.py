@@ -105,7 +105,7 @@ def _train(config: DictConfig, launch: Launch) -> Result:
         precision, batch = config.trainer.precision, config.data.batch_size
         raise memory.explain(trial, data.batch_size, batch, precision, launch.count)
     costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
-    record = record_of(info, costs, config.trainer.accelerator, trainer.precision)
+    record = record_of(info, costs, config.trainer.accelerator, trainer.precision, launch=launch)
     with processes.first_before_others():  # it has moved the last checkpoint to its place
         checkpoint = outcome.best_checkpoint(trainer, folder)
     result = outcome.score(checkpoint, data, folder, record, report=config.report)
