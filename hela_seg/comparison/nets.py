@@ -28,7 +28,7 @@ def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
     settings in which they differ follow in its name: ``unet, loss.gamma=2.0``. Where that makes a name longer
     than `LONGEST_NAME`, they are numbered instead, ``unet (1)``, and `what_numbers_mean` has the settings.
     """
-    named = {}
+    named: dict[str, list[Run]] = {}
     for kind, groups in _by_kind(runs).items():
         names = [", ".join([kind, *differing]) for differing, _ in groups]
         if max(map(len, names)) > LONGEST_NAME:
