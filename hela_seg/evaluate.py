@@ -47,8 +47,6 @@ from hela_seg.scoring import (
     score_labels,
 )
 
-"""At most so many files are named in one line."""
-
 
 def evaluate(config: DictConfig) -> Scores:
     """Score a checkpoint or label images as a configuration says; see ``conf/evaluate.yaml`` for its keys.
