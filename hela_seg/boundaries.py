@@ -59,6 +59,8 @@ class BoundaryScores:
         frames: (K,) int64, frames with such a distance.
         one_sided: (K,) int64, frames in which truth or prediction alone has a boundary of the class. Their
             distance is infinite and left out; the normalised surface distance counts them as misses.
+        within: (K,) int64, boundary pixels of both maps and all frames that lie within the tolerance.
+        pixels: (K,) int64, boundary pixels of both maps and all frames.
         of: T.
         tolerance: in ``unit``.
         unit: ``pixels`` or ``micrometres``, of the Hausdorff distances too.
@@ -69,6 +71,8 @@ class BoundaryScores:
     hausdorff_median: Floats
     frames: Whole
     one_sided: Whole
+    within: Whole
+    pixels: Whole
     of: int
     tolerance: float
     unit: str
@@ -126,7 +130,9 @@ def pool_boundaries(frames: Sequence[FrameBoundaries], tolerance: float, unit: s
         tolerance: that they were compared with.
         unit: of the distances.
     """
-    within, pixels = (sum(getattr(frame, name) for frame in frames) for name in ("within", "pixels"))
+    within, pixels = (
+        np.sum([getattr(frame, name) for frame in frames], axis=0) for name in ("within", "pixels")
+    )
     distances = np.stack([frame.hausdorff for frame in frames])
     finite = np.isfinite(distances)
     by_class = [column[kept] for column, kept in zip(distances.T, finite.T, strict=True)]
@@ -136,6 +142,8 @@ def pool_boundaries(frames: Sequence[FrameBoundaries], tolerance: float, unit: s
         hausdorff_median=np.array([np.median(of) if len(of) else np.nan for of in by_class]),
         frames=finite.sum(axis=0),
         one_sided=np.isinf(distances).sum(axis=0),
+        within=within,
+        pixels=pixels,
         of=len(frames),
         tolerance=tolerance,
         unit=unit,

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hela_seg.hardware import Machine, choose
+from hela_seg.launch import Launch
 from hela_seg.models import build
 from hela_seg.records import Costs, RunRecord
 from hela_seg.runs import ModelInfo
@@ -49,6 +50,7 @@ def record_of(
     accelerator: str,
     precision: str = "auto",
     split: list[dict[str, Any]] | None = None,
+    launch: Launch | None = None,
 ) -> RunRecord:
     """What a run leaves behind for comparison.
 
@@ -58,11 +60,15 @@ def record_of(
         accelerator: where: ``auto``, ``gpu``, ``cuda`` or ``cpu``.
         precision: of the computation; ``auto`` stands for what the rules of `hela_seg.hardware` say.
         split: of the scored data; by default that of the training.
+        launch: this process' place among those that trained together.
     """
     machine = Machine.here(accelerator)
     where = hardware(machine) | {"precision": choose(machine, precision=precision).precision}
     seed, rows = info.config.get("seed"), info.split if split is None else split
-    return RunRecord(info.net, seed, rows, info.config, where, info.versions, costs)
+    started = None if launch is None else launch.to_plain()
+    if launch is not None and started is not None:
+        where["processes"] = f"{launch.count} process(es) of {launch.launcher} on {launch.nodes} node(s)"
+    return RunRecord(info.net, seed, rows, info.config, where, info.versions, costs, started)
 
 
 def _parameters(net: nn.Module) -> int:

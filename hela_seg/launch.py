@@ -8,8 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hela_seg.errors import InputError
+
+MEETING_POINT = "HOST:PORT"
+"""Stands in a command for an address that the user chooses."""
 
 MULTIRUN = {"-m", "--multirun"}
 """What makes a command a sweep of runs, as Hydra has it."""
@@ -60,6 +64,29 @@ class Launch:
     def nodes(self) -> int:
         """How many machines there are."""
         return self.count // self.local_count
+
+    def to_plain(self) -> dict[str, Any] | None:
+        """What all processes have in common, as `shell_words` takes it; None without a launcher."""
+        if self.launcher is None:
+            return None
+        return {"launcher": self.launcher, "nodes": self.nodes, "processes_per_node": self.local_count}
+
+
+def shell_words(launcher: str, nodes: int, processes_per_node: int) -> list[str]:
+    """What stands before ``-m`` in the line that starts these processes.
+
+    Options that a cluster asks for are left out, and of several nodes with ``torchrun`` the meeting point is
+    left to be filled in.
+
+    Example:
+        ``shell_words("torchrun", 1, 2) == ["torchrun", "--standalone", "--nproc-per-node=2"]``
+    """
+    if launcher == "srun":
+        counts = [f"--nodes={nodes}", f"--ntasks-per-node={processes_per_node}"]
+        return ["srun", *counts, "--kill-on-bad-exit=1", "python"]
+    meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={MEETING_POINT}"]
+    among = ["--standalone"] if nodes == 1 else [f"--nnodes={nodes}", *meeting]
+    return ["torchrun", *among, f"--nproc-per-node={processes_per_node}"]
 
 
 def of_rank(launch: Launch, typed: Sequence[str]) -> list[str]:

@@ -19,7 +19,11 @@ _SQLITE = "sqlite:///"
 
 
 class WandbLog(WandbLogger):
-    """A log that ends with its run, so that the next run of a sweep in this process begins its own."""
+    """A log that ends with its run, so that the next run of a sweep in this process begins its own.
+
+    Where a run goes on, steps that are done again are in it twice: what was logged offline can neither be
+    read nor taken back.
+    """
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -29,7 +33,10 @@ class WandbLog(WandbLogger):
 
 
 class MlflowLog(MLFlowLogger):
-    """A log that keeps the settings that its run began with: MLflow refuses others.
+    """A log that keeps what its run has logged before it goes on, for MLflow takes nothing back.
+
+    It refuses other settings than those that the run began with, and of steps that are done again it would
+    show every figure twice.
 
     Args:
         is_new: whether its run begins, and does not go on.
@@ -39,12 +46,27 @@ class MlflowLog(MLFlowLogger):
     def __init__(self, *, is_new: bool, **others: Any) -> None:
         super().__init__(**others)
         self._is_new = is_new
+        self._steps_before: dict[str, int] = {}
 
     @rank_zero_only
     def log_hyperparams(self, params: Any) -> None:
         """Add the settings of a run that begins."""
         if self._is_new:
             super().log_hyperparams(params)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add figures, but for those that the run had logged of this step before it was interrupted."""
+        if self._is_new or step is None:
+            super().log_metrics(metrics, step)
+            return
+        super().log_metrics({name: metrics[name] for name in metrics if step > self._last_step(name)}, step)
+
+    def _last_step(self, name: str) -> int:
+        if name not in self._steps_before:
+            history = self.experiment.get_metric_history(self.run_id, name)
+            self._steps_before[name] = max((point.step for point in history), default=-1)
+        return self._steps_before[name]
 
 
 def tell_settings(loggers: Iterable[Logger], settings: Mapping[str, Any]) -> None:

@@ -64,6 +64,8 @@ class RunRecord:
         hardware: device, processor and precision, in words.
         versions: name and version of the program and the libraries that wrote it.
         costs: of training and predicting.
+        launch: how processes that trained together were started, see `hela_seg.launch.Launch.to_plain`; None
+            for one that was started by itself.
         format: `RECORD_FORMAT` of the program that wrote it.
     """
 
@@ -74,6 +76,7 @@ class RunRecord:
     hardware: dict[str, str]
     versions: dict[str, str]
     costs: Costs
+    launch: dict[str, Any] | None = None
     format: int = RECORD_FORMAT
 
     @property

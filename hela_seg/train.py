@@ -120,7 +120,8 @@ def _learn(
         precision, batch = config.trainer.precision, config.data.batch_size
         raise memory.explain(trial, data.batch_size, batch, precision, data.launch.count)
     costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
-    return trainer, record_of(info, costs, config.trainer.accelerator, trainer.precision)
+    record = record_of(info, costs, config.trainer.accelerator, trainer.precision, launch=data.launch)
+    return trainer, record
 
 
 def _ended(

@@ -73,12 +73,23 @@ def write_run(
     return folder
 
 
-def measure(folder: Path, nsd: float, ap: float | None, tolerance: float = 2.0, unit: str = "pixels") -> None:
-    """Put boundaries, and cells where ``ap`` is a number, among a run's scores."""
+def measure(
+    folder: Path,
+    nsd: float,
+    ap: float | None,
+    tolerance: float = 2.0,
+    unit: str = "pixels",
+    **split: float,
+) -> None:
+    """Put boundaries, and cells where ``ap`` is a number, among a run's scores.
+
+    Cells were split with the settings ``split``, as those of class maps are.
+    """
     path = folder / SCORES_JSON
     mean = {"normalised_surface_distance": nsd, "hausdorff_95_mean": 10 * nsd, "hausdorff_95_median": 1.0}
     more: dict[str, Any] = {"boundaries": {"tolerance": tolerance, "unit": unit, "mean": mean}}
     if ap is not None:
         thresholds = [{"iou": 0.5, "average_precision": ap}, {"iou": 0.55, "average_precision": 0.0}]
-        more["cells"] = {"mean_average_precision": ap / 2, "thresholds": thresholds}
+        way = {"truth": "split", "found": "split", **split}
+        more["cells"] = {**way, "mean_average_precision": ap / 2, "thresholds": thresholds}
     path.write_text(json.dumps(json.loads(path.read_text()) | more))

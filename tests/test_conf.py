@@ -78,6 +78,7 @@ ELSEWHERE = {
     "hydra/help/export",
     "hydra/help/compare",
     "hydra/help/benchmark",
+    "hydra/hydra_logging/plain",
     "hydra/job_logging/plain",
 }
 """Configuration files that the other tests here, and those of the commands, run."""

@@ -92,6 +92,7 @@ def test_one_process_writes_the_files_of_a_run(count: int, by: dict[int, Path]) 
     record = json.loads((by[count] / "run.json").read_text())
     assert record["costs"]["batch_size"] == 6
     assert record["config"]["trainer"]["devices"] == count
+    assert record["launch"] == {"launcher": "torchrun", "nodes": 1, "processes_per_node": count}
 
 
 def test_a_rank_that_dies_is_named_by_the_others_and_any_number_of_processes_goes_on(

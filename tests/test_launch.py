@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from hela_seg.errors import InputError
-from hela_seg.launch import Launch, of_rank
+from hela_seg.launch import Launch, of_rank, shell_words
 
 TORCHRUN = {"RANK": "5", "LOCAL_RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
 SRUN = {
@@ -35,6 +35,24 @@ def test_the_place_of_a_process_is_what_its_launcher_says(said: dict[str, str], 
     with mock.patch.dict(os.environ, said, clear=True):
         assert Launch.here() == expected
     assert expected.nodes == expected.count // expected.local_count
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        (Launch(1, 2, 1, 2, "torchrun"), "torchrun --standalone --nproc-per-node=2"),
+        (
+            Launch(5, 8, 1, 4, "torchrun"),
+            "torchrun --nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:PORT --nproc-per-node=4",
+        ),
+        (Launch(5, 8, 1, 4, "srun"), "srun --nodes=2 --ntasks-per-node=4 --kill-on-bad-exit=1 python"),
+    ],
+)
+def test_a_launch_can_be_typed_again(place: Launch, line: str) -> None:
+    plain = place.to_plain()
+    assert plain is not None
+    assert " ".join(shell_words(**plain)) == line
+    assert Launch().to_plain() is None
 
 
 def test_machines_with_different_numbers_of_processes_are_refused() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import SMALL_NET
 
+from hela_seg import loggers
 from hela_seg.cli import main
 
 
@@ -45,6 +47,21 @@ def test_mlflow_goes_on_in_one_run(train: list[str], tmp_path: Path) -> None:
     pictures = [file.path for file in client.list_artifacts(logged.info.run_id, "validation")]
     assert len(pictures) == 2
     assert (tmp_path / "run" / "logs" / "metrics.csv").is_file()
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow about its own parts
+def test_mlflow_has_a_step_that_is_done_again_once(tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="needs the extra [mlflow]")
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    for steps in ((5, 11), (11, 17)):
+        log = loggers.mlflow(str(tmp_path), store, str(tmp_path / "pictures"))
+        for step in steps:
+            log.log_metrics({"m-IoU/validation": 0.1 * step, "epoch": 1.0}, step)
+            if steps[0] == 11:
+                log.log_metrics({"m-IoU/train": 0.2, "epoch": 1.0}, step)  # it ended between the two
+    history = partial(mlflow.MlflowClient(store).get_metric_history, log.run_id)
+    assert [point.step for point in history("m-IoU/validation")] == [5, 11, 17]
+    assert [point.step for point in history("m-IoU/train")] == [11, 17]
 
 
 @pytest.mark.filterwarnings("ignore")  # of wandb about its own parts

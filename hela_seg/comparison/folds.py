@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hela_seg.comparison.fold_quality import pool_quality
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import settings_of
 from hela_seg.counts import FrameCounts
@@ -22,8 +23,9 @@ FOLD = "data.split.fold"
 def pool_folds(runs: Sequence[Run]) -> list[Run]:
     """Runs, of which those that differ by their fold alone are one.
 
-    Its counts are those of all folds' test frames, so its scores are out of fold. A fold that stands alone is
-    left as it is, and of several runs of one fold the first is taken.
+    Its counts are those of all folds' test frames, so its scores are out of fold; for its boundaries and
+    cells see `hela_seg.comparison.fold_quality.pool_quality`. A fold that stands alone is left as it is, and
+    of several runs of one fold the first is taken.
 
     Args:
         runs: see `hela_seg.comparison.find_runs`.
@@ -63,7 +65,8 @@ def _pooled(folds: Sequence[Run]) -> Run:
     record = replace(
         first.record, split=tested, config=config, costs=median_costs([run.record.costs for run in folds])
     )
-    return Run(Path(first.folder).parent, record, first.classes, _joined(folds), tuple(folds))
+    quality = pool_quality([run.quality for run in folds])
+    return Run(Path(first.folder).parent, record, first.classes, _joined(folds), tuple(folds), quality)
 
 
 def _joined(folds: Sequence[Run]) -> FrameCounts:

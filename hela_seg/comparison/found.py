@@ -37,6 +37,7 @@ class Run:
         counts: pixels of each frame that it was scored on.
         folds: the runs that it was pooled from, where it stands for a cross-validation.
         quality: what its scores say under the keys `QUALITY`, see `hela_seg.report.quality.quality_to_plain`.
+        repeats: a sentence on each folder that holds the same run once more.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Run:
     counts: FrameCounts
     folds: tuple[Run, ...] = ()
     quality: Mapping[str, Any] = field(default_factory=dict)
+    repeats: tuple[str, ...] = ()
 
 
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
@@ -110,6 +112,9 @@ def _places(folder: Path) -> Iterator[Path]:
 def _why_incomplete(folder: Path, missing: Sequence[str]) -> str:
     if missing == [runs.SCORES_JSON, runs.FRAME_COUNTS]:
         return f"{folder} kept no frames for testing, so it has no scores to compare: run hela_seg.evaluate"
+    if (folder / runs.FAILED).is_file():
+        error = records.read_json(folder / runs.FAILED).get("error")
+        return f"{folder} is of a job that failed ({error}): mend that, and repeat its sweep with resume=true"
     if (folder / runs.SCORES_JSON).is_file():
         return (
             f"{folder} lacks {' and '.join(missing)} (an older version, or a file was lost): "

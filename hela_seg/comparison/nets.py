@@ -18,31 +18,63 @@ NO_CHOICE = re.compile(
 """Settings that make no other net of a run: its seed, where things lie and what is shown."""
 
 
+LONGEST_NAME = 40
+"""Characters; a longer name would make a row of many lines in 80 columns."""
+
+
 def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Runs by the name of their net.
 
     Runs whose settings are the same but for the seed are one net. Where several nets are of one kind, the
-    settings in which they differ follow in its name: ``unet, loss._target_=...FocalLoss``.
+    settings in which they differ follow in its name: ``unet, loss.gamma=2.0``. Where that makes a name longer
+    than `LONGEST_NAME`, they are numbered instead, ``unet (1)``, and `what_numbers_mean` has the settings.
     """
-    kinds: dict[str, dict[str, list[Run]]] = {}
-    for run in runs:
-        kinds.setdefault(run.record.kind, {}).setdefault(_settings_key(run), []).append(run)
-    named = {}
-    for kind, groups in kinds.items():
-        settings = [settings_of(group[0]) for group in groups.values()]
-        for group, own in zip(groups.values(), settings, strict=True):
-            named[", ".join([kind, *_differing(own, settings)])] = group
+    named: dict[str, list[Run]] = {}
+    for kind, groups in _by_kind(runs).items():
+        names = [", ".join([kind, *differing]) for differing, _ in groups]
+        if max(map(len, names)) > LONGEST_NAME:
+            names = [_numbered(kind, number) for number in range(1, len(groups) + 1)]
+        named |= {name: group for name, (_, group) in zip(names, groups, strict=True)}
     return named
 
 
-def without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """Runs without those that a folder of `hela_seg.evaluate` repeats, and a line for each that is left out.
+def what_numbers_mean(runs: Sequence[Run]) -> dict[str, str]:
+    """Settings of nets that `by_net` numbers, by name: ``{"unet (1)": "loss.gamma=2.0, model.width=8"}``."""
+    numbered = by_net(runs)
+    return {
+        name: ", ".join(differing)
+        for kind, groups in _by_kind(runs).items()
+        for number, (differing, _) in enumerate(groups, 1)
+        if (name := _numbered(kind, number)) in numbered
+    }
+
+
+def _numbered(kind: str, number: int) -> str:
+    return f"{kind} ({number})"
+
+
+def _by_kind(runs: Sequence[Run]) -> dict[str, list[tuple[list[str], list[Run]]]]:
+    """For each kind its nets: the settings that not all of them share, and the runs."""
+    kinds: dict[str, dict[str, list[Run]]] = {}
+    # by folder, so that a net has the same number whatever the runs are sorted by
+    for run in sorted(runs, key=lambda run: run.folder):
+        kinds.setdefault(run.record.kind, {}).setdefault(_settings_key(run), []).append(run)
+    found = {}
+    for kind, nets in kinds.items():
+        settings = [settings_of(group[0]) for group in nets.values()]
+        found[kind] = [
+            (_differing(own, settings), group) for own, group in zip(settings, nets.values(), strict=True)
+        ]
+    return found
+
+
+def without_repeats(runs: Sequence[Run]) -> list[Run]:
+    """Runs without those that a folder of `hela_seg.evaluate` repeats, of which the kept ones know.
 
     A repeat has the settings, the seed and the counted pixels of another one; what knows its training time is
     kept, with the boundaries and cells that the other one measured.
     """
     kept: dict[Any, Run] = {}
-    left_out = []
     for run in sorted(runs, key=lambda run: run.record.costs.step_ms is None):
         key = (_settings_key(run), run.record.seed, run.counts.matrix.tobytes())
         if key in kept:
@@ -52,10 +84,10 @@ def without_repeats(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
                 if not first.quality and run.quality
                 else "was left out"
             )
-            left_out.append(f"{run.folder} repeats {first.folder} and {taken}.")
-            kept[key] = replace(first, quality=first.quality or run.quality)
+            repeats = (*first.repeats, f"{run.folder} repeats {first.folder} and {taken}.")
+            kept[key] = replace(first, quality=first.quality or run.quality, repeats=repeats)
         kept.setdefault(key, run)
-    return list(kept.values()), left_out
+    return list(kept.values())
 
 
 def by_test(runs: Sequence[Run]) -> list[list[Run]]:

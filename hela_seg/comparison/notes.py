@@ -20,9 +20,11 @@ def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
         units: independent ones that these were taken for.
     """
     return [
+        *(line for run in runs for part in (run.folds or (run,)) for line in part.repeats),
         *_on_folds(runs),
         _on_intervals(frames, units),
         *_on_seeds(runs),
+        *_on_same_seeds(runs),
         *_on_labels(runs),
         *_on_classes(runs),
         *_on_hardware(runs),
@@ -67,6 +69,19 @@ def _on_seeds(runs: Sequence[Run]) -> list[str]:
         return ["Scores are means over seeds, ± their standard deviation over seeds."]
     effect = "change the order of nets with close scores" if len(nets) > 1 else "give other scores"
     return [f"Trained with one seed: {', '.join(single)}. Another seed may {effect}."]
+
+
+def _on_same_seeds(runs: Sequence[Run]) -> list[str]:
+    seeds = {name: Counter(run.record.seed for run in group) for name, group in by_net(runs).items()}
+    repeated = [
+        f"{name} ({count} with seed {seed})"
+        for name, counts in seeds.items()
+        for seed, count in counts.items()
+        if seed is not None and count > 1
+    ]
+    if not repeated:
+        return []
+    return [f"Several runs of one seed count as so many seeds: {', '.join(repeated)}."]
 
 
 def _on_labels(runs: Sequence[Run]) -> list[str]:

@@ -11,20 +11,30 @@ from hela_seg.comparison.found import Run
 
 FIRST_THRESHOLD = 0.5
 
+SPLIT_SETTINGS = ("neck", "least_area")
+"""Settings with which class maps are split into cells, below ``cells`` in the configuration and in scores."""
+
+BOUNDARY_WAY = ("tolerance", "unit")
+CELL_WAY = ("truth", "found", *SPLIT_SETTINGS)
+"""What figures must have in common so that a mean of them means something."""
+
 
 @dataclass(frozen=True)
 class NetQuality:
     """What was measured of a net beside pixels: means over seeds; None where there is no such figure.
 
     Attributes:
-        surface_distance: normalised surface distance, mean over classes; None, too, where seeds were measured
-            with several tolerances, as ``tolerance``, ``unit`` and ``hausdorff`` are then.
+        surface_distance: normalised surface distance, mean over classes.
         tolerance: that it was measured with, in ``unit``.
         unit: ``pixels`` or ``micrometres``.
         hausdorff: 95th percentile Hausdorff distance, means over frames and classes, in ``unit``.
         average_precision_50: of cells at an intersection over union of 0.5.
         mean_average_precision: of cells, over all thresholds.
+        cells: where these come from: ``truth``, ``found``, ``neck`` and ``least_area`` as `scores.json` has
+            them; empty where none were measured.
         runs: seeds of which any of these was measured.
+        unlike: ``boundaries`` and ``cells``, as far as seeds were measured in several ways, so that there is
+            no mean.
     """
 
     surface_distance: float | None
@@ -33,7 +43,9 @@ class NetQuality:
     hausdorff: float | None
     average_precision_50: float | None
     mean_average_precision: float | None
+    cells: Mapping[str, Any]
     runs: int
+    unlike: tuple[str, ...] = ()
 
 
 def quality_of(runs: Sequence[Run]) -> NetQuality:
@@ -41,19 +53,36 @@ def quality_of(runs: Sequence[Run]) -> NetQuality:
     measured = [run.quality for run in runs if run.quality]
     boundaries = [plain["boundaries"] for plain in measured if "boundaries" in plain]
     cells = [plain["cells"] for plain in measured if "cells" in plain]
-    ways = {(plain["tolerance"], plain["unit"]) for plain in boundaries}
-    if len(ways) != 1:
-        boundaries, ways = [], {(None, None)}
-    ((tolerance, unit),) = ways
+    way_of_boundaries, way_of_cells = way_of(boundaries, BOUNDARY_WAY), way_of(cells, CELL_WAY)
+    unlike = {"boundaries": way_of_boundaries is None, "cells": way_of_cells is None}
+    if way_of_boundaries is None:
+        boundaries = []
+    if way_of_cells is None:
+        cells = []
     return NetQuality(
-        _mean(plain["mean"]["normalised_surface_distance"] for plain in boundaries),
-        tolerance,
-        unit,
-        _mean(plain["mean"]["hausdorff_95_mean"] for plain in boundaries),
-        _mean(map(_at_first_threshold, cells)),
-        _mean(plain["mean_average_precision"] for plain in cells),
-        len(measured),
+        surface_distance=_mean(plain["mean"]["normalised_surface_distance"] for plain in boundaries),
+        tolerance=(way_of_boundaries or {}).get("tolerance"),
+        unit=(way_of_boundaries or {}).get("unit"),
+        hausdorff=_mean(plain["mean"]["hausdorff_95_mean"] for plain in boundaries),
+        average_precision_50=_mean(map(_at_first_threshold, cells)),
+        mean_average_precision=_mean(plain["mean_average_precision"] for plain in cells),
+        cells=way_of_cells or {},
+        runs=len(measured),
+        unlike=tuple(what for what, several in unlike.items() if several),
     )
+
+
+def way_of(measured: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, Any] | None:
+    """How figures were measured, by key; empty without figures, None where they were not measured alike.
+
+    Args:
+        measured: boundaries or cells of some runs.
+        keys: `BOUNDARY_WAY` or `CELL_WAY`; what an older file does not say is None.
+    """
+    ways = {tuple(plain.get(key) for key in keys) for plain in measured}
+    if len(ways) > 1:
+        return None
+    return {key: value for way in ways for key, value in zip(keys, way, strict=True)}
 
 
 def _at_first_threshold(cells: Mapping[str, Any]) -> float | None:

@@ -132,7 +132,7 @@ def compare_runs(runs: Sequence[Run], seed: int = 0) -> list[Comparison]:
     Returns:
         The tables, the one with most runs first.
     """
-    return [_compare(group, seed) for group in by_test(pool_folds(runs))]
+    return [_compare(group, seed) for group in by_test(pool_folds(without_repeats(runs)))]
 
 
 def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
@@ -150,9 +150,8 @@ def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
 
 
 def _compare(runs: Sequence[Run], seed: int) -> Comparison:
-    kept, left_out = without_repeats(runs)
-    nets = dict(sorted(by_net(kept).items(), key=lambda net: -_mean_iou(net[1])))
-    counts = kept[0].counts
+    nets = dict(sorted(by_net(runs).items(), key=lambda net: -_mean_iou(net[1])))
+    counts = runs[0].counts
     units = units_of(counts)
     matrices = [np.stack([run.counts.matrix for run in group]) for group in nets.values()]
     figures, differences = _resampled([summed(matrix, units) for matrix in matrices], seed)
@@ -161,8 +160,8 @@ def _compare(runs: Sequence[Run], seed: int) -> Comparison:
         for (name, group), own, matrix in zip(nets.items(), figures, matrices, strict=True)
     ]
     pairs = _pairs(list(nets), differences, matrices, units)
-    notes = left_out + notes_on(kept, len(counts), int(units.max()) + 1)
-    return Comparison(kept[0].classes, rows, pairs, counts, int(units.max()) + 1, notes)
+    notes = notes_on(runs, len(counts), int(units.max()) + 1)
+    return Comparison(runs[0].classes, rows, pairs, counts, int(units.max()) + 1, notes)
 
 
 def _mean_iou(group: Sequence[Run]) -> float:

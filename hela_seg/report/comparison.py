@@ -12,7 +12,9 @@ from rich.text import Text
 
 from hela_seg.classes import Classes
 from hela_seg.comparison import PUBLISHED, Comparison, NetRow, Published
+from hela_seg.comparison.nets import what_numbers_mean
 from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
+from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.files import whole_file, write_table
 from hela_seg.report.intervals import draw_differences, draw_nets
 from hela_seg.report.page import Page, Section
@@ -171,10 +173,12 @@ def html(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
 
 
 def _csv_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
+    settings = what_numbers_mean([run for row in comparison.rows for run in row.runs])
     for row in comparison.rows:
         yield {
             "table": number,
             "net": row.name,
+            **({"settings": settings.get(row.name)} if settings else {}),
             "source": "own",
             **_figures(row, comparison),
             **_quality(row),
@@ -225,6 +229,9 @@ def _quality(row: NetRow) -> dict[str, Any]:
         "hausdorff_95_mean": found.hausdorff,
         "average_precision_50": found.average_precision_50,
         "mean_average_precision": found.mean_average_precision,
+        "true_cells": found.cells.get("truth"),
+        "found_cells": found.cells.get("found"),
+        **{key: found.cells.get(key) for key in SPLIT_SETTINGS},
         "seeds_measured": found.runs,
     }
 

@@ -19,9 +19,12 @@ _OF_PAGE = {INK: "var(--ink)", QUIET: "var(--quiet)", LINE: "var(--line)", PAPER
 WIDTH, HEIGHT = 4.6, 3.0
 """Inches of a figure that can be read on a phone."""
 
+TEXT_POINTS = 9
+"""Size of letters."""
+
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, and found by a search on the page
-    "font.size": 9,
+    "font.size": TEXT_POINTS,
     "font.family": "DejaVu Sans",  # wider than what browsers put in its place, so nothing is cut off
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -56,7 +59,12 @@ def panel(
 
 def add_legend(axes: Axes, *, below: bool = False) -> None:
     """Name the lines that have labels, in the axes or below the figure; names are no formulas."""
-    looks: dict[str, Any] = {"frameon": False, "handlelength": 3.0, "labelcolor": INK, "fontsize": 9}
+    looks: dict[str, Any] = {
+        "frameon": False,
+        "handlelength": 3.0,
+        "labelcolor": INK,
+        "fontsize": TEXT_POINTS,
+    }
     if below and isinstance(axes.figure, Figure):
         columns = min(len(axes.get_legend_handles_labels()[1]), 3)
         legend = axes.figure.legend(loc="outside lower center", ncols=columns, **looks)

@@ -14,7 +14,7 @@ from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts
 from hela_seg.reliability import Curve as ReliabilityCurve
 from hela_seg.report.curves import MARKED_POINTS, curve_of, draw_curve, line_style, time_unit
-from hela_seg.report.drawings import INK, QUIET, WIDTH, add_legend, panel, themed_svg
+from hela_seg.report.drawings import INK, QUIET, TEXT_POINTS, WIDTH, add_legend, panel, themed_svg
 from hela_seg.report.overlay import drawable
 from hela_seg.report.page import Drawing
 from hela_seg.scores import mean_over_classes, scores_of
@@ -104,8 +104,10 @@ def _add_time(axes: Axes, last: int, frame_interval: float) -> None:
     step = frame_interval / seconds
     there_and_back = (lambda frames: np.multiply(frames, step), lambda time: np.divide(time, step))
     above = axes.secondary_xaxis("top", there_and_back)
-    above.set_xlabel(f"Time ({unit})")
-    above.tick_params(color=QUIET, labelcolor=QUIET)
+    # made later than the other axes, it has Matplotlib's colours and sizes in place of the page's
+    above.set_xlabel(f"Time ({unit})", color=INK, fontsize=TEXT_POINTS)
+    above.tick_params(color=QUIET, labelcolor=QUIET, labelsize=TEXT_POINTS)
+    above.spines["top"].set_color(QUIET)
 
 
 def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:

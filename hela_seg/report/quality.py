@@ -14,6 +14,7 @@ from rich.text import Text
 from hela_seg import runs
 from hela_seg.boundaries import BoundaryScores
 from hela_seg.classes import Classes
+from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.files import write_table
 from hela_seg.report.tables import ABSENT, SHORT_UNITS, plain_table, print_plain
 from hela_seg.scoring import CellScores, Quality
@@ -74,14 +75,18 @@ def boundaries_to_plain(scores: BoundaryScores, classes: Classes) -> dict[str, A
 def cells_to_plain(scores: CellScores) -> dict[str, Any]:
     """Cells found against true ones as JSON takes them; None stands for what does not exist.
 
-    Keys: ``frames``, ``truth`` and ``found`` (``ids`` of the masks, or ``split`` from class maps),
-    ``true_cells`` and ``found_cells`` (their numbers), ``mean_average_precision`` (over all thresholds), and
-    ``thresholds``, a list with the columns of `write_cells`.
+    Keys: ``frames``, ``truth`` and ``found`` (``ids`` of the masks, or ``split`` from class maps), ``neck``
+    and ``least_area`` (that class maps were split with, None where none was), ``true_cells`` and
+    ``found_cells`` (their numbers), ``mean_average_precision`` (over all thresholds), and ``thresholds``, a
+    list with the columns of `write_cells`.
     """
+    nothing_split = scores.true_by_ids and scores.found_by_ids
     return {
         "frames": scores.frames,
         "truth": _source(scores.true_by_ids),
         "found": _source(scores.found_by_ids),
+        "neck": None if nothing_split else scores.neck,
+        "least_area": None if nothing_split else scores.least_area,
         "true_cells": _true_cells(scores),
         "found_cells": _found_cells(scores),
         "mean_average_precision": _plain(scores.matches.mean_average_precision),
@@ -95,7 +100,8 @@ def write_boundaries(path: Path, scores: BoundaryScores, classes: Classes) -> No
     Columns: ``class``; ``normalised_surface_distance`` (0 to 1, of all frames pooled);
     ``hausdorff_95_mean`` and ``hausdorff_95_median`` over frames, in the unit of the tolerance;
     ``hausdorff_95_frames``, those with such a distance; ``one_sided_frames``, those in which truth or
-    prediction alone has a boundary of the class; ``tolerance`` and ``unit``.
+    prediction alone has a boundary of the class; ``boundary_pixels`` of both and all frames, and
+    ``boundary_pixels_within`` the tolerance, whose quotient is the first; ``tolerance`` and ``unit``.
 
     Raises:
         InputError: the file cannot be written.
@@ -132,7 +138,7 @@ def print_boundaries(scores: BoundaryScores, classes: Classes, console: Console 
     numbers = ["NSD", f"HD95 mean, {unit}", f"median, {unit}", "Frames", "One-sided"]
     table = plain_table(["Class"], numbers, console)
     for c in classes:
-        nsd, mean, median, frames, one_sided = _boundary_row(scores, c.index).values()
+        nsd, mean, median, frames, one_sided, *_ = _boundary_row(scores, c.index).values()
         table.add_row(
             Text(c.name), _number(nsd), _number(mean, 2), _number(median, 2), f"{frames}", f"{one_sided}"
         )
@@ -171,9 +177,12 @@ def print_cells(scores: CellScores, console: Console | None = None) -> None:
 def cell_note(plain: Mapping[str, Any]) -> str:
     """What a reader must know of the scores of cells; see `cells_to_plain`."""
     where = {"ids": "as masks number them", "split": "the parts of the foreground, cut at necks"}
+    # older files do not say it
+    settings = [f"cells.{key}={plain[key]:g}" for key in SPLIT_SETTINGS if plain.get(key) is not None]
+    split = f" Split with {' '.join(settings)}." if settings else ""
     return (
         "AP: matched / (matched + missed + extra), mean over IoU 0.5 to 0.95. True cells are "
-        f"{where[plain['truth']]}; found ones {where[plain['found']]}."
+        f"{where[plain['truth']]}; found ones {where[plain['found']]}.{split}"
     )
 
 
@@ -212,6 +221,8 @@ def _boundary_row(scores: BoundaryScores, index: int) -> dict[str, Any]:
         "hausdorff_95_median": _plain(scores.hausdorff_median[index]),
         "hausdorff_95_frames": int(scores.frames[index]),
         "one_sided_frames": int(scores.one_sided[index]),
+        "boundary_pixels": int(scores.pixels[index]),
+        "boundary_pixels_within": int(scores.within[index]),
     }
 
 

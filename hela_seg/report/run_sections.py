@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from hela_seg.comparison.found import QUALITY, Run, read_run
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import Block
 from hela_seg.errors import InputError
+from hela_seg.launch import MEETING_POINT, shell_words
 from hela_seg.reliability import BINS, curve_of, read_reliability
 from hela_seg.report.balance import Pixels, balance_sheet, draw_balance, parts_sheet, split_sheet
 from hela_seg.report.class_maps import ClassMaps
@@ -96,8 +97,13 @@ class Material:
         return self.data
 
 
-def command_of(folder: Path, command: str) -> str:
+def command_of(folder: Path, command: str, launch: Mapping[str, Any] | None = None) -> str:
     """The line for the shell that makes a run like this one anew.
+
+    Args:
+        folder: of the run.
+        command: that made it.
+        launch: how several processes were started for it, see `hela_seg.launch.Launch.to_plain`.
 
     Raises:
         InputError: the run was not begun from a shell.
@@ -107,7 +113,8 @@ def command_of(folder: Path, command: str) -> str:
         raise InputError(f"There is no {JOB_RECORD}: the run was not begun from a shell.")
     given: Any = OmegaConf.load(path)
     typed = [str(override) for override in given if not str(override).startswith("resume=")]
-    return " ".join(["python", "-m", f"hela_seg.{command}", *map(_for_shell, typed)])
+    words = ["python"] if launch is None else shell_words(**launch)
+    return " ".join([*words, "-m", f"hela_seg.{command}", *map(_for_shell, typed)])
 
 
 def _for_shell(override: str) -> str:
@@ -234,7 +241,13 @@ def _tiles(material: Material) -> Section:
 
 
 def _command(material: Material) -> Section:
-    return Section(command=command_of(material.folder, material.command))
+    launch = material.record.launch if material.command == "train" else None
+    notes: tuple[str, ...] = ()
+    if launch is not None and launch["launcher"] == "srun":
+        notes = ("What else srun was given, such as GPUs and a partition, is not known here.",)
+    elif launch is not None and launch["nodes"] > 1:
+        notes = (f"To be started on each node; {MEETING_POINT}: a free port of one of them.",)
+    return Section(command=command_of(material.folder, material.command, launch), notes=notes)
 
 
 def _costs(material: Material) -> Section:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
+from hela_seg.comparison.nets import what_numbers_mean
 from hela_seg.comparison.published import CLASSES, SOURCE, STEP_IMAGES, STEP_SIDE
+from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.records import MEASURED
 from hela_seg.report.tables import ABSENT, SHORT_UNITS
 from hela_seg.statistics import Interval
@@ -74,8 +77,10 @@ def _means(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
     rows += [_published_scores(kind, paper.scores) for kind, paper in published]
     frames, series = len(comparison.counts), len(set(comparison.counts.series))
     title = f"Scores of {frames} frames of {series} series, all pixels pooled, means over classes"
-    notes = (f"Published: {SOURCE}.",) if published else ()
-    return Sheet(title, _score_headings("m-IoU"), rows, notes=notes)
+    numbered = what_numbers_mean([run for row in comparison.rows for run in row.runs])
+    notes = [f"{name}: {settings}." for name, settings in numbered.items()]
+    notes += [f"Published: {SOURCE}."] if published else []
+    return Sheet(title, _score_headings("m-IoU"), rows, notes=tuple(notes))
 
 
 def _class(comparison: Comparison, index: int, published: list[tuple[str, Published]]) -> Sheet:
@@ -103,11 +108,53 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
     ]
     if len({(row.quality.tolerance, row.quality.unit) for row in rows if row.quality.unit}) > 1:
         notes.append("Figures of different tolerances or units cannot be compared.")
+    notes += [*_on_cells(rows), *_on_unlike(rows)]
+    pooled = any(run.folds for row in rows for run in row.runs)
+    if pooled:
+        notes.append(
+            "Of folds, boundary pixels and cells are added up before they are divided, and HD95 is the mean "
+            "over the frames of all folds."
+        )
     lacking = [row.name for row in rows if not row.quality.runs]
     if lacking:
-        notes.append(f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures, training does not.")
+        all_folds = ", for all folds with the same settings" if pooled else ""
+        notes.append(
+            f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures{all_folds}, training does not."
+        )
     headings = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
     return Sheet("Boundaries and cells", headings, [_own_quality(row) for row in rows], notes=tuple(notes))
+
+
+def _on_cells(rows: Sequence[NetRow]) -> list[str]:
+    """How cells were told apart, where class maps were split; truth and found ones may come from others."""
+    ways: dict[str, list[str]] = {}
+    for row in rows:
+        if "split" in (row.quality.cells.get("truth"), row.quality.cells.get("found")):
+            ways.setdefault(_way_of_cells(row.quality.cells), []).append(row.name)
+    if len(ways) == 1:
+        return [f"Cells: {next(iter(ways))}."]
+    told = "; ".join(f"{', '.join(names)}: {way}" for way, names in ways.items())
+    return [f"Cells that were told apart in different ways cannot be compared. {told}."] if told else []
+
+
+def _way_of_cells(plain: Mapping[str, Any]) -> str:
+    sources = {
+        ("split", "split"): "true and found ones are parts of the foreground",
+        ("ids", "split"): "true ones as masks number them, found ones parts of the foreground",
+        ("split", "ids"): "true ones parts of the foreground, found ones as masks number them",
+    }
+    known = [f"cells.{key}={plain[key]:g}" for key in SPLIT_SETTINGS if plain[key] is not None]
+    settings = " ".join(known) or "settings that were not recorded"
+    return f"{sources[plain['truth'], plain['found']]}, cut with {settings}"
+
+
+def _on_unlike(rows: Sequence[NetRow]) -> list[str]:
+    return [
+        f"{row.name}: no mean of {' and '.join(row.quality.unlike)}, which were measured with other settings "
+        "for one seed than for another."
+        for row in rows
+        if row.quality.unlike
+    ]
 
 
 def _own_quality(row: NetRow) -> tuple[Cell, ...]:
@@ -135,17 +182,24 @@ def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
         parameters, step = number(paper.parameters, ","), number(paper.step_ms, ".0f")
         rows.append((name, dash, parameters, dash, step, dash, dash))
     headings = ("Net", "Seeds", "Parameters", "10⁹ MAC", "ms/step", "s/frame", "MiB")
-    tile, batch_size = next(
-        ((row.costs.tile, row.costs.batch_size) for row in comparison.rows if row.costs.tile), ((0, 0), 0)
-    )
-    theirs = f", those published of {STEP_IMAGES} of {STEP_SIDE}x{STEP_SIDE}" if published else ""
+    trained = [row for row in comparison.rows if row.costs.tile]
+    tiles = {row.name: "x".join(map(str, row.costs.tile or ())) for row in trained}
+    batches = {row.name: f"{row.costs.batch_size} of {tiles[row.name]}" for row in trained}
+    theirs = f"; published: {STEP_IMAGES} of {STEP_SIDE}x{STEP_SIDE}" if published else ""
     notes = (
-        f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {tile[0]}x{tile[1]}.",
-        f"ms/step: {MEASURED['step_ms']}; here of {batch_size} tiles{theirs}.",
+        f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {_of_each(tiles)}.",
+        f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}{theirs}.",
         f"s/frame: {MEASURED['frame_s']}.",
         f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
     )
     return Sheet("What each net costs", headings, rows, notes=notes)
+
+
+def _of_each(sizes: Mapping[str, str]) -> str:
+    """What all nets have in common; where they differ, that figures do not compare, and what each has."""
+    if len(set(sizes.values())) <= 1:
+        return next(iter(sizes.values()), ABSENT)
+    return f"not the same, so do not compare ({', '.join(f'{name} {size}' for name, size in sizes.items())})"
 
 
 def _own_costs(row: NetRow) -> tuple[Cell, ...]:

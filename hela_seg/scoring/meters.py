@@ -70,12 +70,16 @@ class CellScores:
         frames: T.
         true_by_ids: the masks number the true cells; else they are `split_cells` of the true classes.
         found_by_ids: the same of the cells found.
+        neck: that classes were split with, see `split_cells`; it matters where not both are by ids.
+        least_area: the same.
     """
 
     matches: Matches
     frames: int
     true_by_ids: bool
     found_by_ids: bool
+    neck: float
+    least_area: int
 
 
 class CellMeter:
@@ -121,7 +125,8 @@ class CellMeter:
         """
         if self._matches is None:
             raise ValueError("no frame was added, expected one at least")
-        return CellScores(self._matches, self._frames, self._true_by_ids, self._found_by_ids)
+        by_ids = self._true_by_ids, self._found_by_ids
+        return CellScores(self._matches, self._frames, *by_ids, self._neck, self._least_area)
 
     def _cells(self, ids: Ids | None, labels: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> Ids:
         if ids is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from hela_seg.comparison import Run, compare_runs, find_runs
 from hela_seg.comparison.folds import fold_of, median_costs, missing_folds, pool_folds
 from hela_seg.counts import FrameCounts
 from hela_seg.records import Costs
+from hela_seg.report.sheets import sheets_of
 from hela_seg.scores import scores_of
 
 
@@ -67,6 +70,52 @@ def test_nets_and_seeds_stand_in_one_table_out_of_fold(tmp_path: Path) -> None:
     assert unet.means["iou"].interval.value == pytest.approx(expected)
     assert len(table.counts) == 12
     assert table.notes[0].startswith("Out of fold: 3 trainings a net and seed")
+
+
+def cells_at(matched: int, missed: int) -> dict[str, Any]:
+    """Cells of a fold's frames as ``scores.json`` has them, at a single least overlap."""
+    rows = [{"iou": 0.5, "matched": matched, "missed": missed, "extra": 0}]
+    counts = {"frames": 4, "true_cells": matched + missed, "found_cells": matched}
+    return {
+        "cells": {
+            "truth": "ids",
+            "found": "split",
+            "neck": 0.5,
+            "least_area": 0,
+            **counts,
+            "thresholds": rows,
+        }
+    }
+
+
+def evaluated(root: Path, matched: tuple[int, ...]) -> None:
+    """Evaluations of the folds of `folds_on_disk`, which counted so many of 10 cells as found."""
+    for fold, found in enumerate(matched):
+        trained = root / f"unet 1 {fold}"
+        again = shutil.copytree(trained, root / "evaluated" / str(fold))
+        record, scores = (json.loads((again / name).read_text()) for name in ("run.json", "scores.json"))
+        record["costs"]["step_ms"] = None
+        (again / "run.json").write_text(json.dumps(record))
+        (again / "scores.json").write_text(json.dumps(scores | cells_at(found, 10 - found)))
+
+
+def test_cells_of_evaluated_folds_are_counted_together(tmp_path: Path) -> None:
+    folds_on_disk(tmp_path, "unet", 1)
+    evaluated(tmp_path, (1, 4, 10))
+    (table,) = compare_runs(runs_in(tmp_path))
+    (row,) = table.rows
+    assert row.quality.average_precision_50 == 15 / 30
+    assert row.costs.step_ms == 100
+    assert sum("its boundaries and cells are shown there" in note for note in table.notes) == 3
+    (sheet,) = [sheet for sheet in sheets_of(table) if sheet.title == "Boundaries and cells"]
+    assert any(note.startswith("Of folds, boundary pixels and cells are added up") for note in sheet.notes)
+
+
+def test_cells_that_were_not_measured_for_all_folds_are_not_shown(tmp_path: Path) -> None:
+    folds_on_disk(tmp_path, "unet", 1)
+    evaluated(tmp_path, (1, 4))
+    (table,) = compare_runs(runs_in(tmp_path))
+    assert table.rows[0].quality.runs == 0
 
 
 def test_a_fold_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -56,6 +56,14 @@ def test_a_run_that_has_not_ended_is_named(trace: str, tmp_path: Path) -> None:
     assert "holds a run that has not ended" in only_fault(tmp_path)
 
 
+def test_a_job_that_failed_is_told_from_a_run_that_may_go_on(tmp_path: Path) -> None:
+    (tmp_path / "bad" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "bad" / "failed.json").write_text(json.dumps({"error": "no room", "traceback": []}))
+    fault = only_fault(tmp_path)
+    assert "is of a job that failed (no room)" in fault
+    assert "has not ended" not in fault
+
+
 def test_a_run_without_test_frames_is_named(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "bad", frame_counts())
     for name in ("scores.json", "frames.csv"):

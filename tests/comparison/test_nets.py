@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 from fabricated import frame_counts, write_run
 
-from hela_seg.comparison import Run, find_runs
-from hela_seg.comparison.nets import by_net, by_test, what_differs, without_repeats
+from hela_seg.comparison import Run, compare_runs, find_runs
+from hela_seg.comparison.nets import by_net, by_test, what_differs, what_numbers_mean, without_repeats
+from hela_seg.report.comparison import write_comparison
+from hela_seg.report.sheets import sheets_of
 
 
 def runs(root: Path, *settings: dict[str, Any]) -> list[Run]:
@@ -41,6 +44,26 @@ def test_nets_of_one_kind_are_named_by_what_differs(tmp_path: Path) -> None:
     ]
 
 
+def test_nets_that_differ_in_much_are_numbered_and_the_numbers_are_told(tmp_path: Path) -> None:
+    ways = [
+        {"loss": {"_target_": f"hela_seg.losses.{name}"}, "optimizer": {"lr": rate}}
+        for name, rate in (("FocalLoss", 0.001), ("FocalDiceLoss", 0.003))
+    ]
+    found = runs(tmp_path, *ways, {"net": "vgg19_unet"})
+    assert list(by_net(found)) == ["unet (1)", "unet (2)", "vgg19_unet"]
+    assert what_numbers_mean(found[::-1]) == {
+        "unet (1)": "loss._target_=hela_seg.losses.FocalLoss, optimizer.lr=0.001",
+        "unet (2)": "loss._target_=hela_seg.losses.FocalDiceLoss, optimizer.lr=0.003",
+    }
+    (table,) = compare_runs(found)
+    told = "unet (1): loss._target_=hela_seg.losses.FocalLoss, optimizer.lr=0.001."
+    assert sheets_of(table)[0].notes[0] == told
+    write_comparison(tmp_path, [table], [])
+    with (tmp_path / "comparison.csv").open(encoding="utf-8", newline="") as file:
+        settings = {row["net"]: row["settings"] for row in csv.DictReader(file) if row["source"] == "own"}
+    assert settings == {**what_numbers_mean(found), "vgg19_unet": ""}
+
+
 def test_a_setting_that_one_alone_has_is_named_there(tmp_path: Path) -> None:
     assert list(by_net(runs(tmp_path, {}, {"augment": {"probability": 0.3}}))) == [
         "unet",
@@ -52,9 +75,10 @@ def test_what_evaluate_repeats_is_left_out_and_said(tmp_path: Path) -> None:
     found = runs(
         tmp_path, {"counts": frame_counts(5), "step_ms": None}, {"counts": frame_counts(5)}, {"seed": 1}
     )
-    kept, left_out = without_repeats(found)
+    kept = without_repeats(found)
     assert [run.folder.name for run in kept] == ["01", "02"]
-    assert left_out == [f"{tmp_path / '00'} repeats {tmp_path / '01'} and was left out."]
+    assert kept[0].repeats == (f"{tmp_path / '00'} repeats {tmp_path / '01'} and was left out.",)
+    assert kept[1].repeats == ()
 
 
 def test_runs_are_compared_with_their_like_alone(tmp_path: Path) -> None:

@@ -34,6 +34,13 @@ def test_intervals_say_what_was_drawn(frames: int, units: int, expected: str, tm
     assert ("Fewer than 10 make them too narrow" in note) == (1 < units < 10)
 
 
+def test_one_seed_that_was_trained_twice_is_no_second_seed(tmp_path: Path) -> None:
+    ran = [run(tmp_path / place, seed=seed) for place, seed in (("a", 3), ("b", 3), ("c", 4))]
+    told = "Several runs of one seed count as so many seeds: unet (2 with seed 3)."
+    assert told in notes_on(ran, 12, 12)
+    assert not [line for line in notes_on(ran[1:], 12, 12) if line.startswith("Several runs")]
+
+
 def test_few_units_are_not_many(tmp_path: Path) -> None:
     (note,) = [line for line in notes_on([run(tmp_path)], 10, 10) if "ntervals" in line]
     assert "too narrow" not in note

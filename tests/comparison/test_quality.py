@@ -19,8 +19,8 @@ def folder(tmp_path: Path) -> Path:
     for seed in range(3):
         write_run(tmp_path / f"unet {seed}", frame_counts(seed), seed=seed)
     write_run(tmp_path / "resnet", frame_counts(7), net="resnet34_unet")
-    measure(tmp_path / "unet 0", 0.8, 0.6)
-    measure(tmp_path / "unet 1", 0.9, 0.8)
+    measure(tmp_path / "unet 0", 0.8, 0.6, neck=0.5)
+    measure(tmp_path / "unet 1", 0.9, 0.8, neck=0.5)
     return tmp_path
 
 
@@ -32,6 +32,10 @@ def compared(folder: Path) -> Comparison:
 def shown(comparison: Comparison) -> dict[str, list[str]]:
     (sheet,) = [sheet for sheet in sheets_of(comparison) if sheet.title == "Boundaries and cells"]
     return {row[0].text: [cell.text for cell in row[1:]] for row in sheet.rows}
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    return [note for sheet in sheets_of(comparison) for note in sheet.notes]
 
 
 def test_means_are_over_the_seeds_that_were_measured(folder: Path) -> None:
@@ -48,21 +52,49 @@ def test_the_table_as_csv_has_them_and_leaves_the_others_empty(folder: Path) -> 
     assert float(own["unet"]["average_precision_50"]) == pytest.approx(0.7)
     assert (own["unet"]["tolerance"], own["unet"]["unit"]) == ("2.0", "pixels")
     assert (own["unet"]["seeds"], own["unet"]["seeds_measured"]) == ("3", "2")
+    assert (own["unet"]["found_cells"], own["unet"]["neck"]) == ("split", "0.5")
     assert own["resnet34_unet"]["mean_average_precision"] == ""
     assert own["resnet34_unet"]["seeds_measured"] == "0"
 
 
 def test_seeds_of_several_tolerances_have_no_mean(folder: Path) -> None:
-    measure(folder / "unet 1", 0.9, 0.8, tolerance=5.0)
-    assert shown(compared(folder))["unet"] == ["2", "–", "–", "–", "0.7000", "0.3500"]
+    measure(folder / "unet 1", 0.9, 0.8, tolerance=5.0, neck=0.5)
+    comparison = compared(folder)
+    assert shown(comparison)["unet"] == ["2", "–", "–", "–", "0.7000", "0.3500"]
+    assert any(note.startswith("unet: no mean of boundaries, which") for note in notes_of(comparison))
 
 
 def test_nets_of_several_tolerances_are_warned_of(folder: Path) -> None:
     measure(folder / "resnet", 0.9, None, tolerance=1.5, unit="micrometres")
     comparison = compared(folder)
     assert shown(comparison)["resnet34_unet"] == ["1", "0.9000", "1.5 µm", "9.00 µm", "–", "–"]
-    notes = [note for sheet in sheets_of(comparison) for note in sheet.notes]
-    assert "Figures of different tolerances or units cannot be compared." in notes
+    assert "Figures of different tolerances or units cannot be compared." in notes_of(comparison)
+
+
+def test_how_cells_were_split_is_said(tmp_path: Path) -> None:
+    for net in ("unet", "resnet34_unet"):
+        measure(write_run(tmp_path / net, frame_counts(), net=net), 0.9, 0.8, neck=0.5, least_area=20)
+    (cells,) = [note for note in notes_of(compared(tmp_path)) if note.startswith("Cells")]
+    expected = "true and found ones are parts of the foreground, cut with cells.neck=0.5 cells.least_area=20"
+    assert cells == f"Cells: {expected}."
+
+
+def test_nets_whose_cells_were_split_in_other_ways_are_warned_of(tmp_path: Path) -> None:
+    measure(write_run(tmp_path / "unet", frame_counts()), 0.9, 0.8, neck=0.5, least_area=0)
+    measure(write_run(tmp_path / "resnet", frame_counts(7), net="resnet34_unet"), 0.9, 0.8)
+    (cells,) = [note for note in notes_of(compared(tmp_path)) if note.startswith("Cells")]
+    assert cells.startswith("Cells that were told apart in different ways cannot be compared. ")
+    assert "cut with cells.neck=0.5 cells.least_area=0" in cells
+    assert "cut with settings that were not recorded" in cells
+
+
+def test_seeds_whose_cells_were_split_in_other_ways_have_no_mean(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run = write_run(tmp_path / f"unet {seed}", frame_counts(seed), seed=seed)
+        measure(run, 0.9, 0.8, neck=0.5, least_area=seed)
+    comparison = compared(tmp_path)
+    assert shown(comparison)["unet"] == ["2", "0.9000", "2 px", "9.00 px", "–", "–"]
+    assert any(note.startswith("unet: no mean of cells, which") for note in notes_of(comparison))
 
 
 def test_without_any_there_is_no_table(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from hela_seg.inference import Predictor, Tiling, TrainedNet
 @pytest.mark.parametrize("size", [(1, 1), (37, 53), (16, 16), (70, 110)])
 def test_frames_of_any_size_come_back_at_their_own(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (3, *size), dtype=np.uint8)
-    labels = predictor(Brightness()).predict(image)
+    labels = predictor(Brightness()).predict(image, "TYX")
     assert labels.dtype == np.uint8
     np.testing.assert_array_equal(labels, image > 127)
 

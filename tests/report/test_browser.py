@@ -157,4 +157,6 @@ def test_print_is_dark_on_light_and_hides_nothing(browser: Any, run: Path) -> No
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator("details:not([open])").count() == 0
     assert not page.locator("nav").is_visible()
+    stays_with_what_follows = "element => getComputedStyle(element).breakAfter"
+    assert page.locator(".legend").first.evaluate(stays_with_what_follows) == "avoid"
     assert len(page.pdf()) > 10_000

@@ -84,7 +84,7 @@ def test_published_figures_are_marked_and_stand_below_ones_own(comparison: Compa
     assert of_round[2][:5] == ["resnet34_unet (published)", "0.6912", "–", "–", "0.8174"]
     assert sheets_of(comparison)[2].notes == ()
     costs = next(sheet for sheet in sheets_of(comparison) if sheet.title == "What each net costs")
-    assert any(note.endswith("tiles, those published of 8 of 512x512.") for note in costs.notes)
+    assert any(note.endswith("tiles of a step: 8 of 32x64; published: 8 of 512x512.") for note in costs.notes)
 
 
 def test_published_scores_of_a_class_of_another_name_say_which_it_was(tmp_path: Path) -> None:

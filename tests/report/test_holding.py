@@ -44,6 +44,11 @@ def test_a_known_interval_puts_time_above_the_frames() -> None:
     assert "Time" not in without.svg
     assert quarter_days is not None
     assert "Time (h)" in quarter_days.svg
+    # all of it in colours of the page, as without, and in letters of one size
+    for drawing in (without, quarter_days):
+        assert "#000000" not in drawing.svg
+        assert all("fill: var(--" in text for text in re.findall("<text[^>]*>", drawing.svg))
+        assert set(re.findall(r"\b(\d+)px", drawing.svg)) == {"9"}
     # 24 times 6 hours
     assert ">100</text>" in quarter_days.svg
     assert ">100</text>" not in without.svg

@@ -59,6 +59,20 @@ def test_a_difference_is_filled_where_its_sentence_says_so(monkeypatch: pytest.M
     assert drawing.alt == "Differences in m-IoU of 4 pair(s) of nets, of which 1 are shown."
 
 
+def test_names_stand_on_the_ground_of_the_page_and_no_line_runs_through_them(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = keep_figures(monkeypatch, intervals)
+    draw_differences(comparison.pairs)
+    (axes,) = figures[0].axes
+    (zero,) = [line for line in axes.get_lines() if list(line.get_xdata()) == [0, 0]]
+    for text in axes.texts:
+        ground = text.get_bbox_patch()
+        assert ground is not None
+        assert to_hex(ground.get_facecolor()) == PAPER
+        assert text.get_zorder() > zero.get_zorder()
+
+
 def test_long_names_keep_their_ends() -> None:
     assert intervals._shortened("unet", NAME_WIDTH) == "unet"
     assert intervals._shortened("a" * NAME_WIDTH, NAME_WIDTH) == "a" * NAME_WIDTH

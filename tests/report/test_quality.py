@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,14 @@ BOUNDARIES = BoundaryScores(
     hausdorff_median=np.array([1.0, 3.0, np.nan]),
     frames=np.array([20, 18, 0]),
     one_sided=np.array([0, 2, 0]),
+    within=np.array([90, 20, 0]),
+    pixels=np.array([100, 40, 0]),
     of=20,
     tolerance=2.0,
     unit="pixels",
 )
 # an IoU of 2/3: matched up to 0.65
-CELLS = CellScores(match_cells(np.array([[1, 1, 0, 2]]), np.array([[4, 4, 4, 0]])), 1, True, False)
+CELLS = CellScores(match_cells(np.array([[1, 1, 0, 2]]), np.array([[4, 4, 4, 0]])), 1, True, False, 0.4, 9)
 QUALITY = Quality(BOUNDARIES, CELLS)
 
 
@@ -58,6 +61,16 @@ def test_cells_are_counted_at_a_few_overlaps() -> None:
     assert row(text, "0.5 ") == ["1", "1", "0", "1.0000", "0.5000", "0.6667", "0.5000"]
     assert row(text, "0.9 ") == ["0", "2", "1", "0.0000", "0.0000", "0.0000", "0.0000"]
     assert "True cells are as masks number them" in " ".join(text.split())
+
+
+def test_how_class_maps_were_split_is_said_where_they_were() -> None:
+    plain = quality_to_plain(QUALITY, CLASSES)["cells"]
+    assert (plain["neck"], plain["least_area"]) == (0.4, 9)
+    assert "Split with cells.neck=0.4 cells.least_area=9." in " ".join(printed(QUALITY).split())
+    numbered = replace(CELLS, found_by_ids=True)
+    plain = quality_to_plain(Quality(None, numbered), CLASSES)["cells"]
+    assert (plain["neck"], plain["least_area"]) == (None, None)
+    assert "cells.neck" not in printed(Quality(None, numbered))
 
 
 def test_tables_fit_80_columns() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from fabricated import NAMES, frame_counts, write_run
 
 from hela_seg.classes import Classes
 from hela_seg.errors import InputError
+from hela_seg.launch import Launch
+from hela_seg.records import read_record, write_record
 from hela_seg.reliability import CONFIDENCE_STEPS, write_reliability
 from hela_seg.report import run_sections
 from hela_seg.report.page import Page
@@ -44,6 +46,28 @@ def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
     (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps([*overrides, "resume=true"]))
     line = command_of(tmp_path, "train").replace("\\$", "$")
     assert shlex.split(line) == ["python", "-m", "hela_seg.train", *overrides]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "begins", "told"),
+    [
+        ("torchrun", "torchrun --standalone --nproc-per-node=2 -m hela_seg.train model=unet", False),
+        ("srun", "srun --nodes=1 --ntasks-per-node=2 --kill-on-bad-exit=1 python -m hela_seg.train", True),
+    ],
+)
+def test_the_command_of_several_processes_has_their_launcher(
+    launcher: str, begins: str, told: bool, material: Material
+) -> None:
+    (material.folder / ".hydra").mkdir()
+    (material.folder / ".hydra" / "overrides.yaml").write_text("[model=unet]")
+    record = read_record(material.folder / "run.json")
+    started = Launch(0, 2, 0, 2, launcher).to_plain()
+    write_record(material.folder / "run.json", replace(record, launch=started))
+    section = SECTIONS["Command"](replace(material, command="train"))
+    assert section.command is not None
+    assert section.command.startswith(begins)
+    assert bool(section.notes) == told
+    assert SECTIONS["Command"](material).command == "python -m hela_seg.evaluate model=unet"
 
 
 def test_without_training_the_true_pixels_of_the_scored_frames_are_counted(material: Material) -> None:

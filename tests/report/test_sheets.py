@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_costs_are_in_the_units_of_their_headings(tmp_path: Path) -> None:
     *_, costs = sheets_of(compare_runs(find_runs([tmp_path])[0])[0])
     assert costs.headings[1:] == ("Seeds", "Parameters", "10⁹ MAC", "ms/step", "s/frame", "MiB")
     assert [cell.text for cell in costs.rows[0]] == ["mine", "1", "1,234", "5", "100", "0.25", "3"]
+
+
+def test_steps_of_different_sizes_are_told_net_by_net(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", frame_counts())
+    path = write_run(tmp_path / "b", frame_counts(1), net="vgg19_unet") / "run.json"
+    record = json.loads(path.read_text())
+    record["costs"] |= {"batch_size": 4, "tile": [64, 64]}
+    path.write_text(json.dumps(record))
+    (table,) = compare_runs(find_runs([tmp_path])[0])
+    adds, step, *_ = next(sheet for sheet in sheets_of(table) if "costs" in sheet.title).notes
+    assert "here not the same, so do not compare (" in adds
+    for words, note in (("unet 32x64", adds), ("vgg19_unet 64x64", adds), ("vgg19_unet 4 of 64x64", step)):
+        assert words in note
 
 
 def test_without_a_second_net_there_are_no_pairs(tmp_path: Path) -> None:

@@ -49,9 +49,10 @@ def test_a_failure_is_named_and_the_others_go_on(
     sweep = sweep_of(cells, tmp_path, "data.split.validation=9,1", "seed=0")
     assert main("train", sweep) == 3
     printed = capfd.readouterr()
-    at_once, *_, last = [line for line in printed.err.splitlines() if line]
-    assert at_once.startswith("error: job 0_unet failed: found 5 series")
-    assert last == "warning: 1 of 2 jobs are not finished: 0_unet failed; resume=true tries them again"
+    said = [line for line in printed.err.splitlines() if line]
+    failure = next(line for line in said if line.startswith("error: job 0_unet failed: found 5 series"))
+    assert said.index(failure) < next(place for place, line in enumerate(said) if line.startswith("epoch"))
+    assert said[-1] == "warning: 1 of 2 jobs are not finished: 0_unet failed; resume=true tries them again"
     assert states(jobs_in(tmp_path)) == {"0_unet": "failed", "1_unet": "finished"}
     assert "0_unet failed: found 5 series" in printed.out.split("Jobs of the sweep")[1]
     failed, finished = table(tmp_path)
@@ -59,6 +60,15 @@ def test_a_failure_is_named_and_the_others_go_on(
     validated = json.loads((tmp_path / "1_unet" / "finished.json").read_text())["validation_score"]
     assert float(finished["validation m-IoU"]) == validated
     assert (tmp_path / "comparison" / "comparison.csv").is_file()
+
+
+def test_the_end_of_a_sweep_warns_in_plain_lines_of_what_it_cannot_compare(
+    cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("train", sweep_of(cells, tmp_path, "optimizer.lr=-1,0.001")) == 3
+    printed = capfd.readouterr()
+    assert f"\nwarning: {tmp_path / '0_unet'} is of a job that failed (" in printed.err
+    assert "[HYDRA]" not in printed.out + printed.err
 
 
 def test_a_job_that_failed_is_tried_again(

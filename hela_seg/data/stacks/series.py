@@ -210,8 +210,8 @@ def _default_axes(shape: tuple[int, ...], channels: int) -> str:
             return "TYXC"[4 - len(shape) :]
         if len(shape) == 3 and shape[-1] <= MOST_COLOURS:
             raise InputError(
-                f"the array has shape {shape}, whose last axis looks like colours, expected one channel: take "
-                "one of them or their mean, or set axes=TYX if these are frames of a few columns"
+                f"the array has shape {shape}, whose last axis looks like colours, expected one channel: "
+                "take one of them or their mean, or set axes=TYX if these are frames of a few columns"
             )
         return {2: "YX", 3: "TYX", 4: "TCYX"}[len(shape)]
     first, last = shape[-3:-2] == (channels,), shape[-1:] == (channels,)
