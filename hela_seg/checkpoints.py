@@ -52,12 +52,16 @@ class BestCheckpoint(ModelCheckpoint):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from another run's record of what it kept; where that is gone, keep anew."""
+        """Go on from a record of what was kept, here or by another run; where that is gone, keep anew.
+
+        The record names the folder in which it was written, from where the run may since have been moved.
+        """
         former = Path(state_dict["best_model_path"])
-        if not former.is_file():
-            return
         mine = Path(str(self.dirpath)) / former.name
-        if former != mine and processes.is_first():
+        moved = processes.told(mine.is_file())
+        if not moved and not former.is_file():
+            return
+        if not moved and processes.is_first():
             with whole_file(mine) as beside:
                 shutil.copyfile(former, beside)
         record = {"dirpath": self.dirpath, "best_model_path": str(mine), "kth_best_model_path": str(mine)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,18 @@ def test_a_run_that_starts_from_another_without_its_best_keeps_one_of_its_own(tm
     (former / "best.ckpt").unlink()
     fit(latter, [3.0, 1.0, 5.0], go_on_from=former / "last.ckpt")
     assert steps_of(latter / "best.ckpt") == 3
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+@pytest.mark.parametrize("take", [shutil.move, shutil.copytree])
+def test_a_run_that_was_moved_or_copied_keeps_its_own_best(take: Callable[..., Any], tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    fit(here, [3.0, 1.0])
+    take(here, there)
+    if here.exists():  # and went on by itself
+        fit(here, [3.0, 1.0, 0.5], go_on_from=here / "last.ckpt")
+    fit(there, [3.0, 1.0, 5.0], go_on_from=there / "last.ckpt")
+    assert steps_of(there / "best.ckpt") == 2
 
 
 @pytest.fixture
