@@ -43,7 +43,7 @@ def _shipped(path: Path, key: str) -> Any:
     A file of a group that begins with others of its group, as ``trainer/cpu.yaml`` with ``auto``, has what
     these have.
     """
-    tree = OmegaConf.load(path)
+    tree: Any = OmegaConf.load(path)
     whole = OmegaConf.select(tree, key, throw_on_missing=False)
     below = key.partition(".")[2]
     found = OmegaConf.select(tree, below, throw_on_missing=False) if whole is None and below else whole
