@@ -12,6 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -27,7 +28,7 @@ from hela_seg.errors import InputError, PartialResultError
 from hela_seg.faults import user_message
 from hela_seg.launch import MULTIRUN, Launch, of_rank
 from hela_seg.settings import refuse_words
-from hela_seg.sweep import Sweep, attempt, going_on, jobs_in
+from hela_seg.sweep import Sweep, attempt, going_on, jobs_in, record_kept
 
 PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
@@ -105,7 +106,8 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
         if name == "train":
             typed = going_on(typed, partial(overrides, COMMANDS[name]), _sweeps)
             typed = of_rank(Launch.here(), typed)
-        _run_hydra(name, overrides(COMMANDS[name], typed))
+        with record_kept(typed) if name == "train" else nullcontext():
+            _run_hydra(name, overrides(COMMANDS[name], typed))
     except PartialResultError as left_out:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL

@@ -167,6 +167,16 @@ def test_other_settings_are_refused(
     assert steps_of(interrupted / "checkpoints" / "last.ckpt") == 10
 
 
+@pytest.mark.parametrize("refused", ["resume={}", "hydra.run.dir={}"])
+def test_settings_that_were_refused_are_not_those_of_the_run(
+    refused: str, whole: Path, interrupted: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("train", [refused.format(interrupted), "model=resnet34_unet", "trainer.max_epochs=9"]) == 2
+    assert "error" in capfd.readouterr().err
+    assert main("train", [f"resume={interrupted}"]) == 0
+    assert killing.differences(whole, interrupted) == []
+
+
 def test_where_there_is_nothing_to_go_on_with_training_begins(settings: list[str], tmp_path: Path) -> None:
     assert train(tmp_path / "run", *settings, "trainer.max_epochs=1", "resume=true") == 0
     assert steps_of(tmp_path / "run" / "checkpoints" / "last.ckpt") == 4
