@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg.errors import InputError, PartialResultError
+from hela_seg.errors import InputError, Interrupted, PartialResultError
 from hela_seg.faults import user_message
 from hela_seg.launch import MULTIRUN, Launch, of_rank
 from hela_seg.settings import refuse_words
@@ -97,7 +98,8 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0, 2 where the user must mend something, 3 where the work is done but for input that was
-        left out, or 1 for a fault of ours, with its traceback.
+        left out, 130 after Ctrl+C and 143 where training is told to end, or 1 for a fault of ours, with its
+        traceback.
     """
     typed = sys.argv[1:] if arguments is None else list(arguments)
     # Hydra would print its own report and leave with status 1
@@ -111,6 +113,10 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     except PartialResultError as left_out:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL
+    except (KeyboardInterrupt, Interrupted) as end:
+        end = end if isinstance(end, Interrupted) else Interrupted(signal.SIGINT)
+        print(f"error: {end}", file=sys.stderr)
+        return end.status
     except Exception as error:
         message = user_message(error)
         if message is None:

@@ -20,6 +20,22 @@ class PartialResultError(Exception):
     """
 
 
+class Interrupted(BaseException):
+    """A signal ended the work: Ctrl+C, or what a scheduler and ``kill`` send.
+
+    It is no `Exception`, so that nothing on its way takes it for a fault. Commands print its message as one
+    line and exit as a shell counts processes that a signal ended: with 128 and its number.
+
+    Args:
+        number: of the signal.
+        message: for the user.
+    """
+
+    def __init__(self, number: int, message: str = "interrupted") -> None:
+        super().__init__(message)
+        self.status = 128 + number
+
+
 def not_installed(what: str, package: str, extra: str, otherwise: str = "") -> InputError:
     """What to say of a package that is not there; in double quotes, which all shells know.
 

@@ -11,7 +11,11 @@ if __name__ == "__main__":
     sys.exit(main("train"))
 
 import logging
+import signal
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +30,7 @@ from hela_seg.costs import StepClock, costs_of, record_of
 from hela_seg.data.alike import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, Interrupted
 from hela_seg.files import make_folder
 from hela_seg.hardware import Choices, on_gpu, settle
 from hela_seg.launch import Launch
@@ -159,12 +163,33 @@ def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start
         for needless in NEEDLESS_WARNINGS:
             warnings.filterwarnings("ignore", needless)
         try:
-            trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
+            with _ending_as_by_keyboard():
+                trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
+        except SystemExit:  # all that Lightning leaves of Ctrl+C
+            number = signal.SIGTERM if trainer.received_sigterm else signal.SIGINT
+            folder = trainer.default_root_dir
+            raise Interrupted(number, f"interrupted: go on with resume={folder}") from None
         except RuntimeError as error:
             if not memory.is_out_of_memory(error):
                 raise
             return False
     return True
+
+
+@contextmanager
+def _ending_as_by_keyboard() -> Iterator[None]:
+    """Let SIGTERM end training at once, as Ctrl+C does.
+
+    Lightning would wait for the end of a batch or of all validation, and leave with status 0.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _settle(config: DictConfig, launch: Launch) -> Choices:

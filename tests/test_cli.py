@@ -124,6 +124,18 @@ def test_a_fault_of_ours_shows_its_traceback_and_status_1(
     assert "ZeroDivisionError" in error
 
 
+def test_an_interruption_is_one_line_with_the_status_of_a_shell(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hela_seg.check.check", interrupted)
+    assert main("check", []) == 130
+    assert capfd.readouterr().err == "error: interrupted\n"
+
+
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_help_names_groups_and_three_examples_without_torch(command: str) -> None:
     code = f"import sys; from hela_seg.cli import main; main({command!r}, ['--help'])"

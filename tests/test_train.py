@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from hela_seg.counts import read_counts
 from hela_seg.models import build
 from hela_seg.records import read_record
 from hela_seg.runs import read_checkpoint
+from hela_seg.task import SegmentationTask
 
 
 def train(cells: Path, folder: Path, *more: str) -> int:
@@ -148,6 +152,36 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(
     assert train(cells, run) == 2
     assert "is there from an earlier run" in capfd.readouterr().err
     assert (run / "checkpoints" / "best.ckpt").read_bytes() == before
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("step", ["training_step", "validation_step"])
+def test_a_signal_ends_training_at_once_with_its_status_and_how_to_go_on(
+    step: str,
+    number: signal.Signals,
+    status: int,
+    cells: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    calls, taken = [], getattr(SegmentationTask, step)
+
+    def told_to_end(task: SegmentationTask, *batch: Any) -> Any:
+        calls.append(step)
+        if task.current_epoch == 1:
+            os.kill(os.getpid(), number)
+            pytest.fail("went on")
+        return taken(task, *batch)
+
+    monkeypatch.setattr(SegmentationTask, step, told_to_end)
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    assert train(cells, tmp_path, "trainer.max_epochs=3") == status
+    assert capfd.readouterr().err.splitlines()[-1] == f"error: interrupted: go on with resume={tmp_path}"
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+    monkeypatch.undo()
+    assert main("train", [f"resume={tmp_path}"]) == 0
 
 
 def test_without_validation_the_last_checkpoint_is_scored(cells: Path, tmp_path: Path) -> None:
