@@ -93,13 +93,16 @@ class LastCheckpoint(pl.Callback):
         self._saved_step, self._saved_at = 0, 0.0
         self._batches: int | None = None
         self._taken_up: dict[str, Any] | None = None
+        self._scheduled = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock; where an interrupted run goes on, put right what Lightning does not restore."""
+        """Start the clock; where a run goes on, put right what Lightning restores too little or much of."""
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
         if self._taken_up is not None:
             trainer.callback_metrics.update(self._taken_up["metrics"])
             _as_if_never_stopped(trainer)
+            if Path(str(trainer.ckpt_path)).parent != self._folder:
+                _set_optimisers(trainer, scheduled=self._scheduled)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save what the epoch before has come to; only now are its scores logged and its rates set."""
@@ -142,6 +145,7 @@ class LastCheckpoint(pl.Callback):
         through the net at a time, the same samples make other numbers of batches.
         """
         self._taken_up = checkpoint.get(runs.PROGRESS_KEY)
+        self._scheduled = bool(checkpoint["lr_schedulers"])
         if self._taken_up is not None:
             trainer.should_stop = self._taken_up["stopped"]
             seen = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
@@ -194,3 +198,16 @@ def _as_if_never_stopped(trainer: pl.Trainer) -> None:
     loop._restarting = False
     if loop.epoch_loop.batch_progress.current.completed == 0:
         loop.epoch_loop.restarting = False
+
+
+def _set_optimisers(trainer: pl.Trainer, *, scheduled: bool) -> None:
+    """Give optimisers the settings of this run: with their state they have taken over those of another one.
+
+    Args:
+        trainer: about to train.
+        scheduled: whether a schedule goes on, and with it the rate that it has come to.
+    """
+    for optimizer in trainer.optimizers:
+        settings = {key: value for key, value in optimizer.defaults.items() if key != "lr" or not scheduled}
+        for group in optimizer.param_groups:
+            group.update(settings)

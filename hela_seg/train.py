@@ -93,6 +93,8 @@ def _train(config: DictConfig, launch: Launch) -> Result:
     assembly.refuse_tile(config.data.tile, net)
     if start is None:
         start_from_pretrained(net)
+    else:
+        resume.refuse_unlike(start, net, config)
     device = torch.device("cuda" if on_gpu(config.trainer.accelerator) else "cpu")
     trial = memory.Trial(net, loss, optimizer, (data.channels, *data.tile), device)
     _settle_batch(config, trial, data)

@@ -220,6 +220,49 @@ def test_without_one_whole_checkpoint_it_says_so(tmp_path: Path) -> None:
         newest(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("model.width=8", "holds weights of model=unet with width=4"),
+        ("model=resnet34_unet", "holds weights of model=unet"),
+        ("data.classes=[background,{name: cell, values: [1, 2]}]", "classes=3, expected those of this run's"),
+        ("optimizer=sgd", "holds the state of torch.optim.Adam, but optimizer is torch.optim.SGD"),
+        ("trainer.max_epochs=3", "has 3 epochs behind it, which count: choose more"),
+    ],
+)
+def test_a_checkpoint_that_another_run_cannot_start_from_is_refused(
+    changed: str,
+    said: str,
+    whole: Path,
+    settings: list[str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    start = f"ckpt_path={whole / 'checkpoints' / 'last.ckpt'}"
+    assert train(tmp_path / "run", *settings, start, "trainer.max_epochs=4", changed) == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+
+
+def test_a_run_is_not_made_shorter_than_it_is(interrupted: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main("train", [f"resume={interrupted}", "trainer.max_epochs=1"]) == 2
+    assert "trainer.max_epochs is 1, but" in capfd.readouterr().err
+
+
+def test_a_run_that_starts_from_another_has_its_own_settings_of_the_optimiser(
+    whole: Path, settings: list[str], tmp_path: Path
+) -> None:
+    start = whole / "checkpoints" / "last.ckpt"
+    more = ["trainer.max_epochs=4", "optimizer.lr=0.0", f"ckpt_path={start}"]
+    assert train(tmp_path / "run", *settings, *more) == 0
+    before, after = (
+        runs.read_checkpoint(path)[1] for path in (start, tmp_path / "run" / "checkpoints" / "last.ckpt")
+    )
+    learned = [name for name in before if "running" not in name and "batches" not in name]
+    assert all(torch.equal(before[name], after[name]) for name in learned)
+
+
 def test_two_ways_to_go_on_are_one_too_many(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="both resume and ckpt_path"):
         starting_point(tmp_path, resume=True, ckpt_path="last.ckpt")
