@@ -64,6 +64,7 @@ def train(config: DictConfig) -> Result:
         InputError: data or settings that cannot be used, or another process that has ended.
     """
     launch = Launch.here()
+    assembly.refuse_counts(config.trainer)
     ddp.settle(config.trainer, launch, config.data.batch_size)
     if "strategy" not in config.trainer:
         return _train(config, Launch())
@@ -172,10 +173,20 @@ def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start
             folder = trainer.default_root_dir
             raise Interrupted(number, f"interrupted: go on with resume={folder}") from None
         except RuntimeError as error:
+            if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise InputError(_not_compiled(error)) from None
             if not memory.is_out_of_memory(error):
                 raise
             return False
     return True
+
+
+def _not_compiled(error: Exception) -> str:
+    reason = " ".join(str(error).partition("\n\n")[0].split())
+    return (
+        f"trainer.compile is true, but the net cannot be compiled here ({reason}): install what is missing, "
+        "such as a C++ compiler (g++), or set trainer.compile=false"
+    )
 
 
 @contextmanager
