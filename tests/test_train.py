@@ -231,6 +231,15 @@ def test_training_that_is_none_is_refused(
     assert error.count("\n") == 1
 
 
+def test_a_single_process_inside_of_a_cluster_job_trains(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"JOB_ID": 7, "NTASKS": 4, "JOB_NAME": "train", "PROCID": 0, "LOCALID": 0, "NODEID": 0}
+    for name, value in said.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    assert train(cells, tmp_path) == 0
+
+
 def test_a_machine_that_cannot_compile_says_what_it_lacks(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
