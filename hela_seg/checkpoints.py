@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
@@ -25,8 +24,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         Raises:
             InputError: the disk is full or the folder cannot be written; the file is then as it was before.
         """
-        with whole_file(Path(path)) as beside:
-            torch.save(checkpoint, beside)
+        runs.save_whole(Path(path), checkpoint)
 
 
 class BestCheckpoint(ModelCheckpoint):

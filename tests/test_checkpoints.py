@@ -14,6 +14,7 @@ from pytorch_lightning.demos.boring_classes import BoringModel
 
 from hela_seg import checkpoints
 from hela_seg.checkpoints import BestCheckpoint, LastCheckpoint, WholeCheckpoints
+from hela_seg.errors import InputError
 
 
 class Scripted(BoringModel):
@@ -135,10 +136,27 @@ def test_nothing_is_there_under_its_name_before_all_of_it_is(
         save(content, path)
         seen.append({p.name: steps_of(p) for p in tmp_path.iterdir() if not p.name.startswith(".")})
 
-    monkeypatch.setattr(checkpoints.torch, "save", look)
+    monkeypatch.setattr(torch, "save", look)
     fit(tmp_path, [3.0, 4.0])
     assert seen == [
         {},
         {"best.ckpt": 1},
         {"best.ckpt": 1, "last.ckpt": 1},
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail at inline_container.cc:671] . unexpected pos",
+        "PytorchStreamWriter failed writing",
+    ],
+)
+def test_a_full_disk_is_said_in_one_line(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match=r"last\.ckpt: No space left on device"):
+        WholeCheckpoints().save_checkpoint({}, tmp_path / "last.ckpt")
+    assert list(tmp_path.iterdir()) == []
