@@ -135,7 +135,8 @@ def explain(trial: Trial, tiles: int, batch: int, precision: str, ranks: int = 1
     """
     precisions = [precision]
     if precision not in HALVES and trial.device.type == "cuda":
-        precisions.append("bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed")
+        own = torch.cuda.is_bf16_supported(including_emulation=False)
+        precisions.append("bf16-mixed" if own else "16-mixed")
     # a trial may find room where training did not: other programs come and go, and memory falls to pieces
     most = {precision: tiles}
     room = {n: count for n in precisions if (count := trial.most(batch // ranks, n, most.get(n)))}
