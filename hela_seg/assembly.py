@@ -78,6 +78,19 @@ def refuse_tile(tile: Sequence[int], net: nn.Module) -> None:
         )
 
 
+def refuse_counts(trainer: DictConfig) -> None:
+    """Make sure that a trainer is to train at all.
+
+    Raises:
+        InputError: a number of epochs, steps or batches below 1; -1 epochs or steps are any number.
+    """
+    for key in ("max_epochs", "max_steps", "accumulate_grad_batches", "check_val_every_n_epoch"):
+        number = trainer[key]
+        any_number = key.startswith("max") and number == -1
+        if number is None or (number < 1 and not any_number):
+            raise InputError(f"trainer.{key} is {number}, expected 1 or more")
+
+
 def loss_of(config: DictConfig, data: TimelapseData) -> nn.Module:
     """The loss, with weights by the classes' shares of the training masks if these are asked for."""
     if config.loss.get("class_weights") == "balanced":

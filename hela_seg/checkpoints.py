@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
@@ -25,8 +24,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         Raises:
             InputError: the disk is full or the folder cannot be written; the file is then as it was before.
         """
-        with whole_file(Path(path)) as beside:
-            torch.save(checkpoint, beside)
+        runs.save_whole(Path(path), checkpoint)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -52,12 +50,16 @@ class BestCheckpoint(ModelCheckpoint):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from another run's record of what it kept; where that is gone, keep anew."""
+        """Go on from a record of what was kept, here or by another run; where that is gone, keep anew.
+
+        The record names the folder in which it was written, from where the run may since have been moved.
+        """
         former = Path(state_dict["best_model_path"])
-        if not former.is_file():
-            return
         mine = Path(str(self.dirpath)) / former.name
-        if former != mine and processes.is_first():
+        moved = processes.told(mine.is_file())
+        if not moved and not former.is_file():
+            return
+        if not moved and processes.is_first():
             with whole_file(mine) as beside:
                 shutil.copyfile(former, beside)
         record = {"dirpath": self.dirpath, "best_model_path": str(mine), "kth_best_model_path": str(mine)}
@@ -89,13 +91,16 @@ class LastCheckpoint(pl.Callback):
         self._saved_step, self._saved_at = 0, 0.0
         self._batches: int | None = None
         self._taken_up: dict[str, Any] | None = None
+        self._scheduled = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock; where an interrupted run goes on, put right what Lightning does not restore."""
+        """Start the clock; where a run goes on, put right what Lightning restores too little or much of."""
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
         if self._taken_up is not None:
             trainer.callback_metrics.update(self._taken_up["metrics"])
             _as_if_never_stopped(trainer)
+            if Path(str(trainer.ckpt_path)).parent != self._folder:
+                _set_optimisers(trainer, scheduled=self._scheduled)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save what the epoch before has come to; only now are its scores logged and its rates set."""
@@ -138,6 +143,7 @@ class LastCheckpoint(pl.Callback):
         through the net at a time, the same samples make other numbers of batches.
         """
         self._taken_up = checkpoint.get(runs.PROGRESS_KEY)
+        self._scheduled = bool(checkpoint["lr_schedulers"])
         if self._taken_up is not None:
             trainer.should_stop = self._taken_up["stopped"]
             seen = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
@@ -190,3 +196,16 @@ def _as_if_never_stopped(trainer: pl.Trainer) -> None:
     loop._restarting = False
     if loop.epoch_loop.batch_progress.current.completed == 0:
         loop.epoch_loop.restarting = False
+
+
+def _set_optimisers(trainer: pl.Trainer, *, scheduled: bool) -> None:
+    """Give optimisers the settings of this run: with their state they have taken over those of another one.
+
+    Args:
+        trainer: about to train.
+        scheduled: whether a schedule goes on, and with it the rate that it has come to.
+    """
+    for optimizer in trainer.optimizers:
+        settings = {key: value for key, value in optimizer.defaults.items() if key != "lr" or not scheduled}
+        for group in optimizer.param_groups:
+            group.update(settings)

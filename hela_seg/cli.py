@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -23,17 +25,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg.errors import InputError, PartialResultError
+from hela_seg.errors import InputError, Interrupted, PartialResultError
 from hela_seg.faults import user_message
 from hela_seg.launch import MULTIRUN, Launch, of_rank
 from hela_seg.settings import refuse_words
-from hela_seg.sweep import Sweep, attempt, going_on, jobs_in
+from hela_seg.sweep import Sweep, attempt, going_on, jobs_in, record_kept
 
 PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 """The configuration files: inside an installed package, beside it in a source tree."""
 
-USER_FAULT, OUR_FAULT, PARTIAL, INTERRUPTED = 2, 1, 3, 130
+USER_FAULT, OUR_FAULT, PARTIAL = 2, 1, 3
 
 _HYDRA_FLAGS_WITH_VALUE = (
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
@@ -99,7 +101,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0, 2 where the user must mend something, 3 where the work is done but for input that was
-        left out, 130 where the user stopped it, as shells have it, or 1 for a fault of ours, with its
+        left out, 130 after Ctrl+C and 143 where training is told to end, or 1 for a fault of ours, with its
         traceback.
     """
     typed = sys.argv[1:] if arguments is None else list(arguments)
@@ -109,14 +111,16 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
         if name == "train":
             typed = going_on(typed, partial(overrides, COMMANDS[name]), _sweeps)
             typed = of_rank(Launch.here(), typed)
-        _run_hydra(name, overrides(COMMANDS[name], typed))
-    except KeyboardInterrupt:
-        goes_on = COMMANDS[name].goes_on
-        print(f"interrupted{f'; {goes_on}' if goes_on else ''}", file=sys.stderr)
-        return INTERRUPTED
+        with record_kept(typed) if name == "train" else nullcontext():
+            _run_hydra(name, overrides(COMMANDS[name], typed))
     except PartialResultError as left_out:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL
+    except (KeyboardInterrupt, Interrupted) as end:
+        if not isinstance(end, Interrupted):
+            end = Interrupted(signal.SIGINT, COMMANDS[name].goes_on)
+        print(": ".join(filter(None, ["interrupted", str(end)])), file=sys.stderr)
+        return end.status
     except Exception as error:
         message = user_message(error)
         if message is None:

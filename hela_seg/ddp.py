@@ -11,6 +11,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from omegaconf import DictConfig
 from pytorch_lightning.plugins import LayerSync
@@ -142,8 +143,9 @@ def _synced(layer: _BatchNorm) -> nn.SyncBatchNorm:
 
 
 def plugins(trainer: DictConfig) -> list[LayerSync | ClusterEnvironment]:
-    """What a trainer takes beside its arguments; none for a single process."""
+    """What a trainer takes beside its arguments."""
     if "strategy" not in trainer:
-        return []
+        # a single process inside of a SLURM job is one all the same, however many tasks the job has
+        return [LightningEnvironment()]
     # `processes.joined` says in its words what any launcher says
     return [TorchElasticEnvironment(), *([SyncedBatchNorm()] if trainer.sync_batchnorm else [])]

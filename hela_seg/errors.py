@@ -22,6 +22,22 @@ class PartialResultError(Exception):
     """
 
 
+class Interrupted(BaseException):
+    """A signal ended the work: Ctrl+C, or what a scheduler and ``kill`` send.
+
+    It is no `Exception`, so that nothing on its way takes it for a fault. Commands say in one line that they
+    were interrupted and exit as a shell counts processes that a signal ended: with 128 and its number.
+
+    Args:
+        number: of the signal.
+        goes_on: how the work goes on; empty where it begins anew.
+    """
+
+    def __init__(self, number: int, goes_on: str = "") -> None:
+        super().__init__(goes_on)
+        self.status = 128 + number
+
+
 def not_installed(what: str, package: str, extra: str, otherwise: str = "") -> InputError:
     """What to say of a package that is not there; in double quotes, which all shells know.
 

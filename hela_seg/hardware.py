@@ -30,6 +30,9 @@ TF32_CAPABILITY = (8, 0)
 OWN_KEYS = frozenset({"tf32", "compile", "batch_size", "sync_batchnorm"})
 """Keys of a trainer's configuration that this program reads, and that Lightning's trainer does not know."""
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+"""Those of Lightning's that hold weights as float32, which is what the nets are handed images in."""
+
 Choice = bool | Literal["auto"]
 
 
@@ -114,14 +117,15 @@ def choose(
 
     Args:
         machine: facts.
-        precision: ``auto``, or one of Lightning's, which is then kept.
+        precision: ``auto``, or one of `PRECISIONS`, which is then kept.
         tf32: ``auto``, or whether it is wished.
         compiled: whether the net is to be compiled.
         clipped: whether gradients are clipped.
         processes: that train together, on machines like this one.
 
     Raises:
-        InputError: TF32 is neither ``auto`` nor true or false, or wished where the hardware lacks it.
+        InputError: TF32 is neither ``auto`` nor true or false, or wished where the hardware lacks it; or an
+            unknown precision, or float16 on a CPU, which does not have it.
 
     Example:
         ``choose(Machine(None, (0, 0), False, 2)).precision`` is ``32-true``.
@@ -129,6 +133,7 @@ def choose(
     if precision == "auto":
         precision, reason = _precision(machine)
     else:
+        _refuse_precision(machine, precision)
         reason = "as trainer.precision says"
     tf32_on = _tf32(machine, tf32)
     fused = not (precision == "16-mixed" and clipped)
@@ -180,6 +185,14 @@ def _precision(machine: Machine) -> tuple[str, str]:
     if machine.bfloat16:
         return "bf16-mixed", "the GPU has bfloat16"
     return "16-mixed", "the GPU has no bfloat16"
+
+
+def _refuse_precision(machine: Machine, precision: str) -> None:
+    known = [name for name in PRECISIONS if machine.gpu or name != "16-mixed"]
+    if precision not in known:
+        raise InputError(
+            f"trainer.precision is {precision}, expected auto or one of {', '.join(known)} on {machine.name}"
+        )
 
 
 def _tf32(machine: Machine, wish: Choice) -> bool:

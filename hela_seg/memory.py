@@ -66,12 +66,18 @@ class Trial:
             torch.cuda.empty_cache()
         return True
 
-    def most(self, batch: int, precision: str) -> int:
+    def most(self, batch: int, precision: str, fewer_than: int | None = None) -> int:
         """The largest divisor of a batch that finds room; 0 where not even one tile does.
 
         A divisor, so that the gradients of several such parts add up to those of the batch.
+
+        Args:
+            batch: tiles that a step of the optimiser learns from.
+            precision: see `fits`.
+            fewer_than: a number that is known not to find room.
         """
-        divisors = (tiles for tiles in range(batch, 0, -1) if batch % tiles == 0)
+        largest = batch if fewer_than is None else min(batch, fewer_than - 1)
+        divisors = (tiles for tiles in range(largest, 0, -1) if batch % tiles == 0)
         return next((tiles for tiles in divisors if self.fits(tiles, precision)), 0)
 
     def _two_steps(self, tiles: int, half: torch.dtype | None) -> None:
@@ -129,8 +135,11 @@ def explain(trial: Trial, tiles: int, batch: int, precision: str, ranks: int = 1
     """
     precisions = [precision]
     if precision not in HALVES and trial.device.type == "cuda":
-        precisions.append("bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed")
-    room = {name: count for name in precisions if (count := trial.most(batch // ranks, name))}
+        own = torch.cuda.is_bf16_supported(including_emulation=False)
+        precisions.append("bf16-mixed" if own else "16-mixed")
+    # a trial may find room where training did not: other programs come and go, and memory falls to pieces
+    most = {precision: tiles}
+    room = {n: count for n in precisions if (count := trial.most(batch // ranks, n, most.get(n)))}
     if not room:
         _refuse(trial, precision)
     best = max(room, key=lambda name: room[name])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from hela_seg import logs, runs
 from hela_seg.errors import InputError
@@ -107,6 +108,39 @@ def refuse_changed(begun: runs.ModelInfo, config: DictConfig, checkpoint: Path) 
         config.trainer.batch_size = before["trainer.batch_size"]
 
 
+def refuse_unlike(checkpoint: Path, net: nn.Module, config: DictConfig) -> None:
+    """Make sure that a run can take over what a checkpoint holds.
+
+    Args:
+        checkpoint: of this run or another one.
+        net: of this run.
+        config: its settings.
+
+    Raises:
+        InputError: the weights are those of another net, the optimiser's state is that of another one, or the
+            checkpoint is as many epochs old as the run is to last.
+    """
+    info, weights = runs.read_checkpoint(checkpoint)
+    if _shapes(weights) != _shapes(net.state_dict()):
+        held = " ".join(f"{key}={value}" for key, value in info.net.items() if key != "_target_")
+        model = runs.option_of(info.net["_target_"])
+        raise InputError(
+            f"{checkpoint} holds weights of model={model} with {held}, expected "
+            "those of this run's net: choose that model, and data with so many channels and classes"
+        )
+    before, now = info.config["optimizer"]["_target_"], config.optimizer._target_
+    if before != now:
+        raise InputError(
+            f"{checkpoint} holds the state of {before}, but optimizer is {now}, expected the same: choose it"
+        )
+    epochs, length = int(runs.read_content(checkpoint)["epoch"]), config.trainer.max_epochs
+    if 0 <= length < epochs + (not config.resume):
+        raise InputError(
+            f"trainer.max_epochs is {length}, but {checkpoint} has {epochs} epochs behind it, which count: "
+            "choose more"
+        )
+
+
 def tidy(folder: Path, checkpoint: Path | None) -> None:
     """Take away what a run wrote after its checkpoint: lines of its logs, halves of files, its last word.
 
@@ -157,6 +191,10 @@ def _steps_if_whole(path: Path) -> int | None:
         return int(content["global_step"]) if isinstance(content, Mapping) else None
     except (zipfile.BadZipFile, InputError, OSError, KeyError):
         return None
+
+
+def _shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in weights.items()}
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:

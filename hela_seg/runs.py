@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import pickle
 import warnings
 import zipfile
@@ -181,11 +183,26 @@ def write_checkpoint(path: Path, info: ModelInfo, weights: Mapping[str, Any]) ->
     Raises:
         InputError: it cannot be written there.
     """
+    state = {f"{_NET}{name}": value for name, value in weights.items()}
+    save_whole(path, {"state_dict": state, CHECKPOINT_KEY: info.to_plain()})
+
+
+def save_whole(path: Path, content: Mapping[str, Any]) -> None:
+    """Save with PyTorch; the file appears whole or not at all.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
     import torch
 
-    state = {f"{_NET}{name}": value for name, value in weights.items()}
     with whole_file(path) as beside:
-        torch.save({"state_dict": state, CHECKPOINT_KEY: info.to_plain()}, beside)
+        try:
+            torch.save(content, beside)
+        except RuntimeError as error:
+            # PyTorch's own words for a full disk
+            if "inline_container" not in str(error) and "PytorchStreamWriter" not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
 
 
 def read_info(path: Path | str, content: Any) -> ModelInfo:

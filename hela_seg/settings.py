@@ -55,8 +55,17 @@ def refuse_words(config: DictConfig, typed: Sequence[str], main: Path, choices: 
 
 
 def _shipped(path: Path, key: str) -> Any:
-    """What a file has for a key, which it holds in full, or without the name of its group."""
-    tree = OmegaConf.load(path)
+    """What a file has for a key, which it holds in full, or without the name of its group.
+
+    A file of a group that begins with others of its group, as ``trainer/cpu.yaml`` with ``auto``, has what
+    these have.
+    """
+    tree: Any = OmegaConf.load(path)
     whole = OmegaConf.select(tree, key, throw_on_missing=False)
     below = key.partition(".")[2]
-    return OmegaConf.select(tree, below, throw_on_missing=False) if whole is None and below else whole
+    found = OmegaConf.select(tree, below, throw_on_missing=False) if whole is None and below else whole
+    if found is not None:
+        return found
+    others = [entry for entry in tree.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    held = (_shipped(path.with_name(f"{name}.yaml"), key) for name in others)
+    return next((value for value in held if value is not None), None)

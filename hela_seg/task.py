@@ -41,6 +41,15 @@ class Schedule:
     interval: str = "epoch"
     monitor: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse other intervals.
+
+        Raises:
+            InputError: it is none of the two.
+        """
+        if self.interval not in ("epoch", "step"):
+            raise InputError(f"scheduler.interval is '{self.interval}', expected epoch or step")
+
 
 class MeanLoss(Metric):
     """Weighted mean of losses since the last reset, over all processes.
@@ -161,6 +170,9 @@ class SegmentationTask(pl.LightningModule):
         )
         if self._schedule.monitor is not None:
             plan["monitor"] = self._schedule.monitor
+            if self._schedule.monitor.endswith("/validation"):
+                # there is a score to look at only where an epoch is validated
+                plan["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": plan}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -11,7 +11,11 @@ if __name__ == "__main__":
     sys.exit(main("train"))
 
 import logging
+import signal
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +30,7 @@ from hela_seg.costs import StepClock, costs_of, record_of
 from hela_seg.data.alike import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, Interrupted
 from hela_seg.files import make_folder
 from hela_seg.hardware import Choices, on_gpu, settle
 from hela_seg.launch import Launch
@@ -61,6 +65,7 @@ def train(config: DictConfig) -> Result:
         InputError: data or settings that cannot be used, or another process that has ended.
     """
     launch = Launch.here()
+    assembly.refuse_counts(config.trainer)
     ddp.settle(config.trainer, launch, config.data.batch_size)
     if "strategy" not in config.trainer:
         return _train(config, Launch())
@@ -104,6 +109,8 @@ def _learn(
     assembly.refuse_tile(config.data.tile, net)
     if start is None:
         start_from_pretrained(net)
+    else:
+        resume.refuse_unlike(start, net, config)
     device = torch.device("cuda" if on_gpu(config.trainer.accelerator) else "cpu")
     trial = memory.Trial(net, loss, optimizer, (data.channels, *data.tile), device)
     _settle_batch(config, trial, data)
@@ -184,12 +191,43 @@ def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start
         for needless in NEEDLESS_WARNINGS:
             warnings.filterwarnings("ignore", needless)
         try:
-            trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
+            with _ending_as_by_keyboard():
+                trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
+        except SystemExit:  # all that Lightning leaves of Ctrl+C
+            number = signal.SIGTERM if trainer.received_sigterm else signal.SIGINT
+            folder = trainer.default_root_dir
+            raise Interrupted(number, f"go on with resume={folder}") from None
         except RuntimeError as error:
+            if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise InputError(_not_compiled(error)) from None
             if not memory.is_out_of_memory(error):
                 raise
             return False
     return True
+
+
+def _not_compiled(error: Exception) -> str:
+    reason = " ".join(str(error).partition("\n\n")[0].split())
+    return (
+        f"trainer.compile is true, but the net cannot be compiled here ({reason}): install what is missing, "
+        "such as a C++ compiler (g++), or set trainer.compile=false"
+    )
+
+
+@contextmanager
+def _ending_as_by_keyboard() -> Iterator[None]:
+    """Let SIGTERM end training at once, as Ctrl+C does.
+
+    Lightning would wait for the end of a batch or of all validation, and leave with status 0.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _settle(config: DictConfig, launch: Launch) -> Choices:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from pytorch_lightning.demos.boring_classes import BoringModel
 
 from hela_seg import checkpoints
 from hela_seg.checkpoints import BestCheckpoint, LastCheckpoint, WholeCheckpoints
+from hela_seg.errors import InputError
 
 
 class Scripted(BoringModel):
@@ -79,6 +82,18 @@ def test_a_run_that_starts_from_another_without_its_best_keeps_one_of_its_own(tm
     assert steps_of(latter / "best.ckpt") == 3
 
 
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+@pytest.mark.parametrize("take", [shutil.move, shutil.copytree])
+def test_a_run_that_was_moved_or_copied_keeps_its_own_best(take: Callable[..., Any], tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    fit(here, [3.0, 1.0])
+    take(here, there)
+    if here.exists():  # and went on by itself
+        fit(here, [3.0, 1.0, 0.5], go_on_from=here / "last.ckpt")
+    fit(there, [3.0, 1.0, 5.0], go_on_from=there / "last.ckpt")
+    assert steps_of(there / "best.ckpt") == 2
+
+
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The steps of each last checkpoint, as they are written."""
@@ -121,10 +136,27 @@ def test_nothing_is_there_under_its_name_before_all_of_it_is(
         save(content, path)
         seen.append({p.name: steps_of(p) for p in tmp_path.iterdir() if not p.name.startswith(".")})
 
-    monkeypatch.setattr(checkpoints.torch, "save", look)
+    monkeypatch.setattr(torch, "save", look)
     fit(tmp_path, [3.0, 4.0])
     assert seen == [
         {},
         {"best.ckpt": 1},
         {"best.ckpt": 1, "last.ckpt": 1},
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail at inline_container.cc:671] . unexpected pos",
+        "PytorchStreamWriter failed writing",
+    ],
+)
+def test_a_full_disk_is_said_in_one_line(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match=r"last\.ckpt: No space left on device"):
+        WholeCheckpoints().save_checkpoint({}, tmp_path / "last.ckpt")
+    assert list(tmp_path.iterdir()) == []

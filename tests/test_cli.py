@@ -133,7 +133,7 @@ def stopped(config: object) -> None:
     [
         (
             ["predict", "a.ckpt", "a.tif", "-o", "out"],
-            "interrupted; the same command goes on where it stood\n",
+            "interrupted: the same command goes on where it stood\n",
         ),
         (["check"], "interrupted\n"),
     ],

@@ -13,7 +13,16 @@ import pytest
 import tifffile
 import torch
 from omegaconf import OmegaConf
-from ranks import Dies, KeepsStatistics, LosesItsLoss, WithoutBatchStatistics, srun, torchrun, train
+from ranks import (
+    Dies,
+    KeepsStatistics,
+    LosesItsLoss,
+    RunsOutOfMemory,
+    WithoutBatchStatistics,
+    srun,
+    torchrun,
+    train,
+)
 from torch import nn
 
 from hela_seg.cli import main
@@ -125,6 +134,25 @@ def test_a_loss_of_one_rank_that_is_no_number_ends_all(settings: list[str], tmp_
     last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] == 2
     assert all(torch.isfinite(value).all() for value in last["state_dict"].values())
+
+
+def test_a_rank_whose_memory_runs_out_ends_all_with_what_fits_and_auto_finds_it(
+    settings: list[str], tmp_path: Path
+) -> None:
+    more = ["trainer=ddp", "model=unet", "data.steps_per_epoch=3", "report=false"]
+    little = RunsOutOfMemory(rank=1)
+    ended = train(tmp_path / "said", 2, [*settings, *more, f"hydra.run.dir={tmp_path / 'run'}"], little)
+    assert ended.status == [2, 2], ended.said
+    cure = "set trainer.batch_size=1, or trainer.batch_size=auto"
+    assert "error: memory ran out with 3 times a tile of 32x32" in ended.said[1]
+    assert cure in ended.said[1]
+    last = ended.said[0].splitlines()[-1]
+    assert last.startswith("error: rank 1 (process ")
+    assert cure in last
+    auto = ["trainer.batch_size=auto", f"hydra.run.dir={tmp_path / 'auto'}"]
+    found = train(tmp_path / "found", 2, [*settings, *more, *auto], little)
+    assert found.status == [0, 0], found.said
+    assert "1 tiles at a time, whose gradients add up to steps of 3" in found.said[0]
 
 
 def test_two_runs_end_alike_whatever_launched_them_and_statistics_are_those_of_all(

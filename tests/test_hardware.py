@@ -75,6 +75,21 @@ def test_tf32_where_there_is_none_is_refused() -> None:
         choose(H100, tf32="yes")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("machine", "precision", "known"),
+    [
+        (H100, "bf16-true", "32-true, bf16-mixed, 16-mixed on NVIDIA H100"),
+        (CPU, "64-true", "32-true, bf16-mixed on CPU with 2 threads"),
+        (CPU, "16-mixed", "32-true, bf16-mixed on CPU with 2 threads"),
+    ],
+)
+def test_other_precisions_are_refused(machine: Machine, precision: str, known: str) -> None:
+    with pytest.raises(
+        InputError, match=f"^trainer.precision is {precision}, expected auto or one of {known}$"
+    ):
+        choose(machine, precision=precision)
+
+
 def test_choices_are_put_on_record() -> None:
     trainer = OmegaConf.create(
         {

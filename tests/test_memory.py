@@ -73,6 +73,13 @@ def test_what_is_said_is_what_was_measured() -> None:
     assert "4 with bf16-mixed" in str(explain(trial(3), 8, 8, "bf16-mixed"))
 
 
+def test_what_did_not_fit_while_training_is_not_said_to_fit() -> None:
+    said = str(explain(trial(100), 8, 8, "32-true"))
+    assert "and 4 with 32-true was measured to fit: set trainer.batch_size=4" in said
+    with pytest.raises(InputError, match="does not hold a step with a tile of 8x8"):
+        explain(trial(100), 1, 8, "32-true")
+
+
 def test_where_not_even_one_tile_fits_it_says_so() -> None:
     with pytest.raises(InputError, match="does not hold a step with a tile of 8x8"):
         settle(trial(0), "auto", 8, "32-true")

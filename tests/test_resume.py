@@ -167,6 +167,16 @@ def test_other_settings_are_refused(
     assert steps_of(interrupted / "checkpoints" / "last.ckpt") == 10
 
 
+@pytest.mark.parametrize("refused", ["resume={}", "hydra.run.dir={}"])
+def test_settings_that_were_refused_are_not_those_of_the_run(
+    refused: str, whole: Path, interrupted: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("train", [refused.format(interrupted), "model=resnet34_unet", "trainer.max_epochs=9"]) == 2
+    assert "error" in capfd.readouterr().err
+    assert main("train", [f"resume={interrupted}"]) == 0
+    assert killing.differences(whole, interrupted) == []
+
+
 def test_where_there_is_nothing_to_go_on_with_training_begins(settings: list[str], tmp_path: Path) -> None:
     assert train(tmp_path / "run", *settings, "trainer.max_epochs=1", "resume=true") == 0
     assert steps_of(tmp_path / "run" / "checkpoints" / "last.ckpt") == 4
@@ -208,6 +218,49 @@ def test_without_one_whole_checkpoint_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").write_bytes(b"PK")
     with pytest.raises(InputError, match="no whole checkpoint"):
         newest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("model.width=8", "holds weights of model=unet with width=4"),
+        ("model=resnet34_unet", "holds weights of model=unet"),
+        ("data.classes=[background,{name: cell, values: [1, 2]}]", "classes=3, expected those of this run's"),
+        ("optimizer=sgd", "holds the state of torch.optim.Adam, but optimizer is torch.optim.SGD"),
+        ("trainer.max_epochs=3", "has 3 epochs behind it, which count: choose more"),
+    ],
+)
+def test_a_checkpoint_that_another_run_cannot_start_from_is_refused(
+    changed: str,
+    said: str,
+    whole: Path,
+    settings: list[str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    start = f"ckpt_path={whole / 'checkpoints' / 'last.ckpt'}"
+    assert train(tmp_path / "run", *settings, start, "trainer.max_epochs=4", changed) == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+
+
+def test_a_run_is_not_made_shorter_than_it_is(interrupted: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main("train", [f"resume={interrupted}", "trainer.max_epochs=1"]) == 2
+    assert "trainer.max_epochs is 1, but" in capfd.readouterr().err
+
+
+def test_a_run_that_starts_from_another_has_its_own_settings_of_the_optimiser(
+    whole: Path, settings: list[str], tmp_path: Path
+) -> None:
+    start = whole / "checkpoints" / "last.ckpt"
+    more = ["trainer.max_epochs=4", "optimizer.lr=0.0", f"ckpt_path={start}"]
+    assert train(tmp_path / "run", *settings, *more) == 0
+    before, after = (
+        runs.read_checkpoint(path)[1] for path in (start, tmp_path / "run" / "checkpoints" / "last.ckpt")
+    )
+    learned = [name for name in before if "running" not in name and "batches" not in name]
+    assert all(torch.equal(before[name], after[name]) for name in learned)
 
 
 def test_two_ways_to_go_on_are_one_too_many(tmp_path: Path) -> None:

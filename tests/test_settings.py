@@ -14,11 +14,13 @@ from hela_seg.settings import by_path, refuse_words
 MAIN = "seed: 0\nresume: false\n"
 DATA = "# @package _global_\ndata: {batch_size: 4, z: null, split: {validation: 1}}\n"
 MODEL = "width: 64\nactivation: relu\n"
+AUTO, CPU = "max_epochs: 100\n", "defaults: [auto, _self_]\naccelerator: cpu\n"
 
 
 @pytest.fixture
 def main(tmp_path: Path) -> Path:
-    for path, text in (("train.yaml", MAIN), ("data/folder.yaml", DATA), ("model/unet.yaml", MODEL)):
+    texts = {"train.yaml": MAIN, "data/folder.yaml": DATA, "model/unet.yaml": MODEL}
+    for path, text in (texts | {"trainer/auto.yaml": AUTO, "trainer/cpu.yaml": CPU}).items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
     return tmp_path / "train.yaml"
@@ -27,10 +29,13 @@ def main(tmp_path: Path) -> Path:
 def refuse(main: Path, key: str, value: Any) -> None:
     config = OmegaConf.create()
     OmegaConf.update(config, key, value, force_add=True)
-    refuse_words(config, [f"{key}={value}"], main, {"data": "folder", "model": "unet"})
+    refuse_words(config, [f"{key}={value}"], main, {"data": "folder", "model": "unet", "trainer": "cpu"})
 
 
-@pytest.mark.parametrize(("key", "shipped"), [("seed", "0"), ("data.batch_size", "4"), ("model.width", "64")])
+@pytest.mark.parametrize(
+    ("key", "shipped"),
+    [("seed", "0"), ("data.batch_size", "4"), ("model.width", "64"), ("trainer.max_epochs", "100")],
+)
 def test_a_word_for_a_number_is_refused(main: Path, key: str, shipped: str) -> None:
     with pytest.raises(InputError, match=f"^{key} is 'many', expected a number such as {shipped}$"):
         refuse(main, key, "many")
@@ -47,6 +52,7 @@ def test_a_word_for_a_number_is_refused(main: Path, key: str, shipped: str) -> N
         ("model.activation", "leaky_relu"),
         ("model.new", "word"),
         ("other.width", "wide"),
+        ("trainer.accelerator", "gpu"),
     ],
 )
 def test_the_rest_is_left_alone(main: Path, key: str, value: Any) -> None:

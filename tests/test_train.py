@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 from conftest import SMALL_NET, draw_cells, write_folder
+from torch._dynamo.exc import TorchDynamoException
 
 import hela_seg
 from hela_seg.cli import main
@@ -18,6 +22,7 @@ from hela_seg.counts import read_counts
 from hela_seg.models import build
 from hela_seg.records import read_record
 from hela_seg.runs import read_checkpoint
+from hela_seg.task import SegmentationTask
 
 
 def train(cells: Path, folder: Path, *more: str) -> int:
@@ -150,6 +155,36 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(
     assert (run / "checkpoints" / "best.ckpt").read_bytes() == before
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("step", ["training_step", "validation_step"])
+def test_a_signal_ends_training_at_once_with_its_status_and_how_to_go_on(
+    step: str,
+    number: signal.Signals,
+    status: int,
+    cells: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    calls, taken = [], getattr(SegmentationTask, step)
+
+    def told_to_end(task: SegmentationTask, *batch: Any) -> Any:
+        calls.append(step)
+        if task.current_epoch == 1:
+            os.kill(os.getpid(), number)
+            pytest.fail("went on")
+        return taken(task, *batch)
+
+    monkeypatch.setattr(SegmentationTask, step, told_to_end)
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    assert train(cells, tmp_path, "trainer.max_epochs=3") == status
+    assert capfd.readouterr().err.splitlines()[-1] == f"interrupted: go on with resume={tmp_path}"
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+    monkeypatch.undo()
+    assert main("train", [f"resume={tmp_path}"]) == 0
+
+
 def test_without_validation_the_last_checkpoint_is_scored(cells: Path, tmp_path: Path) -> None:
     assert train(cells, tmp_path, "data.split.validation=0") == 0
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt"}
@@ -165,6 +200,60 @@ def test_a_schedule_that_waits_for_the_validation_loss_is_refused_without_valida
     assert "scheduler.monitor is loss/validation" in error
     watching_training = ["scheduler=plateau", "scheduler.monitor=loss/train", "data.split.validation=0"]
     assert train(cells, tmp_path, *watching_training) == 0
+
+
+def test_a_schedule_that_waits_for_the_validation_loss_looks_where_epochs_are_validated(
+    cells: Path, tmp_path: Path
+) -> None:
+    every_second = ["trainer.check_val_every_n_epoch=2", "trainer.max_epochs=4"]
+    never_better = ["scheduler=plateau", "scheduler.build.patience=0", "+scheduler.build.threshold=0.99"]
+    assert train(cells, tmp_path, *every_second, *never_better, "optimizer.lr=1e-6") == 0
+    content = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert content["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(0.5e-6)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("trainer.max_epochs=0", "trainer.max_epochs is 0, expected 1 or more"),
+        ("trainer.max_epochs=null", "trainer.max_epochs is None, expected 1 or more"),
+        ("trainer.max_steps=0", "trainer.max_steps is 0, expected 1 or more"),
+        ("trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches is 0, expected 1 or more"),
+        ("+scheduler.interval=week", "scheduler.interval is 'week', expected epoch or step"),
+    ],
+)
+def test_training_that_is_none_is_refused(
+    setting: str, said: str, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train(cells, tmp_path, setting) == 2
+    error = capfd.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_single_process_inside_of_a_cluster_job_trains(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"JOB_ID": 7, "NTASKS": 4, "JOB_NAME": "train", "PROCID": 0, "LOCALID": 0, "NODEID": 0}
+    for name, value in said.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    assert train(cells, tmp_path) == 0
+
+
+def test_a_machine_that_cannot_compile_says_what_it_lacks(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def lacks_a_compiler(image: torch.Tensor) -> torch.Tensor:
+        reason = "backend='inductor' raised:\nInvalidCxxCompiler: No working C++ compiler found"
+        raise TorchDynamoException(f"{reason}\n\nSet TORCHDYNAMO_VERBOSE=1")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda net: setattr(net, "forward", lacks_a_compiler))
+    assert train(cells, tmp_path, "trainer.compile=true") == 2
+    assert capfd.readouterr().err.splitlines()[-1] == (
+        "error: trainer.compile is true, but the net cannot be compiled here (backend='inductor' raised: "
+        "InvalidCxxCompiler: No working C++ compiler found): install what is missing, such as a C++ compiler "
+        "(g++), or set trainer.compile=false"
+    )
 
 
 def test_without_test_series_nothing_is_scored(

@@ -146,7 +146,8 @@ def _shares(logits: Tensor) -> Tensor:
 def _by_hardware(device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    own = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if own else torch.float16
 
 
 def _turned(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:

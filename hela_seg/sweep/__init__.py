@@ -8,7 +8,7 @@
 
 from hela_seg.sweep.folders import job_folder, last_sweep, typed_before
 from hela_seg.sweep.jobs import Job, Sweep, attempt, jobs_in
-from hela_seg.sweep.taken_up import going_on
+from hela_seg.sweep.taken_up import going_on, record_kept
 
 __all__ = [
     "Job",
@@ -18,5 +18,6 @@ __all__ = [
     "job_folder",
     "jobs_in",
     "last_sweep",
+    "record_kept",
     "typed_before",
 ]

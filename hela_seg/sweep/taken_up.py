@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from hela_seg import runs
 from hela_seg.errors import InputError
+from hela_seg.files import whole_file
 from hela_seg.launch import MULTIRUN
 from hela_seg.sweep.folders import JOB_RECORD, SWEEP_RECORD, key_of, last_sweep, typed_before
+
+_RUN = "hydra.run.dir"
 
 
 def going_on(
@@ -38,7 +43,7 @@ def going_on(
     by_switch = resume.lower() == "true"
     if by_switch and sweeping:
         return _sweep_again(typed, given, quoted, sweeps())
-    folder = given.get("hydra.run.dir", "") if by_switch else resume
+    folder = given.get(_RUN, "") if by_switch else resume
     if not folder:
         raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")
     now = [argument for argument in typed if key_of(argument) != "resume"]
@@ -55,6 +60,36 @@ def going_on(
     lines: Any = OmegaConf.load(before) if before.is_file() else []
     then = [line for line in lines if key_of(line) not in given]
     return [*then, *now, *(["resume=true"] if by_switch else _again(folder, "run"))]
+
+
+@contextmanager
+def record_kept(typed: Sequence[str]) -> Iterator[None]:
+    """Leave a run's record of its settings as it was, where a command fails before it has trained its net.
+
+    Hydra writes that record before anything looks at the settings, and `going_on` reads it: settings that
+    were refused once would be refused ever after.
+
+    Args:
+        typed: arguments of the command, as `going_on` gives them.
+    """
+    folders = [argument.partition("=")[2].strip("'\"") for argument in typed if key_of(argument) == _RUN]
+    folder = Path(folders[-1] if folders else "")
+    record = {path: path.read_bytes() for path in folder.glob(f"{JOB_RECORD.parent}/*")} if folders else {}
+    trained = _written(folder)
+    try:
+        yield
+    except Exception:
+        if _written(folder) == trained:
+            for path, content in record.items():
+                with whole_file(path) as beside:
+                    beside.write_bytes(content)
+        raise
+
+
+def _written(folder: Path) -> dict[str, int]:
+    """When each checkpoint of a run was written, in nanoseconds."""
+    kept = (folder / runs.CHECKPOINTS / name for name in runs.RESUMABLE)
+    return {path.name: path.stat().st_mtime_ns for path in kept if path.exists()}
 
 
 def _sweep_again(

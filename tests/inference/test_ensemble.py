@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from toy_nets import Pool
 
 from hela_seg.errors import InputError
+from hela_seg.inference import ensemble
 from hela_seg.inference.ensemble import Ensemble, choose_device, views
 
 CPU = torch.device("cpu")
@@ -98,3 +99,13 @@ def test_an_unknown_precision_is_refused() -> None:
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(InputError, match="device is 'abacus'"):
         choose_device("abacus")
+
+
+@pytest.mark.parametrize(("own", "expected"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_a_gpu_that_only_imitates_bfloat16_computes_in_float16(
+    own: bool, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: own or including_emulation
+    )
+    assert ensemble._by_hardware(torch.device("cuda")) == expected
