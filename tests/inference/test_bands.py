@@ -29,8 +29,8 @@ def test_tiles_do_not_show(
 ) -> None:
     image = np.random.default_rng(seed).integers(0, 256, (2, *size), dtype=np.uint8)
     net: nn.Module = NETS[stride](seed=seed)
-    whole = predictor(net).predict(image)
-    tiled = predictor(net, tiling=Tiling(tile=tile, halo=24, batch_size=batch)).predict(image)
+    whole = predictor(net).predict(image, "TYX")
+    tiled = predictor(net, tiling=Tiling(tile=tile, halo=24, batch_size=batch)).predict(image, "TYX")
     np.testing.assert_array_equal(tiled, whole)
 
 

@@ -13,7 +13,7 @@ from toy_nets import Brightness, info
 from hela_seg.errors import InputError
 from hela_seg.formats.exported import words
 from hela_seg.inference import TrainedNet
-from hela_seg.inference.onnx_net import OnnxNet, needed
+from hela_seg.inference.onnx_net import OnnxNet
 
 SAID = words(TrainedNet(Brightness(), info(2)))
 
@@ -95,9 +95,3 @@ def test_a_file_that_is_not_there_and_a_folder_are_said_to_be(tmp_path: Path) ->
     for name, reason in (("a.onnx", "No such file"), ("b.onnx", "Is a directory")):
         with pytest.raises(InputError, match=rf"{name} cannot be read \({reason}.*check ckpt="):
             OnnxNet(tmp_path / name)
-
-
-def test_a_package_that_is_missing_is_named_with_its_extra() -> None:
-    assert needed("onnx", "onnxruntime") is onnx
-    with pytest.raises(InputError, match=r"no_such_package, which is not installed: .*hela-seg\[onnx\]"):
-        needed("onnx", "no_such_package")
