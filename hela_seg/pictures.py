@@ -18,7 +18,7 @@ from hela_seg.data.splits import Block
 from hela_seg.data.tiles import Size, Window
 from hela_seg.logs import CsvLog
 from hela_seg.metrics import predicted_classes
-from hela_seg.report.overlay import Picture, blend, fit_panel
+from hela_seg.report.blending import Picture, blend, fit_panel
 
 LARGEST = 512
 """Rows and columns that are shown of a frame, from its middle."""

@@ -17,7 +17,7 @@ from PIL import Image
 
 from hela_seg.cli import main
 from hela_seg.report import examples
-from hela_seg.report.overlay import fit_panel
+from hela_seg.report.blending import fit_panel
 
 CLASSES = "data.classes=[background,dim,bright]"
 

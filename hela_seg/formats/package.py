@@ -36,7 +36,7 @@ from hela_seg.formats.onnx_file import write_onnx
 from hela_seg.formats.probabilities import with_probabilities
 from hela_seg.formats.torch_files import write_torchscript
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.report.overlay import blend
+from hela_seg.report.blending import blend
 from hela_seg.runs import ModelInfo
 
 DESCRIPTION = "rdf.yaml"

@@ -18,7 +18,7 @@ Figures of pages, as SVG in the page's colours (``drawings``):
 - ``learning``: curves over the epochs; ``holding``: scores over time, by series and by confidence
 - ``balance``: the split and its classes; ``intervals``: nets and their differences
 
-Frames with labels drawn over them (``overlay``), one PNG a series:
+Labels drawn over images (``blending``), as one PNG a series (``overlay``):
 
 - ``examples``: the best and the worst frames, with labels from ``class_maps``, and training tiles
 - ``contact_sheet`` and ``to_label``: many frames, small; ``film``: all of a recording

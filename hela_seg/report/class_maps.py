@@ -8,7 +8,7 @@ from typing import Protocol
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits import Block
 from hela_seg.inference import Predictor
-from hela_seg.report.overlay import Labels
+from hela_seg.report.blending import Labels
 
 
 class ClassMaps(Protocol):

@@ -18,17 +18,8 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.split_table import Block, Part
 from hela_seg.errors import InputError
 from hela_seg.files import whole_file
-from hela_seg.report.overlay import (
-    CHARACTER,
-    DOTS_PER_INCH,
-    Image,
-    Labels,
-    Picture,
-    blend,
-    compose,
-    fit_panel,
-    legend_of,
-)
+from hela_seg.report.blending import Image, Labels, Picture, blend, fit_panel
+from hela_seg.report.overlay import CHARACTER, DOTS_PER_INCH, compose, legend_of
 
 COLUMNS, ROWS = 5, 4
 PANEL = 240

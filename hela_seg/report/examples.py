@@ -15,10 +15,10 @@ from hela_seg.data.dataset import Sample
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.sampler import Draw
 from hela_seg.data.splits import Block
+from hela_seg.report.blending import Image, Labels, blend, contrast_of, fit_panel
+from hela_seg.report.blending import Picture as Pixels
 from hela_seg.report.class_maps import ClassMaps
 from hela_seg.report.holding import Overlaps
-from hela_seg.report.overlay import Image, Labels, blend, contrast_of, fit_panel
-from hela_seg.report.overlay import Picture as Pixels
 from hela_seg.report.page import Gallery, Picture
 
 LONGEST = 1024

@@ -11,20 +11,14 @@ import numpy as np
 
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks.video import format_of, write_video
+from hela_seg.report.blending import Contrast, Image, Labels, Picture, blend, contrast_of, fit_panel
 from hela_seg.report.overlay import (
     CHARACTER,
     GAP,
     LINE,
     MARGIN,
     TITLE,
-    Contrast,
-    Image,
-    Labels,
-    Picture,
-    blend,
     compose,
-    contrast_of,
-    fit_panel,
     legend_of,
     line_of_text,
     rendered,
@@ -67,7 +61,7 @@ def write_film(
             and labels (H, W) uint8; all of one size. They are asked for one by one.
         classes: the classes that the labels stand for.
         title: what stands above, such as the recording's name.
-        contrast: see `hela_seg.report.overlay.contrast_of`; by default that of the first frame.
+        contrast: see `hela_seg.report.blending.contrast_of`; by default that of the first frame.
         pixel_size_um: width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
         frames_per_second: how fast it plays.

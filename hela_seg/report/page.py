@@ -16,7 +16,7 @@ from matplotlib.image import imsave
 
 import hela_seg
 from hela_seg.files import whole_file
-from hela_seg.report.overlay import Picture as Pixels
+from hela_seg.report.blending import Picture as Pixels
 from hela_seg.report.sheets import Sheet
 
 JPEG_QUALITY = 85

@@ -10,16 +10,8 @@ from pathlib import Path
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.files import whole_file
 from hela_seg.ranking import Choice
-from hela_seg.report.overlay import (
-    CHARACTER,
-    DOTS_PER_INCH,
-    Image,
-    Labels,
-    blend,
-    compose,
-    fit_panel,
-    legend_of,
-)
+from hela_seg.report.blending import Image, Labels, blend, fit_panel
+from hela_seg.report.overlay import CHARACTER, DOTS_PER_INCH, compose, legend_of
 
 COLUMNS = 5
 PANEL = 240

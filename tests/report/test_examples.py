@@ -18,9 +18,9 @@ from hela_seg.data.frames import LabelFrames
 from hela_seg.data.sampler import Draw
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report import examples
+from hela_seg.report.blending import blend, fit_panel
 from hela_seg.report.class_maps import Predicted
 from hela_seg.report.examples import MOST_BYTES, Scored, errors_of, examples_of, training_tiles
-from hela_seg.report.overlay import blend, fit_panel
 from hela_seg.report.page import Picture
 
 CLASSES = Classes(["background", "round", "spread"])

@@ -6,8 +6,9 @@ from PIL import Image
 
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.errors import InputError
+from hela_seg.report.blending import blend, contrast_of
 from hela_seg.report.film import LONGEST, scale_bar, time_stamp, write_film
-from hela_seg.report.overlay import LINE, MARGIN, TITLE, blend, contrast_of
+from hela_seg.report.overlay import LINE, MARGIN, TITLE
 
 av = pytest.importorskip("av", reason="films need the extra film: pip install -e '.[film]'")
 

@@ -4,7 +4,8 @@ from PIL import Image
 
 from hela_seg.classes import Classes
 from hela_seg.ranking import Candidate, Choice
-from hela_seg.report.overlay import GAP, LINE, MARGIN, TITLE, blend
+from hela_seg.report.blending import blend
+from hela_seg.report.overlay import GAP, LINE, MARGIN, TITLE
 from hela_seg.report.to_label import write_ranking, write_ranking_sheet
 
 CLASSES = Classes(["background", "round", "spread"])
