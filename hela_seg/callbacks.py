@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from itertools import islice
 from typing import Any
@@ -18,6 +19,10 @@ from hela_seg.task import VALIDATION_LOSS, VALIDATION_SCORE
 log = logging.getLogger(__name__)
 
 
+BAR_SECONDS = 0.5
+"""After so long the figures beside a progress bar are read anew."""
+
+
 class EpochLine(pl.Callback):
     """Logs one line an epoch: losses, m-IoU on the validation frames, seconds.
 
@@ -26,6 +31,7 @@ class EpochLine(pl.Callback):
 
     def __init__(self) -> None:
         self._began = 0.0
+        self._validated = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock, also where training goes on within an epoch."""
@@ -34,15 +40,21 @@ class EpochLine(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock anew."""
         self._began = time.perf_counter()
+        self._validated = False
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note that this epoch has figures of its own, and need not keep silent about them."""
+        self._validated = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the line."""
         seen = trainer.callback_metrics
+        of_all = "" if trainer.max_epochs in {None, -1} else f"/{trainer.max_epochs}"
         parts = [
-            f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}",
+            f"epoch {trainer.current_epoch + 1:>3}{of_all}",
             f"loss {float(seen['loss/train']):.5f}",
         ]
-        if VALIDATION_LOSS in seen:
+        if self._validated and VALIDATION_LOSS in seen:
             parts.append(f"validation loss {float(seen[VALIDATION_LOSS]):.5f}")
             parts.append(f"m-IoU {float(seen[VALIDATION_SCORE]):.4f}")
         log.info("%s", "  ".join([*parts, f"{time.perf_counter() - self._began:.0f} s"]))
@@ -51,11 +63,24 @@ class EpochLine(pl.Callback):
 class EpochBar(RichProgressBar):
     """The progress of an epoch on a terminal, with the loss and the m-IoU on the validation frames."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._read = -math.inf
+        self._shown: dict[str, Any] = {}
+
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """What stands behind the bar, under short names: 80 columns hold no more."""
-        shown = super().get_metrics(trainer, pl_module)
-        names = {"loss": "loss", VALIDATION_SCORE: "m-IoU"}
-        return {short: shown[name] for name, short in names.items() if name in shown}
+        """What stands behind the bar, under short names: 80 columns hold no more.
+
+        It is read anew every so often and not at each step, because a GPU's figures are there only once the
+        step has ended.
+        """
+        now = time.perf_counter()
+        if now - self._read >= BAR_SECONDS:
+            self._read = now
+            known = super().get_metrics(trainer, pl_module)
+            names = {"loss": "loss", VALIDATION_SCORE: "m-IoU"}
+            self._shown = {short: known[name] for name, short in names.items() if name in known}
+        return self._shown
 
 
 class SettledBatchNorm(pl.Callback):
@@ -88,7 +113,7 @@ class SettledBatchNorm(pl.Callback):
         eager = torch.compiler.set_stance("force_eager")  # momentum None would compile the net anew
         with torch.no_grad(), trainer.precision_plugin.forward_context(), eager:
             for again in islice(batches, self._batches):
-                pl_module(again["image"].to(pl_module.device))
+                pl_module(again["image"].to(pl_module.device, non_blocking=True))
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
             processes.average(buffer for buffer in layer.buffers() if buffer.is_floating_point())

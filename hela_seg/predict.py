@@ -25,6 +25,7 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from hela_seg import runs
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import FrameSequence, Series, find_files, numbered_sequence
 from hela_seg.errors import InputError, PartialResultError
@@ -66,7 +67,7 @@ def predict(config: DictConfig) -> list[Path]:
         _refuse_large(job)
         results = result_paths(job, folder.path)
         if folder.is_finished(job) and not config.overwrite:
-            print_files({"done before": f"{len(results)} files in {folder.path}"})
+            print_files({"done before": f"{sum(map(Path.exists, results))} files in {folder.path}"})
             return results
         job = folder.begin(job, results, overwrite=config.overwrite)
         _warn_of_odd_grey_values(predictor, job)
@@ -92,9 +93,11 @@ def _print_end(
     share = sum(judged, Flicker()).share
     if share is not None:
         facts["flicker"] = f"{share:.3%} of the pixels have another class for one frame"
-    paths = result_paths(job, folder.path)
+    paths = [path for path in result_paths(job, folder.path) if path.exists()]
     facts["labels"] = paths[0] if len(job.series) == 1 else f"{len(job.series)} files in {folder.path}"
     facts |= {path.stem.replace("_", " "): path for path in paths if path.suffix in {".csv", ".parquet"}}
+    if job.wanted.label_next and not (folder.path / runs.RANKING_SHEET).exists():
+        facts["label next"] = "nothing: each frame is of one grey value or could not be read"
     facts["all files"] = f"{len(paths)} in {folder.path}"
     print_files(facts)
     _report_unreadable(job, courses)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.demos.boring_classes import BoringModel
 from torch import nn
 from torch.utils.data import DataLoader
 
-from hela_seg.callbacks import EpochLine, SettledBatchNorm
+from hela_seg.callbacks import EpochBar, EpochLine, SettledBatchNorm
 
 
 class Scripted(BoringModel):
@@ -31,18 +32,19 @@ class Scripted(BoringModel):
         self.log("m-IoU/validation", 1 - self.losses[self.current_epoch])
 
 
-def fit(losses: list[float]) -> None:
+def fit(losses: list[float], callback: pl.Callback | None = None, **settings: Any) -> None:
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=len(losses),
         limit_train_batches=1,
         limit_val_batches=1,
         num_sanity_val_steps=0,
-        callbacks=[EpochLine()],
+        callbacks=[callback or EpochLine()],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
+        **settings,
     )
     trainer.fit(Scripted(losses))
 
@@ -53,6 +55,27 @@ def test_a_line_an_epoch_says_how_it_goes(caplog: pytest.LogCaptureFixture) -> N
     lines = [record.getMessage() for record in caplog.records if record.name == "hela_seg.callbacks"]
     assert len(lines) == 2
     assert lines[1].startswith("epoch   2/2  loss 1.00000  validation loss 0.25000  m-IoU 0.7500")
+
+
+def test_an_epoch_that_is_not_validated_has_no_figures_of_another(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "hela_seg.callbacks"):
+        fit([0.5, 0.25, 0.1], check_val_every_n_epoch=2)
+    lines = [record.getMessage() for record in caplog.records if record.name == "hela_seg.callbacks"]
+    assert ["m-IoU" in line for line in lines] == [False, True, False]
+
+
+def test_a_bar_reads_its_figures_every_so_often_and_not_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def figures(self: object, *_: object) -> dict[str, float]:
+        read.append(1)
+        return {"loss": float(len(read)), "v_num": 0}
+
+    monkeypatch.setattr(RichProgressBar, "get_metrics", figures)
+    seconds = iter([10.0, 10.1, 10.4, 10.6])
+    monkeypatch.setattr("hela_seg.callbacks.time.perf_counter", lambda: next(seconds))
+    bar: Any = EpochBar()
+    assert [bar.get_metrics(None, None)["loss"] for _ in range(4)] == [1.0, 1.0, 1.0, 2.0]
 
 
 class Normalised(pl.LightningModule):

@@ -61,6 +61,18 @@ def test_the_end_counts_all_files_also_those_that_it_does_not_name(
     assert f"all files {len(written - {'prediction.json'})} in " in said
 
 
+def test_where_no_frame_shows_anything_there_is_nothing_to_label_next(
+    checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_tiff(tmp_path / "dark.tif", np.zeros((2, 32, 32), np.uint16), "TYX")
+    typed = [str(checkpoint), str(tmp_path / "dark.tif"), "-o", str(tmp_path / "out"), "label_next=2"]
+    assert main("predict", typed) == 0
+    said = " ".join(capfd.readouterr().out.split())
+    assert "label next nothing: each frame is of one grey value or could not be read" in said
+    there = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
+    assert f"all files {len(there - {'prediction.json'})} in " in said
+
+
 def test_results_are_replaced_only_when_told_to(
     checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

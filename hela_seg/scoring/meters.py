@@ -68,7 +68,7 @@ class CellScores:
     Attributes:
         matches: of all frames together.
         frames: T.
-        true_by_ids: the masks number the true cells; else they are `split_cells` of the true classes.
+        true_by_ids: all masks number the true cells; else they are `split_cells` of the true classes.
         found_by_ids: the same of the cells found.
         neck: that classes were split with, see `split_cells`; it matters where not both are by ids.
         least_area: the same.
@@ -104,7 +104,7 @@ class CellMeter:
         self._neck, self._least_area = neck, least_area
         self._matches: Matches | None = None
         self._frames = 0
-        self._true_by_ids = self._found_by_ids = False
+        self._true_by_ids = self._found_by_ids = True
 
     def add(self, frame: SegmentedFrame) -> None:
         """Match the cells of one more frame."""
@@ -114,7 +114,8 @@ class CellMeter:
         matches = match_cells(true, found)
         self._matches = matches if self._matches is None else self._matches + matches
         self._frames += 1
-        self._true_by_ids, self._found_by_ids = frame.true_cells is not None, frame.found_cells is not None
+        self._true_by_ids &= frame.true_cells is not None
+        self._found_by_ids &= frame.found_cells is not None
 
     @property
     def scores(self) -> CellScores:

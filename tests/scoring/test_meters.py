@@ -46,6 +46,13 @@ def test_cells_of_class_maps_are_the_parts_of_the_foreground() -> None:
     assert (meter.scores.true_by_ids, meter.scores.found_by_ids) == (False, False)
 
 
+def test_cells_are_by_ids_only_where_those_of_all_frames_are() -> None:
+    meter = CellMeter()
+    for numbered in ({}, {"true_cells": [3], "found_cells": [9]}):
+        meter.add(frame([1], [1], **numbered))
+    assert (meter.scores.true_by_ids, meter.scores.found_by_ids) == (False, False)
+
+
 def test_what_is_found_where_truth_is_ignored_is_no_cell() -> None:
     meter = CellMeter()
     meter.add(frame([1, 1, 0, *3 * [IGNORE_INDEX]], [1, 1, 0, 1, 1, 1]))
