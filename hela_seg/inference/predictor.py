@@ -90,6 +90,11 @@ class Predictor:
         """
         if isinstance(source, np.ndarray):
             series: Series = ArraySeries(source, axes, self.info.channels)
+        elif not isinstance(source, str | Path):
+            raise InputError(
+                f"the source is a {type(source).__name__}, expected a path or a NumPy array: make one with "
+                "numpy.stack, or hand frames one by one to stream"
+            )
         else:
             z = self.info.config.get("data", {}).get("z") if z is None else z
             series = open_series(source, axes, assumed_axes=self.info.axes, z=z)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +67,14 @@ def test_an_array_without_pixels_or_with_pixels_that_are_no_numbers_is_refused()
     frames[1, 2, 3] = np.nan
     with pytest.raises(InputError, match="the array holds pixels that are NaN or infinite in frame 1"):
         net.predict(frames)
+
+
+def test_what_is_neither_a_file_nor_an_array_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    frames: Any = [np.zeros((4, 5), np.uint8)]
+    with pytest.raises(InputError, match=r"the source is a list, expected a path or a NumPy array: .*stack"):
+        predictor(Brightness()).predict(frames)
+    with pytest.raises(InputError, match=r"is a folder, expected one file: give its files one by one"):
+        predictor(Brightness()).predict(tmp_path)
 
 
 def test_an_empty_list_of_checkpoints_is_refused() -> None:

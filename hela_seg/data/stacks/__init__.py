@@ -97,6 +97,8 @@ def open_series(
     options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks)
     suffix = path.suffix.lower()
     _refuse_unprintable(path)
+    if suffix not in SUFFIXES and path.is_dir():
+        raise InputError(f"{path} is a folder, expected one file: give its files one by one")
     if suffix not in SUFFIXES:
         raise InputError(
             f"{path} ends in '{path.suffix}', expected one of {', '.join(SUFFIXES)}: convert it to TIFF"
