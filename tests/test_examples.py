@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,12 @@ SHORTER = {
     "model.width=8": "model.width=4 trainer=cpu",
 }
 """What a quick run changes in the notebook; each of these stands in it."""
+
+
+@pytest.fixture(autouse=True)
+def this_python_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the notebook calls ``python`` runs the tests, also where no environment is activated."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
 
 
 def run(notebook, folder: Path):

@@ -80,6 +80,7 @@ def test_onnx_runtimes_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
 
 
+@pytest.mark.filterwarnings("ignore:The given buffer is not writable")  # of torch 2.11's own reader
 @each_net
 def test_torch_exports_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
     trained = made(name)

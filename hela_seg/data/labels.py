@@ -215,7 +215,8 @@ def _table_positions(raw: Array) -> Array:
     if raw.dtype == bool:
         return raw.view(np.uint8)
     inside = (raw >= 0) & (raw <= LARGEST_VALUE)
-    return np.where(inside, raw, LARGEST_VALUE + 1).astype(np.intp)
+    # in a type that holds all of it: NumPy 2.5 refuses what does not fit the type of the file
+    return np.where(inside, raw.astype(np.intp), LARGEST_VALUE + 1)
 
 
 def _looked_up(table: Labels, positions: Array) -> Labels:
