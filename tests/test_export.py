@@ -15,6 +15,7 @@ import onnxruntime
 import pytest
 import tifffile
 import torch
+from packaging.version import Version
 from torch import Tensor, nn
 
 import hela_seg
@@ -193,6 +194,8 @@ class _ByChance(nn.Module):
 
 @pytest.mark.parametrize("write", [write_onnx, write_torch_export])
 def test_a_net_that_cannot_be_expressed_leaves_nothing(write: Any, tmp_path: Path) -> None:
+    if write is write_onnx and Version(torch.__version__) < Version("2.11"):
+        pytest.skip("older PyTorch writes one branch of such a net as ONNX, which is compared later")
     trained = TrainedNet(_ByContent(), made("unet").info, "best.ckpt")
     with pytest.raises(InputError, match=r"best.ckpt holds a net that .* cannot express") as caught:
         write(trained, tmp_path / "a")

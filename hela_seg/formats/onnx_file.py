@@ -28,9 +28,9 @@ def write_onnx(trained: TrainedNet, path: Path, output: str = LOGITS) -> None:
     """Write a net as ONNX, ``image`` (N, C, H, W) float32 -> ``logits`` (N, K, H, W).
 
     N may be anything, H and W any multiples of the net's stride; nothing is padded inside. PyTorch's
-    exporter by ``torch.export`` writes it, which all releases from 2.6 on have; the older one by TorchScript
-    takes sizes of intermediate images for constants. Then ONNX Runtime computes an image of another size,
-    and the file gets its name only if the logits are PyTorch's.
+    exporter by ``torch.export`` writes it; the older one by TorchScript takes sizes of intermediate images
+    for constants. Then ONNX Runtime computes an image of another size, and the file gets its name only if the
+    logits are PyTorch's.
 
     Args:
         trained: the net.

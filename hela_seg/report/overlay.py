@@ -164,8 +164,9 @@ class _Page:
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        inches = (width / DOTS_PER_INCH, height / DOTS_PER_INCH)
-        self.figure = Figure(figsize=inches, dpi=DOTS_PER_INCH, facecolor="white")
+        # a hair more than that: matplotlib cuts off what remains of a pixel, and 10.04 x 100 is below 1004
+        across, down = (math.nextafter(side / DOTS_PER_INCH, math.inf) for side in (width, height))
+        self.figure = Figure(figsize=(across, down), dpi=DOTS_PER_INCH, facecolor="white")
 
     def paste(self, picture: Picture, top: int, left: int) -> None:
         """Put a picture's upper left pixel at row ``top``, column ``left``."""
