@@ -26,30 +26,17 @@ FREE_KEYS = ("data.root", "data.workers", "optimizer.fused")
 
 
 def starting_point(folder: Path, *, resume: bool, ckpt_path: str | None) -> Path | None:
-    """The checkpoint that training starts from; None where it starts from nothing.
+    """The checkpoint with whose training a run goes on; None where it begins its own.
 
     Args:
         folder: of the run.
-        resume: go on with the run that the folder holds.
-        ckpt_path: a checkpoint given by name.
+        resume: go on with the run that the folder holds, where it has a checkpoint.
+        ckpt_path: a checkpoint that the run begins with; of one that holds weights alone see `take_weights`.
 
     Raises:
         InputError: the folder holds a run that is not to be gone on with, or one without a whole checkpoint;
             or the checkpoint given by name cannot be used.
     """
-    if ckpt_path is not None:
-        if resume:
-            raise InputError(
-                "both resume and ckpt_path are given: leave ckpt_path out to go on with the run, or resume "
-                "to start another one from the checkpoint"
-            )
-        runs.read_checkpoint(ckpt_path)  # refuses what is no checkpoint before anything else is done
-        if "optimizer_states" not in runs.read_content(ckpt_path):
-            raise InputError(
-                f"{ckpt_path} holds weights and no state of training, as one that was converted: "
-                f"take the {runs.LAST_CHECKPOINT} of a run"
-            )
-        return Path(ckpt_path)
     checkpoints = folder / runs.CHECKPOINTS
     held = [checkpoints / name for name in (runs.BEST_CHECKPOINT, *runs.RESUMABLE)]
     found = next((path for path in held if path.exists()), None)
@@ -58,7 +45,11 @@ def starting_point(folder: Path, *, resume: bool, ckpt_path: str | None) -> Path
             f"{found} is there from an earlier run: go on with that run by resume=true, or choose another "
             "hydra.run.dir"
         )
-    return newest(checkpoints) if resume else None
+    own = newest(checkpoints) if resume else None
+    if own is not None or ckpt_path is None:
+        return own
+    runs.read_checkpoint(ckpt_path)  # refuses what is no checkpoint before anything else is done
+    return Path(ckpt_path) if "optimizer_states" in runs.read_content(ckpt_path) else None
 
 
 def newest(checkpoints: Path) -> Path | None:
@@ -120,14 +111,7 @@ def refuse_unlike(checkpoint: Path, net: nn.Module, config: DictConfig) -> None:
         InputError: the weights are those of another net, the optimiser's state is that of another one, or the
             checkpoint is as many epochs old as the run is to last.
     """
-    info, weights = runs.read_checkpoint(checkpoint)
-    if _shapes(weights) != _shapes(net.state_dict()):
-        held = " ".join(f"{key}={value}" for key, value in info.net.items() if key != "_target_")
-        model = runs.option_of(info.net["_target_"])
-        raise InputError(
-            f"{checkpoint} holds weights of model={model} with {held}, expected "
-            "those of this run's net: choose that model, and data with so many channels and classes"
-        )
+    info, _ = _of_this_net(checkpoint, net)
     before, now = info.config["optimizer"]["_target_"], config.optimizer._target_
     if before != now:
         raise InputError(
@@ -139,6 +123,28 @@ def refuse_unlike(checkpoint: Path, net: nn.Module, config: DictConfig) -> None:
             f"trainer.max_epochs is {length}, but {checkpoint} has {epochs} epochs behind it, which count: "
             "choose more"
         )
+
+
+def take_weights(checkpoint: Path, net: nn.Module) -> None:
+    """Fill a net with the weights of a checkpoint that holds nothing else of a training, as a converted one.
+
+    Raises:
+        InputError: they are those of another net.
+    """
+    _, weights = _of_this_net(checkpoint, net)
+    net.load_state_dict(weights)
+
+
+def _of_this_net(checkpoint: Path, net: nn.Module) -> tuple[runs.ModelInfo, dict[str, Any]]:
+    info, weights = runs.read_checkpoint(checkpoint)
+    if _shapes(weights) != _shapes(net.state_dict()):
+        held = " ".join(f"{key}={value}" for key, value in info.net.items() if key != "_target_")
+        model = runs.option_of(info.net["_target_"])
+        raise InputError(
+            f"{checkpoint} holds weights of model={model} with {held}, expected "
+            "those of this run's net: choose that model, and data with so many channels and classes"
+        )
+    return info, weights
 
 
 def tidy(folder: Path, checkpoint: Path | None) -> None:

@@ -83,6 +83,9 @@ def _train(config: DictConfig, launch: Launch) -> Result:
     if ended_with:
         log.info("%s is finished", folder)
         return outcome.earlier_result(folder, ended_with)
+    config.resume = start is not None and start.is_relative_to(
+        folder
+    )  # else it begins, whatever was hoped for
     pl.seed_everything(config.seed, workers=True, verbose=False)
     choices = _settle(config, launch)
     with processes.first_before_others():
@@ -107,10 +110,12 @@ def _learn(
     net, loss = assembly.net_of(net_config), assembly.loss_of(config, data)
     optimizer = instantiate(config.optimizer)
     assembly.refuse_tile(config.data.tile, net)
-    if start is None:
-        start_from_pretrained(net)
-    else:
+    if start is not None:
         resume.refuse_unlike(start, net, config)
+    elif config.ckpt_path is not None:
+        resume.take_weights(Path(config.ckpt_path), net)
+    else:
+        start_from_pretrained(net)
     device = torch.device("cuda" if on_gpu(config.trainer.accelerator) else "cpu")
     trial = memory.Trial(net, loss, optimizer, (data.channels, *data.tile), device)
     _settle_batch(config, trial, data)

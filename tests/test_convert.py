@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from conftest import SMALL_NET, write_dryad
 from keras_h5 import graph, moved, small_values, write_saved
 from keras_parity import TARGETS, draw, read_manifest, reference
 
@@ -221,14 +222,21 @@ def test_a_converted_checkpoint_has_no_data_of_its_own(
     assert "knows no data of its own, expected some to score it on: set data=" in capfd.readouterr().err
 
 
-def test_a_converted_checkpoint_holds_no_training_to_go_on_with(
+def test_a_run_may_start_from_converted_weights(
     file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main("convert", [str(file), *SMALL]) == 0
-    capfd.readouterr()
-    run = [f"ckpt_path={file.with_suffix('.ckpt')}", f"hydra.run.dir={tmp_path / 'run'}"]
-    assert main("train", run) == 2
-    assert "holds weights and no state of training" in capfd.readouterr().err
+    converted = file.with_suffix(".ckpt")
+    data = ["data=dryad", f"data.root={write_dryad(tmp_path / 'dryad')}", *SMALL_NET]
+    start = [*data, f"ckpt_path={converted}", "trainer.max_epochs=1", "optimizer.lr=0.0"]
+    assert main("train", [*start, "model=unet", f"hydra.run.dir={tmp_path / 'run'}"]) == 0
+    before, after = (
+        read_checkpoint(path)[1] for path in (converted, tmp_path / "run" / "checkpoints" / "last.ckpt")
+    )
+    learned = [name for name in before if "running" not in name and "batches" not in name]
+    assert all(torch.equal(before[name], after[name]) for name in learned)
+    assert main("train", [*start, "model=resnet34_unet", f"hydra.run.dir={tmp_path / 'other'}"]) == 2
+    assert "expected those of this run's net" in capfd.readouterr().err
 
 
 def test_numbers_that_are_moved_still_say_which_layer_they_are_of() -> None:

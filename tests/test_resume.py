@@ -263,9 +263,22 @@ def test_a_run_that_starts_from_another_has_its_own_settings_of_the_optimiser(
     assert all(torch.equal(before[name], after[name]) for name in learned)
 
 
-def test_two_ways_to_go_on_are_one_too_many(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="both resume and ckpt_path"):
-        starting_point(tmp_path, resume=True, ckpt_path="last.ckpt")
+def test_a_run_that_started_from_another_goes_on_with_its_own_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    saved(tmp_path / "checkpoints" / "last.ckpt", global_step=1)
+    own = starting_point(tmp_path, resume=True, ckpt_path="elsewhere.ckpt")
+    assert own == tmp_path / "checkpoints" / "last.ckpt"
+    with pytest.raises(InputError, match="is there from an earlier run"):
+        starting_point(tmp_path, resume=False, ckpt_path="elsewhere.ckpt")
+
+
+def test_a_run_from_another_that_died_before_its_first_checkpoint_starts_from_it_again(
+    whole: Path, settings: list[str], tmp_path: Path
+) -> None:
+    start = whole / "checkpoints" / "last.ckpt"
+    more = ["trainer.max_epochs=4", f"ckpt_path={start}", "resume=true", "data.seed=7"]
+    assert train(tmp_path / "run", *settings, *more) == 0
+    assert runs.read_content(tmp_path / "run" / "checkpoints" / "last.ckpt")["epoch"] == 4
 
 
 @pytest.mark.parametrize("left", runs.RESUMABLE)
