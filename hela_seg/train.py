@@ -83,9 +83,8 @@ def _train(config: DictConfig, launch: Launch) -> Result:
     if ended_with:
         log.info("%s is finished", folder)
         return outcome.earlier_result(folder, ended_with)
-    config.resume = start is not None and start.is_relative_to(
-        folder
-    )  # else it begins, whatever was hoped for
+    # a run without a checkpoint of its own begins, whether or not it was to go on
+    config.resume = start is not None and start.is_relative_to(folder)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     choices = _settle(config, launch)
     with processes.first_before_others():

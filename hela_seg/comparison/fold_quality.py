@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hela_seg.comparison.quality import BOUNDARY_WAY, CELL_WAY, way_of
+from hela_seg.comparison.quality import BOUNDARY_WAY, CELL_WAY, mean_of_known, way_of
 
 COUNTED = ("boundary_pixels", "boundary_pixels_within", "hausdorff_95_frames", "one_sided_frames")
 MATCHED = ("matched", "missed", "extra")
@@ -46,7 +45,7 @@ def _boundaries(folds: Sequence[Plain]) -> dict[str, Any]:
     names = folds[0]["classes"]
     by_class = {name: _class([fold["classes"][name] for fold in folds]) for name in names}
     shares = ("normalised_surface_distance", "hausdorff_95_mean")
-    means = {key: _mean(row[key] for row in by_class.values()) for key in shares}
+    means = {key: mean_of_known(row[key] for row in by_class.values()) for key in shares}
     return {
         **{key: folds[0][key] for key in BOUNDARY_WAY},
         "frames": sum(fold["frames"] for fold in folds),
@@ -73,7 +72,7 @@ def _cells(folds: Sequence[Plain]) -> dict[str, Any]:
     return {
         **{key: folds[0].get(key) for key in CELL_WAY},
         **{key: sum(fold[key] for fold in folds) for key in counts},
-        "mean_average_precision": _mean(precisions),
+        "mean_average_precision": mean_of_known(precisions),
         "thresholds": rows,
     }
 
@@ -93,8 +92,3 @@ def _threshold(folds: Sequence[Plain]) -> dict[str, Any]:
 
 def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
-
-
-def _mean(figures: Iterable[float | None]) -> float | None:
-    known = [figure for figure in figures if figure is not None]
-    return fmean(known) if known else None

@@ -60,12 +60,12 @@ def quality_of(runs: Sequence[Run]) -> NetQuality:
     if way_of_cells is None:
         cells = []
     return NetQuality(
-        surface_distance=_mean(plain["mean"]["normalised_surface_distance"] for plain in boundaries),
+        surface_distance=mean_of_known(plain["mean"]["normalised_surface_distance"] for plain in boundaries),
         tolerance=(way_of_boundaries or {}).get("tolerance"),
         unit=(way_of_boundaries or {}).get("unit"),
-        hausdorff=_mean(plain["mean"]["hausdorff_95_mean"] for plain in boundaries),
-        average_precision_50=_mean(map(_at_first_threshold, cells)),
-        mean_average_precision=_mean(plain["mean_average_precision"] for plain in cells),
+        hausdorff=mean_of_known(plain["mean"]["hausdorff_95_mean"] for plain in boundaries),
+        average_precision_50=mean_of_known(map(_at_first_threshold, cells)),
+        mean_average_precision=mean_of_known(plain["mean_average_precision"] for plain in cells),
         cells=way_of_cells or {},
         runs=len(measured),
         unlike=tuple(what for what, several in unlike.items() if several),
@@ -92,6 +92,7 @@ def _at_first_threshold(cells: Mapping[str, Any]) -> float | None:
     return found
 
 
-def _mean(figures: Iterable[float | None]) -> float | None:
+def mean_of_known(figures: Iterable[float | None]) -> float | None:
+    """The mean of those figures that exist; None where none does."""
     known = [figure for figure in figures if figure is not None]
     return fmean(known) if known else None
