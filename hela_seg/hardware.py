@@ -36,6 +36,11 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 Choice = bool | Literal["auto"]
 
 
+def has_bfloat16() -> bool:
+    """Whether this process' GPU computes in bfloat16 itself; PyTorch also counts those that imitate it."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
 @dataclass(frozen=True)
 class Machine:
     """The facts that choices follow from.
@@ -63,7 +68,7 @@ class Machine:
         return cls(
             torch.cuda.get_device_name(),
             torch.cuda.get_device_capability(),
-            torch.cuda.is_bf16_supported(including_emulation=False),
+            has_bfloat16(),
             threads,
             torch.cuda.device_count(),
         )

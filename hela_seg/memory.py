@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from hela_seg.errors import InputError
+from hela_seg.hardware import has_bfloat16
 
 HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """Precisions that compute in half of the bytes, as `pytorch_lightning.Trainer` calls them."""
@@ -135,8 +136,7 @@ def explain(trial: Trial, tiles: int, batch: int, precision: str, ranks: int = 1
     """
     precisions = [precision]
     if precision not in HALVES and trial.device.type == "cuda":
-        own = torch.cuda.is_bf16_supported(including_emulation=False)
-        precisions.append("bf16-mixed" if own else "16-mixed")
+        precisions.append("bf16-mixed" if has_bfloat16() else "16-mixed")
     # a trial may find room where training did not: other programs come and go, and memory falls to pieces
     most = {precision: tiles}
     room = {n: count for n in precisions if (count := trial.most(batch // ranks, n, most.get(n)))}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hela_seg.errors import InputError
+from hela_seg.hardware import has_bfloat16
 from hela_seg.metrics import predicted_classes
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -146,8 +147,7 @@ def _shares(logits: Tensor) -> Tensor:
 def _by_hardware(device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
-    own = torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if own else torch.float16
+    return torch.bfloat16 if has_bfloat16() else torch.float16
 
 
 def _turned(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
