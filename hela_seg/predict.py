@@ -14,6 +14,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -29,6 +30,8 @@ from hela_seg import runs
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import FrameSequence, Series, find_files, numbered_sequence
 from hela_seg.errors import InputError, PartialResultError
+from hela_seg.files import digest
+from hela_seg.hardware import keep_freed_memory
 from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.follow import Course
@@ -58,12 +61,17 @@ def predict(config: DictConfig) -> list[Path]:
     tiling: Tiling = instantiate(config.inference)
     skip = _may_skip(config.on_error)
     checkpoints = [Path(path) for path in _listed(config.ckpt)]
-    predictor = Predictor.from_checkpoint(checkpoints, _own_device(config.device), config.precision, tiling)
+    with ThreadPoolExecutor(1) as beside:  # of a large file this takes as long as making its net
+        hashed = beside.submit(lambda: [(path.name, digest([path])) for path in checkpoints])
+        device = _own_device(config.device)
+        predictor = Predictor.from_checkpoint(checkpoints, device, config.precision, tiling)
+    if predictor.device.type == "cpu":
+        keep_freed_memory()
     recordings = _recordings(predictor, config)
     folder = ResultFolder(Path(config.output))
     with folder.taken_by(shard):
         settings = {**asdict(tiling), **{key: config[key] for key in ("precision", "axes", "z")}}
-        job = make_job(predictor, recordings, wanted, checkpoints, settings)
+        job = make_job(predictor, recordings, wanted, hashed.result(), settings)
         _refuse_large(job)
         results = result_paths(job, folder.path)
         if folder.is_finished(job) and not config.overwrite:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +33,29 @@ def kept_settings() -> Iterator[None]:
     torch.backends.cudnn.allow_tf32 = before[1]
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep memory")
+def test_large_blocks_that_were_freed_are_taken_again_without_new_pages() -> None:
+    program = """
+import resource, sys
+import torch
+from hela_seg.hardware import keep_freed_memory
+
+def new_pages():
+    for _ in range(3):
+        torch.ones(2**24)  # 64 MiB, which is 16,384 pages
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(2**24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+print(new_pages(), keep_freed_memory(), new_pages())
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    by_itself, done, kept = run.stdout.split()
+    assert done == "True"
+    assert int(kept) < int(by_itself) / 10
+
+
 @pytest.mark.parametrize(
     ("machine", "precision", "tf32"),
     [(CPU, "32-true", False), (T4, "16-mixed", False), (H100, "bf16-mixed", True)],
@@ -37,6 +63,7 @@ def kept_settings() -> Iterator[None]:
 def test_the_rules(machine: Machine, precision: str, tf32: bool) -> None:
     chosen = choose(machine)
     assert (chosen.precision, chosen.tf32, chosen.fused, chosen.compile) == (precision, tf32, True, False)
+    assert chosen.keep_memory == (machine.gpu is None)
 
 
 def test_what_the_configuration_says_is_kept() -> None:

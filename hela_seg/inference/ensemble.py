@@ -99,9 +99,7 @@ class Ensemble:
         return total.div_(count)
 
     def _moved(self, images: Sequence[Tensor]) -> list[Tensor]:
-        return [
-            image.to(self.device, memory_format=torch.channels_last, non_blocking=True) for image in images
-        ]
+        return [image.to(self.device, non_blocking=True) for image in images]
 
     def _logits(self, net: nn.Module, images: Tensor) -> Tensor:
         enabled = self._precision != torch.float32

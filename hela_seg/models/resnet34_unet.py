@@ -101,13 +101,21 @@ class ResNet34Encoder(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, C, H, W) -> feature maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of H and W."""
         levels = [self.stem(self.conv(self.input_norm(image)))]
-        # Padded with zeros as in Keras, not with -inf as max_pool2d does: leaky activations reach below 0.
-        x = F.max_pool2d(F.pad(levels[0], (1, 1, 1, 1)), 3, stride=2)
+        x = _pooled(levels[0], below_zero=not isinstance(self.stem.activation, nn.ReLU))
         for stage in self.stages:
             x, activated = stage(x)
             levels.append(activated)
         del levels[1]  # the first stage keeps the size, so the second stage's input is the better skip
         return [*levels, self.closing(x)]
+
+
+def _pooled(x: Tensor, *, below_zero: bool) -> Tensor:
+    """Maxima of 3x3 pixels, at every second one: (N, C, H, W) -> (N, C, H/2, W/2).
+
+    Padded with zeros as in Keras. Where nothing is below zero, the -inf of PyTorch's own padding gives the
+    same without a copy of what is the net's largest feature map.
+    """
+    return F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 3, 2) if below_zero else F.max_pool2d(x, 3, 2, padding=1)
 
 
 class ResNet34UNet(nn.Module):

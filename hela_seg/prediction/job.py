@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import hela_seg
@@ -164,22 +163,22 @@ def make_job(
     predictor: Predictor,
     series: Sequence[Series],
     wanted: Wanted,
-    checkpoints: Sequence[Path],
+    checkpoints: Sequence[tuple[str, str]],
     settings: Mapping[str, Any],
 ) -> Job:
-    """Gather what decides the outcome; reads every input once, for its SHA-256.
+    """Gather what decides the outcome; reads every recording once, for its SHA-256.
 
     Args:
         predictor: the nets.
         series: the recordings, of different names.
         wanted: what is written.
-        checkpoints: the nets' files.
+        checkpoints: name and SHA-256 of the nets' files, in their order.
         settings: of the prediction, plain.
     """
     made_by = {
         "program": f"hela_seg {hela_seg.__version__}",
-        "checkpoint": ", ".join(path.name for path in checkpoints),
-        "checkpoint sha256": ", ".join(digest([path]) for path in checkpoints),
+        "checkpoint": ", ".join(name for name, _ in checkpoints),
+        "checkpoint sha256": ", ".join(sha256 for _, sha256 in checkpoints),
         "settings": json.dumps(dict(settings), sort_keys=True),
     }
     sizes = [predictor.group_size(one.shape[2:]) for one in series]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,12 @@ class _Recording:
         """Class maps (H, W), filtered over time where that is asked for."""
         return label_frames(self.job, self.folder, self.index)
 
+    def labels_of(self, wanted: Container[int]) -> dict[int, NDArray[np.uint8]]:
+        """Class maps (H, W) of some frames, as `labels` gives them; others are not decoded if need not be."""
+        if self.job.wanted.majority > 1:
+            return {t: labels for t, labels in enumerate(self.labels()) if t in wanted}
+        return {t: part.frame(number) for t, part, number in self.parts("labels") if t in wanted}
+
     def image(self, t: int) -> NDArray[Any]:
         """Frame t (C, H, W), black where it could not be read."""
         if t in self.course.unreadable:
@@ -193,9 +199,7 @@ def _write_overlay(recording: _Recording, path: Path) -> None:
             if t in shown and t not in recording.course.unreadable
         ]
     else:
-        pictures = [
-            (t, recording.image(t), labels) for t, labels in enumerate(recording.labels()) if t in shown
-        ]
+        pictures = [(t, recording.image(t), labels) for t, labels in recording.labels_of(shown).items()]
     if pictures:
         comment = json.dumps(recording.provenance | recording.job.filtered)
         write_overlay(path, pictures, recording.job.classes, recording.series.name, comment)
@@ -271,16 +275,14 @@ def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) ->
     names = [series.name for series in job.series]
     write_ranking(folder.path / runs.RANKING_TABLE, choices, names)
     chosen = {(choice.candidate.series, choice.candidate.t) for choice in choices}
-    labels = {
-        (recording.index, t): labels
+    labels = [
+        recording.labels_of({t for series, t in chosen if series == recording.index})
         for recording in recordings
-        for t, labels in enumerate(recording.labels())
-        if (recording.index, t) in chosen
-    }
+    ]
 
     def with_pictures(choice: Choice) -> tuple[Choice, NDArray[Any], NDArray[np.uint8]]:
         series, t = choice.candidate.series, choice.candidate.t
-        return choice, recordings[series].image(t), labels[series, t]
+        return choice, recordings[series].image(t), labels[series][t]
 
     if choices:
         sheet = folder.path / runs.RANKING_SHEET

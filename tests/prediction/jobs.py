@@ -11,6 +11,7 @@ from test_runs import INFO
 from torch import Tensor, nn
 
 from hela_seg.data.stacks import ArraySeries, write_tiff
+from hela_seg.files import digest
 from hela_seg.inference import Predictor, Tiling, TrainedNet
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.follow import Course
@@ -63,7 +64,8 @@ class NamedArray(ArraySeries):
 def job(folder: Path, predictor: Predictor, *films: NDArray[np.uint8], **wanted: Any) -> Job:
     (folder / "net.ckpt").write_bytes(b"weights")
     series = [NamedArray(folder / f"film{index}.tif", images) for index, images in enumerate(films)]
-    return make_job(predictor, series, Wanted(**wanted), [folder / "net.ckpt"], {"tile": "auto"})
+    checkpoints = [("net.ckpt", digest([folder / "net.ckpt"]))]
+    return make_job(predictor, series, Wanted(**wanted), checkpoints, {"tile": "auto"})
 
 
 def done(job: Job, predictor: Predictor, folder: Path, shard: Shard | None = None) -> list[Course] | None:
