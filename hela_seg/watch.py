@@ -22,6 +22,7 @@ from hela_seg.data.settings import MOST_WORKERS
 from hela_seg.data.stacks import write_tiff
 from hela_seg.errors import InputError
 from hela_seg.metrics import scores
+from hela_seg.settings import refuse_counts
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +38,13 @@ class LossWatch(pl.Callback):
     Args:
         folder: gets ``images.tif`` (N, C, h, w) float32, as the net saw them, and ``labels.tif``.
         every_steps: batches between two looks on a GPU.
+
+    Raises:
+        InputError: that number is below 1.
     """
 
     def __init__(self, folder: str, every_steps: int = 50) -> None:
+        refuse_counts("callbacks.loss_watch", {"every_steps": every_steps})
         self._folder, self._every = Path(folder), every_steps
         self._first_bad: Tensor | None = None
 
@@ -110,7 +115,8 @@ class LoaderWatch(pl.Callback):
     """Reports once that the net waits for tiles, and what would help.
 
     The rule: after the first steps of an epoch, more than so much of the time passes between the end of one
-    step and the beginning of the next, and it adds up to a second or more.
+    step and the beginning of the next, and it adds up to a second or more. A run that goes on within an epoch
+    counts from there.
 
     Args:
         share: of the time, from 0 to 1.
@@ -122,6 +128,7 @@ class LoaderWatch(pl.Callback):
     def __init__(self, share: float = 0.2, warm_up: int = 5) -> None:
         self._share, self._warm_up = share, warm_up
         self._waited = self._began = self._ended = 0.0
+        self._steps = 0
         self._reported = False
 
     def on_train_batch_start(
@@ -129,9 +136,9 @@ class LoaderWatch(pl.Callback):
     ) -> None:
         """Add up how long the batch was waited for."""
         now = time.perf_counter()
-        if batch_idx == self._warm_up:
+        if self._steps == self._warm_up:
             self._began, self._waited = now, 0.0
-        elif batch_idx > self._warm_up:
+        elif self._steps > self._warm_up:
             self._waited += now - self._ended
 
     def on_train_batch_end(
@@ -139,7 +146,11 @@ class LoaderWatch(pl.Callback):
     ) -> None:
         """Note the time; at the end of an epoch, report."""
         self._ended = time.perf_counter()
-        if not trainer.is_last_batch or self._reported or batch_idx <= self._warm_up:
+        self._steps += 1
+        if not trainer.is_last_batch:
+            return
+        steps, self._steps = self._steps, 0
+        if self._reported or steps <= self._warm_up + 1:
             return
         share = self._waited / (self._ended - self._began)
         if share > self._share and self._waited > self.LEAST_SECONDS:

@@ -101,6 +101,15 @@ def test_waiting_is_the_time_between_steps(
     assert "warning: 46 % of the time the net waits for tiles: 1000 workers" in caplog.text  # 6 of 13 seconds
 
 
+def test_a_run_that_goes_on_within_an_epoch_has_not_waited_before(caplog: pytest.LogCaptureFixture) -> None:
+    watched, trainer = LoaderWatch(warm_up=2), fake_trainer(train_dataloader=SimpleNamespace(num_workers=0))
+    for index in range(20, 26):
+        trainer.is_last_batch = index == 25
+        watched.on_train_batch_start(trainer, None, None, index)  # type: ignore[arg-type]
+        watched.on_train_batch_end(trainer, None, None, None, index)  # type: ignore[arg-type]
+    assert not caplog.text
+
+
 def validated(watched: ScoreWatch, matrix: list[list[int]]) -> None:
     classes = [SimpleNamespace(name=name) for name in ("background", "cell", "border")]
     counts = SimpleNamespace(compute=lambda: torch.tensor(matrix))

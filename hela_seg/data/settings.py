@@ -132,17 +132,6 @@ def tile_size(given: Sequence[int]) -> Size:
     return int(given[0]), int(given[1])
 
 
-def refuse_below(least: int, given: Mapping[str, int | None]) -> None:
-    """Refuse settings of ``data`` that are too low; None passes.
-
-    Raises:
-        InputError: the first that is below ``least``.
-    """
-    for name, value in given.items():
-        if value is not None and value < least:
-            raise InputError(f"data.{name} is {value}, expected {least} or more")
-
-
 def default_workers() -> int:
     """Processes that read tiles: none where the net itself needs the CPU, else one for each spare core."""
     return min(MOST_WORKERS, max((os.cpu_count() or 1) - 1, 0)) if torch.cuda.is_available() else 0

@@ -100,12 +100,6 @@ def test_other_tiles_are_refused(tile):
         settings.tile_size(tile)
 
 
-def test_numbers_below_the_least_are_refused():
-    settings.refuse_below(1, {"batch_size": 1, "steps_per_epoch": None})
-    with pytest.raises(InputError, match=r"data\.batch_size is 0, expected 1 or more"):
-        settings.refuse_below(1, {"batch_size": 0})
-
-
 @pytest.mark.parametrize(
     ("gpu", "cores", "workers"), [(False, 16, 0), (True, 16, 8), (True, 4, 3), (True, 1, 0), (True, None, 0)]
 )
