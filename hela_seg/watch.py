@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from itertools import islice
 from pathlib import Path
@@ -18,7 +17,7 @@ from torch.utils.data import DataLoader
 from hela_seg import processes
 from hela_seg.data.dataset import Sample
 from hela_seg.data.sampler import EpochSampler
-from hela_seg.data.settings import MOST_WORKERS
+from hela_seg.data.settings import MOST_WORKERS, cores
 from hela_seg.data.stacks import write_tiff
 from hela_seg.errors import InputError
 from hela_seg.metrics import scores
@@ -54,7 +53,9 @@ class LossWatch(pl.Callback):
         """Note the loss, and look where it is time."""
         self._note(outputs["loss"], batch_idx)
         on_cpu = pl_module.device.type == "cpu"
-        if on_cpu or trainer.is_last_batch or (batch_idx + 1) % self._every == 0:
+        # validation follows, whose batches are counted anew
+        at_end = trainer.is_last_batch or trainer.global_step == trainer.max_steps
+        if on_cpu or at_end or (batch_idx + 1) % self._every == 0:
             self._look(trainer)
 
     def on_validation_batch_end(
@@ -220,11 +221,11 @@ def _cure(precision: str) -> str:
 
 
 def _help(loader: DataLoader[Sample]) -> str:
-    cores = os.cpu_count() or 1
-    workers = min(MOST_WORKERS, max(cores - 1, 1))
+    found = cores()
+    workers = min(MOST_WORKERS, max(found - 1, 1))
     if loader.num_workers < workers:
-        return f"set data.workers={workers} (now {loader.num_workers}, with {cores} cores)"
+        return f"set data.workers={workers} (now {loader.num_workers}, with {found} cores)"
     return (
-        f"{loader.num_workers} workers on {cores} cores do not keep up; a faster disk, images in tiles or "
+        f"{loader.num_workers} workers on {found} cores do not keep up; a faster disk, images in tiles or "
         "without compression, or augment=light would help"
     )
