@@ -122,10 +122,10 @@ def refuse_unlogged(config: DictConfig, class_names: Sequence[str]) -> None:
     Raises:
         InputError: a name that nothing is logged under.
     """
-    known = logged_names(class_names)
-    if not all(str(callback._target_).startswith(KNOWN_CALLBACKS) for callback in config.callbacks.values()):
+    known, callbacks = logged_names(class_names), _chosen(config.callbacks)
+    if not all(str(callback._target_).startswith(KNOWN_CALLBACKS) for callback in callbacks.values()):
         return
-    groups = {f"callbacks.{name}": callback for name, callback in config.callbacks.items()}
+    groups = {f"callbacks.{name}": callback for name, callback in callbacks.items()}
     for name, group in (groups | {"scheduler": config.scheduler}).items():
         watched = group.get("monitor")
         if watched is not None and watched not in known:
@@ -133,7 +133,7 @@ def refuse_unlogged(config: DictConfig, class_names: Sequence[str]) -> None:
 
 
 @contextmanager
-def refused_by_lightning(what: str, cure: str = "choose another value") -> Iterator[None]:
+def refused_by_lightning(what: str, cure: str) -> Iterator[None]:
     """Put what Lightning says of settings that it cannot use into a line for the user.
 
     Args:
@@ -196,7 +196,7 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
     with refused_by_lightning("callbacks", "Choose another value, or callbacks=default"):
         callbacks = [
             instantiate(callback)
-            for callback in config.callbacks.values()
+            for callback in _chosen(config.callbacks).values()
             if validated or callback.get("monitor") is None
         ]
     callbacks += [clock, LastStep()]
@@ -205,7 +205,7 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
     on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty() and processes.is_first()
     if on_terminal:
         callbacks.append(EpochBar())
-    loggers = [instantiate(logger) for logger in config.logger.values()]
+    loggers = [instantiate(logger) for logger in _chosen(config.logger).values()]
     settings: Any = OmegaConf.to_container(config, resolve=True)
     tell_settings(loggers, settings)
     with refused_by_lightning("trainer", OTHER_TRAINER):
@@ -220,6 +220,11 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
             enable_progress_bar=on_terminal,
         )
     return trainer
+
+
+def _chosen(group: DictConfig) -> dict[str, DictConfig]:
+    """The entries of a group, but for those that are switched off with null."""
+    return {str(name): entry for name, entry in group.items() if entry is not None}
 
 
 def describe(net: nn.Module, config: DictConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def refuse_counts(group: str, given: Mapping[str, Any], least: int = 1) -> None:
         InputError: names the first that does not pass.
     """
     for name, value in given.items():
-        if value is not None and (not isinstance(value, int) or value < least):
+        if value is not None and (not isinstance(value, Integral) or value < least):
             raise InputError(f"{group}.{name} is {value}, expected a whole number of {least} or more")
 
 

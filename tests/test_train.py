@@ -211,6 +211,12 @@ def test_the_folder_may_be_given_as_a_relative_path(
     )
 
 
+def test_callbacks_and_loggers_are_switched_off_with_null(cells: Path, tmp_path: Path) -> None:
+    off = ["callbacks.early_stopping=null", "callbacks.validation_pictures=null", "logger.tensorboard=null"]
+    assert train(cells, tmp_path, *off) == 0
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["metrics.csv"]
+
+
 def test_logs_of_others_in_the_folder_of_a_run_stay(cells: Path, tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "notes.txt").write_text("mine")
