@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,23 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
 from hela_seg import ddp, processes, runs
-from hela_seg.callbacks import EpochBar
+from hela_seg.callbacks import EpochBar, LastStep
 from hela_seg.checkpoints import WholeCheckpoints
 from hela_seg.costs import StepClock
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, listed
 from hela_seg.hardware import OWN_KEYS
 from hela_seg.loggers import tell_settings
 from hela_seg.losses import balanced_weights
+from hela_seg.models import find_net
+from hela_seg.task import logged_names
 from hela_seg.timing.machine import versions
+
+KNOWN_CALLBACKS = ("hela_seg.", "pytorch_lightning.")
+"""Beginnings of the names of callbacks of which it is known what they log."""
+
+OTHER_TRAINER = "Choose trainer=auto, or other trainer settings"
+"""What to do about a trainer that Lightning refuses."""
 
 
 def net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
@@ -45,14 +54,15 @@ def net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
 
 
 def net_of(config: Mapping[str, Any]) -> nn.Module:
-    """A new net, of this package or of another one.
+    """A new net of this package, which is all that a checkpoint can be opened with.
 
     Args:
         config: see `net_config`.
 
     Raises:
-        InputError: its constructor cannot take what it is given.
+        InputError: there is no such net, or its constructor cannot take what it is given.
     """
+    find_net(str(config["_target_"]))
     try:
         net: nn.Module = instantiate(config)
     except InstantiationException as error:
@@ -82,13 +92,63 @@ def refuse_counts(trainer: DictConfig) -> None:
     """Make sure that a trainer is to train at all.
 
     Raises:
-        InputError: a number of epochs, steps or batches below 1; -1 epochs or steps are any number.
+        InputError: a number of epochs, steps or batches that is not whole, or below 1; -1 epochs or steps are
+            any number.
     """
     for key in ("max_epochs", "max_steps", "accumulate_grad_batches", "check_val_every_n_epoch"):
         number = trainer[key]
         any_number = key.startswith("max") and number == -1
-        if number is None or (number < 1 and not any_number):
-            raise InputError(f"trainer.{key} is {number}, expected 1 or more")
+        if not isinstance(number, int) or (number < 1 and not any_number):
+            raise InputError(f"trainer.{key} is {number}, expected a whole number of 1 or more")
+
+
+def refuse_seed(seed: object) -> None:
+    """Make sure that a number can be a seed of all that is random.
+
+    Raises:
+        InputError: it is no whole number from 0 to 4294967295, which NumPy takes.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InputError(f"seed is {seed}, expected a whole number from 0 to {2**32 - 1}")
+
+
+def refuse_unlogged(config: DictConfig, class_names: Sequence[str]) -> None:
+    """Make sure that what callbacks and schedule watch is logged; callbacks of others may log more.
+
+    Args:
+        config: all settings of the run.
+        class_names: names of the classes.
+
+    Raises:
+        InputError: a name that nothing is logged under.
+    """
+    known, callbacks = logged_names(class_names), _chosen(config.callbacks)
+    if not all(str(callback._target_).startswith(KNOWN_CALLBACKS) for callback in callbacks.values()):
+        return
+    groups = {f"callbacks.{name}": callback for name, callback in callbacks.items()}
+    for name, group in (groups | {"scheduler": config.scheduler}).items():
+        watched = group.get("monitor")
+        if watched is not None and watched not in known:
+            raise InputError(f"{name}.monitor is '{watched}', expected one of {listed(known)}")
+
+
+@contextmanager
+def refused_by_lightning(what: str, cure: str) -> Iterator[None]:
+    """Put what Lightning says of settings that it cannot use into a line for the user.
+
+    Args:
+        what: they are of.
+        cure: what to do.
+
+    Raises:
+        InputError: Lightning refused them inside of the block.
+    """
+    try:
+        yield
+    except InstantiationException as error:
+        if isinstance(error.__cause__, MisconfigurationException | ValueError | TypeError):
+            raise InputError(f"{what}: {error.__cause__} {cure}") from None
+        raise
 
 
 def loss_of(config: DictConfig, data: TimelapseData) -> nn.Module:
@@ -133,21 +193,22 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
     Raises:
         InputError: settings that Lightning refuses.
     """
-    callbacks = [
-        instantiate(callback)
-        for callback in config.callbacks.values()
-        if validated or callback.get("monitor") is None
-    ]
-    callbacks.append(clock)
+    with refused_by_lightning("callbacks", "Choose another value, or callbacks=default"):
+        callbacks = [
+            instantiate(callback)
+            for callback in _chosen(config.callbacks).values()
+            if validated or callback.get("monitor") is None
+        ]
+    callbacks += [clock, LastStep()]
     if "strategy" in config.trainer:
         callbacks.append(ddp.InStep())
     on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty() and processes.is_first()
     if on_terminal:
         callbacks.append(EpochBar())
-    loggers = [instantiate(logger) for logger in config.logger.values()]
+    loggers = [instantiate(logger) for logger in _chosen(config.logger).values()]
     settings: Any = OmegaConf.to_container(config, resolve=True)
     tell_settings(loggers, settings)
-    try:
+    with refused_by_lightning("trainer", OTHER_TRAINER):
         trainer: pl.Trainer = instantiate(
             {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
             callbacks=callbacks,
@@ -158,13 +219,12 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
             limit_val_batches=1.0 if validated else 0,
             enable_progress_bar=on_terminal,
         )
-    except InstantiationException as error:
-        if isinstance(error.__cause__, MisconfigurationException | ValueError):
-            raise InputError(
-                f"trainer: {error.__cause__} Choose trainer=auto, or other trainer settings"
-            ) from None
-        raise
     return trainer
+
+
+def _chosen(group: DictConfig) -> dict[str, DictConfig]:
+    """The entries of a group, but for those that are switched off with null."""
+    return {str(name): entry for name, entry in group.items() if entry is not None}
 
 
 def describe(net: nn.Module, config: DictConfig) -> str:

@@ -15,16 +15,16 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 
+from hela_seg.assembly import OTHER_TRAINER, refused_by_lightning
 from hela_seg.cli import CONFIG
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
@@ -130,12 +130,9 @@ def _trainer(config: DictConfig, folder: Path, **arguments: Any) -> pl.Trainer:
     settings = {key: value for key, value in config.trainer.items() if key not in OWN_KEYS}
     settings |= {"enable_progress_bar": False, "enable_checkpointing": False}
     logger = CSVLogger(folder, name="", version="logs")
-    try:
-        return cast(
-            "pl.Trainer", instantiate(settings, logger=logger, default_root_dir=str(folder), **arguments)
-        )
-    except MisconfigurationException as error:
-        raise InputError(f"trainer: {error} Choose trainer=auto, or other trainer settings") from None
+    with refused_by_lightning("trainer", OTHER_TRAINER):
+        trainer: pl.Trainer = instantiate(settings, logger=logger, default_root_dir=str(folder), **arguments)
+    return trainer
 
 
 def _info(data: TimelapseData) -> ModelInfo:

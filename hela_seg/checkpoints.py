@@ -91,7 +91,6 @@ class LastCheckpoint(pl.Callback):
         self._saved_step, self._saved_at = 0, 0.0
         self._batches: int | None = None
         self._taken_up: dict[str, Any] | None = None
-        self._scheduled = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; where a run goes on, put right what Lightning restores too little or much of."""
@@ -99,8 +98,8 @@ class LastCheckpoint(pl.Callback):
         if self._taken_up is not None:
             trainer.callback_metrics.update(self._taken_up["metrics"])
             _as_if_never_stopped(trainer)
-            if Path(str(trainer.ckpt_path)).parent != self._folder:
-                _set_optimisers(trainer, scheduled=self._scheduled)
+            if not self._is_own(trainer):
+                _set_optimisers(trainer)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save what the epoch before has come to; only now are its scores logged and its rates set."""
@@ -127,7 +126,8 @@ class LastCheckpoint(pl.Callback):
         for logger in trainer.loggers:
             logger.save()
         checkpoint[runs.PROGRESS_KEY] = {
-            "stopped": trainer.should_stop,
+            # for good, and not by `LastStep`: a run may be made longer
+            "stopped": trainer.should_stop and trainer.global_step != trainer.max_steps,
             "batches_in_step": trainer.accumulate_grad_batches,
             "metrics": dict(trainer.callback_metrics),
             # only the first process writes, both this and the logs
@@ -139,16 +139,21 @@ class LastCheckpoint(pl.Callback):
     ) -> None:
         """Take up what `on_save_checkpoint` added.
 
-        A run that had been stopped early does not train on. Where fewer or more tiles than before pass
-        through the net at a time, the same samples make other numbers of batches.
+        A run that had been stopped early does not train on, but another one that starts from it does. Where
+        fewer or more tiles than before pass through the net at a time, the same samples make other numbers of
+        batches.
         """
-        self._taken_up = checkpoint.get(runs.PROGRESS_KEY)
-        self._scheduled = bool(checkpoint["lr_schedulers"])
+        own, self._taken_up = self._is_own(trainer), checkpoint.get(runs.PROGRESS_KEY)
+        _set_patience(trainer, checkpoint["callbacks"], anew=not own)
         if self._taken_up is not None:
-            trainer.should_stop = self._taken_up["stopped"]
+            trainer.should_stop = own and self._taken_up["stopped"]
             seen = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
             steps = seen["completed"] // self._taken_up["batches_in_step"]
             seen.update(dict.fromkeys(seen, steps * trainer.accumulate_grad_batches))
+
+    def _is_own(self, trainer: pl.Trainer) -> bool:
+        """Whether the checkpoint that training starts from is one of this run's."""
+        return Path(str(trainer.ckpt_path)).parent == self._folder
 
     def _due(self, trainer: pl.Trainer) -> bool:
         if self._steps is not None:
@@ -198,14 +203,28 @@ def _as_if_never_stopped(trainer: pl.Trainer) -> None:
         loop.epoch_loop.restarting = False
 
 
-def _set_optimisers(trainer: pl.Trainer, *, scheduled: bool) -> None:
-    """Give optimisers the settings of this run: with their state they have taken over those of another one.
+def _set_patience(trainer: pl.Trainer, states: dict[str, Any], *, anew: bool) -> None:
+    """Give early stopping the patience of this run, in place of the one that it was saved with.
 
     Args:
-        trainer: about to train.
-        scheduled: whether a schedule goes on, and with it the rate that it has come to.
+        trainer: about to take up a checkpoint.
+        states: of the callbacks in the checkpoint.
+        anew: whether it begins to wait anew.
+    """
+    for callback in trainer.early_stopping_callbacks:
+        state = states.get(callback.state_key, {})
+        state.update({"patience": callback.patience} | ({"wait_count": 0} if anew else {}))
+
+
+def _set_optimisers(trainer: pl.Trainer) -> None:
+    """Give optimisers the settings of this run: with their state they have taken over those of another one.
+
+    The learning rate is the one that a schedule has come to, where there is one.
     """
     for optimizer in trainer.optimizers:
-        settings = {key: value for key, value in optimizer.defaults.items() if key != "lr" or not scheduled}
         for group in optimizer.param_groups:
-            group.update(settings)
+            group.update(optimizer.defaults)
+    for plan in trainer.lr_scheduler_configs:
+        rates = plan.scheduler.get_last_lr()
+        for group, rate in zip(plan.scheduler.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate

@@ -231,7 +231,12 @@ def _refuse_missing(config: DictConfig, found: frozenset[str]) -> None:
 
 
 def _is_position(argument: str) -> bool:
-    return not argument.startswith(("-", "+", "~")) and ("=" not in argument or Path(argument).exists())
+    return not argument.startswith(("-", "+", "~")) and ("=" not in argument or _exists(argument))
+
+
+def _exists(path: str) -> bool:
+    """Whether there is such a file or folder; `Path.exists` fails where a long list is no path."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def _value(option: str, rest: Any) -> str:
@@ -243,7 +248,7 @@ def _value(option: str, rest: Any) -> str:
 
 def _is_hydra_value(value: str, multirun: bool) -> bool:
     """Whether a path's value is meant in Hydra's grammar: quoted, a list, nothing at all, or a sweep."""
-    if Path(value).exists():
+    if _exists(value):
         return value == ""  # the empty path is the working folder, and always there
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     listed = value.startswith("[") and value.endswith("]")

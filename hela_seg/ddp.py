@@ -7,6 +7,7 @@ step. Nets of 31 million weights need no more than that: with Adam they take hal
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -67,7 +68,8 @@ def _refuse_several(trainer: DictConfig, launch: Launch) -> None:
             f"{launch.launcher} started {launch.count} processes, but this trainer is for a single one, "
             "which would train the same net so many times: add trainer=ddp"
         )
-    if trainer.devices != 1 and (isinstance(trainer.devices, int | str) or len(trainer.devices) > 1):
+    listed = isinstance(trainer.devices, Sequence) and not isinstance(trainer.devices, str)
+    if len(trainer.devices) != 1 if listed else trainer.devices != 1:
         raise InputError(
             f"trainer.devices is {trainer.devices}, but this trainer is for one device, expected 1: for "
             "several, torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"

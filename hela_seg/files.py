@@ -12,6 +12,9 @@ from typing import Any
 
 from hela_seg.errors import InputError
 
+HALVES = ".*.[0-9]*.part"
+"""Matches what `whole_file` hands out, and what a process that is killed leaves of it."""
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,6 +91,15 @@ def on_gpu(accelerator: str) -> bool:
     return accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
 
 
+def take_gpu(devices: int | Sequence[int]) -> None:
+    """Make the one GPU that ``trainer.devices`` may name, as in ``[1]``, that of the whole process.
+
+    Lightning computes on it in any case; facts about the GPU, trials of its memory and predictions follow.
+    """
+    if isinstance(devices, Sequence):
+        torch.cuda.set_device(devices[0])
+
+
 @dataclass(frozen=True)
 class Choices:
     """What is switched on.
@@ -142,6 +152,7 @@ def choose(
     tf32: Choice = "auto",
     compiled: bool = False,
     clipped: bool = False,
+    fused: Choice = "auto",
     processes: int = 1,
 ) -> Choices:
     """Choose by the rules above what is left to ``auto``.
@@ -152,11 +163,13 @@ def choose(
         tf32: ``auto``, or whether it is wished.
         compiled: whether the net is to be compiled.
         clipped: whether gradients are clipped.
+        fused: ``auto``, or what the optimiser is told; False for one that knows no fused step.
         processes: that train together, on machines like this one.
 
     Raises:
         InputError: TF32 is neither ``auto`` nor true or false, or wished where the hardware lacks it; or an
-            unknown precision, or float16 on a CPU, which does not have it.
+            unknown precision, or float16 on a CPU, which does not have it; or a fused step where float16's
+            gradients are clipped.
 
     Example:
         ``choose(Machine(None, (0, 0), False, 2)).precision`` is ``32-true``.
@@ -167,36 +180,41 @@ def choose(
         _refuse_precision(machine, precision)
         reason = "as trainer.precision says"
     tf32_on = _tf32(machine, tf32)
-    fused = not (precision == "16-mixed" and clipped)
+    fused_on, fused_said = _fused(fused, in_between=precision == "16-mixed" and clipped)
     parts = [f"{_devices(machine, processes)}: {precision} ({reason})"]
     if machine.gpu:
         parts.append(f"TF32 {'on' if tf32_on else 'off'}")
-    parts.append("fused optimiser" if fused else "optimiser not fused (gradients are clipped in 16-mixed)")
-    parts += ["channels last", "compiled" if compiled else "not compiled (trainer.compile)"]
-    return Choices(precision, tf32_on, fused, compiled, machine.gpu is None, ", ".join(parts))
+    parts += [fused_said, "channels last", "compiled" if compiled else "not compiled (trainer.compile)"]
+    return Choices(precision, tf32_on, fused_on, compiled, machine.gpu is None, ", ".join(parts))
 
 
 def settle(trainer: DictConfig, optimizer: DictConfig, processes: int = 1) -> Choices:
     """Choose as a run's configuration says, and put the choices into it, so that they are on record.
 
     Args:
-        trainer: the group ``trainer``; ``auto`` is replaced.
+        trainer: the group ``trainer``; ``auto`` is replaced, also as the accelerator: Lightning would take
+            Apple's GPU for it, which lacks the float64 of losses.
         optimizer: the group ``optimizer``; ``fused`` is added where its class takes it and it is not set.
         processes: that train together.
 
     Raises:
         InputError: see `choose`.
     """
+    machine = Machine.here(trainer.accelerator)
+    fusible = "fused" in inspect.signature(get_class(optimizer._target_)).parameters
     choices = choose(
-        Machine.here(trainer.accelerator),
+        machine,
         precision=str(trainer.precision),
         tf32=trainer.tf32,
         compiled=trainer.compile,
         clipped=bool(trainer.gradient_clip_val),
+        fused=optimizer.get("fused", "auto") if fusible else False,
         processes=processes,
     )
     trainer.precision, trainer.tf32 = choices.precision, choices.tf32
-    if "fused" in inspect.signature(get_class(optimizer._target_)).parameters and "fused" not in optimizer:
+    if trainer.accelerator == "auto":
+        trainer.accelerator = "cuda" if machine.gpu else "cpu"
+    if fusible and "fused" not in optimizer:
         with open_dict(optimizer):
             optimizer.fused = choices.fused
     return choices
@@ -216,6 +234,20 @@ def _precision(machine: Machine) -> tuple[str, str]:
     if machine.bfloat16:
         return "bf16-mixed", "the GPU has bfloat16"
     return "16-mixed", "the GPU has no bfloat16"
+
+
+def _fused(wish: Choice, *, in_between: bool) -> tuple[bool, str]:
+    """Whether the step is fused, and that in words.
+
+    Args:
+        wish: ``auto``, or what is wished.
+        in_between: whether the gradients are needed between their scaling and the step.
+    """
+    if wish == "auto" and in_between:
+        return False, "optimiser not fused (gradients are clipped in 16-mixed)"
+    if wish and in_between:
+        raise InputError("optimizer.fused is true, but gradients are clipped in 16-mixed: leave it out")
+    return bool(wish), "fused optimiser" if wish else "optimiser not fused"
 
 
 def _refuse_precision(machine: Machine, precision: str) -> None:

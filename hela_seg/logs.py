@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from hela_seg import runs
 from hela_seg.files import whole_file
 
-PICTURES = "validation"
+PICTURES, TENSORBOARD = "validation", "tensorboard"
+
+WRITTEN = frozenset({runs.METRICS_TABLE, PICTURES, TENSORBOARD})
+"""What a run writes into the folder of its logs; whatever else lies there is somebody else's."""
+
 _FIRST = ("epoch", "step")
 
 
@@ -67,19 +72,16 @@ class CsvLog(Logger):
 
 
 def marks(folder: Path) -> dict[str, int]:
-    """How far the files below a folder reach: the lines of a CSV table, the bytes of any other file.
+    """How far the files reach that a run has `WRITTEN`: lines of a CSV table, bytes of any other file.
 
     Tables are counted in lines because a new column makes all of them longer.
     """
-    return {
-        path.relative_to(folder).as_posix(): _extent(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name.as_posix(): _extent(path) for name, path in found.items() if name.parts[0] in WRITTEN}
 
 
 def cut_back(folder: Path, to: dict[str, int]) -> None:
-    """Take away what was written to the files below a folder since `marks` gave ``to``, and newer files."""
+    """Take away what a run has `WRITTEN` below a folder since `marks` gave ``to``."""
     for name, extent in marks(folder).items():
         path = folder / name
         if name not in to:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from segmentation_models_pytorch.losses._functional import soft_dice_score
@@ -235,12 +236,16 @@ def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def _checked(name: str, value: float) -> float:
-    if not 0 <= value < math.inf:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise InputError(f"loss.{name} is {value}, expected a finite number of 0 or more")
     return value
 
 
-def _checked_weights(class_weights: Sequence[float]) -> Tensor:
+def _checked_weights(class_weights: Any) -> Tensor:
+    if isinstance(class_weights, str) or not isinstance(class_weights, Sequence):
+        raise InputError(
+            f"loss.class_weights is {class_weights}, expected a number a class, balanced or null"
+        )
     weights = [_checked(f"class_weights[{index}]", weight) for index, weight in enumerate(class_weights)]
     if not any(weights):
         raise InputError(f"loss.class_weights is {weights}, expected at least one above 0")

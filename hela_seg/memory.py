@@ -19,11 +19,15 @@ HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """Precisions that compute in half of the bytes, as `pytorch_lightning.Trainer` calls them."""
 
 
+_WORDS = ("you tried to allocate", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What PyTorch says where the computer's memory runs out, and the GPU's outside of PyTorch's own stock."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out, of a GPU or, as PyTorch words it, of the computer."""
+    """Whether an exception says that memory ran out, of a GPU or of the computer."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "you tried to allocate" in str(error)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,13 @@ class Trial:
 
     def _two_steps(self, tiles: int, half: torch.dtype | None) -> None:
         net = copy.deepcopy(self.net).to(self.device).to(memory_format=torch.channels_last)
+        loss_of = copy.deepcopy(self.loss).to(self.device)  # which may hold weights of classes
         optimizer = self.optimizer(net.parameters())
         image = torch.zeros(tiles, *self.shape, device=self.device)
         label = torch.zeros(tiles, *self.shape[1:], dtype=torch.int64, device=self.device)
         for _ in range(2):
             with nullcontext() if half is None else torch.autocast(self.device.type, half):
-                loss = self.loss(net(image.contiguous(memory_format=torch.channels_last)), label)
+                loss = loss_of(net(image.contiguous(memory_format=torch.channels_last)), label)
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()

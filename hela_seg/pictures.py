@@ -19,6 +19,7 @@ from hela_seg.data.tiles import Size, Window
 from hela_seg.logs import CsvLog
 from hela_seg.metrics import predicted_classes
 from hela_seg.report.blending import Picture, blend, fit_panel
+from hela_seg.settings import refuse_counts
 
 LARGEST = 512
 """Rows and columns that are shown of a frame, from its middle."""
@@ -33,9 +34,14 @@ class ValidationPictures(pl.Callback):
     Args:
         frames: how many, evenly spread over all validation frames.
         every_epochs: shown after the first epoch, and then after every so many.
+
+    Raises:
+        InputError: a number that is not whole, or too low.
     """
 
     def __init__(self, frames: int = 3, every_epochs: int = 5) -> None:
+        refuse_counts("callbacks.validation_pictures", {"frames": frames}, least=0)
+        refuse_counts("callbacks.validation_pictures", {"every_epochs": every_epochs})
         self._frames, self._every = frames, every_epochs
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import nn
 
 from hela_seg import logs, runs
 from hela_seg.errors import InputError
-from hela_seg.files import whole_file
+from hela_seg.files import HALVES, whole_file
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,19 @@ FREE = ("trainer", "callbacks", "logger", "output_dir", "ckpt_path", "resume", "
 
 FREE_KEYS = ("data.root", "data.workers", "optimizer.fused")
 """Further ones, which say where the run happens rather than what it is."""
+
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    InputError,
+    OSError,
+    EOFError,
+    LookupError,
+    ValueError,  # names that are no text
+    RuntimeError,  # an encryption that there is none of
+    struct.error,
+)
+"""What reading a checkpoint of which some bytes are wrong raises, according to which these are."""
 
 
 def starting_point(folder: Path, *, resume: bool, ckpt_path: str | None) -> Path | None:
@@ -109,7 +123,7 @@ def refuse_unlike(checkpoint: Path, net: nn.Module, config: DictConfig) -> None:
 
     Raises:
         InputError: the weights are those of another net, the optimiser's state is that of another one, or the
-            checkpoint is as many epochs old as the run is to last.
+            checkpoint is as many epochs or steps old as the run is to last.
     """
     info, _ = _of_this_net(checkpoint, net)
     before, now = info.config["optimizer"]["_target_"], config.optimizer._target_
@@ -117,12 +131,14 @@ def refuse_unlike(checkpoint: Path, net: nn.Module, config: DictConfig) -> None:
         raise InputError(
             f"{checkpoint} holds the state of {before}, but optimizer is {now}, expected the same: choose it"
         )
-    epochs, length = int(runs.read_content(checkpoint)["epoch"]), config.trainer.max_epochs
-    if 0 <= length < epochs + (not config.resume):
-        raise InputError(
-            f"trainer.max_epochs is {length}, but {checkpoint} has {epochs} epochs behind it, which count: "
-            "choose more"
-        )
+    content = runs.read_content(checkpoint)
+    for key, unit, done in (("max_epochs", "epochs", "epoch"), ("max_steps", "steps", "global_step")):
+        length, behind = config.trainer[key], int(content[done])
+        if 0 <= length < behind + (not config.resume):
+            raise InputError(
+                f"trainer.{key} is {length}, but {checkpoint} has {behind} {unit} behind it, which count: "
+                "choose more"
+            )
 
 
 def take_weights(checkpoint: Path, net: nn.Module) -> None:
@@ -154,7 +170,7 @@ def tidy(folder: Path, checkpoint: Path | None) -> None:
         folder: of the run.
         checkpoint: that it goes on from; None where it begins.
     """
-    for half in folder.rglob(".*.part"):
+    for half in folder.rglob(HALVES):
         half.unlink()
     (folder / runs.FINISHED).unlink(missing_ok=True)
     written: dict[str, int] = {}
@@ -191,11 +207,12 @@ def _steps_if_whole(path: Path) -> int | None:
     """How many steps a checkpoint holds; None where a byte of it is missing or wrong."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
+            compressed = any(entry.compress_type for entry in archive.infolist())  # which PyTorch never does
+            if compressed or archive.testzip() is not None:
                 return None
         content = runs.read_content(path)
         return int(content["global_step"]) if isinstance(content, Mapping) else None
-    except (zipfile.BadZipFile, InputError, OSError, KeyError):
+    except _DAMAGE:
         return None
 
 

@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import pickle
+import struct
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -142,7 +143,7 @@ def read_content(path: Path | str) -> Any:
             f"{path} is no checkpoint, or holds pickled code, which is never run: "
             "expected a file written by hela_seg.train"
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, struct.error) as error:
         reason = str(error).split("\n", 1)[0]
         raise InputError(
             f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train"
@@ -196,6 +197,7 @@ def save_whole(path: Path, content: Mapping[str, Any]) -> None:
     import torch
 
     with whole_file(path) as beside:
+        beside.touch()  # of a folder without rights PyTorch says the same as of a full disk
         try:
             torch.save(content, beside)
         except RuntimeError as error:

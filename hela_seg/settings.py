@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.errors import InputError
 
-NAMES_OR_NUMBERS = ("data.split.",)
-"""Beginnings of keys that take names where a number is shipped."""
+NAMES_OR_NUMBERS = ("data.split.", "trainer.devices")
+"""Beginnings of keys that take names or lists where a number is shipped."""
+
+NULL_OR_NUMBERS = ("callbacks.last.every_minutes",)
+"""Keys that take null where a number is shipped."""
 
 
 def by_path(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -31,8 +35,24 @@ def by_path(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def refuse_counts(group: str, given: Mapping[str, Any], least: int = 1) -> None:
+    """Refuse settings that are no whole numbers, or too low; None passes.
+
+    Args:
+        group: for the message, such as ``data``.
+        given: the settings by name.
+        least: lowest that passes.
+
+    Raises:
+        InputError: names the first that does not pass.
+    """
+    for name, value in given.items():
+        if value is not None and (not isinstance(value, Integral) or value < least):
+            raise InputError(f"{group}.{name} is {value}, expected a whole number of {least} or more")
+
+
 def refuse_words(config: DictConfig, typed: Sequence[str], main: Path, choices: Mapping[str, Any]) -> None:
-    """Refuse words where a number belongs, before they fail somewhere as a comparison of two types.
+    """Refuse words, lists and null where a number belongs, before they fail as a comparison of two types.
 
     Args:
         config: as composed.
@@ -41,17 +61,20 @@ def refuse_words(config: DictConfig, typed: Sequence[str], main: Path, choices: 
         choices: by group, as Hydra keeps them: ``{"model": "unet"}``.
 
     Raises:
-        InputError: a setting is a word, and a number in the file that has it.
+        InputError: a setting is none, and a number in the file that has it.
     """
-    for key in (setting.partition("=")[0].lstrip("+") for setting in typed):
-        word = OmegaConf.select(config, key)
-        if key.startswith(NAMES_OR_NUMBERS) or not isinstance(word, str):
+    for key in (setting.partition("=")[0].lstrip("+") for setting in typed if not setting.startswith("~")):
+        value = OmegaConf.select(config, key)
+        may_be_names = key.startswith(NAMES_OR_NUMBERS) and value is not None
+        may_be_null = key in NULL_OR_NUMBERS and value is None
+        if isinstance(value, int | float) or may_be_names or may_be_null:
             continue
         group = key.partition(".")[0]
         chosen = main.parent / group / f"{choices.get(group)}.yaml"
         shipped = _shipped(chosen if chosen.is_file() else main, key)
         if isinstance(shipped, int | float) and not isinstance(shipped, bool):
-            raise InputError(f"{key} is '{word}', expected a number such as {shipped}")
+            found = "null" if value is None else f"'{value}'"
+            raise InputError(f"{key} is {found}, expected a number such as {shipped}")
 
 
 def _shipped(path: Path, key: str) -> Any:

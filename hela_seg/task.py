@@ -27,6 +27,12 @@ VALIDATION_SCORE = "m-IoU/validation"
 """Logged name of the mean intersection over union on the validation tiles, pooled over all pixels."""
 
 
+def logged_names(class_names: Iterable[str]) -> list[str]:
+    """What is logged while a net trains, and so can be watched: ``IoU round/validation``, for instance."""
+    scores_logged = ["loss", "m-IoU", "Dice", *(f"IoU {name}" for name in class_names)]
+    return [f"{name}/{part}" for part in ("validation", "train") for name in scores_logged]
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How the learning rate changes.
@@ -184,9 +190,11 @@ class SegmentationTask(pl.LightningModule):
                 metric.state_dict(destination=checkpoint["state_dict"], prefix=prefix)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Let the first process alone go on with the counts of all, which would else count several times."""
+        """Leave the state of another schedule aside, and that of counts in all processes but the first."""
+        if checkpoint[CHECKPOINT_KEY]["config"].get("scheduler") != self._info.config.get("scheduler"):
+            checkpoint["lr_schedulers"] = []
         if self.global_rank == 0:
-            return
+            return  # of all, the counts would else count several times
         for prefix, metric in self._kept():
             metric.state_dict(destination=checkpoint["state_dict"], prefix=prefix)
 

@@ -32,7 +32,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits import write_split
 from hela_seg.errors import InputError, Interrupted
 from hela_seg.files import make_folder
-from hela_seg.hardware import Choices, on_gpu, settle
+from hela_seg.hardware import Choices, on_gpu, settle, take_gpu
 from hela_seg.launch import Launch
 from hela_seg.models import start_from_pretrained
 from hela_seg.outcome import Result
@@ -66,6 +66,7 @@ def train(config: DictConfig) -> Result:
     """
     launch = Launch.here()
     assembly.refuse_counts(config.trainer)
+    assembly.refuse_seed(config.seed)
     ddp.settle(config.trainer, launch, config.data.batch_size)
     if "strategy" not in config.trainer:
         return _train(config, Launch())
@@ -78,7 +79,8 @@ def train(config: DictConfig) -> Result:
 def _train(config: DictConfig, launch: Launch) -> Result:
     if launch.rank:
         logging.getLogger().setLevel(logging.ERROR)  # rank 0 says it for all
-    folder = make_folder(Path(config.output_dir))
+    folder = make_folder(Path(config.output_dir).absolute())
+    config.output_dir = str(folder)
     ended_with, start = processes.told(_looked_at(config, folder) if processes.is_first() else (None, None))
     if ended_with:
         log.info("%s is finished", folder)
@@ -151,6 +153,7 @@ def _looked_at(config: DictConfig, folder: Path) -> tuple[Path | None, Path | No
     """The checkpoint that a run ended with, if it has, and the one that training starts from, if any."""
     ended_with = resume.finished(folder, config) if config.resume else None
     if ended_with:
+        resume.refuse_changed(runs.read_info(ended_with, runs.read_content(ended_with)), config, ended_with)
         return ended_with, None
     return None, resume.starting_point(folder, resume=config.resume, ckpt_path=config.ckpt_path)
 
@@ -183,7 +186,8 @@ def _settle_batch(config: DictConfig, trial: memory.Trial, data: TimelapseData) 
     key.batch_size = data.batch_size = fit
     key.accumulate_grad_batches *= batch // ranks // fit
     if fit * ranks < batch:
-        log.info("%d tiles at a time, whose gradients add up to steps of %d", fit, batch // ranks)
+        step = fit * key.accumulate_grad_batches
+        log.info("%d tiles at a time, whose gradients add up to steps of %d", fit, step)
 
 
 def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start: Path | None) -> bool:
@@ -237,12 +241,15 @@ def _ending_as_by_keyboard() -> Iterator[None]:
 def _settle(config: DictConfig, launch: Launch) -> Choices:
     """Put the full path of the data, and what this machine has switched on, into the settings."""
     config.data.root = str(Path(config.data.root).absolute())
+    if on_gpu(config.trainer.accelerator):
+        take_gpu(config.trainer.devices)
     choices = settle(config.trainer, config.optimizer, launch.count)
     choices.apply()
     return choices
 
 
 def _refuse_unwatched(config: DictConfig, data: TimelapseData) -> None:
+    assembly.refuse_unlogged(config, data.classes.names)
     monitor = str(config.scheduler.get("monitor"))
     if monitor.endswith("/validation") and not data.of("validation"):
         raise InputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from itertools import islice
 from pathlib import Path
@@ -18,10 +17,11 @@ from torch.utils.data import DataLoader
 from hela_seg import processes
 from hela_seg.data.dataset import Sample
 from hela_seg.data.sampler import EpochSampler
-from hela_seg.data.settings import MOST_WORKERS
+from hela_seg.data.settings import MOST_WORKERS, cores
 from hela_seg.data.stacks import write_tiff
 from hela_seg.errors import InputError
 from hela_seg.metrics import scores
+from hela_seg.settings import refuse_counts
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,13 @@ class LossWatch(pl.Callback):
     Args:
         folder: gets ``images.tif`` (N, C, h, w) float32, as the net saw them, and ``labels.tif``.
         every_steps: batches between two looks on a GPU.
+
+    Raises:
+        InputError: that number is below 1.
     """
 
     def __init__(self, folder: str, every_steps: int = 50) -> None:
+        refuse_counts("callbacks.loss_watch", {"every_steps": every_steps})
         self._folder, self._every = Path(folder), every_steps
         self._first_bad: Tensor | None = None
 
@@ -49,7 +53,9 @@ class LossWatch(pl.Callback):
         """Note the loss, and look where it is time."""
         self._note(outputs["loss"], batch_idx)
         on_cpu = pl_module.device.type == "cpu"
-        if on_cpu or trainer.is_last_batch or (batch_idx + 1) % self._every == 0:
+        # validation follows, whose batches are counted anew
+        at_end = trainer.is_last_batch or trainer.global_step == trainer.max_steps
+        if on_cpu or at_end or (batch_idx + 1) % self._every == 0:
             self._look(trainer)
 
     def on_validation_batch_end(
@@ -110,7 +116,8 @@ class LoaderWatch(pl.Callback):
     """Reports once that the net waits for tiles, and what would help.
 
     The rule: after the first steps of an epoch, more than so much of the time passes between the end of one
-    step and the beginning of the next, and it adds up to a second or more.
+    step and the beginning of the next, and it adds up to a second or more. A run that goes on within an epoch
+    counts from there.
 
     Args:
         share: of the time, from 0 to 1.
@@ -122,6 +129,7 @@ class LoaderWatch(pl.Callback):
     def __init__(self, share: float = 0.2, warm_up: int = 5) -> None:
         self._share, self._warm_up = share, warm_up
         self._waited = self._began = self._ended = 0.0
+        self._steps = 0
         self._reported = False
 
     def on_train_batch_start(
@@ -129,9 +137,9 @@ class LoaderWatch(pl.Callback):
     ) -> None:
         """Add up how long the batch was waited for."""
         now = time.perf_counter()
-        if batch_idx == self._warm_up:
+        if self._steps == self._warm_up:
             self._began, self._waited = now, 0.0
-        elif batch_idx > self._warm_up:
+        elif self._steps > self._warm_up:
             self._waited += now - self._ended
 
     def on_train_batch_end(
@@ -139,7 +147,11 @@ class LoaderWatch(pl.Callback):
     ) -> None:
         """Note the time; at the end of an epoch, report."""
         self._ended = time.perf_counter()
-        if not trainer.is_last_batch or self._reported or batch_idx <= self._warm_up:
+        self._steps += 1
+        if not trainer.is_last_batch:
+            return
+        steps, self._steps = self._steps, 0
+        if self._reported or steps <= self._warm_up + 1:
             return
         share = self._waited / (self._ended - self._began)
         if share > self._share and self._waited > self.LEAST_SECONDS:
@@ -209,11 +221,11 @@ def _cure(precision: str) -> str:
 
 
 def _help(loader: DataLoader[Sample]) -> str:
-    cores = os.cpu_count() or 1
-    workers = min(MOST_WORKERS, max(cores - 1, 1))
+    found = cores()
+    workers = min(MOST_WORKERS, max(found - 1, 1))
     if loader.num_workers < workers:
-        return f"set data.workers={workers} (now {loader.num_workers}, with {cores} cores)"
+        return f"set data.workers={workers} (now {loader.num_workers}, with {found} cores)"
     return (
-        f"{loader.num_workers} workers on {cores} cores do not keep up; a faster disk, images in tiles or "
+        f"{loader.num_workers} workers on {found} cores do not keep up; a faster disk, images in tiles or "
         "without compression, or augment=light would help"
     )

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 from torch import nn
 
-from hela_seg.assembly import describe, net_config, net_of, refuse_tile
+from hela_seg.assembly import describe, net_config, net_of, refuse_tile, refuse_unlogged
 from hela_seg.errors import InputError
 
 DATA: Any = SimpleNamespace(channels=3, classes=["background", "round"])
@@ -37,6 +37,24 @@ def test_what_a_constructor_cannot_take_is_the_users_to_mend(width: object) -> N
     config = {"_target_": "hela_seg.models.unet.UNet", "in_channels": 1, "classes": 2, "width": width}
     with pytest.raises(InputError, match=r"expected what hela_seg\.models\.unet\.UNet can take"):
         net_of(config)
+
+
+def test_a_net_that_no_checkpoint_could_be_opened_with_is_refused_before_it_is_trained() -> None:
+    with pytest.raises(InputError, match=r"model\._target_ is 'torch\.nn\.Conv2d', expected a net of"):
+        net_of({"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 2, "kernel_size": 1})
+
+
+def test_what_is_watched_is_logged_unless_callbacks_of_others_log_more() -> None:
+    callbacks = {"best": {"_target_": "hela_seg.checkpoints.BestCheckpoint", "monitor": "IoU round/train"}}
+    config = OmegaConf.create({"callbacks": callbacks, "scheduler": {"monitor": "loss/validation"}})
+    refuse_unlogged(config, ["background", "round"])
+    with pytest.raises(InputError, match=r"best\.monitor is 'IoU round/train', expected one of loss/valid"):
+        refuse_unlogged(config, ["background", "spread"])
+    config.scheduler.monitor = "loss"
+    with pytest.raises(InputError, match=r"scheduler\.monitor is 'loss'"):
+        refuse_unlogged(config, ["background", "round"])
+    config.callbacks.mine = {"_target_": "lab.Callback"}
+    refuse_unlogged(config, ["background", "round"])
 
 
 @pytest.mark.parametrize(("tile", "good"), [((32, 64), True), ((32, 40), False), ((40, 32), False)])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from hela_seg.cli import main
 from hela_seg.timing.record import read_record
@@ -57,6 +58,14 @@ def test_what_cannot_be_compared_with_is_refused_before_anything_is_timed(
         assert main("benchmark", [*small(tmp_path / "c", cells), f"compare={path}"]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "c" / "benchmark.json").exists()
+
+
+def test_a_gpu_is_not_invented(cells: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    settings = ["trainer=gpu" if word == "trainer=cpu" else word for word in small(tmp_path, cells)]
+    assert main("benchmark", settings) == 2
+    assert "No supported gpu backend found! Choose trainer=auto" in capsys.readouterr().err
 
 
 def test_no_repeats_are_refused(cells: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.demos.boring_classes import BoringModel
 
 from hela_seg import checkpoints
@@ -29,13 +30,18 @@ class Scripted(BoringModel):
 
 
 def fit(folder: Path, losses: list[float], go_on_from: Path | None = None, **settings: Any) -> pl.Trainer:
+    more = settings.pop("more", [])
     every = {name: settings.pop(name) for name in ("every_minutes", "every_steps") if name in settings}
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=len(losses),
         limit_val_batches=1,
         num_sanity_val_steps=0,
-        callbacks=[LastCheckpoint(str(folder), **every), BestCheckpoint(str(folder), "loss/validation")],
+        callbacks=[
+            LastCheckpoint(str(folder), **every),
+            BestCheckpoint(str(folder), "loss/validation"),
+            *more,
+        ],
         plugins=[WholeCheckpoints()],
         logger=False,
         enable_progress_bar=False,
@@ -72,6 +78,21 @@ def test_a_run_that_starts_from_another_keeps_the_best_of_both(
     assert (steps_of(latter / "best.ckpt"), steps_of(latter / "last.ckpt")) == (best, 4)
     assert (former / "best.ckpt").read_bytes() == before
     assert steps_of(former / "last.ckpt") == 2
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_only_a_run_that_was_stopped_early_itself_does_not_train_on(tmp_path: Path) -> None:
+    losses = [1.0, 2.0, 3.0, 4.0, 5.0]
+    fit(tmp_path / "a", losses, more=[EarlyStopping("loss/validation", patience=1)])
+    stopped = tmp_path / "a" / "last.ckpt"
+    assert steps_of(stopped) == 2
+    patient = EarlyStopping("loss/validation", patience=2)
+    assert fit(tmp_path / "a", losses, go_on_from=stopped, more=[patient]).global_step == 2
+    assert patient.patience == 2
+    other = fit(
+        tmp_path / "b", losses, go_on_from=stopped, more=[EarlyStopping("loss/validation", patience=2)]
+    )
+    assert other.global_step == 4  # two epochs more in which nothing improved
 
 
 def test_a_run_that_starts_from_another_without_its_best_keeps_one_of_its_own(tmp_path: Path) -> None:

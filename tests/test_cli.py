@@ -65,6 +65,11 @@ def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
         overrides(PREDICT, ["a", "b", "-o"])
 
 
+def test_a_long_list_is_no_path_that_is_too_long() -> None:
+    named = f"data.classes=[{','.join(f'class {number}' for number in range(100))}]"
+    assert overrides(COMMANDS["train"], [named]) == [named]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

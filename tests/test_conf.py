@@ -42,7 +42,10 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "scheduler/cosine": (["scheduler=cosine"], {"scheduler.build.T_max": 1}),
     "scheduler/plateau": (["scheduler=plateau"], {}),
     "scheduler/polynomial": (["scheduler=polynomial"], {}),
-    "trainer/auto": (["trainer=auto"], {"trainer.accelerator": "auto"}),
+    "trainer/auto": (
+        ["trainer=auto"],
+        {"trainer.accelerator": "cuda" if torch.cuda.is_available() else "cpu"},
+    ),
     "trainer/cpu": (["trainer=cpu"], {"trainer.precision": "32-true"}),
 }
 """For each configuration file the arguments that choose it, and values that the checkpoint then states."""

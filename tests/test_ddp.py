@@ -236,6 +236,13 @@ def test_what_does_not_belong_together_is_refused_in_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("devices", [None, 2, 1.5, "auto", [0, 1], []])
+def test_other_devices_than_one_are_refused(devices: object) -> None:
+    with pytest.raises(InputError, match=r"trainer\.devices is .*, but this trainer is for one device"):
+        settle(OmegaConf.create({"devices": devices}), Launch(), batch=4)
+    settle(OmegaConf.create({"devices": [1]}), Launch(), batch=4)
+
+
 def test_what_is_left_to_be_found_follows_from_the_launch() -> None:
     trainer = OmegaConf.create(
         {

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from hela_seg.errors import InputError
-from hela_seg.files import make_folder, whole_file, write_table
+from hela_seg.files import HALVES, make_folder, whole_file, write_table
 
 
 def test_file_appears_with_its_content_when_the_block_ends(tmp_path):
@@ -86,3 +86,10 @@ def test_columns_of_a_table_stand_in_the_order_in_which_they_first_occur(tmp_pat
     write_table(tmp_path / "table.csv", [{"net": "unet, wide", "seed": 0}, {"net": "b", "fold": 1}])
     expected = 'net,seed,fold\n"unet, wide",0,\nb,,1\n'
     assert (tmp_path / "table.csv").read_bytes().decode() == expected
+
+
+def test_halves_are_told_from_files_of_others(tmp_path):
+    (tmp_path / ".film.mp4.part").write_text("a download", encoding="utf-8")
+    with whole_file(tmp_path / "scores.csv") as part:
+        part.write_text("a", encoding="utf-8")
+        assert list(tmp_path.rglob(HALVES)) == [part]

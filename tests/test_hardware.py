@@ -17,7 +17,7 @@ from torch import nn
 
 from hela_seg.cli import main
 from hela_seg.errors import InputError
-from hela_seg.hardware import Machine, choose, settle
+from hela_seg.hardware import Machine, choose, settle, take_gpu
 from hela_seg.runs import read_checkpoint
 
 CPU = Machine(None, (0, 0), bfloat16=False, threads=2)
@@ -88,6 +88,21 @@ def test_one_line_says_what_and_why() -> None:
     assert Machine(None, (0, 0), bfloat16=False, threads=1).name == "CPU with 1 thread"
 
 
+def test_it_says_whether_the_step_is_fused_and_not_what_the_rule_would_be() -> None:
+    assert ", optimiser not fused, channels last" in choose(CPU, fused=False).why
+    assert ", fused optimiser, channels last" in choose(CPU, fused=True, clipped=True).why
+    with pytest.raises(InputError, match=r"optimizer\.fused is true, but gradients are clipped"):
+        choose(T4, precision="16-mixed", fused=True, clipped=True)
+
+
+def test_a_gpu_that_is_named_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    for devices in (1, OmegaConf.create([2])):
+        take_gpu(devices)
+    assert taken == [2]
+
+
 def test_it_says_which_devices_are_used_and_which_are_left() -> None:
     four = replace(H100, gpus=4)
     assert choose(four).why.startswith("NVIDIA H100 (1 of 4 GPUs; trainer=ddp trains on several): bf16-mixed")
@@ -120,7 +135,7 @@ def test_other_precisions_are_refused(machine: Machine, precision: str, known: s
 def test_choices_are_put_on_record() -> None:
     trainer = OmegaConf.create(
         {
-            "accelerator": "cpu",
+            "accelerator": "auto",
             "precision": "auto",
             "tf32": "auto",
             "compile": False,
@@ -132,7 +147,7 @@ def test_choices_are_put_on_record() -> None:
         OmegaConf.set_struct(optimizer, True)
         settle(trainer, optimizer)
         assert optimizer.get("fused") is expected
-    assert (trainer.precision, trainer.tf32) == ("32-true", False)
+    assert (trainer.precision, trainer.tf32, trainer.accelerator) == ("32-true", False, "cpu")
     kept = OmegaConf.create({"_target_": "torch.optim.Adam", "fused": False})
     settle(trainer, kept)
     assert kept.fused is False

@@ -33,7 +33,7 @@ def test_another_process_goes_on_with_the_table(tmp_path: Path) -> None:
 
 
 def test_cut_back_takes_away_what_came_later(tmp_path: Path) -> None:
-    log, events = CsvLog(str(tmp_path / "a.csv")), tmp_path / "tensorboard" / "events"
+    log, events = CsvLog(str(tmp_path / "metrics.csv")), tmp_path / "tensorboard" / "events"
     log.log_metrics({"loss": 0.5, "epoch": 0}, step=1)
     events.parent.mkdir()
     events.write_bytes(b"abc")
@@ -42,20 +42,28 @@ def test_cut_back_takes_away_what_came_later(tmp_path: Path) -> None:
     events.write_bytes(b"abcdef")
     (tmp_path / "tensorboard" / "later").write_bytes(b"x")
     cut_back(tmp_path, then)
-    assert [(row["step"], row["loss"]) for row in rows(tmp_path / "a.csv")] == [("1", "0.5")]
+    assert [(row["step"], row["loss"]) for row in rows(tmp_path / "metrics.csv")] == [("1", "0.5")]
     assert events.read_bytes() == b"abc"
     assert marks(tmp_path) == then
 
 
+def test_what_no_run_has_written_stays(tmp_path: Path) -> None:
+    for name in ("notes.txt", "results.csv", "metrics.csv", "validation/epoch_000 a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a\nb\n")
+    cut_back(tmp_path, {})
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["notes.txt", "results.csv"]
+
+
 @pytest.mark.parametrize("written", ["0,2,0.2", "0,2,0.25\n0,3"])
 def test_half_a_line_is_taken_away(written: str, tmp_path: Path) -> None:
-    CsvLog(str(tmp_path / "a.csv")).log_metrics({"loss": 0.5, "epoch": 0}, step=1)
+    CsvLog(str(tmp_path / "metrics.csv")).log_metrics({"loss": 0.5, "epoch": 0}, step=1)
     then = marks(tmp_path)
-    whole = (tmp_path / "a.csv").read_bytes()
-    with (tmp_path / "a.csv").open("a") as file:
+    whole = (tmp_path / "metrics.csv").read_bytes()
+    with (tmp_path / "metrics.csv").open("a") as file:
         file.write(written)
     cut_back(tmp_path, then)
-    assert (tmp_path / "a.csv").read_bytes() == whole
+    assert (tmp_path / "metrics.csv").read_bytes() == whole
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:

@@ -63,6 +63,14 @@ def test_other_wishes_are_refused(wish: int | str) -> None:
         settle(trial(5), wish, 8, "32-true")
 
 
+def test_a_loss_with_weights_is_tried_on_the_net_s_device() -> None:
+    loss = CrossEntropyLoss([1.0, 2.0])
+    anywhere = Trial(nn.Conv2d(1, 2, 1), loss, torch.optim.SGD, (1, 8, 8), torch.device("meta"))
+    assert anywhere.fits(2, "32-true")
+    assert loss.class_weights is not None
+    assert loss.class_weights.device.type == "cpu"
+
+
 def test_what_is_said_is_what_was_measured() -> None:
     said = str(explain(trial(3), 8, 8, "32-true"))
     assert said == (
@@ -88,6 +96,8 @@ def test_where_not_even_one_tile_fits_it_says_so() -> None:
 def test_other_faults_are_no_lack_of_memory() -> None:
     assert not is_out_of_memory(RuntimeError("shapes differ"))
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 B"))
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"))
+    assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
     tried = Trial(nn.Linear(2, 2), CrossEntropyLoss(), torch.optim.Adam, (1, 8, 8), torch.device("cpu"))
     with pytest.raises(RuntimeError):
         tried.fits(1, "32-true")

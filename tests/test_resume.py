@@ -125,6 +125,13 @@ def test_a_finished_run_is_not_trained_again(whole: Path, capfd: pytest.CaptureF
     assert json.loads((whole / "finished.json").read_text())["checkpoint"] == "checkpoints/best.ckpt"
 
 
+def test_a_finished_run_is_not_said_to_have_other_settings(
+    whole: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("train", [f"resume={whole}", "model.width=8"]) == 2
+    assert "model.width is 8, but this run began with 4" in capfd.readouterr().err
+
+
 def test_a_finished_run_can_be_made_longer(
     whole: Path, settings: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,6 +221,18 @@ def test_a_single_wrong_byte_is_found(tmp_path: Path, caplog: pytest.LogCaptureF
     assert "last.ckpt is cut short or damaged" in caplog.text
 
 
+def test_whatever_byte_is_wrong_it_is_left_aside_or_makes_no_difference(tmp_path: Path) -> None:
+    saved(tmp_path / "previous.ckpt", global_step=1)
+    whole = saved(tmp_path / "last.ckpt", global_step=2).read_bytes()
+    directory = whole.index(b"PK\x01\x02")  # of the file's parts; what stands before it has checksums
+    for place in range(directory, len(whole)):
+        for bit in (0, 3, 5, 7):
+            content = bytearray(whole)
+            content[place] ^= 1 << bit
+            (tmp_path / "last.ckpt").write_bytes(content)
+            assert newest(tmp_path) in {tmp_path / "previous.ckpt", tmp_path / "last.ckpt"}
+
+
 def test_without_one_whole_checkpoint_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").write_bytes(b"PK")
     with pytest.raises(InputError, match="no whole checkpoint"):
@@ -228,6 +247,7 @@ def test_without_one_whole_checkpoint_it_says_so(tmp_path: Path) -> None:
         ("data.classes=[background,{name: cell, values: [1, 2]}]", "classes=3, expected those of this run's"),
         ("optimizer=sgd", "holds the state of torch.optim.Adam, but optimizer is torch.optim.SGD"),
         ("trainer.max_epochs=3", "has 3 epochs behind it, which count: choose more"),
+        ("trainer.max_steps=12", "has 12 steps behind it, which count: choose more"),
     ],
 )
 def test_a_checkpoint_that_another_run_cannot_start_from_is_refused(
@@ -261,6 +281,18 @@ def test_a_run_that_starts_from_another_has_its_own_settings_of_the_optimiser(
     )
     learned = [name for name in before if "running" not in name and "batches" not in name]
     assert all(torch.equal(before[name], after[name]) for name in learned)
+
+
+def test_a_run_that_starts_from_another_has_its_own_schedule(settings: list[str], tmp_path: Path) -> None:
+    first = [*settings, "trainer.max_epochs=1", "scheduler=cosine"]  # which has come to a rate of 0
+    assert train(tmp_path / "first", *first) == 0
+    start = f"ckpt_path={tmp_path / 'first' / 'checkpoints' / 'last.ckpt'}"
+    rates = {}
+    for name in ("constant", "polynomial", "cosine"):
+        assert train(tmp_path / name, *settings, f"scheduler={name}", start, "trainer.max_epochs=2") == 0
+        content = runs.read_content(tmp_path / name / "checkpoints" / "last.ckpt")
+        rates[name] = content["optimizer_states"][0]["param_groups"][0]["lr"]
+    assert rates == pytest.approx({"constant": 1e-3, "polynomial": 1e-3 * 0.5**0.9, "cosine": 0.5e-3})
 
 
 def test_a_run_that_started_from_another_goes_on_with_its_own_checkpoint(tmp_path: Path) -> None:

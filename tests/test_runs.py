@@ -11,7 +11,7 @@ import torch
 
 from hela_seg.cli import main
 from hela_seg.errors import InputError
-from hela_seg.runs import CHECKPOINT_FORMAT, CHECKPOINT_KEY, ModelInfo, read_checkpoint
+from hela_seg.runs import CHECKPOINT_FORMAT, CHECKPOINT_KEY, ModelInfo, read_checkpoint, save_whole
 
 INFO = ModelInfo(
     net={"_target_": "hela_seg.models.unet.UNet", "width": 2},
@@ -104,6 +104,18 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "a.ckpt", tmp_path / "missing.ckpt", tmp_path):
         with pytest.raises(InputError, match=str(path)):
             read_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [b".", b"J", b"K", b"\x80\x02h\x01.", b"a.", b"X\x01"])
+def test_whatever_bytes_there_are_they_are_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.ckpt").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.ckpt is no checkpoint"):
+        read_checkpoint(tmp_path / "a.ckpt")
+
+
+def test_a_place_that_cannot_be_written_is_not_called_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="File name too long"):
+        save_whole(tmp_path / ("a" * 254), {})
 
 
 def test_a_folder_is_no_checkpoint_and_not_said_to_be_missing(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from hela_seg.errors import InputError
-from hela_seg.settings import by_path, refuse_words
+from hela_seg.settings import by_path, refuse_counts, refuse_words
 
-MAIN = "seed: 0\nresume: false\n"
+MAIN = "seed: 0\nresume: false\ncallbacks: {last: {every_minutes: 10}}\n"
 DATA = "# @package _global_\ndata: {batch_size: 4, z: null, split: {validation: 1}}\n"
 MODEL = "width: 64\nactivation: relu\n"
-AUTO, CPU = "max_epochs: 100\n", "defaults: [auto, _self_]\naccelerator: cpu\n"
+AUTO, CPU = "max_epochs: 100\ndevices: 1\n", "defaults: [auto, _self_]\naccelerator: cpu\n"
 
 
 @pytest.fixture
@@ -42,9 +42,32 @@ def test_a_word_for_a_number_is_refused(main: Path, key: str, shipped: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("data.batch_size", None, "null"),
+        ("data.split.validation", None, "null"),
+        ("model.width", [1], r"'\[1\]'"),
+    ],
+)
+def test_null_and_a_list_for_a_number_are_refused(main: Path, key: str, value: Any, found: str) -> None:
+    with pytest.raises(InputError, match=f"^{key} is {found}, expected a number such as"):
+        refuse(main, key, value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "many", [1]])
+def test_what_is_no_count_is_refused(value: Any) -> None:
+    refuse_counts("data", {"batch_size": 1, "steps_per_epoch": None})
+    with pytest.raises(InputError, match=r"^data\.batch_size is .*, expected a whole number of 1 or more$"):
+        refuse_counts("data", {"steps_per_epoch": None, "batch_size": value})
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("seed", 3),
+        ("callbacks.last.every_minutes", None),
+        ("trainer.devices", [1]),
+        ("data.split.test", ["dish 1", "dish 2"]),
         ("resume", "outputs/run"),
         ("data.z", "max"),
         ("data.split.validation", "dish 3"),

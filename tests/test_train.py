@@ -185,6 +185,47 @@ def test_a_signal_ends_training_at_once_with_its_status_and_how_to_go_on(
     assert main("train", [f"resume={tmp_path}"]) == 0
 
 
+@pytest.mark.parametrize("steps", [1, 3])
+def test_what_max_steps_ends_within_an_epoch_is_validated_and_can_be_made_longer(
+    steps: int, cells: Path, tmp_path: Path
+) -> None:
+    assert train(cells, tmp_path, "trainer.max_epochs=-1", f"trainer.max_steps={steps}") == 0
+    with (tmp_path / "logs" / "metrics.csv").open() as file:
+        validated = [row["step"] for row in csv.DictReader(file) if row["m-IoU/validation"]]
+    assert validated[-1] == str(steps - 1)
+    content = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    settled = {int(value) for name, value in content["state_dict"].items() if "batches_tracked" in name}
+    assert settled == {1}  # one batch was left of the epoch
+    assert main("train", [f"resume={tmp_path}", f"trainer.max_steps={steps + 1}"]) == 0
+    again = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert again["global_step"] == steps + 1
+
+
+def test_the_folder_may_be_given_as_a_relative_path(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert train(cells, tmp_path / "hydra", "output_dir=mine") == 0
+    assert (
+        json.loads((tmp_path / "mine" / "finished.json").read_text())["checkpoint"] == "checkpoints/best.ckpt"
+    )
+
+
+def test_callbacks_and_loggers_are_switched_off_with_null(cells: Path, tmp_path: Path) -> None:
+    off = ["callbacks.early_stopping=null", "callbacks.validation_pictures=null", "logger.tensorboard=null"]
+    assert train(cells, tmp_path, *off) == 0
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["metrics.csv"]
+
+
+def test_logs_of_others_in_the_folder_of_a_run_stay(cells: Path, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "notes.txt").write_text("mine")
+    (tmp_path / ".film.mp4.part").write_text("a download")
+    assert train(cells, tmp_path) == 0
+    assert (tmp_path / "logs" / "notes.txt").read_text() == "mine"
+    assert (tmp_path / ".film.mp4.part").exists()
+
+
 def test_without_validation_the_last_checkpoint_is_scored(cells: Path, tmp_path: Path) -> None:
     assert train(cells, tmp_path, "data.split.validation=0") == 0
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt"}
@@ -215,10 +256,22 @@ def test_a_schedule_that_waits_for_the_validation_loss_looks_where_epochs_are_va
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("trainer.max_epochs=0", "trainer.max_epochs is 0, expected 1 or more"),
-        ("trainer.max_epochs=null", "trainer.max_epochs is None, expected 1 or more"),
-        ("trainer.max_steps=0", "trainer.max_steps is 0, expected 1 or more"),
-        ("trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches is 0, expected 1 or more"),
+        ("trainer.max_epochs=0", "trainer.max_epochs is 0, expected a whole number of 1 or more"),
+        ("trainer.max_epochs=null", "trainer.max_epochs is null, expected a number such as 100"),
+        ("trainer.max_steps=0", "trainer.max_steps is 0, expected a whole number of 1 or more"),
+        (
+            "trainer.accumulate_grad_batches=0",
+            "trainer.accumulate_grad_batches is 0, expected a whole",
+        ),
+        ("trainer.max_epochs=1.5", "trainer.max_epochs is 1.5, expected a whole number of 1 or more"),
+        ("seed=-1", "seed is -1, expected a whole number from 0 to 4294967295"),
+        ("data.batch_size=1.5", "data.batch_size is 1.5, expected a whole number of 1 or more"),
+        ("callbacks.best.monitor=miou", "callbacks.best.monitor is 'miou', expected one of loss/validation"),
+        ("callbacks.best.mode=up", "callbacks: `mode` can be min, max but got up"),
+        ("callbacks.settled_batch_norm.batches=0", "batches is 0, expected a whole number of 1 or more"),
+        ("callbacks.validation_pictures.every_epochs=0", "every_epochs is 0, expected a whole number of 1"),
+        ("callbacks.loss_watch.every_steps=0", "every_steps is 0, expected a whole number of 1 or more"),
+        ("loss.class_weights=equal", "loss.class_weights is equal, expected a number a class, balanced"),
         ("+scheduler.interval=week", "scheduler.interval is 'week', expected epoch or step"),
     ],
 )

@@ -59,7 +59,8 @@ def test_a_loss_that_is_no_number_ends_training_with_its_tiles_on_disk(
 
 
 def fake_trainer(**more: Any) -> Any:
-    return SimpleNamespace(is_last_batch=False, validating=False, sanity_checking=False, **more)
+    facts = {"is_last_batch": False, "validating": False, "sanity_checking": False}
+    return SimpleNamespace(**(facts | {"global_step": 0, "max_steps": -1} | more))
 
 
 def test_on_a_gpu_the_loss_is_looked_at_every_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,12 +72,15 @@ def test_on_a_gpu_the_loss_is_looked_at_every_so_often(monkeypatch: pytest.Monke
     for index, loss in enumerate(losses):
         watched.on_train_batch_end(fake_trainer(), module, {"loss": loss}, None, index)  # type: ignore[arg-type]
     assert looks == [-1, 5]
+    last_step = fake_trainer(global_step=11, max_steps=11)
+    watched.on_train_batch_end(last_step, module, {"loss": losses[0]}, None, 10)  # type: ignore[arg-type]
+    assert len(looks) == 3
 
 
 def test_a_slow_loader_is_reported_once_with_the_cure(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(watch.os, "cpu_count", lambda: 6)
+    monkeypatch.setattr(watch, "cores", lambda: 6)
     monkeypatch.setattr(LoaderWatch, "LEAST_SECONDS", 0.0)
     steps = "data.steps_per_epoch=8"
     assert train(cells, tmp_path / "a", steps, "callbacks.loader_watch.share=0.001") == 0
@@ -99,6 +103,15 @@ def test_waiting_is_the_time_between_steps(
         watched.on_train_batch_start(trainer, None, None, index)  # type: ignore[arg-type]
         watched.on_train_batch_end(trainer, None, None, None, index)  # type: ignore[arg-type]
     assert "warning: 46 % of the time the net waits for tiles: 1000 workers" in caplog.text  # 6 of 13 seconds
+
+
+def test_a_run_that_goes_on_within_an_epoch_has_not_waited_before(caplog: pytest.LogCaptureFixture) -> None:
+    watched, trainer = LoaderWatch(warm_up=2), fake_trainer(train_dataloader=SimpleNamespace(num_workers=0))
+    for index in range(20, 26):
+        trainer.is_last_batch = index == 25
+        watched.on_train_batch_start(trainer, None, None, index)  # type: ignore[arg-type]
+        watched.on_train_batch_end(trainer, None, None, None, index)  # type: ignore[arg-type]
+    assert not caplog.text
 
 
 def validated(watched: ScoreWatch, matrix: list[list[int]]) -> None:

@@ -23,6 +23,8 @@ import cv2
 from albumentations.augmentations.geometric.distortion import BaseDistortion
 
 from hela_seg.classes import IGNORE_INDEX
+from hela_seg.errors import InputError
+from hela_seg.settings import refuse_counts
 
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[Any]
@@ -138,7 +140,15 @@ def microscopy(
         blur: standard deviation in pixels of a Gaussian.
         photons: counted where the tile is brightest; fewer of them make more shot noise.
         probability: of each change; flips and quarter turns are drawn for every tile.
+
+    Raises:
+        InputError: a strength below 0, a range that does not rise from above 0, or no probability.
     """
+    _refuse_ranges(scale=scale, contrast=contrast, gamma=gamma, blur=blur, photons=photons)
+    _refuse_strengths(displacement=displacement, illumination=illumination, brightness=brightness)
+    refuse_counts("augment", {"spacing": spacing})
+    if not 0 <= probability <= 1:
+        raise InputError(f"augment.probability is {probability}, expected a number from 0 to 1")
     geometry = [
         *_orientations(),
         A.Affine(scale=scale, keep_ratio=True, fill=0, fill_mask=IGNORE_INDEX, p=probability),
@@ -234,6 +244,18 @@ def add_shot_noise(unit: Image, generator: np.random.Generator, photons: Range) 
 
 def _orientations() -> list[A.BasicTransform]:
     return [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5), SquareTranspose(p=0.5)]
+
+
+def _refuse_ranges(**given: Range) -> None:
+    for name, limits in given.items():
+        if len(limits) != 2 or not 0 < limits[0] <= limits[1]:
+            raise InputError(f"augment.{name} is {limits}, expected two numbers above 0, the lower one first")
+
+
+def _refuse_strengths(**given: float) -> None:
+    for name, strength in given.items():
+        if strength < 0:
+            raise InputError(f"augment.{name} is {strength}, expected 0 or more")
 
 
 def _factor(generator: np.random.Generator, limits: Range) -> np.float32:

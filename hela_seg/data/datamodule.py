@@ -26,6 +26,7 @@ from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.survey import MOST_FRAMES, Survey, survey
 from hela_seg.errors import InputError
 from hela_seg.launch import Launch
+from hela_seg.settings import refuse_counts
 
 FRAMES_TO_FIT = 200
 """Most training frames that the normalisation is fitted on, evenly spread over all."""
@@ -105,8 +106,8 @@ class TimelapseData(pl.LightningDataModule):
         rules = settings.file_rules(labels, z, max_frame_pixels, fill_missing_chunks)
         self._files = DataOnDisk(layout, Path(root), images, masks, axes, sequence, rules, drawing)
         counts = {"batch_size": batch_size, "most_indexed": most_indexed, "steps_per_epoch": steps_per_epoch}
-        settings.refuse_below(1, counts)
-        settings.refuse_below(0, {"workers": workers, "seed": seed})
+        refuse_counts("data", counts)
+        refuse_counts("data", {"workers": workers, "seed": seed}, least=0)
         self.classes = Classes(classes)
         self.labels = settings.label_reader(self.classes, labels)
         self._foreground_share, self._most_indexed = foreground_share, most_indexed

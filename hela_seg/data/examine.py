@@ -212,7 +212,7 @@ def _spread(channel: Pixels, most: int) -> Pixels:
 
 
 class _GreyValues:
-    """Grey values of one channel: counted one by one where they are uint8 or uint16, else sampled evenly.
+    """Grey values of one channel: counted one by one where they are uint8, uint16 or bool, else sampled.
 
     Of a frame with more values than `_COUNTED`, so many are counted, evenly spread.
     """
@@ -220,6 +220,8 @@ class _GreyValues:
     def __init__(self, channel: Pixels) -> None:
         self._counts: NDArray[np.int64] | None = None
         self._samples: list[Pixels] = []
+        if channel.dtype == bool:
+            channel = channel.view(np.uint8)
         if channel.dtype in (np.uint8, np.uint16):
             counted = _spread(channel, _COUNTED)
             self._counts = np.bincount(counted, minlength=np.iinfo(channel.dtype).max + 1)

@@ -21,6 +21,9 @@ KINDS = ("dtype", "percentile", "frame", "zscore")
 DEFAULT_PERCENTILES = (1.0, 99.8)
 """As CSBDeep and StarDist have them: cells are rare and bright, so the upper one lies near the end."""
 
+_COUNTED = (np.bool_, np.uint8, np.uint16)
+"""Types whose values are few enough for a histogram."""
+
 SAMPLE_SIZE = 2**22
 """Most grey values a channel that statistics of images without a histogram are taken from."""
 
@@ -154,7 +157,7 @@ def fit(
 ) -> Normalisation:
     """The normalisation of a kind for a training set, in memory that does not grow with its length.
 
-    Of uint8 and uint16 frames the figures are exact, from a histogram. Of other dtypes they come from a
+    Of bool, uint8 and uint16 frames the figures are exact, from a histogram. Of other dtypes they come from a
     random sample of at most ``SAMPLE_SIZE`` values a channel, drawn the same each time; values that are not
     finite are left out.
 
@@ -164,7 +167,7 @@ def fit(
         percentiles: for the kinds ``percentile`` and ``frame``.
 
     Raises:
-        InputError: see :class:`Normalisation`.
+        InputError: see :class:`Normalisation`; or frames of which some have a histogram and others none.
         ValueError: there are no frames.
     """
     unfitted = Normalisation(kind, percentiles=percentiles)
@@ -180,7 +183,7 @@ def fit(
 
 
 class _Histogram:
-    """Exact figures of uint8 or uint16 values."""
+    """Exact figures of bool, uint8 or uint16 values."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(65536, np.int64)
@@ -236,9 +239,16 @@ class _Sample:
 def _collect(frames: Iterable[Array]) -> list[_Histogram | _Sample]:
     """The grey values of each channel."""
     channels: list[_Histogram | _Sample] = []
+    exact = False
     for frame in frames:
-        exact = frame.dtype in (np.uint8, np.uint16)
-        channels = channels or [_Histogram() if exact else _Sample() for _ in frame]
+        if not channels:
+            exact = frame.dtype in _COUNTED
+            channels = [_Histogram() if exact else _Sample() for _ in frame]
+        if exact != (frame.dtype in _COUNTED):
+            raise InputError(
+                f"some training frames hold {frame.dtype} and others do not, expected values of one type: "
+                "convert them alike, or set data.normalise=frame"
+            )
         for collected, channel in zip(channels, frame, strict=True):
             collected.add(channel)
     if not channels:

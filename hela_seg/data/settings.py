@@ -132,17 +132,13 @@ def tile_size(given: Sequence[int]) -> Size:
     return int(given[0]), int(given[1])
 
 
-def refuse_below(least: int, given: Mapping[str, int | None]) -> None:
-    """Refuse settings of ``data`` that are too low; None passes.
-
-    Raises:
-        InputError: the first that is below ``least``.
-    """
-    for name, value in given.items():
-        if value is not None and value < least:
-            raise InputError(f"data.{name} is {value}, expected {least} or more")
+def cores() -> int:
+    """How many cores this process may use: of those of a cluster's machine a job often has a few."""
+    if hasattr(os, "sched_getaffinity"):  # on Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def default_workers() -> int:
     """Processes that read tiles: none where the net itself needs the CPU, else one for each spare core."""
-    return min(MOST_WORKERS, max((os.cpu_count() or 1) - 1, 0)) if torch.cuda.is_available() else 0
+    return min(MOST_WORKERS, cores() - 1) if torch.cuda.is_available() else 0

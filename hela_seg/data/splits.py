@@ -24,6 +24,7 @@ from hela_seg.data.split_table import (
     write_split,
 )
 from hela_seg.errors import InputError
+from hela_seg.settings import refuse_counts
 
 __all__ = ["COLUMNS", "Block", "Part", "Request", "Split", "read_split", "split_series", "write_split"]
 
@@ -49,7 +50,8 @@ class Split:
         file: path of a table that :func:`write_split` wrote, to be kept to; nothing else is looked at.
 
     Raises:
-        InputError: settings that contradict each other, or come in pairs and lack the other one.
+        InputError: settings that are no whole numbers, contradict each other, or come in pairs and lack the
+            other one.
     """
 
     validation: Request = 0.15
@@ -63,6 +65,8 @@ class Split:
     file: str | None = None
 
     def __post_init__(self) -> None:
+        refuse_counts("data.split", {"gap": self.gap, "seed": self.seed, "fold": self.fold}, least=0)
+        refuse_counts("data.split", {"folds": self.folds})
         given = [name for name in ("column", "table", "folds", "fold") if getattr(self, name) is not None]
         if self.file is not None and given:
             raise InputError(

@@ -50,6 +50,23 @@ def start_from_pretrained(net: nn.Module) -> None:
         net.load_encoder_weights()
 
 
+def find_net(target: str) -> type[nn.Module]:
+    """The class of a net by its full name, if a module directly under ``hela_seg.models`` defines it.
+
+    Raises:
+        InputError: none does.
+    """
+    module_name, _, class_name = target.rpartition(".")
+    found = None
+    if module_name.rpartition(".")[0] == __name__ and importlib.util.find_spec(module_name):
+        found = getattr(importlib.import_module(module_name), class_name, None)
+    if not (isinstance(found, type) and issubclass(found, nn.Module) and found.__module__ == module_name):
+        raise InputError(
+            f"model._target_ is '{target}', expected a net of {__name__} such as '{__name__}.unet.UNet'"
+        )
+    return found
+
+
 def build(config: Mapping[str, Any]) -> nn.Module:
     """Builds the net that a checkpoint describes, with new weights.
 
@@ -65,7 +82,7 @@ def build(config: Mapping[str, Any]) -> nn.Module:
     """
     arguments = {key: value for key, value in config.items() if key != "_target_"}
     target = str(config.get("_target_"))
-    net = _find(target)
+    net = find_net(target)
     known = list(inspect.signature(net).parameters)
     unknown = [key for key in arguments if key not in known]
     if unknown:
@@ -79,16 +96,3 @@ def build(config: Mapping[str, Any]) -> nn.Module:
         raise InputError(
             f"model {target} cannot be built with {arguments} ({reason}): mend its arguments"
         ) from error
-
-
-def _find(target: str) -> type[nn.Module]:
-    """The class of that full name, if a module of this package defines it."""
-    module_name, _, class_name = target.rpartition(".")
-    found = None
-    if module_name.rpartition(".")[0] == __name__ and importlib.util.find_spec(module_name):
-        found = getattr(importlib.import_module(module_name), class_name, None)
-    if not (isinstance(found, type) and issubclass(found, nn.Module) and found.__module__ == module_name):
-        raise InputError(
-            f"model._target_ is '{target}', expected a net of {__name__} such as '{__name__}.unet.UNet'"
-        )
-    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import time
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def forget_peak_memory(device: torch.device) -> None:
     elif _RESET.exists():
         # glibc keeps what was freed, which would count as used; other C libraries have no such call
         getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
-        _RESET.write_text("5")  # Linux: the high-water mark falls to what is used now
+        with suppress(OSError):  # where /proc cannot be written, the peak is that of the whole process' life
+            _RESET.write_text("5")  # Linux: the high-water mark falls to what is used now
 
 
 def peak_memory(device: torch.device) -> int | None:
@@ -76,8 +78,8 @@ def peak_memory(device: torch.device) -> int | None:
         return torch.cuda.max_memory_allocated(device)
     if not _RESET.exists():
         return None
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
+    marks = [line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM")]
+    return int(marks[0].split()[1]) * 1024 if marks else None
 
 
 def _processor() -> str:

@@ -14,6 +14,7 @@ import pytest
 from hela_seg.classes import IGNORE_INDEX
 from hela_seg.data import augment
 from hela_seg.data.augment import Augmentation, light, microscopy, none
+from hela_seg.errors import InputError
 
 EVERY = {"none": none, "light": light, "microscopy": microscopy}
 
@@ -125,6 +126,22 @@ def test_light_lays_another_tile_in_the_four_ways_that_keep_its_shape() -> None:
     flipped = [image, image[:, ::-1], image[:, :, ::-1], image[:, ::-1, ::-1]]
     counts = drawn_orientations(16, 24, 100)
     assert set(counts) == {np.ascontiguousarray(orientation).tobytes() for orientation in flipped}
+
+
+@pytest.mark.parametrize(
+    ("strength", "message"),
+    [
+        ({"blur": (0, 1.5)}, "augment.blur is .*, expected two numbers above 0, the lower one first"),
+        ({"gamma": (2, 1)}, "augment.gamma is"),
+        ({"scale": (1, 1, 1)}, "augment.scale is"),
+        ({"displacement": -1}, "augment.displacement is -1, expected 0 or more"),
+        ({"spacing": 0}, "augment.spacing is 0, expected a whole number of 1 or more"),
+        ({"probability": 2}, "augment.probability is 2, expected a number from 0 to 1"),
+    ],
+)
+def test_strengths_that_nothing_could_be_drawn_with_are_refused(strength, message) -> None:
+    with pytest.raises(InputError, match=message):
+        microscopy(**strength)
 
 
 def test_labels_hold_no_new_class_and_are_ignored_where_nothing_is_known() -> None:

@@ -75,6 +75,12 @@ def test_of_large_frames_percentiles_are_near_and_the_rest_exact(monkeypatch, dt
     assert (facts.constant, facts.saturated) == ([2], [0])
 
 
+def test_black_and_white_frames_are_looked_at_as_numbers():
+    facts = facts_of(np.array([[[True, False], [False, False]], [[True, True], [True, True]]]))
+    assert facts.percentiles.tolist() == [[0, 1, 1]]
+    assert (facts.constant, facts.saturated) == ([1], [])
+
+
 def test_frames_of_one_grey_value_are_listed_unless_another_channel_has_structure():
     images = noise(shape=(4, 2, 4, 5))
     images[1], images[3, 0] = 7, 7

@@ -44,6 +44,18 @@ def test_percentiles_over_the_training_set_agree_with_numpy(dtype, percentiles) 
     np.testing.assert_allclose([fitted.low, fitted.high], expected, rtol=1e-6)
 
 
+def test_black_and_white_frames_are_numbers_0_and_1() -> None:
+    frame = np.array([[[True, False, False, False]]])
+    assert (fit("percentile", [frame], (0, 100)).low, fit("zscore", [frame]).low) == ((0.0,), (0.25,))
+
+
+@pytest.mark.parametrize("dtypes", [(np.uint8, np.float32), (np.float32, np.uint16), (np.uint8, np.uint32)])
+@pytest.mark.parametrize("kind", ["percentile", "zscore"])
+def test_frames_of_unlike_types_are_refused(kind, dtypes) -> None:
+    with pytest.raises(InputError, match="expected values of one type: convert them alike"):
+        fit(kind, [np.ones((1, 2, 2), dtype) for dtype in dtypes])
+
+
 @given(st.lists(st.integers(0, 65535), min_size=1, max_size=30), st.floats(0, 99), st.floats(0.1, 1))
 def test_percentiles_of_any_integers_agree_with_numpy(values, lower, width) -> None:
     frame = np.array(values, np.uint16).reshape(1, 1, -1)

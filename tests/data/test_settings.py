@@ -100,16 +100,20 @@ def test_other_tiles_are_refused(tile):
         settings.tile_size(tile)
 
 
-def test_numbers_below_the_least_are_refused():
-    settings.refuse_below(1, {"batch_size": 1, "steps_per_epoch": None})
-    with pytest.raises(InputError, match=r"data\.batch_size is 0, expected 1 or more"):
-        settings.refuse_below(1, {"batch_size": 0})
-
-
 @pytest.mark.parametrize(
-    ("gpu", "cores", "workers"), [(False, 16, 0), (True, 16, 8), (True, 4, 3), (True, 1, 0), (True, None, 0)]
+    ("gpu", "cores", "workers"), [(False, 16, 0), (True, 16, 8), (True, 4, 3), (True, 1, 0)]
 )
 def test_workers_are_for_machines_with_a_gpu(monkeypatch, gpu, cores, workers):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr(settings, "cores", lambda: cores)
     assert settings.default_workers() == workers
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_cores_are_those_that_the_process_may_use(monkeypatch, known):
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    if known:
+        monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 5, 7, 9}, raising=False)
+    else:
+        monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    assert settings.cores() == (4 if known else 64)

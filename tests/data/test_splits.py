@@ -156,6 +156,9 @@ def test_a_table_of_other_data_or_with_leaks_is_refused(tmp_path, rows, message)
         ({"table": "plates.csv"}, "data.split.table is given without data.split.column"),
         ({"folds": 3}, "data.split.folds is given without data.split.fold"),
         ({"fold": 0}, "data.split.fold is given without data.split.folds"),
+        ({"folds": 3, "fold": 0, "gap": -1}, "data.split.gap is -1, expected a whole number of 0 or more"),
+        ({"folds": 3.5, "fold": 0}, "data.split.folds is 3.5, expected a whole number of 1 or more"),
+        ({"seed": "x"}, "data.split.seed is x, expected a whole number of 0 or more"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings, message) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -32,3 +34,12 @@ def test_products_that_take_half_the_time_have_twice_the_rate(monkeypatch: pytes
         monkeypatch.setattr(machine, "now", lambda _, clock=clock: float(next(clock)))
         rates.append(machine.matrix_product_peak(CPU, torch.float32))
     assert rates == [8**3 / 2, 8**3]
+
+
+def test_a_system_that_tells_no_peak_costs_no_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "status").write_text("Name: python\n")
+    (tmp_path / "clear_refs").mkdir()  # which cannot be written
+    monkeypatch.setattr(machine, "_STATUS", tmp_path / "status")
+    monkeypatch.setattr(machine, "_RESET", tmp_path / "clear_refs")
+    machine.forget_peak_memory(CPU)
+    assert machine.peak_memory(CPU) is None
