@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from hela_seg.comparison.fold_quality import pool_quality
 from hela_seg.comparison.found import Run
-from hela_seg.comparison.nets import settings_of
+from hela_seg.comparison.nets import settings_key, settings_of
 from hela_seg.counts import FrameCounts
 from hela_seg.records import Costs
 
@@ -103,5 +102,4 @@ def _split(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _but_for_the_fold(run: Run) -> str:
-    settings = {key: value for key, value in settings_of(run).items() if key != FOLD}
-    return json.dumps(settings, sort_keys=True, default=str)
+    return settings_key({key: value for key, value in settings_of(run).items() if key != FOLD})
