@@ -110,7 +110,8 @@ def _scores(info: ModelInfo, run: Run | None) -> Iterator[str]:
     yield "| class | " + " | ".join(HEADINGS[name] for name in SHOWN) + " |"
     yield "|---" * (1 + len(SHOWN)) + "|"
     for place, name in enumerate(["mean", *names_of(info)]):
-        yield f"| {name} | " + " | ".join(_in_words(found[measure][place]) for measure in SHOWN) + " |"
+        cells = [name.replace("|", r"\|"), *(_in_words(found[measure][place]) for measure in SHOWN)]
+        yield f"| {' | '.join(cells)} |"
 
 
 def _use(info: ModelInfo, run: Run | None) -> Iterator[str]:
