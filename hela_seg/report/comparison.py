@@ -36,6 +36,8 @@ _LATEX = {
     "Δ": r"$\Delta$",
     "−": "$-$",
     "<": "$<$",
+    ">": "$>$",
+    "|": r"\textbar{}",
     "⁹": r"\textsuperscript{9}",
     "–": "--",
     "[": "{[}",  # after the end of a row it would begin an option

@@ -129,11 +129,12 @@ def test_print_is_short_where_there_are_many_nets_and_the_files_have_all(tmp_pat
 
 
 def test_latex_escapes_what_it_would_take_for_commands(tmp_path: Path) -> None:
-    names = ("background", "50 % & more_#1", "[{spread}\\^~$")
+    names = ("a|b > c", "50 % & more_#1", "[{spread}\\^~$")
     write_run(tmp_path / "a", frame_counts(), names=names)
     text = latex(compare_runs(find_runs([tmp_path])[0]), ["one & all"])
     body = [line for line in text.splitlines() if not line.startswith("%")]
     assert r"class 50 \% \& more\_\#1." in text
+    assert r"Scores of class a\textbar{}b $>$ c." in text
     assert r"{[}\{spread\}\textbackslash{}\textasciicircum{}\textasciitilde{}\$." in text
     assert (
         sum(line.count(r"\toprule") for line in body) == sum(line.count(r"\bottomrule") for line in body) == 5
