@@ -12,6 +12,9 @@ from hela_seg.errors import InputError
 IGNORE_INDEX = 255
 """Label of pixels that count nowhere: not in a loss, not in a score."""
 
+MEAN = "mean"
+"""What stands in a class's place in the tables of scores, for the mean over classes."""
+
 BACKGROUND_COLOUR = "#202020"
 FOREGROUND_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
 """Okabe and Ito's palette (2008), told apart by the colour-blind too."""
@@ -42,8 +45,8 @@ class Classes(Sequence[CellClass]):
             the class's own index).
 
     Raises:
-        InputError: fewer than two classes, more than 255, a name or mask value given twice, or an entry with
-            unknown keys.
+        InputError: fewer than two classes, more than 255, a name or mask value given twice, a class named
+            `MEAN`, or an entry with unknown keys.
 
     Example:
         ``Classes(["background", {"name": "nucleus", "values": [255]}])[1].values == (255,)``
@@ -57,6 +60,11 @@ class Classes(Sequence[CellClass]):
             )
         self._classes = tuple(_parse(index, entry) for index, entry in enumerate(entries))
         _refuse_repeats("name", [c.name for c in self._classes])
+        if MEAN in self.names:
+            raise InputError(
+                f"data.classes names a class '{MEAN}', which in tables is the mean over classes: "
+                "choose another name"
+            )
         _refuse_repeats("mask value", [value for c in self._classes for value in c.values])
 
     def __getitem__(self, index: Any) -> Any:

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.comparison.nets import what_differs
@@ -34,10 +34,13 @@ def compare(config: DictConfig) -> list[Comparison]:
     """Compare runs as a configuration says; see ``conf/compare.yaml`` for its keys.
 
     Raises:
-        InputError: no folder holds a finished run.
+        InputError: no folder holds a finished run, or a seed that is none.
     """
-    given = [config.runs] if isinstance(config.runs, str) else config.runs
-    return compare_folders([Path(folder) for folder in given], Path(config.output_dir), config.seed)
+    given = config.runs if isinstance(config.runs, ListConfig) else [config.runs]
+    if not isinstance(config.seed, int) or config.seed < 0:
+        raise InputError(f"seed is {config.seed}, expected a whole number from 0 on")
+    # jobs of a sweep lie in folders that are named 0, 1 and so on
+    return compare_folders([Path(str(folder)) for folder in given], Path(config.output_dir), config.seed)
 
 
 def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Comparison]:

@@ -160,6 +160,12 @@ def _refuse_unlike(data: TimelapseData, predictor: Predictor) -> None:
                 f"the data have {found} {what}, expected {expected} as the net was trained on: "
                 "name other data with data=... or another checkpoint with ckpt=..."
             )
+    ours, theirs = data.classes.names, predictor.classes.names
+    if ours != theirs and sorted(ours) == sorted(theirs):
+        raise InputError(
+            f"data.classes names {', '.join(ours)}, expected {', '.join(theirs)}, the order that the net was "
+            "trained with: give that one, with values= where masks hold others"
+        )
 
 
 def _blocks(data: TimelapseData, part: str) -> list[Block]:

@@ -48,20 +48,21 @@ def whole_file(path: Path) -> Iterator[Path]:
         _forget(part)
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
     """Write a CSV table with a header; the file appears whole or not at all.
 
     Args:
         path: where to.
         rows: by column; the columns stand in the order in which they first occur, and what a row lacks is
             left empty.
+        columns: that stand first, and are there without any rows.
 
     Raises:
         InputError: it cannot be written there.
     """
-    columns = list(dict.fromkeys(column for row in rows for column in row))
+    found = (column for row in rows for column in row)
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, columns, lineterminator="\n")
+        table = csv.DictWriter(file, list(dict.fromkeys([*columns, *found])), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
 

@@ -34,6 +34,7 @@ def test_what_is_written_is_read_back() -> None:
         ([str(index) for index in range(IGNORE_INDEX + 1)], "has 256 entries"),
         (["a", "a"], "the name 'a'"),
         (["a", {"name": "b", "values": [0]}], "the mask value 0"),
+        (["a", "mean"], "which in tables is the mean over classes"),
         (["a", {"name": "b", "color": "#000000"}], "expected keys name, colour, values"),
         (["a", {"values": [1]}], "expected keys name, colour, values"),
         (["a", {"name": "b", "colour": "red"}], "six hexadecimal digits"),

@@ -55,6 +55,19 @@ def test_what_cannot_be_compared_is_loud_and_the_rest_goes_on(
     assert (tmp_path / "out" / "comparison.md").read_text().count("means over classes") == 2
 
 
+def test_folders_may_be_named_by_numbers_as_the_jobs_of_a_sweep_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        write_run(tmp_path / str(seed), frame_counts(seed), seed=seed)
+    assert main("compare", ["runs=[0,1]", "hydra.run.dir=out"]) == 0
+    (own, _) = csv_rows(tmp_path / "out" / "comparison.csv")
+    assert (own["runs"], own["seeds"]) == ("0 1", "2")
+    assert main("compare", ["0", "seed=-1", "hydra.run.dir=out"]) == 2
+    assert capfd.readouterr().err == "error: seed is -1, expected a whole number from 0 on\n"
+
+
 @pytest.mark.parametrize("arguments", [["empty"], ["nowhere"], []])
 def test_nothing_to_compare_is_one_line(
     arguments: list[str],

@@ -95,6 +95,17 @@ def test_other_classes_are_refused(
     assert "the data have 2 classes, expected 3" in capfd.readouterr().err
 
 
+def test_the_nets_classes_in_another_order_are_refused(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    classes = "data.classes=[background,{name: bright, values: [2]},{name: dim, values: [1]}]"
+    arguments = ["data=folder", f"data.root={cells}", classes, f"hydra.run.dir={tmp_path}"]
+    assert main("evaluate", [str(checkpoint), *arguments]) == 2
+    error = capfd.readouterr().err
+    assert "data.classes names background, bright, dim, expected background, dim, bright" in error
+    assert error.count("\n") == 1
+
+
 def test_data_that_are_gone_are_named(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from test_train import train
 

@@ -211,6 +211,14 @@ def test_an_export_that_computes_something_else_leaves_nothing(write: Any, tmp_p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("write", [write_onnx, write_torch_export, write_torchscript])
+def test_where_nothing_may_be_written_is_one_line(write: Any) -> None:
+    if not Path("/proc").is_dir():
+        pytest.skip("there is no /proc, a folder that nobody may write to")
+    with pytest.raises(InputError, match=r"cannot write /proc/net\.pt: .*; choose a folder"):
+        write(made("unet"), Path("/proc/net.pt"))
+
+
 @pytest.mark.parametrize("format", ["torch_export", "torchscript", "card"])
 def test_what_is_there_stays_unless_the_user_says_so(
     format: str, checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]

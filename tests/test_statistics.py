@@ -17,6 +17,7 @@ from hela_seg.statistics import (
     Interval,
     bootstrap,
     conclusion,
+    count_of,
     holm,
     level_of,
     signed_rank,
@@ -28,7 +29,7 @@ from hela_seg.statistics import (
 def counts_of(series: list[str], blocks: list[int] | None = None) -> FrameCounts:
     number = len(series)
     block = np.array(blocks or [sorted(set(series)).index(name) for name in series])
-    return FrameCounts(tuple(series), np.arange(number), block, np.zeros((number, 2, 2), np.int64))
+    return FrameCounts(tuple(series), np.arange(number), block, np.ones((number, 2, 2), np.int64))
 
 
 def mean_iou(pooled: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -106,6 +107,17 @@ def test_few_recordings_are_cut_into_blocks_of_about_the_square_root() -> None:
     assert units_of(counts_of(["a"] * 3, [0, 0, 1])).tolist() == [0, 0, 1]
 
 
+def test_frames_without_a_pixel_that_counts_are_in_no_unit() -> None:
+    counts = counts_of(["a"] * 4 + ["b"] * 5)
+    counts.matrix[[0, 4, 8]] = 0
+    units = units_of(counts)
+    assert units.tolist() == [-1, 0, 0, 1, -1, 2, 2, 3, -1]
+    counts.matrix[:] = 0
+    assert units_of(counts).tolist() == [-1] * 9
+    assert count_of(units_of(counts)) == 0
+    assert summed(counts.matrix, units_of(counts)).tolist() == [[[0, 0], [0, 0]]]
+
+
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=9))
 def test_blocks_hold_neighbours_of_one_recording_and_none_is_left_out(lengths: list[int]) -> None:
     series = [str(number) for number, length in enumerate(lengths) for _ in range(length)]
@@ -141,6 +153,10 @@ def test_the_signed_rank_test_is_scipys_on_means_of_units() -> None:
 def test_the_signed_rank_test_of_equal_or_of_no_scores() -> None:
     assert signed_rank(np.zeros(9), np.arange(9)) == 1.0
     assert math.isnan(signed_rank(np.full(3, np.nan), np.arange(3)))
+
+
+def test_one_unit_has_no_test() -> None:
+    assert math.isnan(signed_rank(np.array([0.1, 0.3, np.nan]), np.array([0, 0, 1])))
 
 
 def test_holms_correction() -> None:

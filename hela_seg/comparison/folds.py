@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from hela_seg.comparison.fold_quality import pool_quality
 from hela_seg.comparison.found import Run
-from hela_seg.comparison.nets import settings_of
+from hela_seg.comparison.nets import settings_key, settings_of
 from hela_seg.counts import FrameCounts
 from hela_seg.records import Costs
 
@@ -25,7 +24,7 @@ def pool_folds(runs: Sequence[Run]) -> list[Run]:
 
     Its counts are those of all folds' test frames, so its scores are out of fold; for its boundaries and
     cells see `hela_seg.comparison.fold_quality.pool_quality`. A fold that stands alone is left as it is, and
-    of several runs of one fold the first is taken.
+    of several runs of one fold the first is taken, which knows of the others.
 
     Args:
         runs: see `hela_seg.comparison.find_runs`.
@@ -34,11 +33,17 @@ def pool_folds(runs: Sequence[Run]) -> list[Run]:
     for number, run in enumerate(runs):
         fold = fold_of(run)
         key = number if fold is None else (_but_for_the_fold(run), run.record.seed, tuple(run.classes.names))
-        groups.setdefault(key, {}).setdefault(fold, run)
+        of_folds = groups.setdefault(key, {})
+        of_folds[fold] = _without(run, of_folds[fold]) if fold in of_folds else run
     return [
         next(iter(folds.values())) if len(folds) == 1 else _pooled([folds[fold] for fold in sorted(folds)])  # type: ignore[type-var]
         for folds in groups.values()
     ]
+
+
+def _without(repeat: Run, kept: Run) -> Run:
+    said = f"{repeat.folder} is of the same fold, seed and settings as {kept.folder} and was left out."
+    return replace(kept, repeats=(*kept.repeats, said))
 
 
 def fold_of(run: Run) -> int | None:
@@ -103,5 +108,4 @@ def _split(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _but_for_the_fold(run: Run) -> str:
-    settings = {key: value for key, value in settings_of(run).items() if key != FOLD}
-    return json.dumps(settings, sort_keys=True, default=str)
+    return settings_key({key: value for key, value in settings_of(run).items() if key != FOLD})

@@ -27,12 +27,13 @@ def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
     Runs whose settings are the same but for the seed are one net. Where several nets are of one kind, the
     settings in which they differ follow in its name: ``unet, loss.gamma=2.0``. Where that makes a name longer
-    than `LONGEST_NAME`, they are numbered instead, ``unet (1)``, and `what_numbers_mean` has the settings.
+    than `LONGEST_NAME`, or two names alike, they are numbered instead, ``unet (1)``, and `what_numbers_mean`
+    has the settings.
     """
     named: dict[str, list[Run]] = {}
     for kind, groups in _by_kind(runs).items():
         names = [", ".join([kind, *differing]) for differing, _ in groups]
-        if max(map(len, names)) > LONGEST_NAME:
+        if max(map(len, names)) > LONGEST_NAME or len(set(names)) < len(names):
             names = [_numbered(kind, number) for number in range(1, len(groups) + 1)]
         named |= {name: group for name, (_, group) in zip(names, groups, strict=True)}
     return named
@@ -59,13 +60,12 @@ def _by_kind(runs: Sequence[Run]) -> dict[str, list[tuple[list[str], list[Run]]]
     # by folder, so that a net has the same number whatever the runs are sorted by
     for run in sorted(runs, key=lambda run: run.folder):
         kinds.setdefault(run.record.kind, {}).setdefault(_settings_key(run), []).append(run)
-    found = {}
-    for kind, nets in kinds.items():
-        settings = [settings_of(group[0]) for group in nets.values()]
-        found[kind] = [
-            (_differing(own, settings), group) for own, group in zip(settings, nets.values(), strict=True)
-        ]
-    return found
+    return {
+        kind: list(
+            zip(_differing([settings_of(group[0]) for group in nets.values()]), nets.values(), strict=True)
+        )
+        for kind, nets in kinds.items()
+    }
 
 
 def without_repeats(runs: Sequence[Run]) -> list[Run]:
@@ -118,7 +118,25 @@ def _ground(run: Run) -> dict[str, Any]:
 
 
 def _settings_key(run: Run) -> str:
-    return json.dumps(settings_of(run), sort_keys=True, default=str)
+    return settings_key(settings_of(run))
+
+
+def settings_key(settings: Mapping[str, Any]) -> str:
+    """Settings as a text that is the same where they mean the same: 2 and 2.0, null and what is not there.
+
+    Example:
+        ``settings_key({"loss.gamma": 2.0, "data.z": None}) == settings_key({"loss.gamma": 2})``
+    """
+    given = {key: _without_idle_decimals(value) for key, value in settings.items() if value is not None}
+    return json.dumps(given, sort_keys=True, default=str)
+
+
+def _without_idle_decimals(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_idle_decimals(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_idle_decimals(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def settings_of(run: Run) -> dict[str, Any]:
@@ -127,7 +145,8 @@ def settings_of(run: Run) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if not NO_CHOICE.fullmatch(key)}
 
 
-def _differing(own: Mapping[str, Any], all_settings: Sequence[Mapping[str, Any]]) -> list[str]:
+def _differing(all_settings: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Of each net the settings that not all of them share, as they are typed."""
     keys = sorted({key for settings in all_settings for key in settings})
-    chosen = [key for key in keys if any(settings.get(key) != own.get(key) for settings in all_settings)]
-    return [f"{key}={own[key]}" for key in chosen if key in own]
+    chosen = [key for key in keys if len({settings_key({key: one.get(key)}) for one in all_settings}) > 1]
+    return [[f"{key}={own[key]}" for key in chosen if key in own] for own in all_settings]

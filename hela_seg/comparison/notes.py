@@ -16,7 +16,7 @@ def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
 
     Args:
         runs: all of one table.
-        frames: that were scored.
+        frames: that were scored and hold pixels that count.
         units: independent ones that these were taken for.
     """
     return [
@@ -44,7 +44,7 @@ def _on_folds(runs: Sequence[Run]) -> list[str]:
 
 
 def _on_intervals(frames: int, units: int) -> str:
-    if units == 1:
+    if units < 2:
         neighbours = f"{frames} neighbouring frames are one block, which says"
         what = "a single image says" if frames == 1 else neighbours
         return f"No intervals and no tests: {what} nothing on how scores vary."

@@ -23,6 +23,7 @@ from hela_seg.statistics import (
     Interval,
     bootstrap,
     conclusion,
+    count_of,
     holm,
     is_shown,
     level_of,
@@ -160,8 +161,8 @@ def _compare(runs: Sequence[Run], seed: int) -> Comparison:
         for (name, group), own, matrix in zip(nets.items(), figures, matrices, strict=True)
     ]
     pairs = _pairs(list(nets), differences, matrices, units)
-    notes = notes_on(runs, len(counts), int(units.max()) + 1)
-    return Comparison(runs[0].classes, rows, pairs, counts, int(units.max()) + 1, notes)
+    notes = notes_on(runs, int((units >= 0).sum()), count_of(units))
+    return Comparison(runs[0].classes, rows, pairs, counts, count_of(units), notes)
 
 
 def _mean_iou(group: Sequence[Run]) -> float:

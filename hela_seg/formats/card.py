@@ -14,7 +14,7 @@ from hela_seg.errors import InputError
 from hela_seg.files import whole_file
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.runs import ModelInfo, option_of
-from hela_seg.statistics import FEW_UNITS, Interval, bootstrap, level_of, summed, units_of
+from hela_seg.statistics import FEW_UNITS, Interval, bootstrap, count_of, level_of, summed, units_of
 
 SHOWN = ("iou", "dice", "precision", "recall")
 HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Precision", "recall": "Recall"}
@@ -55,7 +55,7 @@ def intervals(run: Run) -> tuple[dict[str, list[Interval]], int]:
         The scores, and how many independent units of test frames they are drawn from.
     """
     units = units_of(run.counts)
-    count, rows = int(units.max()) + 1, 1 + len(run.classes)
+    count, rows = count_of(units), 1 + len(run.classes)
     found = bootstrap(summed(run.counts.matrix, units), all_figures, confidence=level_of(count))
     starts = range(0, rows * len(MEASURES), rows)
     return {name: found[at : at + rows] for name, at in zip(MEASURES, starts, strict=True)}, count
@@ -110,7 +110,8 @@ def _scores(info: ModelInfo, run: Run | None) -> Iterator[str]:
     yield "| class | " + " | ".join(HEADINGS[name] for name in SHOWN) + " |"
     yield "|---" * (1 + len(SHOWN)) + "|"
     for place, name in enumerate(["mean", *names_of(info)]):
-        yield f"| {name} | " + " | ".join(_in_words(found[measure][place]) for measure in SHOWN) + " |"
+        cells = [name.replace("|", r"\|"), *(_in_words(found[measure][place]) for measure in SHOWN)]
+        yield f"| {' | '.join(cells)} |"
 
 
 def _use(info: ModelInfo, run: Run | None) -> Iterator[str]:
@@ -127,7 +128,7 @@ def _use(info: ModelInfo, run: Run | None) -> Iterator[str]:
         yield "- Grey values are scaled by figures of the training images; a film of another exposure is not."
     if len({row["series"] for row in info.split}) == 1:
         yield "- One single recording made training, validation and test: scores on another may be far lower."
-    if run is not None and int(units_of(run.counts).max()) + 1 < FEW_UNITS:
+    if run is not None and count_of(units_of(run.counts)) < FEW_UNITS:
         yield "- Few independent test images: the true scores may lie outside of the intervals."
     if run is None:
         yield "- Not scored here."

@@ -60,5 +60,8 @@ def write_torchscript(trained: TrainedNet, path: Path) -> None:
         except Exception as error:  # whatever a layer raises that is no plain function of tensors
             raise inexpressible(trained, "TorchScript", error) from None
         refuse_different(trained, "TorchScript", traced)
-        with whole_file(path) as beside:
-            torch.jit.save(traced, beside, _extra_files={WORDS_FILE: json.dumps(words(trained))})
+        # into memory first: PyTorch has its own errors for a disk that is full or may not be written
+        content = io.BytesIO()
+        torch.jit.save(traced, content, _extra_files={WORDS_FILE: json.dumps(words(trained))})
+    with whole_file(path) as beside:
+        beside.write_bytes(content.getbuffer())

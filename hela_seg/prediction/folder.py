@@ -146,13 +146,16 @@ class ResultFolder:
                 rmtree(entry)
 
     def record(self, job: Job, unit: Unit) -> UnitRecord | None:
-        """What is known of a unit; None where it is not done."""
+        """What is known of a unit; None where it is not done, or its record is damaged."""
         path = self._of(job, unit, "json")
         if not path.is_file():
             return None
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        plain["unreadable"] = {int(t): reason for t, reason in plain["unreadable"].items()}
-        return UnitRecord(**plain)
+        try:
+            plain = json.loads(path.read_text(encoding="utf-8"))
+            plain["unreadable"] = {int(t): reason for t, reason in plain["unreadable"].items()}
+            return UnitRecord(**plain)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
 
     def is_done(self, job: Job, unit: Unit) -> bool:
         """Whether a unit's parts are all here and whole; a damaged one is as good as none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,8 @@ from hela_seg.report.tables import plain_table, print_plain
 ROWS_SHOWN, NOTES_SHOWN = 40, 12
 """Most rows of a sheet, and most notes below it, in print; the files have all."""
 
+PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", "high", "conclusion")
+
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -33,6 +36,8 @@ _LATEX = {
     "Δ": r"$\Delta$",
     "−": "$-$",
     "<": "$<$",
+    ">": "$>$",
+    "|": r"\textbar{}",
     "⁹": r"\textsuperscript{9}",
     "–": "--",
     "[": "{[}",  # after the end of a row it would begin an option
@@ -57,7 +62,8 @@ def write_comparison(
     """
     tables, pairs = folder / "comparison.csv", folder / "pairs.csv"
     write_table(tables, [row for number, one in enumerate(comparisons, 1) for row in _csv_rows(number, one)])
-    write_table(pairs, [row for number, one in enumerate(comparisons, 1) for row in _pair_rows(number, one)])
+    paired = [row for number, one in enumerate(comparisons, 1) for row in _pair_rows(number, one)]
+    write_table(pairs, paired, PAIR_COLUMNS)
     written: dict[str, object] = {"table": tables, "pairs": pairs}
     for what, ending, render in (
         ("Markdown", "md", markdown),
@@ -216,7 +222,12 @@ def _figures(row: NetRow, comparison: Comparison) -> dict[str, float | None]:
             found[f"{name} {measure}"] = interval.value
             found[f"{name} {measure} spread"] = figure.spread
             found[f"{name} {measure} low"], found[f"{name} {measure} high"] = interval.low, interval.high
-    return {key: None if value is None or value != value else value for key, value in found.items()}
+    return {key: _known(value) for key, value in found.items()}
+
+
+def _known(value: float | None) -> float | None:
+    """None, an empty cell, in place of NaN."""
+    return None if value is None or math.isnan(value) else value
 
 
 def _quality(row: NetRow) -> dict[str, Any]:
@@ -245,8 +256,7 @@ def _costs(row: NetRow) -> dict[str, Any]:
 
 def _pair_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
     for pair in comparison.pairs:
-        plain = asdict(pair)
-        difference = plain.pop("difference")
-        ends = {"difference": difference["value"], "low": difference["low"], "high": difference["high"]}
-        sentence = plain.pop("sentence")
-        yield {"table": number, **plain, **ends, "conclusion": sentence}
+        difference = pair.difference
+        figures = (pair.p, pair.p_holm, difference.value, difference.low, difference.high)
+        cells = (number, pair.first, pair.second, *map(_known, figures), pair.sentence)
+        yield dict(zip(PAIR_COLUMNS, cells, strict=True))

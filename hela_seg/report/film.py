@@ -30,6 +30,9 @@ LONGEST = 1280 - 2 * MARGIN
 LARGEST_BAR = 0.2
 """Of a frame's width, the most that the scale bar takes."""
 
+SLOW = 10
+"""Seconds from frame to frame, from which on half a second does not matter."""
+
 OUTLINE = 2
 """Pixels: MP4 keeps the colour of every second one, so that a line of one would turn pale."""
 
@@ -84,14 +87,17 @@ def write_film(
 def time_stamp(seconds: float, interval: float) -> str:
     """A time in hours, minutes and seconds, as far as frames of this interval in seconds need them.
 
-    ``time_stamp(5400, 300) == "1 h 30 min"``, ``time_stamp(75, 5) == "0 h 01 min 15 s"`` and
-    ``time_stamp(1.5, 0.25) == "1.50 s"``.
+    ``time_stamp(5400, 300) == "1 h 30 min"``, ``time_stamp(75, 5) == "0 h 01 min 15 s"``,
+    ``time_stamp(7.5, 2.5) == "0 h 00 min 07.5 s"`` and ``time_stamp(1.5, 0.25) == "1.50 s"``.
     """
     if interval < 1:
         return f"{seconds:.{_decimals(interval)}f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    stamp = f"{minutes // 60} h {minutes % 60:02} min"
-    return stamp if interval % 60 == 0 else f"{stamp} {rest:02} s"
+    whole = interval >= SLOW or interval % 1 == 0
+    minutes, rest = divmod(round(seconds, 0 if whole else 1), 60)
+    stamp = f"{int(minutes // 60)} h {int(minutes % 60):02} min"
+    if interval % 60 == 0:
+        return stamp
+    return f"{stamp} {rest:02.0f} s" if whole else f"{stamp} {rest:04.1f} s"
 
 
 def _decimals(interval: float) -> int:

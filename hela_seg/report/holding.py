@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from hela_seg.classes import Classes
 from hela_seg.counts import FrameCounts
 from hela_seg.reliability import Curve as ReliabilityCurve
-from hela_seg.report.curves import MARKED_POINTS, curve_of, draw_curve, line_style, time_unit
+from hela_seg.report.curves import (
+    MARKED_POINTS,
+    POINTS,
+    Curve,
+    curve_of,
+    draw_curve,
+    line_style,
+    time_unit,
+)
 from hela_seg.report.drawings import INK, QUIET, TEXT_POINTS, WIDTH, add_legend, panel, themed_svg
 from hela_seg.report.overlay import drawable
 from hela_seg.report.page import Drawing
@@ -79,10 +87,10 @@ def draw_over_time(
     figure, (axes,) = panel(height=3.4)
     for entry in classes:
         style = line_style(entry, last - first < MARKED_POINTS, INK)
-        curve = curve_of(_courses(counts, found.by_class[:, entry.index]), [1.0] * len(names))
+        curve = _course(counts, found.by_class[:, entry.index])
         if np.isfinite(curve.middle).any():
             draw_curve(axes, curve, style | {"label": drawable(entry.name)})
-    mean = curve_of(_courses(counts, found.mean), [1.0] * len(names))
+    mean = _course(counts, found.mean)
     axes.plot(mean.x, mean.middle, color=INK, linewidth=2.4, label=MEAN)
     axes.set_xlim(first - 0.02 * (last - first), last + 0.02 * (last - first))
     axes.set_xlabel("Frame")
@@ -94,8 +102,17 @@ def draw_over_time(
     add_legend(axes, below=True)
     early, late = _ends(counts, found.mean)
     words = f"mean m-IoU of the first third of the frames {early}, of the last third {late}"
-    middle = " Line: median over series, shade: 10th to 90th percentile." if len(names) > 1 else ""
-    return Drawing(themed_svg(figure), f"IoU over time: {words}.", f"IoU frame by frame; {words}.{middle}")
+    caption = f"IoU frame by frame; {words}.{_on_lines(len(names), last - first + 1)}"
+    return Drawing(themed_svg(figure), f"IoU over time: {words}.", caption)
+
+
+def _on_lines(series: int, frames: int) -> str:
+    """What lines and shades are, where a line is not simply each frame's score."""
+    if series > 1:
+        return " Line: median over series, shade: 10th to 90th percentile."
+    if frames > POINTS:
+        return f" Line: mean of {frames / POINTS:.3g} frames, shade: least to most of them."
+    return ""
 
 
 def _add_time(axes: Axes, last: int, frame_interval: float) -> None:
@@ -171,13 +188,14 @@ def draw_reliability(curve: ReliabilityCurve) -> Drawing:
     )
 
 
-def _courses(counts: FrameCounts, values: FloatArray) -> list[FloatArray]:
-    """Values (T,) of all frames -> those of each series by frame, NaN where a frame was not scored."""
-    names = list(dict.fromkeys(counts.series))
-    rows = {name: np.full(int(counts.frame.max()) + 1, np.nan) for name in names}
+def _course(counts: FrameCounts, values: FloatArray) -> Curve:
+    """Values (T,) of all frames as a curve over the frames, from the first that was scored in any series."""
+    first, last = int(counts.frame.min()), int(counts.frame.max())
+    rows = {name: np.full(last - first + 1, np.nan) for name in dict.fromkeys(counts.series)}
     for (name, frame, _), value in zip(counts.places, values, strict=True):
-        rows[name][frame] = value
-    return list(rows.values())
+        rows[name][frame - first] = value
+    curve = curve_of(list(rows.values()), [1.0] * len(rows))
+    return replace(curve, x=curve.x + first)
 
 
 def _ends(counts: FrameCounts, mean: FloatArray) -> tuple[str, str]:

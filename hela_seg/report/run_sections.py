@@ -118,8 +118,8 @@ def command_of(folder: Path, command: str, launch: Mapping[str, Any] | None = No
 
 
 def _for_shell(override: str) -> str:
-    """In quotes where needed; in double ones around Hydra's own."""
-    if "'" not in override:
+    """In quotes where needed; in double ones around Hydra's own, but for what these let a shell replace."""
+    if "'" not in override or "!" in override:  # no backslash keeps bash from looking up its history
         return shlex.quote(override)
     return '"' + re.sub(r'([\\"$`])', r"\\\1", override) + '"'
 

@@ -26,11 +26,11 @@ class BoundaryMeter:
         unit: ``pixels`` or ``micrometres``, of the tolerance and of all distances.
 
     Raises:
-        InputError: a negative tolerance or another unit.
+        InputError: a tolerance that is negative or no number, or another unit.
     """
 
     def __init__(self, classes: int, tolerance: float = 2.0, unit: Unit = "pixels") -> None:
-        if not 0 <= tolerance < float("inf"):
+        if not isinstance(tolerance, int | float) or not 0 <= tolerance < float("inf"):
             raise InputError(f"boundaries.tolerance is {tolerance}, expected 0 or more {unit}")
         if unit not in get_args(Unit):
             raise InputError(f"boundaries.unit is '{unit}', expected {' or '.join(get_args(Unit))}")
@@ -93,13 +93,13 @@ class CellMeter:
         least_area: regions that have fewer pixels are no cells; numbered cells are taken as they are.
 
     Raises:
-        InputError: a neck outside of 0 to 1, or a negative area.
+        InputError: a neck outside of 0 to 1, or an area that is negative or no whole number.
     """
 
     def __init__(self, neck: float = NECK, least_area: int = 0) -> None:
-        if not 0 <= neck <= 1:
+        if not isinstance(neck, int | float) or not 0 <= neck <= 1:
             raise InputError(f"cells.neck is {neck}, expected 0 to 1")
-        if least_area < 0:
+        if not isinstance(least_area, int) or least_area < 0:
             raise InputError(f"cells.least_area is {least_area}, expected 0 or more pixels")
         self._neck, self._least_area = neck, least_area
         self._matches: Matches | None = None

@@ -49,6 +49,17 @@ def runs_in(root: Path) -> list[Run]:
     return found
 
 
+def test_of_two_runs_of_one_fold_the_first_is_taken_and_the_other_named(tmp_path: Path) -> None:
+    folds_on_disk(tmp_path / "a", "unet", 1)
+    counts = part_of(frame_counts(5), 2)
+    again = write_run(tmp_path / "c", counts, seed=1, data={"split": {"folds": 3, "fold": 2, "seed": 0}})
+    first, second, third = (tmp_path / "a" / f"unet 1 {fold}" for fold in range(3))
+    (pooled,) = pool_folds([*runs_in(tmp_path / "a"), *runs_in(again)])
+    assert [run.folder for run in pooled.folds] == [first, second, third]
+    said = f"{again} is of the same fold, seed and settings as {third} and was left out."
+    assert said in compare_runs([*runs_in(tmp_path / "a"), *runs_in(again)])[0].notes
+
+
 def test_all_folds_together_score_as_if_they_were_one_test(tmp_path: Path) -> None:
     whole = folds_on_disk(tmp_path, "unet", 1)
     (pooled,) = pool_folds(runs_in(tmp_path))

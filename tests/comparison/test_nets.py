@@ -64,6 +64,25 @@ def test_nets_that_differ_in_much_are_numbered_and_the_numbers_are_told(tmp_path
     assert settings == {**what_numbers_mean(found), "vgg19_unet": ""}
 
 
+def test_settings_that_mean_the_same_make_no_other_net(tmp_path: Path) -> None:
+    ways = (
+        {"loss": {"gamma": 2.0, "class_weights": [1.0, 2.0]}, "seed": 0},
+        {"loss": {"gamma": 2, "class_weights": [1, 2]}, "seed": 1},
+        {"loss": {"gamma": 2, "class_weights": [1, 2], "smooth": None}, "seed": 2},
+    )
+    assert {name: len(group) for name, group in by_net(runs(tmp_path, *ways)).items()} == {"unet": 3}
+
+
+def test_no_net_is_lost_where_the_names_of_two_are_alike(tmp_path: Path) -> None:
+    found = runs(tmp_path, {"data": {"z": 1}}, {"data": {"z": "1"}}, {"data": {"z": True}})
+    assert {name: len(group) for name, group in by_net(found).items()} == {
+        "unet (1)": 1,
+        "unet (2)": 1,
+        "unet (3)": 1,
+    }
+    assert [len(row.runs) for row in compare_runs(found)[0].rows] == [1, 1, 1]
+
+
 def test_a_setting_that_one_alone_has_is_named_there(tmp_path: Path) -> None:
     assert list(by_net(runs(tmp_path, {}, {"augment": {"probability": 0.3}}))) == [
         "unet",

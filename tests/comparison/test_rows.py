@@ -10,12 +10,18 @@ import pytest
 from fabricated import frame_counts, write_run
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.counts import FrameCounts
 from hela_seg.metrics import scores
 
 
 def compared(root: Path) -> Comparison:
     (comparison,) = compare_runs(find_runs([root])[0])
     return comparison
+
+
+def only(counts: FrameCounts, chosen: np.ndarray) -> FrameCounts:
+    names = tuple(np.array(counts.series)[chosen].tolist())
+    return FrameCounts(names, counts.frame[chosen], counts.block[chosen], counts.matrix[chosen])
 
 
 def test_a_row_is_the_mean_over_seeds_with_its_spread(tmp_path: Path) -> None:
@@ -74,6 +80,20 @@ def test_a_single_image_has_scores_and_a_note_instead_of_an_interval(tmp_path: P
     assert not comparison.rows[0].means["iou"].interval.known
     assert "No intervals and no tests: a single image says nothing" in " ".join(comparison.notes)
     assert comparison.pairs[0].sentence.startswith("Nothing can be said of")
+    assert np.isnan([comparison.pairs[0].p, comparison.pairs[0].p_holm]).all()
+
+
+def test_frames_whose_truth_is_ignored_throughout_are_no_witnesses(tmp_path: Path) -> None:
+    for number, net in enumerate(("unet", "vgg19_unet")):
+        counts = frame_counts(number, 0.8 + 0.1 * number, frames=40, series=40)
+        write_run(tmp_path / "seen" / net, only(counts, np.arange(40) % 3 == 0), net=net)
+        counts.matrix[np.arange(40) % 3 > 0] = 0
+        write_run(tmp_path / "all" / net, counts, net=net)
+    seen, found = compared(tmp_path / "seen"), compared(tmp_path / "all")
+    assert found.units == seen.units == 14
+    assert found.pairs == seen.pairs
+    assert [row.means for row in found.rows] == [row.means for row in seen.rows]
+    assert "draws of 14 images" in " ".join(found.notes)
 
 
 def test_few_units_are_said_to_be_few(tmp_path: Path) -> None:

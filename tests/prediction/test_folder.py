@@ -76,6 +76,18 @@ def test_a_refused_prediction_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["film0.labels.ome.tif"]
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"frames": [0]}', '{"unreadable": {}, "others": 1}'])
+def test_a_unit_whose_record_is_damaged_is_done_again(content: str, tmp_path: Path) -> None:
+    net, folder = levels(batch_size=1), ResultFolder(tmp_path / "out")
+    task = job(tmp_path, net, film(2))
+    done(task, net, folder.path, Shard(1, 2))
+    (record,) = (folder.path / ".prediction" / "film0").glob("*.json")
+    assert folder.is_done(task, task.units[0])
+    record.write_text(content)
+    assert not folder.is_done(task, task.units[0])
+    assert done(task, net, folder.path) is not None
+
+
 def test_the_last_to_leave_removes_the_parts(tmp_path: Path) -> None:
     net, folder = levels(batch_size=1), ResultFolder(tmp_path / "out")
     task = job(tmp_path, net, film(2))

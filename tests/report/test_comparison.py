@@ -13,8 +13,8 @@ from rich.console import Console
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.metrics import scores
+from hela_seg.report.comparison import PAIR_COLUMNS, latex, markdown, print_comparison, write_comparison
 from hela_seg.report.comparison import html as as_html
-from hela_seg.report.comparison import latex, markdown, print_comparison, write_comparison
 from hela_seg.report.sheets import sheets_of
 
 
@@ -67,8 +67,19 @@ def test_the_csv_holds_the_runs_own_numbers_in_full(comparison: Comparison, tmp_
         "512",
     )
     (pair,) = csv_rows(tmp_path / "out" / "pairs.csv")
+    assert list(pair) == list(PAIR_COLUMNS)
     assert float(pair["difference"]) == comparison.pairs[0].difference.value
     assert pair["conclusion"] == comparison.pairs[0].sentence
+
+
+def test_what_does_not_exist_is_an_empty_cell_of_the_csv(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", frame_counts(1, frames=1, series=1))
+    write_comparison(tmp_path / "one", compare_runs(find_runs([tmp_path])[0]), [])
+    assert (tmp_path / "one" / "pairs.csv").read_text() == ",".join(PAIR_COLUMNS) + "\n"
+    write_run(tmp_path / "b", frame_counts(2, frames=1, series=1), net="vgg19_unet")
+    write_comparison(tmp_path / "two", compare_runs(find_runs([tmp_path])[0]), [])
+    (pair,) = csv_rows(tmp_path / "two" / "pairs.csv")
+    assert [pair[column] for column in ("p", "p_holm", "low", "high")] == [""] * 4
 
 
 def test_published_figures_are_marked_and_stand_below_ones_own(comparison: Comparison) -> None:
@@ -118,11 +129,12 @@ def test_print_is_short_where_there_are_many_nets_and_the_files_have_all(tmp_pat
 
 
 def test_latex_escapes_what_it_would_take_for_commands(tmp_path: Path) -> None:
-    names = ("background", "50 % & more_#1", "[{spread}\\^~$")
+    names = ("a|b > c", "50 % & more_#1", "[{spread}\\^~$")
     write_run(tmp_path / "a", frame_counts(), names=names)
     text = latex(compare_runs(find_runs([tmp_path])[0]), ["one & all"])
     body = [line for line in text.splitlines() if not line.startswith("%")]
     assert r"class 50 \% \& more\_\#1." in text
+    assert r"Scores of class a\textbar{}b $>$ c." in text
     assert r"{[}\{spread\}\textbackslash{}\textasciicircum{}\textasciitilde{}\$." in text
     assert (
         sum(line.count(r"\toprule") for line in body) == sum(line.count(r"\bottomrule") for line in body) == 5

@@ -118,6 +118,24 @@ def test_a_course_has_each_frame_in_its_place(monkeypatch: pytest.MonkeyPatch) -
         assert [found[frame] for frame in (2, 3, 4, 6, 7)] == pytest.approx(expected)
 
 
+def test_frames_late_in_a_long_recording_are_drawn_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = keep_figures(monkeypatch, holding)
+    counts = frame_counts(frames=300, series=1)
+    late = FrameCounts(counts.series, counts.frame + 1700, counts.block, counts.matrix)
+    drawing = draw_over_time(late, CLASSES)
+    mean = next(line for line in figures[0].axes[0].get_lines() if line.get_label() == "m-IoU")
+    assert list(mean.get_xdata()) == list(range(1700, 2000))
+    assert list(mean.get_ydata()) == pytest.approx([scores_of(matrix).mean_iou for matrix in late.matrix])
+    assert drawing is not None
+    assert "Line:" not in drawing.caption
+
+
+def test_a_line_of_means_says_so() -> None:
+    drawing = draw_over_time(frame_counts(frames=800, series=1), CLASSES)
+    assert drawing is not None
+    assert drawing.caption.endswith(" Line: mean of 2 frames, shade: least to most of them.")
+
+
 def test_accuracy_stands_over_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = keep_figures(monkeypatch, holding)
     counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +47,15 @@ def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
     (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps([*overrides, "resume=true"]))
     line = command_of(tmp_path, "train").replace("\\$", "$")
     assert shlex.split(line) == ["python", "-m", "hela_seg.train", *overrides]
+
+
+def test_an_exclamation_mark_stands_in_single_quotes(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    override = "data.root='my cells!'"
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps([override]))
+    line = command_of(tmp_path, "train")
+    assert shlex.split(line)[-1] == override
+    assert "!" not in "".join(re.findall(r'"([^"]*)"', line))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ def test_colours_are_known_before_files_are_opened(kind, masks, expected: bool) 
     [
         ({"kind": "instances"}, "the truth has 3 classes"),
         ({"classes": ["background", "spread", "round"]}, "expected background, round, spread"),
+        ({"classes": "spread"}, "reading.classes is spread, expected a list"),
+        ({"classes": 3}, "reading.classes is 3, expected a list"),
         ({"kind": "boxes"}, "reading.kind is 'boxes', expected values, colours or instances"),
         ({"files": "mask"}, "reading.files is 'mask', expected {name} in it"),
     ],
