@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from fabricated import frame_counts, write_run
@@ -120,6 +121,15 @@ def test_a_name_without_room_beside_its_numbers_stands_above_them_in_one_piece(t
     assert any(" − " in line and "attention_unet" in line for line in lines)
     wide = printed(found, width=120).splitlines()
     assert any(line.startswith(" attention_unet, loss.gamma=2.0  0.") for line in wide)
+
+
+def test_a_name_that_just_fits_stands_beside_its_numbers(tmp_path: Path) -> None:
+    for place, name in enumerate(("nineteen_characters", "twenty_characters_so")):
+        write_run(tmp_path / f"{place}", frame_counts(place), net=name)
+    (found,) = compare_runs(find_runs([tmp_path])[0])
+    text = printed(found)
+    assert re.search("^ nineteen_characters  0[.]", text, re.MULTILINE)
+    assert re.search("^ twenty_characters_so$", text, re.MULTILINE)
 
 
 def test_print_is_short_where_there_are_many_nets_and_the_files_have_all(tmp_path: Path) -> None:
