@@ -16,6 +16,7 @@ from torch import nn
 from hela_seg import logs, runs
 from hela_seg.errors import InputError
 from hela_seg.files import HALVES, whole_file
+from hela_seg.settings import by_path
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +63,9 @@ def starting_point(folder: Path, *, resume: bool, ckpt_path: str | None) -> Path
     own = newest(checkpoints) if resume else None
     if own is not None or ckpt_path is None:
         return own
-    runs.read_checkpoint(ckpt_path)  # refuses what is no checkpoint before anything else is done
-    return Path(ckpt_path) if "optimizer_states" in runs.read_content(ckpt_path) else None
+    content = runs.read_content(ckpt_path)
+    runs.read_info(ckpt_path, content)  # refuses what is no checkpoint before anything else is done
+    return Path(ckpt_path) if "optimizer_states" in content else None
 
 
 def newest(checkpoints: Path) -> Path | None:
@@ -99,7 +101,8 @@ def refuse_changed(begun: runs.ModelInfo, config: DictConfig, checkpoint: Path) 
     Raises:
         InputError: names the first setting that differs.
     """
-    before, now = _flat(begun.config), _flat(OmegaConf.to_container(config, resolve=True))
+    settings: Any = OmegaConf.to_container(config, resolve=True)
+    before, now = by_path(begun.config), by_path(settings)
     if now.get("loss.class_weights") == "balanced":
         before.pop("loss.class_weights"), now.pop("loss.class_weights")
     for key in sorted(before.keys() | now.keys()):
@@ -218,11 +221,3 @@ def _steps_if_whole(path: Path) -> int | None:
 
 def _shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in weights.items()}
-
-
-def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

@@ -11,95 +11,14 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import tifffile
 import torch
-from packaging.version import Version
-from torch import Tensor, nn
 
 import hela_seg
-from hela_seg.classes import Classes
 from hela_seg.cli import COMMANDS, main
-from hela_seg.data.normalise import Normalisation
 from hela_seg.errors import InputError
-from hela_seg.formats.onnx_file import write_onnx
-from hela_seg.formats.torch_files import write_torch_export, write_torchscript
-from hela_seg.inference import TrainedNet
-from hela_seg.models import build
-from hela_seg.runs import ModelInfo, read_checkpoint
-
-SIZES = ((1, 1, 1), (1, 2, 5), (3, 4, 3), (2, 7, 2), (1, 16, 11))
-"""N, and H and W in strides."""
-
-MODELS = "hela_seg.models."
-NETS: dict[str, dict[str, Any]] = {
-    "unet": {"_target_": MODELS + "unet.UNet", "width": 4},
-    "vgg19_unet": {"_target_": MODELS + "vgg19_unet.VGG19UNet", "width": 4},
-    "inception_unet": {"_target_": MODELS + "inception_unet.InceptionUNet", "width": 4},
-    "resnet34_unet": {"_target_": MODELS + "resnet34_unet.ResNet34UNet", "width": 4},
-    "attention_unet": {"_target_": MODELS + "attention_unet.AttentionUNet", "width": 4},
-    "smp": {"_target_": MODELS + "smp.SegmentationModel", "encoder_name": "tu-convnext_atto"},
-}
-QUICK = {"resnet34_unet"}
-each_net = pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETS]
-)
-
-
-def made(name: str) -> TrainedNet:
-    """A small net whose normalisations have seen something."""
-    torch.manual_seed(0)
-    net = build(NETS[name])
-    with torch.no_grad():
-        for _ in range(3):
-            net(torch.rand(2, 3, 64, 96))
-    classes = Classes(["background", "dim", "bright"]).to_plain()
-    info = ModelInfo(NETS[name], classes, Normalisation("dtype").to_plain(), 3, "YXC", [], {}, {})
-    return TrainedNet(net.eval(), info, name)
-
-
-def same_logits(trained: TrainedNet, run: Any, least: int = 1) -> None:
-    """Logits of five sizes, of so many strides at least, are PyTorch's, to 1e-4 of the largest."""
-    stride = int(trained.net.stride)  # type: ignore[arg-type]
-    for images, rows, columns in SIZES:
-        image = torch.rand(images, 3, max(least, rows) * stride, max(least, columns) * stride)
-        with torch.no_grad():
-            expected = trained.net(image)
-            found = torch.as_tensor(run(image))
-        assert found.shape == expected.shape
-        assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
-
-
-@each_net
-def test_onnx_runtimes_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
-    trained = made(name)
-    write_onnx(trained, tmp_path / "a.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "a.onnx")
-    same_logits(trained, lambda image: session.run(None, {"image": image.numpy()})[0])
-    onnx.checker.check_model(tmp_path / "a.onnx", full_check=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
-
-
-@pytest.mark.filterwarnings("ignore:The given buffer is not writable")  # of torch 2.11's own reader
-@each_net
-def test_torch_exports_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
-    trained = made(name)
-    write_torch_export(trained, tmp_path / "a.pt2")
-    extra = {"hela_seg.json": ""}
-    program = torch.export.load(tmp_path / "a.pt2", extra_files=extra)
-    same_logits(trained, program.module(), least=2)
-    assert json.loads(extra["hela_seg.json"])["classes"] == "background, dim, bright"
-
-
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:.*torch.jit.*:FutureWarning")
-@pytest.mark.parametrize("name", NETS)
-def test_torchscripts_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
-    trained = made(name)
-    write_torchscript(trained, tmp_path / "a.pt")
-    extra = {"hela_seg.json": ""}
-    same_logits(trained, torch.jit.load(tmp_path / "a.pt", _extra_files=extra))
-    assert json.loads(extra["hela_seg.json"])["stride"] == str(trained.net.stride)
+from hela_seg.runs import read_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -172,51 +91,6 @@ def test_an_onnx_file_of_another_program_is_one_line(
     with pytest.raises(InputError) as caught:
         hela_seg.load(tmp_path / "a.onnx")
     assert said in str(caught.value)
-
-
-class _ByContent(nn.Module):
-    """Computes another way for bright images than for dark ones, which no exported graph can."""
-
-    stride = 1
-
-    def forward(self, image: Tensor) -> Tensor:
-        return image * 2 if image.sum() > 0 else image
-
-
-class _ByChance(nn.Module):
-    """Logits that are never twice the same."""
-
-    stride = 1
-
-    def forward(self, image: Tensor) -> Tensor:
-        return image + torch.rand_like(image)
-
-
-@pytest.mark.parametrize("write", [write_onnx, write_torch_export])
-def test_a_net_that_cannot_be_expressed_leaves_nothing(write: Any, tmp_path: Path) -> None:
-    if write is write_onnx and Version(torch.__version__) < Version("2.11"):
-        pytest.skip("older PyTorch writes one branch of such a net as ONNX, which is compared later")
-    trained = TrainedNet(_ByContent(), made("unet").info, "best.ckpt")
-    with pytest.raises(InputError, match=r"best.ckpt holds a net that .* cannot express") as caught:
-        write(trained, tmp_path / "a")
-    assert "\n" not in str(caught.value)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("write", [write_onnx, write_torch_export, write_torchscript])
-def test_an_export_that_computes_something_else_leaves_nothing(write: Any, tmp_path: Path) -> None:
-    trained = TrainedNet(_ByChance(), made("unet").info, "best.ckpt")
-    with pytest.raises(InputError, match="off, expected at most 1e-04 of the largest"):
-        write(trained, tmp_path / "a")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("write", [write_onnx, write_torch_export, write_torchscript])
-def test_where_nothing_may_be_written_is_one_line(write: Any) -> None:
-    if not Path("/proc").is_dir():
-        pytest.skip("there is no /proc, a folder that nobody may write to")
-    with pytest.raises(InputError, match=r"cannot write /proc/net\.pt: .*; choose a folder"):
-        write(made("unet"), Path("/proc/net.pt"))
 
 
 @pytest.mark.parametrize("format", ["torch_export", "torchscript", "card"])

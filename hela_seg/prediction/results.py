@@ -104,6 +104,7 @@ class _Recording:
         self.job, self.folder, self.index, self.course = job, folder, index, course
         self.series = job.series[index]
         self.provenance = job.provenance_of(index)
+        self.label_provenance = self.provenance | job.filtered
 
     def parts(self, kind: str) -> Iterator[tuple[int, Part, int]]:
         """Of each frame its number, its part, and its number in that."""
@@ -140,7 +141,7 @@ def _write_labels(recording: _Recording, path: Path) -> None:
         path,
         frames,
         (frame_count, height, width),
-        provenance=recording.provenance | recording.job.filtered,
+        provenance=recording.label_provenance,
         classes=recording.job.classes,
         ignored=bool(recording.course.unreadable),
         pixel_size_um=recording.series.pixel_size,
@@ -159,7 +160,7 @@ def _write_zarr(recording: _Recording, path: Path) -> None:
         path,
         frames,
         (frame_count, height, width),
-        provenance=recording.provenance | recording.job.filtered,
+        provenance=recording.label_provenance,
         classes=recording.job.classes,
         pixel_size_um=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
@@ -201,7 +202,7 @@ def _write_overlay(recording: _Recording, path: Path) -> None:
     else:
         pictures = [(t, recording.image(t), labels) for t, labels in recording.labels_of(shown).items()]
     if pictures:
-        comment = json.dumps(recording.provenance | recording.job.filtered)
+        comment = json.dumps(recording.label_provenance)
         write_overlay(path, pictures, recording.job.classes, recording.series.name, comment)
 
 
@@ -223,7 +224,7 @@ def _write_film(recording: _Recording, path: Path) -> None:
         ((t, recording.image(t), labels) for t, labels in enumerate(recording.labels())),
         recording.job.classes,
         recording.series.name,
-        comment=json.dumps(recording.provenance | recording.job.filtered),
+        comment=json.dumps(recording.label_provenance),
         pixel_size_um=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )

@@ -11,7 +11,7 @@ Pages:
 
 - ``page``: what all HTML pages are filled into
 - ``run``: the report of a run, from the files in its folder, by its ``run_sections``
-- ``comparison``: nets side by side, in print, CSV, Markdown, LaTeX and HTML
+- ``comparison``: nets side by side, in print, CSV, Markdown, LaTeX (``latex``) and HTML
 
 Figures of pages, as SVG in the page's colours (``drawings``):
 

@@ -91,10 +91,13 @@ def fit_panel(image: Image, labels: Labels, longest: int) -> tuple[Image, Labels
     """Shrink a frame to ``longest`` pixels, or enlarge a small one by a whole factor.
 
     Args:
-        image: (C, H, W); shrunk by area means.
+        image: (C, H, W); shrunk by area means, a huge one after every so many pixels are taken of it, twice
+            as many as are shown or more.
         labels: (H, W) uint8; shrunk by nearest neighbour.
         longest: pixels of the longer side; a small frame ends at 480 of them or fewer.
     """
+    step = max(1, max(labels.shape) // (2 * longest))
+    image, labels = image[:, ::step, ::step], labels[::step, ::step]
     longer_side = max(labels.shape)
     if longer_side > longest:
         height, width = (max(1, side * longest // longer_side) for side in labels.shape)

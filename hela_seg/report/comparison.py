@@ -1,4 +1,4 @@
-"""Comparisons as files and on the terminal: CSV, Markdown, LaTeX with booktabs, one HTML page."""
+"""Comparisons as files and on the terminal: CSV, Markdown, LaTeX, one HTML page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -18,30 +19,18 @@ from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
 from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.files import whole_file, write_table
 from hela_seg.report.intervals import draw_differences, draw_nets
+from hela_seg.report.latex import latex
 from hela_seg.report.page import Page, Section
 from hela_seg.report.sheets import Sheet, sheets_of
-from hela_seg.report.tables import plain_table, print_plain
+from hela_seg.report.tables import NARROWEST, plain_table, print_plain
 
 ROWS_SHOWN, NOTES_SHOWN = 40, 12
 """Most rows of a sheet, and most notes below it, in print; the files have all."""
 
 PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", "high", "conclusion")
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "Δ": r"$\Delta$",
-    "−": "$-$",
-    "<": "$<$",
-    ">": "$>$",
-    "|": r"\textbar{}",
-    "⁹": r"\textsuperscript{9}",
-    "–": "--",
-    "[": "{[}",  # after the end of a row it would begin an option
-}
+LINES_OF_HEADINGS = 3
+"""An empty one, the headings and the rule below them."""
 
 
 def write_comparison(
@@ -86,15 +75,41 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
     """
     console = console or Console()
     for sheet in sheets_of(comparison):
-        table = plain_table(list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :]), console)
-        table.padding = (0, 1, 0, 0)
-        for row in sheet.rows[:ROWS_SHOWN]:
-            table.add_row(*(Text(cell.text) for cell in row))
         print_plain(Text(sheet.title, style="bold"), console)
-        print_plain(table, console)
+        _print_table(sheet, console)
         _print_rest(len(sheet.rows) - ROWS_SHOWN, "rows", console)
         _print_notes(sheet.notes, console)
     _print_notes(comparison.notes, console)
+
+
+def _print_table(sheet: Sheet, console: Console) -> None:
+    """Print the first rows of a sheet; names that are too long to stand beside their numbers stand above."""
+    table = plain_table(list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :]), console)
+    table.padding = (0, 1, 0, 0)
+    for column in table.columns:
+        column.no_wrap = True  # a row must be one line, below the name that belongs to it
+    width = max(console.width, NARROWEST)
+    rows = [[" ".join(cell.text.split()) for cell in row] for row in sheet.rows[:ROWS_SHOWN]]
+    room = _room_for_names(sheet, rows, width)
+    above = []
+    for row in rows:
+        names, numbers = row[: sheet.names], row[sheet.names :]
+        fit = max(map(cell_len, names)) <= room
+        table.add_row(*map(Text, names if fit else [""] * len(names)), *map(Text, numbers))
+        # of a pair of nets the second one is subtracted
+        above.append("" if fit else f" {' − '.join(names)}")
+    lines = console.render_lines(table, console.options.update(width=width))
+    for name, line in zip([*[""] * LINES_OF_HEADINGS, *above, ""], lines, strict=True):
+        if name:
+            print_plain(Text(name), console)
+        print_plain(Text.assemble(*((part.text, part.style or "") for part in line)), console)
+
+
+def _room_for_names(sheet: Sheet, rows: Sequence[Sequence[str]], width: int) -> int:
+    """Characters of each column of names in a table of that width, whose columns are two characters apart."""
+    columns = list(zip(sheet.headings, *rows, strict=True))[sheet.names :]
+    taken = 1 + sum(max(map(cell_len, column)) + 2 for column in columns)
+    return (width - taken) // sheet.names - 2
 
 
 def _print_rest(count: int, what: str, console: Console) -> None:
@@ -129,38 +144,6 @@ def _markdown_table(sheet: Sheet) -> Iterator[str]:
     texts = [list(sheet.headings), aligned, *([cell.text for cell in row] for row in sheet.rows)]
     for row in texts:
         yield f"| {' | '.join(text.replace('|', chr(92) + '|') for text in row)} |"
-
-
-def latex(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
-    """The sheets as LaTeX tables, for a document that uses the package booktabs."""
-    lines = [r"% \usepackage{booktabs}", *(f"% NOTE: {warning}" for warning in warnings)]
-    for comparison in comparisons:
-        for sheet in sheets_of(comparison):
-            lines += _latex_table(sheet)
-        lines += [f"% {note}" for note in comparison.notes]
-    return "\n".join(lines) + "\n"
-
-
-def _latex_table(sheet: Sheet) -> list[str]:
-    columns = "l" * sheet.names + "r" * (len(sheet.headings) - sheet.names)
-    return [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{_escaped(sheet.title)}.}}",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        rf"{' & '.join(map(_escaped, sheet.headings))} \\",
-        r"\midrule",
-        *(rf"{' & '.join(_escaped(cell.text) for cell in row)} \\" for row in sheet.rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-        *(f"% {note}" for note in sheet.notes),
-    ]
-
-
-def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
 
 
 def html(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:

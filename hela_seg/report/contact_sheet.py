@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +14,11 @@ from hela_seg.data.examine import THREADS
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels import LabelReader
 from hela_seg.data.layouts import Recording
-from hela_seg.data.split_table import Block, Part
+from hela_seg.data.split_table import Block
 from hela_seg.errors import InputError
 from hela_seg.files import whole_file
-from hela_seg.report.blending import Image, Labels, Picture, blend, fit_panel
-from hela_seg.report.overlay import CHARACTER, DOTS_PER_INCH, compose, legend_of
+from hela_seg.report.blending import Picture, blend, fit_panel
+from hela_seg.report.overlay import caption_of, compose, legend_of, png_of
 
 COLUMNS, ROWS = 5, 4
 PANEL = 240
@@ -60,16 +59,13 @@ def write_contact_sheet(
     if not shown:
         return False
     captions = [
-        _caption(recordings[series].name, t, _part(blocks, series, t), panel.picture.shape[1])
+        caption_of("", recordings[series].name, f", t={t}, {_part(blocks, series, t)}", panel.picture)
         for (series, t), panel in shown
     ]
     legend = legend_of(classes, any(panel.ignored for _, panel in shown))
     figure = compose([panel.picture for _, panel in shown], captions, COLUMNS, legend, title)
-    png = BytesIO()
-    # noise hardly gets smaller at higher levels, and takes three times as long
-    figure.savefig(png, format="png", dpi=DOTS_PER_INCH, pil_kwargs={"compress_level": 1})
     with whole_file(path) as part:
-        part.write_bytes(png.getvalue())
+        part.write_bytes(png_of(figure))
     return True
 
 
@@ -93,26 +89,11 @@ class _Panel(NamedTuple):
 def _panel(recording: Recording, reader: LabelReader, classes: Classes, t: int) -> _Panel | None:
     """A frame as it is shown; None where it cannot be read, which is said among the faults."""
     try:
-        image, labels = _read(recording, reader, t)
+        image, labels = recording.image.frame(t), LabelFrames(recording.mask, reader).whole(t)
     except InputError:
         return None
     return _Panel(blend(*fit_panel(image, labels, PANEL), classes), bool((labels == IGNORE_INDEX).any()))
 
 
-def _read(recording: Recording, reader: LabelReader, t: int) -> tuple[Image, Labels]:
-    """A frame and its labels; of a large one every so many pixels, twice as many as are shown."""
-    image, labels = recording.image.frame(t), LabelFrames(recording.mask, reader).whole(t)
-    step = max(1, max(labels.shape) // (2 * PANEL))
-    return image[:, ::step, ::step], labels[::step, ::step]
-
-
-def _part(blocks: Sequence[Block], series: int, t: int) -> Part | None:
-    return next((b.part for b in blocks if b.series == series and b.start <= t < b.stop), None)
-
-
-def _caption(name: str, t: int, part: Part | None, width: int) -> str:
-    """As much of the name's end as goes above a panel of a width in pixels: names differ at their end."""
-    rest = f", t={t}, {part or 'unused'}"
-    room = max(width // CHARACTER - len(rest), 4)
-    shown = name if len(name) <= room else f"…{name[1 - room :]}"
-    return shown + rest
+def _part(blocks: Sequence[Block], series: int, t: int) -> str:
+    return next((b.part for b in blocks if b.series == series and b.start <= t < b.stop), "unused")

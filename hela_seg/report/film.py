@@ -117,7 +117,7 @@ class _Template:
         frame_interval_s: float | None,
     ) -> None:
         _, image, labels = first
-        panel_image, panel_labels = _fitted(image, labels)
+        panel_image, panel_labels = fit_panel(image, labels, LONGEST)
         self._classes, self._interval = classes, frame_interval_s
         self._contrast = contrast_of([panel_image]) if contrast is None else contrast
         height, width = panel_labels.shape
@@ -129,7 +129,7 @@ class _Template:
 
     def draw(self, number: int, image: Image, labels: Labels) -> Picture:
         """One picture (H, W, 3) uint8, of even H and W."""
-        panel = blend(*_fitted(image, labels), self._classes, self._contrast, OUTLINE)
+        panel = blend(*fit_panel(image, labels, LONGEST), self._classes, self._contrast, OUTLINE)
         if self._bar is not None:
             _put_in_corner(self._bar, panel)
         page, top = self._page.copy(), MARGIN + TITLE
@@ -184,12 +184,6 @@ def _put_in_corner(bar: Picture, panel: Picture) -> None:
     height, width = (min(bar.shape[axis], panel.shape[axis] - GAP) for axis in (0, 1))
     if height > 0 and width > 0:
         panel[-GAP - height : -GAP, -GAP - width : -GAP] = bar[:height, :width]
-
-
-def _fitted(image: Image, labels: Labels) -> tuple[Image, Labels]:
-    """A frame as large as the film shows it; of a huge one every so many pixels, twice as many as that."""
-    step = max(1, max(labels.shape) // (2 * LONGEST))
-    return fit_panel(image[:, ::step, ::step], labels[::step, ::step], LONGEST)
 
 
 def _even(page: Picture) -> Picture:

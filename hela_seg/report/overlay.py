@@ -80,16 +80,7 @@ def _draw(
     panels = [blend(*fit_panel(image, labels, longest), classes) for _, image, labels in frames]
     captions = [f"frame {number}" for number, _, _ in frames]
     ignored = any((labels == IGNORE_INDEX).any() for _, _, labels in frames)
-    png = BytesIO()
-    figure = compose(panels, captions, columns, legend_of(classes, ignored), title)
-    figure.savefig(
-        png,
-        format="png",
-        dpi=DOTS_PER_INCH,
-        metadata={"Description": comment},
-        pil_kwargs={"compress_level": PNG_EFFORT},
-    )
-    return png.getvalue()
+    return png_of(compose(panels, captions, columns, legend_of(classes, ignored), title), comment)
 
 
 def legend_of(classes: Classes, ignored: bool) -> list[tuple[str, Picture]]:
@@ -137,6 +128,37 @@ def compose(
         page.paste(square, top, left)
         page.write(name, top, left + SWATCH + GAP // 2)
     return page.figure
+
+
+def caption_of(before: str, name: str, after: str, panel: Picture) -> str:
+    """What stands above a panel, with as much of a name's end as there is room for: names differ there.
+
+    Args:
+        before: stands whole before the name.
+        name: of a series.
+        after: stands whole behind the name.
+        panel: (H, W, 3).
+    """
+    room = max(panel.shape[1] // CHARACTER - len(before) - len(after), 4)
+    return before + (name if len(name) <= room else f"…{name[1 - room :]}") + after
+
+
+def png_of(figure: Figure, comment: str = "") -> bytes:
+    """A figure as the content of a PNG file.
+
+    Args:
+        figure: of `compose`.
+        comment: what made it, kept among its metadata.
+    """
+    png = BytesIO()
+    figure.savefig(
+        png,
+        format="png",
+        dpi=DOTS_PER_INCH,
+        metadata={"Description": comment},
+        pil_kwargs={"compress_level": PNG_EFFORT},
+    )
+    return png.getvalue()
 
 
 def rendered(figure: Figure) -> Picture:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from io import BytesIO
 from pathlib import Path
 
 from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.files import whole_file
 from hela_seg.ranking import Choice
 from hela_seg.report.blending import Image, Labels, blend, fit_panel
-from hela_seg.report.overlay import CHARACTER, DOTS_PER_INCH, compose, legend_of
+from hela_seg.report.overlay import caption_of, compose, legend_of, png_of
 
 COLUMNS = 5
 PANEL = 240
@@ -65,22 +64,12 @@ def write_ranking_sheet(
     """
     panels, captions, ignored = [], [], False
     for place, (choice, image, labels) in enumerate(frames, start=1):
-        step = max(1, max(labels.shape) // (2 * PANEL))
-        panels.append(blend(*fit_panel(image[:, ::step, ::step], labels[::step, ::step], PANEL), classes))
-        captions.append(_caption(place, choice, names[choice.candidate.series], panels[-1].shape[1]))
+        panels.append(blend(*fit_panel(image, labels, PANEL), classes))
+        frame = choice.candidate
+        captions.append(caption_of(f"{place}. ", names[frame.series], f", t={frame.t}", panels[-1]))
         ignored |= bool((labels == IGNORE_INDEX).any())
     if not panels:
         raise ValueError("a sheet needs at least one frame")
     figure = compose(panels, captions, min(COLUMNS, len(panels)), legend_of(classes, ignored), title)
-    png = BytesIO()
-    figure.savefig(png, format="png", dpi=DOTS_PER_INCH, metadata={"Description": comment})
     with whole_file(path) as part:
-        part.write_bytes(png.getvalue())
-
-
-def _caption(place: int, choice: Choice, name: str, width: int) -> str:
-    """Rank, as much of the name's end as goes above a panel of a width in pixels, and the frame."""
-    begin, rest = f"{place}. ", f", t={choice.candidate.t}"
-    room = max(width // CHARACTER - len(begin) - len(rest), 4)
-    shown = name if len(name) <= room else f"…{name[1 - room :]}"
-    return begin + shown + rest
+        part.write_bytes(png_of(figure, comment))

@@ -6,33 +6,21 @@ import json
 from typing import Any
 
 import pytest
+import small_nets
 import torch
-from torch import Tensor, nn
+from small_nets import Doubles
 
 from hela_seg.classes import Classes
-from hela_seg.data.normalise import Normalisation
 from hela_seg.errors import InputError
 from hela_seg.formats.exported import dynamic_shapes, example, inexpressible, refuse_different, words
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.runs import ModelInfo
-
-
-class Doubles(nn.Module):
-    """Logits are twice the image."""
-
-    stride = 4
-
-    def forward(self, image: Tensor) -> Tensor:
-        return 2 * image
 
 
 @pytest.fixture
 def trained() -> TrainedNet:
     classes = Classes(["background", "dim"]).to_plain()
-    config: dict[str, Any] = {"data": {"pixel_size": 0.5}}
-    versions = {"hela_seg": "0.1.0"}
-    info = ModelInfo({}, classes, Normalisation("dtype").to_plain(), 2, "YXC", [], config, versions)
-    return TrainedNet(Doubles(), info, "best.ckpt")
+    config = {"data": {"pixel_size": 0.5}}
+    return small_nets.trained(Doubles(), classes=classes, channels=2, config=config)
 
 
 def test_words_are_those_of_the_checkpoint(trained: TrainedNet) -> None:

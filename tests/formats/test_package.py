@@ -21,11 +21,9 @@ from hela_seg.cli import main
 from hela_seg.data.normalise import Normalisation
 from hela_seg.errors import InputError
 from hela_seg.formats import package
-from hela_seg.formats.description import HALO, preprocessing
+from hela_seg.formats.description import HALO
 from hela_seg.formats.package import WEIGHTS, write_package
-from hela_seg.formats.probabilities import with_probabilities
 from hela_seg.inference import Predictor, TrainedNet
-from hela_seg.inference.onnx_net import OnnxNet
 from hela_seg.models import build
 from hela_seg.runs import ModelInfo
 
@@ -154,34 +152,6 @@ def test_the_package_holds_what_the_zoo_asks_for(written: tuple[TrainedNet, Path
         assert (sample == np.load(io.BytesIO(archive.read("test_output.npy")))[0]).all()
 
 
-def test_its_onnx_file_is_not_taken_for_one_of_logits(
-    written: tuple[TrainedNet, Path], tmp_path: Path
-) -> None:
-    with zipfile.ZipFile(written[1]) as archive:
-        archive.extract("weights.onnx", tmp_path)
-    with pytest.raises(InputError, match="does not say which net it holds"):
-        OnnxNet(tmp_path / "weights.onnx")
-
-
-def test_grey_values_by_type_take_the_type() -> None:
-    info = made("dtype").info
-    (step,) = preprocessing(info, "uint16")
-    assert step == {"name": "scale_linear", "kwargs": {"gain": 1 / 65535, "offset": 0.0}}
-    assert preprocessing(info, "float32") == []
-    for unknown in (None, "int8"):
-        with pytest.raises(
-            InputError, match=r"image_type is .*set image_type= to one of uint8, uint16, float32"
-        ):
-            preprocessing(info, unknown)
-
-
-def test_without_contrast_nothing_is_divided_by_zero() -> None:
-    info = made("zscore").info
-    flat = Normalisation("percentile", (5.0, 5.0, 5.0), (5.0, 9.0, 9.0)).to_plain()
-    (step,) = preprocessing(ModelInfo(**(info.to_plain() | {"normalisation": flat})))
-    assert step["kwargs"]["std"] == [1.0, 4.0, 4.0]
-
-
 def test_a_package_that_fails_the_zoos_test_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,12 +161,6 @@ def test_a_package_that_fails_the_zoos_test_is_not_written(
     with pytest.raises(InputError, match="as pytorch_state_dict fails the test of bioimageio"):
         write_package(made("percentile"), tmp_path / "a.zip")
     assert not list(tmp_path.iterdir())
-
-
-def test_an_onnx_file_is_no_source(written: tuple[TrainedNet, Path]) -> None:
-    computed_elsewhere = TrainedNet(torch.nn.Identity(), written[0].info, "best.onnx")
-    with pytest.raises(InputError, match=r"best\.onnx holds no weights of PyTorch's"):
-        with_probabilities(computed_elsewhere)
 
 
 def test_what_is_wrong_with_the_file_is_one_line(

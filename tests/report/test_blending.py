@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hela_seg.classes import IGNORE_INDEX, Classes
-from hela_seg.report.blending import blend, contrast_of
+from hela_seg.report.blending import blend, contrast_of, fit_panel
 
 CLASSES = Classes(["background", "round", "spread"])
 ORANGE, BLUE = (np.array(CLASSES[index].rgb) for index in (1, 2))
@@ -154,3 +154,20 @@ def test_background_pixels_stay_as_they_are(labels):
 def test_labels_of_another_size_are_a_programming_error():
     with pytest.raises(ValueError, match=r"image is \(1, 4, 5\) and labels \(5, 4\)"):
         blend(np.zeros((1, 4, 5)), np.zeros((5, 4), np.uint8), CLASSES)
+
+
+def test_a_large_frame_is_shrunk_by_area_means_and_its_labels_are_not_mixed():
+    image = np.array([[[0, 4, 8, 8], [4, 8, 0, 0]]], np.uint8)
+    labels = np.array([[0, 1, 2, 2], [1, 1, 0, 2]], np.uint8)
+    shrunk, nearest = fit_panel(image, labels, 2)
+    np.testing.assert_allclose(shrunk, [[[4, 4]]])
+    assert nearest.tolist() == [[1, 2]]
+
+
+def test_of_a_huge_frame_every_so_many_pixels_are_looked_at():
+    image = np.full((1, 40, 20), 9, np.uint8)
+    image[:, ::2, ::2] = 3
+    shrunk, labels = fit_panel(image, image[0], 10)
+    assert shrunk.shape == (1, 10, 5)
+    assert (shrunk == 3).all()
+    assert (labels == 3).all()

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.metrics import scores
-from hela_seg.report.comparison import PAIR_COLUMNS, latex, markdown, print_comparison, write_comparison
+from hela_seg.report.comparison import PAIR_COLUMNS, markdown, print_comparison, write_comparison
 from hela_seg.report.comparison import html as as_html
 from hela_seg.report.sheets import sheets_of
 
@@ -117,6 +117,32 @@ def test_print_fits_80_columns_and_loses_nothing_on_narrow_terminals(comparison:
         assert heading in printed(comparison, width=40)
 
 
+def test_a_name_without_room_beside_its_numbers_stands_above_them_in_one_piece(tmp_path: Path) -> None:
+    for place, gamma in enumerate((1.0, 2.0)):
+        write_run(tmp_path / f"{place}", frame_counts(place), net="attention_unet", loss={"gamma": gamma})
+    write_run(tmp_path / "2", frame_counts(2), net="tiny\nnet")
+    (found,) = compare_runs(find_runs([tmp_path])[0])
+    lines = printed(found).splitlines()
+    name = next(line for line in lines if line.startswith(" attention_unet, loss.gamma=2.0"))
+    numbers = lines[lines.index(name) + 1]
+    assert name.strip() == "attention_unet, loss.gamma=2.0"
+    assert numbers.startswith("     ")
+    assert len(numbers.split()) == 7
+    assert any(line.startswith(" tiny net  ") for line in lines)
+    assert any(" − " in line and "attention_unet" in line for line in lines)
+    wide = printed(found, width=120).splitlines()
+    assert any(line.startswith(" attention_unet, loss.gamma=2.0  0.") for line in wide)
+
+
+def test_a_name_that_just_fits_stands_beside_its_numbers(tmp_path: Path) -> None:
+    for place, name in enumerate(("nineteen_characters", "twenty_characters_so")):
+        write_run(tmp_path / f"{place}", frame_counts(place), net=name)
+    (found,) = compare_runs(find_runs([tmp_path])[0])
+    text = printed(found)
+    assert re.search("^ nineteen_characters  0[.]", text, re.MULTILINE)
+    assert re.search("^ twenty_characters_so$", text, re.MULTILINE)
+
+
 def test_print_is_short_where_there_are_many_nets_and_the_files_have_all(tmp_path: Path) -> None:
     for number in range(11):
         write_run(tmp_path / f"{number}", frame_counts(number), lr=number)
@@ -126,22 +152,6 @@ def test_print_is_short_where_there_are_many_nets_and_the_files_have_all(tmp_pat
     assert "and 44 more sentences, see the files" in text
     assert "Δ: the first net's" in text
     assert as_html([many], []).count("<li>No difference shown between") == 55
-
-
-def test_latex_escapes_what_it_would_take_for_commands(tmp_path: Path) -> None:
-    names = ("a|b > c", "50 % & more_#1", "[{spread}\\^~$")
-    write_run(tmp_path / "a", frame_counts(), names=names)
-    text = latex(compare_runs(find_runs([tmp_path])[0]), ["one & all"])
-    body = [line for line in text.splitlines() if not line.startswith("%")]
-    assert r"class 50 \% \& more\_\#1." in text
-    assert r"Scores of class a\textbar{}b $>$ c." in text
-    assert r"{[}\{spread\}\textbackslash{}\textasciicircum{}\textasciitilde{}\$." in text
-    assert (
-        sum(line.count(r"\toprule") for line in body) == sum(line.count(r"\bottomrule") for line in body) == 5
-    )
-    assert all(ord(letter) < 128 or letter in "é" for letter in "".join(body))
-    widths = [len(re.split(r"(?<!\\)&", line)) for line in body if line.endswith(r"\\")]
-    assert set(widths) == {7, 8}
 
 
 def test_the_page_asks_for_nothing_and_takes_names_as_text(tmp_path: Path) -> None:
