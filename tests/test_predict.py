@@ -50,6 +50,31 @@ def test_areas_count_every_pixel_and_know_micrometres(checkpoint: Path, tmp_path
             assert float(row[f"{name} um2"]) == pytest.approx(0.25 * pixels)
 
 
+def test_tables_have_the_time_of_recordings_that_state_their_interval(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "films").mkdir()
+    for seed, (name, interval) in enumerate({"timed": 300.0, "untimed": None}.items()):
+        images, _ = draw_cells(seed, 3)
+        write_tiff(tmp_path / "films" / f"{name}.tif", images, "TYX", frame_interval_s=interval)
+    assert main("predict", [str(checkpoint), str(tmp_path / "films"), "-o", str(tmp_path / "out")]) == 0
+    expected = {("timed", str(t)): str(300 * t) for t in range(3)}
+    for table, column in (("areas.csv", "time s"), ("cells.csv", "time_s")):
+        with (tmp_path / "out" / table).open() as file:
+            rows = list(csv.DictReader(file))
+        assert list(rows[0])[2] == column
+        assert {row["series"] for row in rows} == {"timed", "untimed"}
+        assert all(row[column] == expected.get((row["series"], row["frame"]), "") for row in rows)
+
+
+def test_a_recording_without_an_interval_has_no_column_of_empty_times(
+    checkpoint: Path, cells: Path, tmp_path: Path
+) -> None:
+    typed = [str(checkpoint), str(cells / "images" / "dish 0.tif"), "-o", str(tmp_path / "out")]
+    assert main("predict", typed) == 0
+    assert "time" not in (tmp_path / "out" / "cells.csv").read_text().splitlines()[0]
+
+
 def test_the_end_counts_all_files_also_those_that_it_does_not_name(
     checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

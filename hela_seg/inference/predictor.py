@@ -146,6 +146,7 @@ class Predictor:
                 series.frame(t),
                 frame=t,
                 pixel_size=series.pixel_size,
+                frame_interval=series.frame_interval,
             )
             for t, labels in enumerate(self.frames(series))
         ]

@@ -26,16 +26,17 @@ def measure_cells(
     *,
     frame: int = 0,
     pixel_size: float | None = None,
+    frame_interval: float | None = None,
 ) -> Columns:
     """Measure every cell of a frame.
 
-    Columns, in this order: ``frame``; ``label``, the cell's number in the label map; ``class``, the name of
-    the commonest class of its pixels (of equally common ones the first); ``area_px``, in pixels;
-    ``perimeter_px``; ``eccentricity``, 0 for a disc, towards 1 for a line; ``solidity``, area over that of
-    the convex hull; ``row_px`` and ``column_px``, the centroid from the centre of the frame's first pixel;
-    ``touches_border``, whether a pixel lies at the frame's edge, so that the cell may be cut off; with an
-    image ``mean_intensity_0`` and on, one a channel; with a pixel size ``area_um2``, ``perimeter_um``,
-    ``row_um`` and ``column_um``.
+    Columns, in this order: ``frame``; with a frame interval ``time_s``, from the first frame; ``label``, the
+    cell's number in the label map; ``class``, the name of the commonest class of its pixels (of equally
+    common ones the first); ``area_px``, in pixels; ``perimeter_px``; ``eccentricity``, 0 for a disc, towards
+    1 for a line; ``solidity``, area over that of the convex hull; ``row_px`` and ``column_px``, the centroid
+    from the centre of the frame's first pixel; ``touches_border``, whether a pixel lies at the frame's edge,
+    so that the cell may be cut off; with an image ``mean_intensity_0`` and on, one a channel; with a pixel
+    size ``area_um2``, ``perimeter_um``, ``row_um`` and ``column_um``.
 
     Args:
         labels: cell numbers (H, W), 0 for no cell; consecutive or not, their cells in one piece or several.
@@ -44,6 +45,7 @@ def measure_cells(
         image: the frame (C, H, W) as recorded, for the intensities.
         frame: its number in the recording, counted from 0.
         pixel_size: width of a pixel in micrometres, where known.
+        frame_interval: seconds from frame to frame, where known.
 
     Returns:
         The columns, one row a cell by ascending label.
@@ -58,8 +60,10 @@ def measure_cells(
     runs = find_runs(labels)
     of_cell = moments(runs)
     perimeter = perimeters(labels, runs)
-    columns: Columns = {
-        "frame": np.full(len(runs.labels), frame, np.int64),
+    columns: Columns = {"frame": np.full(len(runs.labels), frame, np.int64)}
+    if frame_interval is not None:
+        columns["time_s"] = np.full(len(runs.labels), frame * frame_interval)
+    columns |= {
         "label": runs.labels,
         "class": np.array(classes.names)[_majority(labels, class_map, runs, len(classes))],
         "area_px": of_cell.area.astype(np.int64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -35,8 +36,8 @@ class CellTable(Protocol):
 def cell_table(path: Path) -> Iterator[CellTable]:
     """Open a table for writing, one row a cell and frame; it has its final name only when it is whole.
 
-    CSV is UTF-8 with a header, a dot in fractions, and ``true`` and ``false``. The bytes follow from the
-    cells alone. Without any frame the table is empty, and a CSV file has no header.
+    CSV is UTF-8 with a header, a dot in fractions, ``true`` and ``false``, and nothing for NaN. The bytes
+    follow from the cells alone. Without any frame the table is empty, and a CSV file has no header.
 
     Args:
         path: a file that ends in ``.csv`` or ``.parquet``.
@@ -128,4 +129,6 @@ def _refuse_other_columns(names: list[str], cells: Columns) -> None:
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:.{SIGNIFICANT_DIGITS}g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.{SIGNIFICANT_DIGITS}g}"
+    return str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -128,9 +128,8 @@ class _Cells:
     def __init__(self, job: Job, index: int) -> None:
         self._classes, self._series = job.classes, job.series[index]
         self._neck, self._least_area = job.wanted.neck, job.wanted.least_area
-        sizes = [series.pixel_size for series in job.series]
-        # one table has one set of columns: unknown micrometres are empty where others are known
-        self._pixel_size = sizes[index] or (float("nan") if any(sizes) else None)
+        self._pixel_size = _or_unknown([series.pixel_size for series in job.series], index)
+        self._interval = _or_unknown([series.frame_interval for series in job.series], index)
         self._index_of = {entry.name: entry.index for entry in job.classes}
         self._linker = CellLinker() if job.wanted.track else None
         self._rows: list[Columns] = []
@@ -142,7 +141,15 @@ class _Cells:
         cells = split_cells(labels, neck=self._neck, least_area=self._least_area)
         shape = self._series.shape
         image = self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype)
-        rows = measure_cells(cells, labels, self._classes, image, frame=t, pixel_size=self._pixel_size)
+        rows = measure_cells(
+            cells,
+            labels,
+            self._classes,
+            image,
+            frame=t,
+            pixel_size=self._pixel_size,
+            frame_interval=self._interval,
+        )
         tracks = self._tracks.add(cells)
         classes = np.array([self._index_of[name] for name in rows["class"]], np.uint8)
         self.flicker = self._flicker.add(
@@ -167,6 +174,11 @@ class _Cells:
         for rows, end in zip(self._rows, ends, strict=True):
             mine = slice(end - len(rows["label"]), end)
             yield rows | {"track": tracks["track"][mine], "parent": tracks["parent"][mine]}
+
+
+def _or_unknown(stated: Sequence[float | None], index: int) -> float | None:
+    """What a recording states; NaN where others alone do, because one table has one set of columns."""
+    return stated[index] or (float("nan") if any(stated) else None)
 
 
 @contextmanager

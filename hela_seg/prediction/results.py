@@ -14,14 +14,9 @@ from numpy.typing import NDArray
 
 from hela_seg import runs
 from hela_seg.data.alike import perceptual_hash
-from hela_seg.data.stacks import (
-    EncodedFrame,
-    Part,
-    Series,
-    write_ome_tiff,
-    write_ome_zarr_labels,
-)
+from hela_seg.data.stacks import EncodedFrame, Part, Series, write_ome_tiff, write_ome_zarr_labels
 from hela_seg.files import whole_file
+from hela_seg.objects.table import SIGNIFICANT_DIGITS
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.follow import Course, label_frames
 from hela_seg.prediction.job import Job
@@ -232,7 +227,8 @@ def _write_film(recording: _Recording, path: Path) -> None:
 
 def _write_areas(job: Job, path: Path, courses: Sequence[Course]) -> None:
     names = job.classes.names
-    header = ["series", "frame", *(f"{name} {unit}" for unit in ("pixels", "share", "um2") for name in names)]
+    header = ["series", "frame", "time s"]
+    header += [f"{name} {unit}" for unit in ("pixels", "share", "um2") for name in names]
     header += [f"{name} cells" for name in names[1:]] if job.wanted.cells != "none" else []
     header += ["pixel flicker", "cell flicker", "mean entropy", "unreadable"]
     with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
@@ -247,7 +243,9 @@ def _area_row(job: Job, index: int, course: Course, t: int) -> list[Any]:
     series, pixels = job.series[index], course.pixels[t]
     total = max(int(pixels.sum()), 1)
     area = None if series.pixel_size is None else series.pixel_size**2
-    row: list[Any] = [series.name, t, *pixels.tolist(), *(f"{count / total:.6f}" for count in pixels)]
+    interval = series.frame_interval
+    row: list[Any] = [series.name, t, "" if interval is None else f"{t * interval:.{SIGNIFICANT_DIGITS}g}"]
+    row += [*pixels.tolist(), *(f"{count / total:.6f}" for count in pixels)]
     row += ["" if area is None else f"{count * area:.2f}" for count in pixels]
     if job.wanted.cells != "none":
         row += course.cells[t][1:].tolist() if course.cells else [""] * (len(pixels) - 1)

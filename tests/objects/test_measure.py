@@ -70,6 +70,13 @@ def test_a_square_by_hand():
     }
 
 
+def test_the_time_stands_beside_the_frame_where_frames_have_an_interval():
+    cells = measured(np.eye(2, dtype=int), frame=3, frame_interval=1.5)
+    assert list(cells)[:3] == ["frame", "time_s", "label"]
+    assert cells["time_s"].tolist() == [4.5]
+    assert list(measured(np.eye(2, dtype=int)))[:2] == ["frame", "label"]
+
+
 def test_eccentricity_of_a_rectangle_by_hand():
     # Variances of 1 x 3 pixels: 0 and 2/3; of 2 x 4 pixels: 1/4 and 5/4.
     assert measured([[1, 1, 1]])["eccentricity"].tolist() == [1.0]

@@ -42,6 +42,11 @@ def test_csv_as_it_is_written(tmp_path):
         assert [row["class"] for row in csv.DictReader(file)] == [*FIRST["class"], "µ"]
 
 
+def test_what_is_not_known_is_empty_in_csv(tmp_path):
+    path = write(tmp_path / "cells.csv", SECOND | {"area_um2": np.array([np.nan])})
+    assert path.read_text(encoding="utf-8").splitlines()[1] == "1,µ,,true"
+
+
 def test_parquet_keeps_types_and_every_bit(tmp_path):
     table = parquet.read_table(write(tmp_path / "cells.parquet", FIRST, NONE, SECOND))
     assert table.column_names == list(FIRST)
