@@ -34,6 +34,10 @@ _DAMAGE = (
 _DECISIVE_TAGS = {*range(256, 281), 284, 317, *range(322, 326), 338, 339, 347}
 """Size, bits, compression, order and place of the pixels, and the description with the number of frames."""
 
+_PYTHON_OBJECT = re.compile(r"<(?:tifffile\.)?[A-Z]\w*[^<>]*>")
+_RAISED = re.compile(r" raised \w+\((['\"])(.*)\1\)")
+"""What tifffile's messages begin with and quote, for programmers: ``<tifffile.TiffPages @8> bad offset``."""
+
 
 @contextmanager
 def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
@@ -66,7 +70,8 @@ def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
 
 def damaged(path: Path, problem: str, format_name: str = "TIFF") -> InputError:
     """The error that says of a file that it is damaged, and how that was seen."""
-    reason = " ".join(problem.split())[:200]
+    said = _PYTHON_OBJECT.sub("", _RAISED.sub(r": \2", problem))
+    reason = " ".join(said.split()).strip(" :")[:200]
     return InputError(f"{path} is damaged or no {format_name} ({reason}): copy or export the file again")
 
 

@@ -2,6 +2,7 @@ import logging
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 
@@ -22,6 +23,38 @@ def test_what_readers_raise_becomes_one_line_with_the_file(error):
         damage_is_reported(PATH),
     ):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("<tifffile.TiffPages @8> invalid page offset 9999", "invalid page offset 9999"),
+        ("<tifffile.TiffFile 'a.tif'> OME series is missing 3 frames.", "OME series is missing 3 frames."),
+        (
+            "<tifffile.TiffPages @8> corrupted tag list raised suspicious number of tags 5000 > 4096",
+            "corrupted tag list raised suspicious number of tags 5000 > 4096",
+        ),
+        (
+            "<TiffPages @8> invalid offset to page 4 @9 raised error('too short')",
+            "invalid offset to page 4 @9: too short",
+        ),
+        ('<TiffTag.fromfile> raised TiffFileError("<tifffile.TiffTag 258 @34> invalid")', "invalid"),
+    ],
+)
+def test_what_tifffile_says_to_programmers_is_left_out(problem, said):
+    with pytest.raises(InputError) as raised, damage_is_reported(PATH):
+        raise tifffile.TiffFileError(problem)
+    assert str(raised.value) == f"movie.tif is damaged or no TIFF ({said}): copy or export the file again"
+
+
+def test_a_file_cut_in_its_chain_of_pages_says_so_in_words(tmp_path):
+    path = tmp_path / "cut.tif"
+    tifffile.imwrite(path, np.zeros((6, 8, 8), np.uint8), compression="zlib", metadata={"axes": "TYX"})
+    with tifffile.TiffFile(path) as file:
+        third = file.pages[2].offset
+    path.write_bytes(path.read_bytes()[:third])
+    with pytest.raises(InputError, match=rf"\(invalid page offset {third}\): copy"):
+        open_series(path)
 
 
 def test_the_projects_own_error_goes_on_as_it_is():
