@@ -17,15 +17,24 @@ LOOKED_AT = 1024
 NARROW, WIDE = 0.1, 20.0
 """Contrasts, in parts of the training images' own, that another exposure alone hardly leads to."""
 
+REACH = {"percentile": NARROW, "zscore": 3.0}
+"""How far, on that scale, all of a frame may lie below 0 or above 1 where it shows cells or background alone:
+percentiles are near the ends of what training saw, a mean and a deviation within it."""
+
+SCALES = (1.0, 255.0)
+"""Largest grey values that programs convert images to: fractions and 8 bits."""
+
 
 def doubt(normalisation: Normalisation, series: Series) -> str | None:
     """Say where a recording's grey values can hardly be of the kind that a net was trained on.
 
     Frames of another bit depth, or rescaled on their way through another program, look right in a viewer and
     leave a net nothing to see. Three frames are judged, normalised as the net has it, so that its training
-    images reached from about 0 to 1. They are in doubt where nearly all pixels lie below or above that, or
-    where their contrast is a small part or many times of it. Where integers are divided by their largest
-    value, only floating-point frames can be odd; where each frame is normalised by itself, none is.
+    images reached from about 0 to 1. They are in doubt where nearly all pixels lie well below or above that,
+    or where their contrast is many times of it; a small part of it is found wherever nothing but background
+    is seen, and doubted only if all values fit into one of `SCALES` that the training images exceed. Where
+    integers are divided by their largest value, only floating-point frames can be odd; where each frame is
+    normalised by itself, none is.
 
     Args:
         normalisation: the net's.
@@ -47,8 +56,9 @@ def doubt(normalisation: Normalisation, series: Series) -> str | None:
     low, high = normalisation.low or (0.0,) * len(pixels), normalisation.high or (1.0,) * len(pixels)
     for channel, normalised in enumerate(normalisation.apply(pixels)):
         dark, bright = np.percentile(normalised, normalisation.percentiles).tolist()
-        if _is_odd(dark, bright, normalisation.kind):
-            found = pixels[channel]
+        found = pixels[channel]
+        converted = any(found.max() <= largest < high[channel] for largest in SCALES)
+        if _is_odd(dark, bright, normalisation.kind, converted=converted):
             return (
                 f"'{series.name}' has grey values from {found.min():g} to {found.max():g} ({series.dtype}), "
                 f"where the net was trained on about {low[channel]:g} to {high[channel]:g}: the result is "
@@ -67,7 +77,8 @@ def _some(series: Series) -> NDArray[Any]:
     return np.concatenate([series.read(t, rows, columns) for t in frames], axis=1)
 
 
-def _is_odd(dark: float, bright: float, kind: str) -> bool:
+def _is_odd(dark: float, bright: float, kind: str, *, converted: bool) -> bool:
     if kind == "dtype":
         return dark < -NARROW or bright > 1 + NARROW
-    return bright < 0 or dark > 1 or not NARROW < bright - dark < WIDE
+    narrow = converted and bright - dark <= NARROW
+    return narrow or bright < -REACH[kind] or dark > 1 + REACH[kind] or bright - dark >= WIDE

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from jobs import film
@@ -40,6 +42,37 @@ def test_another_exposure_is_not(gain: float, offset: float) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint16])
 def test_the_same_values_in_another_type_are_not(dtype: type[Any]) -> None:
     assert doubt(TRAINED, series(IMAGES.astype(dtype))) is None
+
+
+@pytest.mark.parametrize("kind", ["percentile", "zscore"])
+def test_a_crop_of_background_alone_is_not(kind: str) -> None:
+    crop = IMAGES[:, :6, 40:]
+    assert np.ptp(crop) < 0.1 * np.ptp(IMAGES)
+    assert crop.max() < IMAGES.mean()
+    brighter = IMAGES + np.uint16(300)  # than 8 bits hold
+    assert doubt(fit(kind, brighter[:, None]), series(crop + np.uint16(300))) is None
+
+
+@pytest.mark.parametrize("kind", ["percentile", "zscore"])
+@pytest.mark.parametrize("name", ["hela-h2b-timelapse/images.tif", "t98g-phase/stills/images"])
+def test_no_crop_of_a_recording_like_the_training_one_is_and_every_conversion_is(
+    kind: str, name: str, shared: Path
+) -> None:
+    place = shared / name
+    trained, seen = (np.squeeze(open_frame(place, t)) for t in (0, 1))
+    normalisation = fit(kind, [trained[None]])
+    crops = [seen[r : r + 64, c : c + 64] for r in range(0, 600, 200) for c in range(0, 1000, 100)]
+    assert not any(doubt(normalisation, series(crop[None])) for crop in crops)
+    for largest, dtype in ((255, np.uint8), (1, np.float32)):
+        converted = (seen.astype(np.float64) * largest / 65535).astype(dtype)
+        assert doubt(normalisation, series(converted[None]))
+
+
+def open_frame(place: Path, number: int) -> np.ndarray:
+    """A frame of a stack, or of a folder of single ones."""
+    if place.is_dir():
+        return tifffile.imread(sorted(place.iterdir())[number])
+    return tifffile.imread(place, key=number)
 
 
 def test_the_line_says_what_was_found_and_what_was_expected() -> None:
