@@ -53,6 +53,8 @@ class Classes(Sequence[CellClass]):
     """
 
     def __init__(self, entries: Sequence[str | Mapping[str, Any]]) -> None:
+        if isinstance(entries, str) or not isinstance(entries, Sequence):
+            raise InputError(f"data.classes is {entries}, expected a list of names, background first")
         if not 2 <= len(entries) <= IGNORE_INDEX:
             raise InputError(
                 f"data.classes has {len(entries)} entries, expected 2 to {IGNORE_INDEX}: "
