@@ -12,7 +12,6 @@ if __name__ == "__main__":
 
 import logging
 import warnings
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import CSVLogger
-from torch import nn
 
-from hela_seg.assembly import OTHER_TRAINER, refused_by_lightning
+from hela_seg import assembly
 from hela_seg.cli import CONFIG
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
@@ -56,8 +54,9 @@ def benchmark(config: DictConfig) -> Record:
         InputError: data or settings that cannot be used, or no record to compare with.
     """
     before = None if config.compare is None else read_record(config.compare)
-    if config.repeats < 1:
+    if not isinstance(config.repeats, int) or config.repeats < 1:
         raise InputError(f"repeats is {config.repeats}, expected 1 or more")
+    assembly.refuse_seed(config.seed)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     choices = settle(config.trainer, config.optimizer)
     choices.apply()
@@ -67,7 +66,7 @@ def benchmark(config: DictConfig) -> Record:
         batch,
         data.recordings[0].image.frame(0),
         _info(data),
-        instantiate(config.loss),
+        assembly.loss_of(config, data),
         instantiate(config.optimizer),
         config.repeats,
         config.peers,
@@ -117,7 +116,9 @@ def _time_net(
 ) -> NetTimes:
     log.info("timing %s", net._target_.rpartition(".")[2])
     channels, classes = setting.info.channels, len(setting.info.classes)
-    build: Callable[[], nn.Module] = partial(instantiate, net, in_channels=channels, classes=classes)
+    settings = {str(key): value for key, value in net.items()}
+    build = partial(assembly.net_of, settings | {"in_channels": channels, "classes": classes})
+    assembly.refuse_tile(config.data.tile, build())
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
@@ -130,7 +131,7 @@ def _trainer(config: DictConfig, folder: Path, **arguments: Any) -> pl.Trainer:
     settings = {key: value for key, value in config.trainer.items() if key not in OWN_KEYS}
     settings |= {"enable_progress_bar": False, "enable_checkpointing": False}
     logger = CSVLogger(folder, name="", version="logs")
-    with refused_by_lightning("trainer", OTHER_TRAINER):
+    with assembly.refused_by_lightning("trainer", assembly.OTHER_TRAINER):
         trainer: pl.Trainer = instantiate(settings, logger=logger, default_root_dir=str(folder), **arguments)
     return trainer
 

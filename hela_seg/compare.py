@@ -37,6 +37,8 @@ def compare(config: DictConfig) -> list[Comparison]:
         InputError: no folder holds a finished run, or a seed that is none.
     """
     given = config.runs if isinstance(config.runs, ListConfig) else [config.runs]
+    if not given or None in given:
+        raise InputError(f"runs is {config.runs}, expected folders such as [outputs/a,outputs/b]")
     if not isinstance(config.seed, int) or config.seed < 0:
         raise InputError(f"seed is {config.seed}, expected a whole number from 0 on")
     # jobs of a sweep lie in folders that are named 0, 1 and so on

@@ -44,6 +44,8 @@ def export(config: DictConfig) -> Path:
     """
     if config.format not in FORMATS:
         raise InputError(f"format is '{config.format}', expected one of {', '.join(FORMATS)}")
+    if not isinstance(config.ckpt, str):
+        raise InputError(f"ckpt is {config.ckpt}, expected the path of one checkpoint")
     ending, write = FORMATS[config.format]
     source = Path(config.ckpt)
     target = Path(config.output) if config.output is not None else source.with_suffix(ending)

@@ -71,3 +71,22 @@ def test_a_gpu_is_not_invented(cells: Path, tmp_path: Path, capsys: pytest.Captu
 def test_no_repeats_are_refused(cells: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main("benchmark", [*small(tmp_path, cells), "repeats=0"]) == 2
     assert "repeats is 0, expected 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("repeats=1.5", "repeats is 1.5, expected 1 or more"),
+        ("seed=-1", "seed is -1, expected a whole number from 0"),
+        ("data.tile=[7,7]", "data.tile is [7, 7], expected multiples of 16"),
+        ("model.width=-1", "model: "),
+        ("trainer.accelerator=odd", "trainer: You selected an invalid accelerator"),
+    ],
+)
+def test_what_cannot_be_timed_is_one_line(
+    setting: str, said: str, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("benchmark", [*small(tmp_path, cells), "peers=false", setting]) == 2
+    error = capfd.readouterr().err
+    assert error.splitlines()[-1].startswith(f"error: {said}")
+    assert "Traceback" not in error

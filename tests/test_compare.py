@@ -66,6 +66,8 @@ def test_folders_may_be_named_by_numbers_as_the_jobs_of_a_sweep_are(
     assert (own["runs"], own["seeds"]) == ("0 1", "2")
     assert main("compare", ["0", "seed=-1", "hydra.run.dir=out"]) == 2
     assert capfd.readouterr().err == "error: seed is -1, expected a whole number from 0 on\n"
+    assert main("compare", ["runs=null", "hydra.run.dir=out"]) == 2
+    assert capfd.readouterr().err.startswith("error: runs is None, expected folders such as")
 
 
 @pytest.mark.parametrize("arguments", [["empty"], ["nowhere"], []])

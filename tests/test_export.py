@@ -37,7 +37,8 @@ def test_an_onnx_file_predicts_as_its_checkpoint_does(
     predictor = hela_seg.load(onnx_export)
     assert predictor.info == expected.info
     np.testing.assert_array_equal(predictor.predict(movie), expected.predict(movie))
-    np.testing.assert_allclose(predictor.predict_proba(movie), expected.predict_proba(movie), atol=1e-5)
+    # logits of about 12 are 3e-5 off float64's in PyTorch and 2e-5 in onnxruntime, probabilities half of that
+    np.testing.assert_allclose(predictor.predict_proba(movie), expected.predict_proba(movie), atol=5e-5)
     odd = np.random.default_rng(0).integers(0, 255, (37, 51)).astype(np.uint8)
     np.testing.assert_array_equal(predictor.predict(odd), expected.predict(odd))
     assert main("predict", [str(onnx_export), str(movie), "-o", str(tmp_path / "out")]) == 0
@@ -121,6 +122,8 @@ def test_files_stand_beside_the_checkpoint_by_default(checkpoint: Path, tmp_path
         (["output=/proc/nowhere/a", "format=card"], "cannot write /proc/nowhere/a"),
         (["output=/proc/nowhere/a", "format=torchscript"], "cannot write /proc/nowhere/a"),
         (["ckpt=nowhere.ckpt"], "nowhere.ckpt is not there"),
+        (["ckpt=null"], "ckpt is None, expected the path of one checkpoint"),
+        (["ckpt=[a.ckpt,b.ckpt]"], "expected the path of one checkpoint"),
     ],
 )
 def test_settings_that_cannot_be_used_are_one_line(

@@ -67,6 +67,11 @@ class Split:
     def __post_init__(self) -> None:
         refuse_counts("data.split", {"gap": self.gap, "seed": self.seed, "fold": self.fold}, least=0)
         refuse_counts("data.split", {"folds": self.folds})
+        for name in ("validation", "test"):
+            if getattr(self, name) is None:
+                raise InputError(
+                    f"data.split.{name} is null, expected 0, a share, a number or a list of names"
+                )
         given = [name for name in ("column", "table", "folds", "fold") if getattr(self, name) is not None]
         if self.file is not None and given:
             raise InputError(

@@ -166,6 +166,18 @@ def test_settings_that_contradict_each_other_are_refused(settings, message) -> N
         Split(**settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"seed": -1}, "data.split.seed is -1, expected"),
+        ({"test": None}, "data.split.test is null, expected"),
+    ],
+)
+def test_settings_that_no_split_can_have_are_refused(settings, said) -> None:
+    with pytest.raises(InputError, match=said):
+        Split(**settings)
+
+
 def test_a_table_that_is_not_there_is_named(tmp_path) -> None:
     with pytest.raises(InputError, match=r"split\.csv cannot be read"):
         Split(file=str(tmp_path / "split.csv")).blocks([5], ["a"])
