@@ -28,7 +28,7 @@ from omegaconf import DictConfig, OmegaConf
 from hela_seg.errors import InputError, Interrupted, PartialResultError
 from hela_seg.faults import user_message
 from hela_seg.launch import MULTIRUN, Launch, of_rank
-from hela_seg.settings import refuse_words
+from hela_seg.settings import refuse_unfit
 from hela_seg.sweep import Sweep, attempt, going_on, jobs_in, record_kept
 
 PACKAGE = Path(__file__).parent
@@ -179,7 +179,7 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
             _refuse_unknown(name)
             _refuse_missing(config, COMMANDS[name].found)
             chosen = HydraConfig.get()
-            refuse_words(config, chosen.overrides.task, CONFIG / f"{name}.yaml", chosen.runtime.choices)
+            refuse_unfit(config, chosen.overrides.task, CONFIG / f"{name}.yaml", chosen.runtime.choices)
             # imported only now, so that --help and a bad configuration answer without torch
             command = getattr(import_module(f"hela_seg.{name}"), name)
             if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:

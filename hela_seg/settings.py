@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg.errors import InputError
+from hela_seg.errors import InputError, listed
 
 NAMES_OR_NUMBERS = ("data.split.", "trainer.devices")
 """Beginnings of keys that take names or lists where a number is shipped."""
@@ -51,8 +51,11 @@ def refuse_counts(group: str, given: Mapping[str, Any], least: int = 1) -> None:
             raise InputError(f"{group}.{name} is {value}, expected a whole number of {least} or more")
 
 
-def refuse_words(config: DictConfig, typed: Sequence[str], main: Path, choices: Mapping[str, Any]) -> None:
-    """Refuse words, lists and null where a number belongs, before they fail as a comparison of two types.
+def refuse_unfit(config: DictConfig, typed: Sequence[str], main: Path, choices: Mapping[str, Any]) -> None:
+    """Refuse what is of another kind than a setting's default, before it fails as a comparison of two types.
+
+    Words, lists and null are refused where a number belongs, null where a text does, and a single value where
+    settings do.
 
     Args:
         config: as composed.
@@ -61,20 +64,32 @@ def refuse_words(config: DictConfig, typed: Sequence[str], main: Path, choices: 
         choices: by group, as Hydra keeps them: ``{"model": "unet"}``.
 
     Raises:
-        InputError: a setting is none, and a number in the file that has it.
+        InputError: names the first such setting.
     """
     for key in (setting.partition("=")[0].lstrip("+") for setting in typed if not setting.startswith("~")):
-        value = OmegaConf.select(config, key)
+        if key.startswith("hydra"):
+            continue
+        value, group = OmegaConf.select(config, key), key.partition(".")[0]
+        chosen = main.parent / group / f"{choices.get(group)}.yaml"
+        expected = _expected(key, value, _shipped(chosen if chosen.is_file() else main, key))
+        if expected is not None:
+            found = "null" if value is None else f"'{value}'"
+            raise InputError(f"{key} is {found}, expected {expected}")
+
+
+def _expected(key: str, value: Any, shipped: Any) -> str | None:
+    """What belongs in a value's place, in words; None where it will do."""
+    if isinstance(shipped, int | float) and not isinstance(shipped, bool):
         may_be_names = key.startswith(NAMES_OR_NUMBERS) and value is not None
         may_be_null = key in NULL_OR_NUMBERS and value is None
-        if isinstance(value, int | float) or may_be_names or may_be_null:
-            continue
-        group = key.partition(".")[0]
-        chosen = main.parent / group / f"{choices.get(group)}.yaml"
-        shipped = _shipped(chosen if chosen.is_file() else main, key)
-        if isinstance(shipped, int | float) and not isinstance(shipped, bool):
-            found = "null" if value is None else f"'{value}'"
-            raise InputError(f"{key} is {found}, expected a number such as {shipped}")
+        fits = isinstance(value, int | float) or may_be_names or may_be_null
+        return None if fits else f"a number such as {shipped}"
+    if isinstance(shipped, str) and value is None:
+        return f"a word such as {shipped}"
+    if isinstance(shipped, Mapping) and not (value is None or isinstance(value, Mapping)):
+        names = listed([f"{key}.{name}" for name in shipped if not str(name).startswith("_")])
+        return f"null or its settings: set {names}"
+    return None
 
 
 def _shipped(path: Path, key: str) -> Any:

@@ -1,4 +1,4 @@
-"""Words where numbers belong are refused by name, and words where words belong are not."""
+"""What is of another kind than a default is refused by name, and the rest is left alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from hela_seg.errors import InputError
-from hela_seg.settings import by_path, refuse_counts, refuse_words
+from hela_seg.settings import by_path, refuse_counts, refuse_unfit
 
 MAIN = "seed: 0\nresume: false\ncallbacks: {last: {every_minutes: 10}}\n"
-DATA = "# @package _global_\ndata: {batch_size: 4, z: null, split: {validation: 1}}\n"
+DATA = "# @package _global_\ndata: {images: images, batch_size: 4, z: null, split: {validation: 1}}\n"
 MODEL = "width: 64\nactivation: relu\n"
-AUTO, CPU = "max_epochs: 100\ndevices: 1\n", "defaults: [auto, _self_]\naccelerator: cpu\n"
+AUTO, CPU = "precision: auto\nmax_epochs: 100\ndevices: 1\n", "defaults: [auto, _self_]\naccelerator: cpu\n"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def main(tmp_path: Path) -> Path:
 def refuse(main: Path, key: str, value: Any) -> None:
     config = OmegaConf.create()
     OmegaConf.update(config, key, value, force_add=True)
-    refuse_words(config, [f"{key}={value}"], main, {"data": "folder", "model": "unet", "trainer": "cpu"})
+    refuse_unfit(config, [f"{key}={value}"], main, {"data": "folder", "model": "unet", "trainer": "cpu"})
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,23 @@ def test_null_and_a_list_for_a_number_are_refused(main: Path, key: str, value: A
         refuse(main, key, value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("data.images", None, "data.images is null, expected a word such as images"),
+        ("trainer.precision", None, "trainer.precision is null, expected a word such as auto"),
+        ("data.split", -1, "data.split is '-1', expected null or its settings: set data.split.validation"),
+        ("callbacks", "none", "callbacks is 'none', expected null or its settings: set callbacks."),
+    ],
+)
+def test_null_for_a_word_and_a_value_for_settings_are_refused(
+    main: Path, key: str, value: Any, said: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        refuse(main, key, value)
+    assert str(refused.value).startswith(said)
+
+
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", [1]])
 def test_what_is_no_count_is_refused(value: Any) -> None:
     refuse_counts("data", {"batch_size": 1, "steps_per_epoch": None})
@@ -76,6 +93,9 @@ def test_what_is_no_count_is_refused(value: Any) -> None:
         ("model.new", "word"),
         ("other.width", "wide"),
         ("trainer.accelerator", "gpu"),
+        ("data.split", {"test": 1}),
+        ("data.labels", None),
+        ("hydra.run.dir", None),
     ],
 )
 def test_the_rest_is_left_alone(main: Path, key: str, value: Any) -> None:

@@ -87,7 +87,7 @@ def read_run(folder: Path) -> Run:
     scores = records.read_json(folder / runs.SCORES_JSON)
     try:
         classes, pooled = Classes(scores["classes"]), np.array(scores["confusion_matrix"], dtype=np.int64)
-    except (KeyError, TypeError, ValueError) as error:
+    except (InputError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{folder / runs.SCORES_JSON} is damaged ({error}), expected classes and a confusion matrix: "
             "python -m hela_seg.evaluate writes it anew"

@@ -32,7 +32,7 @@ def refuse_impossible(folds: int, fold: int | None, available: int, what: str, *
             "one each for test, validation and training" if validated else "one for test, one for training"
         )
         raise InputError(f"data.split.folds is {folds}, expected {least} or more: {reason}")
-    if fold is None or not 0 <= fold < folds:
+    if not isinstance(fold, int) or not 0 <= fold < folds:
         given = "not given" if fold is None else fold
         raise InputError(
             f"data.split.fold is {given}, expected 0 to {folds - 1}: it says which is for testing"

@@ -65,7 +65,7 @@ class Split:
     file: str | None = None
 
     def __post_init__(self) -> None:
-        refuse_counts("data.split", {"gap": self.gap, "seed": self.seed, "fold": self.fold}, least=0)
+        refuse_counts("data.split", {"gap": self.gap, "seed": self.seed}, least=0)
         refuse_counts("data.split", {"folds": self.folds})
         for name in ("validation", "test"):
             if getattr(self, name) is None:

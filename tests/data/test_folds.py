@@ -80,6 +80,7 @@ def test_every_frame_of_one_series_is_for_testing_once_and_parts_lie_a_gap_apart
         ([9] * 4, {"folds": 1, "fold": 0, "validation": 0}, "data.split.folds is 1, expected 2 or more"),
         ([9] * 4, {"folds": 4, "fold": 4}, "data.split.fold is 4, expected 0 to 3"),
         ([9] * 4, {"folds": 4, "fold": -1}, "data.split.fold is -1, expected 0 to 3"),
+        ([9] * 4, {"folds": 4, "fold": 1.5}, "data.split.fold is 1.5, expected 0 to 3"),
         ([9] * 4, {"folds": 4, "fold": 0, "validation": ["a"]}, "validation names series, expected a number"),
         ([9], {"folds": 10, "fold": 0}, "there are 9 frames: lower it"),
         ([9], {"folds": 4, "fold": 0, "gap": 3}, "gaps of 3 leave none for validation"),
