@@ -71,7 +71,8 @@ def test_every_architecture_keeps_the_images_size_and_gives_a_channel_a_class(
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder_name", [name for name in encoder_names() if not name.startswith("tu-")])
 def test_every_encoder_of_the_library_goes_with_some_architecture(encoder_name: str) -> None:
-    with torch.device("meta"):
+    # without memory, but for Mix Transformers, which look at numbers while they are made
+    with torch.device("cpu" if encoder_name.startswith("mit_") else "meta"):
         assert SegmentationModel(1, 2, "Unet", encoder_name).stride == 32
 
 
