@@ -84,12 +84,19 @@ def _expected(key: str, value: Any, shipped: Any) -> str | None:
         may_be_null = key in NULL_OR_NUMBERS and value is None
         fits = isinstance(value, int | float) or may_be_names or may_be_null
         return None if fits else f"a number such as {shipped}"
-    if isinstance(shipped, str) and value is None:
-        return f"a word such as {shipped}"
+    if isinstance(shipped, str) and value is None and not shipped.startswith("${"):
+        return "a value" if shipped == "???" else f"a word such as {shipped}"
     if isinstance(shipped, Mapping) and not (value is None or isinstance(value, Mapping)):
         names = listed([f"{key}.{name}" for name in shipped if not str(name).startswith("_")])
         return f"null or its settings: set {names}"
     return None
+
+
+def _at(tree: Any, key: str) -> Any:
+    """What stands under a path such as ``data.tile``; None where nothing does."""
+    for name in key.split("."):
+        tree = tree.get(name) if isinstance(tree, Mapping) else None
+    return tree
 
 
 def _shipped(path: Path, key: str) -> Any:
@@ -98,10 +105,10 @@ def _shipped(path: Path, key: str) -> Any:
     A file of a group that begins with others of its group, as ``trainer/cpu.yaml`` with ``auto``, has what
     these have.
     """
-    tree: Any = OmegaConf.load(path)
-    whole = OmegaConf.select(tree, key, throw_on_missing=False)
-    below = key.partition(".")[2]
-    found = OmegaConf.select(tree, below, throw_on_missing=False) if whole is None and below else whole
+    # as it is written: by itself, a file of a group cannot tell what it refers to
+    tree: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    whole = _at(tree, key)
+    found = _at(tree, key.partition(".")[2]) if whole is None else whole
     if found is not None:
         return found
     others = [entry for entry in tree.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]

@@ -12,7 +12,9 @@ from hela_seg.errors import InputError
 from hela_seg.settings import by_path, refuse_counts, refuse_unfit
 
 MAIN = "seed: 0\nresume: false\ncallbacks: {last: {every_minutes: 10}}\n"
-DATA = "# @package _global_\ndata: {images: images, batch_size: 4, z: null, split: {validation: 1}}\n"
+DATA = """# @package _global_
+data: {root: "???", seed: "${seed}", images: images, batch_size: 4, z: null, split: {validation: 1}}
+"""
 MODEL = "width: 64\nactivation: relu\n"
 AUTO, CPU = "precision: auto\nmax_epochs: 100\ndevices: 1\n", "defaults: [auto, _self_]\naccelerator: cpu\n"
 
@@ -57,6 +59,7 @@ def test_null_and_a_list_for_a_number_are_refused(main: Path, key: str, value: A
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
+        ("data.root", None, "data.root is null, expected a value"),
         ("data.images", None, "data.images is null, expected a word such as images"),
         ("trainer.precision", None, "trainer.precision is null, expected a word such as auto"),
         ("data.split", -1, "data.split is '-1', expected null or its settings: set data.split.validation"),
@@ -95,6 +98,8 @@ def test_what_is_no_count_is_refused(value: Any) -> None:
         ("trainer.accelerator", "gpu"),
         ("data.split", {"test": 1}),
         ("data.labels", None),
+        ("data.seed", 7),
+        ("data.seed", None),
         ("hydra.run.dir", None),
     ],
 )
