@@ -84,8 +84,8 @@ def _expected(key: str, value: Any, shipped: Any) -> str | None:
         may_be_null = key in NULL_OR_NUMBERS and value is None
         fits = isinstance(value, int | float) or may_be_names or may_be_null
         return None if fits else f"a number such as {shipped}"
-    if isinstance(shipped, str) and value is None and not shipped.startswith("${"):
-        return "a value" if shipped == "???" else f"a word such as {shipped}"
+    if isinstance(shipped, str) and value is None and not shipped.startswith(("${", "???")):
+        return f"a word such as {shipped}"
     if isinstance(shipped, Mapping) and not (value is None or isinstance(value, Mapping)):
         names = listed([f"{key}.{name}" for name in shipped if not str(name).startswith("_")])
         return f"null or its settings: set {names}"

@@ -59,7 +59,6 @@ def test_null_and_a_list_for_a_number_are_refused(main: Path, key: str, value: A
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("data.root", None, "data.root is null, expected a value"),
         ("data.images", None, "data.images is null, expected a word such as images"),
         ("trainer.precision", None, "trainer.precision is null, expected a word such as auto"),
         ("data.split", -1, "data.split is '-1', expected null or its settings: set data.split.validation"),
@@ -98,6 +97,7 @@ def test_what_is_no_count_is_refused(value: Any) -> None:
         ("trainer.accelerator", "gpu"),
         ("data.split", {"test": 1}),
         ("data.labels", None),
+        ("data.root", None),
         ("data.seed", 7),
         ("data.seed", None),
         ("hydra.run.dir", None),
