@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,12 @@ def _expected(key: str, value: Any, shipped: Any) -> str | None:
     return None
 
 
+@cache
+def _written(path: Path) -> Any:
+    """A file as it is written: by itself, one of a group cannot tell what it refers to."""
+    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+
+
 def _at(tree: Any, key: str) -> Any:
     """What stands under a path such as ``data.tile``; None where nothing does."""
     for name in key.split("."):
@@ -105,8 +112,7 @@ def _shipped(path: Path, key: str) -> Any:
     A file of a group that begins with others of its group, as ``trainer/cpu.yaml`` with ``auto``, has what
     these have.
     """
-    # as it is written: by itself, a file of a group cannot tell what it refers to
-    tree: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    tree = _written(path)
     whole = _at(tree, key)
     found = _at(tree, key.partition(".")[2]) if whole is None else whole
     if found is not None:

@@ -86,23 +86,29 @@ def test_what_cannot_be_scored_gets_one_line(
     assert not list(tmp_path.rglob("scores.*"))
 
 
-def test_other_classes_are_refused(
-    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ("[background,{name: cell, values: [1, 2]}]", "the data have 2 classes, expected 3"),
+        (
+            "[background,{name: bright, values: [2]},{name: dim, values: [1]}]",
+            "data.classes names background, bright, dim, expected background, dim, bright",
+        ),
+    ],
+    ids=["others", "in another order"],
+)
+def test_classes_that_are_not_the_nets_are_refused(
+    classes: str,
+    expected: str,
+    checkpoint: Path,
+    cells: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    classes = "data.classes=[background,{name: cell, values: [1, 2]}]"
-    arguments = ["data=folder", f"data.root={cells}", classes, f"hydra.run.dir={tmp_path}"]
-    assert main("evaluate", [str(checkpoint), *arguments]) == 2
-    assert "the data have 2 classes, expected 3" in capfd.readouterr().err
-
-
-def test_the_nets_classes_in_another_order_are_refused(
-    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    classes = "data.classes=[background,{name: bright, values: [2]},{name: dim, values: [1]}]"
-    arguments = ["data=folder", f"data.root={cells}", classes, f"hydra.run.dir={tmp_path}"]
-    assert main("evaluate", [str(checkpoint), *arguments]) == 2
+    arguments = [f"data.root={cells}", f"data.classes={classes}", f"hydra.run.dir={tmp_path}"]
+    assert main("evaluate", [str(checkpoint), "data=folder", *arguments]) == 2
     error = capfd.readouterr().err
-    assert "data.classes names background, bright, dim, expected background, dim, bright" in error
+    assert expected in error
     assert error.count("\n") == 1
 
 

@@ -33,9 +33,8 @@ _ESCAPED = {
     "|": "$|$",
     "⁹": r"\textsuperscript{9}",
     "–": "--",
-    **{
-        character: f"{{{character}}}" for character in "[*"
-    },  # after the end of a row they would mean something
+    # after the end of a row they would mean something
+    **{character: f"{{{character}}}" for character in "[*"},
 }
 
 
