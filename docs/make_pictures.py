@@ -12,16 +12,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hela_seg import runs
 from hela_seg.comparison import Run, compare_runs, find_runs
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.frames import LabelFrames
 from hela_seg.inference import Predictor
-from hela_seg.report.examples import errors_of
-from hela_seg.report.intervals import draw_nets
-from hela_seg.report.learning import draw_learning, read_log
-from hela_seg.report.overlay import DOTS_PER_INCH, blend, compose, fit_panel, legend_of
+from hela_seg.report.comparison.intervals import draw_nets
 from hela_seg.report.page import Drawing
+from hela_seg.report.pictures.overlay import DOTS_PER_INCH, blend, compose, fit_panel, legend_of
+from hela_seg.report.run.examples import errors_of
+from hela_seg.report.run.learning import draw_learning, read_log
+from hela_seg.runs import run_folder
 
 PICTURES = Path(__file__).parent / "pictures"
 PANEL = 320
@@ -42,7 +42,7 @@ def main(sweep: Path) -> None:
     (comparison,) = compare_runs(found)
     best = comparison.rows[0].runs[0]
     write_svg(PICTURES / "comparison.svg", draw_nets(comparison))
-    log = read_log(best.folder / runs.LOGS / runs.METRICS_TABLE)
+    log = read_log(best.folder / run_folder.LOGS / run_folder.METRICS_TABLE)
     write_svg(PICTURES / "learning.svg", draw_learning(log, best.classes)[-1])
     write_prediction(PICTURES / "prediction.jpg", best)
 
@@ -56,7 +56,7 @@ def write_svg(path: Path, drawing: Drawing) -> None:
 
 def write_prediction(path: Path, run: Run) -> None:
     """The middle test frame of a run: image, truth, prediction and errors."""
-    net = Predictor.from_checkpoint(run.folder / runs.CHECKPOINTS / runs.BEST_CHECKPOINT)
+    net = Predictor.from_checkpoint(run.folder / run_folder.CHECKPOINTS / run_folder.BEST_CHECKPOINT)
     data = TimelapseData.from_plain(net.info.config["data"])
     data.open(net.info.split)
     block = data.of("test")[0]

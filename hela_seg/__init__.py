@@ -3,29 +3,18 @@
 Rooms, from the commands down; each imports only from those below it:
 
 - ``train``, ``evaluate``, ``predict``, ``check``, ``compare``, ``benchmark``, ``convert``, ``export``: the
-  commands; ``cli`` turns what is typed into their configuration
-- ``formats``: what ``export`` writes
-- ``assembly``: settings and data -> the parts of a training run; ``outcome``: what it ends with
-- ``costs``: what training and using a net takes
-- ``prediction``: recordings predicted so that they can be interrupted and shared
-- ``timing``: where the time of training and prediction goes; ``pictures``: validation frames, for loggers
-- ``report``: tables, overlays, films and curves
-- ``callbacks``, ``checkpoints``, ``watch``: what happens beside the training steps
-- ``memory``: how many tiles fit into it; ``ddp``: training on several devices
-- ``task``: training a net; ``inference``: using one
-- ``scoring``: boundaries and cells against truth, and label images of other programs
-- ``comparison``: nets side by side
-- ``timecourse``: class maps over time; ``ranking``: what to label next
-- ``objects``: class maps -> cells; ``boundaries`` of classes; ``statistics``: how sure scores are
-- ``from_keras``: the authors' files -> weights of our nets
-- ``data``: files to batches of tiles; ``models``: the nets; ``losses``; ``metrics``
-- ``sweep``: many runs of one command, and how they go on; ``resume``: how one run goes on
-- ``counts``, ``scores`` and ``reliability``: counted pixels and what is computed from them, without PyTorch
-- ``records``: what lies beside the scores of a run
-- ``runs``: what a run's folder and a checkpoint hold; ``logs`` and ``loggers``: what a run logs
-- ``hardware``: what a machine has, and what follows for training; ``processes`` that train together
-- ``files``: writing them; ``classes``; ``launch``: which of several processes this is
-- ``settings`` that a user typed; ``faults``: exceptions -> one line; ``errors``
+  commands; ``cli`` turns what is typed into their settings
+- ``training``: training a net; ``prediction``: recordings -> files, interruptible and shared;
+  ``interchange``: Keras weights in, ONNX, bioimage.io and model cards out
+- ``report``: tables, pages and pictures for people
+- ``comparison``: finished runs side by side; ``inference``: nets applied to frames in memory
+- ``scores``: counted pixels -> scores, boundaries, calibration, intervals and tests
+- ``cells``: class maps -> cells, their shape and their way through time
+- ``runs``: what the folder of a run and a checkpoint hold, and how runs go on
+- ``data``: files on disk -> batches of tiles; ``models``: the nets
+- ``system``: errors, files, settings, the machine
+
+``formats`` holds names that packages exported by version 0.1.0 import.
 
 Axis letters, everywhere: N batch, T frames, C channels, K classes, H rows, W columns.
 """
@@ -36,10 +25,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hela_seg.system.version import __version__
+
 if TYPE_CHECKING:
     from hela_seg.inference import Predictor, Tiling
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
@@ -61,7 +51,7 @@ def load(
         tiling: how frames go through the net; by default whole, or in tiles where they are large.
 
     Raises:
-        hela_seg.errors.InputError: no such file, or no checkpoint that can be trusted.
+        hela_seg.system.errors.InputError: no such file, or no checkpoint that can be trusted.
     """
     from hela_seg.inference import Predictor  # here, so that importing the package does not import torch
 

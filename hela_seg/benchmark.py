@@ -22,20 +22,20 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import CSVLogger
 
-from hela_seg import assembly
 from hela_seg.cli import CONFIG
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
-from hela_seg.errors import InputError
-from hela_seg.files import make_folder
-from hela_seg.hardware import OWN_KEYS, Choices, Machine, settle
 from hela_seg.report.tables import print_files
-from hela_seg.runs import ModelInfo, option_of
-from hela_seg.timing.data_stages import time_data
-from hela_seg.timing.machine import hardware, matrix_product_peak, versions
-from hela_seg.timing.net_stages import Setting, time_net
-from hela_seg.timing.record import NetTimes, Record, Stage, read_record, write_record
-from hela_seg.timing.tables import print_ratios, print_times
+from hela_seg.runs.checkpoint import ModelInfo, option_of
+from hela_seg.system.errors import InputError
+from hela_seg.system.files import make_folder
+from hela_seg.system.hardware import OWN_KEYS, Choices, Machine, settle
+from hela_seg.system.machine import hardware, matrix_product_peak, versions
+from hela_seg.training import assembly
+from hela_seg.training.timing.data_stages import time_data
+from hela_seg.training.timing.net_stages import Setting, time_net
+from hela_seg.training.timing.record import NetTimes, Record, Stage, read_record, write_record
+from hela_seg.training.timing.tables import print_ratios, print_times
 
 log = logging.getLogger(__name__)
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -18,17 +18,17 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hela_seg.data.checks.examine import Examination, examine
+from hela_seg.data.checks.gather import Gathered, gather
+from hela_seg.data.checks.verdict import Verdict, judge
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.examine import Examination, examine
-from hela_seg.data.gather import Gathered, gather
-from hela_seg.data.splits import write_split
-from hela_seg.data.verdict import Verdict, judge
-from hela_seg.errors import InputError
-from hela_seg.files import make_folder
-from hela_seg.report.contact_sheet import write_contact_sheet
+from hela_seg.data.splits.split import write_split
 from hela_seg.report.findings import print_findings, write_findings
+from hela_seg.report.pictures.contact_sheet import write_contact_sheet
 from hela_seg.report.tables import print_files
-from hela_seg.runs import SPLIT_TABLE
+from hela_seg.runs.run_folder import SPLIT_TABLE
+from hela_seg.system.errors import InputError
+from hela_seg.system.files import make_folder
 
 CHECK_JSON = "check.json"
 CONTACT_SHEET = "contact_sheet.png"

@@ -25,11 +25,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg.errors import InputError, Interrupted, PartialResultError
-from hela_seg.faults import user_message
-from hela_seg.launch import MULTIRUN, Launch, of_rank
-from hela_seg.settings import refuse_unfit
-from hela_seg.sweep import Sweep, attempt, going_on, jobs_in, record_kept
+from hela_seg.runs.sweep import Sweep, attempt, going_on, jobs_in, record_kept
+from hela_seg.system.errors import InputError, Interrupted, PartialResultError
+from hela_seg.system.faults import user_message
+from hela_seg.system.launch import MULTIRUN, Launch, of_rank
+from hela_seg.system.settings import refuse_unfit
 
 PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())

@@ -18,14 +18,14 @@ from omegaconf import DictConfig, ListConfig
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.comparison.nets import what_differs
-from hela_seg.errors import InputError, PartialResultError, listed
-from hela_seg.files import make_folder
-from hela_seg.report.comparison import print_comparison, write_comparison
-from hela_seg.report.folds import write_folds
-from hela_seg.report.jobs import print_jobs, write_jobs
+from hela_seg.report.comparison.folds import write_folds
+from hela_seg.report.comparison.jobs import print_jobs, write_jobs
+from hela_seg.report.comparison.write import print_comparison, write_comparison
 from hela_seg.report.tables import print_files
-from hela_seg.runs import COMPARISON, FOLDS_TABLE, JOBS_TABLE
-from hela_seg.sweep.jobs import FINISHED, Job, jobs_in
+from hela_seg.runs.run_folder import COMPARISON, FOLDS_TABLE, JOBS_TABLE
+from hela_seg.runs.sweep.jobs import FINISHED, Job, jobs_in
+from hela_seg.system.errors import InputError, PartialResultError, listed
+from hela_seg.system.files import make_folder
 
 log = logging.getLogger(__name__)
 

@@ -16,15 +16,15 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg import runs
-from hela_seg.classes import Classes
+from hela_seg.data.classes import Classes
 from hela_seg.data.normalise import Normalisation
-from hela_seg.errors import InputError
-from hela_seg.from_keras.match import Match, fitting, match
-from hela_seg.from_keras.saved import SavedNet, open_saved
+from hela_seg.interchange.keras.match import Match, fitting, match
+from hela_seg.interchange.keras.saved import SavedNet, open_saved
 from hela_seg.models import build
 from hela_seg.report.tables import print_files
-from hela_seg.timing.machine import versions
+from hela_seg.runs.checkpoint import ModelInfo, write_checkpoint
+from hela_seg.system.errors import InputError
+from hela_seg.system.machine import versions
 
 NORMALISATIONS = ("dtype", "frame")
 """Those that need no look at the training frames."""
@@ -48,7 +48,7 @@ def convert(config: DictConfig) -> Path:
         info = _model_info(config, found)
         with torch.device("meta"):
             net = build(info.net)
-        runs.write_checkpoint(target, info, found.state_dict(net))
+        write_checkpoint(target, info, found.state_dict(net))
     print_files({"read": _describe(saved), "checkpoint": target})
     return target
 
@@ -65,7 +65,7 @@ def _match(saved: SavedNet, config: DictConfig) -> Match:
     return match(saved, config.model)
 
 
-def _model_info(config: DictConfig, found: Match) -> runs.ModelInfo:
+def _model_info(config: DictConfig, found: Match) -> ModelInfo:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     classes = Classes(plain["classes"])
     if found.classes != len(classes):
@@ -78,7 +78,7 @@ def _model_info(config: DictConfig, found: Match) -> runs.ModelInfo:
             f"normalise is '{config.normalise}', expected one of {', '.join(NORMALISATIONS)}: "
             "a Keras file says nothing about its training frames"
         )
-    return runs.ModelInfo(
+    return ModelInfo(
         net=_net_config(plain["model"], found),
         classes=classes.to_plain(),
         normalisation=Normalisation(config.normalise).to_plain(),

@@ -20,32 +20,27 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg import records, runs
-from hela_seg.classes import Classes
-from hela_seg.costs import costs_of, record_of
-from hela_seg.counts import FrameCounts
+from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import Recording
-from hela_seg.data.splits import Block
-from hela_seg.errors import InputError, PartialResultError, listed
-from hela_seg.files import make_folder
+from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
-from hela_seg.metrics import Scores
-from hela_seg.report.class_maps import Predicted
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality
-from hela_seg.report.run import write_report
+from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.page_of_run import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
-from hela_seg.scoring import (
-    LabelImages,
-    Meters,
-    Partners,
-    Readers,
-    against_truth,
-    find_partners,
-    one_line,
-    score_labels,
-)
-from hela_seg.timing.machine import versions
+from hela_seg.runs import records, run_folder
+from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
+from hela_seg.scores.counts import FrameCounts
+from hela_seg.scores.frames import against_truth
+from hela_seg.scores.labelled import LabelImages, Readers, one_line, score_labels
+from hela_seg.scores.meters import Meters
+from hela_seg.scores.metrics import Scores
+from hela_seg.scores.partners import Partners, find_partners
+from hela_seg.system.errors import InputError, PartialResultError, listed
+from hela_seg.system.files import make_folder
+from hela_seg.system.machine import versions
+from hela_seg.training.costs import costs_of, record_of
 
 
 def evaluate(config: DictConfig) -> Scores:
@@ -91,7 +86,7 @@ def _score_checkpoint(config: DictConfig) -> Scores:
 def _score_labels(config: DictConfig) -> Scores:
     """Score label images on the data that are named, or on those that a checkpoint was tested on."""
     labels, reading = Path(config.labels), instantiate(config.reading)
-    info = None if config.ckpt is None else runs.read_checkpoint(config.ckpt)[0]
+    info = None if config.ckpt is None else read_checkpoint(config.ckpt)[0]
     data, plain = _truth(config, info)
     masks, blocks = plain.get("labels"), _blocks(data, config.part)
     readers = Readers(data.labels, reading.reader(data.classes, masks), len(data.classes))
@@ -119,7 +114,7 @@ def _score_labels(config: DictConfig) -> Scores:
     return found
 
 
-def _own_data(info: runs.ModelInfo) -> TimelapseData:
+def _own_data(info: ModelInfo) -> TimelapseData:
     """The data that the checkpoint was trained on, split as it was then.
 
     Raises:
@@ -132,7 +127,7 @@ def _own_data(info: runs.ModelInfo) -> TimelapseData:
     return data
 
 
-def _other_data(config: DictConfig, info: runs.ModelInfo | None) -> TimelapseData:
+def _other_data(config: DictConfig, info: ModelInfo | None) -> TimelapseData:
     """The data that the user names, all of it; what the user leaves out is as in training.
 
     Raises:
@@ -177,7 +172,7 @@ def _blocks(data: TimelapseData, part: str) -> list[Block]:
     return blocks
 
 
-def _truth(config: DictConfig, info: runs.ModelInfo | None) -> tuple[TimelapseData, Mapping[str, Any]]:
+def _truth(config: DictConfig, info: ModelInfo | None) -> tuple[TimelapseData, Mapping[str, Any]]:
     """Data to score label images on, and what they were configured with."""
     if config.get("data") is not None:
         data = _other_data(config, info)
@@ -235,7 +230,7 @@ def _written(
 def _print_files(
     config: DictConfig, scored: Mapping[str, object], more: Mapping[str, object] | None = None
 ) -> None:
-    print_files({**scored, "scores": Path(config.output_dir) / runs.SCORES_TABLE, **(more or {})})
+    print_files({**scored, "scores": Path(config.output_dir) / run_folder.SCORES_TABLE, **(more or {})})
 
 
 def _files_of(labels: Path, partners: Partners) -> dict[str, object]:

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from hela_seg.errors import InputError
-from hela_seg.formats.card import write_card
-from hela_seg.formats.onnx_file import write_onnx
-from hela_seg.formats.package import write_package
-from hela_seg.formats.torch_files import write_torch_export, write_torchscript
 from hela_seg.inference.trained import TrainedNet
+from hela_seg.interchange.card import write_card
+from hela_seg.interchange.onnx_file import write_onnx
+from hela_seg.interchange.package import write_package
+from hela_seg.interchange.torch_files import write_torch_export, write_torchscript
 from hela_seg.report.tables import print_files
+from hela_seg.system.errors import InputError
 
 FORMATS = {
     "onnx": (".onnx", write_onnx),

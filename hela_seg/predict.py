@@ -26,12 +26,9 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from hela_seg import runs
+from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import FrameSequence, Series, find_files, numbered_sequence
-from hela_seg.errors import InputError, PartialResultError
-from hela_seg.files import digest
-from hela_seg.hardware import keep_freed_memory
 from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.follow import Course
@@ -40,7 +37,10 @@ from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
 from hela_seg.prediction.results import result_paths
 from hela_seg.prediction.run import Announce, run
 from hela_seg.report.tables import print_files
-from hela_seg.timecourse import Flicker
+from hela_seg.runs import run_folder
+from hela_seg.system.errors import InputError, PartialResultError
+from hela_seg.system.files import digest
+from hela_seg.system.hardware import keep_freed_memory
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def _print_end(
     paths = [path for path in result_paths(job, folder.path) if path.exists()]
     facts["labels"] = paths[0] if len(job.series) == 1 else f"{len(job.series)} files in {folder.path}"
     facts |= {path.stem.replace("_", " "): path for path in paths if path.suffix in {".csv", ".parquet"}}
-    if job.wanted.label_next and not (folder.path / runs.RANKING_SHEET).exists():
+    if job.wanted.label_next and not (folder.path / run_folder.RANKING_SHEET).exists():
         facts["label next"] = "nothing: each frame is of one grey value or could not be read"
     facts["all files"] = f"{len(paths)} in {folder.path}"
     print_files(facts)

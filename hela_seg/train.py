@@ -25,21 +25,24 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg import assembly, ddp, memory, outcome, processes, resume, runs
-from hela_seg.costs import StepClock, costs_of, record_of
-from hela_seg.data.alike import find_alike, looks_of
+from hela_seg.data.checks.near_duplicates import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.splits import write_split
-from hela_seg.errors import InputError, Interrupted
-from hela_seg.files import make_folder
-from hela_seg.hardware import Choices, on_gpu, settle, take_gpu
-from hela_seg.launch import Launch
+from hela_seg.data.splits.split import write_split
 from hela_seg.models import start_from_pretrained
-from hela_seg.outcome import Result
-from hela_seg.records import RunRecord
 from hela_seg.report.tables import print_split
-from hela_seg.task import SegmentationTask
-from hela_seg.timing.machine import forget_peak_memory, peak_memory
+from hela_seg.runs import resume, run_folder
+from hela_seg.runs.checkpoint import read_content, read_info
+from hela_seg.runs.records import RunRecord
+from hela_seg.system import processes
+from hela_seg.system.errors import InputError, Interrupted
+from hela_seg.system.files import make_folder
+from hela_seg.system.hardware import Choices, on_gpu, settle, take_gpu
+from hela_seg.system.launch import Launch
+from hela_seg.system.machine import forget_peak_memory, peak_memory
+from hela_seg.training import assembly, ddp, memory, outcome
+from hela_seg.training.costs import StepClock, costs_of, record_of
+from hela_seg.training.outcome import Result
+from hela_seg.training.task import SegmentationTask
 
 log = logging.getLogger(__name__)
 # it tells of devices and of products; the line about the net and its hardware is ours
@@ -153,7 +156,7 @@ def _looked_at(config: DictConfig, folder: Path) -> tuple[Path | None, Path | No
     """The checkpoint that a run ended with, if it has, and the one that training starts from, if any."""
     ended_with = resume.finished(folder, config) if config.resume else None
     if ended_with:
-        resume.refuse_changed(runs.read_info(ended_with, runs.read_content(ended_with)), config, ended_with)
+        resume.refuse_changed(read_info(ended_with, read_content(ended_with)), config, ended_with)
         return ended_with, None
     return None, resume.starting_point(folder, resume=config.resume, ckpt_path=config.ckpt_path)
 
@@ -163,16 +166,16 @@ def _data(config: DictConfig, folder: Path, start: Path | None) -> TimelapseData
     data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
     split = None
     if config.resume and start:
-        before = runs.read_info(start, runs.read_content(start))
+        before = read_info(start, read_content(start))
         resume.refuse_changed(before, config, start)
         split = before.split
     data.open(split)
     _refuse_unwatched(config, data)
     if processes.is_first():
         resume.tidy(folder, start)
-    data.prepare(folder / runs.CLASS_POSITIONS)
+    data.prepare(folder / run_folder.CLASS_POSITIONS)
     if processes.is_first():
-        write_split(folder / runs.SPLIT_TABLE, data.blocks, data.names)
+        write_split(folder / run_folder.SPLIT_TABLE, data.blocks, data.names)
         print_split(data.blocks, data.names)
         _warn_of_leaks(data)
     return data

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from hela_seg.classes import Classes
-from hela_seg.counts import FrameCounts
-from hela_seg.records import Costs, RunRecord
+from hela_seg.data.classes import Classes
 from hela_seg.report.tables import write_results
-from hela_seg.runs import SCORES_JSON
+from hela_seg.runs.records import Costs, RunRecord
+from hela_seg.runs.run_folder import SCORES_JSON
+from hela_seg.scores.counts import FrameCounts
 
 NAMES = ("background", "round", "spread")
 PIXELS = 1000

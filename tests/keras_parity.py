@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hela_seg.from_keras.match import match
-from hela_seg.from_keras.saved import SavedNet, Variable
+from hela_seg.interchange.keras.match import match
+from hela_seg.interchange.keras.saved import SavedNet, Variable
 
 Array = NDArray[np.float32]
 Values = dict[str, dict[str, Array]]

@@ -21,12 +21,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hela_seg import processes
 from hela_seg.cli import main
-from hela_seg.ddp import InStep
-from hela_seg.launch import Launch
 from hela_seg.models.unet import UNet
-from hela_seg.task import SegmentationTask
+from hela_seg.system import processes
+from hela_seg.system.launch import Launch
+from hela_seg.training.ddp import InStep
+from hela_seg.training.task import SegmentationTask
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # what takes seconds is imported once, not for each process

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hela_seg.cli import main
-from hela_seg.timing.record import read_record
+from hela_seg.training.timing.record import read_record
 
 STAGES = ["reading", "augmentation", "loader", "forward", "forward and backward", "full step", "prediction"]
 

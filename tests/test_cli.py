@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hela_seg import cli
 from hela_seg.cli import COMMANDS, Command, main, overrides
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 PREDICT = COMMANDS["predict"]
 

@@ -14,7 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hela_seg.cli import CONFIG, main
-from hela_seg.runs import ModelInfo, read_checkpoint
+from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 
 CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "augment/light": (["augment=light"], {"augment._target_": "hela_seg.data.augment.light"}),

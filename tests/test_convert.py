@@ -19,8 +19,9 @@ from keras_parity import TARGETS, draw, read_manifest, reference
 import hela_seg
 from hela_seg.cli import main
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.records import read_record
-from hela_seg.runs import RUN_RECORD, read_checkpoint
+from hela_seg.runs.checkpoint import read_checkpoint
+from hela_seg.runs.records import read_record
+from hela_seg.runs.run_folder import RUN_RECORD
 
 each_net = pytest.mark.parametrize("net_name", TARGETS)
 SMALL = ["model=unet", "model.width=4"]

@@ -11,9 +11,9 @@ import tifffile
 from conftest import write_folder
 
 import hela_seg
-from hela_seg.boundaries import compare_boundaries, pool_boundaries
+from hela_seg.cells import match_cells, split_cells
 from hela_seg.cli import main
-from hela_seg.objects import match_cells, split_cells
+from hela_seg.scores.boundaries import compare_boundaries, pool_boundaries
 
 
 def test_its_own_test_data_give_the_scores_of_the_training_run(

@@ -16,8 +16,8 @@ from pages import ReadPage
 from PIL import Image
 
 from hela_seg.cli import main
-from hela_seg.report import examples
-from hela_seg.report.blending import fit_panel
+from hela_seg.report.pictures.blending import fit_panel
+from hela_seg.report.run import examples
 
 CLASSES = "data.classes=[background,dim,bright]"
 

@@ -17,8 +17,8 @@ import torch
 
 import hela_seg
 from hela_seg.cli import COMMANDS, main
-from hela_seg.errors import InputError
-from hela_seg.runs import read_checkpoint
+from hela_seg.runs.checkpoint import read_checkpoint
+from hela_seg.system.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ import pytest
 from conftest import SMALL_NET
 from pages import ReadPage
 
-from hela_seg import runs
 from hela_seg.cli import main
-from hela_seg.counts import read_counts
-from hela_seg.scores import Scores, scores_of
+from hela_seg.runs import run_folder
+from hela_seg.scores.confusion import Scores, scores_of
+from hela_seg.scores.counts import read_counts
 
 NAMES = ["background", "dim", "bright"]
 HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Prec.", "recall": "Recall", "accuracy": "Acc."}
@@ -42,7 +42,7 @@ def places(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
 @pytest.fixture(scope="module")
 def scores(places: dict[str, Path]) -> Scores:
     """From the pixels of all frames, added up here."""
-    return scores_of(read_counts(places["run"] / runs.FRAME_COUNTS, NAMES).matrix.sum(axis=0))
+    return scores_of(read_counts(places["run"] / run_folder.FRAME_COUNTS, NAMES).matrix.sum(axis=0))
 
 
 def of(scores: Scores, name: str, measure: str) -> float:
@@ -57,10 +57,10 @@ def test_tables_and_pages_have_the_scores_of_the_pooled_pixels(
     place: str, places: dict[str, Path], scores: Scores
 ) -> None:
     folder = places[place]
-    with (folder / runs.SCORES_TABLE).open() as file:
+    with (folder / run_folder.SCORES_TABLE).open() as file:
         table = {row["class"]: row for row in csv.DictReader(file)}
-    plain = json.loads((folder / runs.SCORES_JSON).read_text())
-    page = ReadPage((folder / runs.REPORT).read_text(encoding="utf-8"))
+    plain = json.loads((folder / run_folder.SCORES_JSON).read_text())
+    page = ReadPage((folder / run_folder.REPORT).read_text(encoding="utf-8"))
     shown, exact = page.table("Class", "IoU"), page.numbers("Class", "IoU")
     for name in ("mean", *NAMES):
         in_json = plain["mean"] if name == "mean" else plain["scores"][name]
@@ -75,9 +75,9 @@ def test_tables_and_pages_have_the_scores_of_the_pooled_pixels(
 
 @pytest.mark.parametrize("place", ["run", "evaluation"])
 def test_pages_have_the_pixels_themselves(place: str, places: dict[str, Path]) -> None:
-    counts = read_counts(places[place] / runs.FRAME_COUNTS, NAMES)
-    plain = json.loads((places[place] / runs.SCORES_JSON).read_text())
-    page = ReadPage((places[place] / runs.REPORT).read_text(encoding="utf-8"))
+    counts = read_counts(places[place] / run_folder.FRAME_COUNTS, NAMES)
+    plain = json.loads((places[place] / run_folder.SCORES_JSON).read_text())
+    page = ReadPage((places[place] / run_folder.REPORT).read_text(encoding="utf-8"))
     shown = page.numbers("Truth", "as background")
     matrix = [[shown[true][f"as {predicted}"] for predicted in NAMES] for true in NAMES]
     assert matrix == plain["confusion_matrix"] == counts.pooled.tolist()
@@ -113,7 +113,7 @@ def test_comparisons_have_them_with_the_intervals_of_the_report(
     text = f"{scores.mean_iou:.4f}"
     for ending in ("md", "tex", "html"):
         assert text in (places["comparison"] / f"comparison.{ending}").read_text(encoding="utf-8")
-    report = ReadPage((places["run"] / runs.REPORT).read_text(encoding="utf-8")).table("Class", "IoU")
+    report = ReadPage((places["run"] / run_folder.REPORT).read_text(encoding="utf-8")).table("Class", "IoU")
     page = ReadPage((places["comparison"] / "comparison.html").read_text(encoding="utf-8"))
     in_comparison = page.table("Net", "m-IoU")["unet"]
     assert report["mean"]["95 % interval"] == in_comparison["95 % interval"]
@@ -122,7 +122,7 @@ def test_comparisons_have_them_with_the_intervals_of_the_report(
 def test_learning_curves_are_those_of_the_log(places: dict[str, Path]) -> None:
     with (places["run"] / "logs" / "metrics.csv").open() as file:
         logged = [float(row["m-IoU/validation"]) for row in csv.DictReader(file) if row["m-IoU/validation"]]
-    text = (places["run"] / runs.REPORT).read_text(encoding="utf-8")
+    text = (places["run"] / run_folder.REPORT).read_text(encoding="utf-8")
     best = int(np.argmax(logged))
     said = f"validation at best {logged[best]:.4f} in epoch {best + 1}, {logged[-1]:.4f} at the end"
     assert re.search(rf"m-IoU: train [^;]*; {re.escape(said)}", text)

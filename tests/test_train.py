@@ -18,11 +18,11 @@ from torch._dynamo.exc import TorchDynamoException
 
 import hela_seg
 from hela_seg.cli import main
-from hela_seg.counts import read_counts
 from hela_seg.models import build
-from hela_seg.records import read_record
-from hela_seg.runs import read_checkpoint
-from hela_seg.task import SegmentationTask
+from hela_seg.runs.checkpoint import read_checkpoint
+from hela_seg.runs.records import read_record
+from hela_seg.scores.counts import read_counts
+from hela_seg.training.task import SegmentationTask
 
 
 def train(cells: Path, folder: Path, *more: str) -> int:
@@ -129,7 +129,7 @@ def test_a_file_that_goes_bad_in_the_middle_names_itself_and_the_last_checkpoint
             for path in images:
                 path.write_bytes(whole[path][:-2000])
 
-    monkeypatch.setattr("hela_seg.callbacks.EpochLine.on_train_epoch_start", cut)
+    monkeypatch.setattr("hela_seg.training.callbacks.EpochLine.on_train_epoch_start", cut)
     more = ["trainer.max_epochs=3", f"data.workers={workers}"]
     assert train(root, run, *more) == 2
     said = capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""What version 0.1.0 left behind goes on working: a checkpoint, and a run that was interrupted after 3 epochs.
+"""What version 0.1.0 left behind works: a checkpoint, and a run that was interrupted after 3 epochs.
 
 ``data/version_0_1_0`` was written by that version, of the recordings that `write_folder` draws.
 """

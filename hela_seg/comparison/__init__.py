@@ -6,7 +6,7 @@
 - ``rows``: the figures of each net and of each pair; ``quality``: boundaries and cells beside them
 - ``notes``: what a reader must know of the figures; ``published``: the paper's own
 
-Nothing here needs PyTorch; `hela_seg.report.comparison` writes and prints.
+Nothing here needs PyTorch; `hela_seg.report.comparison.write` writes and prints.
 """
 
 from hela_seg.comparison.found import Run, find_runs

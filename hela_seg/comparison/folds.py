@@ -13,8 +13,8 @@ import numpy as np
 from hela_seg.comparison.fold_quality import pool_quality
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import settings_key, settings_of
-from hela_seg.counts import FrameCounts
-from hela_seg.records import Costs
+from hela_seg.runs.records import Costs
+from hela_seg.scores.counts import FrameCounts
 
 FOLD = "data.split.fold"
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from hela_seg import records, runs
-from hela_seg.classes import Classes
-from hela_seg.counts import FrameCounts, read_counts
-from hela_seg.errors import InputError
+from hela_seg.data.classes import Classes
+from hela_seg.runs import records, run_folder
+from hela_seg.scores.counts import FrameCounts, read_counts
+from hela_seg.system.errors import InputError
 
-NEEDED = (runs.RUN_RECORD, runs.SCORES_JSON, runs.FRAME_COUNTS)
+NEEDED = (run_folder.RUN_RECORD, run_folder.SCORES_JSON, run_folder.FRAME_COUNTS)
 """Files of a finished run that a comparison reads."""
 
-TRACES = {*NEEDED, runs.CHECKPOINTS, runs.CLASS_POSITIONS}
+TRACES = {*NEEDED, run_folder.CHECKPOINTS, run_folder.CLASS_POSITIONS}
 """What gives a folder away as that of a run, be it finished or not."""
 
 
@@ -83,20 +83,21 @@ def read_run(folder: Path) -> Run:
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise InputError(_why_incomplete(folder, missing))
-    record = records.read_record(folder / runs.RUN_RECORD)
-    scores = records.read_json(folder / runs.SCORES_JSON)
+    record = records.read_record(folder / run_folder.RUN_RECORD)
+    scores = records.read_json(folder / run_folder.SCORES_JSON)
     try:
         classes, pooled = Classes(scores["classes"]), np.array(scores["confusion_matrix"], dtype=np.int64)
     except (InputError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{folder / runs.SCORES_JSON} is damaged ({error}), expected classes and a confusion matrix: "
-            "python -m hela_seg.evaluate writes it anew"
+            f"{folder / run_folder.SCORES_JSON} is damaged ({error}), expected classes and a confusion "
+            "matrix: python -m hela_seg.evaluate writes it anew"
         ) from None
-    counts = read_counts(folder / runs.FRAME_COUNTS, classes.names)
+    counts = read_counts(folder / run_folder.FRAME_COUNTS, classes.names)
     if not np.array_equal(counts.pooled, pooled):
         raise InputError(
-            f"{folder / runs.FRAME_COUNTS} does not add up to the confusion matrix of {runs.SCORES_JSON}, "
-            "expected files of one run: python -m hela_seg.evaluate writes both anew"
+            f"{folder / run_folder.FRAME_COUNTS} does not add up to the confusion matrix of "
+            f"{run_folder.SCORES_JSON}, expected files of one run: python -m hela_seg.evaluate writes "
+            "both anew"
         )
     quality = {key: scores[key] for key in QUALITY if key in scores}
     return Run(folder, record, classes, counts, quality=quality)
@@ -110,12 +111,12 @@ def _places(folder: Path) -> Iterator[Path]:
 
 
 def _why_incomplete(folder: Path, missing: Sequence[str]) -> str:
-    if missing == [runs.SCORES_JSON, runs.FRAME_COUNTS]:
+    if missing == [run_folder.SCORES_JSON, run_folder.FRAME_COUNTS]:
         return f"{folder} kept no frames for testing, so it has no scores to compare: run hela_seg.evaluate"
-    if (folder / runs.FAILED).is_file():
-        error = records.read_json(folder / runs.FAILED).get("error")
+    if (folder / run_folder.FAILED).is_file():
+        error = records.read_json(folder / run_folder.FAILED).get("error")
         return f"{folder} is of a job that failed ({error}): mend that, and repeat its sweep with resume=true"
-    if (folder / runs.SCORES_JSON).is_file():
+    if (folder / run_folder.SCORES_JSON).is_file():
         return (
             f"{folder} lacks {' and '.join(missing)} (an older version, or a file was lost): "
             "python -m hela_seg.evaluate ckpt=.../best.ckpt makes a folder that can be compared"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from hela_seg.comparison.found import Run
-from hela_seg.settings import by_path
+from hela_seg.system.settings import by_path
 
 NO_CHOICE = re.compile(
     r"seed|data\.seed|output_dir|ckpt_path|resume|report|data\.root|data\.workers|optimizer\.fused|experiment"

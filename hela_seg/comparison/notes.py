@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hela_seg.comparison.folds import missing_folds
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import by_net
-from hela_seg.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES, level_of
+from hela_seg.scores.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES, level_of
 
 
 def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:

@@ -10,16 +10,16 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.classes import Classes
 from hela_seg.comparison.folds import median_costs, pool_folds
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import by_net, by_test, without_repeats
 from hela_seg.comparison.notes import notes_on
 from hela_seg.comparison.quality import NetQuality, quality_of
-from hela_seg.counts import FrameCounts
-from hela_seg.records import Costs
-from hela_seg.scores import mean_over_classes, scores_of
-from hela_seg.statistics import (
+from hela_seg.data.classes import Classes
+from hela_seg.runs.records import Costs
+from hela_seg.scores.confusion import mean_over_classes, scores_of
+from hela_seg.scores.counts import FrameCounts
+from hela_seg.scores.statistics import (
     Interval,
     bootstrap,
     conclusion,
@@ -96,7 +96,7 @@ class Pair:
 
     @property
     def shown(self) -> bool:
-        """Whether the two nets differ by more than chance, see `hela_seg.statistics.is_shown`."""
+        """Whether the two nets differ by more than chance, see `hela_seg.scores.statistics.is_shown`."""
         return is_shown(self.difference, self.p_holm)
 
 

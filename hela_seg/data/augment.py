@@ -22,9 +22,9 @@ import albumentations as A
 import cv2
 from albumentations.augmentations.geometric.distortion import BaseDistortion
 
-from hela_seg.classes import IGNORE_INDEX
-from hela_seg.errors import InputError
-from hela_seg.settings import refuse_counts
+from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.system.errors import InputError
+from hela_seg.system.settings import refuse_counts
 
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[Any]

@@ -12,21 +12,22 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from hela_seg.classes import Classes
-from hela_seg.data import settings, synthetic
+from hela_seg.data import settings
 from hela_seg.data.augment import Augmentation
+from hela_seg.data.classes import Classes
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
+from hela_seg.data.labels.survey import MOST_FRAMES, Survey, survey
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation, fit
 from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels
 from hela_seg.data.sampler import EpochSampler
-from hela_seg.data.split_table import blocks_of_rows, rows_of_blocks
-from hela_seg.data.splits import Block, Part, Split
+from hela_seg.data.splits.split import Block, Part, Split
+from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
-from hela_seg.data.survey import MOST_FRAMES, Survey, survey
-from hela_seg.errors import InputError
-from hela_seg.launch import Launch
-from hela_seg.settings import refuse_counts
+from hela_seg.data.synthetic import render
+from hela_seg.system.errors import InputError
+from hela_seg.system.launch import Launch
+from hela_seg.system.settings import refuse_counts
 
 FRAMES_TO_FIT = 200
 """Most training frames that the normalisation is fitted on, evenly spread over all."""
@@ -40,7 +41,7 @@ class TimelapseData(pl.LightningDataModule):
             ``dryad`` (the paper's), ``ctc`` (the Cell Tracking Challenge's), ``synthetic`` (drawn there
             first).
         root: the folder with all of it.
-        classes: names of the classes, or mappings; see `hela_seg.classes.Classes`.
+        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`.
         images: folder below root with the images, or one file.
         masks: folder below root with the masks, or one file; ``GT`` or ``ST`` for ``layout: ctc``.
         axes: order of the axes in files that do not state it, e.g. ``TYX``.
@@ -48,17 +49,17 @@ class TimelapseData(pl.LightningDataModule):
         sequence: all files are the frames of one series, in the order of their names.
         max_frame_pixels: frames that claim to have more are refused before memory is taken for them.
         fill_missing_chunks: chunks that a Zarr array lacks hold its fill value, instead of being damage.
-        drawing: arguments of `hela_seg.data.synthetic.write`, for ``layout: synthetic``.
+        drawing: arguments of `hela_seg.data.synthetic.render.write`, for ``layout: synthetic``.
         labels: ``kind`` (``values``, ``colours`` or ``instances``), ``border_width`` in pixels (for
             instances), ``ignore_value`` (of pixels that count nowhere, or null), ``sparse`` (images without a
             mask are left aside) and ``resize`` (``nearest``, or null to refuse masks of another size).
-        split: arguments of `hela_seg.data.splits.Split`.
+        split: arguments of `hela_seg.data.splits.split.Split`.
         normalise: a kind of `hela_seg.data.normalise.Normalisation`.
         tile: rows and columns of a tile.
         batch_size: N.
         foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
         most_indexed: masks read before training, to count and locate the classes; of more frames, only
-            every second, third ... of each series (`hela_seg.data.survey.survey`).
+            every second, third ... of each series (`hela_seg.data.labels.survey.survey`).
         steps_per_epoch: batches in an epoch; null for as many as cover the training frames once.
         workers: processes that read tiles; null for none beside a CPU, and up to 8 beside a GPU.
         seed: of tiles and augmentation.
@@ -102,7 +103,7 @@ class TimelapseData(pl.LightningDataModule):
         augment: Augmentation | None = None,
     ) -> None:
         super().__init__()
-        drawing = settings.arguments_of(synthetic.write, "drawing", drawing, besides=("root",))
+        drawing = settings.arguments_of(render.write, "drawing", drawing, besides=("root",))
         rules = settings.file_rules(labels, z, max_frame_pixels, fill_missing_chunks)
         self._files = DataOnDisk(layout, Path(root), images, masks, axes, sequence, rules, drawing)
         counts = {"batch_size": batch_size, "most_indexed": most_indexed, "steps_per_epoch": steps_per_epoch}
@@ -206,7 +207,7 @@ class TimelapseData(pl.LightningDataModule):
         return [recording.name for recording in self.recordings]
 
     def split_rows(self) -> list[dict[str, Any]]:
-        """The split as plain rows, see `hela_seg.data.split_table.rows_of_blocks`."""
+        """The split as plain rows, see `hela_seg.data.splits.table.rows_of_blocks`."""
         return rows_of_blocks(self.blocks, self.names)
 
     @property

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from hela_seg.classes import IGNORE_INDEX
+from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.frames import LabelFrames, NormalisedFrames
-from hela_seg.data.labels import LabelReader
+from hela_seg.data.labels.positions import ClassPositions, ForegroundPixels, labelled_frames
+from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation
-from hela_seg.data.positions import ClassPositions, ForegroundPixels, labelled_frames
 from hela_seg.data.sampler import Draw
-from hela_seg.data.splits import Block
+from hela_seg.data.splits.split import Block
 from hela_seg.data.tiles import Size, Window, cores, grid
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 Augment = Callable[
     [NDArray[np.float32], NDArray[np.uint8], tuple[int, int, int]],
@@ -66,9 +66,10 @@ class RandomTiles(Dataset[Sample]):
     ignored.
 
     Of any n draws with consecutive numbers, ``floor(n * foreground_share)`` or more show a pixel of a
-    foreground class, drawn as `hela_seg.data.positions.ForegroundPixels` says, at a random place in the tile
-    (before augmentation). With a share of 1/3 these are the draws 2, 5, 8 and so on. In the others every
-    tile is equally likely, of frames with labels and of frames that `hela_seg.data.survey` did not look at.
+    foreground class, drawn as `hela_seg.data.labels.positions.ForegroundPixels` says, at a random place in
+    the tile (before augmentation). With a share of 1/3 these are the draws 2, 5, 8 and so on. In the others
+    every tile is equally likely, of frames with labels and of frames that `hela_seg.data.labels.survey` did
+    not look at.
 
     Args:
         recordings: images and masks.

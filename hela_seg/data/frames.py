@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.classes import IGNORE_INDEX
-from hela_seg.data.labels import InstanceLabels, LabelReader
+from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.labels.readers import InstanceLabels, LabelReader
 from hela_seg.data.normalise import AffineMap, Normalisation
 from hela_seg.data.stacks import Series
 from hela_seg.data.tiles import Size, Window, read_padded
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 
 class NormalisedFrames:

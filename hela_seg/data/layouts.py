@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hela_seg.data.resized import NearestSeries
-from hela_seg.data.splits import Part
+from hela_seg.data.labels.resized import NearestSeries
+from hela_seg.data.splits.split import Part
 from hela_seg.data.stacks import (
     MAX_FRAME_PIXELS,
     FrameSequence,
@@ -20,7 +20,7 @@ from hela_seg.data.stacks import (
     numbered_sequence,
     open_series,
 )
-from hela_seg.errors import InputError, listed
+from hela_seg.system.errors import InputError, listed
 
 DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "test": "test"}
 """The paper's name of each part, as in ``X_train/train`` and ``y_train/train``."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 Array = npt.NDArray[Any]
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]

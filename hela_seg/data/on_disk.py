@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hela_seg.data import layouts, synthetic
+from hela_seg.data import layouts
 from hela_seg.data.layouts import FileRules, Recording
-from hela_seg.data.split_table import Block
-from hela_seg.errors import InputError
+from hela_seg.data.splits.table import Block
+from hela_seg.data.synthetic import render
+from hela_seg.system.errors import InputError
 
 LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
 """Ways in which images and masks may lie below one folder; see `hela_seg.data.layouts`."""
@@ -28,7 +29,7 @@ class DataOnDisk:
         axes: order of the axes in files that do not state it.
         sequence: all files are the frames of one series, in the order of their names.
         rules: what the files may be like.
-        drawing: arguments of `hela_seg.data.synthetic.write`, for ``synthetic``.
+        drawing: arguments of `hela_seg.data.synthetic.render.write`, for ``synthetic``.
 
     Raises:
         InputError: an unknown layout.
@@ -58,7 +59,7 @@ class DataOnDisk:
         if self.layout == "ctc":
             return layouts.ctc(self.root, self.masks, self.axes, rules=self.rules)
         drawn = self.layout == "synthetic"
-        root = synthetic.write(self.root, **self.drawing) if drawn else self.root
+        root = render.write(self.root, **self.drawing) if drawn else self.root
         return layouts.paired_by_stem(
             root, self.images, self.masks, self.axes, sequence=self.sequence, rules=self.rules
         )

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import torch
 
-from hela_seg.classes import Classes
-from hela_seg.data.labels import ColourLabels, InstanceLabels, LabelReader, ValueLabels
+from hela_seg.data.classes import Classes
+from hela_seg.data.labels.readers import ColourLabels, InstanceLabels, LabelReader, ValueLabels
 from hela_seg.data.layouts import FileRules
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.tiles import Size
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 MOST_WORKERS = 8
 """Beside a GPU; more processes seldom read faster."""

@@ -1,7 +1,4 @@
-"""What a checkpoint can be turned into for programs that are not this one.
+"""Names that packages exported by version 0.1.0 import.
 
-- ``exported``: what all exports share, the proof that nothing changed among it
-- ``onnx_file`` and ``torch_files``: ONNX, ``torch.export`` and TorchScript
-- ``package``: a package for bioimage.io, with its ``description`` and a net that gives ``probabilities``
-- ``card``: a page for people
+``probabilities`` is `hela_seg.interchange.probabilities`.
 """

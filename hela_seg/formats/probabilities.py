@@ -1,50 +1,5 @@
-"""A net as programs for everyone's nets run it: its output is probabilities, which need no explanation."""
+"""`hela_seg.interchange.probabilities` under the name that packages exported by version 0.1.0 have for it."""
 
-from __future__ import annotations
+from hela_seg.interchange.probabilities import Probabilities, with_probabilities
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-
-from torch import Tensor, nn
-
-from hela_seg.errors import InputError
-from hela_seg.inference.trained import TrainedNet
-from hela_seg.models import build
-
-
-class Probabilities(nn.Module):
-    """A net and the softmax over its classes: (N, C, H, W) -> probabilities (N, K, H, W).
-
-    Args:
-        net: its configuration, as `hela_seg.models.build` takes it.
-
-    Attributes:
-        stride: of which H and W must be multiples.
-    """
-
-    def __init__(self, net: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.net = build(net)
-        self.stride: int = self.net.stride  # type: ignore[assignment]
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Of each pixel the probabilities of its classes; they sum to 1."""
-        logits: Tensor = self.net(image)
-        return logits.softmax(dim=1)
-
-
-def with_probabilities(trained: TrainedNet) -> TrainedNet:
-    """The same net, giving probabilities in place of logits.
-
-    Raises:
-        InputError: it came from an ONNX file, whose weights PyTorch has not.
-    """
-    net = Probabilities(trained.info.net)
-    try:
-        net.net.load_state_dict(trained.net.state_dict())
-    except RuntimeError:
-        raise InputError(
-            f"{trained.source} holds no weights of PyTorch's: export the checkpoint that it was made of"
-        ) from None
-    return replace(trained, net=net.eval())
+__all__ = ["Probabilities", "with_probabilities"]

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from hela_seg.data.frames import NormalisedFrames
 from hela_seg.data.tiles import Array, Size, Tile
-from hela_seg.errors import InputError
 from hela_seg.inference.ahead import ahead
 from hela_seg.inference.batches import Batches
 from hela_seg.inference.ensemble import Ensemble
 from hela_seg.inference.stitch import Plan, Stitcher, plan
 from hela_seg.inference.tiling import Tiling
-from hela_seg.metrics import predicted_classes
+from hela_seg.scores.metrics import predicted_classes
+from hela_seg.system.errors import InputError
 
 
 class Band(NamedTuple):

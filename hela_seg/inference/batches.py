@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hela_seg.data.tiles import Size
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 CPU_PIXELS = 2 * 512 * 512
 """Pixels of a batch on a CPU: enough to keep its cores busy, few enough for its caches."""

@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hela_seg import processes
-from hela_seg.counts import FrameCounts
 from hela_seg.data.frames import LabelFrames
-from hela_seg.data.labels import LabelReader
+from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
-from hela_seg.data.splits import Block
+from hela_seg.data.splits.split import Block
 from hela_seg.inference.bands import Band, Unreadable
 from hela_seg.inference.predictor import Predictor
-from hela_seg.launch import Launch
-from hela_seg.metrics import confusion_matrix
-from hela_seg.reliability import CONFIDENCE_STEPS, count_by_confidence
+from hela_seg.scores.calibration import CONFIDENCE_STEPS, count_by_confidence
+from hela_seg.scores.counts import FrameCounts
+from hela_seg.scores.metrics import confusion_matrix
+from hela_seg.system import processes
+from hela_seg.system.launch import Launch
 
 Item = TypeVar("Item")
 
@@ -36,7 +36,7 @@ class Counted(NamedTuple):
 
     Attributes:
         frames: a confusion matrix for each frame.
-        reliability: pixels of all frames by confidence, see `hela_seg.reliability.count_by_confidence`.
+        reliability: pixels of all frames by confidence, as `count_by_confidence` counts them.
         seconds: that the predictions of all of them took: reading, normalising, the net, probabilities and
             joining tiles, but not the counting.
     """

@@ -9,9 +9,9 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from hela_seg.errors import InputError
-from hela_seg.hardware import has_bfloat16
-from hela_seg.metrics import predicted_classes
+from hela_seg.scores.metrics import predicted_classes
+from hela_seg.system.errors import InputError
+from hela_seg.system.hardware import has_bfloat16
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

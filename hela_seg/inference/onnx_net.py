@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hela_seg.errors import InputError, needed
-from hela_seg.runs import CHECKPOINT_KEY, ModelInfo, read_info
+from hela_seg.runs.checkpoint import CHECKPOINT_KEY, ModelInfo, read_info
+from hela_seg.system.errors import InputError, needed
 
 SUFFIX = ".onnx"
 

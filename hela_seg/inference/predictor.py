@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.classes import Classes
+from hela_seg.cells import Columns, measure_cells, split_cells
+from hela_seg.data.classes import Classes
 from hela_seg.data.frames import NormalisedFrames
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import ArraySeries, Series, Z, open_series
 from hela_seg.data.tiles import Size
-from hela_seg.errors import InputError
 from hela_seg.inference.bands import Band, BandMaker, Frame, Unreadable, whole_frames
 from hela_seg.inference.ensemble import Ensemble, choose_device
 from hela_seg.inference.fold import folded
 from hela_seg.inference.tiling import Tiling
 from hela_seg.inference.trained import TrainedNet, refuse_unlike
-from hela_seg.objects import Columns, measure_cells, split_cells
+from hela_seg.system.errors import InputError
 
 Source = NDArray[Any] | Path | str
 """A recording: an array of grey values, or a file."""
@@ -134,7 +134,7 @@ class Predictor:
         """The cells of a recording: one row a cell and frame; see `predict`.
 
         Returns:
-            Columns by name, as `hela_seg.objects.measure_cells` gives them: class, area, shape, place and
+            Columns by name, as `hela_seg.cells.measure_cells` gives them: class, area, shape, place and
             mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
         """
         series = self.open(source, axes, z)

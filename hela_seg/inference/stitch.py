@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.tiles import Array, Size, Tile, Window, crop_tiles, grid, padded_size
-from hela_seg.errors import InputError
 from hela_seg.inference.tiling import CROP_TILE, GAUSSIAN_TILE, WHOLE_FRAME_PIXELS, Tiling
+from hela_seg.system.errors import InputError
 
 
 @dataclass(frozen=True)

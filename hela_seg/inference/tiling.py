@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hela_seg.data.tiles import Size
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 WHOLE_FRAME_PIXELS = 1536 * 1536
 """Frames of up to so many pixels go through the net in one piece, unless a tile is prescribed."""

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from hela_seg.errors import InputError
 from hela_seg.inference import onnx_net
 from hela_seg.models import build
-from hela_seg.runs import ModelInfo, read_checkpoint
+from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
+from hela_seg.system.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class TrainedNet:
         """Load a checkpoint, or an ONNX file that `hela_seg.export` made of one; nothing in it is executed.
 
         Raises:
-            InputError: see `hela_seg.runs.read_checkpoint` and `hela_seg.models.build`; or weights that do
-                not fit the net that the checkpoint names.
+            InputError: see `hela_seg.runs.checkpoint.read_checkpoint` and `hela_seg.models.build`; or weights
+                that do not fit the net that the checkpoint names.
         """
         if Path(path).suffix == onnx_net.SUFFIX:
             computed = onnx_net.OnnxNet(Path(path))

@@ -27,7 +27,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 
 @runtime_checkable

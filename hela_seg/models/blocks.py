@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 KERAS_EPSILON = 1e-3
 """What Keras adds to a variance before its square root is taken (PyTorch's own default is 1e-5)."""

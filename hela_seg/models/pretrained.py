@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 log = logging.getLogger(__name__)
 

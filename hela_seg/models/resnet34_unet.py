@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hela_seg.errors import InputError
 from hela_seg.models.blocks import UpDoubleConv, activation_layer, check_size, initialise
+from hela_seg.system.errors import InputError
 
 ENCODER_EPSILON = 2e-5
 """What the encoder's batch normalisation adds to a variance before its square root, as in MXNet's ResNet."""

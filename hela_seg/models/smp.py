@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hela_seg.errors import InputError
 from hela_seg.models.blocks import IMAGENET_DEVIATION, IMAGENET_MEAN, ImageNetNorm, check_size
 from hela_seg.models.pretrained import hub_file, names_a_file, read_weights
+from hela_seg.system.errors import InputError
 
 ARCHITECTURES = (
     *("Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet"),

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import vgg
 
-from hela_seg.errors import InputError
 from hela_seg.models.blocks import DoubleConv, ImageNetNorm, activation_layer, check_size, initialise
 from hela_seg.models.pretrained import names_a_file, read_weights, torchvision_weights
+from hela_seg.system.errors import InputError
 
 
 class VGG19Encoder(nn.Module):

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from hela_seg.classes import IGNORE_INDEX
+from hela_seg.cells.timecourse import class_pixels
+from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.stacks import EncodedFrame, write_part
-from hela_seg.errors import InputError
 from hela_seg.inference import Band, Predictor, Unreadable
 from hela_seg.inference.ahead import ahead
 from hela_seg.prediction.folder import ResultFolder, UnitRecord
 from hela_seg.prediction.job import Job, Unit
-from hela_seg.timecourse import class_pixels
+from hela_seg.system.errors import InputError
 
 BLANK_ROWS = 256
 """Rows at a time of a frame that stands for one that cannot be read."""

@@ -13,17 +13,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from hela_seg import runs
 from hela_seg.data.stacks import Part, read_part
-from hela_seg.errors import InputError, listed
-from hela_seg.files import make_folder, whole_file
 from hela_seg.prediction.job import Job, Shard, Unit
+from hela_seg.runs import run_folder
+from hela_seg.system.errors import InputError, listed
+from hela_seg.system.files import make_folder, whole_file
 
 RECORDED = {"made by", "inputs", "shapes", "group size", "wanted", "finished"}
 """Keys of the record: what `Job.to_plain` gives, and whether all results are here."""
 
 _UNFINISHED = re.compile(r"\.(.+)\.\d+\.(part|former)")
-"""Hidden names that files and folders have while they are written; see `hela_seg.files.whole_file`."""
+"""Hidden names that files and folders have while they are written; see `hela_seg.system.files.whole_file`."""
 
 
 @dataclass
@@ -54,8 +54,8 @@ class ResultFolder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path, self._parts = make_folder(folder), folder / runs.PREDICTION_PARTS
-        self._record = folder / runs.PREDICTION_RECORD
+        self.path, self._parts = make_folder(folder), folder / run_folder.PREDICTION_PARTS
+        self._record = folder / run_folder.PREDICTION_RECORD
 
     @contextmanager
     def taken_by(self, shard: Shard) -> Iterator[None]:

@@ -11,11 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg import runs
-from hela_seg.objects import CellLinker, Columns, cell_table, count_cells, measure_cells, split_cells
-from hela_seg.prediction.folder import ResultFolder
-from hela_seg.prediction.job import Job, Unit
-from hela_seg.timecourse import (
+from hela_seg.cells import CellLinker, Columns, cell_table, count_cells, measure_cells, split_cells
+from hela_seg.cells.timecourse import (
     CellFlicker,
     Flicker,
     OverlapTracks,
@@ -24,6 +21,9 @@ from hela_seg.timecourse import (
     class_pixels,
     majority_over_time,
 )
+from hela_seg.prediction.folder import ResultFolder
+from hela_seg.prediction.job import Job, Unit
+from hela_seg.runs import run_folder
 
 Labels = NDArray[np.uint8]
 
@@ -189,7 +189,7 @@ def _cells_written(job: Job, folder: Path) -> Iterator[Callable[[str, Columns], 
         if kind == "none":
             yield lambda *_: None
             return
-        table = stack.enter_context(cell_table(folder / f"{runs.CELLS_TABLE}.{kind}"))
+        table = stack.enter_context(cell_table(folder / f"{run_folder.CELLS_TABLE}.{kind}"))
 
         def write(name: str, rows: Columns) -> None:
             table.write({"series": np.full(len(rows["label"]), name), **rows})

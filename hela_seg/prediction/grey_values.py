@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import Series
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 LOOKED_AT = 1024
 """Rows and columns, at most, of the window in the middle of a frame that is judged."""

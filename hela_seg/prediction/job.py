@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-import hela_seg
-from hela_seg.classes import Classes
+from hela_seg.cells import NECK
+from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import Series
-from hela_seg.errors import InputError
-from hela_seg.files import digest
 from hela_seg.inference import Predictor
-from hela_seg.objects import NECK
+from hela_seg.system.errors import InputError
+from hela_seg.system.files import digest
+from hela_seg.system.version import __version__
 
 LARGE_FRAME = 8192 * 8192
 """Frames of more pixels are written, but neither taken apart into cells nor compared in time: what a frame's
@@ -44,7 +44,7 @@ class Wanted:
         probabilities: the probability of each class, 0 to 255.
         entropy: how undecided the nets are at each pixel, 0 to 255 for even odds.
         cells: one row a cell and frame as ``csv`` or ``parquet``, or ``none``.
-        neck: where touching cells are cut apart, see `hela_seg.objects.split_cells`.
+        neck: where touching cells are cut apart, see `hela_seg.cells.split_cells`.
         least_area: regions of fewer pixels are no cells.
         track: follow cells from frame to frame.
         majority: frames in the window of a majority filter over time; 1 leaves class maps as predicted.
@@ -176,7 +176,7 @@ def make_job(
         settings: of the prediction, plain.
     """
     made_by = {
-        "program": f"hela_seg {hela_seg.__version__}",
+        "program": f"hela_seg {__version__}",
         "checkpoint": ", ".join(name for name, _ in checkpoints),
         "checkpoint sha256": ", ".join(sha256 for _, sha256 in checkpoints),
         "settings": json.dumps(dict(settings), sort_keys=True),

@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg import runs
-from hela_seg.data.alike import perceptual_hash
+from hela_seg.cells.table import SIGNIFICANT_DIGITS
+from hela_seg.cells.timecourse import Flicker
+from hela_seg.data.checks.near_duplicates import perceptual_hash
 from hela_seg.data.stacks import EncodedFrame, Part, Series, write_ome_tiff, write_ome_zarr_labels
-from hela_seg.files import whole_file
-from hela_seg.objects.table import SIGNIFICANT_DIGITS
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.follow import Course, label_frames
 from hela_seg.prediction.job import Job
-from hela_seg.ranking import Candidate, Choice, rank
-from hela_seg.report.curves import write_time_course
-from hela_seg.report.film import write_film
-from hela_seg.report.overlay import write_overlay
-from hela_seg.report.to_label import write_ranking, write_ranking_sheet
-from hela_seg.timecourse import Flicker
+from hela_seg.prediction.ranking import Candidate, Choice, rank
+from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
+from hela_seg.report.pictures.curves import write_time_course
+from hela_seg.report.pictures.film import write_film
+from hela_seg.report.pictures.overlay import write_overlay
+from hela_seg.runs import run_folder
+from hela_seg.system.files import whole_file
 
 OVERLAY_FRAMES = 6
 """Most frames that an overlay shows."""
@@ -34,13 +34,13 @@ OVERLAY_SIDE = 2048
 """Longest side, in pixels, of large frames in an overlay, of which only every so many pixels are read."""
 
 SUFFIXES = {
-    "tiff": runs.LABELS_SUFFIX,
-    "zarr": runs.LABELS_ZARR_SUFFIX,
-    "probabilities": runs.PROBABILITIES_SUFFIX,
-    "entropy": runs.ENTROPY_SUFFIX,
-    "overlay": runs.OVERLAY_SUFFIX,
-    "mp4": f"{runs.FILM_SUFFIX}.mp4",
-    "png": f"{runs.FILM_SUFFIX}.png",
+    "tiff": run_folder.LABELS_SUFFIX,
+    "zarr": run_folder.LABELS_ZARR_SUFFIX,
+    "probabilities": run_folder.PROBABILITIES_SUFFIX,
+    "entropy": run_folder.ENTROPY_SUFFIX,
+    "overlay": run_folder.OVERLAY_SUFFIX,
+    "mp4": f"{run_folder.FILM_SUFFIX}.mp4",
+    "png": f"{run_folder.FILM_SUFFIX}.png",
 }
 """What follows a recording's name, by kind of result."""
 
@@ -55,9 +55,9 @@ def results_of(job: Job) -> list[str]:
 
 def result_paths(job: Job, folder: Path) -> list[Path]:
     """All files that a job makes, label maps first."""
-    tables = [runs.AREAS_TABLE, runs.TIME_COURSE]
-    tables += [f"{runs.CELLS_TABLE}.{job.wanted.cells}"] if job.wanted.cells != "none" else []
-    tables += [runs.RANKING_TABLE, runs.RANKING_SHEET] if job.wanted.label_next else []
+    tables = [run_folder.AREAS_TABLE, run_folder.TIME_COURSE]
+    tables += [f"{run_folder.CELLS_TABLE}.{job.wanted.cells}"] if job.wanted.cells != "none" else []
+    tables += [run_folder.RANKING_TABLE, run_folder.RANKING_SHEET] if job.wanted.label_next else []
     of_series = [f"{series.name}{SUFFIXES[kind]}" for kind in results_of(job) for series in job.series]
     return [folder / name for name in [*of_series, *tables]]
 
@@ -86,8 +86,8 @@ def write_results(job: Job, folder: ResultFolder, courses: Sequence[Course]) -> 
         recording = _Recording(job, folder, index, course)
         for kind in results_of(job):
             writers[kind](recording, folder.path / f"{recording.series.name}{SUFFIXES[kind]}")
-    _write_areas(job, folder.path / runs.AREAS_TABLE, courses)
-    _write_time_course(job, folder.path / runs.TIME_COURSE, courses)
+    _write_areas(job, folder.path / run_folder.AREAS_TABLE, courses)
+    _write_time_course(job, folder.path / run_folder.TIME_COURSE, courses)
     if job.wanted.label_next:
         _write_ranking(job, folder, courses)
 
@@ -272,7 +272,7 @@ def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) ->
     recordings = [_Recording(job, folder, index, course) for index, course in enumerate(courses)]
     choices = rank(_candidates(recordings), job.wanted.label_next)
     names = [series.name for series in job.series]
-    write_ranking(folder.path / runs.RANKING_TABLE, choices, names)
+    write_ranking(folder.path / run_folder.RANKING_TABLE, choices, names)
     chosen = {(choice.candidate.series, choice.candidate.t) for choice in choices}
     labels = [
         recording.labels_of({t for series, t in chosen if series == recording.index})
@@ -284,7 +284,7 @@ def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) ->
         return choice, recordings[series].image(t), labels[series][t]
 
     if choices:
-        sheet = folder.path / runs.RANKING_SHEET
+        sheet = folder.path / run_folder.RANKING_SHEET
         comment = json.dumps({**job.provenance, **job.filtered})
         write_ranking_sheet(
             sheet, map(with_pictures, choices), names, job.classes, "What to label next", comment

@@ -12,14 +12,14 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.text import Text
 
-from hela_seg.classes import Classes
-from hela_seg.data.alike import Look
-from hela_seg.data.examine import PERCENTILES, Examination, SeriesFacts
-from hela_seg.data.split_table import Block, Part, rows_of_blocks
-from hela_seg.data.verdict import Verdict
-from hela_seg.files import whole_file
-from hela_seg.losses import balanced_weights
+from hela_seg.data.checks.examine import PERCENTILES, Examination, SeriesFacts
+from hela_seg.data.checks.near_duplicates import Look
+from hela_seg.data.checks.verdict import Verdict
+from hela_seg.data.classes import Classes
+from hela_seg.data.labels.balance import balanced_weights
+from hela_seg.data.splits.table import Block, Part, rows_of_blocks
 from hela_seg.report.tables import ABSENT, plain_table, print_plain, print_split
+from hela_seg.system.files import whole_file
 
 SERIES_SHOWN = 20
 """Most series with a line of their own in print."""

@@ -14,10 +14,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.image import imsave
 
-import hela_seg
-from hela_seg.files import whole_file
-from hela_seg.report.blending import Picture as Pixels
-from hela_seg.report.sheets import Sheet
+from hela_seg.report.comparison.sheets import Sheet
+from hela_seg.report.pictures.blending import Picture as Pixels
+from hela_seg.system.files import whole_file
+from hela_seg.system.version import __version__
 
 JPEG_QUALITY = 85
 
@@ -29,7 +29,7 @@ class Drawing:
     """A figure of lines.
 
     Attributes:
-        svg: as `hela_seg.report.drawings.themed_svg` makes it.
+        svg: as `hela_seg.report.pictures.drawings.themed_svg` makes it.
         alt: what it shows, in words, for those who cannot see it.
         caption: what stands below it.
     """
@@ -140,7 +140,7 @@ class Page:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        return environment.get_template(TEMPLATE).render(page=self, version=hela_seg.__version__)
+        return environment.get_template(TEMPLATE).render(page=self, version=__version__)
 
     def write(self, path: Path) -> None:
         """Write it; the file appears whole or not at all.

@@ -11,13 +11,13 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from hela_seg import runs
-from hela_seg.boundaries import BoundaryScores
-from hela_seg.classes import Classes
 from hela_seg.comparison.quality import SPLIT_SETTINGS
-from hela_seg.files import write_table
+from hela_seg.data.classes import Classes
 from hela_seg.report.tables import ABSENT, SHORT_UNITS, plain_table, print_plain
-from hela_seg.scoring import CellScores, Quality
+from hela_seg.runs import run_folder
+from hela_seg.scores.boundaries import BoundaryScores
+from hela_seg.scores.meters import CellScores, Quality
+from hela_seg.system.files import write_table
 
 THRESHOLDS_SHOWN = (0.5, 0.75, 0.9)
 """Intersections over union that are printed; the files have all."""
@@ -40,9 +40,9 @@ def write_quality(folder: Path, quality: Quality, classes: Classes) -> None:
         InputError: one cannot be written.
     """
     if quality.boundaries is not None:
-        write_boundaries(folder / runs.BOUNDARY_TABLE, quality.boundaries, classes)
+        write_boundaries(folder / run_folder.BOUNDARY_TABLE, quality.boundaries, classes)
     if quality.cells is not None:
-        write_cells(folder / runs.CELL_SCORES_TABLE, quality.cells)
+        write_cells(folder / run_folder.CELL_SCORES_TABLE, quality.cells)
 
 
 def print_quality(quality: Quality, classes: Classes, console: Console | None = None) -> None:

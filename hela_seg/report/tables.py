@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hela_seg import records, runs
-from hela_seg.classes import Classes
-from hela_seg.counts import FrameCounts, write_counts
-from hela_seg.data.splits import Block, Part
-from hela_seg.files import whole_file, write_table
-from hela_seg.reliability import write_reliability
-from hela_seg.scores import Scores, scores_of
+from hela_seg.data.classes import Classes
+from hela_seg.data.splits.split import Block, Part
+from hela_seg.runs import records, run_folder
+from hela_seg.scores.calibration import write_reliability
+from hela_seg.scores.confusion import Scores, scores_of
+from hela_seg.scores.counts import FrameCounts, write_counts
+from hela_seg.system.files import whole_file, write_table
 
 MEASURES = {
     "precision": "Precision",
@@ -93,11 +93,13 @@ def write_results(
     """
     matrix = counts.pooled
     found = scores_of(matrix)
-    write_counts(folder / runs.FRAME_COUNTS, counts, classes.names)
-    records.write_record(folder / runs.RUN_RECORD, record)
+    write_counts(folder / run_folder.FRAME_COUNTS, counts, classes.names)
+    records.write_record(folder / run_folder.RUN_RECORD, record)
     if reliability is not None:
-        write_reliability(folder / runs.RELIABILITY, reliability)
-    write_scores(folder / runs.SCORES_TABLE, folder / runs.SCORES_JSON, matrix, found, classes, more)
+        write_reliability(folder / run_folder.RELIABILITY, reliability)
+    write_scores(
+        folder / run_folder.SCORES_TABLE, folder / run_folder.SCORES_JSON, matrix, found, classes, more
+    )
     return found
 
 

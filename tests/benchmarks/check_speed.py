@@ -23,7 +23,7 @@ from statistics import median
 import numpy as np
 import tifffile
 
-from hela_seg.data.synthetic import draw
+from hela_seg.data.synthetic.render import draw
 
 SERIES, FRAMES, SIZE, ENLARGED = 10, 20, 1024, 4
 

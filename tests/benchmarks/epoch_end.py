@@ -25,11 +25,11 @@ import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 
-from hela_seg.callbacks import SettledBatchNorm
-from hela_seg.checkpoints import WholeCheckpoints
 from hela_seg.cli import CONFIG
-from hela_seg.task import SegmentationTask
 from hela_seg.train import train
+from hela_seg.training.callbacks import SettledBatchNorm
+from hela_seg.training.checkpoints import WholeCheckpoints
+from hela_seg.training.task import SegmentationTask
 
 EPOCHS = 6
 seconds: dict[str, float] = defaultdict(float)

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from hela_seg.data.alike import find_alike, looks_of
+from hela_seg.data.checks.near_duplicates import find_alike, looks_of
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import RandomTiles
+from hela_seg.data.labels.survey import MOST_FRAMES
 from hela_seg.data.sampler import Draw
-from hela_seg.data.survey import MOST_FRAMES
 
 SIZE = 32
 MIB = 2**20

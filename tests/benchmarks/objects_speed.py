@@ -18,8 +18,8 @@ from statistics import median
 import numpy as np
 from skimage.measure import regionprops_table
 
-from hela_seg.classes import Classes
-from hela_seg.objects import measure_cells, split_cells
+from hela_seg.cells import measure_cells, split_cells
+from hela_seg.data.classes import Classes
 
 SIZE, CELLS, ROUNDS = 2048, 2000, 7
 CLASSES = Classes(["background", "round", "spread"])

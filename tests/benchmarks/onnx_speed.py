@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hela_seg.formats.onnx_file import write_onnx
 from hela_seg.inference.ensemble import Ensemble
 from hela_seg.inference.fold import folded
 from hela_seg.inference.onnx_net import OnnxNet
 from hela_seg.inference.trained import TrainedNet
+from hela_seg.interchange.onnx_file import write_onnx
 from hela_seg.models import build
-from hela_seg.runs import ModelInfo
+from hela_seg.runs.checkpoint import ModelInfo
 
 NETS = {
     "unet": "unet.UNet",

@@ -26,7 +26,7 @@ import tifffile
 import torch
 
 from hela_seg.models import build
-from hela_seg.runs import CHECKPOINT_KEY, ModelInfo
+from hela_seg.runs.checkpoint import CHECKPOINT_KEY, ModelInfo
 
 SIDE, BAND = 16384, 2048
 MOST_MIB, MOST_RATIO = 2048, 1.05

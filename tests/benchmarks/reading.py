@@ -35,8 +35,8 @@ import torch
 from hela_seg.data.frames import NormalisedFrames
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import open_series
-from hela_seg.data.stacks.mapped import map_bytes
 from hela_seg.data.stacks.segments import cache
+from hela_seg.data.stacks.tiff.mapped import map_bytes
 from hela_seg.data.tiles import Window
 
 SIZE, WINDOW, TILE = 2048, 512, 256

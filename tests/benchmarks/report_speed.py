@@ -18,12 +18,12 @@ import tifffile
 from conftest import draw_cells
 from hydra.utils import instantiate
 
-from hela_seg import runs
 from hela_seg.cli import main as command
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
-from hela_seg.report.class_maps import Predicted
-from hela_seg.report.run import write_report
+from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.page_of_run import write_report
+from hela_seg.runs import run_folder
 
 TEST_FRAMES, SIZE = 130, 512
 
@@ -39,7 +39,7 @@ def main() -> None:
         if command("train", [*data, *split, *net, f"hydra.run.dir={root / 'run'}"]):
             sys.exit("training failed")
         seconds = _timed(root / "run")
-        size = (root / "run" / runs.REPORT).stat().st_size
+        size = (root / "run" / run_folder.REPORT).stat().st_size
     print(f"report of {TEST_FRAMES} frames of {SIZE}x{SIZE}: {seconds:.1f} s, {size / 2**20:.2f} MiB")
 
 
@@ -52,12 +52,14 @@ def _draw(root: Path) -> None:
 
 
 def _timed(folder: Path) -> float:
-    net = Predictor.from_checkpoint(folder / runs.CHECKPOINTS / runs.LAST_CHECKPOINT, device="cpu")
+    net = Predictor.from_checkpoint(
+        folder / run_folder.CHECKPOINTS / run_folder.LAST_CHECKPOINT, device="cpu"
+    )
     settings = net.info.config
     plain = {key: value for key, value in settings["data"].items() if key != "_target_"}
     data = TimelapseData(**plain, augment=instantiate(settings["augment"]))
     data.open(net.info.split)
-    data.prepare(folder / runs.CLASS_POSITIONS)
+    data.prepare(folder / run_folder.CLASS_POSITIONS)
     began = time.perf_counter()
     if write_report(folder, "train", data, data.of("test"), Predicted(net, data.recordings)) is None:
         sys.exit("no report was written")

@@ -23,9 +23,9 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from hela_seg.cli import CONFIG
-from hela_seg.hardware import OWN_KEYS, settle
-from hela_seg.runs import ModelInfo
-from hela_seg.task import SegmentationTask
+from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.system.hardware import OWN_KEYS, settle
+from hela_seg.training.task import SegmentationTask
 
 NETS = ("unet", "vgg19_unet", "inception_unet", "resnet34_unet")
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

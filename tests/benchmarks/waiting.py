@@ -23,9 +23,9 @@ from omegaconf import DictConfig
 
 from hela_seg.cli import CONFIG
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.synthetic import write
-from hela_seg.runs import ModelInfo
-from hela_seg.task import SegmentationTask
+from hela_seg.data.synthetic.render import write
+from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.training.task import SegmentationTask
 
 WARM_UP = 4
 NEXT_BATCH = "[_TrainingEpochLoop].train_dataloader_next"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hela_seg.classes import Classes
 from hela_seg.comparison.fold_quality import pool_quality
+from hela_seg.data.classes import Classes
 from hela_seg.report.quality import quality_to_plain
-from hela_seg.scoring import BoundaryMeter, CellMeter, Meters
-from hela_seg.scoring.frames import SegmentedFrame
+from hela_seg.scores.frames import SegmentedFrame
+from hela_seg.scores.meters import BoundaryMeter, CellMeter, Meters
 
 CLASSES = Classes(["background", "round", "debris"])
 Maps = NDArray[np.uint8]

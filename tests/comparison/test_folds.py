@@ -14,14 +14,14 @@ import pytest
 from conftest import SMALL_NET
 from fabricated import frame_counts, write_run
 
-from hela_seg.classes import Classes
 from hela_seg.cli import main
 from hela_seg.comparison import Run, compare_runs, find_runs
 from hela_seg.comparison.folds import fold_of, median_costs, missing_folds, pool_folds
-from hela_seg.counts import FrameCounts
-from hela_seg.records import Costs
-from hela_seg.report.sheets import sheets_of
-from hela_seg.scores import scores_of
+from hela_seg.data.classes import Classes
+from hela_seg.report.comparison.sheets import sheets_of
+from hela_seg.runs.records import Costs
+from hela_seg.scores.confusion import scores_of
+from hela_seg.scores.counts import FrameCounts
 
 
 def part_of(counts: FrameCounts, fold: int, folds: int = 3) -> FrameCounts:

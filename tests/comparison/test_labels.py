@@ -9,9 +9,9 @@ import pytest
 from fabricated import frame_counts, write_run
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
-from hela_seg.records import Costs, read_record, write_record
-from hela_seg.report.comparison import html, latex, markdown
-from hela_seg.report.sheets import sheets_of
+from hela_seg.report.comparison.sheets import sheets_of
+from hela_seg.report.comparison.write import html, latex, markdown
+from hela_seg.runs.records import Costs, read_record, write_record
 
 
 def write_labels(folder: Path, seed: int, name: str, labels: str = "/their masks") -> Path:

@@ -10,8 +10,8 @@ from fabricated import frame_counts, write_run
 
 from hela_seg.comparison import Run, compare_runs, find_runs
 from hela_seg.comparison.nets import by_net, by_test, what_differs, what_numbers_mean, without_repeats
-from hela_seg.report.comparison import write_comparison
-from hela_seg.report.sheets import sheets_of
+from hela_seg.report.comparison.sheets import sheets_of
+from hela_seg.report.comparison.write import write_comparison
 
 
 def runs(root: Path, *settings: dict[str, Any]) -> list[Run]:
@@ -46,17 +46,17 @@ def test_nets_of_one_kind_are_named_by_what_differs(tmp_path: Path) -> None:
 
 def test_nets_that_differ_in_much_are_numbered_and_the_numbers_are_told(tmp_path: Path) -> None:
     ways = [
-        {"loss": {"_target_": f"hela_seg.losses.{name}"}, "optimizer": {"lr": rate}}
+        {"loss": {"_target_": f"hela_seg.training.losses.{name}"}, "optimizer": {"lr": rate}}
         for name, rate in (("FocalLoss", 0.001), ("FocalDiceLoss", 0.003))
     ]
     found = runs(tmp_path, *ways, {"net": "vgg19_unet"})
     assert list(by_net(found)) == ["unet (1)", "unet (2)", "vgg19_unet"]
     assert what_numbers_mean(found[::-1]) == {
-        "unet (1)": "loss._target_=hela_seg.losses.FocalLoss, optimizer.lr=0.001",
-        "unet (2)": "loss._target_=hela_seg.losses.FocalDiceLoss, optimizer.lr=0.003",
+        "unet (1)": "loss._target_=hela_seg.training.losses.FocalLoss, optimizer.lr=0.001",
+        "unet (2)": "loss._target_=hela_seg.training.losses.FocalDiceLoss, optimizer.lr=0.003",
     }
     (table,) = compare_runs(found)
-    told = "unet (1): loss._target_=hela_seg.losses.FocalLoss, optimizer.lr=0.001."
+    told = "unet (1): loss._target_=hela_seg.training.losses.FocalLoss, optimizer.lr=0.001."
     assert sheets_of(table)[0].notes[0] == told
     write_comparison(tmp_path, [table], [])
     with (tmp_path / "comparison.csv").open(encoding="utf-8", newline="") as file:

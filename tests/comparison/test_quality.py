@@ -9,8 +9,8 @@ import pytest
 from fabricated import frame_counts, measure, write_run
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
-from hela_seg.report.comparison import write_comparison
-from hela_seg.report.sheets import sheets_of
+from hela_seg.report.comparison.sheets import sheets_of
+from hela_seg.report.comparison.write import write_comparison
 
 
 @pytest.fixture

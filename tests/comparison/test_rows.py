@@ -10,8 +10,8 @@ import pytest
 from fabricated import frame_counts, write_run
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
-from hela_seg.counts import FrameCounts
-from hela_seg.metrics import scores
+from hela_seg.scores.counts import FrameCounts
+from hela_seg.scores.metrics import scores
 
 
 def compared(root: Path) -> Comparison:

@@ -11,10 +11,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from hela_seg.classes import IGNORE_INDEX
 from hela_seg.data import augment
 from hela_seg.data.augment import Augmentation, light, microscopy, none
-from hela_seg.errors import InputError
+from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.system.errors import InputError
 
 EVERY = {"none": none, "light": light, "microscopy": microscopy}
 

@@ -4,10 +4,10 @@ import tifffile
 import torch
 from PIL import Image
 
-from hela_seg.classes import IGNORE_INDEX
+from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.splits import Block
-from hela_seg.errors import InputError
+from hela_seg.data.splits.split import Block
+from hela_seg.system.errors import InputError
 
 CLASSES = ["background", "a", "b"]
 

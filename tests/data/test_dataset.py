@@ -6,17 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from hela_seg.classes import IGNORE_INDEX, Classes
 from hela_seg.data import augment
+from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.dataset import GridTiles, RandomTiles
-from hela_seg.data.labels import InstanceLabels, ValueLabels
+from hela_seg.data.labels.readers import InstanceLabels, ValueLabels
+from hela_seg.data.labels.survey import survey
 from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.sampler import Draw, EpochSampler
-from hela_seg.data.splits import Block
+from hela_seg.data.splits.split import Block
 from hela_seg.data.stacks import ArraySeries, open_series
-from hela_seg.data.survey import survey
-from hela_seg.errors import InputError, said_by
+from hela_seg.system.errors import InputError, said_by
 
 DTYPE = Normalisation("dtype")
 READER = ValueLabels(Classes(["background", "a", "b"]))

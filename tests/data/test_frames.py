@@ -4,14 +4,14 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.classes import IGNORE_INDEX, Classes
+from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.frames import LabelFrames, NormalisedFrames
-from hela_seg.data.labels import ColourLabels, InstanceLabels, ValueLabels
+from hela_seg.data.labels.readers import ColourLabels, InstanceLabels, ValueLabels
+from hela_seg.data.labels.resized import NearestSeries
 from hela_seg.data.normalise import Normalisation, fit
-from hela_seg.data.resized import NearestSeries
 from hela_seg.data.stacks import ArraySeries, FrameSequence, open_series
 from hela_seg.data.tiles import Window
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 4000, (3, 2, 19, 23), np.uint16)

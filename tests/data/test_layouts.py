@@ -4,7 +4,7 @@ import tifffile
 from PIL import Image
 
 from hela_seg.data.layouts import FileRules, ctc, dryad, paired_by_stem
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 
 def save(path, frames=1, size=(6, 7), value=0):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hela_seg.data import normalise
 from hela_seg.data.normalise import KINDS, Normalisation, fit
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 random = np.random.default_rng(0)
 FRAMES = [random.integers(0, 4000, (2, 30, 40)).astype(np.uint16) for _ in range(5)]

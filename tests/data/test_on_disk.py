@@ -9,7 +9,7 @@ import pytest
 
 from hela_seg.data.on_disk import LAYOUTS, DataOnDisk, blocks_as_stated, common_channels
 from hela_seg.data.stacks import write_tiff
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 FILES = {
     "folder": ("images/a.tif", "masks/a.tif"),

@@ -3,12 +3,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from hela_seg.classes import Classes
 from hela_seg.data import settings
-from hela_seg.data.labels import ColourLabels, InstanceLabels, ValueLabels
+from hela_seg.data.classes import Classes
+from hela_seg.data.labels.readers import ColourLabels, InstanceLabels, ValueLabels
 from hela_seg.data.layouts import FileRules
-from hela_seg.data.splits import Split
-from hela_seg.errors import InputError
+from hela_seg.data.splits.split import Split
+from hela_seg.system.errors import InputError
 
 THREE = Classes(["background", "interior", "border"])
 

@@ -4,7 +4,7 @@ import tifffile
 from PIL import Image
 
 from hela_seg.data.stacks import find_files, open_series
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 FRAME = np.arange(20, dtype=np.uint8).reshape(4, 5)
 

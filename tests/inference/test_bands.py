@@ -10,8 +10,8 @@ from torch import nn
 from toy_nets import Brightness, Pool, TwoPools, predictor
 
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.errors import InputError
 from hela_seg.inference import Band, Tiling, Unreadable
+from hela_seg.system.errors import InputError
 
 NETS = {4: Pool, 8: TwoPools}
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hela_seg.errors import InputError
 from hela_seg.inference.batches import CPU_PIXELS, Batches
+from hela_seg.system.errors import InputError
 
 
 class Card:

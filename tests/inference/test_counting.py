@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from toy_nets import Brightness, predictor
 
-from hela_seg.data.labels import ValueLabels
+from hela_seg.data.labels.readers import ValueLabels
 from hela_seg.data.layouts import Recording
-from hela_seg.data.splits import Block
+from hela_seg.data.splits.split import Block
 from hela_seg.data.stacks import ArraySeries
 from hela_seg.inference import count_frames
-from hela_seg.reliability import count_by_confidence
+from hela_seg.scores.calibration import count_by_confidence
 
 
 def test_counted_pixels_are_those_of_the_blocks() -> None:

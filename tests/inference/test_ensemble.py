@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from toy_nets import Pool
 
-from hela_seg.errors import InputError
 from hela_seg.inference import ensemble
 from hela_seg.inference.ensemble import Ensemble, choose_device, views
+from hela_seg.system.errors import InputError
 
 CPU = torch.device("cpu")
 

@@ -10,10 +10,10 @@ import torch
 from onnx import TensorProto, helper
 from toy_nets import Brightness, info
 
-from hela_seg.errors import InputError
-from hela_seg.formats.exported import words
 from hela_seg.inference import TrainedNet
 from hela_seg.inference.onnx_net import OnnxNet
+from hela_seg.interchange.exported import words
+from hela_seg.system.errors import InputError
 
 SAID = words(TrainedNet(Brightness(), info(2)))
 

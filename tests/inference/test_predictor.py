@@ -16,8 +16,8 @@ from toy_nets import Brightness, Pool, info, predictor
 import hela_seg
 from hela_seg.cli import main
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.errors import InputError
 from hela_seg.inference import Predictor, Tiling, TrainedNet
+from hela_seg.system.errors import InputError
 
 
 @pytest.mark.parametrize("size", [(1, 1), (37, 53), (16, 16), (70, 110)])

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hela_seg.data.tiles import Size
-from hela_seg.errors import InputError
 from hela_seg.inference.stitch import Plan, bell, plan
 from hela_seg.inference.tiling import Tiling
+from hela_seg.system.errors import InputError
 
 
 def joined(cut: Plan, picture: np.ndarray) -> np.ndarray:

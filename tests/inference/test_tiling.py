@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hela_seg.errors import InputError
 from hela_seg.inference import Tiling
+from hela_seg.system.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import torch
 from toy_nets import Brightness, info
 
 import hela_seg
-from hela_seg.errors import InputError
 from hela_seg.inference import Predictor, TrainedNet
+from hela_seg.system.errors import InputError
 
 
 def test_weights_of_another_net_are_refused(checkpoint: Path, tmp_path: Path) -> None:

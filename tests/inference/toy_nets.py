@@ -9,7 +9,7 @@ from test_runs import INFO
 from torch import Tensor, nn
 
 from hela_seg.inference import Predictor, TrainedNet
-from hela_seg.runs import ModelInfo
+from hela_seg.runs.checkpoint import ModelInfo
 
 
 class Brightness(nn.Module):

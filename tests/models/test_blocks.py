@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hela_seg.errors import InputError
 from hela_seg.models.blocks import (
     AttentionGate,
     ConvNormActivation,
@@ -20,6 +19,7 @@ from hela_seg.models.blocks import (
     summed_kernel,
     upsample,
 )
+from hela_seg.system.errors import InputError
 
 
 def test_activation_below_zero() -> None:

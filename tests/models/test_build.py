@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from hela_seg.errors import InputError
 from hela_seg.models import build
 from hela_seg.models.unet import UNet
+from hela_seg.system.errors import InputError
 
 
 def test_a_net_comes_back_from_its_plain_description() -> None:

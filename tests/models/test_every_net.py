@@ -9,11 +9,11 @@ import torch
 from keras_parity import load_reference_weights, read_manifest, reference
 from torch import Tensor, nn
 
-from hela_seg.errors import InputError
 from hela_seg.models.inception_unet import InceptionUNet
 from hela_seg.models.resnet34_unet import ResNet34UNet
 from hela_seg.models.unet import UNet
 from hela_seg.models.vgg19_unet import VGG19UNet
+from hela_seg.system.errors import InputError
 
 Net = type[UNet] | type[VGG19UNet] | type[InceptionUNet] | type[ResNet34UNet]
 

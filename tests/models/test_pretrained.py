@@ -14,8 +14,8 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from huggingface_hub.utils import logging as hub_logging
 from safetensors.torch import save_file
 
-from hela_seg.errors import InputError
 from hela_seg.models.pretrained import hub_file, names_a_file, read_weights, torchvision_weights
+from hela_seg.system.errors import InputError
 
 
 @pytest.mark.parametrize(

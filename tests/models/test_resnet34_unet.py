@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from hela_seg.errors import InputError
 from hela_seg.models.resnet34_unet import CentringNorm, ResidualUnit, ResNet34Encoder, ResNet34UNet
+from hela_seg.system.errors import InputError
 
 
 def test_skips_halve_down_to_a_32nd() -> None:

@@ -17,10 +17,10 @@ from torch import nn
 
 import hela_seg
 from hela_seg.cli import main
-from hela_seg.errors import InputError
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.models import build, pretrained, start_from_pretrained
 from hela_seg.models.smp import ARCHITECTURES, OF_ANY_SIZE, SegmentationModel, encoder_names
+from hela_seg.system.errors import InputError
 
 TARGET = "hela_seg.models.smp.SegmentationModel"
 SMALL_TIMM = "tu-resnet10t"

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torchvision.models import vgg
 
-from hela_seg.errors import InputError
 from hela_seg.models import start_from_pretrained
 from hela_seg.models.vgg19_unet import VGG19Encoder, VGG19UNet
+from hela_seg.system.errors import InputError
 
 
 def test_weights_of_torchvisions_vgg19_fit_the_encoder() -> None:

@@ -11,14 +11,14 @@ from test_runs import INFO
 from torch import Tensor, nn
 
 from hela_seg.data.stacks import ArraySeries, write_tiff
-from hela_seg.files import digest
 from hela_seg.inference import Predictor, Tiling, TrainedNet
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.follow import Course
 from hela_seg.prediction.job import Job, Shard, Wanted, make_job
 from hela_seg.prediction.results import result_paths
 from hela_seg.prediction.run import run
-from hela_seg.runs import ModelInfo
+from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.system.files import digest
 
 CLASSES = [{"name": "background"}, {"name": "dim"}, {"name": "bright"}]
 

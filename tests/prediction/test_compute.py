@@ -9,11 +9,11 @@ import pytest
 import tifffile
 from jobs import classes_of, done, film, job, levels
 
-from hela_seg.classes import IGNORE_INDEX
-from hela_seg.errors import InputError
+from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Shard
 from hela_seg.prediction.run import run
+from hela_seg.system.errors import InputError
 
 
 def test_what_is_done_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from victims import EVERYTHING, DieAtRename, content, predict, start, units_done, write_film
 
-from hela_seg import runs
 from hela_seg.prediction.folder import RECORDED
+from hela_seg.runs import run_folder
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 MOMENTS: dict[str, Callable[[Path], bool]] = {
     "predicting": lambda folder: units_done(folder) >= 2,
-    "writing results": lambda folder: (folder / f"film{runs.LABELS_SUFFIX}").exists(),
+    "writing results": lambda folder: (folder / f"film{run_folder.LABELS_SUFFIX}").exists(),
 }
 
 
@@ -97,7 +97,7 @@ def test_a_prediction_may_end_before_any_rename(
         folder = tmp_path / str(number)
         status = predict([*typed, "-o", str(folder)], before=DieAtRename(number)) or 0
         named = {path: whole for path, whole in content(folder).items() if "/." not in f"/{path}"}
-        named.pop(runs.PREDICTION_RECORD, None)
+        named.pop(run_folder.PREDICTION_RECORD, None)
         assert named.items() <= undisturbed.files.items()
         assert predict([*typed, "-o", str(folder)]) == 0
         assert content(folder) == undisturbed.files
@@ -221,4 +221,4 @@ def test_the_second_of_two_predictions_into_one_folder_is_told_so(
 
 
 def test_the_keys_of_the_record_are_those_that_are_expected(undisturbed: Undisturbed) -> None:
-    assert set(json.loads(undisturbed.files[runs.PREDICTION_RECORD])) == RECORDED
+    assert set(json.loads(undisturbed.files[run_folder.PREDICTION_RECORD])) == RECORDED

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from jobs import done, film, job, levels
 
-from hela_seg.errors import InputError
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Shard
+from hela_seg.system.errors import InputError
 
 
 def test_a_second_run_into_one_folder_is_told_so(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from jobs import classes_of, done, film, job, levels
 
-from hela_seg import runs
+from hela_seg.runs import run_folder
 
 
 def test_cells_and_areas_are_those_of_the_class_maps(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_cells_and_areas_are_those_of_the_class_maps(tmp_path: Path) -> None:
     courses = done(job(tmp_path, net, images), net, tmp_path / "out")
     assert courses is not None
     assert [cells.tolist() for cells in courses[0].cells] == [[0, 1, 1]] * 3
-    with (tmp_path / "out" / runs.AREAS_TABLE).open() as file:
+    with (tmp_path / "out" / run_folder.AREAS_TABLE).open() as file:
         areas = list(csv.DictReader(file))
     assert [int(row["dim pixels"]) for row in areas] == [
         int((classes_of(frame) == 1).sum()) for frame in images

@@ -14,8 +14,8 @@ from jobs import film
 
 from hela_seg.data.normalise import Normalisation, fit
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.errors import InputError
 from hela_seg.prediction.grey_values import doubt
+from hela_seg.system.errors import InputError
 
 IMAGES = film(5, (60, 70)).astype(np.uint16) * 17  # 12 bits
 TRAINED = fit("percentile", IMAGES[:, None])

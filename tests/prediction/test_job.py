@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jobs import film, job, levels
 
-from hela_seg.errors import InputError
 from hela_seg.prediction.job import Shard, Unit, Wanted
+from hela_seg.system.errors import InputError
 
 
 def test_units_cover_every_frame_once(tmp_path: Path) -> None:

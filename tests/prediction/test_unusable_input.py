@@ -11,8 +11,8 @@ import torch
 from conftest import draw_cells
 from victims import EVERYTHING, FRAMES, DieAtRename, content, predict, units_done, write_film
 
-from hela_seg import runs
-from hela_seg.classes import IGNORE_INDEX
+from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.runs import run_folder
 
 DAMAGED = 9
 """Number of the frame that cannot be decoded."""
@@ -112,7 +112,7 @@ def test_a_file_that_only_has_the_name_of_our_record_is_left_alone(
 ) -> None:
     folder, log = tmp_path / "out", tmp_path / "log"
     folder.mkdir()
-    (folder / runs.PREDICTION_RECORD).write_text(text)
+    (folder / run_folder.PREDICTION_RECORD).write_text(text)
     assert predict([str(checkpoint), str(film), "-o", str(folder), "overwrite=true"], log) == 2
     assert "expected the record of a prediction" in log.read_text()
-    assert content(folder)[runs.PREDICTION_RECORD] == text.encode()
+    assert content(folder)[run_folder.PREDICTION_RECORD] == text.encode()

@@ -13,8 +13,8 @@ from pathlib import Path
 import tifffile
 from conftest import draw_cells
 
-from hela_seg import runs
 from hela_seg.cli import main
+from hela_seg.runs import run_folder
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["hela_seg.predict", "hela_seg.cli"])
@@ -35,7 +35,7 @@ def write_film(folder: Path) -> Path:
 
 def units_done(folder: Path) -> int:
     """How many units of an unfinished prediction are on disk."""
-    return len(list((folder / runs.PREDICTION_PARTS).glob("*/*.json")))
+    return len(list((folder / run_folder.PREDICTION_PARTS).glob("*/*.json")))
 
 
 def start(

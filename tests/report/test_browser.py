@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from fabricated import frame_counts, measure, write_run
 
-from hela_seg import runs
 from hela_seg.cli import main
 from hela_seg.comparison import compare_runs, find_runs
-from hela_seg.report.comparison import write_comparison
+from hela_seg.report.comparison.write import write_comparison
+from hela_seg.runs import run_folder
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -54,13 +54,13 @@ def labels(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("labels")
     truth = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
     assert main("evaluate", [f"labels={cells / 'masks'}", *truth, f"hydra.run.dir={folder}"]) == 0
-    return folder / runs.REPORT
+    return folder / run_folder.REPORT
 
 
 @pytest.fixture(params=["run", "comparison", "labels"])
 def path(request: pytest.FixtureRequest, run: Path, comparison: Path, labels: Path) -> Path:
     """The page of a run, that of a comparison, and that of label images."""
-    return {"run": run / runs.REPORT, "comparison": comparison, "labels": labels}[request.param]
+    return {"run": run / run_folder.REPORT, "comparison": comparison, "labels": labels}[request.param]
 
 
 def opened(browser: Any, path: Path, **context: Any) -> Any:
@@ -129,7 +129,7 @@ def test_a_click_on_a_heading_sorts_by_number_and_by_name(browser: Any, comparis
 
 
 def test_a_click_on_a_picture_enlarges_it_and_keys_go_on(browser: Any, run: Path) -> None:
-    page = opened(browser, run / runs.REPORT)
+    page = opened(browser, run / run_folder.REPORT)
     dialog, shown = page.locator("dialog"), page.locator("dialog img")
     page.locator(".picture").first.click()
     assert dialog.is_visible()
@@ -151,7 +151,7 @@ def test_a_click_on_a_picture_enlarges_it_and_keys_go_on(browser: Any, run: Path
 
 
 def test_print_is_dark_on_light_and_hides_nothing(browser: Any, run: Path) -> None:
-    page = opened(browser, run / runs.REPORT, color_scheme="dark")
+    page = opened(browser, run / run_folder.REPORT, color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

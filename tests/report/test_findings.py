@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hela_seg.classes import Classes
-from hela_seg.data.alike import Look, Twins
-from hela_seg.data.examine import Examination, SeriesFacts
+from hela_seg.data.checks.examine import Examination, SeriesFacts
+from hela_seg.data.checks.near_duplicates import Look, Twins
+from hela_seg.data.checks.verdict import Verdict
+from hela_seg.data.classes import Classes
 from hela_seg.data.layouts import Recording
-from hela_seg.data.split_table import Block
+from hela_seg.data.splits.table import Block
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.data.verdict import Verdict
 from hela_seg.report.findings import SERIES_SHOWN, print_findings, write_findings
 
 CLASSES = Classes(["background", "round [bold]"])

@@ -12,9 +12,9 @@ from markupsafe import Markup
 from pages import ReadPage
 from PIL import Image
 
-from hela_seg.errors import InputError
+from hela_seg.report.comparison.sheets import Cell, Sheet
 from hela_seg.report.page import Drawing, Gallery, Page, Picture, Section
-from hela_seg.report.sheets import Cell, Sheet
+from hela_seg.system.errors import InputError
 
 NASTY = "<b>&\"'{{ 1 }}"
 SHEET = Sheet("A table", ("Name", "Score"), [(Cell("a"), Cell("0.5", 0.5)), (Cell(NASTY), Cell("n/a"))])

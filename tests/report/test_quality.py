@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hela_seg.boundaries import BoundaryScores
-from hela_seg.classes import Classes
-from hela_seg.objects import match_cells
+from hela_seg.cells import match_cells
+from hela_seg.data.classes import Classes
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality
-from hela_seg.scoring import CellScores, Quality
+from hela_seg.scores.boundaries import BoundaryScores
+from hela_seg.scores.meters import CellScores, Quality
 
 CLASSES = Classes(["background", "round", "debris"])
 BOUNDARIES = BoundaryScores(

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hela_seg.classes import Classes
-from hela_seg.data.splits import Block
-from hela_seg.errors import InputError
-from hela_seg.metrics import scores
+from hela_seg.data.classes import Classes
+from hela_seg.data.splits.split import Block
 from hela_seg.report.tables import print_files, print_scores, print_split, write_scores
+from hela_seg.scores.metrics import scores
+from hela_seg.system.errors import InputError
 
 CLASSES = Classes(["background", "round [bold]", "spread, irregular", "debris"])
 # Rows are truth. Debris is absent; of 6 pixels of class 1, 4 are found and 1 is claimed of class 2.

@@ -21,17 +21,17 @@ import unicodedata
 from pathlib import Path
 
 from hela_seg.data.stacks.numbering import by_value, numbered_sequence
-from hela_seg.data.stacks.ome import is_ome_tiff, later_parts
-from hela_seg.data.stacks.ome_tiff import write_ome_tiff
-from hela_seg.data.stacks.ome_zarr import write_ome_zarr_labels
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
 from hela_seg.data.stacks.png import PngSeries
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, Series, name_of
-from hela_seg.data.stacks.tiff import TiffSeries
+from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
+from hela_seg.data.stacks.tiff.ome_tiff import write_ome_tiff
+from hela_seg.data.stacks.tiff.reader import TiffSeries
 from hela_seg.data.stacks.write import write_tiff
-from hela_seg.data.stacks.zarr import ZarrSeries
-from hela_seg.errors import InputError
+from hela_seg.data.stacks.zarr.ome_zarr import write_ome_zarr_labels
+from hela_seg.data.stacks.zarr.reader import ZarrSeries
+from hela_seg.system.errors import InputError
 
 SUFFIXES = (".tif", ".tiff", ".png", ".zarr")
 """File name endings that can be read, in lower case; the last one is of folders."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 _SYNONYMS = str.maketrans("HWS", "YXC")
 

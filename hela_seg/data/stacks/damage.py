@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tifffile
 
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 _DAMAGE = (
     tifffile.TiffFileError,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 LISTED = 5
 """At most so many missing numbers are named in one message."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 Z = int | Literal["max", "mean"] | None
 """What is seen of a Z-stack: one plane by its number from 0, or a projection. None refuses Z-stacks."""

@@ -1,7 +1,7 @@
 """Pieces of a prediction that a later start can go on from: frames in encoded tiles, and files of a few.
 
-A part is a TIFF of tiles, whose encoded bytes `hela_seg.data.stacks.ome_tiff.write_ome_tiff` copies as they
-are. Each of several samples (probabilities, one a class) is a plane with tiles of its own, for the same
+A part is a TIFF of tiles, whose encoded bytes `hela_seg.data.stacks.tiff.ome_tiff.write_ome_tiff` copies as
+they are. Each of several samples (probabilities, one a class) is a plane with tiles of its own, for the same
 reason.
 """
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.data.stacks.segments import assemble
 from hela_seg.data.stacks.series import Pixels
-from hela_seg.files import whole_file
+from hela_seg.system.files import whole_file
 
 TILE = 256
 """Rows and columns of a tile; at the far edges tiles are filled up with zeros, as TIFF has it."""

@@ -13,7 +13,7 @@ from PIL import Image
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels, Series, name_of, refuse_oversized
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PALETTE = 3

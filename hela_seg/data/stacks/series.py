@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks.axes import checked
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 Pixels = NDArray[Any]
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from zlib import crc32
 
 from hela_seg.data.stacks.series import Pixels
-from hela_seg.errors import InputError, not_installed
-from hela_seg.files import whole_file
+from hela_seg.system.errors import InputError, not_installed
+from hela_seg.system.files import whole_file
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.stacks.options import ReadOptions, Z
 from hela_seg.data.stacks.series import Pixels, Series, refuse_infinite, refuse_oversized
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 
 class VolumeSeries(Series):

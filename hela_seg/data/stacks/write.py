@@ -14,7 +14,7 @@ from typing import Any
 import tifffile
 
 from hela_seg.data.stacks.series import Pixels
-from hela_seg.files import whole_file
+from hela_seg.system.files import whole_file
 
 
 def write_tiff(

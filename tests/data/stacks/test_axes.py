@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from hela_seg.data.stacks.axes import checked, resolve
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 PATH = Path("movie.tif")
 

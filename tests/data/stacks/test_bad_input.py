@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from hela_seg.data.layouts import paired_by_stem
 from hela_seg.data.stacks import FrameSequence, find_files, numbered_sequence, open_series
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")
 

@@ -8,7 +8,7 @@ import tifffile
 
 from hela_seg.data.stacks import find_files, open_series
 from hela_seg.data.stacks.damage import damage_is_reported
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 PATH = Path("movie.tif")
 LOG = logging.getLogger("tifffile")

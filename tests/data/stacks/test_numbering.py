@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hela_seg.data.stacks.numbering import by_value, numbered_sequence
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 
 def numbers(*names):

@@ -3,7 +3,7 @@
 import pytest
 
 from hela_seg.data.stacks.options import ReadOptions
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 
 @pytest.mark.parametrize("z", [None, 0, 7, "max", "mean"])

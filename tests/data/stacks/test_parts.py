@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hela_seg.data.stacks import EncodedFrame, read_part, write_part
 from hela_seg.data.stacks.parts import needs_bigtiff
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 
 def draw(shape, high=256, seed=0):

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from hela_seg.data.stacks import open_series
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 RANDOM = np.random.default_rng(0)
 GREY = RANDOM.integers(0, 256, (37, 53), np.uint8)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, name_of
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 FRAME = np.arange(4 * 5, dtype=np.uint8).reshape(4, 5)
 

@@ -10,7 +10,8 @@ import pytest
 import tifffile
 from tiff_samples import draw, write
 
-from hela_seg.data.stacks import open_series, tiff
+from hela_seg.data.stacks import open_series
+from hela_seg.data.stacks.tiff import reader
 
 # What it costs
 
@@ -22,7 +23,7 @@ def open_files():
 def test_contiguous_frames_are_mapped_and_nothing_is_read_through_tifffile(tmp_path, monkeypatch):
     path = write(tmp_path / "a.tif", "TYX", np.uint16, cut="one strip")
     series = open_series(path, "TYX")
-    monkeypatch.setattr(tiff, "_open", None)
+    monkeypatch.setattr(reader, "_open", None)
     np.testing.assert_array_equal(series.frame(3)[0], draw("TYX", np.uint16)[3])
 
 
@@ -32,7 +33,7 @@ def test_frames_apart_from_each_other_are_mapped_too(tmp_path, monkeypatch):
         for frame in array:
             file.write(frame, contiguous=False, metadata=None, rowsperstrip=5)
     series = open_series(tmp_path / "a.tif", "TYX")
-    monkeypatch.setattr(tiff, "_decode", None)
+    monkeypatch.setattr(reader, "_decode", None)
     np.testing.assert_array_equal(series.read(2, slice(4, 9), slice(50, 53))[0], array[2, 4:9, 50:])
 
 
@@ -51,16 +52,16 @@ def test_only_the_segments_that_a_window_touches_are_decoded(
 ):
     path = write(tmp_path / "a.tif", "TYX", compression="zlib", cut=cut)
     series = open_series(path, "TYX")
-    read = tiff._RawFile.read
+    read = reader._RawFile.read
     calls = []
-    monkeypatch.setattr(tiff._RawFile, "read", lambda *a: calls.append(a) or read(*a))
+    monkeypatch.setattr(reader._RawFile, "read", lambda *a: calls.append(a) or read(*a))
     series.read(1, rows, columns)
     assert len(calls) == segments
 
 
 def test_opening_reads_no_pixels_and_keeps_no_file_open(tmp_path, monkeypatch):
     path = write(tmp_path / "a.tif", "TYX", compression="zlib")
-    tiff._open.cache_clear()
+    reader._open.cache_clear()
     before = open_files()
     monkeypatch.setattr(tifffile.TiffPage, "decode", None)
     open_series(path, "TYX")
@@ -70,11 +71,11 @@ def test_opening_reads_no_pixels_and_keeps_no_file_open(tmp_path, monkeypatch):
 def test_at_most_so_many_files_stay_open(tmp_path, monkeypatch):
     paths = [
         write(tmp_path / f"{n}.tif", "YX", compression=c)
-        for n, c in enumerate(["none", "zlib"] * (3 * tiff.OPEN_FILES))
+        for n, c in enumerate(["none", "zlib"] * (3 * reader.OPEN_FILES))
     ]
     for path in paths:
         open_series(path).frame(0)
-    assert len(open_files()) < 3 * tiff.OPEN_FILES + 40
+    assert len(open_files()) < 3 * reader.OPEN_FILES + 40
 
 
 def test_a_file_that_was_replaced_is_read_anew(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tiff_samples import COMPRESSIONS, draw, write
 
 from hela_seg.data.stacks import open_series
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 
 def _cut(content, share):

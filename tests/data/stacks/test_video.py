@@ -10,7 +10,7 @@ from PIL import Image
 
 from hela_seg.data.stacks import video
 from hela_seg.data.stacks.video import write_video
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 av = pytest.importorskip("av", reason="films need the extra film: pip install -e '.[film]'")
 
@@ -148,7 +148,7 @@ def test_a_full_disk_ends_with_a_message_and_nothing_left(tmp_path, suffix):
         from pathlib import Path
         import numpy as np
         from hela_seg.data.stacks.video import write_video
-        from hela_seg.errors import InputError
+        from hela_seg.system.errors import InputError
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -3,7 +3,7 @@ import pytest
 import tifffile
 
 from hela_seg.data.stacks import open_series
-from hela_seg.errors import InputError
+from hela_seg.system.errors import InputError
 
 VOLUMES = np.random.default_rng(0).integers(0, 60000, (3, 4, 2, 9, 11), np.uint16)
 """(T, Z, C, H, W)."""

@@ -1,0 +1,131 @@
+"""Numbered cells -> one row a cell: class, shape, place and light.
+
+The measures are those of scikit-image's ``regionprops``, taken for all cells of a frame together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.cells.outline import convex_areas, perimeters
+from hela_seg.cells.runs import Floats, Moments, Runs, find_runs, moments
+from hela_seg.data.classes import IGNORE_INDEX, Classes
+
+Columns = dict[str, NDArray[Any]]
+"""A table by its column names; all columns have one entry a row."""
+
+
+def measure_cells(
+    labels: NDArray[np.integer[Any]],
+    class_map: NDArray[np.integer[Any]],
+    classes: Classes,
+    image: NDArray[Any] | None = None,
+    *,
+    frame: int = 0,
+    pixel_size: float | None = None,
+    frame_interval: float | None = None,
+) -> Columns:
+    """Measure every cell of a frame.
+
+    Columns, in this order: ``frame``; with a frame interval ``time_s``, from the first frame; ``label``, the
+    cell's number in the label map; ``class``, the name of the commonest class of its pixels (of equally
+    common ones the first); ``area_px``, in pixels; ``perimeter_px``; ``eccentricity``, 0 for a disc, towards
+    1 for a line; ``solidity``, area over that of the convex hull; ``row_px`` and ``column_px``, the centroid
+    from the centre of the frame's first pixel; ``touches_border``, whether a pixel lies at the frame's edge,
+    so that the cell may be cut off; with an image ``mean_intensity_0`` and on, one a channel; with a pixel
+    size ``area_um2``, ``perimeter_um``, ``row_um`` and ``column_um``.
+
+    Args:
+        labels: cell numbers (H, W), 0 for no cell; consecutive or not, their cells in one piece or several.
+        class_map: class indices (H, W) uint8; ignored pixels have no say in a cell's class.
+        classes: the K classes.
+        image: the frame (C, H, W) as recorded, for the intensities.
+        frame: its number in the recording, counted from 0.
+        pixel_size: width of a pixel in micrometres, where known.
+        frame_interval: seconds from frame to frame, where known.
+
+    Returns:
+        The columns, one row a cell by ascending label.
+
+    Raises:
+        ValueError: shapes that do not agree, or class indices that are not in ``classes``.
+
+    Example:
+        For ``labels`` and ``class_map`` ``[[1, 1]]``, ``area_px`` is ``[2]`` and ``column_px`` ``[0.5]``.
+    """
+    _refuse_misfits(labels, class_map, image)
+    runs = find_runs(labels)
+    of_cell = moments(runs)
+    perimeter = perimeters(labels, runs)
+    columns: Columns = {"frame": np.full(len(runs.labels), frame, np.int64)}
+    if frame_interval is not None:
+        columns["time_s"] = np.full(len(runs.labels), frame * frame_interval)
+    columns |= {
+        "label": runs.labels,
+        "class": np.array(classes.names)[_majority(labels, class_map, runs, len(classes))],
+        "area_px": of_cell.area.astype(np.int64),
+        "perimeter_px": perimeter,
+        "eccentricity": of_cell.eccentricity,
+        "solidity": of_cell.area / convex_areas(runs),
+        "row_px": of_cell.row,
+        "column_px": of_cell.column,
+        "touches_border": _touches_border(runs, labels.shape),
+    }
+    if image is not None:
+        columns |= _intensities(labels, image, runs, of_cell.area)
+    if pixel_size is not None:
+        columns |= _in_micrometres(of_cell, perimeter, pixel_size)
+    return columns
+
+
+def count_cells(cells: Columns, classes: Classes) -> dict[str, int]:
+    """Number of cells of each class but the background, by name, in the order of the classes."""
+    return {c.name: int(np.count_nonzero(cells["class"] == c.name)) for c in classes if c.index}
+
+
+def _majority(
+    labels: NDArray[Any], class_map: NDArray[np.integer[Any]], runs: Runs, count: int
+) -> NDArray[np.intp]:
+    """Index of the commonest of ``count`` classes in each cell."""
+    found = class_map[labels != 0].astype(np.int64)
+    unknown = (found >= count) & (found != IGNORE_INDEX)
+    if unknown.any():
+        raise ValueError(f"class map holds index {found[unknown][0]}, expected 0 to {count - 1}")
+    cell = np.repeat(runs.cell, runs.length)  # of every pixel of a cell, in the order of reading
+    votes = np.bincount(cell * (IGNORE_INDEX + 1) + found, minlength=len(runs.labels) * (IGNORE_INDEX + 1))
+    majority: NDArray[np.intp] = votes.reshape(-1, IGNORE_INDEX + 1)[:, :count].argmax(axis=1)
+    return majority
+
+
+def _touches_border(runs: Runs, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    height, width = shape
+    at_edge = (runs.row == 0) | (runs.row == height - 1) | (runs.first == 0) | (runs.last == width - 1)
+    return runs.total(at_edge) > 0
+
+
+def _intensities(labels: NDArray[Any], image: NDArray[Any], runs: Runs, area: Floats) -> Columns:
+    inside = labels != 0
+    cell = np.repeat(runs.cell, runs.length)
+    return {
+        f"mean_intensity_{index}": np.bincount(cell, channel[inside], minlength=len(area)) / area
+        for index, channel in enumerate(image)
+    }
+
+
+def _in_micrometres(of_cell: Moments, perimeter: Floats, pixel_size: float) -> Columns:
+    return {
+        "area_um2": of_cell.area * pixel_size**2,
+        "perimeter_um": perimeter * pixel_size,
+        "row_um": of_cell.row * pixel_size,
+        "column_um": of_cell.column * pixel_size,
+    }
+
+
+def _refuse_misfits(labels: NDArray[Any], class_map: NDArray[Any], image: NDArray[Any] | None) -> None:
+    if labels.ndim != 2 or class_map.shape != labels.shape:
+        raise ValueError(f"labels {labels.shape} and class map {class_map.shape} are not of one shape (H, W)")
+    if image is not None and (image.ndim != 3 or image.shape[1:] != labels.shape):
+        raise ValueError(f"image has shape {image.shape}, expected (C, H, W) over labels {labels.shape}")

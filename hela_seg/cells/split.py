@@ -1,0 +1,160 @@
+"""Class maps -> numbered cells: connected foreground, cut where two cells touch.
+
+Touching cells are cut by a watershed on the distance to the background. Which peaks of that distance are
+cells of their own is decided by the neck between them: the hills are flooded from the peaks, and two that
+meet are joined again unless the neck where they meet is narrow, measured by the smaller of the two hills.
+Being a ratio, the rule is the same for small and large cells and at any magnification.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.morphology import local_maxima
+from skimage.segmentation import watershed
+
+from hela_seg.data.classes import IGNORE_INDEX
+
+NECK = 0.5
+"""Share of a cell's width below which a neck counts as the place where two cells touch."""
+
+SMOOTHING = 1.0
+"""Standard deviation, in pixels, of the Gaussian on the distance before its peaks are looked for.
+
+Without it every step in a jagged outline makes a peak; the widths that are compared are not smoothed.
+"""
+
+_EVERY_NEIGHBOUR = np.ones((3, 3), bool)
+_HALF_OF_THE_NEIGHBOURS = ((0, 1), (1, -1), (1, 0), (1, 1))
+"""Steps in rows and columns that lead once to each pair of neighbours, diagonal ones included."""
+
+Labels = NDArray[np.int32]
+
+
+class Necks(NamedTuple):
+    """Where flooded hills meet: for each pair, its two numbers and the distance at the widest crossing."""
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    width: NDArray[np.float32]
+
+
+def split_cells(class_map: NDArray[np.integer[Any]], *, neck: float = NECK, least_area: int = 0) -> Labels:
+    """Number the cells of a class map.
+
+    Foreground is every class but the background; classes that touch inside one cell do not divide it. Pixels
+    that meet at a corner are connected. The background has index 0, and ignored pixels belong to no cell.
+
+    Args:
+        class_map: class indices (H, W), ``IGNORE_INDEX`` where a pixel counts nowhere.
+        neck: two bulges of one connected region are two cells where the neck between them is narrower than
+            this share of the narrower bulge, widths being twice the largest distance to the background
+            there. 0 never cuts, 1 cuts at every constriction.
+        least_area: regions that have fewer pixels in the end are taken for dirt and belong to no cell.
+
+    Returns:
+        Cell numbers (H, W) int32: 0 outside, 1 to n in the order of their first pixel, row by row.
+
+    Raises:
+        ValueError: ``class_map`` has other than two axes, or ``neck`` is not between 0 and 1.
+
+    Example:
+        ``split_cells(np.array([[1, 1, 0, 2]]))`` is ``[[1, 1, 0, 2]]``: two cells, whatever their classes.
+    """
+    if class_map.ndim != 2:
+        raise ValueError(f"class map has shape {class_map.shape}, expected (H, W)")
+    if not 0 <= neck <= 1:
+        raise ValueError(f"neck is {neck}, expected 0 to 1")
+    foreground = (class_map != 0) & (class_map != IGNORE_INDEX)
+    regions: Labels
+    regions, count = ndimage.label(foreground, _EVERY_NEIGHBOUR)
+    if neck > 0 and not foreground.all():  # a frame full of foreground has no distance to the background
+        _cut(regions, count, foreground, neck)
+    return _numbered(regions, least_area)
+
+
+def _cut(regions: Labels, count: int, foreground: NDArray[np.bool_], neck: float) -> None:
+    """Give the parts of regions that are several cells numbers of their own, beyond ``count``, in place."""
+    distance = _distance(foreground)
+    blurred = cv2.GaussianBlur(distance, (0, 0), SMOOTHING, borderType=cv2.BORDER_REFLECT)
+    smooth = np.where(foreground, blurred, np.float32(0))
+    peaks, peak_count = ndimage.label(local_maxima(smooth), _EVERY_NEIGHBOUR)
+    # Most regions have a single peak and are whole cells: only the others are worth flooding.
+    at = np.flatnonzero(peaks)
+    region_of_peak = np.zeros(peak_count + 1, np.int64)
+    region_of_peak[peaks.flat[at]] = regions.flat[at]
+    several = np.bincount(region_of_peak[1:], minlength=count + 1) > 1
+    uncertain = several[regions]
+    hills = watershed(-smooth, np.where(uncertain, peaks, 0), mask=uncertain, connectivity=2)
+    height = np.zeros(peak_count + 1, np.float32)
+    np.maximum.at(height, hills[uncertain], distance[uncertain])
+    joined = _joined(_necks(hills, distance, peak_count), height, neck)
+    np.copyto(regions, count + joined[hills], where=uncertain)
+
+
+def _distance(foreground: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance (H, W) of foreground pixels to the nearest pixel of background, in pixels; 0 outside.
+
+    What lies beyond the frame is not known and counts as no background.
+    """
+    # an eighth of the time of scipy's, and as exact
+    distance = cv2.distanceTransform(foreground.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return distance.astype(np.float32, copy=False)
+
+
+def _necks(hills: Labels, distance: NDArray[np.float32], count: int) -> Necks:
+    """The neck of every two of the ``count`` hills that touch."""
+    pairs, widths = [], []
+    for rows, columns in _HALF_OF_THE_NEIGHBOURS:
+        here, there = _shifted(rows, columns)
+        one, other = hills[here], hills[there]
+        meet = (one != other) & (one > 0) & (other > 0)
+        one, other = one[meet].astype(np.int64), other[meet].astype(np.int64)
+        pairs.append(np.minimum(one, other) * (count + 1) + np.maximum(one, other))
+        widths.append(np.minimum(distance[here][meet], distance[there][meet]))
+    touching, which = np.unique(np.concatenate(pairs), return_inverse=True)
+    width = np.zeros(len(touching), np.float32)
+    np.maximum.at(width, which, np.concatenate(widths))
+    return Necks(touching // (count + 1), touching % (count + 1), width)
+
+
+def _shifted(rows: int, columns: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Two views of a frame in which the same position has neighbours, so many rows and columns apart."""
+    here = slice(None, -rows or None), slice(max(0, -columns), -columns if columns > 0 else None)
+    there = slice(rows, None), slice(max(0, columns), columns if columns < 0 else None)
+    return here, there
+
+
+def _joined(necks: Necks, height: NDArray[np.float32], neck: float) -> NDArray[np.int32]:
+    """For each hill the number of the hill that it is joined to, widest necks first."""
+    owner = list(range(len(height)))
+
+    def root_of(hill: int) -> int:
+        """The hill that this one is joined to in the end; paths on the way there are halved (union-find)."""
+        while owner[hill] != hill:
+            owner[hill] = hill = owner[owner[hill]]
+        return hill
+
+    for index in np.argsort(-necks.width, kind="stable"):
+        one, other = root_of(int(necks.first[index])), root_of(int(necks.second[index]))
+        low, high = sorted((one, other), key=lambda hill: (height[hill], -hill))
+        if necks.width[index] >= neck * height[low]:
+            owner[low] = high
+    return np.array([root_of(hill) for hill in range(len(owner))], np.int32)
+
+
+def _numbered(regions: Labels, least_area: int) -> Labels:
+    """The regions of enough pixels numbered from 1 in the order of their first pixel."""
+    at = np.flatnonzero(regions)
+    found = regions.flat[at]
+    area = np.bincount(found, minlength=1)
+    first = np.full(len(area), regions.size)
+    first[found[::-1]] = at[::-1]  # of pixels of one region the last to be assigned is its first
+    kept = np.flatnonzero(area >= max(least_area, 1))
+    number = np.zeros(len(area), np.int32)
+    number[kept[np.argsort(first[kept])]] = np.arange(1, len(kept) + 1)
+    return number[regions]

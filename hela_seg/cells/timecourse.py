@@ -1,0 +1,279 @@
+"""Class maps over time: how much of each class there is, what flickers, and a filter against it.
+
+All of it takes frames in order of time, one by one, and remembers a few of them at most.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.cells.overlap import Overlaps, overlaps
+from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.system.errors import InputError
+
+Labels = NDArray[np.uint8]
+Integers = NDArray[np.integer]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Flicker:
+    """How many pixels, or cells, have another class for one frame only.
+
+    Attributes:
+        changed: those whose class differs from the one that they have both in the frame before and after.
+        judged: those that have a class in all three frames.
+    """
+
+    changed: int = 0
+    judged: int = 0
+
+    @property
+    def share(self) -> float | None:
+        """The share that changed, 0 to 1; None where nothing was judged, as of fewer than three frames."""
+        return self.changed / self.judged if self.judged else None
+
+    def __add__(self, other: Flicker) -> Flicker:
+        return Flicker(self.changed + other.changed, self.judged + other.judged)
+
+
+@dataclass(frozen=True)
+class TimeCourse:
+    """Class areas, and numbers of cells, of one recording over time.
+
+    Attributes:
+        name: of the recording.
+        pixels: (T, K) pixels of each class in each frame, as `class_pixels` counts them.
+        cells: (T, K) cells of each class in each frame; None where cells were not counted.
+        frame_interval: seconds from frame to frame; None where it is not known.
+    """
+
+    name: str
+    pixels: Counts
+    cells: Counts | None = None
+    frame_interval: float | None = None
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """(T, K) share of each class among a frame's pixels, 0 to 1; NaN where all of a frame is ignored."""
+        total = self.pixels.sum(axis=1, keepdims=True)
+        unknown = np.full(self.pixels.shape, np.nan)
+        shares: NDArray[np.float64] = np.divide(self.pixels, total, out=unknown, where=total > 0)
+        return shares
+
+
+def class_pixels(labels: Labels, class_count: int) -> Counts:
+    """Pixels of each class in a class map; ignored ones count nowhere.
+
+    ``class_pixels(np.array([[0, 2, 2, 255]], np.uint8), 3)`` gives ``[1, 0, 2]``.
+
+    Args:
+        labels: (H, W) uint8 class indices, or any band of them: the counts of bands add up.
+        class_count: K.
+
+    Returns:
+        (K,) int64.
+
+    Raises:
+        ValueError: a class index that is neither below K nor `IGNORE_INDEX`.
+    """
+    # class by class takes a tenth of the time of numpy.bincount, which widens each pixel to 64 bits first
+    *counts, ignored = (np.count_nonzero(labels == index) for index in (*range(class_count), IGNORE_INDEX))
+    if sum(counts) + ignored < labels.size:
+        wrong = labels[(labels >= class_count) & (labels != IGNORE_INDEX)].min()
+        raise ValueError(f"labels hold {wrong}, expected 0 to {class_count - 1} or {IGNORE_INDEX}")
+    return np.array(counts, np.int64)
+
+
+def flicker(before: Labels, frame: Labels, after: Labels) -> Flicker:
+    """What of a frame has another class than both its neighbours in time, while these two agree.
+
+    Over three frames the classes ``1 2 1`` flicker; ``1 1 2``, ``1 2 2`` and ``1 2 3`` do not. Pixels that
+    are ignored in one of the frames are not judged.
+
+    Args:
+        before: classes at t - 1, of any shape: (H, W) of a class map, a band of it, or (M,) of M cells.
+        frame: classes at t.
+        after: classes at t + 1.
+    """
+    judged = (before != IGNORE_INDEX) & (frame != IGNORE_INDEX) & (after != IGNORE_INDEX)
+    changed = judged & (before == after) & (frame != before)
+    return Flicker(int(np.count_nonzero(changed)), int(np.count_nonzero(judged)))
+
+
+class PixelFlicker:
+    """Flicker of a recording's pixels; remembers two class maps.
+
+    The first and the last frame have one neighbour only and are not judged. ``sum(found, Flicker())`` over
+    the frames is the recording's figure.
+    """
+
+    def __init__(self) -> None:
+        self._last: deque[Labels] = deque(maxlen=2)
+
+    def add(self, labels: Labels) -> Flicker | None:
+        """Take the next class map (H, W) uint8, which must not be changed afterwards.
+
+        Returns:
+            The flicker of the frame before this one; None for the first two frames.
+        """
+        found = flicker(self._last[0], self._last[1], labels) if len(self._last) == 2 else None
+        self._last.append(labels)
+        return found
+
+
+class CellFlicker:
+    """Flicker of a recording's cells, followed by their tracks; remembers the cells of two frames.
+
+    A cell is judged where its track goes through the frame before and the one after as well.
+    """
+
+    def __init__(self) -> None:
+        self._last: deque[dict[int, int]] = deque(maxlen=2)
+
+    def add(self, tracks: Integers, classes: Labels) -> Flicker | None:
+        """Take the cells of the next frame.
+
+        Args:
+            tracks: (M,) number of each cell's track.
+            classes: (M,) uint8, class of each cell, `IGNORE_INDEX` where it has none.
+
+        Returns:
+            The flicker of the frame before this one; None for the first two frames.
+
+        Raises:
+            ValueError: a track with two cells in this frame.
+        """
+        cells = dict(zip(tracks.tolist(), classes.tolist(), strict=True))
+        if len(cells) < len(tracks):
+            raise ValueError(
+                f"{len(tracks)} cells have {len(cells)} tracks, expected one cell of a track a frame"
+            )
+        found = self._judge(cells) if len(self._last) == 2 else None
+        self._last.append(cells)
+        return found
+
+    def _judge(self, after: dict[int, int]) -> Flicker:
+        earlier, frame = self._last
+        before, own, later = (
+            np.array([cells.get(track, IGNORE_INDEX) for track in frame], np.uint8)
+            for cells in (earlier, frame, after)
+        )
+        return flicker(before, own, later)
+
+
+class OverlapTracks:
+    """Numbers cells through time by overlap: two cells are one when each overlaps the other the most.
+
+    Cells that divide or merge start new tracks, but for the part that goes on as the largest. It needs no
+    package beyond the program's own and is meant for `CellFlicker`; remembers one map of cells.
+    """
+
+    def __init__(self) -> None:
+        self._cells: Integers | None = None
+        self._tracks: dict[int, int] = {}
+        self._count = 0
+
+    def add(self, cells: Integers) -> dict[int, int]:
+        """Take the next map of cells (H, W), 0 where there is none; it must not be changed afterwards.
+
+        Returns:
+            The track of each cell by its number in the map, in ascending order of these.
+        """
+        shared = overlaps(np.zeros_like(cells) if self._cells is None else self._cells, cells)
+        former = _best_partners(shared)
+        tracks = {}
+        for cell in shared.second_labels.tolist():
+            if cell in former:
+                tracks[cell] = self._tracks[former[cell]]
+            else:
+                tracks[cell] = self._count
+                self._count += 1
+        self._cells, self._tracks = cells, tracks
+        return tracks
+
+
+def _best_partners(shared: Overlaps) -> dict[int, int]:
+    """Cells of the second map with the cell of the first one, where each is the other's largest overlap.
+
+    Of equally large overlaps a cell takes the partner of the lower number.
+    """
+    largest_first = np.lexsort((shared.second, shared.first, -shared.shared))
+    of_first, of_second = (_first_of_each(side[largest_first]) for side in (shared.first, shared.second))
+    pairs = largest_first[of_first & of_second]
+    first, second = shared.first_labels[shared.first[pairs]], shared.second_labels[shared.second[pairs]]
+    return dict(zip(second.tolist(), first.tolist(), strict=True))
+
+
+def _first_of_each(values: Integers) -> NDArray[np.bool_]:
+    """True where a value occurs for the first time."""
+    is_first = np.zeros(len(values), bool)
+    is_first[np.unique(values, return_index=True)[1]] = True
+    return is_first
+
+
+def majority_over_time(frames: Iterable[Labels], window: int) -> Iterator[Labels]:
+    """Give each pixel the class that it has most often in a window of frames centred on its own.
+
+    Where two classes are the most frequent, the pixel keeps the class of the middle frame. At both ends of
+    the recording, the frames of the window that do not exist have no vote. Ignored pixels have none either,
+    and stay ignored. Memory holds ``window`` frames. Over the classes ``1 1 2 1 1 3 3``, a window of 3 gives
+    ``1 1 1 1 1 3 3``.
+
+    Args:
+        frames: class maps (H, W) uint8 in order of time.
+        window: number of frames, odd; 1 changes nothing.
+
+    Yields:
+        As many class maps as there are frames, in their order.
+
+    Raises:
+        InputError: the window is even or below 1.
+    """
+    if window < 1 or window % 2 == 0:
+        raise InputError(
+            f"a majority over {window} frames has no middle frame: choose an odd number such as 5"
+        )
+    return _majorities(frames, window)
+
+
+def _majorities(frames: Iterable[Labels], window: int) -> Iterator[Labels]:
+    held: deque[Labels] = deque(maxlen=window)
+    reach = window // 2
+    taken = given = 0
+    for taken, frame in enumerate(frames, start=1):
+        held.append(frame)
+        if taken > reach:
+            yield _majority(held, given - max(0, taken - window))
+            given += 1
+    while given < taken:
+        first_held = max(0, given - reach)
+        while taken - len(held) < first_held:
+            held.popleft()
+        yield _majority(held, given - first_held)
+        given += 1
+
+
+def _majority(frames: deque[Labels], middle: int) -> Labels:
+    """Most frequent class of each pixel, or that of the middle frame where there is a tie."""
+    result = frames[middle].copy()
+    # most pixels keep their class over the window: only the others need counting
+    mixed = np.logical_or.reduce([frame != result for frame in frames]) & (result != IGNORE_INDEX)
+    result[mixed] = _most_frequent([frame[mixed] for frame in frames], result[mixed])
+    return result
+
+
+def _most_frequent(votes: list[Labels], own: Labels) -> Labels:
+    """(P,) each -> (P,) most frequent of P pixels' classes, their own where there is a tie."""
+    result, most = own, np.zeros(own.shape, np.int64)
+    for index in np.unique(np.concatenate(votes)):
+        if index != IGNORE_INDEX:
+            count = sum((vote == index for vote in votes), np.zeros(own.shape, np.int64))
+            result = np.where(count > most, index, np.where(count == most, own, result))
+            most = np.maximum(most, count)
+    return result

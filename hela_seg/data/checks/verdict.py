@@ -1,0 +1,153 @@
+"""What the findings mean for training: faults would make it wrong, warnings would make it poor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hela_seg.data.checks.examine import Examination, SeriesFacts
+from hela_seg.data.checks.near_duplicates import Twins, find_alike
+from hela_seg.data.classes import Classes
+from hela_seg.data.splits.table import PARTS, Block
+from hela_seg.system.errors import listed
+
+RARE = 0.001
+"""Share of all pixels below which a class is rare."""
+
+UNLIKE = 4.0
+"""Times the usual contrast (bright end less dark end), or its fraction, from which on a series is named."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Faults and warnings, one line each, and the frames that look alike across the split."""
+
+    faults: list[str]
+    warnings: list[str]
+    twins: list[Twins]
+
+
+def judge(
+    faults: Sequence[str], examination: Examination, blocks: Sequence[Block], classes: Classes
+) -> Verdict:
+    """Judge what was found.
+
+    Args:
+        faults: of files that could not be opened.
+        examination: of those that could.
+        blocks: the split.
+        classes: of the data.
+    """
+    twins = find_alike(examination.looks)
+    names = [facts.recording.name for facts in examination.series]
+    return Verdict(
+        [*faults, *_faults_of_series(examination), *_same_pictures(twins, names), *_empty_parts(examination)],
+        [
+            *_alike(twins, names),
+            *_classes_in_want(examination, blocks, classes),
+            *_unlike_series(examination.series),
+            *_odd_frames(examination.series),
+        ],
+        twins,
+    )
+
+
+def _faults_of_series(examination: Examination) -> list[str]:
+    return [fault for facts in examination.series for fault in facts.faults]
+
+
+def _same_pictures(twins: Sequence[Twins], names: Sequence[str]) -> list[str]:
+    """One line for each two series that share pictures."""
+    shared: dict[tuple[int, int], list[Twins]] = {}
+    for pair in twins:
+        if pair.same:
+            shared.setdefault((pair.first.series, pair.second.series), []).append(pair)
+    return [
+        f"the same picture is in two parts, {len(pairs)} time(s): {_places(pairs[0], names)}: remove one of "
+        "the two, or keep both series in one part"
+        for pairs in shared.values()
+    ]
+
+
+def _empty_parts(examination: Examination) -> list[str]:
+    pixels = examination.pixels.get("train")
+    if pixels is not None and not pixels.any():
+        return ["no training pixel is of any class, expected some: the masks are ignored throughout"]
+    return []
+
+
+def _alike(twins: Sequence[Twins], names: Sequence[str]) -> list[str]:
+    """One line for each pair of parts."""
+    lines = []
+    for parts in dict.fromkeys(pair.parts for pair in twins):
+        near = [pair for pair in twins if pair.parts == parts and not pair.same]
+        if near:
+            lines.append(
+                f"{len(near)} frame(s) for {parts[1]} look nearly like one for {parts[0]}, such as "
+                f"{_places(near[0], names)}: scores will flatter, keep both in one part or raise "
+                "data.split.gap"
+            )
+    return lines
+
+
+def _classes_in_want(examination: Examination, blocks: Sequence[Block], classes: Classes) -> list[str]:
+    total = sum(examination.pixels.values(), np.zeros(len(classes), np.int64))
+    lines = [
+        f"class '{entry.name}' has {total[entry.index] / total.sum():.3%} of the pixels, below {RARE:.1%}: "
+        "a net learns it poorly, consider loss.class_weights=balanced"
+        for entry in classes
+        if 0 < total[entry.index] < RARE * total.sum()
+    ]
+    used = {block.part for block in blocks}
+    for entry in classes:
+        absent = [
+            part
+            for part in PARTS
+            if part in used and part in examination.pixels and not examination.pixels[part][entry.index]
+        ]
+        if absent:
+            lines.append(f"class '{entry.name}' is absent from {', '.join(absent)}: it gets no score there")
+    return lines
+
+
+def _unlike_series(series: Sequence[SeriesFacts]) -> list[str]:
+    """Series of another type of values than most, or whose contrast is far from the usual one."""
+    known = [facts for facts in series if facts.percentiles is not None]
+    dtypes = {str(facts.recording.image.dtype) for facts in known}
+    if len(dtypes) > 1:
+        return [f"series have different types of values ({', '.join(sorted(dtypes))}): convert them alike"]
+    spans = np.array(
+        [np.ptp(facts.percentiles, axis=1).mean() for facts in known if facts.percentiles is not None]
+    )
+    usual = float(np.median(spans)) if len(spans) else 0.0
+    unlike = [
+        f"{facts.recording.name} ({span:g})"
+        for facts, span in zip(known, spans, strict=True)
+        if not usual / UNLIKE <= span <= usual * UNLIKE
+    ]
+    if not unlike:
+        return []
+    return [
+        f"the grey values of {listed(unlike, 5)} span more than {UNLIKE:g} times the usual "
+        f"{usual:g}, or less than 1/{UNLIKE:g} of it: if exposure differs, set data.normalise=frame"
+    ]
+
+
+def _odd_frames(series: Sequence[SeriesFacts]) -> list[str]:
+    constant = [f"{facts.recording.name} frame {t}" for facts in series for t in facts.constant]
+    saturated = [f"{facts.recording.name} frame {t}" for facts in series for t in facts.saturated]
+    lines = []
+    if constant:
+        lines.append(
+            f"{len(constant)} frame(s) of one grey value ({listed(constant, 5)}): was a lamp or shutter off?"
+        )
+    if saturated:
+        lines.append(f"{len(saturated)} saturated frame(s) ({listed(saturated, 5)}): structure is lost there")
+    return lines
+
+
+def _places(pair: Twins, names: Sequence[str]) -> str:
+    first, second = (f"{names[look.series]} frame {look.t}" for look in (pair.first, pair.second))
+    return f"{first} ({pair.parts[0]}) and {second} ({pair.parts[1]})"

@@ -1,0 +1,120 @@
+"""The classes of a segmentation: index, name, colour and the values that stand for them in masks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hela_seg.system.errors import InputError
+
+IGNORE_INDEX = 255
+"""Label of pixels that count nowhere: not in a loss, not in a score."""
+
+MEAN = "mean"
+"""What stands in a class's place in the tables of scores, for the mean over classes."""
+
+BACKGROUND_COLOUR = "#202020"
+FOREGROUND_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
+"""Okabe and Ito's palette (2008), told apart by the colour-blind too."""
+
+
+@dataclass(frozen=True)
+class CellClass:
+    """One class: its index in logits and label maps, name, colour (``#rrggbb``) and values in mask files."""
+
+    index: int
+    name: str
+    colour: str
+    values: tuple[int, ...]
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """The colour as three 8-bit numbers; ``#E69F00`` gives (230, 159, 0)."""
+        red, green, blue = (int(self.colour[start : start + 2], 16) for start in (1, 3, 5))
+        return red, green, blue
+
+
+class Classes(Sequence[CellClass]):
+    """All classes of a data set, in the order of their indices; index 0 is the background.
+
+    Args:
+        entries: one entry a class, either its name or a mapping with ``name`` and, where they differ from the
+            defaults, ``colour`` (``#rrggbb``) and ``values`` (integers that stand for it in masks; by default
+            the class's own index).
+
+    Raises:
+        InputError: fewer than two classes, more than 255, a name or mask value given twice, a class named
+            `MEAN`, or an entry with unknown keys.
+
+    Example:
+        ``Classes(["background", {"name": "nucleus", "values": [255]}])[1].values == (255,)``
+    """
+
+    def __init__(self, entries: Sequence[str | Mapping[str, Any]]) -> None:
+        if isinstance(entries, str) or not isinstance(entries, Sequence):
+            raise InputError(f"data.classes is {entries}, expected a list of names, background first")
+        if not 2 <= len(entries) <= IGNORE_INDEX:
+            raise InputError(
+                f"data.classes has {len(entries)} entries, expected 2 to {IGNORE_INDEX}: "
+                "name every class, background first"
+            )
+        self._classes = tuple(_parse(index, entry) for index, entry in enumerate(entries))
+        _refuse_repeats("name", [c.name for c in self._classes])
+        if MEAN in self.names:
+            raise InputError(
+                f"data.classes names a class '{MEAN}', which in tables is the mean over classes: "
+                "choose another name"
+            )
+        _refuse_repeats("mask value", [value for c in self._classes for value in c.values])
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._classes[index]
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def __iter__(self) -> Iterator[CellClass]:
+        return iter(self._classes)
+
+    @property
+    def names(self) -> list[str]:
+        """Names in the order of the indices."""
+        return [c.name for c in self._classes]
+
+    def to_plain(self) -> list[dict[str, Any]]:
+        """The classes as lists, dicts and primitives, for checkpoints and JSON; ``Classes`` reads it back."""
+        return [{"name": c.name, "colour": c.colour, "values": list(c.values)} for c in self._classes]
+
+
+def _parse(index: int, entry: str | Mapping[str, Any]) -> CellClass:
+    if not isinstance(entry, str | Mapping):
+        raise InputError(f"data.classes[{index}] is {entry!r}, expected a name or a mapping with a name")
+    given: dict[str, Any] = {"name": entry} if isinstance(entry, str) else dict(entry)
+    unknown = sorted(set(given) - {"name", "colour", "values"})
+    if unknown or "name" not in given:
+        raise InputError(
+            f"data.classes[{index}] is {given}, expected keys name, colour, values (only name is needed)"
+        )
+    default = FOREGROUND_COLOURS[(index - 1) % len(FOREGROUND_COLOURS)] if index else BACKGROUND_COLOUR
+    colour = str(given.get("colour") or default)
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise InputError(
+            f"data.classes[{index}].colour is '{colour}', expected six hexadecimal digits such as '#E69F00'"
+        )
+    values = given.get("values")
+    values = [index] if values is None else list(values)
+    if not values or not all(isinstance(value, int) for value in values):
+        raise InputError(
+            f"data.classes[{index}].values is {values}, expected whole numbers as masks hold them"
+        )
+    return CellClass(index, str(given["name"]), colour, tuple(values))
+
+
+def _refuse_repeats(what: str, items: Sequence[Any]) -> None:
+    repeated = sorted({item for item in items if list(items).count(item) > 1})
+    if repeated:
+        raise InputError(
+            f"data.classes gives the {what} {repeated[0]!r} to more than one class: each belongs to one"
+        )

@@ -1,0 +1,255 @@
+"""Series and frames -> train, validation and test, without leaks.
+
+Neighbouring frames of a recording are almost the same picture, so whole series are dealt out, or, where there
+is one series alone, blocks of time with frames left out between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hela_seg.data.splits.folds import folds_of_time, part_of_fold, refuse_impossible, shuffled_folds
+from hela_seg.data.splits.groups import read_groups
+from hela_seg.data.splits.table import COLUMNS, Block, Part, quoted, read_split, refuse_unfit, write_split
+from hela_seg.system.errors import InputError
+from hela_seg.system.settings import refuse_counts
+
+__all__ = ["COLUMNS", "Block", "Part", "Request", "Split", "read_split", "split_series", "write_split"]
+
+Request = float | int | Sequence[str]
+"""How much a part gets: a share (float), a number (int), or the series by name."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """How series are split.
+
+    Args:
+        validation: see :func:`split_series`; with ``folds``, 0 for none and anything else for one fold.
+        test: see :func:`split_series`; not looked at with ``folds``, each of which is for testing once.
+        gap: frames left out between two parts, where there is one series.
+        seed: decides which series go where.
+        column: heading of a column of ``table``: series with the same cell in it, say of one plate or one
+            day, stay together. Shares, numbers and names then are those of the groups.
+        table: path of a CSV table with the columns ``series`` and ``column``.
+        folds: k, for cross-validation: series, or groups, are dealt out to k folds; one single series is cut
+            into k spans of time.
+        fold: which fold is for testing, from 0. The next one, in a circle, is for validation.
+        file: path of a table that :func:`write_split` wrote, to be kept to; nothing else is looked at.
+
+    Raises:
+        InputError: settings that are no whole numbers, contradict each other, or come in pairs and lack the
+            other one.
+    """
+
+    validation: Request = 0.15
+    test: Request = 0.15
+    gap: int = 2
+    seed: int = 0
+    column: str | None = None
+    table: str | None = None
+    folds: int | None = None
+    fold: int | None = None
+    file: str | None = None
+
+    def __post_init__(self) -> None:
+        refuse_counts("data.split", {"gap": self.gap, "seed": self.seed}, least=0)
+        refuse_counts("data.split", {"folds": self.folds})
+        for name in ("validation", "test"):
+            if getattr(self, name) is None:
+                raise InputError(
+                    f"data.split.{name} is null, expected 0, a share, a number or a list of names"
+                )
+        given = [name for name in ("column", "table", "folds", "fold") if getattr(self, name) is not None]
+        if self.file is not None and given:
+            raise InputError(
+                f"data.split.file is given and data.split.{given[0]} too, expected one of them: the file "
+                "says all of the split"
+            )
+        for one, other in (("column", "table"), ("table", "column"), ("folds", "fold"), ("fold", "folds")):
+            if one in given and other not in given:
+                raise InputError(
+                    f"data.split.{one} is given without data.split.{other}, expected both: add the other one"
+                )
+
+    def blocks(self, lengths: Sequence[int], names: Sequence[str]) -> list[Block]:
+        """The blocks of all parts, in the order of the series and of time.
+
+        Args:
+            lengths: number of frames of each series.
+            names: name of each series.
+
+        Raises:
+            InputError: see :func:`split_series`; folds that cannot be made; a table that cannot be read or
+                does not fit.
+        """
+        if self.file is not None:
+            path = Path(self.file)
+            blocks = read_split(path, names)
+            refuse_unfit(path, blocks, lengths, names)
+            return blocks
+        groups = None
+        if self.column is not None and self.table is not None and len(names) > 1:
+            groups = read_groups(Path(self.table), self.column, names)
+        if self.folds is not None and self.fold is not None:
+            return self._fold(self.folds, self.fold, lengths, groups)
+        return split_series(lengths, names, self.validation, self.test, self.gap, self.seed, groups)
+
+    def _fold(
+        self, folds: int, fold: int, lengths: Sequence[int], groups: Sequence[str] | None
+    ) -> list[Block]:
+        if not isinstance(self.validation, int | float):
+            raise InputError(
+                "data.split.validation names series, expected a number with data.split.folds: 0 for none, "
+                "anything else for one fold"
+            )
+        validated = self.validation > 0
+        if len(lengths) == 1:
+            refuse_impossible(folds, fold, lengths[0], "frames", validated=validated)
+            return folds_of_time(lengths[0], folds, fold, self.gap, validated=validated)
+        units = list(range(len(lengths))) if groups is None else _numbered(groups)
+        what = "series" if groups is None else "groups of series"
+        refuse_impossible(folds, fold, len(set(units)), what, validated=validated)
+        number_of = shuffled_folds(len(set(units)), folds, self.seed)
+        parts = [part_of_fold(number_of[unit], folds, fold, validated=validated) for unit in units]
+        return [Block(index, 0, lengths[index], part) for index, part in enumerate(parts)]
+
+
+def split_series(
+    lengths: Sequence[int],
+    names: Sequence[str],
+    validation: Request,
+    test: Request,
+    gap: int = 2,
+    seed: int = 0,
+    groups: Sequence[str] | None = None,
+) -> list[Block]:
+    """Deals series out to train, validation and test; one single series is cut into blocks of time.
+
+    Two series or more go whole to one part each. A share of them is rounded to whole series, but is one at
+    least; 0 gives a part none. Test series are drawn first, so that another share for validation leaves them
+    as they are.
+
+    One series becomes train, validation and test in the order of time, and ``gap`` frames between two parts
+    go to neither; shares and numbers then mean frames. 20 frames with ``validation=0, test=4, gap=2`` give
+    train the frames 0 to 13 and test 16 to 19.
+
+    Args:
+        lengths: number of frames of each series.
+        names: name of each series.
+        validation: what validation gets: a share between 0 and 1, a whole number, or a list of names.
+        test: what test gets.
+        gap: frames left out between two blocks of time.
+        seed: decides which series go where.
+        groups: name of each series' group, whose series stay together; shares, numbers and names then are
+            those of groups. None: each series is one by itself.
+
+    Returns:
+        Blocks in the order of the series and of time.
+
+    Raises:
+        InputError: too few series or frames, a name that no series has, a name in both parts, or a share or
+            number that is negative or leaves nothing to train on.
+    """
+    if len(lengths) == 1:
+        return _blocks_of_time(lengths[0], names[0], {"validation": validation, "test": test}, gap)
+    units = list(range(len(names))) if groups is None else _numbered(groups)
+    unit_names = names if groups is None else list(dict.fromkeys(groups))
+    dealt = _deal(unit_names, {"test": test, "validation": validation}, seed, grouped=groups is not None)
+    part_of = {unit: part for part, members in dealt.items() for unit in members}
+    parts = [part_of.get(unit, "train") for unit in units]
+    return [Block(index, 0, lengths[index], part) for index, part in enumerate(parts)]
+
+
+def _numbered(groups: Sequence[str]) -> list[int]:
+    """Groups as numbers, in the order in which they come up: ``["P2", "P1", "P2"]`` gives ``[0, 1, 0]``."""
+    number = {group: index for index, group in enumerate(dict.fromkeys(groups))}
+    return [number[group] for group in groups]
+
+
+def _deal(
+    names: Sequence[str], wishes: Mapping[Part, Request], seed: int, *, grouped: bool
+) -> dict[Part, list[int]]:
+    """For each part the indices of its series, or groups: those asked for by name, then others at random."""
+    dealt = {part: _indices(part, wish, names) for part, wish in wishes.items()}
+    _refuse_shared(dealt, names)
+    named = {index for indices in dealt.values() for index in indices}
+    amounts = {part: wish for part, wish in wishes.items() if isinstance(wish, int | float)}
+    counts = {part: _amount(part, wish, len(names)) for part, wish in amounts.items()}
+    needed = len(named) + sum(counts.values())
+    if needed >= len(names):
+        what = "groups of series" if grouped else "series"
+        raise InputError(
+            f"found {len(names)} {what} ({quoted(names)}), but validation and test take {needed} and "
+            f"training needs 1 or more: add {what}, or set data.split.validation=0 or data.split.test=0"
+        )
+    order = np.random.default_rng(seed).permutation(len(names)).tolist()
+    free = [index for index in order if index not in named]
+    for part, count in counts.items():
+        dealt[part], free = free[:count], free[count:]
+    return dealt
+
+
+def _blocks_of_time(length: int, name: str, wishes: Mapping[Part, Request], gap: int) -> list[Block]:
+    """Train first, then each part of ``wishes`` after a gap."""
+    if gap < 0:
+        raise InputError(f"data.split.gap is {gap}, expected 0 or more frames")
+    held_out: dict[Part, int] = {}
+    for part, wish in wishes.items():
+        if not isinstance(wish, int | float):
+            raise InputError(
+                f"data.split.{part} names series, but there is only one ('{name}'), which is split by time: "
+                "give a share such as 0.15 or a number of frames"
+            )
+        if count := _amount(part, wish, length):
+            held_out[part] = count
+    needed = sum(held_out.values()) + gap * len(held_out)
+    if needed >= length:
+        raise InputError(
+            f"the only series ('{name}') has {length} frames, but validation and test with gaps of {gap} "
+            f"take {needed} and training needs 1 or more: lower data.split.validation, data.split.test or "
+            "data.split.gap"
+        )
+    blocks = [Block(0, 0, length - needed, "train")]
+    for part, count in held_out.items():
+        start = blocks[-1].stop + gap
+        blocks.append(Block(0, start, start + count, part))
+    return blocks
+
+
+def _amount(part: Part, wish: float, available: int) -> int:
+    """How many of the available series or frames a share or a whole number means."""
+    if wish < 0 or (isinstance(wish, float) and wish >= 1):
+        raise InputError(
+            f"data.split.{part} is {wish}, expected a share from 0 to below 1, a whole number or names of "
+            "series"
+        )
+    if isinstance(wish, int):
+        return wish
+    return max(1, round(wish * available)) if wish else 0
+
+
+def _indices(part: Part, wish: Request, names: Sequence[str]) -> list[int]:
+    """Indices of the series that are asked for by name."""
+    if isinstance(wish, int | float):
+        return []
+    asked = [wish] if isinstance(wish, str) else list(wish)
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        raise InputError(
+            f"data.split.{part} names the series {quoted(unknown)}, but the data hold {quoted(names)}"
+        )
+    return [names.index(name) for name in asked]
+
+
+def _refuse_shared(dealt: Mapping[Part, Sequence[int]], names: Sequence[str]) -> None:
+    shared = set(dealt["test"]) & set(dealt["validation"])
+    if shared:
+        found = quoted([names[index] for index in sorted(shared)])
+        raise InputError(
+            f"data.split.validation and data.split.test both name {found}: each goes to one of them"
+        )

@@ -1,0 +1,72 @@
+"""What the XML of an OME-TIFF says before its frames are looked up: how many, in which files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import tifffile
+
+from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.system.errors import InputError
+
+MAX_PLANES = 2**22
+"""Most planes that one OME-TIFF may state; tifffile keeps a place for each before it looks for any."""
+
+
+def is_ome_tiff(path: Path) -> bool:
+    """Whether the name ends as those of all files of an OME-TIFF do."""
+    return path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+
+
+def later_parts(path: Path) -> frozenset[str]:
+    """File names of an OME-TIFF's parts that are not read by themselves.
+
+    Of a recording spread over several files each states all of them; the one with the first plane stands for
+    the recording.
+    """
+    try:
+        with damage_is_reported(path), tifffile.TiffFile(path) as file:
+            root = _parsed(file.ome_metadata)
+    except InputError:
+        return frozenset()  # opening it says what is wrong
+    names = [] if root is None else [uuid.get("FileName", "") for uuid in root.iterfind(".//{*}UUID")]
+    own = {path.name} if root is not None and root.find("{*}BinaryOnly") is not None else set()
+    return frozenset(names) - set(names[:1]) | own
+
+
+def refuse_unfit(path: Path, metadata: str | None) -> None:
+    """Refuse a part that leaves the metadata to another file, and numbers of planes that no file has.
+
+    Raises:
+        InputError: either of them.
+        tifffile.TiffFileError: sizes that are no numbers.
+    """
+    root = _parsed(metadata)
+    if root is None:
+        return
+    elsewhere = root.find("{*}BinaryOnly")
+    if elsewhere is not None:
+        raise InputError(
+            f"{path} is a part of the OME-TIFF {elsewhere.get('MetadataFile')}, expected the file that "
+            "states the axes: open that one"
+        )
+    for pixels in root.iterfind(".//{*}Pixels"):
+        planes = 1
+        for key in ("SizeT", "SizeC", "SizeZ"):
+            planes *= max(int(pixels.get(key, 1)), 1)
+        counts = [
+            int(data.get("PlaneCount", data.get("NumPlanes", 1))) for data in pixels.iterfind("{*}TiffData")
+        ]
+        if max(planes, *counts) > MAX_PLANES:
+            raise InputError(
+                f"{path} states {max(planes, *counts)} planes, expected at most {MAX_PLANES}: export the "
+                "file again"
+            )
+
+
+def _parsed(metadata: str | None) -> ElementTree.Element | None:
+    try:
+        return None if metadata is None else ElementTree.fromstring(metadata)
+    except ElementTree.ParseError:
+        return None

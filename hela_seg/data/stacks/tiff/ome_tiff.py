@@ -1,0 +1,161 @@
+"""Predictions as OME-TIFF: tiled, deflated, with axes, calibration, colours and what made them.
+
+How others open it, from ImageJ 1.54u and the sources of Bio-Formats 8:
+
+- ImageJ by itself reads no tiles. Fiji hands files named ``.ome.tif``, and others with tiles, to Bio-Formats.
+- Bio-Formats shows label maps in the colours of the tag ColorMap, unless the OME-XML gives the channel a
+  colour, which would become a ramp from black. So label maps have none there.
+- By default Bio-Formats scales contrast to the highest value found, and ImageJ then stretches the colour
+  table likewise. `_colour_table` is made to give the same colours stretched or not.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from hela_seg.data.classes import IGNORE_INDEX, CellClass, Classes
+from hela_seg.data.stacks.parts import TILE, needs_bigtiff, tile_grid
+from hela_seg.data.stacks.series import name_of
+from hela_seg.system.files import whole_file
+
+NAMESPACE = "hela_seg"
+"""Of the annotations in the OME-XML: ``hela_seg/provenance`` and ``hela_seg/classes``."""
+
+IGNORED_GREY = 128
+"""Red, green and blue of the ignored label."""
+
+
+def write_ome_tiff(
+    path: Path,
+    frames: Iterable[Iterable[bytes]],
+    shape: tuple[int, ...],
+    *,
+    provenance: Mapping[str, str],
+    classes: Classes | None = None,
+    ignored: bool = False,
+    pixel_size_um: float | None = None,
+    frame_interval_s: float | None = None,
+) -> None:
+    """Write frames of encoded tiles as an OME-TIFF, a page a plane; memory holds a tile and one page's index.
+
+    The same arguments and frames give the same bytes. It becomes a BigTIFF where
+    `hela_seg.data.stacks.parts.needs_bigtiff` says so.
+
+    Args:
+        path: the file, replaced once the new one is whole.
+        frames: of each frame the encoded tiles, as `EncodedFrame.tiles` and `Part.tiles` give them; they are
+            copied as they are.
+        shape: (T, H, W) of label maps or other single planes, (T, K, H, W) of probabilities.
+        provenance: what made the file, by name, kept as a map annotation.
+        classes: of label maps, names and the colour table; of probabilities, names and colours of the
+            channels. None for other planes, e.g. entropy, which are grey.
+        ignored: `IGNORE_INDEX` occurs among the labels and needs its grey. Without it, viewers that stretch
+            the colour table to the highest label show the classes' colours all the same.
+        pixel_size_um: width of a pixel in micrometres.
+        frame_interval_s: seconds from frame to frame.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written; the file is then as it was before. What
+            reading the frames raises goes on to the caller likewise.
+        ValueError: frames or tiles fewer or more than the shape says, or channels that are not the classes.
+    """
+    frame_count, *planes, height, width = shape
+    if planes and (classes is None or len(classes) != planes[0]):
+        raise ValueError(f"the shape is {shape}, expected (T, K, H, W) with a class for each of K channels")
+    is_labels = classes is not None and not planes
+    grid = tile_grid((height, width))
+    tiles = _counted(frames, frame_count, (planes or [1])[0] * grid[0] * grid[1])
+    with whole_file(path) as beside:
+        tifffile.imwrite(
+            beside,
+            chain(tiles),  # tifffile closes what it is given, and whether more is left could not be asked
+            shape=shape,
+            dtype=np.uint8,
+            bigtiff=needs_bigtiff(shape),
+            ome=True,
+            photometric="palette" if is_labels else "minisblack",
+            colormap=_colour_table(classes, ignored) if classes is not None and is_labels else None,
+            tile=(TILE, TILE),
+            compression="zlib",
+            software=NAMESPACE,
+            metadata=_metadata(name_of(path), shape, classes, provenance)
+            | _calibration(pixel_size_um, frame_interval_s),
+        )
+        if next(tiles, None) is not None:
+            raise ValueError(f"there are more tiles than frames of {shape} have")
+
+
+def _counted(frames: Iterable[Iterable[bytes]], frame_count: int, tile_count: int) -> Iterator[bytes]:
+    """The tiles of all frames; tifffile would take fewer or more without a word."""
+    found = 0
+    for tiles in frames:
+        before = found
+        for tile in tiles:
+            found += 1
+            yield tile
+        if found - before != tile_count:
+            raise ValueError(f"a frame has {found - before} tiles, expected {tile_count}")
+    if found != frame_count * tile_count:
+        raise ValueError(f"there are {found // tile_count} frames, expected {frame_count}")
+
+
+def _metadata(
+    name: str, shape: tuple[int, ...], classes: Classes | None, provenance: Mapping[str, str]
+) -> dict[str, Any]:
+    """What tifffile makes the OME-XML of, without a date and with an identity that follows from it."""
+    plain = None if classes is None else classes.to_plain()
+    identity = json.dumps([name, shape, plain, dict(provenance)])
+    metadata: dict[str, Any] = {
+        "axes": "TYX" if len(shape) == 3 else "TCYX",
+        "Name": name,
+        "Creator": NAMESPACE,
+        "UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, identity)),
+        "MapAnnotation": [{"Namespace": f"{NAMESPACE}/provenance", "Value": dict(provenance)}],
+    }
+    if classes is not None:
+        named = {str(entry.index): f"{entry.name} {entry.colour}" for entry in classes}
+        metadata["MapAnnotation"].append({"Namespace": f"{NAMESPACE}/classes", "Value": named})
+        if len(shape) == 4:
+            colours = [_ome_colour(entry) for entry in classes]
+            metadata["Channel"] = {"Name": classes.names, "Color": colours}
+    return metadata
+
+
+def _calibration(pixel_size_um: float | None, frame_interval_s: float | None) -> dict[str, Any]:
+    calibration: dict[str, Any] = {}
+    if pixel_size_um is not None:
+        for axis in "XY":
+            calibration |= {f"PhysicalSize{axis}": pixel_size_um, f"PhysicalSize{axis}Unit": "µm"}
+    if frame_interval_s is not None:
+        calibration |= {"TimeIncrement": frame_interval_s, "TimeIncrementUnit": "s"}
+    return calibration
+
+
+def _ome_colour(entry: CellClass) -> int:
+    """Red, green, blue and opacity as one signed 32-bit number; ``#000001`` gives 511."""
+    return int.from_bytes(bytes([*entry.rgb, 255]), "big", signed=True)
+
+
+def _colour_table(classes: Classes, ignored: bool) -> NDArray[np.uint16]:
+    """(3, 256) with 65535 as brightest: the classes' colours at their indices and, stretched, above them.
+
+    A viewer that scales to the highest label k shows label i in the colour at 256 i / k. The colours above
+    the classes' own are therefore those of the nearest class on that scale, for k the last class; with more
+    than 16 classes the two run into each other.
+    """
+    last = len(classes) - 1
+    indices = np.arange(256)
+    nearest = np.where(indices <= last, indices, np.rint(indices * last / 256).astype(int))
+    table = np.array([entry.rgb for entry in classes], np.uint16).T[:, nearest]
+    if ignored:
+        table[:, IGNORE_INDEX] = IGNORED_GREY
+    return table * 257

@@ -1,0 +1,292 @@
+"""TIFF files as series: memory-mapped where contiguous, else only the segments that a window needs."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from hela_seg.data.stacks.axes import resolve
+from hela_seg.data.stacks.calibration import calibration
+from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.options import ReadOptions
+from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
+from hela_seg.data.stacks.series import Pixels, channels_first, name_of
+from hela_seg.data.stacks.tiff.ifds import refuse_loops
+from hela_seg.data.stacks.tiff.mapped import MappedStack, map_bytes
+from hela_seg.data.stacks.tiff.ome import refuse_unfit
+from hela_seg.data.stacks.volume import VolumeSeries
+from hela_seg.system.errors import InputError
+
+OPEN_FILES = 64
+"""Most files that a process keeps open between reads, of each way of reading."""
+
+_KINDS_OF_PIXELS = "buif"
+
+_ORDERS_OF_PAGES = ("YX", "YXS", "SYX")
+"""Axes of a single page that are read: grey, samples interleaved, samples in planes."""
+
+_LOSSLESS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000)
+"""Compressions that give masks back unchanged: none, CCITT, LZW, deflate, PackBits, LZMA, zstd."""
+
+
+class TiffSeries(VolumeSeries):
+    """The one image series of a TIFF, BigTIFF, ImageJ or OME-TIFF file, the last also over several files.
+
+    Args:
+        path: the file.
+        options: how to read it.
+
+    Raises:
+        InputError: the file is damaged or oversized, its pixels are no real numbers, or its axes are not
+            known; a mask in colours or with a compression that may have changed its values.
+    """
+
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        self.name, self.path = name_of(path), path
+        with damage_is_reported(path):
+            refuse_loops(path)
+            with tifffile.TiffFile(path) as file:
+                self._read_header(file, options)
+
+    def _read_header(self, file: tifffile.TiffFile, options: ReadOptions) -> None:
+        refuse_unfit(self.path, file.ome_metadata)
+        series = _only_series(file, self.path)
+        shape = tuple(int(length) for length in series.shape)
+        if options.labels:
+            options = options.for_mask(len(shape))
+        letters = resolve(
+            series.axes,
+            shape,
+            stated=_states_axes(file, series),
+            wanted=options.axes,
+            assumed=options.assumed_axes,
+            path=self.path,
+        )
+        self._stored = np.dtype(f"{file.byteorder}{series.dtype.char}")
+        self._offset: int | None = series.dataoffset  # None: the frames do not lie one behind another
+        self._outer = 0 if self._offset is not None else len(letters) - series.keyframe.ndim
+        self._settle(letters, shape, self._stored, options)
+        self._refuse_unfit(series, options)
+        self._versions = {path: version_of(path) for path in _parts(series, self.path)}
+        self._refuse_truncated(series)
+        self._stack = None
+        if self._offset is not None:
+            version = self._versions[self.path]
+            self._stack = MappedStack(self.path, version, self._offset, self._stored, letters, shape)
+        self.pixel_size, self.frame_interval = calibration(file)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that hold frames."""
+        return tuple(self._versions)
+
+    def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
+        if self._stack is not None:
+            return self._stack.read(t, z, rows, columns)
+        parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
+        inner = self._letters[self._outer :]
+        window = [parts.get(letter, slice(0, 1)) for letter in inner]
+        with damage_is_reported(self.path):
+            pages = [self._read_page(number, window) for number in self._pages_of(t, z)]
+        planes = [channels_first(page, inner) for page in pages]
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
+
+    def _pages_of(self, t: int, z: int) -> list[int]:
+        """Numbers of the pages that hold a plane, one a channel where each channel has its own."""
+        outer, lengths = self._letters[: self._outer], self._file_shape[: self._outer]
+        if not outer:
+            return [0]
+        parts = {"T": [t], "C": range(self.shape[1]), "Z": [z], "_": [0]}
+        positions = product(*(parts[letter] for letter in outer))
+        return [int(np.ravel_multi_index(position, lengths)) for position in positions]
+
+    def _read_page(self, number: int, window: Sequence[slice]) -> Pixels:
+        page = _open(self.path, self._unchanged(self.path), os.getpid()).page(number)
+        path = self.path if len(self._versions) == 1 else _path_of(page, self.path)
+        if page.is_final:
+            mapped = map_bytes(path, self._unchanged(path))
+            pixels: Pixels = np.ndarray(page.keyframe.shape, self._stored, mapped, page.dataoffsets[0])
+            return pixels[tuple(window)].astype(self.dtype)
+        version = self._unchanged(path)
+
+        def fetch(place: tuple[int, ...]) -> Pixels | None:
+            segment = int(np.ravel_multi_index(place, page.keyframe.chunked))
+            if not page.databytecounts[segment]:
+                return None  # sparse files leave out segments that are zero throughout
+            key = (path, version, page.index, segment)
+            return cache.get(key, lambda: _decode(page, segment, _raw(path, version)))
+
+        return assemble(window, page.keyframe.shape, _segment_shape(page.keyframe), self.dtype, fetch)
+
+    def _unchanged(self, path: Path) -> Version:
+        """The file's version; reading from a map of a file that was cut since would end the process."""
+        version = version_of(path)
+        if version != self._versions[path]:
+            raise tifffile.TiffFileError(f"{path.name} changed after it was opened")
+        return version
+
+    def _refuse_unfit(self, series: tifffile.TiffPageSeries, options: ReadOptions) -> None:
+        """Refuse what is no picture, or laid out in pages that do not make up its frames."""
+        if 0 in self._file_shape:
+            raise tifffile.TiffFileError(f"it states {self._file_shape} pixels")
+        page, outer = series.keyframe, self._letters[: self._outer]
+        if self._stored.kind not in _KINDS_OF_PIXELS:
+            raise InputError(f"{self.path} holds {series.dtype} pixels, expected real numbers: convert it")
+        if options.labels and page.compression not in _LOSSLESS:
+            name = tifffile.COMPRESSION(page.compression).name
+            raise InputError(
+                f"{self.path} is a mask compressed as {name}, which may change its values, expected none or "
+                "a lossless compression such as deflate: export the mask again"
+            )
+        if self._offset is not None:
+            return
+        fits = self._file_shape[self._outer :] == page.shape and page.axes in _ORDERS_OF_PAGES
+        if not fits or {"Y", "X"} & set(outer):
+            raise InputError(
+                f"{self.path} is laid out in pages of {page.axes} {page.shape}, expected whole frames with "
+                f"the axes {self._letters}: set data.axes (axes, to predict), or save it as plain TIFF"
+            )
+        if math.prod(page.chunks) > options.max_frame_pixels:
+            raise tifffile.TiffFileError(f"it states segments of {page.chunks} pixels")
+
+    def _refuse_truncated(self, series: tifffile.TiffPageSeries) -> None:
+        """Refuse a file that is shorter than its header says, as far as the last page of each part tells."""
+        if self._offset is not None:
+            needed = self._offset + math.prod(self._file_shape) * self._stored.itemsize
+            _refuse_shorter(self.path, self._versions[self.path], needed)
+            return
+        count = math.prod(self._file_shape[: self._outer])
+        last: Any = series.pages[-1]
+        if len(series.pages) < count or last is None:
+            raise tifffile.TiffFileError(f"it holds fewer than the {count} pages that it states")
+        parts: dict[Path, Any] = {self.path: last}
+        if len(self._versions) > 1:
+            parts = {_path_of(page, self.path): page for page in series.pages}
+        for path, page in parts.items():
+            needed = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
+            _refuse_shorter(path, self._versions[path], needed)
+
+
+def _refuse_shorter(path: Path, version: Version, needed: int) -> None:
+    if needed > version[0]:
+        raise tifffile.TiffFileError(f"{path.name} ends after {version[0]} bytes of at least {needed}")
+
+
+class _OpenTiff:
+    """The pages of a TIFF file, kept open by one process and shared by its threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._file = tifffile.TiffFile(path)
+        self._series = self._file.series[0]
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
+    def page(self, number: int) -> Any:
+        """A page of the series: where its segments lie."""
+        with self._lock:
+            page = self._series.pages[number]
+        if page is None:
+            raise tifffile.TiffFileError(f"page {number} is missing")
+        return page
+
+
+class _RawFile:
+    """The bytes of a file, which many threads and processes may read at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Bytes of the file; as many as asked for."""
+        encoded = os.pread(self._file.fileno(), count, offset)
+        if len(encoded) < count:
+            raise tifffile.TiffFileError(f"it ends inside the {count} bytes at {offset}")
+        return encoded
+
+
+@lru_cache(OPEN_FILES)
+def _open(path: Path, version: Version, process: int) -> _OpenTiff:
+    """The file, opened once in each process: positions in a file do not survive a fork."""
+    return _OpenTiff(path)
+
+
+@lru_cache(OPEN_FILES)
+def _raw(path: Path, version: Version) -> _RawFile:
+    return _RawFile(path)
+
+
+def _decode(page: Any, segment: int, file: _RawFile) -> Pixels:
+    """One segment (strip or tile) of a page, in the order of its axes."""
+    encoded = file.read(page.dataoffsets[segment], page.databytecounts[segment])
+    decoded = page.keyframe.decode(encoded, segment, jpegtables=page.jpegtables)[0]
+    return _in_order(decoded, page.keyframe.axes)
+
+
+def _segment_shape(keyframe: tifffile.TiffPage) -> tuple[int, ...]:
+    # of samples in planes, each has segments of its own
+    return (1, *keyframe.chunks) if keyframe.axes == "SYX" else tuple(keyframe.chunks)
+
+
+def _only_series(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
+    """The series of a file, thumbnails and smaller copies left out.
+
+    tifffile makes a series of each size that it finds: a frame of another size would be lost in silence.
+    """
+    whole = [series for series in file.series if not series.keyframe.is_reduced]
+    if len(whole) > 1:
+        sizes = ", ".join("x".join(map(str, series.shape)) for series in whole[:5])
+        raise InputError(
+            f"{path} holds {len(whole)} images (of {sizes}), expected one recording of frames of one size: "
+            "save each to a file of its own"
+        )
+    return file.series[0]
+
+
+def _path_of(page: Any, first: Path) -> Path:
+    """The file that holds a page; the series' first file goes by the name that it was opened with."""
+    path = Path(page.parent.filehandle.path)  # absolute and without links, whatever was opened
+    return first if path == first.resolve() else path
+
+
+def _parts(series: tifffile.TiffPageSeries, path: Path) -> list[Path]:
+    """The files that hold the pages of a series, beginning with its own."""
+    if series.is_multifile:
+        return list(
+            dict.fromkeys([path, *(_path_of(page, path) for page in series.pages if page is not None)])
+        )
+    return [path]
+
+
+def _in_order(segment: Pixels, order: str) -> Pixels:
+    """A segment as tifffile decodes it, (depth, h, w, samples), in the order of its page's axes."""
+    rows_columns_samples: Pixels = segment[0]
+    if order == "YXS":
+        return rows_columns_samples
+    grey: Pixels = rows_columns_samples[..., 0]
+    return grey if order == "YX" else grey[np.newaxis]
+
+
+def _states_axes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
+    """Whether the file itself says what its axes are."""
+    if series.kind in {"ome", "imagej"}:
+        return True
+    if series.kind == "shaped" and any("axes" in (entry or {}) for entry in file.shaped_metadata or ()):
+        return True
+    # one colour picture: samples interleaved in each pixel can be nothing but channels
+    return bool(series.axes == "YXS")

@@ -1,0 +1,1 @@
+"""Zarr: ``reader`` opens arrays, ``multiscales`` knows the metadata of OME-Zarr, ``ome_zarr`` writes it."""

@@ -1,0 +1,117 @@
+"""Which array in a folder of Zarr is the image, and what its metadata say of its axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hela_seg.data.stacks.calibration import Calibration, calibration_of_axes
+from hela_seg.system.errors import InputError
+
+if TYPE_CHECKING:
+    import zarr
+
+
+class ZarrImage(NamedTuple):
+    """An array, one letter an axis where the metadata state them, pixel size and frame interval."""
+
+    array: zarr.Array[Any]
+    axes: str | None
+    calibration: Calibration
+
+
+def find_image(path: Path) -> ZarrImage:
+    """The image of a folder: its array, or the highest resolution of its OME-Zarr multiscales.
+
+    Axes come from the multiscales of OME-Zarr 0.4 and 0.5, from the dimension names of Zarr 3, or from
+    xarray's ``_ARRAY_DIMENSIONS``. What bioformats2raw writes is an image where it holds a single one.
+
+    Raises:
+        InputError: no image, or several.
+    """
+    import zarr
+
+    node = zarr.open(str(path), mode="r", use_consolidated=False)
+    if isinstance(node, zarr.Array):
+        return ZarrImage(node, _named_dimensions(node), Calibration(None, None))
+    multiscales = _multiscales(node)
+    if multiscales is None and "bioformats2raw.layout" in _ome(node):
+        node = _only(path, "images", [group for name, group in node.groups() if name.isdecimal()])
+        multiscales = _multiscales(node)
+    if multiscales is not None:
+        return _highest_resolution(path, node, multiscales)
+    array = _only(path, "arrays", [array for _, array in node.arrays()])
+    return ZarrImage(array, _named_dimensions(array), Calibration(None, None))
+
+
+def _ome(group: zarr.Group) -> Mapping[str, Any]:
+    """OME's attributes: below ``ome`` since 0.5, at the top before."""
+    attributes: Mapping[str, Any] = group.attrs.asdict()
+    inner: Mapping[str, Any] = attributes.get("ome", attributes)
+    return inner
+
+
+def _multiscales(group: zarr.Group) -> Sequence[Mapping[str, Any]] | None:
+    return _ome(group).get("multiscales")
+
+
+def _only(path: Path, what: str, found: Sequence[Any]) -> Any:
+    if len(found) != 1:
+        names = ", ".join(sorted(str(node.basename) for node in found)[:5]) or "none"
+        raise InputError(
+            f"{path} holds {len(found)} {what} ({names}) and does not say which one is meant, expected one: "
+            "move each to a folder of its own that ends in .zarr"
+        )
+    return found[0]
+
+
+def _highest_resolution(path: Path, group: zarr.Group, multiscales: Sequence[Mapping[str, Any]]) -> ZarrImage:
+    multiscale = _only_multiscale(path, multiscales)
+    level = multiscale["datasets"][0]  # OME-Zarr demands them from highest to lowest
+    array: Any = group[level["path"]]
+    axes = multiscale["axes"]
+    if len(axes) != array.ndim:
+        raise ValueError(f"its metadata name {len(axes)} axes of {array.ndim}")
+    letters = "".join(_letter(axis["name"]) for axis in axes)
+    steps = _steps(level, multiscale, len(axes))
+    units = [str(axis.get("unit", "")) for axis in axes]
+    return ZarrImage(
+        array, letters, calibration_of_axes(dict(zip(letters, zip(steps, units, strict=True), strict=True)))
+    )
+
+
+def _only_multiscale(path: Path, multiscales: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    if len(multiscales) != 1:
+        raise InputError(
+            f"{path} holds {len(multiscales)} multiscale images, expected one: save each to a folder of "
+            "its own"
+        )
+    return multiscales[0]
+
+
+def _steps(level: Mapping[str, Any], multiscale: Mapping[str, Any], count: int) -> list[float]:
+    """Width of a step along each axis: the level's scale times that of all levels."""
+    steps = [1.0] * count
+    for holder in (level, multiscale):
+        for transformation in holder.get("coordinateTransformations", ()):
+            if transformation["type"] == "scale":
+                scale = transformation["scale"]
+                steps = [step * float(factor) for step, factor in zip(steps, scale, strict=True)]
+    return steps
+
+
+def _named_dimensions(array: zarr.Array[Any]) -> str | None:
+    """Letters from the names of dimensions; None where there are none, or names of other things."""
+    names: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if not names or len(names) != array.ndim:
+        return None
+    letters = "".join(_letter(name) for name in names)
+    return None if "Q" in letters else letters
+
+
+def _letter(name: object) -> str:
+    """The axis letter of a name such as ``t`` or ``time``; Q for a name that is not known."""
+    known = {"time": "T", "channel": "C"}
+    letter = known.get(str(name).lower(), str(name).upper())
+    return letter if letter in {"T", "C", "Z", "Y", "X"} else "Q"

@@ -1,0 +1,129 @@
+"""Zarr arrays of format 2 and 3 and OME-Zarr 0.4 and 0.5 as series."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hela_seg.data.stacks.axes import resolve
+from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.options import ReadOptions
+from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
+from hela_seg.data.stacks.series import Pixels, channels_first, name_of
+from hela_seg.data.stacks.volume import VolumeSeries
+from hela_seg.data.stacks.zarr.multiscales import find_image
+from hela_seg.system.errors import InputError, not_installed
+
+if TYPE_CHECKING:
+    import zarr
+
+_METADATA = ("zarr.json", ".zarray")
+"""The file that describes an array, in format 3 and 2."""
+
+OPEN_ARRAYS = 64
+"""Most arrays that a process keeps open between reads."""
+
+_KINDS_OF_PIXELS = "buif"
+
+
+class ZarrSeries(VolumeSeries):
+    """A folder that ends in ``.zarr``: one array, or the highest resolution of an OME-Zarr image.
+
+    A chunk that is not on disk may be damage, or one that the writer left out since all of it was the fill
+    value. Nothing in the format tells these apart, so it is refused unless ``fill_missing_chunks`` is set.
+    The last chunk is read when the series is opened, for copies break off at the end; all others in time.
+
+    Args:
+        path: the folder.
+        options: how to read it.
+
+    Raises:
+        InputError: no ``zarr`` package, damage, several images in one folder, or axes that are not known.
+    """
+
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        if importlib.util.find_spec("zarr") is None:
+            raise not_installed(str(path), "zarr", "zarr")
+        self.name, self.path = name_of(path), path
+        self._fill = options.fill_missing_chunks
+        with damage_is_reported(path, "Zarr"):
+            array, axes, (self.pixel_size, self.frame_interval) = find_image(path)
+            if array.dtype.kind not in _KINDS_OF_PIXELS:
+                raise InputError(f"{path} holds {array.dtype} pixels, expected real numbers: convert it")
+            if options.labels:
+                options = options.for_mask(array.ndim)
+            letters = resolve(
+                axes or ("Q" * array.ndim + "YX")[-array.ndim :],
+                array.shape,
+                stated=axes is not None,
+                wanted=options.axes,
+                assumed=options.assumed_axes,
+                path=path,
+            )
+            self._settle(letters, array.shape, array.dtype, options)
+            self._inside, self._chunk_shape = array.path, array.chunks
+            # format 2 may state none, and zarr then fills with zeros
+            self._fill_value = 0 if array.fill_value is None else array.fill_value
+            self._version = self._current_version()
+            self._refuse_unfit_chunks(options.max_frame_pixels)
+            grid = zip(array.shape, array.chunks, strict=True)
+            self._chunk(tuple((length - 1) // n for length, n in grid))
+
+    def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
+        parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
+        window = [parts.get(letter, slice(0, 1)) for letter in self._letters]
+        with damage_is_reported(self.path, "Zarr"):
+            if self._current_version() != self._version:
+                raise ValueError("it changed after it was opened")
+            pixels = assemble(window, self._file_shape, self._chunk_shape, self.dtype, self._chunk)
+        return channels_first(pixels, self._letters)
+
+    def _chunk(self, place: tuple[int, ...]) -> Pixels:
+        key = (self.path, self._inside, self._version, self._fill, place)
+        return cache.get(key, lambda: self._read_chunk(place))
+
+    def _read_chunk(self, place: tuple[int, ...]) -> Pixels:
+        corner = [index * n for index, n in zip(place, self._chunk_shape, strict=True)]
+        box = tuple(slice(low, low + n) for low, n in zip(corner, self._chunk_shape, strict=True))
+        pixels = np.asarray(_open(self.path, self._inside, self._version, None)[box])
+        if not self._fill and np.all(pixels == self._fill_value) and self._is_missing(corner):
+            raise InputError(
+                f"{self.path} lacks the chunk {'/'.join(map(str, place))}, expected all of them: copy the "
+                "folder again, or set data.fill_missing_chunks=true if its writer leaves out empty chunks"
+            )
+        return pixels.astype(self.dtype, copy=False)
+
+    def _is_missing(self, corner: list[int]) -> bool:
+        """Whether a chunk follows the fill value, which those on disk do not."""
+        other = self.dtype.type(1 - bool(self._fill_value))
+        pixel = tuple(corner)
+        return bool(_open(self.path, self._inside, self._version, other)[pixel] == other)
+
+    def _refuse_unfit_chunks(self, limit: int) -> None:
+        if math.prod(self._chunk_shape) > limit:
+            raise InputError(
+                f"{self.path} states chunks of {'x'.join(map(str, self._chunk_shape))}, expected at most "
+                f"{limit} values: export it again, or raise data.max_frame_pixels"
+            )
+
+    def _current_version(self) -> Version:
+        folder = self.path / self._inside
+        return version_of(next((folder / name for name in _METADATA if (folder / name).exists()), folder))
+
+
+@lru_cache(OPEN_ARRAYS)
+def _open(path: Path, inside: str, version: Version, fill_value: Any) -> zarr.Array[Any]:
+    """The array, by choice with another fill value than its own."""
+    import zarr
+
+    array = zarr.open_array(str(path), path=inside, mode="r")
+    if fill_value is None:
+        return array
+    metadata = dataclasses.replace(array.metadata, fill_value=fill_value)
+    return zarr.Array(zarr.AsyncArray(metadata=metadata, store_path=array.store_path))

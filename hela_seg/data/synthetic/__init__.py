@@ -1,0 +1,1 @@
+"""Data that need no download: ``culture`` lets cells live, ``render`` draws them."""

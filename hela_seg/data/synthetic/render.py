@@ -1,0 +1,267 @@
+"""Recordings of living HeLa cells, drawn with a known truth: the data that need no download.
+
+:mod:`hela_seg.data.synthetic.culture` says where the cells are; here a microscope sees them through uneven
+light, haze, defocus and shot noise, in 8-bit RGB with a green tint, after the figures of Ghaznavi et al.
+(2024).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from hela_seg.data.stacks import write_tiff
+from hela_seg.data.synthetic.culture import Cell, Culture, Floats, live
+from hela_seg.system.errors import InputError
+
+BACKGROUND, ROUND, SPREAD = 0, 1, 2
+"""The classes of the labels, as in the paper."""
+
+PIXEL_SIZE_UM = 0.6
+"""Micrometres a pixel: a round HeLa cell, about 19 micrometres across, is drawn about 31 pixels wide."""
+
+FRAME_INTERVAL_S = 300.0
+"""Seconds between frames: cells stay round for about 80 minutes around a division, which is 16 frames."""
+
+DRAWING_VERSION = 1
+"""Part of a recording's folder name: to be raised whenever the same settings give another picture."""
+
+Bytes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+_ANGLES = np.linspace(0.0, 2.0 * np.pi, 360, endpoint=False)
+
+
+def draw(
+    frames: int, height: int, width: int, seed: int, culture: Culture | None = None
+) -> tuple[Bytes, Bytes]:
+    """Draw one recording of a living culture.
+
+    Args:
+        frames: T, frames of ``FRAME_INTERVAL_S``.
+        height: H, pixels of ``PIXEL_SIZE_UM``.
+        width: W.
+        seed: at least 0; the same seed and sizes give the same recording.
+        culture: the cells and the microscope; None is the paper's likeness.
+
+    Returns:
+        Images (T, H, W, 3) uint8 in RGB and their true labels (T, H, W) uint8: 0 background, 1 round,
+        2 spread.
+
+    Raises:
+        InputError: a size below 1 or a negative seed.
+    """
+    _refuse_small({"frames": frames, "height": height, "width": width}, least=1)
+    _refuse_small({"seed": seed}, least=0)
+    culture = culture or Culture()
+    rng = np.random.default_rng(seed)
+    images = np.empty((frames, height, width, 3), np.uint8)
+    labels = np.empty((frames, height, width), np.uint8)
+    camera = _Camera(height, width, culture, rng)
+    for frame, cells in enumerate(live(frames, height, width, culture, rng)):
+        light, labels[frame] = _expose(cells, height, width)
+        images[frame] = camera.develop(light, rng)
+    return images, labels
+
+
+def write(
+    root: Path | str,
+    series: int = 6,
+    frames: int = 12,
+    height: int = 256,
+    width: int = 256,
+    seed: int = 0,
+) -> Path:
+    """Draw independent recordings into a folder named after the settings, unless it is there already.
+
+    The folder appears whole or not at all, so processes that start together may all call this.
+
+    Args:
+        root: where the folder goes; made if need be.
+        series: recordings to draw, each from a seed of its own.
+        frames: T of each recording.
+        height: H.
+        width: W.
+        seed: recording i depends on (seed, i) alone.
+
+    Returns:
+        ``<root>/<digest>`` with ``images/culture-01.tif`` (T, H, W, 3), ``masks/culture-01.tif`` (T, H, W),
+        both uint8, for each series. The digest is 8 hexadecimal digits.
+
+    Raises:
+        InputError: a size below 1, a negative seed, or a root that cannot be written.
+    """
+    settings = {"series": series, "frames": frames, "height": height, "width": width, "seed": seed}
+    _refuse_small({name: value for name, value in settings.items() if name != "seed"}, least=1)
+    _refuse_small({"seed": seed}, least=0)
+    folder = Path(root) / _digest(settings)
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+            whole = Path(scratch) / folder.name
+            _write_series(whole, **settings)
+            _put_in_place(whole, folder)
+    except OSError as error:
+        raise InputError(
+            f"synthetic recordings cannot be written to {root}: {error.strerror}; choose another folder"
+        ) from error
+    return folder
+
+
+def _refuse_small(settings: dict[str, int], least: int) -> None:
+    for name, value in settings.items():
+        if value < least:
+            raise InputError(
+                f"synthetic recordings: {name} is {value}, expected {least} or more; give a larger {name}"
+            )
+
+
+def _digest(settings: dict[str, int]) -> str:
+    everything = {"version": DRAWING_VERSION, **settings, **asdict(Culture())}
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _write_series(folder: Path, series: int, frames: int, height: int, width: int, seed: int) -> None:
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for number in range(1, series + 1):
+        own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+        images, labels = draw(frames, height, width, own_seed)
+        name = f"culture-{number:0{max(2, len(str(series)))}d}.tif"
+        scale = {"pixel_size_um": PIXEL_SIZE_UM, "frame_interval_s": FRAME_INTERVAL_S}
+        write_tiff(folder / "images" / name, images, "TYXS", **scale)
+        write_tiff(folder / "masks" / name, labels, "TYX", **scale)
+
+
+def _put_in_place(whole: Path, folder: Path) -> None:
+    try:
+        whole.rename(folder)
+    except OSError:
+        # Another process was quicker: what it put there was drawn from the same settings.
+        if not folder.is_dir():
+            raise
+
+
+def _expose(cells: list[Cell], height: int, width: int) -> tuple[Floats, Bytes]:
+    """The light of all cells (H, W) above black, and the true labels (H, W)."""
+    light = np.zeros((height, width))
+    labels = np.zeros((height, width), np.uint8)
+    # Round cells stand higher than spread ones and hide them.
+    for cell in sorted(cells, key=lambda cell: -cell.spreading):
+        glow, inside, corner = _portray(cell)
+        window, part = _overlap(corner, inside.shape, (height, width))
+        light[window] += glow[part]
+        if not cell.floats:
+            labels[window][inside[part]] = ROUND if cell.spreading < 0.5 else SPREAD
+    return light, labels
+
+
+def _overlap(
+    corner: tuple[int, int], patch: tuple[int, ...], frame: tuple[int, int]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where a patch lies in the frame, and which part of the patch that is; empty when it lies outside."""
+    window, part = [], []
+    for start, size, limit in zip(corner, patch, frame, strict=True):
+        low, high = min(max(start, 0), limit), min(max(start + size, 0), limit)
+        window.append(slice(low, high))
+        part.append(slice(low - start, high - start))
+    return (window[0], window[1]), (part[0], part[1])
+
+
+def _outline(cell: Cell) -> Floats:
+    """Distance from the centre to the edge in each of ``_ANGLES``; the area is that of ``cell.radius``."""
+    irregularity = 0.25 + 0.75 * cell.spreading
+    (heights, directions), orders = cell.waves.T[..., None], np.arange(2, 6)[:, None]
+    bulges = irregularity * heights * np.cos(orders * (_ANGLES - directions))
+    (heights, directions) = cell.arms.T[..., None]
+    arms = cell.spreading * heights * np.exp(14.0 * (np.cos(_ANGLES - directions) - 1.0))
+    stretch = 0.18 * cell.cleavage * np.cos(2.0 * (_ANGLES - cell.heading))
+    shape = np.exp(bulges.sum(axis=0) + arms.sum(axis=0) + stretch)
+    return np.asarray(cell.radius * shape / np.sqrt(np.mean(shape**2)))
+
+
+def _portray(cell: Cell) -> tuple[Floats, Mask, tuple[int, int]]:
+    """A patch around one cell: its light, whether a pixel is inside, and the patch's first row and column."""
+    outline = _outline(cell)
+    reach = math.ceil(outline.max() + 3.0 * cell.blur) + 1
+    corner = np.floor(cell.centre).astype(int) - reach
+    rows, columns = (np.arange(2 * reach + 1) + corner[axis] - cell.centre[axis] for axis in (0, 1))
+    distance = np.hypot(rows[:, None], columns)
+    angle = np.arctan2(rows[:, None], columns)
+    depth = distance / outline[(angle * len(_ANGLES) / (2.0 * np.pi)).astype(int) % len(_ANGLES)]
+    inside = depth < 1.0
+    body = np.where(inside, _body(cell, depth, angle), 0.0)
+    _add_granules(body, cell, outline, reach + cell.centre % 1.0)
+    return ndimage.gaussian_filter(body, cell.blur), inside, (int(corner[0]), int(corner[1]))
+
+
+def _body(cell: Cell, depth: Floats, angle: Floats) -> Floats:
+    """Light of the cytoplasm: a ring in a round cell, a dome in a spread one, a dim nucleus in both."""
+    nucleus = cell.nucleus * np.exp(-((depth / 0.36) ** 2))
+    ring = 0.8 + 0.5 * cell.nucleus * np.exp(-(((depth - 0.74) / 0.17) ** 2)) - 0.35 * nucleus
+    dome = 0.45 + 0.95 * np.clip(1.0 - depth**2, 0.0, None) - 0.5 * nucleus
+    middle = (len(cell.texture) - 1) / 2.0
+    places = middle + middle * depth * np.stack([np.sin(angle), np.cos(angle)])
+    texture = ndimage.map_coordinates(cell.texture, places, order=1, mode="nearest")
+    return np.asarray(cell.level * texture * (cell.spreading * dome + (1.0 - cell.spreading) * ring))
+
+
+def _add_granules(body: Floats, cell: Cell, outline: Floats, middle: Floats) -> None:
+    """Put the granules, points before defocus, into the patch."""
+    depth, angle, brightness = cell.granules.T
+    edge = np.interp(angle, _ANGLES, outline, period=2.0 * np.pi)
+    distance = np.clip(depth, 0.0, 0.95) * edge
+    rows = np.rint(middle[0] + distance * np.sin(angle)).astype(int)
+    columns = np.rint(middle[1] + distance * np.cos(angle)).astype(int)
+    # The sum under a Gaussian of width 1.2: a granule of brightness 1 then doubles the cytoplasm's light.
+    np.add.at(body, (rows, columns), 2.0 * np.pi * 1.2**2 * cell.level * brightness)
+
+
+class _Camera:
+    """The microscope of one recording: its lamp, the specks on its glass, its colours."""
+
+    def __init__(self, height: int, width: int, culture: Culture, rng: np.random.Generator) -> None:
+        self._culture = culture
+        self._lamp = _lamp(height, width, rng)
+        self._specks = _specks(height, width, rng)
+        # Read off the paper's figures: red and blue rise with green, but later and less.
+        self._gains = np.array([0.5, 1.0, 0.66]) * rng.uniform([0.8, 1.0, 0.9], [1.2, 1.0, 1.1])
+        self._offsets = np.array([-9.0, culture.black, -9.0])
+
+    def develop(self, light: Floats, rng: np.random.Generator) -> Bytes:
+        """Light of the cells (H, W) -> picture (H, W, 3) with noise."""
+        glow = self._culture.haze * ndimage.gaussian_filter(light, 14.0)
+        flicker = rng.normal(1.0, 0.01)
+        seen = flicker * self._lamp * (light + glow + self._specks + self._culture.stray)
+        # Red comes to its focus elsewhere, so that granules look green and nuclei reddish.
+        colours = np.stack([ndimage.gaussian_filter(seen, 2.0), seen, seen], axis=-1)
+        levels = np.clip(colours * self._gains + self._offsets, 0.0, None)
+        noisy = rng.poisson(levels * self._culture.photons) / self._culture.photons
+        return np.asarray(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+
+
+def _lamp(height: int, width: int, rng: np.random.Generator) -> Floats:
+    """Brightness (H, W) of a lamp that is not quite centred and falls off towards the corners."""
+    rows, columns = np.linspace(-1.0, 1.0, height)[:, None], np.linspace(-1.0, 1.0, width)
+    row, column = rng.uniform(-0.7, 0.7, 2)
+    return rng.uniform(0.85, 1.25) * np.asarray(
+        1.0 / (1.0 + 0.2 * ((rows - row) ** 2 + (columns - column) ** 2))
+    )
+
+
+def _specks(height: int, width: int, rng: np.random.Generator) -> Floats:
+    """Light (H, W) of debris, about two specks in 256x256 pixels."""
+    specks = np.zeros((height, width))
+    count = rng.poisson(height * width / 30_000)
+    specks[rng.integers(0, height, count), rng.integers(0, width, count)] = rng.uniform(60.0, 400.0, count)
+    return np.asarray(ndimage.gaussian_filter(specks, 1.6))

@@ -1,0 +1,82 @@
+"""What all exports of a net share: sizes that may vary, an example, and a proof that nothing changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hela_seg.inference.tiling import Tiling
+from hela_seg.inference.trained import TrainedNet
+from hela_seg.runs.checkpoint import CHECKPOINT_KEY
+from hela_seg.system.errors import InputError
+
+LARGEST_DIFFERENCE = 1e-4
+"""Of logits computed by the export and by PyTorch, as a share of the largest."""
+
+
+def words(trained: TrainedNet) -> dict[str, str]:
+    """What an export says about itself: all of the checkpoint's words, the chief ones to be read by eye."""
+    info = trained.info
+    return {
+        CHECKPOINT_KEY: json.dumps(info.to_plain()),
+        "classes": ", ".join(entry["name"] for entry in info.classes),
+        "normalisation": json.dumps(info.normalisation),
+        "axes": "NCHW",
+        "stride": str(stride_of(trained)),
+        "halo": str(Tiling().halo),
+        "pixel_size": json.dumps(info.config.get("data", {}).get("pixel_size")),
+        "written_by": f"hela_seg {info.versions.get('hela_seg', '')}".strip(),
+    }
+
+
+def stride_of(trained: TrainedNet) -> int:
+    """Of which H and W must be multiples."""
+    return int(trained.net.stride)  # type: ignore[arg-type]
+
+
+def example(trained: TrainedNet, rows: int = 4, columns: int = 6, images: int = 2) -> Tensor:
+    """Images (N, C, H, W) of 0 to 1, H and W as many times the stride."""
+    generator = torch.Generator().manual_seed(0)
+    stride = stride_of(trained)
+    return torch.rand(images, trained.info.channels, rows * stride, columns * stride, generator=generator)
+
+
+def dynamic_shapes(trained: TrainedNet) -> tuple[dict[int, Any]]:
+    """For ``torch.export``: N is free, and H and W are multiples of the stride."""
+    stride = stride_of(trained)
+    rows, columns = (stride * torch.export.Dim(f"{name}_{stride}ths") for name in ("rows", "columns"))
+    return ({0: torch.export.Dim("images"), 2: rows, 3: columns},)
+
+
+def inexpressible(trained: TrainedNet, what: str, error: Exception) -> InputError:
+    """The error for a net that a format has no words for."""
+    reason = " ".join(str(error.__cause__ or error).split())[:200]
+    return InputError(
+        f"{trained.source} holds a net that {what} cannot express ({reason}): choose another format="
+    )
+
+
+def refuse_different(trained: TrainedNet, what: str, run: Callable[[Tensor], Tensor]) -> None:
+    """Compute images of another size and number than the net was exported with, in both ways.
+
+    Raises:
+        InputError: the logits differ, or the export does not take these images.
+    """
+    images = example(trained, rows=3, columns=5, images=1)
+    with torch.inference_mode():
+        expected = trained.net.eval()(images)
+        try:
+            found = run(images)
+        except Exception as error:  # each runtime has its own
+            raise inexpressible(trained, what, error) from None
+    largest = expected.abs().max().clamp(min=1e-30)
+    difference = float((found - expected).abs().max() / largest) if found.shape == expected.shape else 1.0
+    if not difference <= LARGEST_DIFFERENCE:
+        raise InputError(
+            f"{trained.source} holds a net whose logits {what} computes {difference:.1e} off, expected at "
+            f"most {LARGEST_DIFFERENCE:.0e} of the largest: choose another format="
+        )

@@ -1,0 +1,67 @@
+"""A trained net for programs that have PyTorch and not this one: ``torch.export`` and TorchScript."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from pathlib import Path
+
+import torch
+
+from hela_seg.inference.trained import TrainedNet
+from hela_seg.interchange.exported import dynamic_shapes, example, inexpressible, refuse_different, words
+from hela_seg.system.files import whole_file
+
+WORDS_FILE = "hela_seg.json"
+"""Name, inside of both kinds of files, of what they say about themselves."""
+
+
+def write_torch_export(trained: TrainedNet, path: Path) -> None:
+    """Write what ``torch.export.load`` reads: (N, C, H, W) float32 -> logits (N, K, H, W).
+
+    N may be anything, H and W any multiples of the net's stride but the stride itself, which ``torch.export``
+    takes for another graph. Classes, normalisation and the rest stand in ``hela_seg.json`` inside
+    (``torch.export.load(path, extra_files={"hela_seg.json": ""})``).
+
+    Raises:
+        InputError: the net cannot be expressed, or the file cannot be written.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            program = torch.export.export(
+                trained.net.eval(), (example(trained),), dynamic_shapes=dynamic_shapes(trained)
+            )
+        except Exception as error:  # whatever a layer raises that computes with sizes
+            raise inexpressible(trained, "torch.export", error) from None
+        refuse_different(trained, "torch.export", program.module())
+        # a path would have to end in .pt2, and a file's name before it is whole does not
+        content = io.BytesIO()
+        torch.export.save(program, content, extra_files={WORDS_FILE: json.dumps(words(trained))})
+    with whole_file(path) as beside:
+        beside.write_bytes(content.getbuffer())
+
+
+def write_torchscript(trained: TrainedNet, path: Path) -> None:
+    """Write what ``torch.jit.load`` reads, also from C++: (N, C, H, W) float32 -> logits (N, K, H, W).
+
+    N may be anything, H and W any multiples of the net's stride. Classes, normalisation and the rest stand in
+    ``hela_seg.json`` inside (``_extra_files``).
+
+    Raises:
+        InputError: the net cannot be expressed, or the file cannot be written.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with torch.no_grad():
+                traced = torch.jit.trace(trained.net.eval(), example(trained), check_trace=False)  # type: ignore[no-untyped-call]
+        except Exception as error:  # whatever a layer raises that is no plain function of tensors
+            raise inexpressible(trained, "TorchScript", error) from None
+        refuse_different(trained, "TorchScript", traced)
+        # into memory first: PyTorch has its own errors for a disk that is full or may not be written
+        content = io.BytesIO()
+        torch.jit.save(traced, content, _extra_files={WORDS_FILE: json.dumps(words(trained))})
+    with whole_file(path) as beside:
+        beside.write_bytes(content.getbuffer())

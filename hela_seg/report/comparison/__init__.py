@@ -1,0 +1,5 @@
+"""Nets side by side.
+
+- ``write``: in print, CSV, Markdown, LaTeX (``latex``) and HTML, from ``sheets`` of text
+- ``intervals``: nets and their differences as a figure; ``folds`` and ``jobs``: tables of a sweep
+"""

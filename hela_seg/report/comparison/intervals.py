@@ -1,0 +1,97 @@
+"""Nets and their differences as points with intervals: what a comparison comes to, at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hela_seg.comparison import PUBLISHED, Comparison, NetRow, Pair
+from hela_seg.report.page import Drawing
+from hela_seg.report.pictures.drawings import INK, PAPER, QUIET, panel, themed_svg
+from hela_seg.report.pictures.overlay import drawable
+from hela_seg.scores.confusion import scores_of
+from hela_seg.scores.statistics import Interval
+
+MOST_LINES = 24
+"""Nets or pairs that are drawn; the tables have all."""
+
+NAME_WIDTH, HEAD = 56, 10
+LINE_INCHES, MARGIN_INCHES = 0.42, 0.75
+
+
+def draw_nets(comparison: Comparison) -> Drawing:
+    """Each net's m-IoU with its interval over images, its seeds and what is published of it."""
+    rows = comparison.rows[:MOST_LINES]
+    figure, axes = _lines([_shortened(row.name, NAME_WIDTH) for row in rows])
+    for place, row in enumerate(rows):
+        _draw_interval(axes, place, row.means["iou"].interval, filled=True)
+        seeds = _of_seeds(row) if len(row.runs) > 1 else []
+        axes.plot(seeds, [place] * len(seeds), "|", color=INK, markersize=9)
+        if row.kind in PUBLISHED:
+            score = PUBLISHED[row.kind].scores["iou"]
+            axes.plot(score, place, "D", color=QUIET, markerfacecolor=PAPER, markersize=6)
+    axes.set_xlabel("m-IoU")
+    best = rows[0]
+    return Drawing(
+        themed_svg(figure),
+        f"m-IoU of {len(comparison.rows)} net(s) with intervals; the highest is {best.name} with "
+        f"{best.means['iou'].interval.value:.4f}.",
+        "Dot: m-IoU, the mean over seeds. Bar: 95 % interval over images. Ticks: each seed. Diamond: the "
+        f"paper's figure, on other images.{_of_all(len(comparison.rows), 'nets')}",
+    )
+
+
+def draw_differences(pairs: Sequence[Pair]) -> Drawing:
+    """The difference of each pair of nets with its interval, beside 0."""
+    drawn = pairs[:MOST_LINES]
+    names = [
+        (_shortened(pair.first, NAME_WIDTH // 2), _shortened(pair.second, NAME_WIDTH // 2)) for pair in drawn
+    ]
+    figure, axes = _lines([" − ".join(both) for both in names])
+    axes.axvline(0, color=INK, linewidth=1)
+    for place, pair in enumerate(drawn):
+        _draw_interval(axes, place, pair.difference, filled=pair.shown)
+    axes.set_xlabel("Difference in m-IoU")
+    shown = sum(pair.shown for pair in pairs)
+    return Drawing(
+        themed_svg(figure),
+        f"Differences in m-IoU of {len(pairs)} pair(s) of nets, of which {shown} are shown.",
+        "Dot: the first net's m-IoU minus the second's on the same images, filled where a difference is "
+        f"shown (interval and test agree). Bar: 95 % interval.{_of_all(len(pairs), 'pairs')}",
+    )
+
+
+def _lines(names: Sequence[str]) -> tuple[Figure, Axes]:
+    """Axes with a line for each name, which stands above it: long names would leave no room beside."""
+    figure, (axes,) = panel(height=MARGIN_INCHES + LINE_INCHES * len(names))
+    axes.set_yticks([])
+    axes.set_ylim(len(names) - 0.5, -0.75)
+    axes.spines["left"].set_visible(False)
+    for place, name in enumerate(names):
+        text = axes.text(0.0, place - 0.3, drawable(name), color=INK, va="center")
+        text.set_transform(axes.get_yaxis_transform())
+        text.set_parse_math(False)
+        text.set_in_layout(False)
+        text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # over lines of the grid and at 0
+    return figure, axes
+
+
+def _shortened(name: str, width: int) -> str:
+    """A name without its middle: nets of one kind differ at the end of theirs."""
+    return name if len(name) <= width else f"{name[:HEAD]}…{name[HEAD + 1 - width :]}"
+
+
+def _draw_interval(axes: Axes, place: int, interval: Interval, *, filled: bool) -> None:
+    if interval.known:
+        axes.plot([interval.low, interval.high], [place, place], color=INK, linewidth=2)
+    axes.plot(interval.value, place, "o", color=INK, markerfacecolor=INK if filled else PAPER, markersize=6)
+
+
+def _of_seeds(row: NetRow) -> list[float]:
+    return [scores_of(run.counts.pooled).mean_iou for run in row.runs]
+
+
+def _of_all(count: int, what: str) -> str:
+    return f" The first {MOST_LINES} of {count} {what}; the tables have all." if count > MOST_LINES else ""

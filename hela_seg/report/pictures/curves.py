@@ -1,0 +1,267 @@
+"""Class areas and numbers of cells over time as a figure, of one recording or of many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+
+from hela_seg.cells.timecourse import TimeCourse
+from hela_seg.data.classes import CellClass, Classes
+from hela_seg.report.pictures.overlay import DOTS_PER_INCH, drawable
+from hela_seg.system.files import whole_file
+
+Values = npt.NDArray[np.float64]
+
+POINTS = 400
+"""Most points of a curve: more of them than there are pixels across would only smear it."""
+
+MARKED_POINTS = 40
+"""Most points of a curve that get a marker each."""
+
+LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 3)))
+MARKERS = "os^DvPX*<>p"
+"""Repeat after other numbers of classes than the colours do, so that no two near each other look alike."""
+
+SHADE_OPACITY = 0.2
+MIDDLE_SERIES = (10, 50, 90)
+"""Percentiles over several recordings: from where to where is shaded, and the line between."""
+
+NAME_WIDTH, LEGEND_ROWS = 24, 20
+PANEL_INCHES, WIDTH_INCHES = 3.0, 8.0
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The horizontal axis: what it is called, and how far apart frames of each recording lie on it."""
+
+    label: str
+    steps: list[float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of P points and, where several numbers are behind each of them, their range.
+
+    Attributes:
+        x: (P,) places.
+        middle: (P,) values; NaN leaves a gap.
+        low: (P,) the least, or the 10th percentile of several recordings.
+        high: (P,) the most, or the 90th percentile.
+    """
+
+    x: Values
+    middle: Values
+    low: Values | None = None
+    high: Values | None = None
+
+
+def write_time_course(
+    path: Path, courses: Sequence[TimeCourse], classes: Classes, title: str, comment: str = ""
+) -> None:
+    """Write the figure of `draw_time_course` as PNG or SVG; the same courses give the same bytes.
+
+    Args:
+        path: ends in ``.png`` or ``.svg``; the file appears whole or not at all.
+        courses: see `draw_time_course`.
+        classes: see `draw_time_course`.
+        title: see `draw_time_course`.
+        comment: what made the figure, kept among its metadata.
+
+    Raises:
+        ValueError: another ending, or no courses.
+        InputError: the file cannot be written.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise ValueError(f"{path} ends in '{path.suffix}', expected .png or .svg")
+    metadata = {"Description": comment} | ({"Date": None} if kind == "svg" else {})
+    content = BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "hela_seg"}):  # in place of random names
+        figure = draw_time_course(courses, classes, title)
+        figure.savefig(content, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
+    with whole_file(path) as part:
+        part.write_bytes(content.getvalue())
+
+
+def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str) -> Figure:
+    """Draw the share of each class over time and, where cells were counted, their number below it.
+
+    The background, which is what the other classes leave, has no curve. Each class has its colour, a line
+    style and, where there are few points, a marker. Time is in seconds, minutes or hours where all frame
+    intervals are known, otherwise in frames. Of more than 400 frames, the line is the mean over a few of
+    them and the shade goes from the least to the most; of several recordings, the line is their median and
+    the shade goes from the 10th to the 90th percentile. A frame that is ignored as a whole leaves a gap.
+
+    Args:
+        courses: of each recording.
+        classes: the K classes.
+        title: what stands above, such as the recording's name.
+
+    Raises:
+        ValueError: no courses.
+    """
+    if not courses:
+        raise ValueError("a figure over time needs at least one recording")
+    panels = [("Share of area (%)", [100 * course.shares for course in courses])]
+    if all(course.cells is not None for course in courses):
+        panels.append(("Cells", [np.asarray(course.cells, np.float64) for course in courses]))
+    axis = _axis_of(courses)
+    marked = max(len(course.pixels) for course in courses) <= MARKED_POINTS
+
+    inches = (WIDTH_INCHES, 0.9 + PANEL_INCHES * len(panels))
+    figure = Figure(figsize=inches, layout="constrained", facecolor="white")
+    figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=12, parse_math=False)
+    column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (label, values) in zip(column, panels, strict=True):
+        for entry in classes[1:]:
+            curve = curve_of([of_course[:, entry.index] for of_course in values], axis.steps)
+            draw_curve(axes, curve, line_style(entry, marked))
+        _tidy(axes, label)
+    _label_time(column[-1], courses, axis)
+    _draw_legend(figure, classes, marked)
+    return figure
+
+
+def _axis_of(courses: Sequence[TimeCourse]) -> _Axis:
+    intervals = [course.frame_interval for course in courses if course.frame_interval is not None]
+    if len(intervals) < len(courses):
+        return _Axis("Frame", [1.0] * len(courses))
+    longest = max(len(course.pixels) * interval for course, interval in zip(courses, intervals, strict=True))
+    unit, seconds = time_unit(longest)
+    return _Axis(f"Time ({unit})", [interval / seconds for interval in intervals])
+
+
+def time_unit(longest: float) -> tuple[str, float]:
+    """The largest unit that fits twice into a time in seconds, and its seconds: min and 60 for 300."""
+    units = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+    return next((entry for entry in units if longest >= 2 * entry[1]), units[-1])
+
+
+def curve_of(values: list[Values], steps: list[float]) -> Curve:
+    """The curve of one number over time.
+
+    Args:
+        values: (T,) of each recording; NaN where there is none.
+        steps: how far apart the frames of each recording lie.
+    """
+    end = max((len(series) - 1) * step for series, step in zip(values, steps, strict=True))
+    spacing = max(min(steps), end / (POINTS - 1))
+    count = round(end / spacing) + 1
+    x: Values = spacing * np.arange(count, dtype=np.float64)
+    if len(values) == 1:
+        return _of_one(x, values[0])
+    sampled = np.stack(
+        [_sampled(series, step / spacing, count) for series, step in zip(values, steps, strict=True)]
+    )
+    seen = np.isfinite(sampled).any(axis=0)
+    percentiles = np.full((3, count), np.nan)
+    percentiles[:, seen] = np.nanpercentile(sampled[:, seen], MIDDLE_SERIES, axis=0)
+    return Curve(x, percentiles[1], percentiles[0], percentiles[2])
+
+
+def _of_one(x: Values, values: Values) -> Curve:
+    if len(x) == len(values):
+        return Curve(x, values)
+    points = np.rint(np.linspace(0, len(x) - 1, len(values))).astype(int)
+    starts = np.flatnonzero(np.diff(points, prepend=-1))
+    low, high = (extreme.reduceat(values, starts) for extreme in (np.fmin, np.fmax))
+    return Curve(x, _means(points, values, len(x)), low, high)
+
+
+def _sampled(values: Values, step: float, count: int) -> Values:
+    """Values (T,), ``step`` points of a common grid apart, at the grid's points; NaN after their end."""
+    places = step * np.arange(len(values))
+    if step <= 1:
+        return _means(np.rint(places).astype(int), values, count)
+    return np.interp(np.arange(count), places, values, right=np.nan)
+
+
+def _means(points: npt.NDArray[np.int64], values: Values, count: int) -> Values:
+    """Mean of the values at each of the points that they belong to; NaN where there is none."""
+    known = np.isfinite(values)
+    total = np.bincount(points[known], values[known], minlength=count)
+    number = np.bincount(points[known], minlength=count)
+    means: Values = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
+    return means
+
+
+def line_style(entry: CellClass, marked: bool, rim: str = "0.3") -> dict[str, Any]:
+    """How a class's line looks: colour, and what tells it apart without.
+
+    Args:
+        entry: the class.
+        marked: whether each point gets a marker.
+        rim: colour of a thin rim, without which yellow could hardly be seen on white, nor black on black.
+    """
+    number = entry.index - 1
+    return {
+        "color": entry.colour,
+        "linestyle": LINE_STYLES[number % len(LINE_STYLES)],
+        "linewidth": 1.8,
+        "marker": MARKERS[number % len(MARKERS)] if marked else "",
+        "markersize": 5,
+        "markeredgecolor": rim,
+        "markeredgewidth": 0.5,
+        "path_effects": [withStroke(linewidth=2.6, foreground=rim)],
+    }
+
+
+def draw_curve(axes: Axes, curve: Curve, style: dict[str, Any]) -> None:
+    """Draw a line in a style of `line_style`, and the shade around it where it has one."""
+    axes.plot(curve.x, curve.middle, **style)
+    if curve.low is not None and curve.high is not None:
+        shade = {"color": style["color"], "alpha": SHADE_OPACITY, "linewidth": 0}
+        axes.fill_between(curve.x, curve.low, curve.high, **shade)
+
+
+def _tidy(axes: Axes, label: str) -> None:
+    axes.set_ylabel(label)
+    axes.set_ylim(bottom=0)
+    axes.grid(color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if label == "Cells":
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _label_time(axes: Axes, courses: Sequence[TimeCourse], axis: _Axis) -> None:
+    frames = max(len(course.pixels) for course in courses)
+    notes = []
+    if len(courses) > 1:
+        notes.append(f"line: median of {len(courses)} recordings, shade: 10th to 90th percentile")
+    elif frames > POINTS:
+        notes.append(f"line: mean of {frames / POINTS:.3g} frames, shade: least to most of them")
+    axes.set_xlabel("\n".join([axis.label, *notes]))
+    if frames == 1:
+        axes.set_xlim(-1, 1)
+        axes.set_xticks([0])
+    elif axis.label == "Frame":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _draw_legend(figure: Figure, classes: Classes, marked: bool) -> None:
+    lines = [Line2D([], [], **line_style(entry, marked)) for entry in classes[1:]]
+    names = [fill(drawable(entry.name), NAME_WIDTH) for entry in classes[1:]]
+    legend = figure.legend(
+        lines,
+        names,
+        loc="outside right upper",
+        frameon=False,
+        handlelength=3.5,
+        ncols=-(-len(lines) // LEGEND_ROWS),
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)

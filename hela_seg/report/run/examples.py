@@ -1,0 +1,185 @@
+"""Frames and tiles as pictures: where a segmentation is right and wrong, and what a net was trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.dataset import Sample
+from hela_seg.data.frames import LabelFrames
+from hela_seg.data.sampler import Draw
+from hela_seg.data.splits.split import Block
+from hela_seg.report.page import Gallery, Picture
+from hela_seg.report.pictures.blending import Image, Labels, blend, contrast_of, fit_panel
+from hela_seg.report.pictures.blending import Picture as Pixels
+from hela_seg.report.run.class_maps import ClassMaps
+from hela_seg.report.run.holding import Overlaps
+from hela_seg.scores.counts import FrameCounts
+
+LONGEST = 1024
+"""Most pixels of a panel's longer side."""
+
+MOST_BYTES = 2 * 2**20
+"""Of all panels; half of what a page may have, for text takes a third more than bytes."""
+
+TILES, TILE_SIDE = 6, 192
+TILES_LOOKED_AT = 48
+PALEST, PALE = 150, 0.4
+"""Grey under errors: from light to white, so that dark classes stand out too."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What frames were scored with.
+
+    Attributes:
+        data: opened.
+        blocks: the frames, in the order in which they were counted.
+        maps: what was scored of them.
+    """
+
+    data: TimelapseData
+    blocks: Sequence[Block]
+    maps: ClassMaps
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    title: str
+    image: Image
+    truth: Labels
+    found: Labels
+    what: str
+    wrong: str
+
+
+def examples_of(scored: Scored, counts: FrameCounts, classes: Classes) -> tuple[Gallery, ...]:
+    """The frames with the best, the median and the worst m-IoU: image, truth, what was found, and errors.
+
+    Args:
+        scored: where they come from.
+        counts: of all frames.
+        classes: the K classes.
+
+    Returns:
+        A gallery for each; fewer than three where there are fewer frames, none where no frame has a score.
+
+    Raises:
+        InputError: a frame that can no longer be read.
+    """
+    frames = [_read(scored, counts, name, place) for name, place in _chosen(counts).items()]
+    return _small_enough(frames, classes)
+
+
+def errors_of(image: Image, truth: Labels, found: Labels, classes: Classes) -> Pixels:
+    """A pale picture (H, W, 3) uint8 on which wrong pixels have the colour of the class found there.
+
+    Args:
+        image: (C, H, W).
+        truth: (H, W); ignored pixels are not wrong.
+        found: (H, W), a net's prediction or label images.
+        classes: the K classes.
+    """
+    grey = blend(image, np.zeros_like(truth), classes).mean(axis=2, keepdims=True)
+    picture: Pixels = np.repeat(PALEST + PALE * grey, 3, axis=2).astype(np.uint8)
+    wrong = (truth != found) & (truth != IGNORE_INDEX)
+    picture[wrong] = np.array([entry.rgb for entry in classes], np.uint8)[found[wrong]]
+    return picture
+
+
+def training_tiles(data: TimelapseData) -> Gallery:
+    """Tiles of the first epoch with their labels, as they were cut and as augmentation made them.
+
+    Of the first 48, those that hold most pixels of classes other than the background.
+
+    Args:
+        data: prepared for training.
+    """
+    before, after = data.train_tiles(augmented=False), data.train_tiles()
+    draws = [Draw(0, number) for number in range(TILES_LOOKED_AT)]
+    chosen = sorted(draws, key=lambda draw: -_foreground(before[draw]))[:TILES]
+    pictures: list[Picture] = []
+    for number, draw in enumerate(chosen, 1):
+        pictures += _pair(number, before[draw], after[draw], data)
+    caption = (
+        f"Of the first {TILES_LOOKED_AT} tiles of the first epoch, those with most pixels of classes other "
+        "than the background, with their labels, in the contrast of the tile as it was cut. Hatched: pixels "
+        "that count nowhere, such as those that augmentation brings in from outside."
+    )
+    return Gallery(tuple(pictures), caption=caption)
+
+
+def _chosen(counts: FrameCounts) -> dict[str, int]:
+    """Places of the frames to show, by what they are."""
+    mean = Overlaps.of(counts.matrix).mean
+    order = [int(place) for place in np.argsort(mean, kind="stable") if np.isfinite(mean[place])]
+    if not order:
+        return {}
+    if len(order) == 1:
+        return {"The only frame": order[0]}
+    middle = {"Median": order[len(order) // 2]} if len(order) > 2 else {}
+    return {"Best": order[-1], **middle, "Worst": order[0]}
+
+
+def _small_enough(frames: Sequence[_Frame], classes: Classes) -> tuple[Gallery, ...]:
+    """Galleries of panels of up to `LONGEST` pixels, or of as many as keep to `MOST_BYTES`."""
+    longest = LONGEST
+    while True:
+        galleries = tuple(_gallery(frame, classes, longest) for frame in frames)
+        pictures = [picture for gallery in galleries for picture in gallery.pictures]
+        size = sum(len(picture.jpeg) for picture in pictures)
+        if size <= MOST_BYTES:
+            return galleries
+        shown = max(max(picture.width, picture.height) for picture in pictures)
+        longest = int(0.95 * shown * math.sqrt(MOST_BYTES / size))
+
+
+def _read(scored: Scored, counts: FrameCounts, what: str, place: int) -> _Frame:
+    name, t, number = counts.places[place]
+    block = scored.blocks[number]
+    recording = scored.data.recordings[block.series]
+    matrix = counts.matrix[place]
+    mean = Overlaps.of(matrix[np.newaxis]).mean[0]
+    total = int(matrix.sum())
+    wrong = f"{100 * (total - int(np.trace(matrix))) / total:.2f} % of pixels"
+    truth = LabelFrames(recording.mask, scored.data.labels).whole(t)
+    title = f"{what}: {name}, frame {t}, m-IoU {mean:.4f}"
+    found = scored.maps.of(block, t)
+    return _Frame(title, recording.image.frame(t), truth, found, scored.maps.what, wrong)
+
+
+def _gallery(frame: _Frame, classes: Classes, longest: int) -> Gallery:
+    pictures = [
+        Picture.of(pixels, f"{frame.title}: {caption}", caption)
+        for caption, pixels in _panels(frame, classes, longest)
+    ]
+    return Gallery(tuple(pictures), frame.title)
+
+
+def _panels(frame: _Frame, classes: Classes, longest: int) -> Iterator[tuple[str, Pixels]]:
+    image, truth = fit_panel(frame.image, frame.truth, longest)
+    _, found = fit_panel(frame.image[:1], frame.found, longest)
+    yield "image", blend(image, np.zeros_like(truth), classes)
+    yield "truth", blend(image, truth, classes)
+    yield frame.what, blend(image, found, classes)
+    yield f"errors: {frame.wrong}", errors_of(image, truth, found, classes)
+
+
+def _foreground(sample: Sample) -> int:
+    label = sample["label"]
+    return int(((label > 0) & (label != IGNORE_INDEX)).sum())
+
+
+def _pair(number: int, before: Sample, after: Sample, data: TimelapseData) -> Iterator[Picture]:
+    contrast = contrast_of([before["image"].numpy()])
+    series, t, row, column = before["origin"].tolist()
+    place = f"{data.names[series]}, frame {t}, row {row}, column {column}"
+    for sample, what in ((before, "as cut"), (after, "augmented")):
+        labels = sample["label"].numpy().astype(np.uint8)
+        pixels = blend(*fit_panel(sample["image"].numpy(), labels, TILE_SIDE), data.classes, contrast)
+        yield Picture.of(pixels, f"Tile {number} {what}: {place}", f"{number} {what}")

@@ -1,0 +1,211 @@
+"""How scores hold: over a recording's time, from series to series, and against how sure the net was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from hela_seg.data.classes import Classes
+from hela_seg.report.page import Drawing
+from hela_seg.report.pictures.curves import (
+    MARKED_POINTS,
+    POINTS,
+    Curve,
+    curve_of,
+    draw_curve,
+    line_style,
+    time_unit,
+)
+from hela_seg.report.pictures.drawings import INK, QUIET, TEXT_POINTS, WIDTH, add_legend, panel, themed_svg
+from hela_seg.report.pictures.overlay import drawable
+from hela_seg.scores.calibration import Curve as ReliabilityCurve
+from hela_seg.scores.confusion import mean_over_classes, scores_of
+from hela_seg.scores.counts import FrameCounts
+
+FloatArray = NDArray[np.float64]
+
+MOST_POINTS = 2000
+"""Most series that are drawn as a point each; of more, only every second, third ... is drawn."""
+
+MEAN = "m-IoU"
+_POINT: dict[str, Any] = {
+    "linestyle": "none",
+    "markersize": 4,
+    "markeredgecolor": INK,
+    "markeredgewidth": 0.4,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """IoU of S pooled sets of frames.
+
+    Attributes:
+        by_class: (S, K); NaN where a class is absent.
+        mean: (S,) over the classes present.
+    """
+
+    by_class: FloatArray
+    mean: FloatArray
+
+    @classmethod
+    def of(cls, matrices: NDArray[np.int64]) -> Overlaps:
+        """From counts (S, K, K)."""
+        by_class = scores_of(matrices).iou
+        return cls(by_class, mean_over_classes(by_class))
+
+
+def matrices_by_series(counts: FrameCounts) -> dict[str, NDArray[np.int64]]:
+    """The pooled counts (K, K) of each series by its name, in their order."""
+    names = list(dict.fromkeys(counts.series))
+    number = {name: place for place, name in enumerate(names)}
+    pooled = np.zeros((len(names), *counts.matrix.shape[1:]), np.int64)
+    np.add.at(pooled, [number[name] for name in counts.series], counts.matrix)
+    return dict(zip(names, pooled, strict=True))
+
+
+def draw_over_time(
+    counts: FrameCounts, classes: Classes, frame_interval: float | None = None
+) -> Drawing | None:
+    """IoU of each class and their mean, frame by frame; None where no series has two frames.
+
+    Args:
+        counts: of the frames.
+        classes: the K classes.
+        frame_interval: seconds from frame to frame, for a second axis in time; None where it is not known.
+    """
+    first, last = int(counts.frame.min()), int(counts.frame.max())
+    found = Overlaps.of(counts.matrix)
+    names = list(dict.fromkeys(counts.series))
+    if first == last or len(names) == len(counts):
+        return None
+    figure, (axes,) = panel(height=3.4)
+    for entry in classes:
+        style = line_style(entry, last - first < MARKED_POINTS, INK)
+        curve = _course(counts, found.by_class[:, entry.index])
+        if np.isfinite(curve.middle).any():
+            draw_curve(axes, curve, style | {"label": drawable(entry.name)})
+    mean = _course(counts, found.mean)
+    axes.plot(mean.x, mean.middle, color=INK, linewidth=2.4, label=MEAN)
+    axes.set_xlim(first - 0.02 * (last - first), last + 0.02 * (last - first))
+    axes.set_xlabel("Frame")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if frame_interval:
+        _add_time(axes, last, frame_interval)
+    axes.set_ylabel("IoU")
+    axes.set_ylim(-0.02, 1.02)
+    add_legend(axes, below=True)
+    early, late = _ends(counts, found.mean)
+    words = f"mean m-IoU of the first third of the frames {early}, of the last third {late}"
+    caption = f"IoU frame by frame; {words}.{_on_lines(len(names), last - first + 1)}"
+    return Drawing(themed_svg(figure), f"IoU over time: {words}.", caption)
+
+
+def _on_lines(series: int, frames: int) -> str:
+    """What lines and shades are, where a line is not simply each frame's score."""
+    if series > 1:
+        return " Line: median over series, shade: 10th to 90th percentile."
+    if frames > POINTS:
+        return f" Line: mean of {frames / POINTS:.3g} frames, shade: least to most of them."
+    return ""
+
+
+def _add_time(axes: Axes, last: int, frame_interval: float) -> None:
+    """A second axis above, in the largest unit of which the recording lasts two."""
+    unit, seconds = time_unit(last * frame_interval)
+    step = frame_interval / seconds
+    there_and_back = (lambda frames: np.multiply(frames, step), lambda time: np.divide(time, step))
+    above = axes.secondary_xaxis("top", there_and_back)
+    # made later than the other axes, it has Matplotlib's colours and sizes in place of the page's
+    above.set_xlabel(f"Time ({unit})", color=INK, fontsize=TEXT_POINTS)
+    above.tick_params(color=QUIET, labelcolor=QUIET, labelsize=TEXT_POINTS)
+    above.spines["top"].set_color(QUIET)
+
+
+def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:
+    """A point for each series and class, and the pooled score; None where fewer than two series have one."""
+    by_series = np.stack(list(matrices_by_series(counts).values()))
+    found, pooled = Overlaps.of(by_series), Overlaps.of(counts.pooled[np.newaxis])
+    scores = found.mean[np.isfinite(found.mean)]
+    if len(scores) < 2:
+        return None
+    figure, (axes,) = panel(height=0.8 + 0.42 * (len(classes) + 1))
+    shown = slice(None, None, -(-len(by_series) // MOST_POINTS))
+    # so that points do not hide others
+    spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(found.mean[shown]))
+    points = [(found.mean[shown], pooled.mean[0], {"color": QUIET, "marker": "o"})]
+    for entry in classes:
+        style = line_style(entry, marked=True, rim=INK)
+        points.append((found.by_class[shown, entry.index], pooled.by_class[0, entry.index], style))
+    for place, (values, whole, style) in enumerate(points):
+        looks: dict[str, Any] = {key: style[key] for key in ("color", "marker")}
+        axes.plot(values, place + spread, **looks, **_POINT)
+        axes.plot([whole, whole], [place - 0.4, place + 0.4], color=INK, linewidth=2)
+    axes.set_yticks(
+        range(len(classes) + 1), [drawable(name) for name in [MEAN, *classes.names]], parse_math=False
+    )
+    axes.set_ylim(len(classes) + 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("IoU")
+    low, high = scores.min(), scores.max()
+    return Drawing(
+        themed_svg(figure),
+        f"IoU by series: the m-IoU of {len(by_series)} series goes from {low:.4f} to {high:.4f}.",
+        f"A point a series (m-IoU from {low:.4f} to {high:.4f}), a line at the score of all pixels pooled.",
+    )
+
+
+def draw_reliability(curve: ReliabilityCurve) -> Drawing:
+    """Accuracy against confidence, and below it how many pixels have which confidence."""
+    figure, (above, below) = panel(rows=2, height=WIDTH * 0.95, ratios=(3.0, 1.0))
+    above.plot([0, 1], [0, 1], color=QUIET, linestyle="--", linewidth=1)
+    above.vlines(curve.confidence, curve.confidence, curve.accuracy, color=QUIET, linewidth=3, alpha=0.5)
+    above.plot(curve.confidence, curve.accuracy, "o-", color=INK, markersize=4)
+    above.set_ylabel("Share that is right")
+    above.set_ylim(-0.02, 1.02)
+    below.vlines(curve.confidence, 0, curve.share, color=INK, linewidth=4)
+    below.set_ylim(bottom=0)
+    below.set_ylabel("Pixels")
+    below.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    below.set_xlabel("Confidence")
+    below.set_xlim(-0.02, 1.02)
+    points = ", ".join(
+        f"{accuracy:.2f} at {confidence:.2f}"
+        for confidence, accuracy in zip(curve.confidence, curve.accuracy, strict=True)
+    )
+    mean = float((curve.share * curve.confidence).sum()), float((curve.share * curve.accuracy).sum())
+    return Drawing(
+        themed_svg(figure),
+        f"Share of right pixels by confidence: {points}.",
+        f"Mean confidence {mean[0]:.4f}, share of right pixels {mean[1]:.4f}, expected calibration error "
+        f"{curve.error:.4f}. On the dashed line a net is right as often as it is sure; below it, it is"
+        " too sure, and above it not sure enough.",
+    )
+
+
+def _course(counts: FrameCounts, values: FloatArray) -> Curve:
+    """Values (T,) of all frames as a curve over the frames, from the first that was scored in any series."""
+    first, last = int(counts.frame.min()), int(counts.frame.max())
+    rows = {name: np.full(last - first + 1, np.nan) for name in dict.fromkeys(counts.series)}
+    for (name, frame, _), value in zip(counts.places, values, strict=True):
+        rows[name][frame - first] = value
+    curve = curve_of(list(rows.values()), [1.0] * len(rows))
+    return replace(curve, x=curve.x + first)
+
+
+def _ends(counts: FrameCounts, mean: FloatArray) -> tuple[str, str]:
+    """Means over the frames of the first and of the last third of time, in words."""
+    first, last = int(counts.frame.min()), int(counts.frame.max())
+    third = (last - first) / 3
+    early, late = counts.frame <= first + third, counts.frame >= last - third
+    return _mean_in_words(mean[early]), _mean_in_words(mean[late])
+
+
+def _mean_in_words(values: FloatArray) -> str:
+    known = values[np.isfinite(values)]
+    return f"{known.mean():.4f}" if len(known) else "n/a"

@@ -1,0 +1,209 @@
+"""What a checkpoint holds, and how it is read and written."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import pickle
+import struct
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hela_seg.runs.run_folder import BEST_CHECKPOINT, LAST_CHECKPOINT, NEXT_CHECKPOINT, PREVIOUS_CHECKPOINT
+from hela_seg.system.errors import InputError
+from hela_seg.system.files import whole_file
+
+CHECKPOINT_KEY = "hela_seg"
+"""Where in a checkpoint's dictionary lies what this program added."""
+
+PROGRESS_KEY = "hela_seg_progress"
+"""Where in a checkpoint's dictionary lies what only going on with the run needs."""
+
+SCORE_KEY = "hela_seg_validation_score"
+"""Where in a checkpoint's dictionary lies the m-IoU on the validation frames of its weights."""
+
+CHECKPOINT_FORMAT = 1
+"""Raised when an older program could no longer read a newer checkpoint."""
+
+_NET = "net."
+"""What stands before the names of the net's weights, beside those of the loss."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a checkpoint says about its net, enough to rebuild and use it without any other file.
+
+    Attributes:
+        net: ``_target_`` and arguments of the net, as `hela_seg.models.build` takes them.
+        classes: as `hela_seg.data.classes.Classes` takes them.
+        normalisation: as `hela_seg.data.normalise.Normalisation.from_plain` takes it.
+        channels: C of the images that it was trained on.
+        axes: axes of the training files, for files that do not state their own.
+        split: the rows of the split that it was trained with: series, start, stop (exclusive), part.
+        config: the resolved configuration of the training run, as plain dicts.
+        versions: name and version of the program and the libraries that trained it.
+        format: `CHECKPOINT_FORMAT` of the program that wrote it.
+    """
+
+    net: dict[str, Any]
+    classes: list[dict[str, Any]]
+    normalisation: dict[str, Any]
+    channels: int
+    axes: str
+    split: list[dict[str, Any]]
+    config: dict[str, Any]
+    versions: dict[str, str]
+    format: int = CHECKPOINT_FORMAT
+
+    def to_plain(self) -> dict[str, Any]:
+        """Lists, dicts and primitives: all that ``torch.load(weights_only=True)`` lets through."""
+        return asdict(self)
+
+
+def option_of(target: object) -> str:
+    """The name by which ``model=`` chooses a net: that of its module.
+
+    Example:
+        ``option_of("hela_seg.models.unet.UNet") == "unet"``
+    """
+    return str(target).split(".")[-2:][0]
+
+
+def read_checkpoint(path: Path | str) -> tuple[ModelInfo, dict[str, Any]]:
+    """Read a checkpoint: what it says about its net, and the net's weights by name.
+
+    Raises:
+        InputError: see `read_content`; or the file says too little or too much about its net.
+    """
+    content = read_content(path)
+    return read_info(path, content), _weights(path, content)
+
+
+def read_content(path: Path | str) -> Any:
+    """Read all that a checkpoint holds; tensors stay on the disk until they are used.
+
+    Nothing in the file is executed: pickled code is refused.
+
+    Raises:
+        InputError: no such file, no checkpoint, a damaged one, or one that holds code.
+    """
+    import torch  # here, so that commands answer --help without it
+
+    path = Path(path)
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "not there"
+        raise InputError(f"{path} is {found}, expected a checkpoint such as {BEST_CHECKPOINT}: check ckpt=")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on foreign pickles, which are refused anyway
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path} is no checkpoint, or holds pickled code, which is never run: "
+            "expected a file written by hela_seg.train"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, struct.error) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise InputError(
+            f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train"
+        ) from None
+
+
+def validation_score(checkpoint: Path) -> float | None:
+    """The m-IoU that a checkpoint's weights had on the validation frames; None where there is none.
+
+    Raises:
+        InputError: see `read_content`.
+    """
+    score = read_content(checkpoint).get(SCORE_KEY)
+    return None if score is None or math.isnan(score) else float(score)
+
+
+def hand_down(folder: Path) -> None:
+    """Make the next checkpoint in a folder the last one, and the last the previous one.
+
+    A process that dies between the two moves leaves all of what was there, under these names.
+    """
+    last = folder / LAST_CHECKPOINT
+    if last.exists():
+        last.replace(folder / PREVIOUS_CHECKPOINT)
+    (folder / NEXT_CHECKPOINT).replace(last)
+
+
+def write_checkpoint(path: Path, info: ModelInfo, weights: Mapping[str, Any]) -> None:
+    """Write a checkpoint that `read_checkpoint` reads: for prediction and evaluation, not to go on training.
+
+    It appears whole or not at all.
+
+    Args:
+        path: where to; what is there is replaced.
+        info: what it says about its net.
+        weights: the net's state dict.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    state = {f"{_NET}{name}": value for name, value in weights.items()}
+    save_whole(path, {"state_dict": state, CHECKPOINT_KEY: info.to_plain()})
+
+
+def save_whole(path: Path, content: Mapping[str, Any]) -> None:
+    """Save with PyTorch; the file appears whole or not at all.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    import torch
+
+    with whole_file(path) as beside:
+        beside.touch()  # of a folder without rights PyTorch says the same as of a full disk
+        try:
+            torch.save(content, beside)
+        except RuntimeError as error:
+            # PyTorch's own words for a full disk
+            if "inline_container" not in str(error) and "PytorchStreamWriter" not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+
+
+def read_info(path: Path | str, content: Any) -> ModelInfo:
+    """What a checkpoint says about its net.
+
+    Args:
+        path: for the message.
+        content: as `read_content` gives it.
+
+    Raises:
+        InputError: it says nothing, too little, too much, or was written by a newer program.
+    """
+    plain = content.get(CHECKPOINT_KEY) if isinstance(content, Mapping) else None
+    if not isinstance(plain, Mapping):
+        raise InputError(f"{path} does not say which net it holds, expected a file written by hela_seg.train")
+    if plain.get("format", 0) > CHECKPOINT_FORMAT:
+        raise InputError(
+            f"{path} has checkpoint format {plain['format']}, expected at most {CHECKPOINT_FORMAT}: "
+            "update hela_seg"
+        )
+    names = {field.name for field in fields(ModelInfo)}
+    if set(plain) != names:
+        odd = ", ".join(sorted(set(plain) ^ names))
+        raise InputError(
+            f"{path} is damaged (missing or unknown: {odd}), expected a file written by hela_seg.train"
+        )
+    return ModelInfo(**plain)
+
+
+def _weights(path: Path | str, content: Mapping[str, Any]) -> dict[str, Any]:
+    weights = {
+        name.removeprefix(_NET): value
+        for name, value in content.get("state_dict", {}).items()
+        if name.startswith(_NET)
+    }
+    if not weights:
+        raise InputError(f"{path} holds no weights, expected a file written by hela_seg.train")
+    return weights

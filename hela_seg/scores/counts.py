@@ -1,0 +1,114 @@
+"""Pixels counted frame by frame: a confusion matrix each, in memory and as the table ``frames.csv`` of a run.
+
+Their sum is the pooled matrix that every score of the run comes from, so whatever is computed from frames,
+an interval for instance, belongs to those scores.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.system.errors import InputError
+from hela_seg.system.files import whole_file
+
+REMEDY = "python -m hela_seg.evaluate writes it anew"
+
+PLACE = ("series", "frame", "block")
+"""Columns of the table before those of the counts."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameCounts:
+    """Counted pixels of T frames.
+
+    Attributes:
+        series: name of the recording of each frame.
+        frame: (T,) int64, place of each in its recording, from 0.
+        block: (T,) int64, number of the span of the split that each lies in; frames of one block follow on
+            each other without a gap.
+        matrix: (T, K, K) int64; rows are the truth, columns the prediction.
+    """
+
+    series: tuple[str, ...]
+    frame: NDArray[np.int64]
+    block: NDArray[np.int64]
+    matrix: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        frames, rows, columns = self.matrix.shape
+        lengths = {len(self.series), len(self.frame), len(self.block), frames}
+        if len(lengths) > 1 or rows != columns:
+            raise ValueError(f"counts of {sorted(lengths)} frames, matrices of {rows} x {columns}")
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    @property
+    def pooled(self) -> NDArray[np.int64]:
+        """The sum over all frames, (K, K)."""
+        total: NDArray[np.int64] = self.matrix.sum(axis=0)
+        return total
+
+    @property
+    def places(self) -> list[tuple[str, int, int]]:
+        """Series, frame and block of each frame: equal for two nets that were scored on the same frames."""
+        return list(zip(self.series, self.frame.tolist(), self.block.tolist(), strict=True))
+
+
+def write_counts(path: Path, counts: FrameCounts, names: Sequence[str]) -> None:
+    """Write a row a frame: series, frame, block, then the pixels of each pair of true and predicted class.
+
+    Args:
+        path: the CSV file; it appears whole or not at all.
+        counts: of T frames and K classes.
+        names: of the K classes; the columns are headed ``TRUTH as PREDICTION``.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(_header(names))
+        for place, matrix in zip(counts.places, counts.matrix, strict=True):
+            table.writerow([*place, *matrix.ravel().tolist()])
+
+
+def read_counts(path: Path, names: Sequence[str]) -> FrameCounts:
+    """Read what `write_counts` wrote for classes of these names.
+
+    Raises:
+        InputError: no such file, other columns, or a row that is cut short or holds no counts.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): {REMEDY}") from None
+    except (ValueError, csv.Error):
+        raise InputError(f"{path} is empty or no table, expected a row a frame: {REMEDY}") from None
+    if header != _header(names):
+        raise InputError(f"{path} has other columns than those of {', '.join(names)}: {REMEDY}")
+    return _parsed(path, rows, len(names))
+
+
+def _parsed(path: Path, rows: Sequence[Sequence[str]], classes: int) -> FrameCounts:
+    width = len(PLACE) + classes**2
+    try:
+        numbers = np.array([row[1:] for row in rows], dtype=np.int64).reshape(len(rows), width - 1)
+    except (ValueError, OverflowError):
+        numbers = np.full((1, width - 1), -1)
+    if not rows or (numbers < 0).any():
+        raise InputError(f"{path} is damaged, expected rows of {width} cells with whole numbers: {REMEDY}")
+    matrix = numbers[:, 2:].reshape(-1, classes, classes)
+    return FrameCounts(tuple(row[0] for row in rows), numbers[:, 0], numbers[:, 1], matrix)
+
+
+def _header(names: Sequence[str]) -> list[str]:
+    return [*PLACE, *(f"{true} as {predicted}" for true, predicted in itertools.product(names, repeat=2))]

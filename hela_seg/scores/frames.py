@@ -1,0 +1,65 @@
+"""A frame, its truth and what was found in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.data.frames import LabelFrames
+from hela_seg.data.labels.readers import LabelReader
+from hela_seg.data.layouts import Recording
+
+Ids = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentedFrame:
+    """One frame of a recording, as measured.
+
+    Attributes:
+        path: of the image, for messages.
+        pixel_size: width of a pixel in micrometres, where the image states it.
+        truth: class indices (H, W) uint8, ``IGNORE_INDEX`` where a pixel counts nowhere.
+        found: class indices (H, W) uint8.
+        true_cells: ids (H, W), 0 for no cell, where the masks number cells.
+        found_cells: the same of what was found.
+    """
+
+    path: Path
+    pixel_size: float | None
+    truth: NDArray[np.uint8]
+    found: NDArray[np.uint8]
+    true_cells: Ids | None = None
+    found_cells: Ids | None = None
+
+
+def against_truth(
+    recording: Recording,
+    t: int,
+    truth: NDArray[np.uint8],
+    found: NDArray[np.uint8],
+    reader: LabelReader,
+    found_cells: Ids | None = None,
+) -> SegmentedFrame:
+    """Frame t of a recording with all that its masks say of it.
+
+    Args:
+        recording: with the masks.
+        t: the frame.
+        truth: its class indices (H, W), as read.
+        found: class indices (H, W) to judge.
+        reader: of the masks, for the ids of cells.
+        found_cells: ids (H, W) of the cells to judge, where they have some.
+    """
+    return SegmentedFrame(
+        path=recording.image.path_of(t),
+        pixel_size=recording.image.pixel_size,
+        truth=truth,
+        found=found,
+        true_cells=LabelFrames(recording.mask, reader).instances(t, truth),
+        found_cells=found_cells,
+    )

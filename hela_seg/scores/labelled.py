@@ -1,0 +1,170 @@
+"""Label images as segmented frames, counted against truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.frames import LabelFrames
+from hela_seg.data.labels.readers import LabelReader
+from hela_seg.data.layouts import Recording
+from hela_seg.data.splits.split import Block
+from hela_seg.data.stacks import Series
+from hela_seg.scores.counts import FrameCounts
+from hela_seg.scores.frames import SegmentedFrame, against_truth
+from hela_seg.scores.meters import Meters
+from hela_seg.scores.metrics import confusion_matrix
+from hela_seg.scores.partners import Partners
+from hela_seg.system.errors import InputError, listed
+
+LISTED = 5
+"""At most so many faults are named in one message."""
+
+
+@dataclass(frozen=True)
+class Readers:
+    """How masks become class indices.
+
+    Attributes:
+        truth: those of the data.
+        found: label images.
+        classes: K.
+    """
+
+    truth: LabelReader
+    found: LabelReader
+    classes: int
+
+
+class CountedLabels(NamedTuple):
+    """What label images came to.
+
+    Attributes:
+        frames: a confusion matrix for each frame that could be read.
+        blocks: the same frames; where one is left out, its block is parted in two.
+        faults: a line for each frame that could not be read.
+    """
+
+    frames: FrameCounts
+    blocks: list[Block]
+    faults: list[str]
+
+
+class LabelImages:
+    """The class maps of label images, frame by frame as they are asked for.
+
+    Args:
+        partners: label images by frame.
+        reader: turns them into class indices.
+    """
+
+    what = "labels"
+
+    def __init__(self, partners: Partners, reader: LabelReader) -> None:
+        self._partners, self._reader = partners, reader
+
+    def of(self, block: Block, t: int) -> NDArray[np.uint8]:
+        """The class map (H, W) of frame t of a block; see `hela_seg.report.run.class_maps.ClassMaps`.
+
+        Raises:
+            InputError: it can no longer be read.
+        """
+        return _converted(*self._partners.frames[block.series, t], self._reader)
+
+
+def score_labels(
+    partners: Partners,
+    recordings: Sequence[Recording],
+    blocks: Sequence[Block],
+    readers: Readers,
+    meters: Meters,
+) -> CountedLabels:
+    """Count the pixels of label images against masks, and measure them.
+
+    Args:
+        partners: label images by frame.
+        recordings: with the truth.
+        blocks: frames to score.
+        readers: of both kinds of masks.
+        meters: what else is measured, of the same frames.
+
+    Returns:
+        What was counted. Frames without a partner are passed over in silence: `find_partners` has said so.
+
+    Raises:
+        InputError: not one frame could be read; or what a meter raises.
+    """
+    places: list[tuple[int, int]] = []
+    matrices, faults = [], []
+    for number, t in ((number, t) for number, block in enumerate(blocks) for t in _frames(block)):
+        series = blocks[number].series
+        recording, partner = recordings[series], partners.frames.get((series, t))
+        if partner is None:
+            continue
+        try:
+            frame = _read(recording, t, *partner, readers)
+        except InputError as error:
+            faults.append(str(error))
+            continue
+        meters.add(frame)
+        truth, found = (torch.from_numpy(of.astype(np.int64)) for of in (frame.truth, frame.found))
+        matrices.append(confusion_matrix(found, truth, readers.classes).numpy())
+        places.append((number, t))
+    if not places:
+        raise InputError(f"no frame can be scored: {one_line([*partners.faults, *faults])}")
+    spans = _spans(places, blocks)
+    names = tuple(recordings[blocks[number].series].name for number, _ in places)
+    of_span = np.repeat(np.arange(len(spans)), [span.stop - span.start for span in spans])
+    times = np.array([t for _, t in places], np.int64)
+    return CountedLabels(FrameCounts(names, times, of_span, np.stack(matrices)), spans, faults)
+
+
+def one_line(faults: Sequence[str]) -> str:
+    """Faults in one line, of many the first few."""
+    return listed(faults, LISTED, between="; ")
+
+
+def _frames(block: Block) -> range:
+    return range(block.start, block.stop)
+
+
+def _read(recording: Recording, t: int, series: Series, at: int, readers: Readers) -> SegmentedFrame:
+    truth = LabelFrames(recording.mask, readers.truth).whole(t)
+    found = _converted(series, at, readers.found)
+    nowhere = np.count_nonzero((found == IGNORE_INDEX) & (truth != IGNORE_INDEX))
+    if nowhere:
+        raise InputError(
+            f"{series.path_of(at)}, frame {at}: {nowhere} pixel(s) have the value to ignore where the truth "
+            "has a class, expected a class for each: label them, or mark them as ignored in the truth too"
+        )
+    ids = LabelFrames(series, readers.found).instances(at, found)
+    return against_truth(recording, t, truth, found, readers.truth, ids)
+
+
+def _converted(series: Series, at: int, reader: LabelReader) -> NDArray[np.uint8]:
+    """Class indices of a label image."""
+    raw = series.frame(at)
+    try:
+        return reader.convert(raw[0] if len(raw) == 1 else raw)
+    except InputError as error:
+        raise InputError(
+            f"{series.path_of(at)}, frame {at}: {error}; where label images hold ids of cells or other "
+            "values than the masks of the truth, set reading.kind=instances or reading.classes"
+        ) from None
+
+
+def _spans(places: Sequence[tuple[int, int]], blocks: Sequence[Block]) -> list[Block]:
+    """The frames at these places; those that follow on each other in one block of the split are one block."""
+    number, frame = np.array(places, np.int64).T
+    begins = 1 + np.flatnonzero((np.diff(number) != 0) | (np.diff(frame) != 1))
+    return [
+        replace(blocks[number[first]], start=int(frame[first]), stop=int(frame[end - 1]) + 1)
+        for first, end in pairwise([0, *begins.tolist(), len(places)])
+    ]

@@ -1,0 +1,141 @@
+"""Scores of a segmentation, all from one K x K confusion matrix of pixel counts pooled over a data set.
+
+Functions inside, one thin torchmetrics class outside: `confusion_matrix` counts a batch, `ConfusionMatrix`
+adds up batches and processes, `scores` turns the counts into figures.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.scores.confusion import Scores, scores_from_counts, scores_of
+
+__all__ = [
+    "ConfusionMatrix",
+    "Scores",
+    "confusion_matrix",
+    "predicted_classes",
+    "scores",
+    "scores_from_counts",
+]
+
+
+def predicted_classes(logits: Tensor) -> Tensor:
+    """The likeliest class of every pixel; of equally likely ones the lowest index.
+
+    Args:
+        logits: (N, K, H, W), any floating type.
+
+    Returns:
+        Class indices (N, H, W), int64.
+    """
+    return logits.max(dim=1).indices  # on a CPU 9 times as fast as argmax(dim=1), and the same
+
+
+def confusion_matrix(
+    prediction: Tensor, truth: Tensor, classes: int, ignore_index: int = IGNORE_INDEX
+) -> Tensor:
+    """Count the pixels of every pair of true and predicted class.
+
+    Counts are integers throughout, exact at any size. On a GPU this waits for nothing and passes as
+    deterministic, which rules out boolean indexing and `torch.bincount`.
+
+    Args:
+        prediction: class indices from 0 to K-1, int64, of any shape; not checked, see `ConfusionMatrix`.
+        truth: class indices or `ignore_index`, int64, of the same shape.
+        classes: K.
+        ignore_index: pixels with this truth are counted nowhere.
+
+    Returns:
+        Counts (K, K), int64, on the inputs' device; rows are the truth, columns the prediction.
+
+    Raises:
+        ValueError: the shapes differ.
+        RuntimeError: torch's, "index out of bounds": a truth is neither a class index nor `ignore_index`.
+
+    Example:
+        Truth ``[0, 0, 1, 255]`` and prediction ``[0, 1, 1, 1]`` give ``[[1, 1], [0, 1]]``.
+    """
+    if prediction.shape != truth.shape:
+        raise ValueError(f"prediction has shape {tuple(prediction.shape)}, truth {tuple(truth.shape)}")
+    # Rows are one cell too long: ignored pixels go to the first row's spare cell, which no class index
+    # reaches, and a truth outside the classes falls off the table, where torch refuses it.
+    rows, columns = classes, classes + 1
+    cells = torch.add(prediction, truth, alpha=columns).masked_fill(truth == ignore_index, classes).flatten()
+    counts = cells.new_zeros(rows * columns).scatter_add_(0, cells, torch.ones_like(cells))
+    return counts.view(rows, columns)[:, :classes]
+
+
+class ConfusionMatrix(Metric):
+    """Confusion matrix (K, K) pooled over every pixel since the last reset, summed over processes.
+
+    Args:
+        classes: K.
+        ignore_index: pixels with this truth are counted nowhere.
+    """
+
+    is_differentiable = False
+    full_state_update = False
+
+    matrix: Tensor
+
+    def __init__(self, classes: int, ignore_index: int = IGNORE_INDEX) -> None:
+        super().__init__()
+        self.classes = classes
+        self.ignore_index = ignore_index
+        self.add_state("matrix", torch.zeros(classes, classes, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, logits_or_indices: Tensor, truth: Tensor) -> None:
+        """Count a batch.
+
+        Given indices are checked, which waits for the device; logits need no check and wait for nothing.
+
+        Args:
+            logits_or_indices: logits (N, K, H, W) of any floating type, or class indices (N, H, W), int64.
+            truth: class indices or `ignore_index` (N, H, W), int64.
+
+        Raises:
+            ValueError: another number of classes than K, or what `confusion_matrix` refuses.
+        """
+        if logits_or_indices.is_floating_point():
+            if logits_or_indices.shape[1] != self.classes:
+                raise ValueError(f"logits have {logits_or_indices.shape[1]} classes, expected {self.classes}")
+            prediction = predicted_classes(logits_or_indices)
+        else:
+            prediction = logits_or_indices
+            if not bool(((prediction >= 0) & (prediction < self.classes)).all()):
+                raise ValueError(f"prediction has class indices outside 0 to {self.classes - 1}")
+        self.matrix += confusion_matrix(prediction, truth, self.classes, self.ignore_index)
+
+    def compute(self) -> Tensor:
+        """The counts (K, K), int64; rows are the truth, columns the prediction."""
+        return self.matrix
+
+    def set_dtype(self, dst_type: str | torch.dtype) -> ConfusionMatrix:
+        """Keep int64 whatever the precision: half precision cannot count past 2048."""
+        return self
+
+
+def scores(matrix: Tensor | npt.NDArray[np.integer[Any]]) -> Scores:
+    """Score a confusion matrix that may lie on a GPU; see `hela_seg.scores.confusion.scores_of`.
+
+    Args:
+        matrix: counts (K, K) of any integer type; rows are the truth, columns the prediction.
+
+    Raises:
+        ValueError: the matrix is not (K, K) or not of integers.
+
+    Example:
+        ``scores(torch.tensor([[2, 1], [0, 1]])).iou`` is 2/3 and 1/2.
+    """
+    counts = np.asarray(matrix.cpu() if isinstance(matrix, Tensor) else matrix)
+    if counts.ndim != 2:
+        raise ValueError(f"matrix is {counts.dtype} {counts.shape}, expected integers of shape (K, K)")
+    return scores_of(counts)

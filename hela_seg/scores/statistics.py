@@ -1,0 +1,248 @@
+"""How sure a score is, and whether two nets differ: intervals and tests over the frames that were scored.
+
+Neighbouring frames of a recording are almost the same picture, so they are no independent witnesses. All
+statistics here therefore draw or compare *units*: blocks of neighbouring frames, see `units_of`.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import compress, groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from hela_seg.scores.counts import FrameCounts
+
+FloatArray = NDArray[np.float64]
+Statistic = Callable[[NDArray[np.int64]], FloatArray]
+"""Counts (..., K, K) -> figures (M, ...)."""
+
+RESAMPLES = 9999
+"""How often units are drawn anew, as by SciPy's default."""
+
+CONFIDENCE = 0.95
+FEW_UNITS = 10
+"""With fewer units an interval is too narrow even so: 6 cover 91 %, 4 cover 89 %, 2 cover 49 %."""
+
+FEWEST_TO_TEST = 6
+"""With 5 units, Wilcoxon's two-sided p-value is 2 / 2**5 = 0.0625 at the least."""
+
+SERIES_ENOUGH = 10
+"""From so many recordings on, each is one unit."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with the ends of its confidence interval; both NaN where there is none."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval."""
+        return not math.isnan(self.low) and not math.isnan(self.high)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether there is an interval, and 0 lies outside of it."""
+        return self.known and not self.low <= 0 <= self.high
+
+
+def units_of(counts: FrameCounts) -> NDArray[np.int64]:
+    """Number of the unit that each frame belongs to, from 0, or -1 for none: (T,).
+
+    The rule: with `SERIES_ENOUGH` recordings or more, each is one unit, for it is independent of the others.
+    With fewer, each run of n neighbouring frames is cut into blocks of about the square root of n frames, of
+    lengths that differ by one at most. Single images are units of their own by either. Frames without a pixel
+    that counts, such as those whose truth is ignored throughout, are no witnesses and in no unit.
+
+    Blocks of one recording are not quite independent. In simulations of 130 frames, 95 % intervals covered
+    the truth in 94 % of all cases where neighbours correlated by 0.5, and in 86 % where they did by 0.8.
+
+    Example:
+        One recording of 9 frames makes three units of three frames; 12 images make 12 units.
+    """
+    counting = np.asarray(counts.matrix.any(axis=(1, 2)))
+    units = np.full(len(counts), -1)
+    units[counting] = _units([(name, block) for name, _, block in compress(counts.places, counting)])
+    return units
+
+
+def _units(places: Sequence[tuple[str, int]]) -> list[int]:
+    """Units of frames by series and block, see `units_of`."""
+    names = dict.fromkeys(name for name, _ in places)
+    if len(names) >= SERIES_ENOUGH:
+        number = {name: index for index, name in enumerate(names)}
+        return [number[name] for name, _ in places]
+    units: list[int] = []
+    for _, run in groupby(places):
+        length = len(list(run))
+        blocks = round(math.sqrt(length))
+        first = units[-1] + 1 if units else 0
+        units += [first + place * blocks // length for place in range(length)]
+    return units
+
+
+def count_of(units: NDArray[np.int64]) -> int:
+    """How many units frames make; see `units_of`."""
+    return int(units.max(initial=-1)) + 1
+
+
+def level_of(units: int, confidence: float = CONFIDENCE) -> float:
+    """Level at which to take percentiles of a bootstrap so that few units make no too narrow intervals.
+
+    As intervals by the normal distribution are narrower than Student's, so are percentiles; they are moved
+    outwards by as much (Hesterberg 2015, The American Statistician 69(4), 371-386, section 5.3: expanded
+    percentiles).
+
+    Args:
+        units: how many are drawn; one has no interval at any level.
+        confidence: wished for.
+
+    Example:
+        For 95 %, 10 units take the level 98.3 %, 130 units 95.3 %, and many units 95 %.
+    """
+    if units < 2:
+        return confidence
+    wide = stats.t.ppf((1 + confidence) / 2, units - 1) * math.sqrt(units / (units - 1))
+    return float(min(1 - 2 * stats.norm.sf(wide), 1 - 1 / RESAMPLES))
+
+
+def summed(matrix: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts of frames (..., T, K, K) added up by unit, see `units_of`: (..., U, K, K), U at least 1."""
+    every_unit = range(max(count_of(units), 1))
+    return np.stack([matrix[..., units == unit, :, :].sum(axis=-3) for unit in every_unit], axis=-3)
+
+
+def bootstrap(
+    matrix: NDArray[np.int64],
+    statistic: Statistic,
+    *,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+    method: str = "percentile",
+    seed: int = 0,
+) -> list[Interval]:
+    """Confidence intervals of figures computed from pooled counts, by drawing units with replacement.
+
+    The resampling and the intervals are `scipy.stats.bootstrap`'s (Efron and Tibshirani 1993, chapters 13 and
+    14); what is drawn are places of units, and a figure is computed from the sum of the drawn ones' counts.
+
+    Args:
+        matrix: (..., U, K, K) counts of U units; nets or runs that stand in the leading axes are drawn
+            together, so that their figures and differences are paired.
+        statistic: pooled counts (..., K, K) -> (M, ) figures, for B draws at once from (B, ..., K, K) to
+            (M, B).
+        confidence: of the interval.
+        resamples: how often units are drawn.
+        method: ``percentile`` or ``BCa``.
+        seed: of the draws.
+
+    Returns:
+        M figures; without interval where there is one unit only, or where a draw may lack what the figure is
+        about, say the only frame with a class.
+    """
+    units = matrix.shape[-3]
+    values = statistic(matrix.sum(axis=-3)[np.newaxis])[:, 0]
+    if units < 2:
+        return [Interval(float(value)) for value in values]
+
+    as_float = matrix.astype(np.float64)  # exact up to 2**53 pixels
+
+    def figures_of_draws(places: NDArray[np.int64], axis: int) -> FloatArray:
+        # how often each unit is drawn, times its counts: one product of matrices in place of many sums
+        draws = places.reshape(-1, places.shape[axis])
+        often = np.stack([np.bincount(draw, minlength=units) for draw in draws]).astype(np.float64)
+        pooled = np.tensordot(often, as_float, axes=(1, matrix.ndim - 3))
+        return statistic(np.rint(pooled).astype(np.int64)).reshape(-1, *places.shape[:-1])
+
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore")  # figures without interval, which come back as NaN
+        found = stats.bootstrap(
+            (np.arange(units),),
+            figures_of_draws,
+            n_resamples=resamples,
+            batch=500,
+            vectorized=True,
+            confidence_level=confidence,
+            method=method,
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+    return [Interval(*map(float, ends)) for ends in zip(values, found.low, found.high, strict=True)]
+
+
+def signed_rank(differences: FloatArray, units: NDArray[np.int64]) -> float:
+    """P-value of Wilcoxon's signed-rank test (`scipy.stats.wilcoxon`, two-sided) that two nets score alike.
+
+    The test asks for independent differences, so those of one unit are averaged first.
+
+    Args:
+        differences: (T,) score of one net minus that of the other on each frame; NaN where there is none.
+        units: (T,) unit of each frame, see `units_of`.
+
+    Returns:
+        The p-value; 1 where no difference is left, and NaN where fewer than two units have one.
+    """
+    known = ~np.isnan(differences)
+    _, index = np.unique(units[known], return_inverse=True)
+    means = np.bincount(index, differences[known]) / np.bincount(index)
+    if len(means) < 2:
+        return math.nan
+    return float(stats.wilcoxon(means).pvalue) if means.any() else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for their number (Holm 1979), in the order given.
+
+    The smallest of m is multiplied by m, the next by m - 1 and so on; none becomes smaller than the one
+    before it, and none larger than 1. NaN stays NaN and does not count.
+
+    Example:
+        ``holm([0.01, 0.04, 0.03])`` is ``[0.03, 0.06, 0.06]``.
+    """
+    order = sorted((p, place) for place, p in enumerate(p_values) if not math.isnan(p))
+    corrected, least = [math.nan] * len(p_values), 0.0
+    for rank, (p, place) in enumerate(order):
+        least = max(least, min(1.0, p * (len(order) - rank)))
+        corrected[place] = least
+    return corrected
+
+
+def is_shown(difference: Interval, p: float) -> bool:
+    """Whether a difference is called shown: its interval leaves out 0, and its corrected p is below 0.05.
+
+    Args:
+        difference: of two nets, paired by image.
+        p: of Wilcoxon's test, after `holm`.
+    """
+    return difference.known and difference.excludes_zero and p < 1 - CONFIDENCE
+
+
+def conclusion(first: str, second: str, difference: Interval, p: float) -> str:
+    """What follows from a paired difference of two nets, in a plain sentence; see `is_shown`.
+
+    Args:
+        first: name of the net whose score is taken.
+        second: name of the net whose score is taken off.
+        difference: first minus second, of m-IoU.
+        p: of Wilcoxon's test, after `holm`.
+    """
+    if not difference.known:
+        return f"Nothing can be said of {first} and {second}: one independent image has no interval."
+    size = f"{abs(difference.value):.4f} in m-IoU"
+    if is_shown(difference, p):
+        better, worse = (first, second) if difference.value > 0 else (second, first)
+        return f"{better} is better than {worse}, by {size}."
+    why = ""
+    if difference.excludes_zero:
+        why = "; the interval leaves out 0, but the test does not agree"
+    elif p < 1 - CONFIDENCE:
+        why = "; the test says so, but the interval holds 0"
+    return f"No difference shown between {first} and {second} ({size}{why})."

@@ -1,0 +1,9 @@
+"""What every room needs and nothing of segmentation: errors, files, settings, the machine, processes.
+
+- ``errors``: exceptions that say something to the user; ``faults``: any exception -> one line
+- ``files``: output files that appear whole or not at all
+- ``settings``: settings by their paths, and those that were typed held against those that are shipped
+- ``machine``: what the machine is; ``hardware``: what is switched on for it
+- ``launch``: which of several processes this is; ``processes``: what they tell each other
+- ``version`` of this program
+"""

@@ -1,0 +1,269 @@
+"""What is switched on for which hardware: facts about the machine -> choices, by rules and nothing else.
+
+Nothing is timed, so that two runs on one machine choose alike. The rules:
+
+====================  ==========================================================================
+precision             bf16-mixed on a GPU that computes in bfloat16, 16-mixed on other GPUs, 32-true on CPUs
+TF32                  on GPUs that have it (compute capability 8.0 and later)
+fused optimiser step  always, but where 16-mixed meets gradient clipping, which needs the gradients in between
+freed memory          kept for the next step on CPUs, see `keep_freed_memory`
+compiled net          never by itself: it takes a minute that short runs do not win back
+====================  ==========================================================================
+
+Channels last needs no rule: cuDNN and oneDNN compute convolutions so, and convert any other layout.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from hydra.utils import get_class
+from omegaconf import DictConfig, open_dict
+
+from hela_seg.system.errors import InputError
+
+TF32_CAPABILITY = (8, 0)
+"""NVIDIA's compute capability from which on tensor cores take float32 as TF32 (Ampere)."""
+
+OWN_KEYS = frozenset({"tf32", "compile", "batch_size", "sync_batchnorm"})
+"""Keys of a trainer's configuration that this program reads, and that Lightning's trainer does not know."""
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+"""Those of Lightning's that hold weights as float32, which is what the nets are handed images in."""
+
+_MALLOC_TRIM_THRESHOLD, _MALLOC_MMAP_THRESHOLD = -1, -3
+"""Numbers of glibc's options, from its malloc.h."""
+
+Choice = bool | Literal["auto"]
+
+
+def has_bfloat16() -> bool:
+    """Whether this process' GPU computes in bfloat16 itself; PyTorch also counts those that imitate it."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The facts that choices follow from.
+
+    Attributes:
+        gpu: name of the GPU that the net is computed on; None for a CPU.
+        capability: its compute capability; (0, 0) for a CPU.
+        bfloat16: whether the GPU itself computes in bfloat16, rather than imitates it.
+        threads: of the CPU that PyTorch uses.
+        gpus: how many there are; 0 for a CPU.
+    """
+
+    gpu: str | None
+    capability: tuple[int, int]
+    bfloat16: bool
+    threads: int
+    gpus: int = 0
+
+    @classmethod
+    def here(cls, accelerator: str = "auto") -> Machine:
+        """This machine, with the GPU of this process, where there is one and ``accelerator`` allows it."""
+        threads = torch.get_num_threads()
+        if not on_gpu(accelerator):
+            return cls(None, (0, 0), bfloat16=False, threads=threads)
+        return cls(
+            torch.cuda.get_device_name(),
+            torch.cuda.get_device_capability(),
+            has_bfloat16(),
+            threads,
+            torch.cuda.device_count(),
+        )
+
+    @property
+    def name(self) -> str:
+        """For people: ``NVIDIA H100``, or ``CPU with 2 threads``."""
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return self.gpu or f"CPU with {threads}"
+
+
+def on_gpu(accelerator: str) -> bool:
+    """Whether ``auto``, ``gpu``, ``cuda`` or ``cpu`` mean a GPU on this machine."""
+    return accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
+
+
+def take_gpu(devices: int | Sequence[int]) -> None:
+    """Make the one GPU that ``trainer.devices`` may name, as in ``[1]``, that of the whole process.
+
+    Lightning computes on it in any case; facts about the GPU, trials of its memory and predictions follow.
+    """
+    if isinstance(devices, Sequence):
+        torch.cuda.set_device(devices[0])
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is switched on.
+
+    Attributes:
+        precision: as `pytorch_lightning.Trainer` takes it.
+        tf32: whether float32 products may be rounded to TF32.
+        fused: whether the optimiser updates all weights in one pass.
+        compile: whether the net is compiled.
+        keep_memory: whether the computer's memory that is freed stays with the process.
+        why: for people, in one line.
+    """
+
+    precision: str
+    tf32: bool
+    fused: bool
+    compile: bool
+    keep_memory: bool
+    why: str
+
+    def apply(self) -> None:
+        """Set what holds for the whole process: the precision of float32 products, and what is kept."""
+        torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = self.tf32
+        if self.keep_memory:
+            keep_freed_memory()
+
+
+def keep_freed_memory() -> bool:
+    """Have this process keep the memory that it frees, up to 1 GiB at a time, for what it needs next.
+
+    On a CPU every layer makes new feature maps. By itself, Linux's C library hands blocks of that size back
+    at once, and the system clears each page anew: 4 to 7 % of a net's time. The most memory that a process
+    takes grows by some percent.
+
+    Returns:
+        Whether the C library can do so; with others than glibc nothing changes.
+    """
+    try:
+        set_option = ctypes.CDLL(None).mallopt
+    except (AttributeError, TypeError, OSError):  # no such function, or (Windows) no library of that name
+        return False
+    return bool(set_option(_MALLOC_MMAP_THRESHOLD, 2**30) and set_option(_MALLOC_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def choose(
+    machine: Machine,
+    *,
+    precision: str = "auto",
+    tf32: Choice = "auto",
+    compiled: bool = False,
+    clipped: bool = False,
+    fused: Choice = "auto",
+    processes: int = 1,
+) -> Choices:
+    """Choose by the rules above what is left to ``auto``.
+
+    Args:
+        machine: facts.
+        precision: ``auto``, or one of `PRECISIONS`, which is then kept.
+        tf32: ``auto``, or whether it is wished.
+        compiled: whether the net is to be compiled.
+        clipped: whether gradients are clipped.
+        fused: ``auto``, or what the optimiser is told; False for one that knows no fused step.
+        processes: that train together, on machines like this one.
+
+    Raises:
+        InputError: TF32 is neither ``auto`` nor true or false, or wished where the hardware lacks it; or an
+            unknown precision, or float16 on a CPU, which does not have it; or a fused step where float16's
+            gradients are clipped.
+
+    Example:
+        ``choose(Machine(None, (0, 0), False, 2)).precision`` is ``32-true``.
+    """
+    if precision == "auto":
+        precision, reason = _precision(machine)
+    else:
+        _refuse_precision(machine, precision)
+        reason = "as trainer.precision says"
+    tf32_on = _tf32(machine, tf32)
+    fused_on, fused_said = _fused(fused, in_between=precision == "16-mixed" and clipped)
+    parts = [f"{_devices(machine, processes)}: {precision} ({reason})"]
+    if machine.gpu:
+        parts.append(f"TF32 {'on' if tf32_on else 'off'}")
+    parts += [fused_said, "channels last", "compiled" if compiled else "not compiled (trainer.compile)"]
+    return Choices(precision, tf32_on, fused_on, compiled, machine.gpu is None, ", ".join(parts))
+
+
+def settle(trainer: DictConfig, optimizer: DictConfig, processes: int = 1) -> Choices:
+    """Choose as a run's configuration says, and put the choices into it, so that they are on record.
+
+    Args:
+        trainer: the group ``trainer``; ``auto`` is replaced, also as the accelerator: Lightning would take
+            Apple's GPU for it, which lacks the float64 of losses.
+        optimizer: the group ``optimizer``; ``fused`` is added where its class takes it and it is not set.
+        processes: that train together.
+
+    Raises:
+        InputError: see `choose`.
+    """
+    machine = Machine.here(trainer.accelerator)
+    fusible = "fused" in inspect.signature(get_class(optimizer._target_)).parameters
+    choices = choose(
+        machine,
+        precision=str(trainer.precision),
+        tf32=trainer.tf32,
+        compiled=trainer.compile,
+        clipped=bool(trainer.gradient_clip_val),
+        fused=optimizer.get("fused", "auto") if fusible else False,
+        processes=processes,
+    )
+    trainer.precision, trainer.tf32 = choices.precision, choices.tf32
+    if trainer.accelerator == "auto":
+        trainer.accelerator = "cuda" if machine.gpu else "cpu"
+    if fusible and "fused" not in optimizer:
+        with open_dict(optimizer):
+            optimizer.fused = choices.fused
+    return choices
+
+
+def _devices(machine: Machine, processes: int) -> str:
+    if processes > 1:
+        return f"{processes} processes, each on {machine.name}"
+    if machine.gpus > 1:
+        return f"{machine.name} (1 of {machine.gpus} GPUs; trainer=ddp trains on several)"
+    return machine.name
+
+
+def _precision(machine: Machine) -> tuple[str, str]:
+    if machine.gpu is None:
+        return "32-true", "the rule for CPUs"
+    if machine.bfloat16:
+        return "bf16-mixed", "the GPU has bfloat16"
+    return "16-mixed", "the GPU has no bfloat16"
+
+
+def _fused(wish: Choice, *, in_between: bool) -> tuple[bool, str]:
+    """Whether the step is fused, and that in words.
+
+    Args:
+        wish: ``auto``, or what is wished.
+        in_between: whether the gradients are needed between their scaling and the step.
+    """
+    if wish == "auto" and in_between:
+        return False, "optimiser not fused (gradients are clipped in 16-mixed)"
+    if wish and in_between:
+        raise InputError("optimizer.fused is true, but gradients are clipped in 16-mixed: leave it out")
+    return bool(wish), "fused optimiser" if wish else "optimiser not fused"
+
+
+def _refuse_precision(machine: Machine, precision: str) -> None:
+    known = [name for name in PRECISIONS if machine.gpu or name != "16-mixed"]
+    if precision not in known:
+        raise InputError(
+            f"trainer.precision is {precision}, expected auto or one of {', '.join(known)} on {machine.name}"
+        )
+
+
+def _tf32(machine: Machine, wish: Choice) -> bool:
+    has = machine.gpu is not None and machine.capability >= TF32_CAPABILITY
+    if wish == "auto":
+        return has
+    if not isinstance(wish, bool):
+        raise InputError(f"trainer.tf32 is '{wish}', expected auto, true or false: choose one of them")
+    if wish and not has:
+        raise InputError(f"trainer.tf32 is true, but {machine.name} has no TF32: expected auto or false here")
+    return wish

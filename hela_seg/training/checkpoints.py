@@ -1,0 +1,232 @@
+"""What is kept of a run while it trains: the best weights, and all that it takes to go on."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from hela_seg.runs import logs, run_folder
+from hela_seg.runs.checkpoint import PROGRESS_KEY, hand_down, save_whole
+from hela_seg.system import processes
+from hela_seg.system.files import whole_file
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, and moves it there once all of it is on the disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            InputError: the disk is full or the folder cannot be written; the file is then as it was before.
+        """
+        save_whole(Path(path), checkpoint)
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the weights with the best score, as ``best.ckpt``.
+
+    A run that goes on from another one's checkpoint brings the best so far along into its own folder, so that
+    the best of all epochs is kept, not only of those since.
+
+    Args:
+        folder: where the checkpoint lies.
+        monitor: logged name of the score.
+        mode: ``min`` or ``max``, which score is the better one.
+    """
+
+    def __init__(self, folder: str, monitor: str, mode: str = "min") -> None:
+        super().__init__(
+            dirpath=folder,
+            filename=Path(run_folder.BEST_CHECKPOINT).stem,
+            monitor=monitor,
+            mode=mode,
+            save_weights_only=True,
+            enable_version_counter=False,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a record of what was kept, here or by another run; where that is gone, keep anew.
+
+        The record names the folder in which it was written, from where the run may since have been moved.
+        """
+        former = Path(state_dict["best_model_path"])
+        mine = Path(str(self.dirpath)) / former.name
+        moved = processes.told(mine.is_file())
+        if not moved and not former.is_file():
+            return
+        if not moved and processes.is_first():
+            with whole_file(mine) as beside:
+                shutil.copyfile(former, beside)
+        record = {"dirpath": self.dirpath, "best_model_path": str(mine), "kth_best_model_path": str(mine)}
+        kept = {str(mine): score for score in state_dict["best_k_models"].values()}
+        super().load_state_dict(state_dict | record | {"best_k_models": kept})
+
+
+class LastCheckpoint(pl.Callback):
+    """Keeps all that it takes to go on, as ``last.ckpt``, and the one before as ``previous.ckpt``.
+
+    Written when an epoch has ended and, in long epochs, every so often within one. A run that goes on from it
+    ends with the weights of one that was never interrupted, bit by bit on a CPU.
+
+    It stands first among the callbacks: what it saves is the state between two steps, when all that belongs
+    to the one before has been done and logged, and nothing of the next.
+
+    Args:
+        folder: where the checkpoints lie.
+        every_minutes: time between two of them within an epoch; None for none within.
+        every_steps: steps of the optimiser between two of them, in place of a time.
+    """
+
+    def __init__(
+        self, folder: str, every_minutes: float | None = 10.0, every_steps: int | None = None
+    ) -> None:
+        self._folder = Path(folder)
+        self._seconds = None if every_minutes is None else 60 * every_minutes
+        self._steps = every_steps
+        self._saved_step, self._saved_at = 0, 0.0
+        self._batches: int | None = None
+        self._taken_up: dict[str, Any] | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock; where a run goes on, put right what Lightning restores too little or much of."""
+        self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
+        if self._taken_up is not None:
+            trainer.callback_metrics.update(self._taken_up["metrics"])
+            _as_if_never_stopped(trainer)
+            if not self._is_own(trainer):
+                _set_optimisers(trainer)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save what the epoch before has come to; only now are its scores logged and its rates set."""
+        self._save(trainer, batches=0)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Save within an epoch, where it is time and no gradient is half summed up."""
+        if batch_idx % trainer.accumulate_grad_batches == 0 and self._due(trainer):
+            self._save(trainer, batches=batch_idx)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save what the last epoch has come to."""
+        self._save(trainer, batches=0)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add what Lightning leaves out."""
+        if self._batches is None:
+            return
+        _count_between_steps(checkpoint["loops"]["fit_loop"], self._batches)
+        for logger in trainer.loggers:
+            logger.save()
+        checkpoint[PROGRESS_KEY] = {
+            # for good, and not by `LastStep`: a run may be made longer
+            "stopped": trainer.should_stop and trainer.global_step != trainer.max_steps,
+            "batches_in_step": trainer.accumulate_grad_batches,
+            "metrics": dict(trainer.callback_metrics),
+            # only the first process writes, both this and the logs
+            "logs": logs.marks(self._folder.parent / run_folder.LOGS) if processes.is_first() else {},
+        }
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take up what `on_save_checkpoint` added.
+
+        A run that had been stopped early does not train on, but another one that starts from it does. Where
+        fewer or more tiles than before pass through the net at a time, the same samples make other numbers of
+        batches.
+        """
+        own, self._taken_up = self._is_own(trainer), checkpoint.get(PROGRESS_KEY)
+        _set_patience(trainer, checkpoint["callbacks"], anew=not own)
+        if self._taken_up is not None:
+            trainer.should_stop = own and self._taken_up["stopped"]
+            seen = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+            steps = seen["completed"] // self._taken_up["batches_in_step"]
+            seen.update(dict.fromkeys(seen, steps * trainer.accumulate_grad_batches))
+
+    def _is_own(self, trainer: pl.Trainer) -> bool:
+        """Whether the checkpoint that training starts from is one of this run's."""
+        return Path(str(trainer.ckpt_path)).parent == self._folder
+
+    def _due(self, trainer: pl.Trainer) -> bool:
+        if self._steps is not None:
+            return trainer.global_step - self._saved_step >= self._steps
+        if self._seconds is None:
+            return False
+        # clocks of several processes differ, and all of them must take part in saving
+        return processes.told(time.monotonic() - self._saved_at >= self._seconds)
+
+    def _save(self, trainer: pl.Trainer, batches: int) -> None:
+        if trainer.global_step == self._saved_step:
+            return
+        self._batches = batches
+        trainer.save_checkpoint(self._folder / run_folder.NEXT_CHECKPOINT, weights_only=False)
+        self._batches = None
+        if trainer.is_global_zero:
+            hand_down(self._folder)
+        self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
+
+
+def _count_between_steps(loop: dict[str, Any], batches: int) -> None:
+    """Set Lightning's counters as they are between two steps, in whatever hook they were read.
+
+    Args:
+        loop: state of the fit loop.
+        batches: how many the present epoch has seen; 0 stands for the end of the epoch before.
+    """
+    begun = int(batches > 0)
+    for counts in (loop["epoch_progress"]["total"], loop["epoch_progress"]["current"]):
+        done = counts["completed"]
+        counts.update(ready=done + begun, started=done + begun, processed=done)
+    seen = loop["epoch_loop.batch_progress"]
+    seen["is_last_batch"] = False
+    for counts, done in ((seen["total"], seen["total"]["completed"]), (seen["current"], batches)):
+        counts.update(dict.fromkeys(counts, done))
+
+
+def _as_if_never_stopped(trainer: pl.Trainer) -> None:
+    """Have Lightning do at the end of this epoch what it does at the end of any.
+
+    It counts the whole epoch as restarted, and leaves the learning rate of a plateau schedule as it was. With
+    ``max_steps`` it even takes the end of an epoch for the middle of one.
+    """
+    loop = trainer.fit_loop
+    loop._restarting = False
+    if loop.epoch_loop.batch_progress.current.completed == 0:
+        loop.epoch_loop.restarting = False
+
+
+def _set_patience(trainer: pl.Trainer, states: dict[str, Any], *, anew: bool) -> None:
+    """Give early stopping the patience of this run, in place of the one that it was saved with.
+
+    Args:
+        trainer: about to take up a checkpoint.
+        states: of the callbacks in the checkpoint.
+        anew: whether it begins to wait anew.
+    """
+    for callback in trainer.early_stopping_callbacks:
+        state = states.get(callback.state_key, {})
+        state.update({"patience": callback.patience} | ({"wait_count": 0} if anew else {}))
+
+
+def _set_optimisers(trainer: pl.Trainer) -> None:
+    """Give optimisers the settings of this run: with their state they have taken over those of another one.
+
+    The learning rate is the one that a schedule has come to, where there is one.
+    """
+    for optimizer in trainer.optimizers:
+        for group in optimizer.param_groups:
+            group.update(optimizer.defaults)
+    for plan in trainer.lr_scheduler_configs:
+        rates = plan.scheduler.get_last_lr()
+        for group, rate in zip(plan.scheduler.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate

@@ -1,0 +1,104 @@
+"""What a net costs to train and to use, measured as `hela_seg.runs.records.MEASURED` says."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from hela_seg.models import build
+from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.runs.records import Costs, RunRecord
+from hela_seg.system.hardware import Machine, choose
+from hela_seg.system.launch import Launch
+from hela_seg.system.machine import hardware, now
+
+
+def costs_of(info: ModelInfo) -> Costs:
+    """What can be known of a net without running it; nothing is computed and no memory taken.
+
+    Of a net that was converted, and not trained here, that is its parameters alone.
+
+    Raises:
+        InputError: no net of this program.
+    """
+    if "trainer" not in info.config:
+        with torch.device("meta"):
+            return Costs(parameters=_parameters(build(info.net)))
+    data, trainer = info.config["data"], info.config["trainer"]
+    rows, columns = data["tile"]
+    at_a_time = trainer.get("batch_size") or data["batch_size"]
+    processes = trainer["devices"] * trainer["num_nodes"] if "num_nodes" in trainer else 1
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        net = build(info.net).eval()
+        net(torch.empty(1, info.channels, rows, columns))
+    return Costs(
+        parameters=_parameters(net),
+        multiply_adds=int(counter.get_total_flops()) // 2,
+        tile=(rows, columns),
+        batch_size=at_a_time * trainer["accumulate_grad_batches"] * processes,
+    )
+
+
+def record_of(
+    info: ModelInfo,
+    costs: Costs,
+    accelerator: str,
+    precision: str = "auto",
+    split: list[dict[str, Any]] | None = None,
+    launch: Launch | None = None,
+) -> RunRecord:
+    """What a run leaves behind for comparison.
+
+    Args:
+        info: what the checkpoint says about its net.
+        costs: what was measured.
+        accelerator: where: ``auto``, ``gpu``, ``cuda`` or ``cpu``.
+        precision: of the computation; ``auto`` stands for what the rules of `hela_seg.system.hardware` say.
+        split: of the scored data; by default that of the training.
+        launch: this process' place among those that trained together.
+    """
+    machine = Machine.here(accelerator)
+    where = hardware(machine) | {"precision": choose(machine, precision=precision).precision}
+    seed, rows = info.config.get("seed"), info.split if split is None else split
+    started = None if launch is None else launch.to_plain()
+    if launch is not None and started is not None:
+        where["processes"] = f"{launch.count} process(es) of {launch.launcher} on {launch.nodes} node(s)"
+    return RunRecord(info.net, seed, rows, info.config, where, info.versions, costs, started)
+
+
+def _parameters(net: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+class StepClock(pl.Callback):
+    """Times training steps, without the last batch of each epoch, behind which other work begins."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+        self._epochs: list[float] = []
+
+    @property
+    def step_ms(self) -> float | None:
+        """Milliseconds a step, the median over epochs; None before an epoch of two batches."""
+        return 1000 * median(self._epochs) if self._epochs else None
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forget the epoch before."""
+        self._first = None
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Read the clock where an epoch's first and last batches begin."""
+        if self._first is None:
+            # a run that goes on may begin in the middle of an epoch
+            self._first = batch_idx, now(pl_module.device)
+        elif trainer.is_last_batch:
+            number, began = self._first
+            seconds = (now(pl_module.device) - began) / (batch_idx - number)
+            self._epochs.append(seconds * trainer.accumulate_grad_batches)

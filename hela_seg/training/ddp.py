@@ -1,0 +1,153 @@
+"""Training by several processes, each with a device of its own: PyTorch's data parallelism through Lightning.
+
+Every process holds the whole net, takes its part of each batch, and the gradients are averaged before each
+step. Nets of 31 million weights need no more than that: with Adam they take half a gigabyte a device.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from omegaconf import DictConfig
+from pytorch_lightning.plugins import LayerSync
+from pytorch_lightning.strategies import DDPStrategy
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from hela_seg.system import processes
+from hela_seg.system.errors import InputError
+from hela_seg.system.hardware import on_gpu
+from hela_seg.system.launch import Launch
+
+
+def settle(trainer: DictConfig, launch: Launch, batch: int) -> None:
+    """Put into a run's configuration what follows from how it was started.
+
+    Args:
+        trainer: the group ``trainer``; ``auto`` is replaced.
+        launch: the place of this process among those that were started together.
+        batch: tiles that a step of the optimiser learns from, of all processes together.
+
+    Raises:
+        InputError: the processes and the configuration do not belong together, or cannot share a batch.
+    """
+    if "strategy" not in trainer:
+        _refuse_several(trainer, launch)
+        return
+    if launch.launcher is None:
+        raise InputError(
+            "trainer=ddp was started as a single process, expected torchrun or srun to start one for each "
+            "device: torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"
+        )
+    _take(trainer, "devices", launch.local_count, launch)
+    _take(trainer, "num_nodes", launch.nodes, launch)
+    if batch % launch.count:
+        raise InputError(
+            f"data.batch_size is {batch}, but {launch.count} processes share each batch, expected a multiple "
+            "of their number: change one of the two"
+        )
+    gpu = on_gpu(trainer.accelerator)
+    if trainer.sync_batchnorm == "auto":
+        trainer.sync_batchnorm = gpu
+    if trainer.sync_batchnorm and not gpu:
+        raise InputError(
+            "trainer.sync_batchnorm is true, but PyTorch synchronises batch normalisation on GPUs alone, "
+            "expected auto or false on a CPU"
+        )
+
+
+def _refuse_several(trainer: DictConfig, launch: Launch) -> None:
+    if launch.count > 1:
+        raise InputError(
+            f"{launch.launcher} started {launch.count} processes, but this trainer is for a single one, "
+            "which would train the same net so many times: add trainer=ddp"
+        )
+    listed = isinstance(trainer.devices, Sequence) and not isinstance(trainer.devices, str)
+    if len(trainer.devices) != 1 if listed else trainer.devices != 1:
+        raise InputError(
+            f"trainer.devices is {trainer.devices}, but this trainer is for one device, expected 1: for "
+            "several, torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"
+        )
+
+
+def _take(trainer: DictConfig, key: str, found: int, launch: Launch) -> None:
+    if trainer[key] not in ("auto", found):
+        raise InputError(
+            f"trainer.{key} is {trainer[key]}, but {launch.launcher} started {launch.local_count} processes "
+            f"on each of {launch.nodes} machine(s): leave trainer.{key} out, it follows from that"
+        )
+    trainer[key] = found
+
+
+class DataParallel(DDPStrategy):
+    """Lightning's strategy for several processes, which may have different numbers of validation batches."""
+
+    def __init__(self) -> None:
+        super().__init__(gradient_as_bucket_view=True)
+
+    def validation_step(self, *args: Any, **kwargs: Any) -> Any:
+        """Validate a batch, not through PyTorch's wrapper, which waits for all processes at each batch."""
+        assert self.lightning_module is not None
+        with self.precision_plugin.val_step_context():
+            return self.lightning_module.validation_step(*args, **kwargs)
+
+
+class InStep(pl.Callback):
+    """Keeps processes in step where Lightning does not."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Let a process that is told to end, end: its last checkpoint is whole at any moment.
+
+        Lightning would ask the others whether they were told too, at each step, and wait for the device.
+        """
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validate everywhere with the running averages of rank 0, which are those that are saved."""
+        processes.take_from_first(pl_module.buffers())
+
+
+class SyncedBatchNorm(LayerSync):
+    """Batch normalisation over the batch of all processes, on GPUs.
+
+    Lightning's own does not know layers whose scale is a constant.
+    """
+
+    def apply(self, model: nn.Module) -> nn.Module:
+        """Replace the layers of a module, in place; weights and their names stay."""
+        for name, child in model.named_children():
+            setattr(model, name, _synced(child) if isinstance(child, _BatchNorm) else self.apply(child))
+        return model
+
+    def revert(self, model: nn.Module) -> nn.Module:
+        """Leave the layers as they are: without processes they are ordinary ones."""
+        return model
+
+
+def _synced(layer: _BatchNorm) -> nn.SyncBatchNorm:
+    synced = nn.SyncBatchNorm(layer.num_features, layer.eps, layer.momentum)
+    for values in (layer._parameters, layer._buffers):
+        for name, value in values.items():
+            delattr(synced, name)
+            if isinstance(value, nn.Parameter):
+                synced.register_parameter(name, value)
+            else:
+                lasting = name not in layer._non_persistent_buffers_set
+                synced.register_buffer(name, value, persistent=lasting)
+    return synced.train(layer.training)
+
+
+def plugins(trainer: DictConfig) -> list[LayerSync | ClusterEnvironment]:
+    """What a trainer takes beside its arguments."""
+    if "strategy" not in trainer:
+        # a single process inside of a SLURM job is one all the same, however many tasks the job has
+        return [LightningEnvironment()]
+    # `processes.joined` says in its words what any launcher says
+    return [TorchElasticEnvironment(), *([SyncedBatchNorm()] if trainer.sync_batchnorm else [])]

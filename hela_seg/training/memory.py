@@ -1,0 +1,164 @@
+"""How many tiles at a time fit into a device's memory, found by training steps on made-up tiles."""
+
+from __future__ import annotations
+
+import copy
+import gc
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from hela_seg.system.errors import InputError
+from hela_seg.system.hardware import has_bfloat16
+
+HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""Precisions that compute in half of the bytes, as `pytorch_lightning.Trainer` calls them."""
+
+
+_WORDS = ("you tried to allocate", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What PyTorch says where the computer's memory runs out, and the GPU's outside of PyTorch's own stock."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, of a GPU or of the computer."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Training steps with a copy of a net, to see whether they find room; the net itself stays as it is.
+
+    Attributes:
+        net: (N, C, H, W) -> logits (N, K, H, W), on any device.
+        loss: (logits, labels (N, H, W) int64) -> scalar.
+        optimizer: makes an optimiser of the net's weights.
+        shape: (C, h, w) of a tile.
+        device: to try on.
+    """
+
+    net: nn.Module
+    loss: nn.Module
+    optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
+    shape: tuple[int, int, int]
+    device: torch.device
+
+    @property
+    def tile(self) -> str:
+        """For people: ``a tile of 512x512``."""
+        return f"a tile of {self.shape[1]}x{self.shape[2]}"
+
+    def fits(self, tiles: int, precision: str) -> bool:
+        """Whether two steps find room; two, because an optimiser takes its memory at the end of the first.
+
+        Args:
+            tiles: N.
+            precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        """
+        try:
+            self._two_steps(tiles, HALVES.get(precision))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        finally:
+            gc.collect()
+            torch.cuda.empty_cache()
+        return True
+
+    def most(self, batch: int, precision: str, fewer_than: int | None = None) -> int:
+        """The largest divisor of a batch that finds room; 0 where not even one tile does.
+
+        A divisor, so that the gradients of several such parts add up to those of the batch.
+
+        Args:
+            batch: tiles that a step of the optimiser learns from.
+            precision: see `fits`.
+            fewer_than: a number that is known not to find room.
+        """
+        largest = batch if fewer_than is None else min(batch, fewer_than - 1)
+        divisors = (tiles for tiles in range(largest, 0, -1) if batch % tiles == 0)
+        return next((tiles for tiles in divisors if self.fits(tiles, precision)), 0)
+
+    def _two_steps(self, tiles: int, half: torch.dtype | None) -> None:
+        net = copy.deepcopy(self.net).to(self.device).to(memory_format=torch.channels_last)
+        loss_of = copy.deepcopy(self.loss).to(self.device)  # which may hold weights of classes
+        optimizer = self.optimizer(net.parameters())
+        image = torch.zeros(tiles, *self.shape, device=self.device)
+        label = torch.zeros(tiles, *self.shape[1:], dtype=torch.int64, device=self.device)
+        for _ in range(2):
+            with nullcontext() if half is None else torch.autocast(self.device.type, half):
+                loss = loss_of(net(image.contiguous(memory_format=torch.channels_last)), label)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def settle(trial: Trial, wish: int | str | None, batch: int, precision: str, ranks: int = 1) -> int:
+    """How many tiles pass through the net at a time.
+
+    Args:
+        trial: tells what fits.
+        wish: a number, ``auto``, or None for the whole batch.
+        batch: tiles that a step of the optimiser learns from.
+        precision: of the net.
+        ranks: processes that share each batch; the tiles at a time are those of one.
+
+    Raises:
+        InputError: the number is no divisor of the batch, or not even one tile finds room.
+    """
+    own = batch // ranks
+    if wish is None:
+        return own
+    if wish == "auto":
+        return trial.most(own, precision) or _refuse(trial, precision)
+    if not isinstance(wish, int) or wish < 1 or own % wish:
+        shared = f" over {ranks} processes" if ranks > 1 else ""
+        raise InputError(
+            f"trainer.batch_size is {wish}, expected a divisor of data.batch_size={batch}{shared}, auto or "
+            "null"
+        )
+    return wish
+
+
+def explain(trial: Trial, tiles: int, batch: int, precision: str, ranks: int = 1) -> InputError:
+    """What to say where memory ran out: the numbers of tiles and precisions that find room, measured.
+
+    Args:
+        trial: tells what fits.
+        tiles: that passed through the net at a time.
+        batch: tiles that a step of the optimiser learns from.
+        precision: of the net.
+        ranks: processes that share each batch.
+
+    Raises:
+        InputError: not even one tile finds room.
+    """
+    precisions = [precision]
+    if precision not in HALVES and trial.device.type == "cuda":
+        precisions.append("bf16-mixed" if has_bfloat16() else "16-mixed")
+    # a trial may find room where training did not: other programs come and go, and memory falls to pieces
+    most = {precision: tiles}
+    room = {n: count for n in precisions if (count := trial.most(batch // ranks, n, most.get(n)))}
+    if not room:
+        _refuse(trial, precision)
+    best = max(room, key=lambda name: room[name])
+    cure = f"trainer.batch_size={room[best]}" + ("" if best == precision else f" trainer.precision={best}")
+    measured = " and ".join(f"{count} with {name}" for name, count in room.items())
+    return InputError(
+        f"memory ran out with {tiles} times {trial.tile} at a time and {precision}, and {measured} was "
+        f"measured to fit: set {cure}, or trainer.batch_size=auto, which keep steps of {batch} tiles by "
+        "accumulation"
+    )
+
+
+def _refuse(trial: Trial, precision: str) -> int:
+    raise InputError(
+        f"memory does not hold a step with {trial.tile} and {precision}: set a smaller data.tile or "
+        "model.width"
+    )

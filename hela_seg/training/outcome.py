@@ -1,0 +1,115 @@
+"""What a training run ends with: the checkpoint to use, and its scores on frames that training never saw."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.inference import Predictor, count_frames
+from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.page_of_run import write_report
+from hela_seg.report.tables import print_files, print_scores, write_results
+from hela_seg.runs import records, run_folder
+from hela_seg.runs.checkpoint import validation_score
+from hela_seg.scores.metrics import Scores, scores
+from hela_seg.system import processes
+from hela_seg.system.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training run ends with.
+
+    Attributes:
+        checkpoint: the one that was scored: the best, or the last where nothing was validated.
+        matrix: (K, K) confusion matrix on the test frames; None where there are none.
+        scores: computed from the matrix.
+    """
+
+    checkpoint: Path
+    matrix: NDArray[np.int64] | None
+    scores: Scores | None
+
+    @property
+    def validation_score(self) -> float | None:
+        """The m-IoU of the checkpoint on the validation frames, if any: what a search makes higher."""
+        return validation_score(self.checkpoint)
+
+
+def earlier_result(folder: Path, checkpoint: Path) -> Result:
+    """The result of a run that has ended before.
+
+    Args:
+        folder: of the run.
+        checkpoint: that it ended with.
+    """
+    if not (folder / run_folder.SCORES_JSON).exists():
+        return Result(checkpoint, None, None)
+    matrix = np.array(records.read_json(folder / run_folder.SCORES_JSON)["confusion_matrix"])
+    return Result(checkpoint, matrix, scores(matrix))
+
+
+def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
+    """The checkpoint to use: the best where one is kept, else the last.
+
+    Raises:
+        InputError: none was kept.
+    """
+    kept = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    best = next((Path(callback.best_model_path) for callback in kept if callback.best_model_path), None)
+    last = folder / run_folder.CHECKPOINTS / run_folder.LAST_CHECKPOINT
+    if best is None and not last.exists():
+        raise InputError("no checkpoint was kept, expected one to score: use callbacks=default")
+    return best or last
+
+
+def score(
+    checkpoint: Path, data: TimelapseData, folder: Path, record: records.RunRecord, *, report: bool = True
+) -> Result:
+    """Score a checkpoint on the test frames, print the scores and write them into the run's folder.
+
+    Several processes share the frames; the first of them prints and writes.
+
+    Args:
+        checkpoint: to be scored.
+        data: as it was trained with.
+        folder: of the run.
+        record: settings and costs of the training.
+        report: whether a page with figures and frames is written too.
+
+    Raises:
+        InputError: a frame that cannot be read, or a file that cannot be written.
+    """
+    if not data.of("test"):
+        if processes.is_first():
+            records.write_record(folder / run_folder.RUN_RECORD, record)
+            log.info("no series is kept for testing, so nothing is scored")
+            _print_end(checkpoint, folder, write_report(folder, "train", data, [], None) if report else None)
+        return Result(checkpoint, None, None)
+    predictor = Predictor.from_checkpoint(checkpoint)
+    counts, reliability, seconds = count_frames(
+        predictor, data.recordings, data.of("test"), data.labels, data.launch
+    )
+    result = Result(checkpoint, counts.pooled, reached := scores(counts.pooled))
+    if processes.is_first():
+        record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
+        write_results(folder, counts, data.classes, record, reliability)
+        print_scores(reached, data.classes, "Test scores, all pixels pooled")
+        maps = Predicted(predictor, data.recordings)
+        page = write_report(folder, "train", data, data.of("test"), maps) if report else None
+        _print_end(checkpoint, folder, page)
+    return result
+
+
+def _print_end(checkpoint: Path, folder: Path, report: Path | None) -> None:
+    page = {} if report is None else {"report": report}
+    print_files({"checkpoint": checkpoint, "run": folder, **page})

@@ -1,0 +1,219 @@
+"""One training step, one validation step, and the scores of both: any net, loss, optimiser and schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import LRSchedulerConfigType, OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import Metric
+
+from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.dataset import Sample
+from hela_seg.runs.checkpoint import CHECKPOINT_KEY, SCORE_KEY, ModelInfo
+from hela_seg.scores.metrics import ConfusionMatrix, scores
+from hela_seg.system.errors import InputError
+
+VALIDATION_LOSS = "loss/validation"
+"""Logged name that checkpoints and early stopping look at by default."""
+
+VALIDATION_SCORE = "m-IoU/validation"
+"""Logged name of the mean intersection over union on the validation tiles, pooled over all pixels."""
+
+
+def logged_names(class_names: Iterable[str]) -> list[str]:
+    """What is logged while a net trains, and so can be watched: ``IoU round/validation``, for instance."""
+    scores_logged = ["loss", "m-IoU", "Dice", *(f"IoU {name}" for name in class_names)]
+    return [f"{name}/{part}" for part in ("validation", "train") for name in scores_logged]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate changes.
+
+    Args:
+        build: makes the scheduler for an optimiser; None for a constant rate.
+        interval: ``epoch`` or ``step``, how often it moves on.
+        monitor: logged name that it looks at, for schedules that wait for a plateau.
+    """
+
+    build: Callable[[Optimizer], Any] | None = None
+    interval: str = "epoch"
+    monitor: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse other intervals.
+
+        Raises:
+            InputError: it is none of the two.
+        """
+        if self.interval not in ("epoch", "step"):
+            raise InputError(f"scheduler.interval is '{self.interval}', expected epoch or step")
+
+
+class MeanLoss(Metric):
+    """Weighted mean of losses since the last reset, over all processes.
+
+    Lightning's own means are lost when a run is interrupted; this one is part of the checkpoint.
+    """
+
+    full_state_update = False
+
+    total: Tensor
+    weight: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # float64, so that the order in which processes add up changes nothing that is printed
+        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum", persistent=True)
+        self.add_state("weight", torch.tensor(0), dist_reduce_fx="sum", persistent=True)
+
+    def update(self, loss: Tensor, weight: int | Tensor) -> None:
+        """Add the mean loss of a batch that counts so much: its tiles, or its pixels."""
+        self.total += loss.double() * weight
+        self.weight += weight
+
+    def compute(self) -> Tensor:
+        """The mean, float32; 0 where nothing counts."""
+        return (self.total / self.weight.clamp_min(1)).float()
+
+
+class SegmentationTask(pl.LightningModule):
+    """Trains a net to segment.
+
+    Args:
+        net: (N, C, H, W) float32 -> logits (N, K, H, W).
+        loss: (logits, labels (N, H, W) int64) -> scalar.
+        optimizer: makes an optimiser of the net's parameters.
+        info: written into every checkpoint.
+        schedule: of the learning rate; a constant one by default.
+        seed: of what is random in a step, such as dropout.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        info: ModelInfo,
+        schedule: Schedule | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        # cuDNN and oneDNN compute convolutions channels last, and convert any other layout at each layer
+        self.net = net.to(memory_format=torch.channels_last)
+        self.loss = loss
+        self._optimizer, self._info = optimizer, info
+        self._schedule, self._seed = schedule or Schedule(), seed
+        class_count = len(info.classes)
+        self.train_losses = MeanLoss()
+        self.train_counts = ConfusionMatrix(class_count)
+        self.train_counts.persistent(True)  # a run that goes on within an epoch goes on counting
+        self.validation_losses = MeanLoss()
+        self.validation_losses.persistent(False)
+        self.validation_counts = ConfusionMatrix(class_count)
+        self._validation_score: float | None = None
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits (N, K, H, W) of images (N, C, H, W)."""
+        logits: Tensor = self.net(image.contiguous(memory_format=torch.channels_last))
+        return logits
+
+    def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
+        """Make what is random in this step depend on the seed, the epoch and the step alone.
+
+        Saving and restoring the generator's state would not do: how often it was drawn from depends on the
+        number of workers too.
+        """
+        place = (self._seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
+
+    def training_step(self, batch: Sample, _: int) -> Tensor:
+        """The loss of one batch."""
+        loss = self._step(batch, self.train_counts)
+        tiles = len(batch["image"])
+        self.log("loss", loss, prog_bar=True, logger=False, batch_size=tiles)
+        self.train_losses.update(loss.detach(), tiles)
+        self.log("loss/train", self.train_losses, on_step=False, on_epoch=True, batch_size=tiles)
+        return loss
+
+    def validation_step(self, batch: Sample, _: int) -> Tensor:
+        """The loss of one batch, whose pixels are counted."""
+        loss = self._step(batch, self.validation_counts)
+        self.validation_losses.update(loss, (batch["label"] != IGNORE_INDEX).sum())
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the scores on the tiles of this epoch, as the net was while it learned them."""
+        self._log_scores("train", self.train_counts)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the loss and the scores on the validation tiles; each pixel counts once, in both."""
+        self.log(VALIDATION_LOSS, self.validation_losses.compute())
+        self.validation_losses.reset()
+        self._validation_score = self._log_scores("validation", self.validation_counts)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimiser, and the schedule where there is one.
+
+        Raises:
+            InputError: PyTorch takes a setting of the optimiser for wrong, such as a negative learning rate.
+        """
+        try:
+            optimizer = self._optimizer(self.net.parameters())
+        except ValueError as error:
+            raise InputError(f"optimizer: {error}; choose another value") from None
+        if self._schedule.build is None:
+            return optimizer
+        plan = LRSchedulerConfigType(
+            scheduler=self._schedule.build(optimizer), interval=self._schedule.interval
+        )
+        if self._schedule.monitor is not None:
+            plan["monitor"] = self._schedule.monitor
+            if self._schedule.monitor.endswith("/validation"):
+                # there is a score to look at only where an epoch is validated
+                plan["frequency"] = self.trainer.check_val_every_n_epoch or 1
+        return {"optimizer": optimizer, "lr_scheduler": plan}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put into the checkpoint what it takes to use it without any other file."""
+        checkpoint[CHECKPOINT_KEY] = self._info.to_plain()
+        checkpoint[SCORE_KEY] = self._validation_score
+        for prefix, metric in self._kept():
+            with metric.sync_context():  # of all processes, where there are several
+                metric.state_dict(destination=checkpoint["state_dict"], prefix=prefix)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave the state of another schedule aside, and that of counts in all processes but the first."""
+        if checkpoint[CHECKPOINT_KEY]["config"].get("scheduler") != self._info.config.get("scheduler"):
+            checkpoint["lr_schedulers"] = []
+        if self.global_rank == 0:
+            return  # of all, the counts would else count several times
+        for prefix, metric in self._kept():
+            metric.state_dict(destination=checkpoint["state_dict"], prefix=prefix)
+
+    def _kept(self) -> list[tuple[str, Metric]]:
+        """What a checkpoint holds of an epoch that has not ended, with what its names begin with."""
+        return [("train_losses.", self.train_losses), ("train_counts.", self.train_counts)]
+
+    def _step(self, batch: Sample, counts: ConfusionMatrix) -> Tensor:
+        logits = self(batch["image"])
+        counts.update(logits.detach(), batch["label"])
+        loss: Tensor = self.loss(logits, batch["label"])
+        return loss
+
+    def _log_scores(self, part: str, counts: ConfusionMatrix) -> float:
+        """Log the scores and begin to count anew; the m-IoU."""
+        found = scores(counts.compute())
+        counts.reset()
+        self.log(f"m-IoU/{part}", found.mean_iou, prog_bar=part == "validation")
+        self.log(f"Dice/{part}", found.mean_dice)
+        for entry, iou in zip(self._info.classes, found.iou, strict=True):
+            self.log(f"IoU {entry['name']}/{part}", float(iou))
+        return float(found.mean_iou)

@@ -1,0 +1,231 @@
+"""Says when training goes wrong: a loss that is no number, a loader that is slow, a score that stays low."""
+
+from __future__ import annotations
+
+import logging
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from hela_seg.data.dataset import Sample
+from hela_seg.data.sampler import EpochSampler
+from hela_seg.data.settings import MOST_WORKERS, cores
+from hela_seg.data.stacks import write_tiff
+from hela_seg.scores.metrics import scores
+from hela_seg.system import processes
+from hela_seg.system.errors import InputError
+from hela_seg.system.settings import refuse_counts
+
+log = logging.getLogger(__name__)
+
+
+class LossWatch(pl.Callback):
+    """Ends training when a loss is NaN or infinite, with the tiles of that batch on disk to look at.
+
+    That is the user's to mend, in the data or the settings: one line, and status 2. On a CPU every loss is
+    looked at. On a GPU a look waits for the device: there the device notes which batch was the first, and the
+    note is looked at every so many steps, at the end of an epoch and before a checkpoint is written. The
+    batch need not be kept so long: what a sample is follows from its epoch and number, so it is read anew.
+
+    Args:
+        folder: gets ``images.tif`` (N, C, h, w) float32, as the net saw them, and ``labels.tif``.
+        every_steps: batches between two looks on a GPU.
+
+    Raises:
+        InputError: that number is below 1.
+    """
+
+    def __init__(self, folder: str, every_steps: int = 50) -> None:
+        refuse_counts("callbacks.loss_watch", {"every_steps": every_steps})
+        self._folder, self._every = Path(folder), every_steps
+        self._first_bad: Tensor | None = None
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the loss, and look where it is time."""
+        self._note(outputs["loss"], batch_idx)
+        on_cpu = pl_module.device.type == "cpu"
+        # validation follows, whose batches are counted anew
+        at_end = trainer.is_last_batch or trainer.global_step == trainer.max_steps
+        if on_cpu or at_end or (batch_idx + 1) % self._every == 0:
+            self._look(trainer)
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Note the loss."""
+        self._note(outputs, batch_idx)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look before the score decides which weights are kept."""
+        self._look(trainer)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Look, so that the last checkpoint is always one worth going on from."""
+        self._look(trainer)
+
+    def _note(self, loss: Tensor, batch_idx: int) -> None:
+        if self._first_bad is None:
+            self._first_bad = torch.full((), -1, device=loss.device)
+        bad = ~torch.isfinite(loss.detach()) & (self._first_bad < 0)
+        self._first_bad = torch.where(bad, batch_idx, self._first_bad)
+
+    def _look(self, trainer: pl.Trainer) -> None:
+        index = -1 if self._first_bad is None else int(self._first_bad)
+        bad = [rank for rank, first in enumerate(processes.gathered(index)) if first >= 0]
+        if not bad:
+            return
+        if bad[0] != trainer.global_rank:
+            raise InputError(f"the loss of rank {bad[0]} is no finite number: see what it says")
+        part, loader = (
+            ("validation", trainer.val_dataloaders)
+            if trainer.validating
+            else ("training", trainer.train_dataloader)
+        )
+        tiles = _batch(loader, index)
+        self._write(tiles)
+        raise InputError(
+            f"the loss is no finite number in epoch {trainer.current_epoch + 1}, batch {index + 1} of "
+            f"{part}, whose tiles are in {self._folder}: {_cure(str(trainer.precision))}"
+        )
+
+    def _write(self, tiles: list[Sample]) -> None:
+        images = np.stack([tile["image"].numpy() for tile in tiles])
+        labels = np.stack([tile["label"].numpy() for tile in tiles]).astype(np.uint8)
+        write_tiff(self._folder / "images.tif", images, "TCYX")
+        write_tiff(self._folder / "labels.tif", labels, "TYX")
+
+
+class LoaderWatch(pl.Callback):
+    """Reports once that the net waits for tiles, and what would help.
+
+    The rule: after the first steps of an epoch, more than so much of the time passes between the end of one
+    step and the beginning of the next, and it adds up to a second or more. A run that goes on within an epoch
+    counts from there.
+
+    Args:
+        share: of the time, from 0 to 1.
+        warm_up: steps at the beginning of an epoch that are left out.
+    """
+
+    LEAST_SECONDS = 1.0
+
+    def __init__(self, share: float = 0.2, warm_up: int = 5) -> None:
+        self._share, self._warm_up = share, warm_up
+        self._waited = self._began = self._ended = 0.0
+        self._steps = 0
+        self._reported = False
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Add up how long the batch was waited for."""
+        now = time.perf_counter()
+        if self._steps == self._warm_up:
+            self._began, self._waited = now, 0.0
+        elif self._steps > self._warm_up:
+            self._waited += now - self._ended
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the time; at the end of an epoch, report."""
+        self._ended = time.perf_counter()
+        self._steps += 1
+        if not trainer.is_last_batch:
+            return
+        steps, self._steps = self._steps, 0
+        if self._reported or steps <= self._warm_up + 1:
+            return
+        share = self._waited / (self._ended - self._began)
+        if share > self._share and self._waited > self.LEAST_SECONDS:
+            self._reported = True
+            loader: Any = trainer.train_dataloader
+            log.warning(
+                "warning: %.0f %% of the time the net waits for tiles: %s", 100 * share, _help(loader)
+            )
+
+
+class ScoreWatch(pl.Callback):
+    """Points out once that a net scores no better than one that calls all pixels the same class.
+
+    Args:
+        epochs: for how many validations in a row.
+    """
+
+    MARGIN = 0.01
+
+    def __init__(self, epochs: int = 3) -> None:
+        self._epochs, self._in_a_row = epochs, 0
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare the scores, before the counts start anew."""
+        counts: Any = pl_module.validation_counts
+        matrix = counts.compute().cpu().numpy()
+        truth = matrix.sum(axis=1)
+        if trainer.sanity_checking or np.count_nonzero(truth) < 2:
+            return
+        # called class k everywhere, IoU is the share of k for k itself, and 0 for the other classes present
+        level = float(truth.max() / truth.sum() / np.count_nonzero(truth))
+        found = scores(matrix).mean_iou
+        self._in_a_row = self._in_a_row + 1 if found <= level + self.MARGIN else 0
+        if self._in_a_row == self._epochs:
+            name = trainer.datamodule.classes[int(truth.argmax())].name  # type: ignore[attr-defined]
+            log.warning(
+                "warning: after %d validations m-IoU is %.3f, and calling every pixel '%s' gives %.3f: try "
+                "loss.class_weights=balanced, data.foreground_share=0.5 or another optimizer.lr, and look at "
+                "the masks with python -m hela_seg.check",
+                self._epochs,
+                found,
+                name,
+                level,
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"in_a_row": self._in_a_row}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Count on from a checkpoint."""
+        self._in_a_row = state_dict["in_a_row"]
+
+
+def _batch(loader: Any, index: int) -> list[Sample]:
+    """The samples of a loader's batch, read anew."""
+    sampler, size = loader.sampler, loader.batch_size
+    places = sampler.whole_epoch() if isinstance(sampler, EpochSampler) else sampler
+    return [loader.dataset[place] for place in islice(places, index * size, (index + 1) * size)]
+
+
+def _cure(precision: str) -> str:
+    cures = ["lower optimizer.lr", "set trainer.gradient_clip_val=1.0"]
+    if precision == "16-mixed":
+        cures.append("set trainer.precision=32-true")
+    return " or ".join(cures)
+
+
+def _help(loader: DataLoader[Sample]) -> str:
+    found = cores()
+    workers = min(MOST_WORKERS, max(found - 1, 1))
+    if loader.num_workers < workers:
+        return f"set data.workers={workers} (now {loader.num_workers}, with {found} cores)"
+    return (
+        f"{loader.num_workers} workers on {found} cores do not keep up; a faster disk, images in tiles or "
+        "without compression, or augment=light would help"
+    )

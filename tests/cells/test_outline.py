@@ -1,0 +1,41 @@
+"""Perimeter and convex hull of single shapes, beside scikit-image's own functions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage.measure import perimeter
+from skimage.morphology import convex_hull_image
+
+from hela_seg.cells.outline import convex_areas, perimeters
+from hela_seg.cells.runs import find_runs
+
+SHAPES = {
+    "square": np.ones((4, 4)),
+    "corner": np.array([[1, 0, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1]]),
+    "ring": np.pad(np.zeros((3, 3)), 1, constant_values=1),
+    "diagonal": np.eye(5),
+    "cross": np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]]),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("turns", range(4))
+def test_shapes_measure_as_in_scikit_image(name: str, turns: int) -> None:
+    mask = np.pad(np.rot90(SHAPES[name], turns), 2).astype(int)
+    runs = find_runs(mask)
+    assert perimeters(mask, runs) == pytest.approx([perimeter(mask, 4)])
+    assert convex_areas(runs).tolist() == [convex_hull_image(mask).sum()]
+
+
+def test_a_square_of_four_by_hand() -> None:
+    mask = np.ones((4, 4), int)
+    assert perimeters(mask, find_runs(mask)).tolist() == [12]  # between the middles of its border's pixels
+    assert convex_areas(find_runs(mask)).tolist() == [16]
+
+
+def test_a_neighbour_is_outside() -> None:
+    two = np.array([[1, 1, 1, 2, 2, 2]] * 3)
+    alone = np.array([[1, 1, 1]] * 3)
+    (expected,) = perimeters(alone, find_runs(alone))
+    assert perimeters(two, find_runs(two)).tolist() == [expected, expected]

@@ -1,0 +1,114 @@
+"""What findings mean for training: faults, warnings, or nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hela_seg.data.checks.examine import Examination, SeriesFacts
+from hela_seg.data.checks.near_duplicates import Look
+from hela_seg.data.checks.verdict import judge
+from hela_seg.data.classes import Classes
+from hela_seg.data.layouts import Recording
+from hela_seg.data.splits.table import Block
+from hela_seg.data.stacks import ArraySeries
+
+CLASSES = Classes(["background", "round"])
+BLOCKS = [Block(0, 0, 9, "train"), Block(1, 0, 9, "test")]
+GOOD = {"train": np.array([900, 100]), "test": np.array([800, 200])}
+GREY = (10.0, 50.0, 110.0)  # a span of 100 between the dark and the bright end
+
+
+def series(name, grey=GREY, dtype=np.uint8, constant=(), saturated=(), faults=()):
+    frames = ArraySeries(np.zeros((9, 4, 4), dtype), "TYX", 1)
+    frames.name = name
+    percentiles = None if grey is None else np.array([grey])
+    return SeriesFacts(Recording(frames, frames), percentiles, list(constant), list(saturated), list(faults))
+
+
+def judged(facts=None, pixels=GOOD, looks=None, faults=()):
+    facts = facts or [series("one"), series("two")]
+    return judge(faults, Examination(facts, pixels, {}, looks or {}), BLOCKS, CLASSES)
+
+
+def look(number, t, bits=0, picture=b""):
+    """Looks of different numbers differ in half their bits or so; ``bits`` more are turned over."""
+    words = np.random.default_rng(number).integers(0, 2**63, 4, np.uint64)
+    words[0] ^= np.uint64(2**bits - 1)
+    return Look(number, t, words, picture or bytes([number, t]))
+
+
+def test_good_data_give_neither_faults_nor_warnings():
+    verdict = judged(looks={"train": [look(0, 1)], "test": [look(1, 1)]})
+    assert (verdict.faults, verdict.warnings, verdict.twins) == ([], [], [])
+
+
+def test_faults_of_files_and_of_series_are_kept_in_order():
+    facts = [series("one", faults=["b", "c"]), series("two", faults=["d"])]
+    assert judged(facts, faults=["a"]).faults == ["a", "b", "c", "d"]
+
+
+def test_the_same_picture_in_two_parts_is_a_fault_told_once_for_two_series():
+    looks = {
+        "train": [look(0, 0, picture=b"x"), look(0, 1, picture=b"y")],
+        "test": [look(1, 4, picture=b"x"), look(1, 5, picture=b"y")],
+    }
+    verdict = judged(looks=looks)
+    assert verdict.faults == [
+        "the same picture is in two parts, 2 time(s): one frame 0 (train) and two frame 4 (test): remove one "
+        "of the two, or keep both series in one part"
+    ]
+    assert verdict.warnings == []
+
+
+def test_nearly_the_same_picture_in_two_parts_is_a_warning():
+    near = look(0, 7, bits=5)
+    verdict = judged(looks={"train": [look(0, 6)], "test": [Look(1, 7, near.hash, near.digest)]})
+    assert verdict.faults == []
+    (line,) = verdict.warnings
+    assert line.startswith(
+        "1 frame(s) for test look nearly like one for train, such as one frame 6 (train) and two frame 7"
+    )
+
+
+def test_training_pixels_of_no_class_are_a_fault():
+    (fault,) = judged(pixels={**GOOD, "train": np.array([0, 0])}).faults
+    assert fault.startswith("no training pixel is of any class")
+
+
+@pytest.mark.parametrize(("rare", "warned"), [(10, False), (9, True)])
+def test_a_class_below_a_thousandth_of_all_pixels_is_rare(rare, warned):
+    lines = judged(pixels={"train": np.array([5000, rare - 1]), "test": np.array([5000 - rare, 1])}).warnings
+    assert [line.startswith("class 'round' has 0.090% of the pixels, below 0.1%") for line in lines] == (
+        [True] if warned else []
+    )
+
+
+def test_a_class_that_a_part_lacks_gets_no_score_there():
+    (line,) = judged(pixels={**GOOD, "test": np.array([1000, 0])}).warnings
+    assert line == "class 'round' is absent from test: it gets no score there"
+
+
+@pytest.mark.parametrize(
+    ("bright", "warned"), [(35.0, False), (34.0, True), (410.0, False), (411.0, True)]
+)  # a quarter of the usual span of 100, and four times it
+def test_a_contrast_far_from_the_usual_one_is_a_warning(bright, warned):
+    facts = [series("one"), series("two"), series("odd", (10.0, 20.0, bright))]
+    lines = judged(facts).warnings
+    assert [line.startswith(f"the grey values of odd ({bright - 10:g}) span") for line in lines] == (
+        [True] if warned else []
+    )
+
+
+def test_types_of_values_that_differ_are_named_and_their_contrasts_not_compared():
+    facts = [series("one"), series("two", (0.0, 9e3, 6e4), np.uint16), series("three", None)]
+    assert judged(facts).warnings == [
+        "series have different types of values (uint16, uint8): convert them alike"
+    ]
+
+
+def test_frames_of_one_value_and_saturated_ones_are_counted_and_five_are_named():
+    dark, bright = judged([series("one", constant=range(7)), series("two", saturated=[3])]).warnings
+    assert dark.startswith("7 frame(s) of one grey value (one frame 0, ")
+    assert "one frame 4 and 2 more)" in dark
+    assert bright == "1 saturated frame(s) (two frame 3): structure is lost there"

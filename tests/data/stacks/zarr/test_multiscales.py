@@ -1,0 +1,109 @@
+"""Which array of a folder of Zarr is the image, and what its metadata say."""
+
+import numpy as np
+import pytest
+
+from hela_seg.data.stacks.zarr.multiscales import find_image
+from hela_seg.system.errors import InputError
+
+zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")
+
+
+def add(group, name, shape=(3, 8, 9), **options):
+    group.create_array(name, shape=shape, chunks=(1,) * len(shape), dtype="uint8", **options)
+
+
+def scale(*factors):
+    return [{"type": "scale", "scale": list(factors)}]
+
+
+def image(axes, *levels, **more):
+    return {
+        "axes": [{"name": name, "unit": unit} if unit else {"name": name} for name, unit in axes],
+        "datasets": [{"path": path, "coordinateTransformations": scale(*steps)} for path, steps in levels],
+        **more,
+    }
+
+
+TYX = (("t", "second"), ("y", "micrometer"), ("x", "micrometer"))
+
+
+def test_the_first_level_is_the_image_and_its_scale_is_times_that_of_all(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    add(group, "half", (3, 4, 5))
+    add(group, "full")
+    levels = ("full", (1, 0.5, 0.5)), ("half", (1, 1, 1))
+    group.attrs["ome"] = {"multiscales": [image(TYX, *levels, coordinateTransformations=scale(60, 2, 2))]}
+    found = find_image(tmp_path / "a.zarr")
+    assert (found.array.shape, found.axes) == ((3, 8, 9), "TYX")
+    assert (found.calibration.pixel_size, found.calibration.frame_interval) == (1.0, 60.0)
+
+
+def test_names_of_axes_in_words_and_unknown_ones(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"), zarr_format=2)
+    add(group, "0", (3, 2, 2, 8, 9))
+    axes = [("Time", ""), ("channel", ""), ("angle", ""), ("Y", ""), ("x", "")]
+    group.attrs["multiscales"] = [image(axes, ("0", (1, 1, 1, 1, 1)))]  # where OME-Zarr 0.4 has them
+    assert find_image(tmp_path / "a.zarr").axes == "TCQYX"
+
+
+@pytest.mark.parametrize(
+    ("names", "axes"), [(("t", "y", "x"), "TYX"), (("time", "Y", "X"), "TYX"), (("dish", "y", "x"), None)]
+)
+def test_dimensions_of_a_plain_array_are_axes_where_all_are_known(tmp_path, names, axes):
+    zarr.create_array(
+        str(tmp_path / "a.zarr"), shape=(3, 8, 9), dtype="uint8", chunks=(1, 8, 9), dimension_names=names
+    )
+    assert find_image(tmp_path / "a.zarr").axes == axes
+
+
+def test_dimensions_as_xarray_writes_them(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"), zarr_format=2)
+    add(group, "only", attributes={"_ARRAY_DIMENSIONS": ["time", "y", "x"]})
+    found = find_image(tmp_path / "a.zarr")
+    assert (found.axes, found.array.shape) == ("TYX", (3, 8, 9))
+    assert (found.calibration.pixel_size, found.calibration.frame_interval) == (None, None)
+
+
+def test_an_image_among_bioformats_groups_is_found_and_two_are_refused(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    group.attrs["ome"] = {"bioformats2raw.layout": 3}
+    group.create_group("OME")
+    first = group.create_group("0")
+    add(first, "s0")
+    first.attrs["ome"] = {"multiscales": [image(TYX, ("s0", (1, 1, 1)))]}
+    assert find_image(tmp_path / "a.zarr").axes == "TYX"
+    group.create_group("1")
+    with pytest.raises(InputError, match=r"a\.zarr holds 2 images \(0, 1\) and does not say which"):
+        find_image(tmp_path / "a.zarr")
+
+
+def test_no_array_and_several_are_refused(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    with pytest.raises(InputError, match=r"holds 0 arrays \(none\)"):
+        find_image(tmp_path / "a.zarr")
+    add(group, "raw")
+    assert find_image(tmp_path / "a.zarr").array.shape == (3, 8, 9)
+    add(group, "labels")
+    with pytest.raises(InputError, match=r"holds 2 arrays \(labels, raw\)"):
+        find_image(tmp_path / "a.zarr")
+
+
+def test_several_multiscales_and_axes_too_few_are_refused(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    add(group, "0")
+    one = image(TYX, ("0", (1, 1, 1)))
+    group.attrs["ome"] = {"multiscales": [one, one]}
+    with pytest.raises(InputError, match="holds 2 multiscale images, expected one"):
+        find_image(tmp_path / "a.zarr")
+    group.attrs["ome"] = {"multiscales": [image(TYX[1:], ("0", (1, 1)))]}
+    with pytest.raises(ValueError, match="its metadata name 2 axes of 3"):
+        find_image(tmp_path / "a.zarr")
+
+
+def test_pixels_are_those_of_the_highest_resolution(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    add(group, "0")
+    group["0"][:] = np.arange(216, dtype=np.uint8).reshape(3, 8, 9)
+    group.attrs["ome"] = {"multiscales": [image(TYX, ("0", (1, 1, 1)))]}
+    assert find_image(tmp_path / "a.zarr").array[2, 7, 8] == 215

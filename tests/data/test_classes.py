@@ -1,0 +1,47 @@
+"""Classes as a user names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.system.errors import InputError
+
+
+def test_names_alone_get_their_index_as_value_and_colours_of_their_own() -> None:
+    classes = Classes(["background", "round", "spread"])
+    assert classes.names == ["background", "round", "spread"]
+    assert [entry.values for entry in classes] == [(0,), (1,), (2,)]
+    assert len({entry.colour for entry in classes}) == 3
+
+
+def test_colour_and_values_may_be_given() -> None:
+    nucleus = Classes(["background", {"name": "nucleus", "colour": "#0A0b0C", "values": [127, 255]}])[1]
+    assert (nucleus.index, nucleus.rgb, nucleus.values) == (1, (10, 11, 12), (127, 255))
+
+
+def test_what_is_written_is_read_back() -> None:
+    classes = Classes(["background", {"name": "nucleus", "values": [255]}])
+    assert list(Classes(classes.to_plain())) == list(classes)
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (["alone"], "has 1 entries"),
+        ([str(index) for index in range(IGNORE_INDEX + 1)], "has 256 entries"),
+        (["a", "a"], "the name 'a'"),
+        (["a", {"name": "b", "values": [0]}], "the mask value 0"),
+        (["a", "mean"], "which in tables is the mean over classes"),
+        (["a", {"name": "b", "color": "#000000"}], "expected keys name, colour, values"),
+        (["a", {"values": [1]}], "expected keys name, colour, values"),
+        (["a", {"name": "b", "colour": "red"}], "six hexadecimal digits"),
+        (["a", {"name": "b", "values": ["x"]}], "whole numbers"),
+        (["a", 3], "a name or a mapping"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(entries: list[Any], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        Classes(entries)

@@ -1,0 +1,176 @@
+"""bioimage.io packages: the zoo's own library tests them and refuses what it should."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydantic
+import pytest
+import tifffile
+import torch
+from packaging.version import Version
+
+from hela_seg.cli import main
+from hela_seg.data.classes import Classes
+from hela_seg.data.normalise import Normalisation
+from hela_seg.inference import Predictor, TrainedNet
+from hela_seg.interchange import package
+from hela_seg.interchange.description import HALO
+from hela_seg.interchange.package import WEIGHTS, write_package
+from hela_seg.models import build
+from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.system.errors import InputError
+
+if Version(pydantic.VERSION) >= Version("2.14"):
+    pytest.skip("bioimageio.spec 0.5.12 does not load with pydantic 2.14", allow_module_level=True)
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+"""The zoo's library warns of its own dependencies."""
+
+NORMALISATIONS = {
+    "dtype": Normalisation("dtype"),
+    "percentile": Normalisation("percentile", (10.0, 20.0, 30.0), (200.0, 180.0, 190.0)),
+    "zscore": Normalisation("zscore", (90.0, 100.0, 80.0), (120.0, 130.0, 115.0)),
+    "frame": Normalisation("frame"),
+}
+
+
+def made(kind: str, classes: int = 3) -> TrainedNet:
+    """A small net, with each kind of normalisation."""
+    net = {"_target_": "hela_seg.models.unet.UNet", "width": 4, "in_channels": 3, "classes": classes}
+    torch.manual_seed(1)
+    built = build(net)
+    with torch.no_grad():
+        for _ in range(10):
+            built(torch.rand(2, 3, 64, 96))
+    named = Classes(["background", "dim", "bright", "dead", "blurred"][:classes]).to_plain()
+    info = ModelInfo(net, named, NORMALISATIONS[kind].to_plain(), 3, "YXC", [], {}, {"hela_seg": "0"})
+    return TrainedNet(built.eval(), info, "best.ckpt")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedNet, Path]:
+    trained, path = made("percentile"), tmp_path_factory.mktemp("zoo") / "cells.bioimageio.zip"
+    write_package(trained, path)
+    return trained, path
+
+
+def test_the_zoos_own_test_passes_for_each_kind_of_weights(written: tuple[TrainedNet, Path]) -> None:
+    from bioimageio.core import test_description as run_test
+
+    assert [run_test(written[1], weight_format=weights).status for weights in WEIGHTS] == ["passed"] * 3
+
+
+@pytest.mark.slow
+def test_the_zoos_command_passes(written: tuple[TrainedNet, Path]) -> None:
+    command = [sys.executable, "-m", "bioimageio.core", "test", str(written[1])]
+    for weights in WEIGHTS:
+        subprocess.run([*command, f"--weight_format={weights}"], check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_blocks_at_the_stated_halo_are_the_whole_image(written: tuple[TrainedNet, Path]) -> None:
+    trained, path = written
+    image = grey(512, 560)
+    whole, blocks = computed(path, image, mirrored=True), computed(path, image, block=400)
+    assert blocks.shape == whole.shape == (1, 3, 512, 560)
+    np.testing.assert_allclose(blocks, whole, atol=1e-5)
+    np.testing.assert_allclose(blocks.sum(axis=1), 1, atol=1e-5)
+    # nearer to the image's borders one sees what is mirrored there, the other nothing
+    inner = np.s_[..., HALO:-HALO, HALO:-HALO]
+    assert (blocks.argmax(axis=1)[inner] == Predictor([trained]).predict(image, "YXC")[inner]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", NORMALISATIONS)
+@pytest.mark.parametrize("image_type", ["uint8", "uint16"])
+def test_a_tile_has_the_labels_that_it_has_here(kind: str, image_type: str, tmp_path: Path) -> None:
+    trained, path = made(kind, classes=5), tmp_path / "a.zip"
+    write_package(trained, path, image_type)
+    image = grey(512, 544).astype(image_type) * (200 if image_type == "uint16" and kind == "dtype" else 1)
+    here = Predictor([trained])
+    for weights in WEIGHTS:
+        there = computed(path, image, weights)
+        assert (there.argmax(axis=1) == here.predict(image, "YXC")).all()
+        np.testing.assert_allclose(there, here.predict_proba(image, "YXC"), atol=1e-4)
+
+
+def grey(height: int, width: int) -> np.ndarray:
+    """Squares (H, W, C) uint8 of many brightnesses."""
+    coarse = np.random.default_rng(3).integers(0, 256, (height // 16, width // 16, 3), np.uint8)
+    return coarse.repeat(16, axis=0).repeat(16, axis=1)
+
+
+def computed(
+    path: Path, image: np.ndarray, weights: Any = "torchscript", block: int = 0, mirrored: bool = False
+) -> np.ndarray:
+    """Probabilities (1, K, H, W) of an image (H, W, C) by bioimageio.core, as a whole or block by block."""
+    from bioimageio.core import create_prediction_pipeline
+    from bioimageio.core.digest_spec import create_sample_for_model
+    from bioimageio.spec import load_model_description
+
+    # the form in which ilastik loads it too
+    model = load_model_description(path, format_version="latest")
+    with create_prediction_pipeline(model, weights_format=weights) as pipeline:
+        pixels = image.transpose(2, 0, 1)[None].astype(np.float32)
+        sample = create_sample_for_model(model, inputs={"image": pixels})
+        if block:
+            shape: Any = {"image": {"batch": 1, "channel": 3, "y": block, "x": block}}
+            found = pipeline.predict_sample_with_fixed_blocking(sample, shape)
+        else:
+            found = pipeline.predict_sample_without_blocking(
+                sample, skip_input_padding=not mirrored, skip_output_cropping=not mirrored
+            )
+        return np.asarray(found.as_arrays()["probabilities"])
+
+
+def test_the_package_holds_what_the_zoo_asks_for(written: tuple[TrainedNet, Path]) -> None:
+    from bioimageio.spec import load_description
+    from bioimageio.spec.model import v0_4
+
+    found = load_description(written[1])
+    assert isinstance(found, v0_4.ModelDescr)
+    assert found.format_version == "0.4.10"
+    assert found.outputs[0].halo == [0, 0, HALO, HALO]
+    assert found.outputs[0].description.startswith("of each class, in this order: background, dim, bright")
+    assert found.config["hela_seg"]["classes"][1]["name"] == "dim"
+    assert found.license == "MIT"
+    assert {entry.doi for entry in found.cite} >= {"10.3390/sym16020227"}
+    with zipfile.ZipFile(written[1]) as archive:
+        assert archive.testzip() is None
+        readme = archive.read("README.md").decode()
+        assert "## Scores" in readme
+        assert "no image of the training data" in readme
+        assert archive.read("cover.png").startswith(b"\x89PNG")
+        sample = tifffile.imread(io.BytesIO(archive.read("sample_output.tif")))
+        assert (sample == np.load(io.BytesIO(archive.read("test_output.npy")))[0]).all()
+
+
+def test_a_package_that_fails_the_zoos_test_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "_normalised", lambda *_: np.zeros((1, 3, 512, 512), np.float32))
+    # what the exporters do is not at stake, and takes seconds
+    monkeypatch.setattr(package, "write_onnx", lambda _, path, __: path.touch())
+    with pytest.raises(InputError, match="as pytorch_state_dict fails the test of bioimageio"):
+        write_package(made("percentile"), tmp_path / "a.zip")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_wrong_with_the_file_is_one_line(
+    checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    there = tmp_path / "there.zip"
+    there.write_text("mine")
+    for said, output in {"cannot be made": "/proc/nowhere/a.zip", "already there": str(there)}.items():
+        assert main("export", [str(checkpoint), "format=bioimageio", f"output={output}"]) == 2
+        (line,) = capfd.readouterr().err.splitlines()
+        assert said in line
+    assert there.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["there.zip"]

@@ -1,0 +1,188 @@
+"""A comparison says the same in print, CSV, Markdown, LaTeX and HTML, and marks what is published as such."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+from fabricated import frame_counts, write_run
+from pages import ReadPage, outside
+from rich.console import Console
+
+from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.report.comparison.sheets import sheets_of
+from hela_seg.report.comparison.write import PAIR_COLUMNS, markdown, print_comparison, write_comparison
+from hela_seg.report.comparison.write import html as as_html
+from hela_seg.scores.metrics import scores
+
+
+def printed(comparison: Comparison, width: int = 80) -> str:
+    file = io.StringIO()
+    print_comparison(comparison, Console(file=file, width=width))
+    return file.getvalue()
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_all_forms_hold_the_same_cells(comparison: Comparison) -> None:
+    expected = [
+        [list(sheet.headings), *([cell.text for cell in row] for row in sheet.rows)]
+        for sheet in sheets_of(comparison)
+    ]
+    assert ReadPage(as_html([comparison], [])).tables == expected
+    in_markdown = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in markdown([comparison], []).splitlines()
+        if line.startswith("|") and "---" not in line
+    ]
+    assert in_markdown == [row for table in expected for row in table]
+    text = printed(comparison)
+    for table in expected:
+        for row in table[1:]:
+            assert all(cell in text for cell in row[1:])
+
+
+def test_the_csv_holds_the_runs_own_numbers_in_full(comparison: Comparison, tmp_path: Path) -> None:
+    write_comparison(tmp_path / "out", [comparison], [])
+    resnet, unet, *published = csv_rows(tmp_path / "out" / "comparison.csv")
+    own = scores(frame_counts(2, 0.9).pooled)
+    assert float(resnet["mean iou"]) == own.mean_iou
+    assert [
+        float(resnet[f"{name} recall"]) for name in ("background", "round", "spread")
+    ] == own.recall.tolist()
+    assert (resnet["seeds"], unet["seeds"], resnet["mean iou spread"]) == ("1", "2", "")
+    assert (unet["parameters"], unet["multiply_adds"], unet["tile_width"]) == ("1234", "5000000000", "64")
+    assert [row["net"] for row in published] == ["resnet34_unet", "unet"]
+    assert all(row["source"].startswith("published: Ghaznavi") for row in published)
+    assert [float(row["mean iou"]) for row in published] == [0.8067, 0.7062]
+    assert [row["round iou"] for row in published] == ["0.69121", ""]
+    assert (published[0]["step_ms"], published[0]["batch_size"], published[0]["tile_width"]) == (
+        "118",
+        "8",
+        "512",
+    )
+    (pair,) = csv_rows(tmp_path / "out" / "pairs.csv")
+    assert list(pair) == list(PAIR_COLUMNS)
+    assert float(pair["difference"]) == comparison.pairs[0].difference.value
+    assert pair["conclusion"] == comparison.pairs[0].sentence
+
+
+def test_what_does_not_exist_is_an_empty_cell_of_the_csv(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", frame_counts(1, frames=1, series=1))
+    write_comparison(tmp_path / "one", compare_runs(find_runs([tmp_path])[0]), [])
+    assert (tmp_path / "one" / "pairs.csv").read_text() == ",".join(PAIR_COLUMNS) + "\n"
+    write_run(tmp_path / "b", frame_counts(2, frames=1, series=1), net="vgg19_unet")
+    write_comparison(tmp_path / "two", compare_runs(find_runs([tmp_path])[0]), [])
+    (pair,) = csv_rows(tmp_path / "two" / "pairs.csv")
+    assert [pair[column] for column in ("p", "p_holm", "low", "high")] == [""] * 4
+
+
+def test_published_figures_are_marked_and_stand_below_ones_own(comparison: Comparison) -> None:
+    rows = [[cell.text for cell in row] for row in sheets_of(comparison)[0].rows]
+    assert [row[0] for row in rows] == [
+        "resnet34_unet",
+        "unet",
+        "resnet34_unet (published)",
+        "unet (published)",
+    ]
+    assert rows[2][1:] == ["0.8067", "–", "–", "0.8874", "–", "–", "0.9909"]
+    of_round = [[cell.text for cell in row] for row in sheets_of(comparison)[2].rows]
+    assert of_round[2][:5] == ["resnet34_unet (published)", "0.6912", "–", "–", "0.8174"]
+    assert sheets_of(comparison)[2].notes == ()
+    costs = next(sheet for sheet in sheets_of(comparison) if sheet.title == "What each net costs")
+    assert any(note.endswith("tiles of a step: 8 of 32x64; published: 8 of 512x512.") for note in costs.notes)
+
+
+def test_published_scores_of_a_class_of_another_name_say_which_it_was(tmp_path: Path) -> None:
+    write_run(
+        tmp_path / "a", frame_counts(), net="resnet34_unet", names=("background", "nucleolus", "spread")
+    )
+    (named,) = compare_runs(find_runs([tmp_path])[0])
+    _, _, nucleolus, spread, *_ = sheets_of(named)
+    assert nucleolus.notes == ("Published: of the paper's class round, which has the same place.",)
+    assert spread.notes == ()
+
+
+def test_print_fits_80_columns_and_loses_nothing_on_narrow_terminals(comparison: Comparison) -> None:
+    text = printed(comparison)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    for heading in ("m-IoU", "95 % interval", "Prec.", "ms/step", "MiB", "Holm"):
+        assert heading in text
+        assert heading in printed(comparison, width=40)
+
+
+def test_a_name_without_room_beside_its_numbers_stands_above_them_in_one_piece(tmp_path: Path) -> None:
+    for place, gamma in enumerate((1.0, 2.0)):
+        write_run(tmp_path / f"{place}", frame_counts(place), net="attention_unet", loss={"gamma": gamma})
+    write_run(tmp_path / "2", frame_counts(2), net="tiny\nnet")
+    (found,) = compare_runs(find_runs([tmp_path])[0])
+    lines = printed(found).splitlines()
+    name = next(line for line in lines if line.startswith(" attention_unet, loss.gamma=2.0"))
+    numbers = lines[lines.index(name) + 1]
+    assert name.strip() == "attention_unet, loss.gamma=2.0"
+    assert numbers.startswith("     ")
+    assert len(numbers.split()) == 7
+    assert any(line.startswith(" tiny net  ") for line in lines)
+    assert any(" − " in line and "attention_unet" in line for line in lines)
+    wide = printed(found, width=120).splitlines()
+    assert any(line.startswith(" attention_unet, loss.gamma=2.0  0.") for line in wide)
+
+
+def test_a_name_that_just_fits_stands_beside_its_numbers(tmp_path: Path) -> None:
+    for place, name in enumerate(("nineteen_characters", "twenty_characters_so")):
+        write_run(tmp_path / f"{place}", frame_counts(place), net=name)
+    (found,) = compare_runs(find_runs([tmp_path])[0])
+    text = printed(found)
+    assert re.search("^ nineteen_characters  0[.]", text, re.MULTILINE)
+    assert re.search("^ twenty_characters_so$", text, re.MULTILINE)
+
+
+def test_print_is_short_where_there_are_many_nets_and_the_files_have_all(tmp_path: Path) -> None:
+    for number in range(11):
+        write_run(tmp_path / f"{number}", frame_counts(number), lr=number)
+    (many,) = compare_runs(find_runs([tmp_path])[0])
+    text = printed(many)
+    assert "and 15 more rows, see the files" in text
+    assert "and 44 more sentences, see the files" in text
+    assert "Δ: the first net's" in text
+    assert as_html([many], []).count("<li>No difference shown between") == 55
+
+
+def test_the_page_asks_for_nothing_and_takes_names_as_text(tmp_path: Path) -> None:
+    names = ("background", "<script>alert(1)</script>", "a&b")
+    write_run(tmp_path / "a", frame_counts(), names=names)
+    text = as_html(compare_runs(find_runs([tmp_path])[0]), ["<b>other</b> split"])
+    assert outside(ReadPage(text).links) == []
+    assert "http" not in text
+    assert "url(" not in text.replace("url(#", "")
+    assert text.count("<script>") == 1
+    assert "&lt;b&gt;other&lt;/b&gt; split" in text
+
+
+def test_warnings_stand_in_every_file(comparison: Comparison, tmp_path: Path) -> None:
+    written = write_comparison(tmp_path / "out", [comparison], ["two splits"])
+    for what in ("Markdown", "LaTeX", "page"):
+        assert "two splits" in Path(str(written[what])).read_text(encoding="utf-8")
+
+
+def test_nets_and_pairs_are_drawn_with_their_intervals(comparison: Comparison) -> None:
+    page = ReadPage(as_html([comparison], []))
+    nets, pairs = page.drawings
+    assert nets.startswith("m-IoU of 2 net(s) with intervals; the highest is resnet34_unet with 0.")
+    shown = "is better than" in comparison.pairs[0].sentence
+    assert pairs == f"Differences in m-IoU of 1 pair(s) of nets, of which {int(shown)} are shown."
+
+
+def test_of_many_nets_the_first_are_drawn_and_the_figure_says_so(tmp_path: Path) -> None:
+    for number in range(26):
+        write_run(tmp_path / f"{number}", frame_counts(number), lr=number)
+    text = as_html(compare_runs(find_runs([tmp_path])[0]), [])
+    assert "The first 24 of 26 nets; the tables have all." in text
+    assert "The first 24 of 325 pairs; the tables have all." in text
+    assert len(text) < 5 * 2**20

@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from hela_seg.cells.timecourse import TimeCourse
+from hela_seg.data.classes import Classes
+from hela_seg.report.pictures.curves import POINTS, draw_time_course, write_time_course
+from hela_seg.system.errors import InputError
+
+CLASSES = Classes(["background", "round", "spread", "dead"])
+
+
+def course(frames, seed=0, interval=None, with_cells=True, classes=4):
+    random = np.random.default_rng(seed)
+    pixels = random.integers(100, 1000, (frames, classes))
+    cells = random.integers(0, 30, (frames, classes)) if with_cells else None
+    return TimeCourse(f"dish {seed}", pixels, cells, interval)
+
+
+def curves(figure, panel=0):
+    return [line.get_xydata().T for line in figure.axes[panel].lines]
+
+
+def test_each_class_but_the_background_has_a_curve_of_shares_and_one_of_cells():
+    given = course(20)
+    figure = draw_time_course([given], CLASSES, "dish")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["Share of area (%)", "Cells"]
+    for panel, values in enumerate((100 * given.shares, given.cells)):
+        for index, (x, y) in enumerate(curves(figure, panel), start=1):
+            assert x.tolist() == list(range(20))
+            assert y == pytest.approx(values[:, index])
+
+
+def test_without_cells_there_are_shares_alone():
+    figure = draw_time_course([course(5, with_cells=False), course(5)], CLASSES, "dish")
+    assert len(figure.axes) == 1
+
+
+@pytest.mark.parametrize(
+    ("interval", "frames", "label", "last"),
+    [
+        (None, 20, "Frame", 19),
+        (600, 20, "Time (h)", 19 / 6),
+        (60, 20, "Time (min)", 19),
+        (0.5, 20, "Time (s)", 9.5),
+    ],
+)
+def test_time_has_the_unit_that_suits_it(interval, frames, label, last):
+    figure = draw_time_course([course(frames, interval=interval)], CLASSES, "dish")
+    assert figure.axes[-1].get_xlabel() == label
+    assert curves(figure)[0][0][-1] == pytest.approx(last)
+
+
+def test_one_unknown_interval_leaves_frames():
+    figure = draw_time_course([course(9, interval=60), course(9, 1)], CLASSES, "dish")
+    assert figure.axes[-1].get_xlabel().startswith("Frame\n")
+
+
+def test_legend_names_classes_as_they_are_outside_of_the_curves():
+    classes = Classes(["background", "_$x^", "細", "a name of a class that is rather long"])
+    figure = draw_time_course([course(9)], classes, "$title 細")
+    figure.draw_without_rendering()
+    legend = figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "_$x^",
+        "?",
+        "a name of a class that\nis rather long",
+    ]
+    assert legend.get_window_extent().x0 > max(axes.get_window_extent().x1 for axes in figure.axes)
+
+
+@pytest.mark.parametrize("frames", [20, 100])
+def test_classes_are_told_apart_without_colour(frames):
+    classes = Classes([f"class {index}" for index in range(25)])
+    figure = draw_time_course([course(frames, classes=25)], classes, "many")
+    looks = [(line.get_linestyle(), line._dash_pattern[1], line.get_color()) for line in figure.axes[0].lines]
+    assert len({str(look) for look in looks}) == 24
+    assert len({str(look[:2]) for look in looks[:6]}) == 6
+
+
+def test_a_single_frame_is_a_point_that_is_seen():
+    figure = draw_time_course([course(1, interval=60)], CLASSES, "still")
+    assert all(line.get_marker() != "" for line in figure.axes[0].lines)
+    assert figure.axes[-1].get_xticks().tolist() == [0]
+
+
+def test_many_frames_are_means_within_their_range():
+    given = course(10 * POINTS)
+    figure = draw_time_course([given], CLASSES, "long")
+    x, y = curves(figure)[0]
+    assert len(x) == POINTS
+    assert x[-1] == pytest.approx(10 * POINTS - 1)
+    share = 100 * given.shares[:, 1]
+    assert y.mean() == pytest.approx(share.mean(), rel=0.01)
+    low, high = figure.axes[0].collections[0].get_datalim(figure.axes[0].transData).intervaly
+    assert (low, high) == pytest.approx((share.min(), share.max()))
+    assert "mean of 10 frames, shade: least to most" in figure.axes[-1].get_xlabel()
+
+
+def test_of_several_recordings_the_median_is_drawn():
+    several = [course(30, seed, interval=600) for seed in range(5)]
+    figure = draw_time_course(several, CLASSES, "plate")
+    expected = np.median([100 * one.shares for one in several], axis=0)
+    for index, (_, y) in enumerate(curves(figure), start=1):
+        assert y == pytest.approx(expected[:, index])
+    assert "median of 5 recordings" in figure.axes[-1].get_xlabel()
+
+
+def test_recordings_of_other_lengths_and_intervals_share_one_time():
+    rising = TimeCourse("a", np.stack([100 - np.arange(11), np.arange(11)], 1), None, 600.0)
+    coarse = TimeCourse("b", rising.pixels[::5], None, 3000.0)
+    short = TimeCourse("c", rising.pixels[:4], None, 600.0)
+    for several in ([rising, coarse, short], [short, coarse]):
+        figure = draw_time_course(several, Classes(["background", "cell"]), "plate")
+        x, y = curves(figure)[0]
+        assert x == pytest.approx(np.arange(11) / 6)
+        assert y == pytest.approx(np.arange(11))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("frames", [10, 5 * POINTS])
+def test_ignored_frames_leave_a_gap(count, frames):
+    given = course(frames)
+    given.pixels[frames // 2 :] = 0
+    figure = draw_time_course([given] * count, CLASSES, "dish")
+    _, y = curves(figure)[0]
+    assert np.isnan(y).mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_an_ignored_frame_among_those_of_one_point_leaves_no_gap():
+    given = course(5 * POINTS)
+    given.pixels[777] = 0
+    figure = draw_time_course([given], CLASSES, "long")
+    assert np.isfinite(curves(figure)[0]).all()
+
+
+def test_png_and_svg_are_written_the_same_each_time(tmp_path):
+    contents = {}
+    for name in ("a.png", "b.png", "a.svg", "b.svg"):
+        write_time_course(tmp_path / name, [course(20)], CLASSES, "dish", "made by a test")
+        contents[name] = (tmp_path / name).read_bytes()
+    assert contents["a.png"] == contents["b.png"]
+    assert contents["a.svg"] == contents["b.svg"]
+    assert b"made by a test" in contents["a.svg"]
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.info["Description"] == "made by a test"
+        assert image.size == (800, 690)
+
+
+def test_other_endings_and_no_recordings_are_programming_errors(tmp_path):
+    with pytest.raises(ValueError, match=r"ends in '\.gif', expected \.png or \.svg"):
+        write_time_course(tmp_path / "a.gif", [course(2)], CLASSES, "dish")
+    with pytest.raises(ValueError, match="at least one recording"):
+        write_time_course(tmp_path / "a.png", [], CLASSES, "dish")
+
+
+def test_a_folder_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="cannot write"):
+        write_time_course(tmp_path / "taken" / "a.png", [course(2)], CLASSES, "dish")

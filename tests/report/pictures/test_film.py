@@ -1,0 +1,157 @@
+import weakref
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.report.pictures.blending import blend, contrast_of
+from hela_seg.report.pictures.film import LONGEST, scale_bar, time_stamp, write_film
+from hela_seg.report.pictures.overlay import LINE, MARGIN, TITLE
+from hela_seg.system.errors import InputError
+
+av = pytest.importorskip("av", reason="films need the extra film: pip install -e '.[film]'")
+
+CLASSES = Classes(["background", "round", "spread"])
+TOP = MARGIN + TITLE + LINE
+
+
+def frames(count, height=480, width=520):
+    """A bright disc of class 1 that moves, and grows brighter, over noise."""
+    random = np.random.default_rng(0)
+    rows, columns = np.ogrid[:height, :width]
+    for t in range(count):
+        labels = (np.hypot(rows - height / 2, columns - width / 3 - 9 * t) < height / 4).astype(np.uint8)
+        image = random.poisson(20, (1, height, width)) + np.uint16(100 + 20 * t) * labels
+        yield t, image.astype(np.uint16), labels
+
+
+def decoded(path):
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def captions(path):
+    return [picture[TOP - LINE : TOP] for picture in decoded(path)]
+
+
+def test_frames_are_drawn_pixel_by_pixel_in_the_contrast_of_the_first(tmp_path):
+    write_film(tmp_path / "a.png", frames(3), CLASSES, "movie")
+    contrast = contrast_of([next(frames(1))[1]])
+    for picture, (_, image, labels) in zip(decoded(tmp_path / "a.png"), frames(3), strict=True):
+        panel = picture[TOP : TOP + 480, MARGIN : MARGIN + 520]
+        assert (panel == blend(image, labels, CLASSES, contrast, outline=2)).all()
+
+
+@pytest.mark.parametrize("size", [(37, 53), (481, 521), (64, 2000), (1500, 1400)])
+def test_mp4_is_of_even_size_and_at_most_1280_wide(tmp_path, size):
+    write_film(tmp_path / "a.mp4", frames(2, *size), CLASSES, "movie", pixel_size_um=0.5)
+    height, width, _ = decoded(tmp_path / "a.mp4")[0].shape
+    assert height % 2 == width % 2 == 0
+    assert width <= 1280
+
+
+def test_outlines_keep_their_colour_in_mp4(tmp_path):
+    write_film(tmp_path / "a.mp4", frames(2), CLASSES, "movie")
+    picture = decoded(tmp_path / "a.mp4")[0][TOP : TOP + 480, MARGIN : MARGIN + 520].astype(int)
+    _, image, labels = next(frames(1))
+    outline = (blend(image, labels, CLASSES, outline=2) == CLASSES[1].rgb).all(axis=2)
+    assert np.abs(np.median(picture[outline], axis=0) - CLASSES[1].rgb).max() < 70
+
+
+def test_time_stands_where_the_interval_is_known(tmp_path):
+    write_film(tmp_path / "a.png", frames(2), CLASSES, "movie")
+    write_film(tmp_path / "b.png", frames(2), CLASSES, "movie", frame_interval_s=300)
+    without, with_time = captions(tmp_path / "a.png"), captions(tmp_path / "b.png")
+    assert (without[0] != without[1]).any()
+    dark = [[int((line < 128).sum()) for line in lines] for lines in (without, with_time)]
+    assert max(dark[0]) < min(dark[1])
+
+
+def test_ignored_pixels_are_named(tmp_path):
+    two = list(frames(2))
+    two[1][2][:9] = IGNORE_INDEX
+    write_film(tmp_path / "a.png", two, CLASSES, "movie")
+    first, second = captions(tmp_path / "a.png")
+    assert (second < 128).sum() > 2 * (first < 128).sum()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "interval", "stamp"),
+    [
+        (0, 300, "0 h 00 min"),
+        (5400, 300, "1 h 30 min"),
+        (360_000, 1800, "100 h 00 min"),
+        (75, 5, "0 h 01 min 15 s"),
+        (90, 90, "0 h 01 min 30 s"),
+        (7.5, 2.5, "0 h 00 min 07.5 s"),
+        (3599.9999, 2.5, "1 h 00 min 00.0 s"),
+        (59.97, 1.5, "0 h 01 min 00.0 s"),
+        (151.9, 30.38, "0 h 02 min 32 s"),
+        (1.5, 0.25, "1.50 s"),
+        (0.123, 0.001, "0.1230 s"),
+    ],
+)
+def test_time_stamps(seconds, interval, stamp):
+    assert time_stamp(seconds, interval) == stamp
+
+
+@pytest.mark.parametrize(
+    ("width", "pixel_size", "length"),
+    [(1000, 0.5, 200), (1000, 0.65, 154), (520, 1.0, 100), (512, 0.1, 100), (1248, 26.0, 192)],
+)
+def test_scale_bar_has_a_round_length(width, pixel_size, length):
+    bar = scale_bar(width, pixel_size)
+    line = (bar[-6] == 255).all(axis=1)
+    assert line.sum() == length
+    assert line.sum() <= width / 5
+
+
+def test_scale_bar_counts_pixels_as_shown(tmp_path):
+    """Shrunk from 2496 to 1248 columns, a pixel of 1.2 µm is 2.4 µm wide, and 500 µm take 208 pixels."""
+    write_film(tmp_path / "a.png", frames(1, 624, 2 * LONGEST), CLASSES, "movie", pixel_size_um=1.2)
+    panel = decoded(tmp_path / "a.png")[0][TOP : TOP + 312, MARGIN : MARGIN + LONGEST]
+    row = (panel[-12 - 6] == 255).all(axis=1)
+    assert row[-12 - 5 - 208 : -12 - 5].all()
+    assert not row[-12 - 5 - 209]
+
+
+def test_frames_smaller_than_the_scale_bar_are_drawn(tmp_path):
+    write_film(tmp_path / "a.png", frames(1, 3, 900), CLASSES, "movie", pixel_size_um=0.5)
+    assert len(decoded(tmp_path / "a.png")) == 1
+
+
+def test_frames_are_asked_for_one_by_one(tmp_path):
+    images, most = [], 0
+
+    def watched():
+        nonlocal most
+        for t, image, labels in frames(20, 32, 32):
+            images.append(weakref.ref(image))
+            most = max(most, sum(image() is not None for image in images))
+            yield t, image, labels
+
+    write_film(tmp_path / "a.mp4", watched(), CLASSES, "movie")
+    assert len(images) == 20
+    assert most <= 4
+
+
+def test_no_frames_are_a_programming_error(tmp_path):
+    with pytest.raises(ValueError, match="at least one frame"):
+        write_film(tmp_path / "a.mp4", [], CLASSES, "none")
+
+
+def test_another_ending_is_refused_before_a_frame_is_asked_for(tmp_path):
+    def never():
+        raise AssertionError
+        yield
+
+    with pytest.raises(InputError, match=r"ends in '\.gif'"):
+        write_film(tmp_path / "a.gif", never(), CLASSES, "movie")
+
+
+def test_names_that_no_formula_and_no_font_could_hold_are_drawn(tmp_path):
+    classes = Classes(["background", "_round $x", "größe 細胞"])
+    write_film(tmp_path / "a.png", frames(1), classes, "a$\\frac{b$ 細胞")
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.size[0] % 2 == 0

@@ -1,0 +1,135 @@
+"""What single sections take from a run's files."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fabricated import NAMES, frame_counts, write_run
+
+from hela_seg.data.classes import Classes
+from hela_seg.report.page import Page
+from hela_seg.report.run import sections
+from hela_seg.report.run.page_of_run import _facts
+from hela_seg.report.run.sections import SECTIONS, Material, command_of
+from hela_seg.runs.records import read_record, write_record
+from hela_seg.scores.calibration import CONFIDENCE_STEPS, write_reliability
+from hela_seg.scores.confusion import scores_of
+from hela_seg.system.errors import InputError
+from hela_seg.system.launch import Launch
+
+
+@dataclass
+class Data:
+    """What a section asks of the data, where it needs no frame."""
+
+    classes: Classes
+    recordings: tuple[Any, ...] = ()
+
+
+@pytest.fixture
+def material(tmp_path: Path) -> Material:
+    """An evaluation of twelve frames of three recordings."""
+    folder = write_run(tmp_path / "run", frame_counts(series=3))
+    data: Any = Data(Classes(NAMES))
+    return Material(folder, "evaluate", data, (), None)
+
+
+def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    overrides = ["model=unet", "data.root='/my data/$HOME \"x\"'", "data.classes=[a,b]", "+note=a b&c"]
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps([*overrides, "resume=true"]))
+    line = command_of(tmp_path, "train").replace("\\$", "$")
+    assert shlex.split(line) == ["python", "-m", "hela_seg.train", *overrides]
+
+
+def test_an_exclamation_mark_stands_in_single_quotes(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    override = "data.root='my cells!'"
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps([override]))
+    line = command_of(tmp_path, "train")
+    assert shlex.split(line)[-1] == override
+    assert "!" not in "".join(re.findall(r'"([^"]*)"', line))
+
+
+@pytest.mark.parametrize(
+    ("launcher", "begins", "told"),
+    [
+        ("torchrun", "torchrun --standalone --nproc-per-node=2 -m hela_seg.train model=unet", False),
+        ("srun", "srun --nodes=1 --ntasks-per-node=2 --kill-on-bad-exit=1 python -m hela_seg.train", True),
+    ],
+)
+def test_the_command_of_several_processes_has_their_launcher(
+    launcher: str, begins: str, told: bool, material: Material
+) -> None:
+    (material.folder / ".hydra").mkdir()
+    (material.folder / ".hydra" / "overrides.yaml").write_text("[model=unet]")
+    record = read_record(material.folder / "run.json")
+    started = Launch(0, 2, 0, 2, launcher).to_plain()
+    write_record(material.folder / "run.json", replace(record, launch=started))
+    section = SECTIONS["Command"](replace(material, command="train"))
+    assert section.command is not None
+    assert section.command.startswith(begins)
+    assert bool(section.notes) == told
+    assert SECTIONS["Command"](material).command == "python -m hela_seg.evaluate model=unet"
+
+
+def test_without_training_the_true_pixels_of_the_scored_frames_are_counted(material: Material) -> None:
+    expected = frame_counts(series=3).pooled.sum(axis=1)
+    np.testing.assert_array_equal(sections._pixels(material)["scored"], expected)
+
+
+def test_what_was_not_done_has_a_reason(material: Material) -> None:
+    for title in ("Learning curves", "Training tiles"):
+        with pytest.raises(InputError, match="Nothing was trained here"):
+            SECTIONS[title](material)
+    with pytest.raises(InputError, match="No frame was predicted"):
+        SECTIONS["Best, median and worst frame"](material)
+
+
+def calibration_of(material: Material, wrong: int, right: int) -> None:
+    counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
+    counts[-1] = wrong, right
+    write_reliability(material.folder / "calibration.csv", counts)
+
+
+def test_calibration_belongs_to_the_pixels_that_were_right(material: Material) -> None:
+    pooled = frame_counts(series=3).pooled
+    right = int(np.trace(pooled))
+    calibration_of(material, int(pooled.sum()) - right, right)
+    (drawing,) = SECTIONS["Calibration"](material).drawings
+    assert f"share of right pixels {right / pooled.sum():.4f}" in drawing.caption
+    calibration_of(material, right, int(pooled.sum()) - right)
+    with pytest.raises(InputError, match="does not belong to the confusion matrix"):
+        SECTIONS["Calibration"](material)
+
+
+def test_a_figure_that_cannot_be_is_named_and_the_other_is_there(tmp_path: Path, material: Material) -> None:
+    both = SECTIONS["Over time and by series"](material)
+    assert (len(both.drawings), both.notes) == (2, ())
+    alone = write_run(tmp_path / "one", frame_counts(series=1))
+    section = SECTIONS["Over time and by series"](Material(alone, "evaluate", material.data, (), None))
+    assert section.drawings[0].alt.startswith("IoU over time")
+    assert section.notes == ("No spread over series: fewer than two have a score.",)
+
+
+def test_settings_are_closed_at_first(material: Material) -> None:
+    section = SECTIONS["Settings, versions and hardware"](material)
+    assert section.folded
+    assert "<details>" in Page("Run", (section,)).html
+    assert not SECTIONS["Costs"](material).folded
+
+
+def test_the_facts_at_the_top_are_those_of_the_tables(material: Material) -> None:
+    expected = scores_of(frame_counts(series=3).pooled)
+    facts = dict(_facts(material))
+    assert facts["m-IoU (95 % interval)"].startswith(f"{expected.mean_iou:.4f} (")
+    assert facts["Mean Dice"] == f"{expected.mean_dice:.4f}"
+    assert facts["Scored"] == "12 frame(s) of 3 series"
+    assert facts["Parameters"] == "1,234"

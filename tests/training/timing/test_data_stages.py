@@ -1,0 +1,57 @@
+"""Times of making a batch, from a loader that is asked for no more than it holds."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_folder
+
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.training.timing import data_stages
+
+
+class Minutes:
+    """An augmentation that takes a minute of a clock of its own, and counts how often."""
+
+    def __init__(self) -> None:
+        self.clock, self.numbers = 0.0, list[tuple[int, ...]]()
+
+    def __call__(
+        self, image: np.ndarray, label: np.ndarray, number: tuple[int, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        self.clock += 60
+        self.numbers.append(number)
+        return image, label
+
+
+def test_each_repeat_makes_a_batch_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two repeats of three tiles: three minutes each, and more batches than an epoch has."""
+    minutes = Minutes()
+    monkeypatch.setattr(data_stages, "now", lambda _: minutes.clock)
+    write_folder(tmp_path)
+    build = partial(
+        TimelapseData,
+        layout="folder",
+        root=tmp_path,
+        classes=["background", "dim", "bright"],
+        tile=(8, 8),
+        batch_size=3,
+        steps_per_epoch=1,
+        workers=0,
+    )
+    plain, augmented = build(), build(augment=minutes)
+    for one in (plain, augmented):
+        one.prepare()
+    stages, batch = data_stages.time_data(plain, augmented, minutes, 3, repeats=2)
+    assert {name: stage.seconds for name, stage in stages.items()} == {
+        "reading": [0, 0],
+        "augmentation": [180, 180],
+        "loader": [180, 180],
+    }
+    assert {stage.tiles for stage in stages.values()} == {3}
+    assert batch["image"].shape == (3, 1, 8, 8)
+    assert len(minutes.numbers) == 3 + 2 * (3 + 3)  # the batch that starts the loader counts nowhere
+    assert {number for _, _, number in minutes.numbers} == set(range(6))
