@@ -59,7 +59,7 @@ def write_prediction(path: Path, run: Run) -> None:
     net = Predictor.from_checkpoint(run.folder / run_folder.CHECKPOINTS / run_folder.BEST_CHECKPOINT)
     data = TimelapseData.from_plain(net.info.config["data"])
     data.open(net.info.split)
-    block = data.of("test")[0]
+    block = data.blocks_of("test")[0]
     recording, t = data.recordings[block.series], (block.start + block.stop) // 2
     (prediction,) = net.frames(recording.image, [t])
     image, truth = fit_panel(

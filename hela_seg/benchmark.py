@@ -29,7 +29,7 @@ from hela_seg.report.tables import print_files
 from hela_seg.runs.checkpoint import ModelInfo, option_of
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import make_folder
-from hela_seg.system.hardware import OWN_KEYS, Choices, Machine, settle
+from hela_seg.system.hardware import OWN_KEYS, HardwareChoices, Machine, resolve_hardware
 from hela_seg.system.machine import hardware, matrix_product_peak, versions
 from hela_seg.training import assembly
 from hela_seg.training.timing.data_stages import time_data
@@ -58,7 +58,7 @@ def benchmark(config: DictConfig) -> Record:
         raise InputError(f"repeats is {config.repeats}, expected 1 or more")
     assembly.refuse_seed(config.seed)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    choices = settle(config.trainer, config.optimizer)
+    choices = resolve_hardware(config.trainer, config.optimizer)
     choices.apply()
     folder = make_folder(Path(config.output_dir))
     data_stages, batch, data = _time_data(config)
@@ -109,7 +109,7 @@ def _time_data(config: DictConfig) -> tuple[dict[str, Stage], Sample, TimelapseD
 def _time_net(
     net: DictConfig,
     config: DictConfig,
-    choices: Choices,
+    choices: HardwareChoices,
     setting: Setting,
     data_stages: dict[str, Stage],
     folder: Path,
@@ -149,7 +149,7 @@ def _info(data: TimelapseData) -> ModelInfo:
     )
 
 
-def _settings(config: DictConfig, choices: Choices) -> dict[str, Any]:
+def _settings(config: DictConfig, choices: HardwareChoices) -> dict[str, Any]:
     return {
         "tile": list(config.data.tile),
         "batch_size": config.data.batch_size,
@@ -160,6 +160,6 @@ def _settings(config: DictConfig, choices: Choices) -> dict[str, Any]:
     }
 
 
-def _peak(config: DictConfig, choices: Choices) -> float:
+def _peak(config: DictConfig, choices: HardwareChoices) -> float:
     device = torch.device("cpu" if Machine.here(config.trainer.accelerator).gpu is None else "cuda")
     return matrix_product_peak(device, PRODUCT_DTYPES.get(choices.precision, torch.float32))

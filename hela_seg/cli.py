@@ -25,10 +25,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg.runs.sweep import Sweep, attempt, going_on, jobs_in, record_kept
+from hela_seg.runs.sweep import Sweep, expand_resume_arguments, jobs_in, record_kept, run_job
 from hela_seg.system.errors import InputError, Interrupted, PartialResultError
 from hela_seg.system.faults import user_message
-from hela_seg.system.launch import MULTIRUN, Launch, of_rank
+from hela_seg.system.ranks import MULTIRUN, RankInfo, overrides_for_rank
 from hela_seg.system.settings import refuse_unfit
 
 PACKAGE = Path(__file__).parent
@@ -109,8 +109,8 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         if name == "train":
-            typed = going_on(typed, partial(overrides, COMMANDS[name]), _sweeps)
-            typed = of_rank(Launch.here(), typed)
+            typed = expand_resume_arguments(typed, partial(overrides, COMMANDS[name]), _sweeps)
+            typed = overrides_for_rank(RankInfo.here(), typed)
         with record_kept(typed) if name == "train" else nullcontext():
             _run_hydra(name, overrides(COMMANDS[name], typed))
     except PartialResultError as left_out:
@@ -183,7 +183,7 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
             # imported only now, so that --help and a bad configuration answer without torch
             command = getattr(import_module(f"hela_seg.{name}"), name)
             if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
-                return attempt(partial(command, config), user_message)
+                return run_job(partial(command, config), user_message)
             return command(config)
         except Exception as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:

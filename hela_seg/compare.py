@@ -24,7 +24,7 @@ from hela_seg.report.comparison.write import print_comparison, write_comparison
 from hela_seg.report.tables import print_files
 from hela_seg.runs.run_folder import COMPARISON, FOLDS_TABLE, JOBS_TABLE
 from hela_seg.runs.sweep.jobs import FINISHED, Job, jobs_in
-from hela_seg.system.errors import InputError, PartialResultError, listed
+from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _apart(comparisons: list[Comparison]) -> list[str]:
 
 def _folders(comparison: Comparison) -> str:
     folders = [str(run.folder) for row in comparison.rows for run in row.runs]
-    return listed(folders, 3)
+    return join_names(folders, 3)
 
 
 def end_sweep(folder: Path, errors: Sequence[Exception] = ()) -> None:

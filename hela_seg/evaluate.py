@@ -27,7 +27,7 @@ from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality
 from hela_seg.report.run.class_maps import Predicted
-from hela_seg.report.run.page_of_run import write_report
+from hela_seg.report.run.page import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
@@ -37,7 +37,7 @@ from hela_seg.scores.labelled import LabelImages, Readers, one_line, score_label
 from hela_seg.scores.meters import Meters
 from hela_seg.scores.metrics import Scores
 from hela_seg.scores.partners import Partners, find_partners
-from hela_seg.system.errors import InputError, PartialResultError, listed
+from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder
 from hela_seg.system.machine import versions
 from hela_seg.training.costs import costs_of, record_of
@@ -237,7 +237,7 @@ def _files_of(labels: Path, partners: Partners) -> dict[str, object]:
     aside = [path.name for path in partners.left_aside]
     if not aside:
         return {"labels": labels}
-    return {"labels": labels, "left aside": f"{listed(aside, 3)}: of no frame that was scored"}
+    return {"labels": labels, "left aside": f"{join_names(aside, 3)}: of no frame that was scored"}
 
 
 def _left_out(blocks: list[Block], scored: int, faults: list[str]) -> str:

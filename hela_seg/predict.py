@@ -30,9 +30,9 @@ from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import FrameSequence, Series, find_files, numbered_sequence
 from hela_seg.inference import Predictor, Tiling
+from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
-from hela_seg.prediction.follow import Course
-from hela_seg.prediction.grey_values import doubt
+from hela_seg.prediction.intensity import intensity_mismatch
 from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
 from hela_seg.prediction.results import result_paths
 from hela_seg.prediction.run import Announce, run
@@ -86,7 +86,7 @@ def predict(config: DictConfig) -> list[Path]:
 
 
 def _print_end(
-    job: Job, folder: ResultFolder, shard: Shard, courses: Sequence[Course] | None, seconds: float
+    job: Job, folder: ResultFolder, shard: Shard, courses: Sequence[RecordingResult] | None, seconds: float
 ) -> None:
     if courses is None:
         print_files({"shard": f"{shard.number} of {shard.count} is done; the last one writes the results"})
@@ -111,7 +111,7 @@ def _print_end(
     _report_unreadable(job, courses)
 
 
-def _report_unreadable(job: Job, courses: Sequence[Course]) -> None:
+def _report_unreadable(job: Job, courses: Sequence[RecordingResult]) -> None:
     """End with the frames that could not be read, if there are any."""
     left_out = [
         (series.name, t, reason)
@@ -161,7 +161,9 @@ def _refuse_large(job: Job) -> None:
 
 def _warn_of_odd_grey_values(predictor: Predictor, job: Job) -> None:
     normalisation = Normalisation.from_plain(predictor.info.normalisation)
-    doubts = [found for series in job.series if (found := doubt(normalisation, series)) is not None]
+    doubts = [
+        found for series in job.series if (found := intensity_mismatch(normalisation, series)) is not None
+    ]
     if doubts:
         others = f" ({len(doubts) - 1} other recordings likewise)" if doubts[1:] else ""
         log.warning("warning: %s%s", doubts[0], others)

@@ -25,7 +25,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg.data.checks.near_duplicates import find_alike, looks_of
+from hela_seg.data.checks.near_duplicates import find_near_duplicates, hash_frames
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits.split import write_split
 from hela_seg.models import start_from_pretrained
@@ -33,12 +33,12 @@ from hela_seg.report.tables import print_split
 from hela_seg.runs import resume, run_folder
 from hela_seg.runs.checkpoint import read_content, read_info
 from hela_seg.runs.records import RunRecord
-from hela_seg.system import processes
+from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, Interrupted
 from hela_seg.system.files import make_folder
-from hela_seg.system.hardware import Choices, on_gpu, settle, take_gpu
-from hela_seg.system.launch import Launch
+from hela_seg.system.hardware import HardwareChoices, on_gpu, resolve_hardware, take_gpu
 from hela_seg.system.machine import forget_peak_memory, peak_memory
+from hela_seg.system.ranks import RankInfo
 from hela_seg.training import assembly, ddp, memory, outcome
 from hela_seg.training.costs import StepClock, costs_of, record_of
 from hela_seg.training.outcome import Result
@@ -67,24 +67,26 @@ def train(config: DictConfig) -> Result:
     Raises:
         InputError: data or settings that cannot be used, or another process that has ended.
     """
-    launch = Launch.here()
+    launch = RankInfo.here()
     assembly.refuse_counts(config.trainer)
     assembly.refuse_seed(config.seed)
-    ddp.settle(config.trainer, launch, config.data.batch_size)
+    ddp.configure_ddp(config.trainer, launch, config.data.batch_size)
     if "strategy" not in config.trainer:
-        return _train(config, Launch())
-    with processes.joined(launch, gpu=on_gpu(config.trainer.accelerator)):
+        return _train(config, RankInfo())
+    with distributed.process_group(launch, gpu=on_gpu(config.trainer.accelerator)):
         # rank 0 has made the folder, and only it knows the second at which that was
-        plain: Any = processes.told(OmegaConf.to_container(config, resolve=True))
+        plain: Any = distributed.broadcast_from_rank_zero(OmegaConf.to_container(config, resolve=True))
         return _train(OmegaConf.create(plain), launch)
 
 
-def _train(config: DictConfig, launch: Launch) -> Result:
+def _train(config: DictConfig, launch: RankInfo) -> Result:
     if launch.rank:
         logging.getLogger().setLevel(logging.ERROR)  # rank 0 says it for all
     folder = make_folder(Path(config.output_dir).absolute())
     config.output_dir = str(folder)
-    ended_with, start = processes.told(_looked_at(config, folder) if processes.is_first() else (None, None))
+    ended_with, start = distributed.broadcast_from_rank_zero(
+        _looked_at(config, folder) if distributed.is_rank_zero() else (None, None)
+    )
     if ended_with:
         log.info("%s is finished", folder)
         return outcome.earlier_result(folder, ended_with)
@@ -92,7 +94,7 @@ def _train(config: DictConfig, launch: Launch) -> Result:
     config.resume = start is not None and start.is_relative_to(folder)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     choices = _settle(config, launch)
-    with processes.first_before_others():
+    with distributed.rank_zero_first():
         data = _data(config, folder, start)
     data.launch = launch
     trainer, record = _learn(config, data, folder, start, choices)
@@ -100,7 +102,7 @@ def _train(config: DictConfig, launch: Launch) -> Result:
 
 
 def _learn(
-    config: DictConfig, data: TimelapseData, folder: Path, start: Path | None, choices: Choices
+    config: DictConfig, data: TimelapseData, folder: Path, start: Path | None, choices: HardwareChoices
 ) -> tuple[pl.Trainer, RunRecord]:
     """Train a net on the data, from nothing or from a checkpoint.
 
@@ -115,20 +117,20 @@ def _learn(
     optimizer = instantiate(config.optimizer)
     assembly.refuse_tile(config.data.tile, net)
     if start is not None:
-        resume.refuse_unlike(start, net, config)
+        resume.check_compatible(start, net, config)
     elif config.ckpt_path is not None:
         resume.take_weights(Path(config.ckpt_path), net)
     else:
         start_from_pretrained(net)
     device = torch.device("cuda" if on_gpu(config.trainer.accelerator) else "cpu")
-    trial = memory.Trial(net, loss, optimizer, (data.channels, *data.tile), device)
+    trial = memory.MemoryTrial(net, loss, optimizer, (data.channels, *data.tile), device)
     _settle_batch(config, trial, data)
     info = assembly.model_info(config, net_config, data)
     task = SegmentationTask(net, loss, optimizer, info, instantiate(config.scheduler), config.seed)
     if choices.compile:
         net.compile()
     clock = StepClock()
-    trainer = assembly.trainer_of(config, folder, clock, validated=bool(data.of("validation")))
+    trainer = assembly.trainer_of(config, folder, clock, validated=bool(data.blocks_of("validation")))
     log.info("%s", assembly.describe(net, config))
     log.info("%s", choices.why)
     forget_peak_memory(device)
@@ -144,10 +146,10 @@ def _ended(
     config: DictConfig, data: TimelapseData, folder: Path, trainer: pl.Trainer, record: RunRecord
 ) -> Result:
     """Score the checkpoint to use, and leave word that the run has come to its end."""
-    with processes.first_before_others():  # it has moved the last checkpoint to its place
+    with distributed.rank_zero_first():  # it has moved the last checkpoint to its place
         checkpoint = outcome.best_checkpoint(trainer, folder)
     result = outcome.score(checkpoint, data, folder, record, report=config.report)
-    if processes.is_first():
+    if distributed.is_rank_zero():
         resume.mark_finished(folder, result.checkpoint, config)
     return result
 
@@ -156,7 +158,7 @@ def _looked_at(config: DictConfig, folder: Path) -> tuple[Path | None, Path | No
     """The checkpoint that a run ended with, if it has, and the one that training starts from, if any."""
     ended_with = resume.finished(folder, config) if config.resume else None
     if ended_with:
-        resume.refuse_changed(read_info(ended_with, read_content(ended_with)), config, ended_with)
+        resume.check_same_settings(read_info(ended_with, read_content(ended_with)), config, ended_with)
         return ended_with, None
     return None, resume.starting_point(folder, resume=config.resume, ckpt_path=config.ckpt_path)
 
@@ -167,25 +169,27 @@ def _data(config: DictConfig, folder: Path, start: Path | None) -> TimelapseData
     split = None
     if config.resume and start:
         before = read_info(start, read_content(start))
-        resume.refuse_changed(before, config, start)
+        resume.check_same_settings(before, config, start)
         split = before.split
     data.open(split)
     _refuse_unwatched(config, data)
-    if processes.is_first():
+    if distributed.is_rank_zero():
         resume.tidy(folder, start)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
-    if processes.is_first():
+    if distributed.is_rank_zero():
         write_split(folder / run_folder.SPLIT_TABLE, data.blocks, data.names)
         print_split(data.blocks, data.names)
         _warn_of_leaks(data)
     return data
 
 
-def _settle_batch(config: DictConfig, trial: memory.Trial, data: TimelapseData) -> None:
+def _settle_batch(config: DictConfig, trial: memory.MemoryTrial, data: TimelapseData) -> None:
     """Settle how many tiles pass through the net at a time, and over how many passes gradients add up."""
     batch, key, ranks = config.data.batch_size, config.trainer, data.launch.count
     # what finds room in the smallest of several devices
-    fit = min(processes.gathered(memory.settle(trial, key.batch_size, batch, key.precision, ranks)))
+    fit = min(
+        distributed.all_gather(memory.resolve_batch_size(trial, key.batch_size, batch, key.precision, ranks))
+    )
     key.batch_size = data.batch_size = fit
     key.accumulate_grad_batches *= batch // ranks // fit
     if fit * ranks < batch:
@@ -241,12 +245,12 @@ def _ending_as_by_keyboard() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _settle(config: DictConfig, launch: Launch) -> Choices:
+def _settle(config: DictConfig, launch: RankInfo) -> HardwareChoices:
     """Put the full path of the data, and what this machine has switched on, into the settings."""
     config.data.root = str(Path(config.data.root).absolute())
     if on_gpu(config.trainer.accelerator):
         take_gpu(config.trainer.devices)
-    choices = settle(config.trainer, config.optimizer, launch.count)
+    choices = resolve_hardware(config.trainer, config.optimizer, launch.count)
     choices.apply()
     return choices
 
@@ -254,7 +258,7 @@ def _settle(config: DictConfig, launch: Launch) -> Choices:
 def _refuse_unwatched(config: DictConfig, data: TimelapseData) -> None:
     assembly.refuse_unlogged(config, data.classes.names)
     monitor = str(config.scheduler.get("monitor"))
-    if monitor.endswith("/validation") and not data.of("validation"):
+    if monitor.endswith("/validation") and not data.blocks_of("validation"):
         raise InputError(
             f"scheduler.monitor is {monitor} but no frame is for validation (data.split.validation=0), "
             "expected some: validate, or choose a schedule that waits for nothing, such as scheduler=cosine"
@@ -262,7 +266,7 @@ def _refuse_unwatched(config: DictConfig, data: TimelapseData) -> None:
 
 
 def _warn_of_leaks(data: TimelapseData) -> None:
-    twins = find_alike(looks_of(data.recordings, data.blocks))
+    twins = find_near_duplicates(hash_frames(data.recordings, data.blocks))
     if twins:
         first, second = (
             f"'{data.names[look.series]}' frame {look.t}" for look in (twins[0].first, twins[0].second)

@@ -23,9 +23,9 @@ from torch.nn import functional as F
 
 from hela_seg.cli import main
 from hela_seg.models.unet import UNet
-from hela_seg.system import processes
-from hela_seg.system.launch import Launch
-from hela_seg.training.ddp import InStep
+from hela_seg.system import distributed
+from hela_seg.system.ranks import RankInfo
+from hela_seg.training.ddp import DDPSyncCallback
 from hela_seg.training.task import SegmentationTask
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -94,7 +94,7 @@ def train(
     for rank in range(count):
         said = launcher(rank, count, port) if count > 1 else {}
         target = (list(arguments), said, log / str(rank), before, rank)
-        processes.append(CONTEXT.Process(target=_train, args=target))
+        distributed.append(CONTEXT.Process(target=_train, args=target))
         processes[-1].start()
     seconds = [_wait(process, began) for process in processes]
     said_by_each = [(log / str(rank)).read_text() for rank in range(count)]
@@ -195,7 +195,7 @@ class KeepsStatistics:
         def save(_: object, trainer: pl.Trainer, task: pl.LightningModule) -> None:
             torch.save(dict(task.net.named_buffers()), self.folder / f"{rank}.pt")
 
-        InStep.on_validation_start = save  # type: ignore[method-assign, assignment]
+        DDPSyncCallback.on_validation_start = save  # type: ignore[method-assign, assignment]
 
 
 def _change_step(number: int, change: Callable[[torch.Tensor], Any]) -> None:
@@ -216,18 +216,18 @@ class Talks:
 
     def __call__(self, rank: int) -> None:
         mean, taken = torch.tensor([float(rank)]), torch.tensor([float(rank)])
-        with processes.joined(Launch.here(), gpu=False):
-            processes.average([mean])
-            processes.take_from_first([taken])
-            with processes.first_before_others():
-                if processes.is_first():
+        with distributed.process_group(RankInfo.here(), gpu=False):
+            distributed.average([mean])
+            distributed.broadcast_tensors([taken])
+            with distributed.rank_zero_first():
+                if distributed.is_rank_zero():
                     time.sleep(0.3)
                     (self.folder / "made").touch()
                 made = (self.folder / "made").exists()
             heard = {
-                "first": processes.is_first(),
-                "told": processes.told(f"by {rank}"),
-                "gathered": processes.gathered(10 * rank),
+                "first": distributed.is_rank_zero(),
+                "told": distributed.broadcast_from_rank_zero(f"by {rank}"),
+                "gathered": distributed.all_gather(10 * rank),
                 "mean": mean.item(),
                 "taken": taken.item(),
                 "made": made,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from hela_seg.comparison.found import Run
-from hela_seg.system.settings import by_path
+from hela_seg.system.settings import flatten
 
 NO_CHOICE = re.compile(
     r"seed|data\.seed|output_dir|ckpt_path|resume|report|data\.root|data\.workers|optimizer\.fused|experiment"
@@ -141,7 +141,7 @@ def _without_idle_decimals(value: Any) -> Any:
 
 def settings_of(run: Run) -> dict[str, Any]:
     """Settings that make a run's net another one, by their path: ``model.width``."""
-    settings = by_path(run.record.config)
+    settings = flatten(run.record.config)
     return {key: value for key, value in settings.items() if not NO_CHOICE.fullmatch(key)}
 
 

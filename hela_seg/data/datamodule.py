@@ -26,7 +26,7 @@ from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.synthetic import render
 from hela_seg.system.errors import InputError
-from hela_seg.system.launch import Launch
+from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import refuse_counts
 
 FRAMES_TO_FIT = 200
@@ -120,7 +120,7 @@ class TimelapseData(pl.LightningDataModule):
         self._workers = settings.default_workers() if workers is None else workers
         self._augment = augment
         self._opened = False
-        self.launch = Launch()
+        self.launch = RankInfo()
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TimelapseData:
@@ -190,14 +190,16 @@ class TimelapseData(pl.LightningDataModule):
         self.open()
         self.survey: Survey = survey(self.recordings, self.blocks, self.labels, index, self._most_indexed)
         frames = (
-            (self.recordings[b.series].image, t) for b in self.of("train") for t in range(b.start, b.stop)
+            (self.recordings[b.series].image, t)
+            for b in self.blocks_of("train")
+            for t in range(b.start, b.stop)
         )
-        step = -(-sum(b.stop - b.start for b in self.of("train")) // FRAMES_TO_FIT)
+        step = -(-sum(b.stop - b.start for b in self.blocks_of("train")) // FRAMES_TO_FIT)
         self.normalisation: Normalisation = fit(
             self._normalise, (image.frame(t) for image, t in islice(frames, 0, None, step))
         )
 
-    def of(self, part: Part) -> list[Block]:
+    def blocks_of(self, part: Part) -> list[Block]:
         """The blocks of one part."""
         return [block for block in self.blocks if block.part == part]
 
@@ -226,7 +228,7 @@ class TimelapseData(pl.LightningDataModule):
         """The random tiles of training, or the same ones as they were before augmentation."""
         return RandomTiles(
             self.recordings,
-            self.of("train"),
+            self.blocks_of("train"),
             self.normalisation,
             self.labels,
             self.tile,
@@ -241,9 +243,11 @@ class TimelapseData(pl.LightningDataModule):
 
         Where n processes share them, rank r has the tiles r, r + n, r + 2n and so on.
         """
-        if not self.of("validation"):
+        if not self.blocks_of("validation"):
             return []
-        tiles = GridTiles(self.recordings, self.of("validation"), self.normalisation, self.labels, self.tile)
+        tiles = GridTiles(
+            self.recordings, self.blocks_of("validation"), self.normalisation, self.labels, self.tile
+        )
         own = range(self.launch.rank, len(tiles), self.launch.count)
         return self._loader(tiles, own) if own else self._loader(Uncounted(tiles), range(1))
 
@@ -264,7 +268,7 @@ class TimelapseData(pl.LightningDataModule):
         if self._steps is not None:
             return self._steps * self._batch
         tiles = 0
-        for block in self.of("train"):
+        for block in self.blocks_of("train"):
             height, width = self.recordings[block.series].image.shape[2:]
             per_frame = -(-height // self.tile[0]) * -(-width // self.tile[1])
             tiles += (block.stop - block.start) * per_frame

@@ -20,7 +20,7 @@ from hela_seg.data.stacks import (
     numbered_sequence,
     open_series,
 )
-from hela_seg.system.errors import InputError, listed
+from hela_seg.system.errors import InputError, join_names
 
 DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "test": "test"}
 """The paper's name of each part, as in ``X_train/train`` and ``y_train/train``."""
@@ -194,8 +194,8 @@ def paired_by_number(images: Path, masks: Path) -> list[tuple[Path, Path]]:
     lone = [path.name for number, path in mask_of.items() if number not in image_of]
     if lone:
         raise InputError(
-            f"{masks} holds {listed(lone)}, expected masks of the frames in {images}: remove these, or add "
-            "their frames"
+            f"{masks} holds {join_names(lone)}, expected masks of the frames in {images}: remove these, or "
+            "add their frames"
         )
     return [(image_of[number], mask) for number, mask in sorted(mask_of.items())]
 
@@ -224,7 +224,7 @@ def _pairs_by_name(images: Path, masks: Path, rules: FileRules) -> list[tuple[Pa
         "image": [path.name for name, path in mask_of.items() if name not in image_of],
     }
     if any(lone.values()):
-        missing = "; ".join(f"no {other} for {listed(names)}" for other, names in lone.items() if names)
+        missing = "; ".join(f"no {other} for {join_names(names)}" for other, names in lone.items() if names)
         raise InputError(
             f"{images} and {masks} do not pair up, expected an image and a mask of each name up to the "
             f"ending: {missing}"

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from hela_seg.data.frames import NormalisedFrames
 from hela_seg.data.tiles import Array, Size, Tile
-from hela_seg.inference.ahead import ahead
 from hela_seg.inference.batches import Batches
 from hela_seg.inference.ensemble import Ensemble
+from hela_seg.inference.prefetch import prefetch
 from hela_seg.inference.stitch import Plan, Stitcher, plan
 from hela_seg.inference.tiling import Tiling
 from hela_seg.scores.metrics import predicted_classes
@@ -130,7 +130,7 @@ class BandMaker:
             InputError: a frame that cannot be read.
         """
         batches = (batch for group in groups if group for batch in self._cut(group))
-        for batch, results in self._through_nets(ahead(self._read, batches), probabilities):
+        for batch, results in self._through_nets(prefetch(self._read, batches), probabilities):
             for transit, error in batch.failures:
                 if not skip_unreadable:
                     raise error

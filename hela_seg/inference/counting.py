@@ -21,8 +21,8 @@ from hela_seg.inference.predictor import Predictor
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, count_by_confidence
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.metrics import confusion_matrix
-from hela_seg.system import processes
-from hela_seg.system.launch import Launch
+from hela_seg.system import distributed
+from hela_seg.system.ranks import RankInfo
 
 Item = TypeVar("Item")
 
@@ -51,7 +51,7 @@ def count_frames(
     recordings: Sequence[Recording],
     blocks: Sequence[Block],
     reader: LabelReader,
-    launch: Launch | None = None,
+    launch: RankInfo | None = None,
     watcher: Watcher | None = None,
 ) -> Counted:
     """Count the pixels of whole predicted frames against masks, in the order of the blocks.
@@ -65,7 +65,7 @@ def count_frames(
             result. Frames that fill a batch stay together, so that they are predicted as by one process.
         watcher: what else looks at each frame that this process predicts.
     """
-    waiting, classes, launch = _Stopwatch(), len(predictor.classes), launch or Launch()
+    waiting, classes, launch = _Stopwatch(), len(predictor.classes), launch or RankInfo()
     counted: list[tuple[int, int, NDArray[np.int64]]] = []
     reliability = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     for number, block in enumerate(blocks):
@@ -81,12 +81,12 @@ def count_frames(
                 watcher(recording, t, truth, labels)
             counted.append((number, t, matrix))
             reliability += by_confidence
-    everywhere = sorted(chain.from_iterable(processes.gathered(counted)), key=itemgetter(0, 1))
+    everywhere = sorted(chain.from_iterable(distributed.all_gather(counted)), key=itemgetter(0, 1))
     numbers, frames, matrices = zip(*everywhere, strict=True)
     series = tuple(recordings[blocks[number].series].name for number in numbers)
     counts = FrameCounts(series, np.array(frames), np.array(numbers), np.stack(matrices))
-    reliability = np.sum(processes.gathered(reliability), axis=0)
-    return Counted(counts, reliability, sum(processes.gathered(waiting.seconds)))
+    reliability = np.sum(distributed.all_gather(reliability), axis=0)
+    return Counted(counts, reliability, sum(distributed.all_gather(waiting.seconds)))
 
 
 def _count(

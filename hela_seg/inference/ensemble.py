@@ -90,7 +90,7 @@ class Ensemble:
         total: Tensor | None = None
         count = 0
         for net, which in zip(self._nets, self._inputs, strict=True):
-            for turn, turn_back in views(self._tta):
+            for turn, turn_back in tta_transforms(self._tta):
                 found = turn_back(_shares(self._logits(net, turn(images[which]))))
                 total = found if total is None else total.add_(found)
                 count += 1
@@ -108,7 +108,7 @@ class Ensemble:
         return logits
 
 
-def views(tta: str) -> Iterator[tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]:
+def tta_transforms(tta: str) -> Iterator[tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]:
     """Ways to look at images (..., H, W): how to turn them, and how to turn back what is found.
 
     One for ``none``, four for ``flips``, eight for ``dihedral``; the first leaves them as they are.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hela_seg.runs.checkpoint import CHECKPOINT_KEY, ModelInfo, read_info
-from hela_seg.system.errors import InputError, needed
+from hela_seg.system.errors import InputError, import_extra
 
 SUFFIX = ".onnx"
 
@@ -33,7 +33,7 @@ class OnnxNet(nn.Module):
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         super().__init__()
-        runtime = needed("onnxruntime", what="ONNX", extra="onnx")
+        runtime = import_extra("onnxruntime", what="ONNX", extra="onnx")
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # what it says of other files is said below, in one line
         options.intra_op_num_threads = threads or torch.get_num_threads()

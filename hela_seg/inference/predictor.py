@@ -18,9 +18,9 @@ from hela_seg.data.stacks import ArraySeries, Series, Z, open_series
 from hela_seg.data.tiles import Size
 from hela_seg.inference.bands import Band, BandMaker, Frame, Unreadable, whole_frames
 from hela_seg.inference.ensemble import Ensemble, choose_device
-from hela_seg.inference.fold import folded
+from hela_seg.inference.fuse import fuse_conv_bn
 from hela_seg.inference.tiling import Tiling
-from hela_seg.inference.trained import TrainedNet, refuse_unlike
+from hela_seg.inference.trained import TrainedNet, check_same_classes
 from hela_seg.system.errors import InputError
 
 Source = NDArray[Any] | Path | str
@@ -49,7 +49,7 @@ class Predictor:
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
-        refuse_unlike(trained)
+        check_same_classes(trained)
         self.info = trained[0].info
         self.classes = Classes(self.info.classes)
         self.tiling = tiling or Tiling()
@@ -58,7 +58,7 @@ class Predictor:
         self._normalisations = [Normalisation.from_plain(kind) for kind in distinct]
         inputs = [distinct.index(kind) for kind in kinds]
         self.device = choose_device(device)
-        nets = [folded(one.net, self.info.channels) for one in trained]
+        nets = [fuse_conv_bn(one.net, self.info.channels) for one in trained]
         ensemble = Ensemble(nets, inputs, self.tiling.tta, self.device, precision)
         self._maker = BandMaker(ensemble, self.tiling, self.info.channels)
 

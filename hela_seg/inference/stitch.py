@@ -85,7 +85,7 @@ def _cropped(frame: Size, tiling: Tiling, stride: int) -> list[Tile]:
         ) from None
 
 
-def bell(tile: Size) -> NDArray[np.float32]:
+def gaussian_window(tile: Size) -> NDArray[np.float32]:
     """Weights (h, w) of a tile's pixels: a Gaussian whose standard deviation is an eighth of each side.
 
     That deviation is nnU-Net's (Isensee et al. 2021). It is 1 in the middle and nowhere below 0.001, so that
@@ -127,13 +127,13 @@ class CropStitcher:
 
 
 class GaussianStitcher:
-    """Averages probabilities (K, h, w) where tiles overlap, weighted by `bell`."""
+    """Averages probabilities (K, h, w) where tiles overlap, weighted by `gaussian_window`."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._count = 0
         self._top = 0
-        self._weights = bell((plan.tiles[0].read.height, plan.tiles[0].read.width))
+        self._weights = gaussian_window((plan.tiles[0].read.height, plan.tiles[0].read.width))
         self._sum: NDArray[np.float32] | None = None
         self._weight = np.zeros((len(self._weights), plan.frame[1]), np.float32)
 

@@ -71,7 +71,7 @@ class _NothingDrawn(TorchFunctionMode):
 _DRAWS = {nn.init.kaiming_uniform_, torch.Tensor.uniform_, torch.Tensor.normal_}
 
 
-def refuse_unlike(trained: Sequence[TrainedNet]) -> None:
+def check_same_classes(trained: Sequence[TrainedNet]) -> None:
     """Make sure that nets can predict together.
 
     Raises:

@@ -15,7 +15,7 @@ from hela_seg.inference.onnx_net import OnnxNet
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.exported import dynamic_shapes, example, inexpressible, refuse_different, words
 from hela_seg.runs.checkpoint import CHECKPOINT_KEY
-from hela_seg.system.errors import needed
+from hela_seg.system.errors import import_extra
 from hela_seg.system.files import whole_file
 
 OPSET = 18
@@ -41,7 +41,7 @@ def write_onnx(trained: TrainedNet, path: Path, output: str = LOGITS) -> None:
     Raises:
         InputError: a package is missing, ONNX cannot express the net, or the file cannot be written.
     """
-    onnx = needed("onnx", "onnxscript", "onnxruntime", what="ONNX", extra="onnx")
+    onnx = import_extra("onnx", "onnxscript", "onnxruntime", what="ONNX", extra="onnx")
     program = _exported(trained, output)
     with whole_file(path) as beside:
         program.save(str(beside), external_data=False)

@@ -36,7 +36,7 @@ from hela_seg.interchange.probabilities import with_probabilities
 from hela_seg.interchange.torch_files import write_torchscript
 from hela_seg.report.pictures.blending import blend
 from hela_seg.runs.checkpoint import ModelInfo
-from hela_seg.system.errors import InputError, needed
+from hela_seg.system.errors import InputError, import_extra
 from hela_seg.system.files import digest, make_folder, whole_file
 
 DESCRIPTION = "rdf.yaml"
@@ -82,7 +82,7 @@ def write_package(trained: TrainedNet, path: Path, image_type: str | None = None
             the file cannot be written.
     """
     packages = ("bioimageio.core", "onnx", "onnxscript", "onnxruntime")
-    core = needed(*packages, what="format=bioimageio", extra="bioimageio")
+    core = import_extra(*packages, what="format=bioimageio", extra="bioimageio")
     make_folder(path.parent)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

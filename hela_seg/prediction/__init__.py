@@ -9,7 +9,7 @@ jobs can each do some of them, and what comes out does not depend on any of that
 - ``job``: what decides how a prediction comes out, and its units
 - ``folder``: the folder of results: the record of the job, the parts, locks
 - ``compute``: missing units -> parts
-- ``follow``: parts -> cells and figures of every frame, while later units are still computed
+- ``analyse``: parts -> cells and figures of every frame, while later units are still computed
 - ``results``: parts -> the files that a user opens
-- ``grey_values``: whether a recording can be of the kind that the net was trained on
+- ``intensity``: whether a recording can be of the kind that the net was trained on
 """

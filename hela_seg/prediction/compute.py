@@ -14,7 +14,7 @@ from hela_seg.cells.timecourse import class_pixels
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.stacks import EncodedFrame, write_part
 from hela_seg.inference import Band, Predictor, Unreadable
-from hela_seg.inference.ahead import ahead
+from hela_seg.inference.prefetch import prefetch
 from hela_seg.prediction.folder import ResultFolder, UnitRecord
 from hela_seg.prediction.job import Job, Unit
 from hela_seg.system.errors import InputError
@@ -55,7 +55,7 @@ def compute(
             skip_unreadable=True,
         )
         recorder = _Recorder(job, folder, ordered, skip_unreadable)
-        yield from (unit for unit in ahead(recorder.take, bands, depth=3) if unit is not None)
+        yield from (unit for unit in prefetch(recorder.take, bands, depth=3) if unit is not None)
 
 
 class _Recorder:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from hela_seg.data.stacks import Part, read_part
 from hela_seg.prediction.job import Job, Shard, Unit
 from hela_seg.runs import run_folder
-from hela_seg.system.errors import InputError, listed
+from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.files import make_folder, whole_file
 
 RECORDED = {"made by", "inputs", "shapes", "group size", "wanted", "finished"}
@@ -276,4 +276,4 @@ def _difference(recorded: dict[str, Any], plain: dict[str, Any]) -> str:
 def _changed(former: dict[str, Any], now: dict[str, Any]) -> str:
     """Settings that an earlier job had otherwise, as they were then and as they are typed."""
     keys = [key for key in now if former.get(key) != now[key]]
-    return listed([f"{key}={json.dumps(former.get(key))}".replace('"', "") for key in keys])
+    return join_names([f"{key}={json.dumps(former.get(key))}".replace('"', "") for key in keys])

@@ -16,8 +16,8 @@ from hela_seg.cells.table import SIGNIFICANT_DIGITS
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.checks.near_duplicates import perceptual_hash
 from hela_seg.data.stacks import EncodedFrame, Part, Series, write_ome_tiff, write_ome_zarr_labels
+from hela_seg.prediction.analyse import RecordingResult, label_frames
 from hela_seg.prediction.folder import ResultFolder
-from hela_seg.prediction.follow import Course, label_frames
 from hela_seg.prediction.job import Job
 from hela_seg.prediction.ranking import Candidate, Choice, rank
 from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
@@ -62,8 +62,8 @@ def result_paths(job: Job, folder: Path) -> list[Path]:
     return [folder / name for name in [*of_series, *tables]]
 
 
-def write_results(job: Job, folder: ResultFolder, courses: Sequence[Course]) -> None:
-    """Write everything but the table of cells, which `hela_seg.prediction.follow.follow` writes.
+def write_results(job: Job, folder: ResultFolder, courses: Sequence[RecordingResult]) -> None:
+    """Write everything but the table of cells, which `hela_seg.prediction.analyse.analyse` writes.
 
     Args:
         job: all of whose units are done.
@@ -95,7 +95,7 @@ def write_results(job: Job, folder: ResultFolder, courses: Sequence[Course]) -> 
 class _Recording:
     """One recording of a job, for the functions below."""
 
-    def __init__(self, job: Job, folder: ResultFolder, index: int, course: Course) -> None:
+    def __init__(self, job: Job, folder: ResultFolder, index: int, course: RecordingResult) -> None:
         self.job, self.folder, self.index, self.course = job, folder, index, course
         self.series = job.series[index]
         self.provenance = job.provenance_of(index)
@@ -225,7 +225,7 @@ def _write_film(recording: _Recording, path: Path) -> None:
     )
 
 
-def _write_areas(job: Job, path: Path, courses: Sequence[Course]) -> None:
+def _write_areas(job: Job, path: Path, courses: Sequence[RecordingResult]) -> None:
     names = job.classes.names
     header = ["series", "frame", "time s"]
     header += [f"{name} {unit}" for unit in ("pixels", "share", "um2") for name in names]
@@ -239,7 +239,7 @@ def _write_areas(job: Job, path: Path, courses: Sequence[Course]) -> None:
                 table.writerow(_area_row(job, index, course, t))
 
 
-def _area_row(job: Job, index: int, course: Course, t: int) -> list[Any]:
+def _area_row(job: Job, index: int, course: RecordingResult, t: int) -> list[Any]:
     series, pixels = job.series[index], course.pixels[t]
     total = max(int(pixels.sum()), 1)
     area = None if series.pixel_size is None else series.pixel_size**2
@@ -259,7 +259,7 @@ def _share(flicker: Sequence[Flicker | None], t: int) -> str:
     return "" if found is None or found.share is None else f"{found.share:.6f}"
 
 
-def _write_time_course(job: Job, path: Path, courses: Sequence[Course]) -> None:
+def _write_time_course(job: Job, path: Path, courses: Sequence[RecordingResult]) -> None:
     drawn = [
         course.time_course(series.name, series.frame_interval)
         for series, course in zip(job.series, courses, strict=True)
@@ -268,7 +268,7 @@ def _write_time_course(job: Job, path: Path, courses: Sequence[Course]) -> None:
     write_time_course(path, drawn, job.classes, title, json.dumps({**job.provenance, **job.filtered}))
 
 
-def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[Course]) -> None:
+def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[RecordingResult]) -> None:
     recordings = [_Recording(job, folder, index, course) for index, course in enumerate(courses)]
     choices = rank(_candidates(recordings), job.wanted.label_next)
     names = [series.name for series in job.series]

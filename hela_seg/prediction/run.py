@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 from hela_seg.inference import Predictor
+from hela_seg.prediction.analyse import RecordingResult, analyse
 from hela_seg.prediction.compute import compute
 from hela_seg.prediction.folder import ResultFolder
-from hela_seg.prediction.follow import Course, follow
 from hela_seg.prediction.job import Job, Shard, Unit
 from hela_seg.prediction.results import write_results
 
@@ -28,7 +28,7 @@ def run(
     *,
     announce: Announce,
     skip_unreadable: bool = False,
-) -> list[Course] | None:
+) -> list[RecordingResult] | None:
     """Predict what is missing of a shard's units; the last shard to end writes the results of all.
 
     Args:
@@ -53,7 +53,7 @@ def run(
         if folder.is_finished(job) or not all(folder.is_done(job, unit) for unit in job.units):
             return None
         if shard.count > 1:
-            courses = follow(job, folder, job.units)
+            courses = analyse(job, folder, job.units)
         write_results(job, folder, courses)
         folder.finish(job)
     return courses
@@ -79,13 +79,13 @@ def _compute_own(
 
 def _compute_and_follow(
     predictor: Predictor, job: Job, folder: ResultFolder, announce: Announce, skip_unreadable: bool
-) -> list[Course]:
+) -> list[RecordingResult]:
     units = job.units
     missing = [unit for unit in units if not folder.is_done(job, unit)]
     computed = compute(predictor, job, folder, missing, skip_unreadable=skip_unreadable)
     to_compute, done = set(missing), SimpleQueue[Unit | None]()
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(follow, job, folder, _arriving(done, len(units)))
+        following = pool.submit(analyse, job, folder, _arriving(done, len(units)))
         try:
             for unit in units:
                 done.put(next(computed) if unit in to_compute else unit)

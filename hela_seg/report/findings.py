@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hela_seg.data.checks.examine import PERCENTILES, Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import Look
+from hela_seg.data.checks.near_duplicates import FrameHash
 from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.balance import balanced_weights
@@ -219,5 +219,5 @@ def _classes_to_plain(examination: Examination, classes: Classes) -> list[dict[s
     ]
 
 
-def _place(look: Look, names: Sequence[str]) -> dict[str, Any]:
+def _place(look: FrameHash, names: Sequence[str]) -> dict[str, Any]:
     return {"series": names[look.series], "frame": look.t}

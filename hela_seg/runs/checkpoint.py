@@ -124,7 +124,7 @@ def validation_score(checkpoint: Path) -> float | None:
     return None if score is None or math.isnan(score) else float(score)
 
 
-def hand_down(folder: Path) -> None:
+def rotate_checkpoints(folder: Path) -> None:
     """Make the next checkpoint in a folder the last one, and the last the previous one.
 
     A process that dies between the two moves leaves all of what was there, under these names.

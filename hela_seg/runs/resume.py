@@ -25,7 +25,7 @@ from hela_seg.runs.checkpoint import (
 )
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import HALVES, whole_file
-from hela_seg.system.settings import by_path
+from hela_seg.system.settings import flatten
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def newest(checkpoints: Path) -> Path | None:
     return max(steps, key=lambda path: steps[path], default=None)
 
 
-def refuse_changed(begun: ModelInfo, config: DictConfig, checkpoint: Path) -> None:
+def check_same_settings(begun: ModelInfo, config: DictConfig, checkpoint: Path) -> None:
     """Refuse to go on with other settings than a run began with, but for those that may change.
 
     Where the number of tiles at a time is left to be found, it is what was found then.
@@ -111,7 +111,7 @@ def refuse_changed(begun: ModelInfo, config: DictConfig, checkpoint: Path) -> No
         InputError: names the first setting that differs.
     """
     settings: Any = OmegaConf.to_container(config, resolve=True)
-    before, now = by_path(begun.config), by_path(settings)
+    before, now = flatten(begun.config), flatten(settings)
     if now.get("loss.class_weights") == "balanced":
         before.pop("loss.class_weights"), now.pop("loss.class_weights")
     for key in sorted(before.keys() | now.keys()):
@@ -125,7 +125,7 @@ def refuse_changed(begun: ModelInfo, config: DictConfig, checkpoint: Path) -> No
         config.trainer.batch_size = before["trainer.batch_size"]
 
 
-def refuse_unlike(checkpoint: Path, net: nn.Module, config: DictConfig) -> None:
+def check_compatible(checkpoint: Path, net: nn.Module, config: DictConfig) -> None:
     """Make sure that a run can take over what a checkpoint holds.
 
     Args:

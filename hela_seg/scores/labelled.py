@@ -22,7 +22,7 @@ from hela_seg.scores.frames import SegmentedFrame, against_truth
 from hela_seg.scores.meters import Meters
 from hela_seg.scores.metrics import confusion_matrix
 from hela_seg.scores.partners import Partners
-from hela_seg.system.errors import InputError, listed
+from hela_seg.system.errors import InputError, join_names
 
 LISTED = 5
 """At most so many faults are named in one message."""
@@ -128,7 +128,7 @@ def score_labels(
 
 def one_line(faults: Sequence[str]) -> str:
     """Faults in one line, of many the first few."""
-    return listed(faults, LISTED, between="; ")
+    return join_names(faults, LISTED, between="; ")
 
 
 def _frames(block: Block) -> range:

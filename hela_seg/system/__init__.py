@@ -4,6 +4,6 @@
 - ``files``: output files that appear whole or not at all
 - ``settings``: settings by their paths, and those that were typed held against those that are shipped
 - ``machine``: what the machine is; ``hardware``: what is switched on for it
-- ``launch``: which of several processes this is; ``processes``: what they tell each other
+- ``ranks``: which of several processes this is; ``distributed``: what they tell each other
 - ``version`` of this program
 """

@@ -51,7 +51,7 @@ def not_installed(what: str, package: str, extra: str, otherwise: str = "") -> I
     return InputError(f"{what} needs the package {package}, which is not installed: {cure}")
 
 
-def needed(*packages: str, what: str, extra: str) -> Any:
+def import_extra(*packages: str, what: str, extra: str) -> Any:
     """Import packages that not every installation has; gives the first of them.
 
     Args:
@@ -69,7 +69,7 @@ def needed(*packages: str, what: str, extra: str) -> Any:
     return first
 
 
-def listed(items: Sequence[str], most: int = 10, between: str = ", ") -> str:
+def join_names(items: Sequence[str], most: int = 10, between: str = ", ") -> str:
     """Names or sentences for a message, of many the first few.
 
     Args:
@@ -85,7 +85,7 @@ def listed(items: Sequence[str], most: int = 10, between: str = ", ") -> str:
     return between.join(items[:most]) + rest
 
 
-def said_by(error: InputError) -> str:
+def message_of(error: InputError) -> str:
     """What an error says, without the traceback that PyTorch wraps it in on its way out of a worker process.
 
     A `DataLoader` raises a worker's error anew, with the same type and a message of many lines, of which the

@@ -7,7 +7,7 @@ import re
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from hela_seg.system.errors import InputError, said_by
+from hela_seg.system.errors import InputError, message_of
 
 _HYDRA_SMALL_TALK = re.compile(
     r"To append to your config|Config search path:|\s*provider=|Key '.*' is not in"
@@ -29,7 +29,7 @@ def user_message(error: BaseException) -> str | None:
         chain.append(chain[-1].__cause__)
     for link in chain:
         if isinstance(link, InputError):
-            return _one_line(said_by(link))
+            return _one_line(message_of(link))
     if isinstance(error, InstantiationException):
         innermost = chain[-1]
         wrong_argument = isinstance(innermost, TypeError) and "argument" in str(innermost)

@@ -101,7 +101,7 @@ def take_gpu(devices: int | Sequence[int]) -> None:
 
 
 @dataclass(frozen=True)
-class Choices:
+class HardwareChoices:
     """What is switched on.
 
     Attributes:
@@ -154,7 +154,7 @@ def choose(
     clipped: bool = False,
     fused: Choice = "auto",
     processes: int = 1,
-) -> Choices:
+) -> HardwareChoices:
     """Choose by the rules above what is left to ``auto``.
 
     Args:
@@ -185,10 +185,10 @@ def choose(
     if machine.gpu:
         parts.append(f"TF32 {'on' if tf32_on else 'off'}")
     parts += [fused_said, "channels last", "compiled" if compiled else "not compiled (trainer.compile)"]
-    return Choices(precision, tf32_on, fused_on, compiled, machine.gpu is None, ", ".join(parts))
+    return HardwareChoices(precision, tf32_on, fused_on, compiled, machine.gpu is None, ", ".join(parts))
 
 
-def settle(trainer: DictConfig, optimizer: DictConfig, processes: int = 1) -> Choices:
+def resolve_hardware(trainer: DictConfig, optimizer: DictConfig, processes: int = 1) -> HardwareChoices:
     """Choose as a run's configuration says, and put the choices into it, so that they are on record.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from hela_seg.system.errors import InputError, listed
+from hela_seg.system.errors import InputError, join_names
 
 NAMES_OR_NUMBERS = ("data.split.", "trainer.devices")
 """Beginnings of keys that take names or lists where a number is shipped."""
@@ -19,7 +19,7 @@ NULL_OR_NUMBERS = ("callbacks.last.every_minutes",)
 """Keys that take null where a number is shipped."""
 
 
-def by_path(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Settings by the paths under which they are typed.
 
     Args:
@@ -32,7 +32,7 @@ def by_path(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in tree.items():
         nested = isinstance(value, Mapping) and value
-        found |= by_path(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+        found |= flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
     return found
 
 
@@ -88,7 +88,7 @@ def _expected(key: str, value: Any, shipped: Any) -> str | None:
     if isinstance(shipped, str) and value is None and not shipped.startswith(("${", "???")):
         return f"a word such as {shipped}"
     if isinstance(shipped, Mapping) and not (value is None or isinstance(value, Mapping)):
-        names = listed([f"{key}.{name}" for name in shipped if not str(name).startswith("_")])
+        names = join_names([f"{key}.{name}" for name in shipped if not str(name).startswith("_")])
         return f"null or its settings: set {names}"
     return None
 

@@ -20,13 +20,13 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.labels.balance import balanced_weights
 from hela_seg.models import find_net
 from hela_seg.runs.checkpoint import ModelInfo
-from hela_seg.system import processes
-from hela_seg.system.errors import InputError, listed
+from hela_seg.system import distributed
+from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.hardware import OWN_KEYS
 from hela_seg.system.machine import versions
 from hela_seg.training import ddp
-from hela_seg.training.callbacks import EpochBar, LastStep
-from hela_seg.training.checkpoints import WholeCheckpoints
+from hela_seg.training.callbacks import EpochBar, ValidateAtMaxSteps
+from hela_seg.training.checkpoints import AtomicCheckpointIO
 from hela_seg.training.costs import StepClock
 from hela_seg.training.loggers import tell_settings
 from hela_seg.training.task import logged_names
@@ -131,7 +131,7 @@ def refuse_unlogged(config: DictConfig, class_names: Sequence[str]) -> None:
     for name, group in (groups | {"scheduler": config.scheduler}).items():
         watched = group.get("monitor")
         if watched is not None and watched not in known:
-            raise InputError(f"{name}.monitor is '{watched}', expected one of {listed(known)}")
+            raise InputError(f"{name}.monitor is '{watched}', expected one of {join_names(known)}")
 
 
 @contextmanager
@@ -201,10 +201,10 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
             for callback in _chosen(config.callbacks).values()
             if validated or callback.get("monitor") is None
         ]
-    callbacks += [clock, LastStep()]
+    callbacks += [clock, ValidateAtMaxSteps()]
     if "strategy" in config.trainer:
-        callbacks.append(ddp.InStep())
-    on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty() and processes.is_first()
+        callbacks.append(ddp.DDPSyncCallback())
+    on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty() and distributed.is_rank_zero()
     if on_terminal:
         callbacks.append(EpochBar())
     loggers = [instantiate(logger) for logger in _chosen(config.logger).values()]
@@ -215,7 +215,7 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
             {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
             callbacks=callbacks,
             logger=loggers,
-            plugins=[WholeCheckpoints(), *ddp.plugins(config.trainer)],
+            plugins=[AtomicCheckpointIO(), *ddp.plugins(config.trainer)],
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             default_root_dir=str(folder),
             limit_val_batches=1.0 if validated else 0,

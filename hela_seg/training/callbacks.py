@@ -13,7 +13,7 @@ import torch
 from pytorch_lightning.callbacks import RichProgressBar
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hela_seg.system import processes
+from hela_seg.system import distributed
 from hela_seg.system.settings import refuse_counts
 from hela_seg.training.task import VALIDATION_LOSS, VALIDATION_SCORE
 
@@ -84,7 +84,7 @@ class EpochBar(RichProgressBar):
         return self._shown
 
 
-class LastStep(pl.Callback):
+class ValidateAtMaxSteps(pl.Callback):
     """Has what ``max_steps`` ends within an epoch validated and saved as at the end of one."""
 
     def on_train_batch_end(
@@ -99,7 +99,7 @@ def _at_last_step(trainer: pl.Trainer) -> bool:
     return trainer.global_step == trainer.max_steps
 
 
-class SettledBatchNorm(pl.Callback):
+class PreciseBatchNorm(pl.Callback):
     """Takes the statistics of batch normalisation anew when an epoch ends, with the weights as they then are.
 
     The running averages that PyTorch keeps while training lag behind weights that change fast, and a net that
@@ -137,4 +137,4 @@ class SettledBatchNorm(pl.Callback):
                 pl_module(again["image"].to(pl_module.device, non_blocking=True))
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-            processes.average(buffer for buffer in layer.buffers() if buffer.is_floating_point())
+            distributed.average(buffer for buffer in layer.buffers() if buffer.is_floating_point())

@@ -12,12 +12,12 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from hela_seg.runs import logs, run_folder
-from hela_seg.runs.checkpoint import PROGRESS_KEY, hand_down, save_whole
-from hela_seg.system import processes
+from hela_seg.runs.checkpoint import PROGRESS_KEY, rotate_checkpoints, save_whole
+from hela_seg.system import distributed
 from hela_seg.system.files import whole_file
 
 
-class WholeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its place, and moves it there once all of it is on the disk."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
@@ -58,10 +58,10 @@ class BestCheckpoint(ModelCheckpoint):
         """
         former = Path(state_dict["best_model_path"])
         mine = Path(str(self.dirpath)) / former.name
-        moved = processes.told(mine.is_file())
+        moved = distributed.broadcast_from_rank_zero(mine.is_file())
         if not moved and not former.is_file():
             return
-        if not moved and processes.is_first():
+        if not moved and distributed.is_rank_zero():
             with whole_file(mine) as beside:
                 shutil.copyfile(former, beside)
         record = {"dirpath": self.dirpath, "best_model_path": str(mine), "kth_best_model_path": str(mine)}
@@ -133,7 +133,7 @@ class LastCheckpoint(pl.Callback):
             "batches_in_step": trainer.accumulate_grad_batches,
             "metrics": dict(trainer.callback_metrics),
             # only the first process writes, both this and the logs
-            "logs": logs.marks(self._folder.parent / run_folder.LOGS) if processes.is_first() else {},
+            "logs": logs.marks(self._folder.parent / run_folder.LOGS) if distributed.is_rank_zero() else {},
         }
 
     def on_load_checkpoint(
@@ -163,7 +163,7 @@ class LastCheckpoint(pl.Callback):
         if self._seconds is None:
             return False
         # clocks of several processes differ, and all of them must take part in saving
-        return processes.told(time.monotonic() - self._saved_at >= self._seconds)
+        return distributed.broadcast_from_rank_zero(time.monotonic() - self._saved_at >= self._seconds)
 
     def _save(self, trainer: pl.Trainer, batches: int) -> None:
         if trainer.global_step == self._saved_step:
@@ -172,7 +172,7 @@ class LastCheckpoint(pl.Callback):
         trainer.save_checkpoint(self._folder / run_folder.NEXT_CHECKPOINT, weights_only=False)
         self._batches = None
         if trainer.is_global_zero:
-            hand_down(self._folder)
+            rotate_checkpoints(self._folder)
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
 
 

@@ -14,8 +14,8 @@ from hela_seg.models import build
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.runs.records import Costs, RunRecord
 from hela_seg.system.hardware import Machine, choose
-from hela_seg.system.launch import Launch
 from hela_seg.system.machine import hardware, now
+from hela_seg.system.ranks import RankInfo
 
 
 def costs_of(info: ModelInfo) -> Costs:
@@ -50,7 +50,7 @@ def record_of(
     accelerator: str,
     precision: str = "auto",
     split: list[dict[str, Any]] | None = None,
-    launch: Launch | None = None,
+    launch: RankInfo | None = None,
 ) -> RunRecord:
     """What a run leaves behind for comparison.
 

@@ -20,13 +20,13 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hela_seg.system import processes
+from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import on_gpu
-from hela_seg.system.launch import Launch
+from hela_seg.system.ranks import RankInfo
 
 
-def settle(trainer: DictConfig, launch: Launch, batch: int) -> None:
+def configure_ddp(trainer: DictConfig, launch: RankInfo, batch: int) -> None:
     """Put into a run's configuration what follows from how it was started.
 
     Args:
@@ -62,7 +62,7 @@ def settle(trainer: DictConfig, launch: Launch, batch: int) -> None:
         )
 
 
-def _refuse_several(trainer: DictConfig, launch: Launch) -> None:
+def _refuse_several(trainer: DictConfig, launch: RankInfo) -> None:
     if launch.count > 1:
         raise InputError(
             f"{launch.launcher} started {launch.count} processes, but this trainer is for a single one, "
@@ -76,7 +76,7 @@ def _refuse_several(trainer: DictConfig, launch: Launch) -> None:
         )
 
 
-def _take(trainer: DictConfig, key: str, found: int, launch: Launch) -> None:
+def _take(trainer: DictConfig, key: str, found: int, launch: RankInfo) -> None:
     if trainer[key] not in ("auto", found):
         raise InputError(
             f"trainer.{key} is {trainer[key]}, but {launch.launcher} started {launch.local_count} processes "
@@ -98,7 +98,7 @@ class DataParallel(DDPStrategy):
             return self.lightning_module.validation_step(*args, **kwargs)
 
 
-class InStep(pl.Callback):
+class DDPSyncCallback(pl.Callback):
     """Keeps processes in step where Lightning does not."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -111,7 +111,7 @@ class InStep(pl.Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validate everywhere with the running averages of rank 0, which are those that are saved."""
-        processes.take_from_first(pl_module.buffers())
+        distributed.broadcast_tensors(pl_module.buffers())
 
 
 class SyncedBatchNorm(LayerSync):
@@ -149,5 +149,5 @@ def plugins(trainer: DictConfig) -> list[LayerSync | ClusterEnvironment]:
     if "strategy" not in trainer:
         # a single process inside of a SLURM job is one all the same, however many tasks the job has
         return [LightningEnvironment()]
-    # `processes.joined` says in its words what any launcher says
+    # `processes.process_group` says in its words what any launcher says
     return [TorchElasticEnvironment(), *([SyncedBatchNorm()] if trainer.sync_batchnorm else [])]

@@ -31,7 +31,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @dataclass(frozen=True)
-class Trial:
+class MemoryTrial:
     """Training steps with a copy of a net, to see whether they find room; the net itself stays as it is.
 
     Attributes:
@@ -99,7 +99,9 @@ class Trial:
             optimizer.zero_grad()
 
 
-def settle(trial: Trial, wish: int | str | None, batch: int, precision: str, ranks: int = 1) -> int:
+def resolve_batch_size(
+    trial: MemoryTrial, wish: int | str | None, batch: int, precision: str, ranks: int = 1
+) -> int:
     """How many tiles pass through the net at a time.
 
     Args:
@@ -126,7 +128,7 @@ def settle(trial: Trial, wish: int | str | None, batch: int, precision: str, ran
     return wish
 
 
-def explain(trial: Trial, tiles: int, batch: int, precision: str, ranks: int = 1) -> InputError:
+def explain(trial: MemoryTrial, tiles: int, batch: int, precision: str, ranks: int = 1) -> InputError:
     """What to say where memory ran out: the numbers of tiles and precisions that find room, measured.
 
     Args:
@@ -157,7 +159,7 @@ def explain(trial: Trial, tiles: int, batch: int, precision: str, ranks: int = 1
     )
 
 
-def _refuse(trial: Trial, precision: str) -> int:
+def _refuse(trial: MemoryTrial, precision: str) -> int:
     raise InputError(
         f"memory does not hold a step with {trial.tile} and {precision}: set a smaller data.tile or "
         "model.width"

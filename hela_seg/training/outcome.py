@@ -14,12 +14,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.run.class_maps import Predicted
-from hela_seg.report.run.page_of_run import write_report
+from hela_seg.report.run.page import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import validation_score
 from hela_seg.scores.metrics import Scores, scores
-from hela_seg.system import processes
+from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -89,23 +89,23 @@ def score(
     Raises:
         InputError: a frame that cannot be read, or a file that cannot be written.
     """
-    if not data.of("test"):
-        if processes.is_first():
+    if not data.blocks_of("test"):
+        if distributed.is_rank_zero():
             records.write_record(folder / run_folder.RUN_RECORD, record)
             log.info("no series is kept for testing, so nothing is scored")
             _print_end(checkpoint, folder, write_report(folder, "train", data, [], None) if report else None)
         return Result(checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint)
     counts, reliability, seconds = count_frames(
-        predictor, data.recordings, data.of("test"), data.labels, data.launch
+        predictor, data.recordings, data.blocks_of("test"), data.labels, data.launch
     )
     result = Result(checkpoint, counts.pooled, reached := scores(counts.pooled))
-    if processes.is_first():
+    if distributed.is_rank_zero():
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
         write_results(folder, counts, data.classes, record, reliability)
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
         maps = Predicted(predictor, data.recordings)
-        page = write_report(folder, "train", data, data.of("test"), maps) if report else None
+        page = write_report(folder, "train", data, data.blocks_of("test"), maps) if report else None
         _print_end(checkpoint, folder, page)
     return result
 

@@ -50,7 +50,7 @@ class ValidationPictures(pl.Callback):
         if not due or not trainer.is_global_zero:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        for series, t in spread(data.of("validation"), self._frames):
+        for series, t in spread(data.blocks_of("validation"), self._frames):
             name = f"{data.recordings[series].name} t{t}".replace("/", "_")
             picture = _picture(data, series, t, trainer, pl_module)
             for logger in trainer.loggers:

@@ -19,14 +19,14 @@ from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.settings import MOST_WORKERS, cores
 from hela_seg.data.stacks import write_tiff
 from hela_seg.scores.metrics import scores
-from hela_seg.system import processes
+from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import refuse_counts
 
 log = logging.getLogger(__name__)
 
 
-class LossWatch(pl.Callback):
+class NonFiniteLossGuard(pl.Callback):
     """Ends training when a loss is NaN or infinite, with the tiles of that batch on disk to look at.
 
     That is the user's to mend, in the data or the settings: one line, and status 2. On a CPU every loss is
@@ -88,7 +88,7 @@ class LossWatch(pl.Callback):
 
     def _look(self, trainer: pl.Trainer) -> None:
         index = -1 if self._first_bad is None else int(self._first_bad)
-        bad = [rank for rank, first in enumerate(processes.gathered(index)) if first >= 0]
+        bad = [rank for rank, first in enumerate(distributed.all_gather(index)) if first >= 0]
         if not bad:
             return
         if bad[0] != trainer.global_rank:

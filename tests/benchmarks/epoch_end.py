@@ -27,8 +27,8 @@ from hydra import compose, initialize_config_dir
 
 from hela_seg.cli import CONFIG
 from hela_seg.train import train
-from hela_seg.training.callbacks import SettledBatchNorm
-from hela_seg.training.checkpoints import WholeCheckpoints
+from hela_seg.training.callbacks import PreciseBatchNorm
+from hela_seg.training.checkpoints import AtomicCheckpointIO
 from hela_seg.training.task import SegmentationTask
 
 EPOCHS = 6
@@ -80,9 +80,9 @@ def writing_once(folder: Path) -> float:
 def main(net: str = "unet") -> None:
     """Train for some epochs of two steps and print the medians."""
     logging.disable()
-    timed(SettledBatchNorm, "on_train_batch_end", "  batch norm settled")
+    timed(PreciseBatchNorm, "on_train_batch_end", "  batch norm settled")
     timed(SegmentationTask, "validation_step", "  validation steps")
-    timed(WholeCheckpoints, "save_checkpoint", "  checkpoints written (best and last)")
+    timed(AtomicCheckpointIO, "save_checkpoint", "  checkpoints written (best and last)")
     with tempfile.TemporaryDirectory() as scratch:
         given = [
             f"model={net}",

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from hela_seg.inference.ensemble import Ensemble
-from hela_seg.inference.fold import folded
+from hela_seg.inference.fuse import fuse_conv_bn
 from hela_seg.inference.onnx_net import OnnxNet
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.onnx_file import write_onnx
@@ -50,7 +50,7 @@ def trained(name: str) -> TrainedNet:
 
 def prediction(net: nn.Module) -> Ensemble:
     """What `predict` runs."""
-    return Ensemble([folded(net, CHANNELS)], [0], "none", torch.device("cpu"))
+    return Ensemble([fuse_conv_bn(net, CHANNELS)], [0], "none", torch.device("cpu"))
 
 
 def seconds(run: Ensemble, image: Tensor) -> float:

@@ -22,7 +22,7 @@ from hela_seg.cli import main as command
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
 from hela_seg.report.run.class_maps import Predicted
-from hela_seg.report.run.page_of_run import write_report
+from hela_seg.report.run.page import write_report
 from hela_seg.runs import run_folder
 
 TEST_FRAMES, SIZE = 130, 512
@@ -61,7 +61,7 @@ def _timed(folder: Path) -> float:
     data.open(net.info.split)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
     began = time.perf_counter()
-    if write_report(folder, "train", data, data.of("test"), Predicted(net, data.recordings)) is None:
+    if write_report(folder, "train", data, data.blocks_of("test"), Predicted(net, data.recordings)) is None:
         sys.exit("no report was written")
     return time.perf_counter() - began
 

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 
 from hela_seg.cli import CONFIG
 from hela_seg.runs.checkpoint import ModelInfo
-from hela_seg.system.hardware import OWN_KEYS, settle
+from hela_seg.system.hardware import OWN_KEYS, resolve_hardware
 from hela_seg.training.task import SegmentationTask
 
 NETS = ("unet", "vgg19_unet", "inception_unet", "resnet34_unet")
@@ -45,7 +45,7 @@ def fit(net: str, batch: int, tile: int, steps: int, watch: pl.Callback) -> None
     with tempfile.TemporaryDirectory() as folder, initialize_config_dir(str(CONFIG), version_base="1.3"):
         arguments = [f"model={net}", f"output_dir={folder}", "trainer=cpu", "trainer.precision=32-true"]
         config = compose("train", arguments)
-        settle(config.trainer, config.optimizer).apply()
+        resolve_hardware(config.trainer, config.optimizer).apply()
         task = SegmentationTask(
             instantiate(config.model, in_channels=3, classes=3),
             instantiate(config.loss),

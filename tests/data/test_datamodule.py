@@ -79,8 +79,8 @@ def test_whole_series_go_to_train_validation_and_test(tmp_path):
     assert module.names == [f"dish {n}" for n in range(6)]
     assert sorted(block.series for block in module.blocks) == list(range(6))
     assert all((block.start, block.stop) == (0, 3) for block in module.blocks)
-    assert [block.series for block in module.of("test")] == [2]
-    assert (len(module.of("validation")), len(module.of("train")), module.channels) == (1, 4, 1)
+    assert [block.series for block in module.blocks_of("test")] == [2]
+    assert (len(module.blocks_of("validation")), len(module.blocks_of("train")), module.channels) == (1, 4, 1)
 
 
 def test_one_series_is_split_by_time_with_a_gap(tmp_path):
@@ -120,10 +120,10 @@ def test_dryads_folders_say_what_each_frame_is_for(tmp_path):
             save(tmp_path / f"y_{part}" / part / f"{number}.png", np.zeros((20, 30), np.uint8))
     module = data(tmp_path, layout="dryad")
     module.open()
-    assert [len(module.of(part)) for part in ("train", "validation", "test")] == [3, 2, 1]
+    assert [len(module.blocks_of(part)) for part in ("train", "validation", "test")] == [3, 2, 1]
     assert (module.channels, module.axes, module.names[0]) == (3, "YXC", "train/0")
     module.open_all()
-    assert len(module.of("test")) == 1
+    assert len(module.blocks_of("test")) == 1
 
 
 def test_synthetic_recordings_are_drawn_and_then_read_like_any_other(tmp_path):
@@ -248,7 +248,7 @@ def test_one_pass_is_as_many_batches_as_cover_the_training_frames(tmp_path):
 
 def test_training_tiles_come_from_training_series_and_have_their_labels(tmp_path):
     module = prepared(fill(tmp_path))
-    train = {block.series for block in module.of("train")}
+    train = {block.series for block in module.blocks_of("train")}
     for batch in module.train_dataloader():
         for origin, label in zip(batch["origin"], batch["label"], strict=True):
             assert int(origin[0]) in train
@@ -257,7 +257,7 @@ def test_training_tiles_come_from_training_series_and_have_their_labels(tmp_path
 
 def test_each_validation_pixel_counts_once(tmp_path):
     module = prepared(fill(tmp_path))
-    (block,) = module.of("validation")
+    (block,) = module.blocks_of("validation")
     labels = torch.cat([batch["label"].flatten() for batch in module.val_dataloader()])
     assert torch.bincount(labels, minlength=256)[:3].sum() == 3 * 20 * 30
     assert set(labels.tolist()) == {block.series % 3, IGNORE_INDEX}
@@ -310,5 +310,5 @@ def test_h2b_is_split_by_time_into_interior_and_border(shared):
 def test_nucleolus_is_split_by_series(shared):
     module = data(shared / "hela-nucleolus", split={"validation": 0, "test": 4})
     module.prepare()
-    assert (len(module.of("train")), len(module.of("test"))) == (10, 4)
+    assert (len(module.blocks_of("train")), len(module.blocks_of("test"))) == (10, 4)
     assert sum(counts.sum() for counts in module.survey.pixels.values()) == 14 * 512 * 512

@@ -16,7 +16,7 @@ from hela_seg.data.normalise import Normalisation
 from hela_seg.data.sampler import Draw, EpochSampler
 from hela_seg.data.splits.split import Block
 from hela_seg.data.stacks import ArraySeries, open_series
-from hela_seg.system.errors import InputError, said_by
+from hela_seg.system.errors import InputError, message_of
 
 DTYPE = Normalisation("dtype")
 READER = ValueLabels(Classes(["background", "a", "b"]))
@@ -264,8 +264,8 @@ def test_file_that_goes_bad_between_epochs_is_named_in_one_line(tmp_path, worker
     sampler.set_epoch(1)
     with pytest.raises(InputError) as raised:
         list(loader)
-    assert said_by(raised.value).startswith(f"{paths[which]} ")
-    assert "\n" not in said_by(raised.value)
+    assert message_of(raised.value).startswith(f"{paths[which]} ")
+    assert "\n" not in message_of(raised.value)
 
 
 # Tiles on a grid

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from toy_nets import Pool
 
 from hela_seg.inference import ensemble
-from hela_seg.inference.ensemble import Ensemble, choose_device, views
+from hela_seg.inference.ensemble import Ensemble, choose_device, tta_transforms
 from hela_seg.system.errors import InputError
 
 CPU = torch.device("cpu")
@@ -49,9 +49,9 @@ def test_two_sure_nets_outvote_a_third() -> None:
 @pytest.mark.parametrize(("tta", "count"), [("none", 1), ("flips", 4), ("dihedral", 8)])
 def test_views_are_distinct_and_turned_back(tta: str, count: int) -> None:
     image = torch.arange(12.0).reshape(1, 1, 3, 4)
-    seen = [turn(image) for turn, _ in views(tta)]
+    seen = [turn(image) for turn, _ in tta_transforms(tta)]
     assert len({(tuple(view.shape), tuple(view.flatten().tolist())) for view in seen}) == count
-    for (_, turn_back), view in zip(views(tta), seen, strict=True):
+    for (_, turn_back), view in zip(tta_transforms(tta), seen, strict=True):
         assert torch.equal(turn_back(view), image)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hela_seg.data.tiles import Size
-from hela_seg.inference.stitch import Plan, bell, plan
+from hela_seg.inference.stitch import Plan, gaussian_window, plan
 from hela_seg.inference.tiling import Tiling
 from hela_seg.system.errors import InputError
 
@@ -52,7 +52,7 @@ def test_overlapping_tiles_are_averaged_by_their_weights(frame: Size, overlap: f
     stitcher, bands = cut.stitcher(), []
     for tile in cut.tiles:
         piece = random.random((2, tile.read.height, tile.read.width), dtype=np.float32)
-        weights = bell((tile.read.height, tile.read.width))
+        weights = gaussian_window((tile.read.height, tile.read.width))
         total[(..., *tile.read.slices)] += weights * piece
         weight[tile.read.slices] += weights
         bands.append(stitcher.push(piece))
@@ -94,10 +94,10 @@ def test_bands_come_before_the_frame_is_done() -> None:
 
 
 def test_the_bell_is_highest_in_the_middle_and_never_zero() -> None:
-    weights = bell((9, 17))
+    weights = gaussian_window((9, 17))
     assert weights[4, 8] == pytest.approx(1)
     assert weights.min() == pytest.approx(1e-3)
     # one standard deviation, an eighth of the side, off the middle
-    assert bell((65, 64))[32, 40] / bell((65, 64))[32, 32] == pytest.approx(
+    assert gaussian_window((65, 64))[32, 40] / gaussian_window((65, 64))[32, 32] == pytest.approx(
         np.exp(-0.5 * (8.5 / 8) ** 2 + 0.5 * (0.5 / 8) ** 2), rel=1e-5
     )

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from hela_seg.data.stacks import ArraySeries, write_tiff
 from hela_seg.inference import Predictor, Tiling, TrainedNet
+from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
-from hela_seg.prediction.follow import Course
 from hela_seg.prediction.job import Job, Shard, Wanted, make_job
 from hela_seg.prediction.results import result_paths
 from hela_seg.prediction.run import run
@@ -68,7 +68,9 @@ def job(folder: Path, predictor: Predictor, *films: NDArray[np.uint8], **wanted:
     return make_job(predictor, series, Wanted(**wanted), checkpoints, {"tile": "auto"})
 
 
-def done(job: Job, predictor: Predictor, folder: Path, shard: Shard | None = None) -> list[Course] | None:
+def done(
+    job: Job, predictor: Predictor, folder: Path, shard: Shard | None = None
+) -> list[RecordingResult] | None:
     """Predict a job, or a shard of it, in a folder."""
     shard, results = shard or Shard(), ResultFolder(folder)
     with results.taken_by(shard):

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import Look, Twins
+from hela_seg.data.checks.near_duplicates import FrameHash, NearDuplicate
 from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
 from hela_seg.data.layouts import Recording
@@ -95,8 +95,8 @@ def test_nothing_that_could_be_opened_is_no_table():
 
 
 def test_the_file_holds_all_of_it(tmp_path):
-    first, second = Look(0, 1, None, b"a"), Look(1, 2, None, b"b")
-    verdict = Verdict(["bad"], ["poor"], [Twins(first, second, ("train", "test"), 12, False)])
+    first, second = FrameHash(0, 1, None, b"a"), FrameHash(1, 2, None, b"b")
+    verdict = Verdict(["bad"], ["poor"], [NearDuplicate(first, second, ("train", "test"), 12, False)])
     found = written(tmp_path, examination(), verdict)
     assert list(found) == ["faults", "warnings", "series", "classes", "class_weights", "split", "alike"]
     assert (found["faults"], found["warnings"]) == (["bad"], ["poor"])

@@ -3,7 +3,7 @@ import json
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from hela_seg.system.errors import InputError, listed, needed, not_installed, said_by
+from hela_seg.system.errors import InputError, import_extra, join_names, message_of, not_installed
 
 SAYS = "/data/my\nfilm (ä).tif is damaged: copy the file again"
 
@@ -25,11 +25,11 @@ def test_what_was_said_in_a_worker_comes_out_as_it_was_said(workers, cause):
     with pytest.raises(InputError) as raised:
         next(iter(DataLoader(Bad(cause), num_workers=workers)))
     assert ("Traceback" in str(raised.value)) == (workers > 0)  # else this guards nothing
-    assert said_by(raised.value) == SAYS
+    assert message_of(raised.value) == SAYS
 
 
 def test_other_messages_are_left_alone():
-    assert said_by(InputError("a\nCaught InputError in b")) == "a\nCaught InputError in b"
+    assert message_of(InputError("a\nCaught InputError in b")) == "a\nCaught InputError in b"
 
 
 def test_a_missing_package_is_named_with_what_brings_it():
@@ -41,9 +41,9 @@ def test_a_missing_package_is_named_with_what_brings_it():
 
 
 def test_packages_of_an_extra_are_imported_all_of_them_or_the_missing_one_is_named():
-    assert needed("json", "csv", what="reports", extra="reports") is json
+    assert import_extra("json", "csv", what="reports", extra="reports") is json
     with pytest.raises(InputError, match=r'reports needs the package no_such_one, .* "hela-seg\[reports\]"'):
-        needed("json", "no_such_one", what="reports", extra="reports")
+        import_extra("json", "no_such_one", what="reports", extra="reports")
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_packages_of_an_extra_are_imported_all_of_them_or_the_missing_one_is_nam
     ],
 )
 def test_of_many_the_first_are_named_and_the_others_counted(items, between, expected):
-    assert listed(items, most=2, between=between) == expected
+    assert join_names(items, most=2, between=between) == expected

@@ -18,7 +18,7 @@ from torch import nn
 from hela_seg.cli import main
 from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.system.errors import InputError
-from hela_seg.system.hardware import Machine, choose, settle, take_gpu
+from hela_seg.system.hardware import Machine, choose, resolve_hardware, take_gpu
 
 CPU = Machine(None, (0, 0), bfloat16=False, threads=2)
 T4 = Machine("Tesla T4", (7, 5), bfloat16=False, threads=8)
@@ -145,11 +145,11 @@ def test_choices_are_put_on_record() -> None:
     for name, expected in (("torch.optim.Adam", True), ("torch.optim.Rprop", None)):
         optimizer = OmegaConf.create({"_target_": name, "lr": 0.1})
         OmegaConf.set_struct(optimizer, True)
-        settle(trainer, optimizer)
+        resolve_hardware(trainer, optimizer)
         assert optimizer.get("fused") is expected
     assert (trainer.precision, trainer.tf32, trainer.accelerator) == ("32-true", False, "cpu")
     kept = OmegaConf.create({"_target_": "torch.optim.Adam", "fused": False})
-    settle(trainer, kept)
+    resolve_hardware(trainer, kept)
     assert kept.fused is False
 
 

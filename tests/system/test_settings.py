@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from hela_seg.system.errors import InputError
-from hela_seg.system.settings import by_path, refuse_counts, refuse_unfit
+from hela_seg.system.settings import flatten, refuse_counts, refuse_unfit
 
 MAIN = "seed: 0\nresume: false\ncallbacks: {last: {every_minutes: 10}}\n"
 DATA = """# @package _global_
@@ -108,4 +108,4 @@ def test_the_rest_is_left_alone(main: Path, key: str, value: Any) -> None:
 
 
 def test_settings_by_their_paths() -> None:
-    assert by_path({"a": {"b": 1, "c": {"d": [2]}}, "e": {}}) == {"a.b": 1, "a.c.d": [2], "e": {}}
+    assert flatten({"a": {"b": 1, "c": {"d": [2]}}, "e": {}}) == {"a.b": 1, "a.c.d": [2], "e": {}}

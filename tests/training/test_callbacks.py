@@ -13,7 +13,7 @@ from pytorch_lightning.demos.boring_classes import BoringModel
 from torch import nn
 from torch.utils.data import DataLoader
 
-from hela_seg.training.callbacks import EpochBar, EpochLine, SettledBatchNorm
+from hela_seg.training.callbacks import EpochBar, EpochLine, PreciseBatchNorm
 
 
 class Scripted(BoringModel):
@@ -105,7 +105,7 @@ def test_statistics_are_those_of_the_last_weights(workers: int) -> None:
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=2,
-        callbacks=[SettledBatchNorm(batches=4)],
+        callbacks=[PreciseBatchNorm(batches=4)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

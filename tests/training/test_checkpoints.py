@@ -15,7 +15,7 @@ from pytorch_lightning.demos.boring_classes import BoringModel
 
 from hela_seg.system.errors import InputError
 from hela_seg.training import checkpoints
-from hela_seg.training.checkpoints import BestCheckpoint, LastCheckpoint, WholeCheckpoints
+from hela_seg.training.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
 
 
 class Scripted(BoringModel):
@@ -42,7 +42,7 @@ def fit(folder: Path, losses: list[float], go_on_from: Path | None = None, **set
             BestCheckpoint(str(folder), "loss/validation"),
             *more,
         ],
-        plugins=[WholeCheckpoints()],
+        plugins=[AtomicCheckpointIO()],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -179,5 +179,5 @@ def test_a_full_disk_is_said_in_one_line(words: str, tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(InputError, match=r"last\.ckpt: No space left on device"):
-        WholeCheckpoints().save_checkpoint({}, tmp_path / "last.ckpt")
+        AtomicCheckpointIO().save_checkpoint({}, tmp_path / "last.ckpt")
     assert list(tmp_path.iterdir()) == []

@@ -29,8 +29,8 @@ from hela_seg.cli import main
 from hela_seg.models.resnet34_unet import ResNet34UNet
 from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.system.errors import InputError
-from hela_seg.system.launch import Launch
-from hela_seg.training.ddp import SyncedBatchNorm, settle
+from hela_seg.system.ranks import RankInfo
+from hela_seg.training.ddp import SyncedBatchNorm, configure_ddp
 
 STEPS = 20
 
@@ -239,8 +239,8 @@ def test_what_does_not_belong_together_is_refused_in_one_line(
 @pytest.mark.parametrize("devices", [None, 2, 1.5, "auto", [0, 1], []])
 def test_other_devices_than_one_are_refused(devices: object) -> None:
     with pytest.raises(InputError, match=r"trainer\.devices is .*, but this trainer is for one device"):
-        settle(OmegaConf.create({"devices": devices}), Launch(), batch=4)
-    settle(OmegaConf.create({"devices": [1]}), Launch(), batch=4)
+        configure_ddp(OmegaConf.create({"devices": devices}), RankInfo(), batch=4)
+    configure_ddp(OmegaConf.create({"devices": [1]}), RankInfo(), batch=4)
 
 
 def test_what_is_left_to_be_found_follows_from_the_launch() -> None:
@@ -253,10 +253,10 @@ def test_what_is_left_to_be_found_follows_from_the_launch() -> None:
             "sync_batchnorm": "auto",
         }
     )
-    settle(trainer, Launch(rank=5, count=8, local_rank=1, local_count=4, launcher="srun"), batch=16)
+    configure_ddp(trainer, RankInfo(rank=5, count=8, local_rank=1, local_count=4, launcher="srun"), batch=16)
     assert (trainer.devices, trainer.num_nodes, trainer.sync_batchnorm) == (4, 2, False)
     with pytest.raises(InputError, match=r"data\.batch_size is 12, but 8 processes"):
-        settle(trainer, Launch(count=8, local_count=4, launcher="srun"), batch=12)
+        configure_ddp(trainer, RankInfo(count=8, local_count=4, launcher="srun"), batch=12)
 
 
 def test_synchronised_batch_norm_keeps_weights_names_and_results() -> None:

@@ -14,7 +14,7 @@ from hela_seg.models.unet import UNet
 from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.system.errors import InputError
 from hela_seg.training.losses import CrossEntropyLoss
-from hela_seg.training.memory import Trial, explain, is_out_of_memory, settle
+from hela_seg.training.memory import MemoryTrial, explain, is_out_of_memory, resolve_batch_size
 
 
 class Greedy(nn.Module):
@@ -33,8 +33,8 @@ class Greedy(nn.Module):
         return self.conv(image)
 
 
-def trial(room: int) -> Trial:
-    return Trial(Greedy(room), CrossEntropyLoss(), torch.optim.Adam, (1, 8, 8), torch.device("cpu"))
+def trial(room: int) -> MemoryTrial:
+    return MemoryTrial(Greedy(room), CrossEntropyLoss(), torch.optim.Adam, (1, 8, 8), torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ def test_the_net_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize(("wish", "settled"), [(None, 8), (2, 2), ("auto", 4)])
 def test_tiles_at_a_time_are_as_wished_or_as_many_as_fit(wish: int | str | None, settled: int) -> None:
-    assert settle(trial(5), wish, 8, "32-true") == settled
+    assert resolve_batch_size(trial(5), wish, 8, "32-true") == settled
 
 
 @pytest.mark.parametrize("wish", [3, 0, -1, 16, "many"])
 def test_other_wishes_are_refused(wish: int | str) -> None:
     with pytest.raises(InputError, match=r"expected a divisor of data\.batch_size=8, auto or null"):
-        settle(trial(5), wish, 8, "32-true")
+        resolve_batch_size(trial(5), wish, 8, "32-true")
 
 
 def test_a_loss_with_weights_is_tried_on_the_net_s_device() -> None:
     loss = CrossEntropyLoss([1.0, 2.0])
-    anywhere = Trial(nn.Conv2d(1, 2, 1), loss, torch.optim.SGD, (1, 8, 8), torch.device("meta"))
+    anywhere = MemoryTrial(nn.Conv2d(1, 2, 1), loss, torch.optim.SGD, (1, 8, 8), torch.device("meta"))
     assert anywhere.fits(2, "32-true")
     assert loss.class_weights is not None
     assert loss.class_weights.device.type == "cpu"
@@ -90,7 +90,7 @@ def test_what_did_not_fit_while_training_is_not_said_to_fit() -> None:
 
 def test_where_not_even_one_tile_fits_it_says_so() -> None:
     with pytest.raises(InputError, match="does not hold a step with a tile of 8x8"):
-        settle(trial(0), "auto", 8, "32-true")
+        resolve_batch_size(trial(0), "auto", 8, "32-true")
 
 
 def test_other_faults_are_no_lack_of_memory() -> None:
@@ -98,7 +98,7 @@ def test_other_faults_are_no_lack_of_memory() -> None:
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 B"))
     assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"))
     assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
-    tried = Trial(nn.Linear(2, 2), CrossEntropyLoss(), torch.optim.Adam, (1, 8, 8), torch.device("cpu"))
+    tried = MemoryTrial(nn.Linear(2, 2), CrossEntropyLoss(), torch.optim.Adam, (1, 8, 8), torch.device("cpu"))
     with pytest.raises(RuntimeError):
         tried.fits(1, "32-true")
 

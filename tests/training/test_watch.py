@@ -15,7 +15,7 @@ from conftest import SMALL_NET
 from hela_seg.cli import main
 from hela_seg.training import watch
 from hela_seg.training.task import SegmentationTask
-from hela_seg.training.watch import LoaderWatch, LossWatch, ScoreWatch
+from hela_seg.training.watch import LoaderWatch, NonFiniteLossGuard, ScoreWatch
 
 
 def train(cells: Path, folder: Path, *more: str) -> int:
@@ -65,8 +65,8 @@ def fake_trainer(**more: Any) -> Any:
 
 def test_on_a_gpu_the_loss_is_looked_at_every_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
-    monkeypatch.setattr(LossWatch, "_look", lambda self, _: looks.append(int(self._first_bad)))
-    watched, module = LossWatch("", every_steps=4), SimpleNamespace(device=torch.device("cuda"))
+    monkeypatch.setattr(NonFiniteLossGuard, "_look", lambda self, _: looks.append(int(self._first_bad)))
+    watched, module = NonFiniteLossGuard("", every_steps=4), SimpleNamespace(device=torch.device("cuda"))
     losses = torch.ones(10)
     losses[[5, 6]] = torch.nan
     for index, loss in enumerate(losses):

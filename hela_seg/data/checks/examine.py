@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.data.checks.near_duplicates import Look, digest, perceptual_hash
+from hela_seg.data.checks.near_duplicates import FrameHash, digest, perceptual_hash
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
@@ -58,7 +58,7 @@ class FrameFacts:
     series: int
     t: int
     pixels: NDArray[np.int64] | None
-    look: Look | None
+    look: FrameHash | None
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Examination:
     series: list[SeriesFacts]
     pixels: dict[Part | None, NDArray[np.int64]] = field(default_factory=dict)
     frames: dict[Part | None, NDArray[np.int64]] = field(default_factory=dict)
-    looks: dict[Part, list[Look]] = field(default_factory=dict)
+    looks: dict[Part, list[FrameHash]] = field(default_factory=dict)
 
     def add(self, found: FrameFacts, part: Part | None) -> None:
         """Add what was found in one frame of a part."""
@@ -170,7 +170,7 @@ class _Tally:
             self._recording, self._percentiles, sorted(self._constant), sorted(self._saturated), faults
         )
 
-    def _look_at_image(self, t: int) -> Look | None:
+    def _look_at_image(self, t: int) -> FrameHash | None:
         try:
             image = self._recording.image.frame(t)
             values = [_GreyValues(channel) for channel in image]
@@ -187,7 +187,7 @@ class _Tally:
                 self._constant.append(t)
             elif any(channel.saturated for channel in values):
                 self._saturated.append(t)
-        return Look(self._number, t, perceptual_hash(image), digest(image))
+        return FrameHash(self._number, t, perceptual_hash(image), digest(image))
 
     def _count_labels(self, t: int) -> NDArray[np.int64] | None:
         try:

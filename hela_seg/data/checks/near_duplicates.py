@@ -41,7 +41,7 @@ PIXELS_A_MEAN = 8
 """Rows and columns of pixels that go into each mean, at least, where the frame has as many."""
 
 FRAMES_LOOKED_AT = 200
-"""Most frames of each part that `looks_of` reads, so that training of long recordings starts soon."""
+"""Most frames of each part that `hash_frames` reads, so that training of long recordings starts soon."""
 
 _ROWS_AT_ONCE = 512
 _THREADS = 4
@@ -51,7 +51,7 @@ Hash = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
-class Look:
+class FrameHash:
     """What is remembered of a frame's looks.
 
     Attributes:
@@ -68,7 +68,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Twins:
+class NearDuplicate:
     """Two frames in different parts that look alike.
 
     Attributes:
@@ -79,8 +79,8 @@ class Twins:
         same: every pixel is equal.
     """
 
-    first: Look
-    second: Look
+    first: FrameHash
+    second: FrameHash
     parts: tuple[Part, Part]
     distance: int
     same: bool
@@ -111,9 +111,9 @@ def digest(frame: Pixels) -> bytes:
     return state.digest()
 
 
-def looks_of(
+def hash_frames(
     recordings: Sequence[Recording], blocks: Sequence[Block], most: int = FRAMES_LOOKED_AT
-) -> dict[Part, list[Look]]:
+) -> dict[Part, list[FrameHash]]:
     """Look at the frames of each part, or at ``most`` of them spread evenly.
 
     Args:
@@ -125,9 +125,9 @@ def looks_of(
     for block in blocks:
         frames.setdefault(block.part, []).extend((block.series, t) for t in range(block.start, block.stop))
 
-    def look_at(where: tuple[int, int]) -> Look:
+    def look_at(where: tuple[int, int]) -> FrameHash:
         frame = recordings[where[0]].image.frame(where[1])
-        return Look(*where, perceptual_hash(frame), digest(frame))
+        return FrameHash(*where, perceptual_hash(frame), digest(frame))
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return {
@@ -136,7 +136,9 @@ def looks_of(
         }
 
 
-def find_alike(looks: Mapping[Part, Sequence[Look]], most_bits: int = ALIKE) -> list[Twins]:
+def find_near_duplicates(
+    looks: Mapping[Part, Sequence[FrameHash]], most_bits: int = ALIKE
+) -> list[NearDuplicate]:
     """Frames on two sides of a split that are the same picture, or nearly.
 
     Args:
@@ -155,10 +157,10 @@ def find_alike(looks: Mapping[Part, Sequence[Look]], most_bits: int = ALIKE) -> 
 
 
 def _nearest(
-    first: Sequence[Look], second: Sequence[Look], parts: tuple[Part, Part], most_bits: int
-) -> list[Twins]:
+    first: Sequence[FrameHash], second: Sequence[FrameHash], parts: tuple[Part, Part], most_bits: int
+) -> list[NearDuplicate]:
     same = {look.digest: look for look in first if look.hash is not None}
-    twins = [Twins(same[look.digest], look, parts, 0, True) for look in second if look.digest in same]
+    twins = [NearDuplicate(same[look.digest], look, parts, 0, True) for look in second if look.digest in same]
     known = [(look, look.hash) for look in first if look.hash is not None]
     asked = [(look, look.hash) for look in second if look.hash is not None and look.digest not in same]
     if not known or not asked:
@@ -170,7 +172,7 @@ def _nearest(
         nearest = distances.argmin(axis=1)
         for row, ((look, _), column) in enumerate(zip(chunk, nearest, strict=True)):
             if distances[row, column] <= most_bits:
-                twins.append(Twins(known[column][0], look, parts, int(distances[row, column]), False))
+                twins.append(NearDuplicate(known[column][0], look, parts, int(distances[row, column]), False))
     return twins
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import Twins, find_alike
+from hela_seg.data.checks.near_duplicates import NearDuplicate, find_near_duplicates
 from hela_seg.data.classes import Classes
 from hela_seg.data.splits.table import PARTS, Block
-from hela_seg.system.errors import listed
+from hela_seg.system.errors import join_names
 
 RARE = 0.001
 """Share of all pixels below which a class is rare."""
@@ -26,7 +26,7 @@ class Verdict:
 
     faults: list[str]
     warnings: list[str]
-    twins: list[Twins]
+    twins: list[NearDuplicate]
 
 
 def judge(
@@ -40,7 +40,7 @@ def judge(
         blocks: the split.
         classes: of the data.
     """
-    twins = find_alike(examination.looks)
+    twins = find_near_duplicates(examination.looks)
     names = [facts.recording.name for facts in examination.series]
     return Verdict(
         [*faults, *_faults_of_series(examination), *_same_pictures(twins, names), *_empty_parts(examination)],
@@ -58,9 +58,9 @@ def _faults_of_series(examination: Examination) -> list[str]:
     return [fault for facts in examination.series for fault in facts.faults]
 
 
-def _same_pictures(twins: Sequence[Twins], names: Sequence[str]) -> list[str]:
+def _same_pictures(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:
     """One line for each two series that share pictures."""
-    shared: dict[tuple[int, int], list[Twins]] = {}
+    shared: dict[tuple[int, int], list[NearDuplicate]] = {}
     for pair in twins:
         if pair.same:
             shared.setdefault((pair.first.series, pair.second.series), []).append(pair)
@@ -78,7 +78,7 @@ def _empty_parts(examination: Examination) -> list[str]:
     return []
 
 
-def _alike(twins: Sequence[Twins], names: Sequence[str]) -> list[str]:
+def _alike(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:
     """One line for each pair of parts."""
     lines = []
     for parts in dict.fromkeys(pair.parts for pair in twins):
@@ -130,7 +130,7 @@ def _unlike_series(series: Sequence[SeriesFacts]) -> list[str]:
     if not unlike:
         return []
     return [
-        f"the grey values of {listed(unlike, 5)} span more than {UNLIKE:g} times the usual "
+        f"the grey values of {join_names(unlike, 5)} span more than {UNLIKE:g} times the usual "
         f"{usual:g}, or less than 1/{UNLIKE:g} of it: if exposure differs, set data.normalise=frame"
     ]
 
@@ -141,13 +141,16 @@ def _odd_frames(series: Sequence[SeriesFacts]) -> list[str]:
     lines = []
     if constant:
         lines.append(
-            f"{len(constant)} frame(s) of one grey value ({listed(constant, 5)}): was a lamp or shutter off?"
+            f"{len(constant)} frame(s) of one grey value ({join_names(constant, 5)}): "
+            "was a lamp or shutter off?"
         )
     if saturated:
-        lines.append(f"{len(saturated)} saturated frame(s) ({listed(saturated, 5)}): structure is lost there")
+        lines.append(
+            f"{len(saturated)} saturated frame(s) ({join_names(saturated, 5)}): structure is lost there"
+        )
     return lines
 
 
-def _places(pair: Twins, names: Sequence[str]) -> str:
+def _places(pair: NearDuplicate, names: Sequence[str]) -> str:
     first, second = (f"{names[look.series]} frame {look.t}" for look in (pair.first, pair.second))
     return f"{first} ({pair.parts[0]}) and {second} ({pair.parts[1]})"

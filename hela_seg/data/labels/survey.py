@@ -29,7 +29,7 @@ from hela_seg.data.labels.spans import Span, in_pieces, merged, thinned
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block, Part
 from hela_seg.data.stacks import Series
-from hela_seg.system.errors import InputError, listed
+from hela_seg.system.errors import InputError, join_names
 
 THREADS = min(8, os.cpu_count() or 1)
 """As many as cores: reading and counting leave Python's lock, where frames are large."""
@@ -150,4 +150,4 @@ def _refuse(problems: Sequence[str]) -> None:
     # a file that cannot be read says the same of each frame
     different = list(dict.fromkeys(problems))
     if different:
-        raise InputError(listed(different, between="; "))
+        raise InputError(join_names(different, between="; "))

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from hela_seg.system.errors import InputError, listed
+from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.files import whole_file
 
 Part = Literal["train", "validation", "test"]
@@ -91,7 +91,7 @@ def blocks_of_rows(
     gone = [str(row["series"]) for row in rows if int(row["stop"]) > length_of.get(row["series"], 0)]
     if gone:
         raise InputError(
-            f"the series {listed(gone)} of the checkpoint's split are no longer there "
+            f"the series {join_names(gone)} of the checkpoint's split are no longer there "
             "in full, expected the data that it was trained on: name other data with data=... data.root=..."
         )
     return [Block(number[row["series"]], int(row["start"]), int(row["stop"]), row["part"]) for row in rows]
@@ -137,7 +137,7 @@ def refuse_unfit(path: Path, blocks: Sequence[Block], lengths: Sequence[int], na
 
 def quoted(names: Sequence[str]) -> str:
     """Names for a message, the first ten of them: ``'a', 'b' and 3 more``."""
-    return listed([f"'{name}'" for name in names])
+    return join_names([f"'{name}'" for name in names])
 
 
 def _parse(path: Path, number: int, row: Sequence[str], names: Sequence[str]) -> Block:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 from hela_seg.interchange.keras.graph import Graph, Node, settings
 from hela_seg.interchange.keras.plans import ACTIVATION, IMAGE, NUMBERED, Layer, Plan
-from hela_seg.system.errors import listed
+from hela_seg.system.errors import join_names
 
 
 class UnlikeError(Exception):
@@ -121,7 +121,7 @@ def complaint(lists: Mapping[str, list[str]]) -> str:
     Example:
         ``complaint({"lacks": ["a", "b"], "has left over": []}) == "lacks a, b"``
     """
-    return " and ".join(f"{what} {listed(names, 8)}" for what, names in lists.items() if names)
+    return " and ".join(f"{what} {join_names(names, 8)}" for what, names in lists.items() if names)
 
 
 def _wanted(plan: Plan) -> dict[str, list[Layer]]:

@@ -1,7 +1,7 @@
 """The report of a run, from the files in its folder.
 
-- ``page_of_run``: all of it, by its ``sections``, whose tables ``run_sheets`` and ``quality_sheets`` make
-- ``learning``: curves over the epochs; ``holding``: scores over time, by series and by confidence
+- ``page``: all of it, by its ``sections``, whose tables ``run_sheets`` and ``quality_sheets`` make
+- ``learning``: curves over the epochs; ``stability``: scores over time, by series and by confidence
 - ``balance``: the split and its classes
 - ``examples``: the best and the worst frames, with labels from ``class_maps``, and training tiles
 """

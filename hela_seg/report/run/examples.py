@@ -18,7 +18,7 @@ from hela_seg.report.page import Gallery, Picture
 from hela_seg.report.pictures.blending import Image, Labels, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.blending import Picture as Pixels
 from hela_seg.report.run.class_maps import ClassMaps
-from hela_seg.report.run.holding import Overlaps
+from hela_seg.report.run.stability import Overlaps
 from hela_seg.scores.counts import FrameCounts
 
 LONGEST = 1024

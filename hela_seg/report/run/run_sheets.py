@@ -12,10 +12,10 @@ from hela_seg.comparison import NetRow
 from hela_seg.comparison.found import Run
 from hela_seg.report.comparison.sheets import HEADINGS, MEBI, Cell, Sheet, ends, number
 from hela_seg.report.run.balance import MOST_ROWS
-from hela_seg.report.run.holding import Overlaps, matrices_by_series
+from hela_seg.report.run.stability import Overlaps, matrices_by_series
 from hela_seg.runs.records import MEASURED, RunRecord
 from hela_seg.runs.run_folder import FRAME_COUNTS
-from hela_seg.system.settings import by_path
+from hela_seg.system.settings import flatten
 
 ABSENT = "n/a"
 
@@ -104,7 +104,7 @@ def cost_sheet(record: RunRecord) -> Sheet:
 
 def words_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
     """Names and what they stand for; of what is nested, names joined by dots."""
-    rows = [(Cell(name), Cell(str(value))) for name, value in by_path(facts).items()]
+    rows = [(Cell(name), Cell(str(value))) for name, value in flatten(facts).items()]
     return Sheet(title, ("Name", "Value"), rows, names=2)
 
 

@@ -22,7 +22,6 @@ from hela_seg.report.page import Section
 from hela_seg.report.run.balance import Pixels, balance_sheet, draw_balance, parts_sheet, split_sheet
 from hela_seg.report.run.class_maps import ClassMaps
 from hela_seg.report.run.examples import Scored, examples_of, training_tiles
-from hela_seg.report.run.holding import draw_by_series, draw_over_time, draw_reliability
 from hela_seg.report.run.learning import draw_learning, read_log
 from hela_seg.report.run.quality_sheets import boundary_sheet, cell_sheet
 from hela_seg.report.run.run_sheets import (
@@ -33,11 +32,12 @@ from hela_seg.report.run.run_sheets import (
     series_sheet,
     words_sheet,
 )
+from hela_seg.report.run.stability import draw_by_series, draw_over_time, draw_reliability
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD
 from hela_seg.scores.calibration import BINS, curve_of, read_reliability
 from hela_seg.system.errors import InputError
-from hela_seg.system.launch import MEETING_POINT, shell_words
+from hela_seg.system.ranks import MEETING_POINT, launch_command
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def command_of(folder: Path, command: str, launch: Mapping[str, Any] | None = No
     Args:
         folder: of the run.
         command: that made it.
-        launch: how several processes were started for it, see `hela_seg.system.launch.Launch.to_plain`.
+        launch: how several processes were started for it, see `hela_seg.system.ranks.RankInfo.to_plain`.
 
     Raises:
         InputError: the run was not begun from a shell.
@@ -113,7 +113,7 @@ def command_of(folder: Path, command: str, launch: Mapping[str, Any] | None = No
         raise InputError(f"There is no {JOB_RECORD}: the run was not begun from a shell.")
     given: Any = OmegaConf.load(path)
     typed = [str(override) for override in given if not str(override).startswith("resume=")]
-    words = ["python"] if launch is None else shell_words(**launch)
+    words = ["python"] if launch is None else launch_command(**launch)
     return " ".join([*words, "-m", f"hela_seg.{command}", *map(_for_shell, typed)])
 
 

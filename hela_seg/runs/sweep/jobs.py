@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD, SWEEP_RECORD
-from hela_seg.runs.sweep.search import aim
+from hela_seg.runs.sweep.search import configure_sweeper
 from hela_seg.system.files import whole_file
 
 log = logging.getLogger(__name__)
@@ -61,14 +61,14 @@ class Sweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Note its folder, leave there what it is begun with, as not every sweeper does, and aim a search."""
-        aim(config.hydra.sweeper)
+        configure_sweeper(config.hydra.sweeper)
         folder = Path(config.hydra.sweep.dir)
         self.begun.append(folder)
         with whole_file(folder / SWEEP_RECORD) as beside:
             OmegaConf.save(config, beside)
 
 
-def attempt(train: Callable[[], Validated], explain: Callable[[BaseException], str | None]) -> float | None:
+def run_job(train: Callable[[], Validated], explain: Callable[[BaseException], str | None]) -> float | None:
     """Run a job of a sweep; where it fails, say so at once, leave word in its folder and let others go on.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 
-def aim(sweeper: DictConfig) -> None:
+def configure_sweeper(sweeper: DictConfig) -> None:
     """Have a search look for the highest score, bear failed jobs, and repeat itself when it is repeated.
 
     By themselves Optuna's sweepers look for the lowest value and end with the first job that fails. Without a

@@ -13,15 +13,22 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.fft import dctn
 
-from hela_seg.data.checks.near_duplicates import ALIKE, Look, digest, find_alike, looks_of, perceptual_hash
+from hela_seg.data.checks.near_duplicates import (
+    ALIKE,
+    FrameHash,
+    digest,
+    find_near_duplicates,
+    hash_frames,
+    perceptual_hash,
+)
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block, Part
 from hela_seg.data.stacks import ArraySeries
 from hela_seg.data.synthetic.render import draw
 
 
-def look(frame: np.ndarray, t: int = 0, series: int = 0) -> Look:
-    return Look(series, t, perceptual_hash(frame), digest(frame))
+def look(frame: np.ndarray, t: int = 0, series: int = 0) -> FrameHash:
+    return FrameHash(series, t, perceptual_hash(frame), digest(frame))
 
 
 def bits(frame: np.ndarray) -> np.ndarray:
@@ -72,7 +79,7 @@ def test_values_that_are_no_numbers_do_no_harm() -> None:
 def test_a_frame_of_one_value_is_like_no_other() -> None:
     black = np.zeros((1, 20, 20), np.uint8)
     assert perceptual_hash(black) is None
-    assert find_alike({"train": [look(black)], "test": [look(black)]}) == []
+    assert find_near_duplicates({"train": [look(black)], "test": [look(black)]}) == []
 
 
 def test_equal_pixels_of_another_type_or_shape_are_no_equal_picture() -> None:
@@ -85,8 +92,11 @@ def test_equal_pixels_of_another_type_or_shape_are_no_equal_picture() -> None:
 
 def test_the_same_picture_is_told_from_one_that_is_nearly_the_same() -> None:
     first, second, *_ = culture(1)
-    looks: dict[Part, list[Look]] = {"train": [look(first)], "test": [look(first, 7, 3), look(second, 8, 3)]}
-    same, near = find_alike(looks)
+    looks: dict[Part, list[FrameHash]] = {
+        "train": [look(first)],
+        "test": [look(first, 7, 3), look(second, 8, 3)],
+    }
+    same, near = find_near_duplicates(looks)
     assert (same.same, same.distance, same.second.t, same.parts) == (True, 0, 7, ("train", "test"))
     assert (near.same, near.second.t) == (False, 8)
     assert 0 <= near.distance <= ALIKE
@@ -94,10 +104,10 @@ def test_the_same_picture_is_told_from_one_that_is_nearly_the_same() -> None:
 
 def test_all_pairs_of_parts_are_compared_and_none_within_one() -> None:
     frame = culture(1)[0]
-    looks: dict[Part, list[Look]] = {
+    looks: dict[Part, list[FrameHash]] = {
         part: [look(frame, 0), look(frame, 1)] for part in ("test", "train", "validation")
     }
-    found = [(pair.parts, pair.second.t) for pair in find_alike(looks)]
+    found = [(pair.parts, pair.second.t) for pair in find_near_duplicates(looks)]
     pairs = [("train", "validation"), ("train", "test"), ("validation", "test")]
     assert found == [(pair, t) for pair in pairs for t in (0, 1)]
 
@@ -105,14 +115,15 @@ def test_all_pairs_of_parts_are_compared_and_none_within_one() -> None:
 def test_the_nearest_is_named_even_far_down_a_long_list() -> None:
     random = np.random.default_rng(0)
     stored = [
-        Look(0, t, random.integers(0, 2**63, 4, np.uint64), bytes([t % 256, t // 256])) for t in range(1500)
+        FrameHash(0, t, random.integers(0, 2**63, 4, np.uint64), bytes([t % 256, t // 256]))
+        for t in range(1500)
     ]
     flipped = stored[1234].hash ^ np.array([7, 0, 0, 0], np.uint64)
-    asked = [*stored[:700], Look(1, 9, flipped, b"")]
-    renamed = [Look(1, entry.t, entry.hash, b"x" + entry.digest) for entry in asked]
-    found = {pair.second.t: pair for pair in find_alike({"train": stored, "test": renamed[700:]})}
+    asked = [*stored[:700], FrameHash(1, 9, flipped, b"")]
+    renamed = [FrameHash(1, entry.t, entry.hash, b"x" + entry.digest) for entry in asked]
+    found = {pair.second.t: pair for pair in find_near_duplicates({"train": stored, "test": renamed[700:]})}
     assert (found[9].first.t, found[9].distance) == (1234, 3)
-    everything = find_alike({"train": stored, "test": renamed})
+    everything = find_near_duplicates({"train": stored, "test": renamed})
     assert [(pair.first.t, pair.distance) for pair in everything[:700]] == [(t, 0) for t in range(700)]
 
 
@@ -133,11 +144,13 @@ def test_different_real_fields_are_not_alike_and_a_still_out_of_the_time_lapse_i
     stills = frames_of(shared / "t98g-phase" / "stills" / "images")
     lapse = frames_of(shared / "t98g-phase" / "timelapse" / "images")
     assert min(distance(a, b) for i, a in enumerate(stills) for b in stills[:i]) > ALIKE
-    looks: dict[Part, list[Look]] = {
+    looks: dict[Part, list[FrameHash]] = {
         "train": [look(frame, t) for t, frame in enumerate(lapse)],
         "test": [look(frame, t) for t, frame in enumerate(stills)],
     }
-    assert [(pair.second.t, pair.same or pair.distance == 0) for pair in find_alike(looks)] == [(0, True)]
+    assert [(pair.second.t, pair.same or pair.distance == 0) for pair in find_near_duplicates(looks)] == [
+        (0, True)
+    ]
 
 
 def test_the_same_real_nuclei_in_a_shifted_field_are_not_found(shared: Path) -> None:
@@ -158,7 +171,7 @@ def test_frames_of_each_part_are_looked_at_spread_evenly():
     series = ArraySeries(frames, "TYX", 1)
     recordings = [Recording(series, series)]
     blocks = [Block(0, 0, 7, "train"), Block(0, 7, 10, "test")]
-    looks = looks_of(recordings, blocks, most=3)
+    looks = hash_frames(recordings, blocks, most=3)
     assert [look.t for look in looks["train"]] == [0, 3, 6]
     assert [look.t for look in looks["test"]] == [7, 8, 9]
     assert looks["test"][1].digest == digest(frames[8][None])

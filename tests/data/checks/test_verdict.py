@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import Look
+from hela_seg.data.checks.near_duplicates import FrameHash
 from hela_seg.data.checks.verdict import judge
 from hela_seg.data.classes import Classes
 from hela_seg.data.layouts import Recording
@@ -35,7 +35,7 @@ def look(number, t, bits=0, picture=b""):
     """Looks of different numbers differ in half their bits or so; ``bits`` more are turned over."""
     words = np.random.default_rng(number).integers(0, 2**63, 4, np.uint64)
     words[0] ^= np.uint64(2**bits - 1)
-    return Look(number, t, words, picture or bytes([number, t]))
+    return FrameHash(number, t, words, picture or bytes([number, t]))
 
 
 def test_good_data_give_neither_faults_nor_warnings():
@@ -63,7 +63,7 @@ def test_the_same_picture_in_two_parts_is_a_fault_told_once_for_two_series():
 
 def test_nearly_the_same_picture_in_two_parts_is_a_warning():
     near = look(0, 7, bits=5)
-    verdict = judged(looks={"train": [look(0, 6)], "test": [Look(1, 7, near.hash, near.digest)]})
+    verdict = judged(looks={"train": [look(0, 6)], "test": [FrameHash(1, 7, near.hash, near.digest)]})
     assert verdict.faults == []
     (line,) = verdict.warnings
     assert line.startswith(

@@ -85,7 +85,7 @@ def test_panels_show_the_frame_that_their_title_names(run: Path) -> None:
     net = Predictor.from_checkpoint(run / "checkpoints" / "best.ckpt")
     data = TimelapseData.from_plain(net.info.config["data"])
     data.open(net.info.split)
-    scored = Scored(data, data.of("test"), Predicted(net, data.recordings))
+    scored = Scored(data, data.blocks_of("test"), Predicted(net, data.recordings))
     counts = count_frames(net, data.recordings, scored.blocks, data.labels).frames
     best, _ = examples_of(scored, counts, data.classes)
     t = int(best.title.split("frame ")[1].split(",")[0])

@@ -16,13 +16,13 @@ from fabricated import NAMES, frame_counts, write_run
 from hela_seg.data.classes import Classes
 from hela_seg.report.page import Page
 from hela_seg.report.run import sections
-from hela_seg.report.run.page_of_run import _facts
+from hela_seg.report.run.page import _facts
 from hela_seg.report.run.sections import SECTIONS, Material, command_of
 from hela_seg.runs.records import read_record, write_record
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, write_reliability
 from hela_seg.scores.confusion import scores_of
 from hela_seg.system.errors import InputError
-from hela_seg.system.launch import Launch
+from hela_seg.system.ranks import RankInfo
 
 
 @dataclass
@@ -71,7 +71,7 @@ def test_the_command_of_several_processes_has_their_launcher(
     (material.folder / ".hydra").mkdir()
     (material.folder / ".hydra" / "overrides.yaml").write_text("[model=unet]")
     record = read_record(material.folder / "run.json")
-    started = Launch(0, 2, 0, 2, launcher).to_plain()
+    started = RankInfo(0, 2, 0, 2, launcher).to_plain()
     write_record(material.folder / "run.json", replace(record, launch=started))
     section = SECTIONS["Command"](replace(material, command="train"))
     assert section.command is not None

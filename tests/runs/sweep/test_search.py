@@ -12,18 +12,18 @@ from omegaconf import OmegaConf
 
 from hela_seg.cli import CONFIG, main
 from hela_seg.runs.sweep import jobs_in
-from hela_seg.runs.sweep.search import aim
+from hela_seg.runs.sweep.search import configure_sweeper
 
 SEARCHES = sorted(path.stem for path in (CONFIG / "search").glob("*.yaml"))
 
 
 def test_a_search_looks_for_the_highest_score() -> None:
     plain = OmegaConf.create({"max_batch_size": None})
-    aim(plain)
+    configure_sweeper(plain)
     assert plain == {"max_batch_size": None}
     asked = {"direction": "minimize", "max_failure_rate": 0.0, "sampler": {"seed": None}}
     search = OmegaConf.create(asked)
-    aim(search)
+    configure_sweeper(search)
     assert search == {"direction": "maximize", "max_failure_rate": 1.0, "sampler": {"seed": 0}}
 
 

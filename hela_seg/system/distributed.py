@@ -19,8 +19,8 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from torch import Tensor
 from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]  # public, but not typed so
 
-from hela_seg.system.errors import InputError, said_by
-from hela_seg.system.launch import Launch
+from hela_seg.system.errors import InputError, message_of
+from hela_seg.system.ranks import RankInfo
 
 BEAT_SECONDS = 0.5
 """Between two signs of life of a process."""
@@ -42,7 +42,7 @@ _talk: Any = None  # a process group; None: the group of all, which talks betwee
 
 
 @contextmanager
-def joined(launch: Launch, *, gpu: bool) -> Iterator[None]:
+def process_group(launch: RankInfo, *, gpu: bool) -> Iterator[None]:
     """Work together with the processes that were started together; alone, nothing is done.
 
     Args:
@@ -61,7 +61,7 @@ def joined(launch: Launch, *, gpu: bool) -> Iterator[None]:
         yield
         dist.barrier(_talk)  # who leaves first would take the store along
     except InputError as error:
-        life.end_with(said_by(error))
+        life.end_with(message_of(error))
         raise
     except Exception as error:
         if isinstance(error, RuntimeError) and (ended := life.others_ended()):
@@ -74,12 +74,12 @@ def joined(launch: Launch, *, gpu: bool) -> Iterator[None]:
         life.end()
 
 
-def is_first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this is the process that writes files and prints: rank 0, or the only one."""
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
-def told(value: Value) -> Value:
+def broadcast_from_rank_zero(value: Value) -> Value:
     """What rank 0 says."""
     if not dist.is_initialized():
         return value
@@ -88,7 +88,7 @@ def told(value: Value) -> Value:
     return words[0]
 
 
-def gathered(value: Value) -> list[Value]:
+def all_gather(value: Value) -> list[Value]:
     """What each process says, in the order of ranks."""
     if not dist.is_initialized():
         return [value]
@@ -98,12 +98,12 @@ def gathered(value: Value) -> list[Value]:
 
 
 @contextmanager
-def first_before_others() -> Iterator[None]:
+def rank_zero_first() -> Iterator[None]:
     """Let rank 0 through, and the others when it is done, so that they find what it wrote."""
-    if not is_first():
+    if not is_rank_zero():
         dist.barrier(_talk)
     yield
-    if dist.is_initialized() and is_first():
+    if dist.is_initialized() and is_rank_zero():
         dist.barrier(_talk)
 
 
@@ -116,7 +116,7 @@ def average(tensors: Iterable[Tensor]) -> None:
         tensor /= dist.get_world_size()
 
 
-def take_from_first(tensors: Iterable[Tensor]) -> None:
+def broadcast_tensors(tensors: Iterable[Tensor]) -> None:
     """Replace tensors by those of rank 0, in place."""
     if not dist.is_initialized():
         return
@@ -124,7 +124,7 @@ def take_from_first(tensors: Iterable[Tensor]) -> None:
         dist.broadcast(tensor, 0)
 
 
-def _meet(launch: Launch, *, gpu: bool) -> None:
+def _meet(launch: RankInfo, *, gpu: bool) -> None:
     """Connect the processes, and the CPUs among them where the net is on GPUs."""
     global _talk
     if gpu:
@@ -139,7 +139,7 @@ def _meet(launch: Launch, *, gpu: bool) -> None:
     _talk = dist.new_group(backend="gloo", timeout=PATIENCE) if gpu else None
 
 
-def _say_as_torchrun(launch: Launch) -> None:
+def _say_as_torchrun(launch: RankInfo) -> None:
     """Put what ``srun`` says into the words of ``torchrun``, which PyTorch and Lightning read."""
     if launch.launcher == "srun":
         job = int(os.environ.get("SLURM_JOB_ID", 0)) + int(os.environ.get("SLURM_STEP_ID", 0))
@@ -166,9 +166,9 @@ class _SignsOfLife:
         launch: the place of this process.
     """
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: RankInfo) -> None:
         self._rank, self._others = launch.rank, [r for r in range(launch.count) if r != launch.rank]
-        self._names = gathered(f"rank {launch.rank} (process {os.getpid()} on {platform.node()})")
+        self._names = all_gather(f"rank {launch.rank} (process {os.getpid()} on {platform.node()})")
         # a connection of its own, because one that waits for a key lets nobody else through
         address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")

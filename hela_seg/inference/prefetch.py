@@ -12,7 +12,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-def ahead(
+def prefetch(
     work: Callable[[Job], Result], jobs: Iterable[Job], depth: int = 2, threads: int = 1
 ) -> Iterator[Result]:
     """The results of ``work`` for each job, in order, with the next ones already under way.

@@ -29,7 +29,7 @@ Labels = NDArray[np.uint8]
 
 
 @dataclass
-class Course:
+class RecordingResult:
     """What is known of a recording's frames.
 
     Attributes:
@@ -54,7 +54,7 @@ class Course:
         return TimeCourse(name, np.stack(self.pixels), cells, frame_interval)
 
 
-def follow(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[Course]:
+def analyse(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[RecordingResult]:
     """Look at every frame of every recording once, and write the table of cells.
 
     Args:
@@ -63,7 +63,7 @@ def follow(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[Course
         units: all of the job's, in order, each when it is done. What asking for the next one raises goes on
             to the caller, and no table is left then.
     """
-    courses = [Course() for _ in job.series]
+    courses = [RecordingResult() for _ in job.series]
     with _cells_written(job, folder.path) as write:
         for index, of_series in groupby(units, lambda unit: unit.series):
             frames = _frames(job, folder, of_series, courses[index])
@@ -77,10 +77,12 @@ def follow(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[Course
 
 def label_frames(job: Job, folder: ResultFolder, series: int) -> Iterator[Labels]:
     """Class maps (H, W) of a recording that is predicted, as they are written."""
-    return _filtered(job, _frames(job, folder, job.units_of(series), Course()))
+    return _filtered(job, _frames(job, folder, job.units_of(series), RecordingResult()))
 
 
-def _frames(job: Job, folder: ResultFolder, units: Iterable[Unit], course: Course) -> Iterator[Labels]:
+def _frames(
+    job: Job, folder: ResultFolder, units: Iterable[Unit], course: RecordingResult
+) -> Iterator[Labels]:
     """Class maps as predicted; what their units' records say goes to the course."""
     for unit in units:
         record = folder.record(job, unit)
@@ -100,7 +102,11 @@ def _filtered(job: Job, frames: Iterator[Labels]) -> Iterator[Labels]:
 
 
 def _look(
-    job: Job, index: int, frames: Iterator[Labels], course: Course, write: Callable[[str, Columns], None]
+    job: Job,
+    index: int,
+    frames: Iterator[Labels],
+    course: RecordingResult,
+    write: Callable[[str, Columns], None],
 ) -> None:
     series, counted = job.series[index], job.wanted.cells != "none"
     pixels, cells = PixelFlicker(), _Cells(job, index)

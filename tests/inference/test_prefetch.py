@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hela_seg.inference.ahead import ahead
+from hela_seg.inference.prefetch import prefetch
 
 
 def test_results_come_in_the_order_of_their_jobs() -> None:
@@ -15,12 +15,12 @@ def test_results_come_in_the_order_of_their_jobs() -> None:
         time.sleep(0.02 if job == 0 else 0)
         return job * job
 
-    assert list(ahead(slow_first, range(20), depth=4, threads=4)) == [job * job for job in range(20)]
+    assert list(prefetch(slow_first, range(20), depth=4, threads=4)) == [job * job for job in range(20)]
 
 
 def test_no_more_than_the_depth_is_done_before_it_is_taken() -> None:
     begun = []
-    results = ahead(begun.append, range(10), depth=3)
+    results = prefetch(begun.append, range(10), depth=3)
     next(results)
     time.sleep(0.1)
     assert len(begun) <= 4
@@ -29,13 +29,13 @@ def test_no_more_than_the_depth_is_done_before_it_is_taken() -> None:
 
 def test_work_goes_on_while_a_result_is_used() -> None:
     second = threading.Event()
-    results = ahead(lambda job: second.set() if job == 1 else None, range(2))
+    results = prefetch(lambda job: second.set() if job == 1 else None, range(2))
     next(results)
     assert second.wait(5)
 
 
 def test_an_error_comes_in_its_place() -> None:
-    results = ahead(lambda job: 1 // job, [1, 0, 1])
+    results = prefetch(lambda job: 1 // job, [1, 0, 1])
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
@@ -43,7 +43,7 @@ def test_an_error_comes_in_its_place() -> None:
 
 def test_no_thread_is_left_when_the_caller_stops_early() -> None:
     before = threading.active_count()
-    results = ahead(lambda job: job, range(1000))
+    results = prefetch(lambda job: job, range(1000))
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before

@@ -17,7 +17,7 @@ TOLERANCE = 1e-3
 """By how much logits may change, as a share of the largest; rounding changes them by about 1e-5."""
 
 
-def folded(net: nn.Module, channels: int) -> nn.Module:
+def fuse_conv_bn(net: nn.Module, channels: int) -> nn.Module:
     """A copy of a net in which each batch normalisation that follows a convolution has become part of it.
 
     At prediction a normalisation multiplies by constants and adds others, which the convolution's weights and

@@ -20,7 +20,7 @@ MULTIRUN = {"-m", "--multirun"}
 
 
 @dataclass(frozen=True)
-class Launch:
+class RankInfo:
     """The place of this process among those that were started together.
 
     Attributes:
@@ -38,7 +38,7 @@ class Launch:
     launcher: str | None = None
 
     @classmethod
-    def here(cls) -> Launch:
+    def here(cls) -> RankInfo:
         """The place of this process.
 
         Raises:
@@ -66,13 +66,13 @@ class Launch:
         return self.count // self.local_count
 
     def to_plain(self) -> dict[str, Any] | None:
-        """What all processes have in common, as `shell_words` takes it; None without a launcher."""
+        """What all processes have in common, as `launch_command` takes it; None without a launcher."""
         if self.launcher is None:
             return None
         return {"launcher": self.launcher, "nodes": self.nodes, "processes_per_node": self.local_count}
 
 
-def shell_words(launcher: str, nodes: int, processes_per_node: int) -> list[str]:
+def launch_command(launcher: str, nodes: int, processes_per_node: int) -> list[str]:
     """What stands before ``-m`` in the line that starts these processes.
 
     Options that a cluster asks for are left out, and of several nodes with ``torchrun`` the meeting point is
@@ -89,7 +89,7 @@ def shell_words(launcher: str, nodes: int, processes_per_node: int) -> list[str]
     return ["torchrun", *among, f"--nproc-per-node={processes_per_node}"]
 
 
-def of_rank(launch: Launch, typed: Sequence[str]) -> list[str]:
+def overrides_for_rank(launch: RankInfo, typed: Sequence[str]) -> list[str]:
     """What was typed, as one of several processes shall read it: only the first makes a folder for the run.
 
     Raises:

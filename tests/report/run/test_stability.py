@@ -10,8 +10,8 @@ from fabricated import NAMES, frame_counts
 from figures import keep_figures
 
 from hela_seg.data.classes import Classes
-from hela_seg.report.run import holding
-from hela_seg.report.run.holding import draw_by_series, draw_over_time, draw_reliability, matrices_by_series
+from hela_seg.report.run import stability
+from hela_seg.report.run.stability import draw_by_series, draw_over_time, draw_reliability, matrices_by_series
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, curve_of
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.counts import FrameCounts
@@ -78,7 +78,7 @@ def test_the_spread_over_series_is_said() -> None:
 
 
 def test_a_point_a_series_and_a_line_at_the_pooled_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, holding)
+    figures = keep_figures(monkeypatch, stability)
     counts = frame_counts(frames=12, series=4)
     draw_by_series(counts, CLASSES)
     lines = figures[0].axes[0].get_lines()
@@ -93,8 +93,8 @@ def test_a_point_a_series_and_a_line_at_the_pooled_score(monkeypatch: pytest.Mon
 
 
 def test_of_many_series_some_are_drawn_and_the_words_are_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, holding)
-    monkeypatch.setattr(holding, "MOST_POINTS", 4)
+    figures = keep_figures(monkeypatch, stability)
+    monkeypatch.setattr(stability, "MOST_POINTS", 4)
     counts = frame_counts(frames=9, series=9)
     counts.matrix[1] = counts.matrix[1][:, ::-1]  # the worst is not among those drawn
     drawing = draw_by_series(counts, CLASSES)
@@ -106,7 +106,7 @@ def test_of_many_series_some_are_drawn_and_the_words_are_of_all(monkeypatch: pyt
 
 
 def test_a_course_has_each_frame_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, holding)
+    figures = keep_figures(monkeypatch, stability)
     counts = frame_counts(frames=5, series=1)
     later = FrameCounts(counts.series, np.array([2, 3, 4, 6, 7]), counts.block, counts.matrix)
     draw_over_time(later, CLASSES)
@@ -119,7 +119,7 @@ def test_a_course_has_each_frame_in_its_place(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_frames_late_in_a_long_recording_are_drawn_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, holding)
+    figures = keep_figures(monkeypatch, stability)
     counts = frame_counts(frames=300, series=1)
     late = FrameCounts(counts.series, counts.frame + 1700, counts.block, counts.matrix)
     drawing = draw_over_time(late, CLASSES)
@@ -137,7 +137,7 @@ def test_a_line_of_means_says_so() -> None:
 
 
 def test_accuracy_stands_over_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, holding)
+    figures = keep_figures(monkeypatch, stability)
     counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     counts[CONFIDENCE_STEPS // 2], counts[-1] = (75, 25), (0, 300)
     curve = curve_of(counts)

@@ -19,7 +19,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
 from hela_seg.report.run import page_of_run as report
 from hela_seg.report.run.class_maps import Predicted
-from hela_seg.report.run.page_of_run import write_report
+from hela_seg.report.run.page import write_report
 from hela_seg.report.tables import write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, curve_of, read_reliability

@@ -14,12 +14,12 @@ from hela_seg.runs import run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD, SWEEP_RECORD, key_of, last_sweep, typed_before
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
-from hela_seg.system.launch import MULTIRUN
+from hela_seg.system.ranks import MULTIRUN
 
 _RUN = "hydra.run.dir"
 
 
-def going_on(
+def expand_resume_arguments(
     typed: Sequence[str], quoted: Callable[[Sequence[str]], list[str]], sweeps: Callable[[], Path]
 ) -> list[str]:
     """Where a run or sweep is named to go on with, what was typed when it began, then what is typed now.
@@ -66,11 +66,11 @@ def going_on(
 def record_kept(typed: Sequence[str]) -> Iterator[None]:
     """Leave a run's record of its settings as it was, where a command fails before it has trained its net.
 
-    Hydra writes that record before anything looks at the settings, and `going_on` reads it: settings that
-    were refused once would be refused ever after.
+    Hydra writes that record before anything looks at the settings, and `expand_resume_arguments` reads it:
+    settings that were refused once would be refused ever after.
 
     Args:
-        typed: arguments of the command, as `going_on` gives them.
+        typed: arguments of the command, as `expand_resume_arguments` gives them.
     """
     folders = [argument.partition("=")[2].strip("'\"") for argument in typed if key_of(argument) == _RUN]
     folder = Path(folders[-1] if folders else "")

@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from hela_seg.system.errors import InputError
-from hela_seg.system.launch import Launch, of_rank, shell_words
+from hela_seg.system.ranks import RankInfo, launch_command, overrides_for_rank
 
 TORCHRUN = {"RANK": "5", "LOCAL_RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
 SRUN = {
@@ -24,43 +24,47 @@ BATCH_SCRIPT = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "8", "SLURM_PROCID": "0"}
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ({}, Launch()),
-        (TORCHRUN, Launch(5, 8, 1, 4, "torchrun")),
-        (SRUN, Launch(5, 8, 1, 4, "srun")),
-        (SRUN | {"RANK": "0", "WORLD_SIZE": "2"}, Launch(0, 2, 0, 1, "torchrun")),  # inside of a SLURM job
-        (BATCH_SCRIPT, Launch()),
+        ({}, RankInfo()),
+        (TORCHRUN, RankInfo(5, 8, 1, 4, "torchrun")),
+        (SRUN, RankInfo(5, 8, 1, 4, "srun")),
+        (SRUN | {"RANK": "0", "WORLD_SIZE": "2"}, RankInfo(0, 2, 0, 1, "torchrun")),  # inside of a SLURM job
+        (BATCH_SCRIPT, RankInfo()),
     ],
 )
-def test_the_place_of_a_process_is_what_its_launcher_says(said: dict[str, str], expected: Launch) -> None:
+def test_the_place_of_a_process_is_what_its_launcher_says(said: dict[str, str], expected: RankInfo) -> None:
     with mock.patch.dict(os.environ, said, clear=True):
-        assert Launch.here() == expected
+        assert RankInfo.here() == expected
     assert expected.nodes == expected.count // expected.local_count
 
 
 @pytest.mark.parametrize(
     ("place", "line"),
     [
-        (Launch(1, 2, 1, 2, "torchrun"), "torchrun --standalone --nproc-per-node=2"),
+        (RankInfo(1, 2, 1, 2, "torchrun"), "torchrun --standalone --nproc-per-node=2"),
         (
-            Launch(5, 8, 1, 4, "torchrun"),
+            RankInfo(5, 8, 1, 4, "torchrun"),
             "torchrun --nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:PORT --nproc-per-node=4",
         ),
-        (Launch(5, 8, 1, 4, "srun"), "srun --nodes=2 --ntasks-per-node=4 --kill-on-bad-exit=1 python"),
+        (RankInfo(5, 8, 1, 4, "srun"), "srun --nodes=2 --ntasks-per-node=4 --kill-on-bad-exit=1 python"),
     ],
 )
-def test_a_launch_can_be_typed_again(place: Launch, line: str) -> None:
+def test_a_launch_can_be_typed_again(place: RankInfo, line: str) -> None:
     plain = place.to_plain()
     assert plain is not None
-    assert " ".join(shell_words(**plain)) == line
-    assert Launch().to_plain() is None
+    assert " ".join(launch_command(**plain)) == line
+    assert RankInfo().to_plain() is None
 
 
 def test_machines_with_different_numbers_of_processes_are_refused() -> None:
     uneven = mock.patch.dict(os.environ, SRUN | {"SLURM_STEP_NUM_NODES": "3"}, clear=True)
     with uneven, pytest.raises(InputError, match="srun started 8 processes on 3 machines"):
-        Launch.here()
+        RankInfo.here()
 
 
 def test_only_the_first_process_makes_the_folder_of_a_run() -> None:
-    assert of_rank(Launch(0, 2), ["seed=1"]) == ["seed=1"]
-    assert of_rank(Launch(1, 2), ["seed=1"]) == ["seed=1", "hydra.run.dir=.", "hydra.output_subdir=null"]
+    assert overrides_for_rank(RankInfo(0, 2), ["seed=1"]) == ["seed=1"]
+    assert overrides_for_rank(RankInfo(1, 2), ["seed=1"]) == [
+        "seed=1",
+        "hydra.run.dir=.",
+        "hydra.output_subdir=null",
+    ]

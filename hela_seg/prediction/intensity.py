@@ -25,7 +25,7 @@ SCALES = (1.0, 255.0)
 """Largest grey values that programs convert images to: fractions and 8 bits."""
 
 
-def doubt(normalisation: Normalisation, series: Series) -> str | None:
+def intensity_mismatch(normalisation: Normalisation, series: Series) -> str | None:
     """Say where a recording's grey values can hardly be of the kind that a net was trained on.
 
     Frames of another bit depth, or rescaled on their way through another program, look right in a viewer and

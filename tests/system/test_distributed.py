@@ -10,18 +10,18 @@ import pytest
 import torch
 from ranks import Talks, train
 
-from hela_seg.system import processes
-from hela_seg.system.launch import Launch
+from hela_seg.system import distributed
+from hela_seg.system.ranks import RankInfo
 
 
 def test_a_process_by_itself_gets_its_own_word_back_at_once() -> None:
     values = torch.tensor([1.0, 3.0])
-    with processes.joined(Launch(), gpu=False), processes.first_before_others():
-        assert processes.is_first()
-        assert processes.told("word") == "word"
-        assert processes.gathered(7) == [7]
-        processes.average([values])
-        processes.take_from_first([values])
+    with distributed.process_group(RankInfo(), gpu=False), distributed.rank_zero_first():
+        assert distributed.is_rank_zero()
+        assert distributed.broadcast_from_rank_zero("word") == "word"
+        assert distributed.all_gather(7) == [7]
+        distributed.average([values])
+        distributed.broadcast_tensors([values])
     assert values.tolist() == [1.0, 3.0]
 
 
@@ -36,7 +36,7 @@ def test_several_hear_the_first_all_and_their_mean(tmp_path: Path) -> None:
 
 def test_what_srun_says_is_said_as_torchrun_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"SLURM_STEP_NODELIST": "n[7-8]", "SLURM_JOB_ID": "123456"})
-    processes._say_as_torchrun(Launch(rank=5, count=8, local_rank=1, local_count=4, launcher="srun"))
+    distributed._say_as_torchrun(RankInfo(rank=5, count=8, local_rank=1, local_count=4, launcher="srun"))
     assert {name: word for name, word in os.environ.items() if not name.startswith("SLURM")} == {
         "MASTER_ADDR": "n7",
         "MASTER_PORT": "18456",

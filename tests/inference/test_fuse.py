@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hela_seg.inference.fold import folded
+from hela_seg.inference.fuse import fuse_conv_bn
 from hela_seg.models import build
 from hela_seg.models.blocks import check_size
 
@@ -70,13 +70,13 @@ class Coarse(nn.Sequential):
 
 
 def test_a_net_of_a_large_stride_is_tried_on_an_image_that_it_takes() -> None:
-    assert count(folded(learned(Coarse()), 1)) == 0
+    assert count(fuse_conv_bn(learned(Coarse()), 1)) == 0
 
 
 @pytest.mark.parametrize("build", [Twice, Coarse])
 def test_nothing_goes_on_watching_the_net(build: type[nn.Module]) -> None:
     net = learned(build())
-    for looked_at in (folded(net, 1), net):
+    for looked_at in (fuse_conv_bn(net, 1), net):
         assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in looked_at.modules())
 
 
@@ -92,7 +92,7 @@ def test_a_hand_worked_convolution() -> None:
         strict=True,
     ):
         tensor.data.fill_(value)
-    found = folded(net, 1)
+    found = fuse_conv_bn(net, 1)
     assert (found[0].weight.item(), found[0].bias.item()) == pytest.approx((4, 1))
     assert isinstance(found[1], nn.Identity)
 
@@ -111,7 +111,7 @@ def test_each_net_predicts_the_same_with_fewer_layers(name: str, left: int) -> N
     net = learned(build({"_target_": f"hela_seg.models.{name}", "in_channels": 1, "width": 4}))
     before = copy.deepcopy(net.state_dict())
     image = torch.rand(2, 1, 64, 96, generator=torch.Generator().manual_seed(1))
-    found = folded(net, 1)
+    found = fuse_conv_bn(net, 1)
     assert count(found) == left
     with torch.no_grad():
         torch.testing.assert_close(found(image), net(image), rtol=1e-4, atol=1e-4)
@@ -121,7 +121,7 @@ def test_each_net_predicts_the_same_with_fewer_layers(name: str, left: int) -> N
 @pytest.mark.parametrize("build", [Twice, Shared])
 def test_a_net_that_would_predict_otherwise_comes_back_as_it_is(build: type[nn.Module]) -> None:
     net = learned(build())
-    assert folded(net, 1) is net
+    assert fuse_conv_bn(net, 1) is net
 
 
 def test_what_stays_as_it_is_is_no_second_time_in_memory() -> None:
@@ -130,7 +130,7 @@ def test_what_stays_as_it_is_is_no_second_time_in_memory() -> None:
     )
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     kept = {tensor.data_ptr() for tensor in net.state_dict().values()}
-    shared = sum(tensor.numel() for tensor in folded(net, 1).parameters() if tensor.data_ptr() in kept)
+    shared = sum(tensor.numel() for tensor in fuse_conv_bn(net, 1).parameters() if tensor.data_ptr() in kept)
     assert shared > 0
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
 
@@ -138,4 +138,4 @@ def test_what_stays_as_it_is_is_no_second_time_in_memory() -> None:
 def test_normalisation_by_each_images_own_statistics_stays() -> None:
     net = learned(Coarse())
     net[1] = nn.BatchNorm2d(2, track_running_stats=False)
-    assert count(folded(net, 1)) == 1
+    assert count(fuse_conv_bn(net, 1)) == 1
