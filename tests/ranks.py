@@ -94,7 +94,7 @@ def train(
     for rank in range(count):
         said = launcher(rank, count, port) if count > 1 else {}
         target = (list(arguments), said, log / str(rank), before, rank)
-        distributed.append(CONTEXT.Process(target=_train, args=target))
+        processes.append(CONTEXT.Process(target=_train, args=target))
         processes[-1].start()
     seconds = [_wait(process, began) for process in processes]
     said_by_each = [(log / str(rank)).read_text() for rank in range(count)]

@@ -7,6 +7,7 @@
 - ``quality``: cells found against true ones
 - ``link``: rows of one cell through the frames
 - ``table``: rows written as CSV or Parquet
+- ``timecourse``: how much of each class there is over time, what flickers, and a filter against it
 
 Every function takes one frame and keeps nothing between calls, so that frames may be done in threads; a
 `CellLinker` takes them in their order, from one thread.

@@ -30,6 +30,12 @@ SCORE_KEY = "hela_seg_validation_score"
 CHECKPOINT_FORMAT = 1
 """Raised when an older program could no longer read a newer checkpoint."""
 
+FORMER_NAMES = {
+    "hela_seg.losses.": "hela_seg.training.losses.",
+    "hela_seg.task.": "hela_seg.training.task.",
+}
+"""Beginnings of names in the settings of runs of version 0.1.0, and what they are called today."""
+
 _NET = "net."
 """What stands before the names of the net's weights, beside those of the loss."""
 
@@ -195,7 +201,18 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
         raise InputError(
             f"{path} is damaged (missing or unknown: {odd}), expected a file written by hela_seg.train"
         )
-    return ModelInfo(**plain)
+    return ModelInfo(**{**plain, "config": _with_todays_names(plain["config"])})
+
+
+def _with_todays_names(settings: Any) -> Any:
+    """Settings of a run, in which what has another name today than in version 0.1.0 has today's."""
+    if isinstance(settings, Mapping):
+        return {key: _with_todays_names(value) for key, value in settings.items()}
+    if isinstance(settings, str):
+        for former, today in FORMER_NAMES.items():
+            if settings.startswith(former):
+                return today + settings.removeprefix(former)
+    return settings
 
 
 def _weights(path: Path | str, content: Mapping[str, Any]) -> dict[str, Any]:

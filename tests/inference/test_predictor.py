@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from test_runs import INFO
+from small_checkpoints import INFO
 from toy_nets import Brightness, Pool, info, predictor
 
 import hela_seg

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from test_runs import INFO
+from small_checkpoints import INFO
 from torch import Tensor, nn
 
 from hela_seg.inference import Predictor, TrainedNet

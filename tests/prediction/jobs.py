@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from test_runs import INFO
+from small_checkpoints import INFO
 from torch import Tensor, nn
 
 from hela_seg.data.stacks import ArraySeries, write_tiff

@@ -8,21 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from small_checkpoints import INFO, saved
 
 from hela_seg.cli import main
-from hela_seg.runs.checkpoint import CHECKPOINT_FORMAT, CHECKPOINT_KEY, ModelInfo, read_checkpoint, save_whole
+from hela_seg.runs.checkpoint import CHECKPOINT_FORMAT, CHECKPOINT_KEY, read_checkpoint, save_whole
 from hela_seg.system.errors import InputError
-
-INFO = ModelInfo(
-    net={"_target_": "hela_seg.models.unet.UNet", "width": 2},
-    classes=[{"name": "background"}, {"name": "cell"}],
-    normalisation={"kind": "dtype", "low": None, "high": None, "percentiles": [1.0, 99.8]},
-    channels=1,
-    axes="TYX",
-    split=[],
-    config={},
-    versions={"hela_seg": "0.1.0"},
-)
 
 
 class Bomb:
@@ -33,12 +23,6 @@ class Bomb:
 
     def __reduce__(self) -> Any:
         return Path.touch, (self.path,)
-
-
-def saved(path: Path, **changes: Any) -> Path:
-    content = {"state_dict": {"net.head.weight": torch.ones(2)}, CHECKPOINT_KEY: INFO.to_plain()}
-    torch.save(content | changes, path)
-    return path
 
 
 def test_what_was_saved_is_read_back_with_the_nets_own_names(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from benchmarks import resume as killing
 from conftest import SMALL_NET
-from test_runs import saved
+from small_checkpoints import saved
 
 from hela_seg.cli import main
 from hela_seg.data.dataset import RandomTiles, Sample

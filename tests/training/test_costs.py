@@ -6,7 +6,7 @@ from dataclasses import replace
 from unittest.mock import MagicMock
 
 import pytest
-from test_runs import INFO
+from small_checkpoints import INFO
 
 from hela_seg.models import build
 from hela_seg.runs.records import Costs

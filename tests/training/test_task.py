@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from test_runs import INFO
+from small_checkpoints import INFO
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
