@@ -10,11 +10,11 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("check"))
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -29,12 +29,22 @@ from hela_seg.report.tables import print_files
 from hela_seg.runs.run_folder import SPLIT_TABLE
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import make_folder
+from hela_seg.system.settings import Group, build, checked
 
 CHECK_JSON = "check.json"
 CONTACT_SHEET = "contact_sheet.png"
 
 
-def check(config: DictConfig) -> Verdict:
+@dataclass(frozen=True)
+class CheckSettings:
+    """All settings; see ``conf/check.yaml``."""
+
+    data: Group
+    output_dir: str
+    seed: int = 0
+
+
+def check(config: Mapping[str, Any]) -> Verdict:
     """Look at all frames and masks as a configuration says; see ``conf/check.yaml`` for its keys.
 
     Writes tables to standard output, and check.json, split.csv and a contact sheet into the run's folder.
@@ -45,10 +55,10 @@ def check(config: DictConfig) -> Verdict:
     Raises:
         InputError: training would be wrong, or the settings cannot be used.
     """
-    data: TimelapseData = instantiate(config.data)
-    plain: dict[str, Any] = OmegaConf.to_container(config.data, resolve=True)  # type: ignore[assignment]
-    folder = make_folder(Path(config.output_dir))
-    gathered = gather(data, plain)
+    settings = checked(CheckSettings, config)
+    data: TimelapseData = build(settings.data, "data")
+    folder = make_folder(Path(settings.output_dir))
+    gathered = gather(data, settings.data)
     examination = _examine(gathered, data)
     verdict = judge(gathered.faults, examination, gathered.blocks, data.classes)
     print_findings(examination, gathered.blocks, data.classes, verdict)

@@ -29,7 +29,6 @@ from hela_seg.runs.sweep import Sweep, expand_resume_arguments, jobs_in, record_
 from hela_seg.system.errors import InputError, Interrupted, PartialResultError
 from hela_seg.system.faults import user_message
 from hela_seg.system.ranks import MULTIRUN, RankInfo, overrides_for_rank
-from hela_seg.system.settings import refuse_unfit
 
 PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
@@ -176,10 +175,8 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
 
     def run_composed(config: DictConfig) -> Any:
         try:
-            _refuse_unknown(name)
             _refuse_missing(config, COMMANDS[name].found)
-            chosen = HydraConfig.get()
-            refuse_unfit(config, chosen.overrides.task, CONFIG / f"{name}.yaml", chosen.runtime.choices)
+            OmegaConf.set_readonly(config, True)  # what a command reads is what was typed
             # imported only now, so that --help and a bad configuration answer without torch
             command = getattr(import_module(f"hela_seg.{name}"), name)
             if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -202,7 +199,8 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
     finally:
         sys.argv = before
     if Sweep.begun:
-        import_module("hela_seg.compare").end_sweep(Sweep.begun[0], failures)
+        # imported only now, because it takes seconds
+        import_module("hela_seg.report.comparison.folders").end_sweep(Sweep.begun[0], failures)
     elif failures:
         raise failures[0]
 
@@ -211,16 +209,6 @@ def _sweeps() -> Path:
     """The folder of sweeps that name none."""
     written: Any = OmegaConf.to_container(OmegaConf.load(CONFIG / "train.yaml"), resolve=False)
     return Path(written["hydra"]["sweep"]["dir"]).parent
-
-
-def _refuse_unknown(name: str) -> None:
-    """Top-level keys that the user added with Hydra's ``+`` and that nothing would read."""
-    written: Any = OmegaConf.to_container(OmegaConf.load(CONFIG / f"{name}.yaml"), resolve=False)
-    groups = {group for entry in written["defaults"] if isinstance(entry, dict) for group in entry}
-    for override in HydraConfig.get().overrides.task:
-        key = re.split(r"[=.@/]", override.lstrip("+~"), maxsplit=1)[0]
-        if override.startswith("+") and key not in {*written, *groups}:
-            raise InputError(f"{override} sets the unknown key '{key}': see --help for the groups and keys")
 
 
 def _refuse_missing(config: DictConfig, found: frozenset[str]) -> None:

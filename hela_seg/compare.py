@@ -10,117 +10,36 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("compare"))
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
-from omegaconf import DictConfig, ListConfig
+from annotated_types import Len
 
-from hela_seg.comparison import Comparison, compare_runs, find_runs
-from hela_seg.comparison.nets import what_differs
-from hela_seg.report.comparison.folds import write_folds
-from hela_seg.report.comparison.jobs import print_jobs, write_jobs
-from hela_seg.report.comparison.write import print_comparison, write_comparison
-from hela_seg.report.tables import print_files
-from hela_seg.runs.run_folder import COMPARISON, FOLDS_TABLE, JOBS_TABLE
-from hela_seg.runs.sweep.jobs import FINISHED, Job, jobs_in
-from hela_seg.system.errors import InputError, PartialResultError, join_names
-from hela_seg.system.files import make_folder
-
-log = logging.getLogger(__name__)
+from hela_seg.comparison import Comparison
+from hela_seg.report.comparison.folders import compare_folders
+from hela_seg.system.settings import Expected, NonNegative, checked
 
 
-def compare(config: DictConfig) -> list[Comparison]:
+@dataclass(frozen=True)
+class CompareSettings:
+    """All settings; see ``conf/compare.yaml``."""
+
+    runs: Annotated[
+        str | int | Annotated[Sequence[str | int], Len(1)], Expected("folders such as [outputs/a,outputs/b]")
+    ]
+    output_dir: str
+    seed: NonNegative = 0
+
+
+def compare(config: Mapping[str, Any]) -> list[Comparison]:
     """Compare runs as a configuration says; see ``conf/compare.yaml`` for its keys.
 
     Raises:
-        InputError: no folder holds a finished run, or a seed that is none.
+        InputError: settings that cannot be used, or no folder holds a finished run.
     """
-    given = config.runs if isinstance(config.runs, ListConfig) else [config.runs]
-    if not given or None in given:
-        raise InputError(f"runs is {config.runs}, expected folders such as [outputs/a,outputs/b]")
-    if not isinstance(config.seed, int) or config.seed < 0:
-        raise InputError(f"seed is {config.seed}, expected a whole number from 0 on")
+    settings = checked(CompareSettings, config)
     # jobs of a sweep lie in folders that are named 0, 1 and so on
-    return compare_folders([Path(str(folder)) for folder in given], Path(config.output_dir), config.seed)
-
-
-def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Comparison]:
-    """Compare all finished runs in folders and below, print the tables and write them.
-
-    What cannot be compared is warned of, and the rest goes on.
-
-    Args:
-        folders: see `hela_seg.comparison.find_runs`.
-        output: folder for the files.
-        seed: of the bootstrap's draws.
-
-    Returns:
-        The tables, one for each set of runs that may be compared with each other.
-
-    Raises:
-        InputError: no folder holds a finished run, or the files cannot be written.
-    """
-    runs, faults = find_runs(folders)
-    if not runs:
-        raise InputError("no finished run to compare: " + "; ".join(faults))
-    comparisons = compare_runs(runs, seed)
-    warnings = [*_apart(comparisons), *faults]
-    for comparison in comparisons:
-        print_comparison(comparison)
-    for warning in warnings:
-        log.warning("warning: %s", warning)
-    written: dict[str, object] = {**write_comparison(make_folder(output), comparisons, warnings)}
-    if write_folds(output / FOLDS_TABLE, comparisons):
-        written["folds"] = output / FOLDS_TABLE
-    print_files(written)
-    return comparisons
-
-
-def _apart(comparisons: list[Comparison]) -> list[str]:
-    first, *others = comparisons
-    reference = first.rows[0].runs[0]
-    return [
-        f"NOT COMPARABLE with the first table, and in a table of its own: {_folders(other)} "
-        f"({what_differs(reference, other.rows[0].runs[0])})"
-        for other in others
-    ]
-
-
-def _folders(comparison: Comparison) -> str:
-    folders = [str(run.folder) for row in comparison.rows for run in row.runs]
-    return join_names(folders, 3)
-
-
-def end_sweep(folder: Path, errors: Sequence[Exception] = ()) -> None:
-    """Compare the runs of a sweep, print and write what became of its jobs, and say which failed.
-
-    Args:
-        folder: of the sweep.
-        errors: what its launcher ended with, where it did not come to its end.
-
-    Raises:
-        PartialResultError: some jobs are finished and others are not.
-        InputError: none is finished.
-    """
-    try:
-        compare_folders([folder], folder / COMPARISON)
-    except InputError as error:
-        log.warning("warning: %s", error)
-    jobs = jobs_in(folder)
-    write_jobs(folder / COMPARISON / JOBS_TABLE, jobs)
-    print_jobs(jobs)
-    lost = [job for job in jobs if job.state != FINISHED]
-    if lost or errors:
-        raise _unfinished(jobs, lost, errors)
-
-
-def _unfinished(
-    jobs: Sequence[Job], lost: Sequence[Job], errors: Sequence[Exception]
-) -> PartialResultError | InputError:
-    named = ", ".join(f"{job.folder.name} {job.state}" for job in lost)
-    reasons = "".join(f" ({type(error).__name__}: {' '.join(str(error).split())})" for error in errors)
-    message = (
-        f"{len(lost)} of {len(jobs)} jobs are not finished: {named}{reasons}; resume=true tries them again"
-    )
-    return PartialResultError(message) if len(lost) < len(jobs) else InputError(message)
+    given = [settings.runs] if isinstance(settings.runs, str | int) else settings.runs
+    return compare_folders([Path(str(folder)) for folder in given], Path(settings.output_dir), settings.seed)

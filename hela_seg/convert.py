@@ -10,11 +10,12 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("convert"))
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.normalise import Normalisation
@@ -25,12 +26,23 @@ from hela_seg.report.tables import print_files
 from hela_seg.runs.checkpoint import ModelInfo, write_checkpoint
 from hela_seg.system.errors import InputError
 from hela_seg.system.machine import versions
-
-NORMALISATIONS = ("dtype", "frame")
-"""Those that need no look at the training frames."""
+from hela_seg.system.settings import Group, checked
 
 
-def convert(config: DictConfig) -> Path:
+@dataclass(frozen=True)
+class ConvertSettings:
+    """All settings; see ``conf/convert.yaml``."""
+
+    weights: str
+    output: str | None = None
+    overwrite: bool = False
+    classes: Sequence[str | Mapping[str, Any]] = ("background", "round", "spread")
+    normalise: Literal["dtype", "frame"] = "dtype"
+    axes: str = "YXC"
+    model: Group | None = None
+
+
+def convert(config: Mapping[str, Any]) -> Path:
     """Convert a Keras file as a configuration says; see ``conf/convert.yaml`` for its keys.
 
     Returns:
@@ -40,12 +52,13 @@ def convert(config: DictConfig) -> Path:
         InputError: a file that is none of Keras 2, that holds another net, or that is damaged; settings that
             cannot be used; or a checkpoint that is already there.
     """
-    source = Path(config.weights)
-    target = Path(config.output) if config.output is not None else source.with_suffix(".ckpt")
-    _refuse_existing(target, config.overwrite)
+    settings = checked(ConvertSettings, config)
+    source = Path(settings.weights)
+    target = Path(settings.output) if settings.output is not None else source.with_suffix(".ckpt")
+    _refuse_existing(target, settings.overwrite)
     with open_saved(source) as saved:
-        found = _match(saved, config)
-        info = _model_info(config, found)
+        found = _match(saved, settings.model)
+        info = _model_info(settings, found)
         with torch.device("meta"):
             net = build(info.net)
         write_checkpoint(target, info, found.state_dict(net))
@@ -58,34 +71,28 @@ def _refuse_existing(target: Path, overwrite: bool) -> None:
         raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
 
 
-def _match(saved: SavedNet, config: DictConfig) -> Match:
-    if config.get("model") is None:
+def _match(saved: SavedNet, model: Group | None) -> Match:
+    if model is None:
         hint = fitting(saved) or "set model= to one of those that --help lists"
         raise InputError(f"model is not given, expected the net that {saved.path} holds: {hint}")
-    return match(saved, config.model)
+    return match(saved, model)
 
 
-def _model_info(config: DictConfig, found: Match) -> ModelInfo:
-    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    classes = Classes(plain["classes"])
+def _model_info(settings: ConvertSettings, found: Match) -> ModelInfo:
+    classes = Classes(settings.classes)
     if found.classes != len(classes):
         raise InputError(
             f"{found.saved.path} tells {found.classes} classes apart and {len(classes)} are named "
             f"({', '.join(classes.names)}): name each with classes=[background,...]"
         )
-    if config.normalise not in NORMALISATIONS:
-        raise InputError(
-            f"normalise is '{config.normalise}', expected one of {', '.join(NORMALISATIONS)}: "
-            "a Keras file says nothing about its training frames"
-        )
     return ModelInfo(
-        net=_net_config(plain["model"], found),
+        net=_net_config(dict(settings.model or {}), found),
         classes=classes.to_plain(),
-        normalisation=Normalisation(config.normalise).to_plain(),
+        normalisation=Normalisation(settings.normalise).to_plain(),
         channels=found.channels,
-        axes=config.axes,
+        axes=settings.axes,
         split=[],
-        config=plain,
+        config=asdict(settings),
         versions=versions("torch") | {"keras": found.saved.keras_version},
     )
 

@@ -11,14 +11,12 @@ if __name__ == "__main__":
     sys.exit(main("evaluate"))
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from hydra.utils import instantiate
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
@@ -40,33 +38,51 @@ from hela_seg.scores.partners import Partners, find_partners
 from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder
 from hela_seg.system.machine import versions
+from hela_seg.system.settings import MISSING, Group, build, checked
 from hela_seg.training.costs import costs_of, record_of
 
 
-def evaluate(config: DictConfig) -> Scores:
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """All settings; see ``conf/evaluate.yaml``."""
+
+    reading: Group
+    output_dir: str
+    data: Group | None = None
+    ckpt: str | None = None
+    labels: str | None = None
+    name: str | None = None
+    on_error: Literal["stop", "skip"] = "stop"
+    boundaries: Group | None = None
+    cells: Group | None = None
+    part: Literal["train", "validation", "test", "all"] = "test"
+    device: str = "auto"
+    seed: int = 0
+
+
+def evaluate(config: Mapping[str, Any]) -> Scores:
     """Score a checkpoint or label images as a configuration says; see ``conf/evaluate.yaml`` for its keys.
 
     Raises:
         InputError: a checkpoint, label images or data that cannot be used.
         PartialResultError: label images that cannot be used were left out, as ``on_error=skip`` allows.
     """
-    if config.on_error not in ("stop", "skip"):
-        raise InputError(f"on_error is '{config.on_error}', expected stop or skip")
-    if config.labels is not None:
-        return _score_labels(config)
-    if config.ckpt is None:
+    settings = checked(EvaluateSettings, config)
+    if settings.labels is not None:
+        return _score_labels(settings, settings.labels)
+    if settings.ckpt is None:
         raise InputError(
             "ckpt not given, expected a checkpoint or label images to score: add ckpt=... or labels=..."
         )
-    return _score_checkpoint(config)
+    return _score_checkpoint(settings, settings.ckpt)
 
 
-def _score_checkpoint(config: DictConfig) -> Scores:
-    predictor = Predictor.from_checkpoint(config.ckpt, config.device)
-    data = _own_data(predictor.info) if config.get("data") is None else _other_data(config, predictor.info)
+def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
+    predictor = Predictor.from_checkpoint(ckpt, settings.device)
+    data = _own_data(predictor.info) if settings.data is None else _other_data(settings.data, predictor.info)
     _refuse_unlike(data, predictor)
-    blocks = _blocks(data, config.part)
-    meters = _meters(config, data.classes)
+    blocks = _blocks(data, settings.part)
+    meters = _meters(settings, data.classes)
 
     def measure(recording: Recording, t: int, truth: Any, found: Any) -> None:
         meters.add(against_truth(recording, t, truth, found, data.labels))
@@ -76,19 +92,19 @@ def _score_checkpoint(config: DictConfig) -> Scores:
     )
     costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
-    found = _written(config, counts, predictor.classes, record, meters, reliability)
+    found = _written(settings, counts, predictor.classes, record, meters, reliability)
     maps = Predicted(predictor, data.recordings)
-    report = write_report(Path(config.output_dir), "evaluate", data, blocks, maps)
-    _print_files(config, {"checkpoint": config.ckpt}, {"report": report or "none"})
+    report = write_report(Path(settings.output_dir), "evaluate", data, blocks, maps)
+    _print_files(settings, {"checkpoint": ckpt}, {"report": report or "none"})
     return found
 
 
-def _score_labels(config: DictConfig) -> Scores:
+def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     """Score label images on the data that are named, or on those that a checkpoint was tested on."""
-    labels, reading = Path(config.labels), instantiate(config.reading)
-    info = None if config.ckpt is None else read_checkpoint(config.ckpt)[0]
-    data, plain = _truth(config, info)
-    masks, blocks = plain.get("labels"), _blocks(data, config.part)
+    labels, reading = Path(named), build(settings.reading, "reading")
+    info = None if settings.ckpt is None else read_checkpoint(settings.ckpt)[0]
+    data, plain = _truth(settings, info)
+    masks, blocks = plain.get("labels"), _blocks(data, settings.part)
     readers = Readers(data.labels, reading.reader(data.classes, masks), len(data.classes))
     partners = find_partners(
         labels,
@@ -98,17 +114,17 @@ def _score_labels(config: DictConfig) -> Scores:
         axes=reading.axes or plain.get("axes"),
         colours=reading.in_colours(masks),
     )
-    meters, skip = _meters(config, data.classes), config.on_error == "skip"
+    meters, skip = _meters(settings, data.classes), settings.on_error == "skip"
     if partners.faults and not skip:
         raise InputError(one_line(partners.faults))
     counts, scored, faults = score_labels(partners, data.recordings, blocks, readers, meters)
     if faults and not skip:
         raise InputError(one_line(faults))
-    found = _written(config, counts, data.classes, _record_of_labels(config, data), meters)
+    found = _written(settings, counts, data.classes, _record_of_labels(settings, data), meters)
     lost = _left_out(blocks, len(counts), [*partners.faults, *faults])
     maps = LabelImages(partners, readers.found)
-    report = write_report(Path(config.output_dir), "evaluate", data, scored, maps, lost)
-    _print_files(config, _files_of(labels, partners), {"report": report or "none"})
+    report = write_report(Path(settings.output_dir), "evaluate", data, scored, maps, lost)
+    _print_files(settings, _files_of(labels, partners), {"report": report or "none"})
     if lost:
         raise PartialResultError(lost)
     return found
@@ -127,19 +143,19 @@ def _own_data(info: ModelInfo) -> TimelapseData:
     return data
 
 
-def _other_data(config: DictConfig, info: ModelInfo | None) -> TimelapseData:
+def _other_data(given: Group, info: ModelInfo | None) -> TimelapseData:
     """The data that the user names, all of it; what the user leaves out is as in training.
 
     Raises:
         InputError: the classes are left out, and there was no training.
     """
-    if OmegaConf.is_missing(config.data, "classes"):
+    if given["classes"] == MISSING:
         if info is None:
             raise InputError(
                 "data.classes not given, expected the names of the classes: add data.classes=..."
             )
-        config.data.classes = info.classes
-    data: TimelapseData = instantiate(config.data)
+        given = {**given, "classes": info.classes}
+    data: TimelapseData = build(given, "data")
     data.open_all()
     return data
 
@@ -172,12 +188,10 @@ def _blocks(data: TimelapseData, part: str) -> list[Block]:
     return blocks
 
 
-def _truth(config: DictConfig, info: ModelInfo | None) -> tuple[TimelapseData, Mapping[str, Any]]:
+def _truth(settings: EvaluateSettings, info: ModelInfo | None) -> tuple[TimelapseData, Mapping[str, Any]]:
     """Data to score label images on, and what they were configured with."""
-    if config.get("data") is not None:
-        data = _other_data(config, info)
-        plain: Any = OmegaConf.to_container(config.data, resolve=True)
-        return data, plain
+    if settings.data is not None:
+        return _other_data(settings.data, info), settings.data
     if info is None:
         raise InputError(
             "labels are given without truth, expected masks to score them on: name some with data=folder "
@@ -186,20 +200,19 @@ def _truth(config: DictConfig, info: ModelInfo | None) -> tuple[TimelapseData, M
     return _own_data(info), info.config["data"]
 
 
-def _meters(config: DictConfig, classes: Classes) -> Meters:
-    boundaries, cells = config.get("boundaries"), config.get("cells")
+def _meters(settings: EvaluateSettings, classes: Classes) -> Meters:
+    boundaries, cells = settings.boundaries, settings.cells
     return Meters(
-        None if boundaries is None else instantiate(boundaries, classes=len(classes)),
-        None if cells is None else instantiate(cells),
+        None if boundaries is None else build(boundaries, "boundaries", classes=len(classes)),
+        None if cells is None else build(cells, "cells"),
     )
 
 
-def _record_of_labels(config: DictConfig, data: TimelapseData) -> records.RunRecord:
-    how: Any = OmegaConf.to_container(config.reading, resolve=True)
-    del how["_target_"]
-    path = Path(config.labels).absolute()
+def _record_of_labels(settings: EvaluateSettings, data: TimelapseData) -> records.RunRecord:
+    how = {key: value for key, value in settings.reading.items() if key != "_target_"}
+    path = Path(str(settings.labels)).absolute()
     return records.RunRecord(
-        net={"name": config.name or path.stem},
+        net={"name": settings.name or path.stem},
         seed=None,
         split=data.split_rows(),
         config={"labels": str(path), "reading": how},
@@ -210,7 +223,7 @@ def _record_of_labels(config: DictConfig, data: TimelapseData) -> records.RunRec
 
 
 def _written(
-    config: DictConfig,
+    settings: EvaluateSettings,
     counts: FrameCounts,
     classes: Classes,
     record: records.RunRecord,
@@ -218,7 +231,7 @@ def _written(
     reliability: NDArray[np.int64] | None = None,
 ) -> Scores:
     """Write and print all that was found."""
-    folder, quality = make_folder(Path(config.output_dir)), meters.quality
+    folder, quality = make_folder(Path(settings.output_dir)), meters.quality
     more = quality_to_plain(quality, classes)
     found = write_results(folder, counts, classes, record, reliability, more)
     write_quality(folder, quality, classes)
@@ -228,9 +241,9 @@ def _written(
 
 
 def _print_files(
-    config: DictConfig, scored: Mapping[str, object], more: Mapping[str, object] | None = None
+    settings: EvaluateSettings, scored: Mapping[str, object], more: Mapping[str, object] | None = None
 ) -> None:
-    print_files({**scored, "scores": Path(config.output_dir) / run_folder.SCORES_TABLE, **(more or {})})
+    print_files({**scored, "scores": Path(settings.output_dir) / run_folder.SCORES_TABLE, **(more or {})})
 
 
 def _files_of(labels: Path, partners: Partners) -> dict[str, object]:

@@ -10,9 +10,10 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("export"))
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from omegaconf import DictConfig
+from typing import Annotated, Any, Literal
 
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.card import write_card
@@ -21,6 +22,7 @@ from hela_seg.interchange.package import write_package
 from hela_seg.interchange.torch_files import write_torch_export, write_torchscript
 from hela_seg.report.tables import print_files
 from hela_seg.system.errors import InputError
+from hela_seg.system.settings import Expected, checked
 
 FORMATS = {
     "onnx": (".onnx", write_onnx),
@@ -32,7 +34,18 @@ FORMATS = {
 """For each format the ending of its files, and what writes them: of a trained net, to a path."""
 
 
-def export(config: DictConfig) -> Path:
+@dataclass(frozen=True)
+class ExportSettings:
+    """All settings; see ``conf/export.yaml``."""
+
+    ckpt: Annotated[str, Expected("the path of one checkpoint")]
+    format: Literal["onnx", "torch_export", "torchscript", "bioimageio", "card"] = "onnx"
+    output: str | None = None
+    image_type: str | None = None
+    overwrite: bool = False
+
+
+def export(config: Mapping[str, Any]) -> Path:
     """Export as a configuration says; see ``conf/export.yaml`` for its keys.
 
     Returns:
@@ -42,16 +55,13 @@ def export(config: DictConfig) -> Path:
         InputError: an unknown format, a checkpoint that cannot be used or expressed, or a file that is
             already there or cannot be written.
     """
-    if config.format not in FORMATS:
-        raise InputError(f"format is '{config.format}', expected one of {', '.join(FORMATS)}")
-    if not isinstance(config.ckpt, str):
-        raise InputError(f"ckpt is {config.ckpt}, expected the path of one checkpoint")
-    ending, write = FORMATS[config.format]
-    source = Path(config.ckpt)
-    target = Path(config.output) if config.output is not None else source.with_suffix(ending)
-    if target.exists() and not config.overwrite:
+    settings = checked(ExportSettings, config)
+    ending, write = FORMATS[settings.format]
+    source = Path(settings.ckpt)
+    target = Path(settings.output) if settings.output is not None else source.with_suffix(ending)
+    if target.exists() and not settings.overwrite:
         raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
-    told = {"image_type": config.image_type} if config.format == "bioimageio" else {}
+    told = {"image_type": settings.image_type} if settings.format == "bioimageio" else {}
     write(TrainedNet.from_checkpoint(source), target, **told)
-    print_files({"read": source, config.format: target})
+    print_files({"read": source, settings.format: target})
     return target

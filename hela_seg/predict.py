@@ -13,22 +13,20 @@ if __name__ == "__main__":
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.normalise import Normalisation
-from hela_seg.data.stacks import FrameSequence, Series, find_files, numbered_sequence
+from hela_seg.data.stacks import FrameSequence, Series, Z, find_files, numbered_sequence
 from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
@@ -41,11 +39,33 @@ from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError, PartialResultError
 from hela_seg.system.files import digest
 from hela_seg.system.hardware import keep_freed_memory
+from hela_seg.system.settings import Group, build, checked
 
 log = logging.getLogger(__name__)
 
 
-def predict(config: DictConfig) -> list[Path]:
+@dataclass(frozen=True, kw_only=True)
+class PredictSettings(Wanted):
+    """All settings; see ``conf/predict.yaml``."""
+
+    ckpt: str | Sequence[str]
+    input: str
+    output: str
+    inference: Group
+    sequence: bool = False
+    axes: str | None = None
+    z: Z = None
+    overwrite: bool = False
+    on_error: Literal["stop", "skip"] = "stop"
+    shard: str | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    blend: str = "crop"
+    tta: str = "none"
+    verbose: bool = False
+
+
+def predict(config: Mapping[str, Any]) -> list[Path]:
     """Predict as a configuration says; see ``conf/predict.yaml`` for its keys.
 
     Returns:
@@ -56,31 +76,34 @@ def predict(config: DictConfig) -> list[Path]:
         PartialResultError: all is written, but for frames that could not be read.
     """
     began = time.perf_counter()
-    shard = Shard.parse(config.shard)
-    wanted = Wanted(**{key.name: config[key.name] for key in fields(Wanted)})
-    tiling: Tiling = instantiate(config.inference)
-    skip = _may_skip(config.on_error)
-    checkpoints = [Path(path) for path in _listed(config.ckpt)]
+    settings = checked(PredictSettings, config)
+    shard = Shard.parse(settings.shard)
+    wanted = Wanted(**{key.name: getattr(settings, key.name) for key in fields(Wanted)})
+    tiling: Tiling = build(settings.inference, "inference")
+    named = [settings.ckpt] if isinstance(settings.ckpt, str) else settings.ckpt
+    checkpoints = [Path(path) for path in named]
     with ThreadPoolExecutor(1) as beside:  # of a large file this takes as long as making its net
         hashed = beside.submit(lambda: [(path.name, digest([path])) for path in checkpoints])
-        device = _own_device(config.device)
-        predictor = Predictor.from_checkpoint(checkpoints, device, config.precision, tiling)
+        device = _own_device(settings.device)
+        predictor = Predictor.from_checkpoint(checkpoints, device, settings.precision, tiling)
     if predictor.device.type == "cpu":
         keep_freed_memory()
-    recordings = _recordings(predictor, config)
-    folder = ResultFolder(Path(config.output))
+    recordings = _recordings(predictor, settings)
+    folder = ResultFolder(Path(settings.output))
     with folder.taken_by(shard):
-        settings = {**asdict(tiling), **{key: config[key] for key in ("precision", "axes", "z")}}
-        job = make_job(predictor, recordings, wanted, hashed.result(), settings)
+        how = {**asdict(tiling), "precision": settings.precision, "axes": settings.axes, "z": settings.z}
+        job = make_job(predictor, recordings, wanted, hashed.result(), how)
         _refuse_large(job)
         results = result_paths(job, folder.path)
-        if folder.is_finished(job) and not config.overwrite:
+        if folder.is_finished(job) and not settings.overwrite:
             print_files({"done before": f"{sum(map(Path.exists, results))} files in {folder.path}"})
             return results
-        job = folder.begin(job, results, overwrite=config.overwrite)
+        job = folder.begin(job, results, overwrite=settings.overwrite)
         _warn_of_odd_grey_values(predictor, job)
-        with _progress(job, shard, verbose=config.verbose) as announce:
-            courses = run(predictor, job, folder, shard, announce=announce, skip_unreadable=skip)
+        with _progress(job, shard, verbose=settings.verbose) as announce:
+            courses = run(
+                predictor, job, folder, shard, announce=announce, skip_unreadable=settings.on_error == "skip"
+            )
     _print_end(job, folder, shard, courses, time.perf_counter() - began)
     return results
 
@@ -126,12 +149,12 @@ def _report_unreadable(job: Job, courses: Sequence[RecordingResult]) -> None:
         )
 
 
-def _recordings(predictor: Predictor, config: DictConfig) -> list[Series]:
-    source = Path(config.input)
+def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]:
+    source = Path(settings.input)
     is_folder = source.is_dir() and source.suffix.lower() != ".zarr"
     paths = find_files(source) if is_folder else [source]
-    recordings = [predictor.open(path, config.axes, config.z) for path in paths]
-    if config.sequence:
+    recordings = [predictor.open(path, settings.axes, settings.z) for path in paths]
+    if settings.sequence:
         numbered_sequence(paths)
         return [FrameSequence(recordings, source.resolve().name if is_folder else source.stem)]
     names = [series.name for series in recordings]
@@ -195,19 +218,9 @@ def _progress(job: Job, shard: Shard, *, verbose: bool) -> Iterator[Announce]:
         yield announce
 
 
-def _may_skip(on_error: str) -> bool:
-    if on_error not in {"stop", "skip"}:
-        raise InputError(f"on_error is {on_error}, expected stop or skip")
-    return on_error == "skip"
-
-
 def _own_device(name: str) -> str:
     """Each process of ``torchrun`` has a GPU of its own."""
     local_rank = os.environ.get("LOCAL_RANK")
     if name == "auto" and local_rank is not None and torch.cuda.is_available():
         return f"cuda:{int(local_rank) % torch.cuda.device_count()}"
     return name
-
-
-def _listed(value: Any) -> list[str]:
-    return list(value) if isinstance(value, ListConfig) else [value]

@@ -14,16 +14,14 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.data.checks.near_duplicates import find_near_duplicates, hash_frames
 from hela_seg.data.datamodule import TimelapseData
@@ -31,17 +29,19 @@ from hela_seg.data.splits.split import write_split
 from hela_seg.models import start_from_pretrained
 from hela_seg.report.tables import print_split
 from hela_seg.runs import resume, run_folder
-from hela_seg.runs.checkpoint import read_content, read_info
-from hela_seg.runs.records import RunRecord
+from hela_seg.runs.checkpoint import ModelInfo, read_content, read_info
 from hela_seg.system import distributed
+from hela_seg.system.distributed import is_rank_zero
 from hela_seg.system.errors import InputError, Interrupted
 from hela_seg.system.files import make_folder
-from hela_seg.system.hardware import HardwareChoices, on_gpu, resolve_hardware, take_gpu
+from hela_seg.system.hardware import HardwareChoices, on_gpu
 from hela_seg.system.machine import forget_peak_memory, peak_memory
 from hela_seg.system.ranks import RankInfo
-from hela_seg.training import assembly, ddp, memory, outcome
+from hela_seg.system.settings import build
+from hela_seg.training import assembly, memory, outcome
 from hela_seg.training.costs import StepClock, costs_of, record_of
 from hela_seg.training.outcome import Result
+from hela_seg.training.settings import TrainerSettings, TrainSettings, resolve
 from hela_seg.training.task import SegmentationTask
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ NEEDLESS_WARNINGS = (
 )
 
 
-def train(config: DictConfig) -> Result:
+def train(config: Mapping[str, Any]) -> Result:
     """Train as a configuration says; see ``conf/train.yaml`` for its keys.
 
     Where several processes were started together, each of them calls this, and all have the result.
@@ -67,134 +67,144 @@ def train(config: DictConfig) -> Result:
     Raises:
         InputError: data or settings that cannot be used, or another process that has ended.
     """
-    launch = RankInfo.here()
-    assembly.refuse_counts(config.trainer)
-    assembly.refuse_seed(config.seed)
-    ddp.configure_ddp(config.trainer, launch, config.data.batch_size)
-    if "strategy" not in config.trainer:
-        return _train(config, RankInfo())
-    with distributed.process_group(launch, gpu=on_gpu(config.trainer.accelerator)):
+    ranks = RankInfo.here()
+    settings, hardware = resolve(config, ranks)
+    hardware.apply()
+    if not settings.trainer.is_distributed:
+        return _run(settings, hardware, RankInfo())
+    with distributed.process_group(ranks, gpu=on_gpu(settings.trainer.accelerator)):
         # rank 0 has made the folder, and only it knows the second at which that was
-        plain: Any = distributed.broadcast_from_rank_zero(OmegaConf.to_container(config, resolve=True))
-        return _train(OmegaConf.create(plain), launch)
+        return _run(distributed.broadcast_from_rank_zero(settings), hardware, ranks)
 
 
-def _train(config: DictConfig, launch: RankInfo) -> Result:
-    if launch.rank:
+def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) -> Result:
+    if ranks.rank:
         logging.getLogger().setLevel(logging.ERROR)  # rank 0 says it for all
-    folder = make_folder(Path(config.output_dir).absolute())
-    config.output_dir = str(folder)
-    ended_with, start = distributed.broadcast_from_rank_zero(
-        _looked_at(config, folder) if distributed.is_rank_zero() else (None, None)
-    )
-    if ended_with:
+    folder = make_folder(Path(settings.output_dir))
+    start = distributed.broadcast_from_rank_zero(_start(settings, folder) if is_rank_zero() else _Start())
+    if start.finished is not None:
         log.info("%s is finished", folder)
-        return outcome.earlier_result(folder, ended_with)
-    # a run without a checkpoint of its own begins, whether or not it was to go on
-    config.resume = start is not None and start.is_relative_to(folder)
-    pl.seed_everything(config.seed, workers=True, verbose=False)
-    choices = _settle(config, launch)
+        return outcome.earlier_result(folder, start.finished)
+    pl.seed_everything(settings.seed, workers=True, verbose=False)
+
     with distributed.rank_zero_first():
-        data = _data(config, folder, start)
-    data.launch = launch
-    trainer, record = _learn(config, data, folder, start, choices)
-    return _ended(config, data, folder, trainer, record)
-
-
-def _learn(
-    config: DictConfig, data: TimelapseData, folder: Path, start: Path | None, choices: HardwareChoices
-) -> tuple[pl.Trainer, RunRecord]:
-    """Train a net on the data, from nothing or from a checkpoint.
-
-    Returns:
-        The trainer, which knows the checkpoints that were kept, and what training cost.
-
-    Raises:
-        InputError: settings that cannot be used, or a batch that does not fit into memory.
-    """
-    net_config = assembly.net_config(config, data)
-    net, loss = assembly.net_of(net_config), assembly.loss_of(config, data)
-    optimizer = instantiate(config.optimizer)
-    assembly.refuse_tile(config.data.tile, net)
-    if start is not None:
-        resume.check_compatible(start, net, config)
-    elif config.ckpt_path is not None:
-        resume.take_weights(Path(config.ckpt_path), net)
-    else:
-        start_from_pretrained(net)
-    device = torch.device("cuda" if on_gpu(config.trainer.accelerator) else "cpu")
+        data = _data(settings, folder, start, ranks)
+    net_config = assembly.net_config(settings.model, data)
+    net = _net(net_config, settings, start, data)
+    loss_config = assembly.loss_config(settings.loss, data)
+    loss, optimizer = build(loss_config, "loss"), build(settings.optimizer, "optimizer")
+    schedule = build(settings.scheduler, "scheduler")
+    device = torch.device("cuda" if on_gpu(settings.trainer.accelerator) else "cpu")
     trial = memory.MemoryTrial(net, loss, optimizer, (data.channels, *data.tile), device)
-    _settle_batch(config, trial, data)
-    info = assembly.model_info(config, net_config, data)
-    task = SegmentationTask(net, loss, optimizer, info, instantiate(config.scheduler), config.seed)
-    if choices.compile:
+    trainer_settings = _with_batch(settings.trainer, start, trial, data)
+
+    settings = replace(settings, loss=loss_config, trainer=trainer_settings)  # as they are kept
+    info = assembly.model_info(settings, net_config, data)
+    task = SegmentationTask(net, loss, optimizer, info, schedule, settings.seed)
+    if hardware.compile:
         net.compile()
     clock = StepClock()
-    trainer = assembly.trainer_of(config, folder, clock, validated=bool(data.blocks_of("validation")))
-    log.info("%s", assembly.describe(net, config))
-    log.info("%s", choices.why)
+    trainer = assembly.trainer_of(settings, folder, clock, validated=bool(data.blocks_of("validation")))
+    log.info("%s", assembly.describe(net, settings.seed))
+    log.info("%s", hardware.why)
     forget_peak_memory(device)
-    if not _fit(trainer, task, data, start):
-        precision, batch = config.trainer.precision, config.data.batch_size
-        raise memory.explain(trial, data.batch_size, batch, precision, data.launch.count)
+    if not _fit(trainer, task, data, start.checkpoint):
+        raise memory.explain(
+            trial, data.batch_size, settings.data["batch_size"], trainer_settings.precision, ranks.count
+        )
+
     costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
-    record = record_of(info, costs, config.trainer.accelerator, trainer.precision, launch=data.launch)
-    return trainer, record
-
-
-def _ended(
-    config: DictConfig, data: TimelapseData, folder: Path, trainer: pl.Trainer, record: RunRecord
-) -> Result:
-    """Score the checkpoint to use, and leave word that the run has come to its end."""
+    record = record_of(info, costs, trainer_settings.accelerator, trainer.precision, launch=ranks)
     with distributed.rank_zero_first():  # it has moved the last checkpoint to its place
         checkpoint = outcome.best_checkpoint(trainer, folder)
-    result = outcome.score(checkpoint, data, folder, record, report=config.report)
-    if distributed.is_rank_zero():
-        resume.mark_finished(folder, result.checkpoint, config)
+    result = outcome.score(checkpoint, data, folder, record, report=settings.report)
+    if is_rank_zero():
+        resume.mark_finished(folder, result.checkpoint, settings.trainer.to_plain())
     return result
 
 
-def _looked_at(config: DictConfig, folder: Path) -> tuple[Path | None, Path | None]:
-    """The checkpoint that a run ended with, if it has, and the one that training starts from, if any."""
-    ended_with = resume.finished(folder, config) if config.resume else None
-    if ended_with:
-        resume.check_same_settings(read_info(ended_with, read_content(ended_with)), config, ended_with)
-        return ended_with, None
-    return None, resume.starting_point(folder, resume=config.resume, ckpt_path=config.ckpt_path)
+@dataclass(frozen=True)
+class _Start:
+    """Where a run begins.
+
+    Attributes:
+        finished: the checkpoint that it ended with before; None for one that is to train.
+        checkpoint: with whose training it goes on; None where it begins its own.
+        begun: what that checkpoint says of the run, where it is of this run.
+    """
+
+    finished: Path | None = None
+    checkpoint: Path | None = None
+    begun: ModelInfo | None = None
 
 
-def _data(config: DictConfig, folder: Path, start: Path | None) -> TimelapseData:
+def _start(settings: TrainSettings, folder: Path) -> _Start:
+    """Look at what an earlier start has left in the run's folder.
+
+    Raises:
+        InputError: a run that is not to be gone on with, or not with these settings.
+    """
+    ended_with = resume.finished(folder, settings.trainer.to_plain()) if settings.resume else None
+    checkpoint = ended_with or resume.starting_point(
+        folder, resume=settings.resume, ckpt_path=settings.ckpt_path
+    )
+    if checkpoint is None or not settings.resume or not checkpoint.is_relative_to(folder):
+        return _Start(checkpoint=checkpoint)
+    begun = read_info(checkpoint, read_content(checkpoint))
+    resume.check_same_settings(begun, settings.to_plain(), checkpoint)
+    return _Start(ended_with, checkpoint, begun)
+
+
+def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo) -> TimelapseData:
     """The data, looked at and split, as they were split when a run that goes on began."""
-    data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
-    split = None
-    if config.resume and start:
-        before = read_info(start, read_content(start))
-        resume.check_same_settings(before, config, start)
-        split = before.split
-    data.open(split)
-    _refuse_unwatched(config, data)
-    if distributed.is_rank_zero():
-        resume.tidy(folder, start)
+    data: TimelapseData = build(settings.data, "data", augment=build(settings.augment, "augment"))
+    data.open(None if start.begun is None else start.begun.split)
+    data.launch = ranks
+    assembly.refuse_unlogged(settings, data.classes.names)
+    assembly.refuse_unvalidated(settings.scheduler, validated=bool(data.blocks_of("validation")))
+    if is_rank_zero():
+        resume.tidy(folder, start.checkpoint)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
-    if distributed.is_rank_zero():
+    if is_rank_zero():
         write_split(folder / run_folder.SPLIT_TABLE, data.blocks, data.names)
         print_split(data.blocks, data.names)
         _warn_of_leaks(data)
     return data
 
 
-def _settle_batch(config: DictConfig, trial: memory.MemoryTrial, data: TimelapseData) -> None:
-    """Settle how many tiles pass through the net at a time, and over how many passes gradients add up."""
-    batch, key, ranks = config.data.batch_size, config.trainer, data.launch.count
+def _net(
+    config: dict[str, Any], settings: TrainSettings, start: _Start, data: TimelapseData
+) -> torch.nn.Module:
+    """The net to train, with its first weights where Lightning does not take them from a checkpoint."""
+    net = assembly.net_of(config)
+    assembly.refuse_tile(data.tile, net)
+    if start.checkpoint is not None:
+        goes_on = start.begun is not None
+        resume.check_compatible(start.checkpoint, net, settings.to_plain(), goes_on=goes_on)
+    elif settings.ckpt_path is not None:
+        resume.take_weights(Path(settings.ckpt_path), net)
+    else:
+        start_from_pretrained(net)
+    return net
+
+
+def _with_batch(
+    settings: TrainerSettings, start: _Start, trial: memory.MemoryTrial, data: TimelapseData
+) -> TrainerSettings:
+    """The settings with how many tiles pass at a time, and over how many passes gradients add up."""
+    wish = settings.batch_size
+    if wish == "auto" and start.begun is not None:
+        wish = start.begun.config["trainer"]["batch_size"]
+    batch, count = data.batch_size, data.launch.count
     # what finds room in the smallest of several devices
     fit = min(
-        distributed.all_gather(memory.resolve_batch_size(trial, key.batch_size, batch, key.precision, ranks))
+        distributed.all_gather(memory.resolve_batch_size(trial, wish, batch, settings.precision, count))
     )
-    key.batch_size = data.batch_size = fit
-    key.accumulate_grad_batches *= batch // ranks // fit
-    if fit * ranks < batch:
-        step = fit * key.accumulate_grad_batches
-        log.info("%d tiles at a time, whose gradients add up to steps of %d", fit, step)
+    data.batch_size = fit
+    passes = settings.accumulate_grad_batches * (batch // count // fit)
+    if fit * count < batch:
+        log.info("%d tiles at a time, whose gradients add up to steps of %d", fit, fit * passes)
+    return replace(settings, batch_size=fit, accumulate_grad_batches=passes)
 
 
 def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start: Path | None) -> bool:
@@ -243,26 +253,6 @@ def _ending_as_by_keyboard() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _settle(config: DictConfig, launch: RankInfo) -> HardwareChoices:
-    """Put the full path of the data, and what this machine has switched on, into the settings."""
-    config.data.root = str(Path(config.data.root).absolute())
-    if on_gpu(config.trainer.accelerator):
-        take_gpu(config.trainer.devices)
-    choices = resolve_hardware(config.trainer, config.optimizer, launch.count)
-    choices.apply()
-    return choices
-
-
-def _refuse_unwatched(config: DictConfig, data: TimelapseData) -> None:
-    assembly.refuse_unlogged(config, data.classes.names)
-    monitor = str(config.scheduler.get("monitor"))
-    if monitor.endswith("/validation") and not data.blocks_of("validation"):
-        raise InputError(
-            f"scheduler.monitor is {monitor} but no frame is for validation (data.split.validation=0), "
-            "expected some: validate, or choose a schedule that waits for nothing, such as scheduler=cosine"
-        )
 
 
 def _warn_of_leaks(data: TimelapseData) -> None:

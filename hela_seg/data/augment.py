@@ -24,7 +24,7 @@ from albumentations.augmentations.geometric.distortion import BaseDistortion
 
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.system.errors import InputError
-from hela_seg.system.settings import refuse_counts
+from hela_seg.system.settings import Count, Share, validated
 
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[Any]
@@ -112,17 +112,18 @@ def light() -> Augmentation:
     return Augmentation(_orientations())
 
 
+@validated("augment")
 def microscopy(
     scale: Range = (0.8, 1.25),
     displacement: float = 3.0,
-    spacing: int = 32,
+    spacing: Count = 32,
     illumination: float = 0.2,
     brightness: float = 0.1,
     contrast: Range = (0.75, 1.33),
     gamma: Range = (0.7, 1.5),
     blur: Range = (0.3, 1.5),
     photons: Range = (100.0, 3000.0),
-    probability: float = 0.3,
+    probability: Share = 0.3,
 ) -> Augmentation:
     """What differs between recordings of the same cells: orientation, shape, light, focus and noise.
 
@@ -146,9 +147,6 @@ def microscopy(
     """
     _refuse_ranges(scale=scale, contrast=contrast, gamma=gamma, blur=blur, photons=photons)
     _refuse_strengths(displacement=displacement, illumination=illumination, brightness=brightness)
-    refuse_counts("augment", {"spacing": spacing})
-    if not 0 <= probability <= 1:
-        raise InputError(f"augment.probability is {probability}, expected a number from 0 to 1")
     geometry = [
         *_orientations(),
         A.Affine(scale=scale, keep_ratio=True, fill=0, fill_mask=IGNORE_INDEX, p=probability),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,22 +12,22 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from hela_seg.data import settings
 from hela_seg.data.augment import Augmentation
 from hela_seg.data.classes import Classes
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
 from hela_seg.data.labels.survey import MOST_FRAMES, Survey, survey
-from hela_seg.data.layouts import Recording
+from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.normalise import Normalisation, fit
 from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels
 from hela_seg.data.sampler import EpochSampler
+from hela_seg.data.settings import DrawingSettings, LabelSettings, TileSize, default_workers, label_reader
 from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
-from hela_seg.data.synthetic import render
+from hela_seg.data.tiles import Size
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
-from hela_seg.system.settings import refuse_counts
+from hela_seg.system.settings import Count, NonNegative, Share, fitting_arguments, validated
 
 FRAMES_TO_FIT = 200
 """Most training frames that the normalisation is fitted on, evenly spread over all."""
@@ -49,11 +49,9 @@ class TimelapseData(pl.LightningDataModule):
         sequence: all files are the frames of one series, in the order of their names.
         max_frame_pixels: frames that claim to have more are refused before memory is taken for them.
         fill_missing_chunks: chunks that a Zarr array lacks hold its fill value, instead of being damage.
-        drawing: arguments of `hela_seg.data.synthetic.render.write`, for ``layout: synthetic``.
-        labels: ``kind`` (``values``, ``colours`` or ``instances``), ``border_width`` in pixels (for
-            instances), ``ignore_value`` (of pixels that count nowhere, or null), ``sparse`` (images without a
-            mask are left aside) and ``resize`` (``nearest``, or null to refuse masks of another size).
-        split: arguments of `hela_seg.data.splits.split.Split`.
+        drawing: what is drawn for ``layout: synthetic``, or the fields of `DrawingSettings` as a dict.
+        labels: how masks are read, or the fields of `LabelSettings` as a dict.
+        split: how series are split, or the fields of `Split` as a dict.
         normalise: a kind of `hela_seg.data.normalise.Normalisation`.
         tile: rows and columns of a tile.
         batch_size: N.
@@ -77,6 +75,7 @@ class TimelapseData(pl.LightningDataModule):
         InputError: an unknown layout or kind of labels, or settings out of range.
     """
 
+    @validated("data")
     def __init__(
         self,
         layout: str,
@@ -87,37 +86,43 @@ class TimelapseData(pl.LightningDataModule):
         axes: str | None = None,
         z: Z = None,
         sequence: bool = False,
-        max_frame_pixels: int = MAX_FRAME_PIXELS,
+        max_frame_pixels: Count = MAX_FRAME_PIXELS,
         fill_missing_chunks: bool = False,
-        drawing: Mapping[str, Any] | None = None,
-        labels: Mapping[str, Any] | None = None,
-        split: Mapping[str, Any] | None = None,
+        drawing: DrawingSettings | None = None,
+        labels: LabelSettings | None = None,
+        split: Split | None = None,
         normalise: str = "percentile",
-        tile: Sequence[int] = (128, 128),
-        batch_size: int = 4,
-        foreground_share: float = 0.0,
-        most_indexed: int = MOST_FRAMES,
-        steps_per_epoch: int | None = None,
-        workers: int | None = None,
-        seed: int = 0,
+        tile: TileSize = (128, 128),
+        batch_size: Count = 4,
+        foreground_share: Share = 0.0,
+        most_indexed: Count = MOST_FRAMES,
+        steps_per_epoch: Count | None = None,
+        workers: NonNegative | None = None,
+        seed: NonNegative = 0,
         augment: Augmentation | None = None,
     ) -> None:
         super().__init__()
-        drawing = settings.arguments_of(render.write, "drawing", drawing, besides=("root",))
-        rules = settings.file_rules(labels, z, max_frame_pixels, fill_missing_chunks)
-        self._files = DataOnDisk(layout, Path(root), images, masks, axes, sequence, rules, drawing)
-        counts = {"batch_size": batch_size, "most_indexed": most_indexed, "steps_per_epoch": steps_per_epoch}
-        refuse_counts("data", counts)
-        refuse_counts("data", {"workers": workers, "seed": seed}, least=0)
+        masks_as = labels or LabelSettings()
+        rules = FileRules(
+            masks_as.kind == "colours",
+            masks_as.sparse,
+            masks_as.resize,
+            z,
+            max_frame_pixels,
+            fill_missing_chunks,
+        )
+        self._files = DataOnDisk(
+            layout, Path(root), images, masks, axes, sequence, rules, asdict(drawing or DrawingSettings())
+        )
         self.classes = Classes(classes)
-        self.labels = settings.label_reader(self.classes, labels)
+        self.labels = label_reader(self.classes, masks_as)
         self._foreground_share, self._most_indexed = foreground_share, most_indexed
-        self._split = Split(**settings.arguments_of(Split, "split", split))
+        self._split = split or Split()
         self._normalise = Normalisation(normalise).kind
-        self.tile = settings.tile_size(tile)
+        self.tile: Size = (tile[0], tile[1])
         self.batch_size = self._batch = batch_size
         self._steps, self._seed = steps_per_epoch, seed
-        self._workers = settings.default_workers() if workers is None else workers
+        self._workers = default_workers() if workers is None else workers
         self._augment = augment
         self._opened = False
         self.launch = RankInfo()
@@ -130,15 +135,10 @@ class TimelapseData(pl.LightningDataModule):
             InputError: the description has keys that this class does not know, or lacks some that it needs.
         """
         arguments = {key: value for key, value in plain.items() if key != "_target_"}
-        known = inspect.signature(cls).parameters
-        odd = set(arguments) - set(known)
-        odd |= {key for key, of in known.items() if of.default is of.empty and key not in arguments}
-        if odd:
-            raise InputError(
-                f"the checkpoint describes its data with unknown or missing keys ({', '.join(sorted(odd))}), "
-                "expected those of this version: name the data with data=..."
-            )
-        return cls(**arguments)
+        try:
+            return cls(**fitting_arguments(cls, arguments, "data"))
+        except InputError as error:
+            raise InputError(f"the checkpoint describes its data as this version cannot: {error}") from None
 
     def open(self, split: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Find, open and pair the files, and split them; a second call changes nothing.

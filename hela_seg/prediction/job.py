@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from hela_seg.cells import NECK
 from hela_seg.data.classes import Classes
@@ -14,6 +14,7 @@ from hela_seg.data.stacks import Series
 from hela_seg.inference import Predictor
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import digest
+from hela_seg.system.settings import Expected, NonNegative, Share
 from hela_seg.system.version import __version__
 
 LARGE_FRAME = 8192 * 8192
@@ -55,37 +56,20 @@ class Wanted:
         InputError: a value that is none of these.
     """
 
-    labels: str = "tiff"
+    labels: Literal["tiff", "zarr", "both"] = "tiff"
     probabilities: bool = False
     entropy: bool = False
-    cells: str = "csv"
-    neck: float = NECK
-    least_area: int = 0
+    cells: Literal["csv", "parquet", "none"] = "csv"
+    neck: Share = NECK
+    least_area: NonNegative = 0
     track: bool = False
-    majority: int = 1
-    film: str = "none"
-    label_next: int = 0
+    majority: Annotated[int, Expected("an odd number of frames such as 3 or 5")] = 1
+    film: Literal["none", "mp4", "png"] = "none"
+    label_next: NonNegative = 0
 
     def __post_init__(self) -> None:
-        choices = {
-            "labels": ("tiff", "zarr", "both"),
-            "cells": ("csv", "parquet", "none"),
-            "film": ("none", "mp4", "png"),
-        }
-        for key, known in choices.items():
-            if getattr(self, key) not in known:
-                raise InputError(f"{key} is {getattr(self, key)}, expected {', '.join(known)}")
-        for key in ("majority", "least_area", "label_next"):
-            if not isinstance(getattr(self, key), int):
-                raise InputError(f"{key} is {getattr(self, key)}, expected a whole number")
         if self.majority < 1 or self.majority % 2 == 0:
             raise InputError(f"majority is {self.majority}, expected an odd number of frames such as 3 or 5")
-        if not isinstance(self.neck, int | float) or not 0 <= self.neck <= 1:
-            raise InputError(f"neck is {self.neck}, expected a share from 0 to 1")
-        if self.least_area < 0:
-            raise InputError(f"least_area is {self.least_area}, expected 0 pixels or more")
-        if self.label_next < 0:
-            raise InputError(f"label_next is {self.label_next}, expected 0 frames or more")
         if self.track and self.cells == "none":
             raise InputError("track=true follows cells, but cells is none: set cells=csv or cells=parquet")
 

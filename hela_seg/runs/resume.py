@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from hela_seg.runs import logs, run_folder
@@ -97,20 +96,17 @@ def newest(checkpoints: Path) -> Path | None:
     return max(steps, key=lambda path: steps[path], default=None)
 
 
-def check_same_settings(begun: ModelInfo, config: DictConfig, checkpoint: Path) -> None:
+def check_same_settings(begun: ModelInfo, settings: Mapping[str, Any], checkpoint: Path) -> None:
     """Refuse to go on with other settings than a run began with, but for those that may change.
-
-    Where the number of tiles at a time is left to be found, it is what was found then.
 
     Args:
         begun: of the run's checkpoint.
-        config: the settings now, as far as they are settled before the data are looked at.
+        settings: of now, before the data are looked at.
         checkpoint: for the message.
 
     Raises:
         InputError: names the first setting that differs.
     """
-    settings: Any = OmegaConf.to_container(config, resolve=True)
     before, now = flatten(begun.config), flatten(settings)
     if now.get("loss.class_weights") == "balanced":
         before.pop("loss.class_weights"), now.pop("loss.class_weights")
@@ -121,32 +117,31 @@ def check_same_settings(begun: ModelInfo, config: DictConfig, checkpoint: Path) 
             f"{key} is {now.get(key)}, but this run began with {before.get(key)}: leave it as it was, or "
             f"start a run of its own with ckpt_path={checkpoint} and another hydra.run.dir"
         )
-    if config.trainer.batch_size == "auto":
-        config.trainer.batch_size = before["trainer.batch_size"]
 
 
-def check_compatible(checkpoint: Path, net: nn.Module, config: DictConfig) -> None:
+def check_compatible(checkpoint: Path, net: nn.Module, settings: Mapping[str, Any], *, goes_on: bool) -> None:
     """Make sure that a run can take over what a checkpoint holds.
 
     Args:
         checkpoint: of this run or another one.
         net: of this run.
-        config: its settings.
+        settings: of this run.
+        goes_on: whether the checkpoint is of this run.
 
     Raises:
         InputError: the weights are those of another net, the optimiser's state is that of another one, or the
             checkpoint is as many epochs or steps old as the run is to last.
     """
     info, _ = _of_this_net(checkpoint, net)
-    before, now = info.config["optimizer"]["_target_"], config.optimizer._target_
+    before, now = info.config["optimizer"]["_target_"], settings["optimizer"]["_target_"]
     if before != now:
         raise InputError(
             f"{checkpoint} holds the state of {before}, but optimizer is {now}, expected the same: choose it"
         )
     content = read_content(checkpoint)
     for key, unit, done in (("max_epochs", "epochs", "epoch"), ("max_steps", "steps", "global_step")):
-        length, behind = config.trainer[key], int(content[done])
-        if 0 <= length < behind + (not config.resume):
+        length, behind = settings["trainer"][key], int(content[done])
+        if 0 <= length < behind + (not goes_on):
             raise InputError(
                 f"trainer.{key} is {length}, but {checkpoint} has {behind} {unit} behind it, which count: "
                 "choose more"
@@ -191,28 +186,34 @@ def tidy(folder: Path, checkpoint: Path | None) -> None:
     logs.cut_back(folder / run_folder.LOGS, written)
 
 
-def mark_finished(folder: Path, checkpoint: Path, config: DictConfig) -> None:
-    """Leave word that a run has come to its end, for whoever would go on with it."""
+def mark_finished(folder: Path, checkpoint: Path, trainer: Mapping[str, Any]) -> None:
+    """Leave word that a run has come to its end, for whoever would go on with it.
+
+    Args:
+        folder: of the run.
+        checkpoint: that it ended with.
+        trainer: the group ``trainer`` of its settings.
+    """
     with whole_file(folder / run_folder.FINISHED) as beside:
         word = {
             "checkpoint": str(checkpoint.relative_to(folder)),
-            "trainer": _length(config),
+            "trainer": _length(trainer),
             "validation_score": validation_score(checkpoint),
         }
         beside.write_text(json.dumps(word, indent=2) + "\n", encoding="utf-8")
 
 
-def finished(folder: Path, config: DictConfig) -> Path | None:
+def finished(folder: Path, trainer: Mapping[str, Any]) -> Path | None:
     """The checkpoint that a run ended with, if it has ended; not where it is now to be longer than it was."""
     try:
         word = json.loads((folder / run_folder.FINISHED).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return folder / word["checkpoint"] if word["trainer"] == _length(config) else None
+    return folder / word["checkpoint"] if word["trainer"] == _length(trainer) else None
 
 
-def _length(config: DictConfig) -> dict[str, Any]:
-    return {key: config.trainer[key] for key in ("max_epochs", "max_steps")}
+def _length(trainer: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: trainer[key] for key in ("max_epochs", "max_steps")}
 
 
 def _steps_if_whole(path: Path) -> int | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.readers import InstanceLabels, LabelReader
-from hela_seg.data.settings import label_reader
+from hela_seg.data.settings import LabelSettings, label_reader
 from hela_seg.system.errors import InputError
 
 
@@ -25,17 +25,15 @@ class Reading:
             ``{name}_mask``; None for the image's own name, alone or with what programs append to it.
 
     Raises:
-        InputError: another kind, or ``files`` lacks ``{name}``.
+        InputError: ``files`` lacks ``{name}``.
     """
 
-    kind: str | None = None
+    kind: Literal["values", "colours", "instances"] | None = None
     classes: Sequence[str | Mapping[str, Any]] | None = None
     axes: str | None = None
     files: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in (None, "values", "colours", "instances"):
-            raise InputError(f"reading.kind is '{self.kind}', expected values, colours or instances")
         if self.files is not None and "{name}" not in self.files:
             raise InputError(
                 f"reading.files is '{self.files}', expected {{name}} in it, which stands for the image's "
@@ -61,7 +59,7 @@ class Reading:
         classes = self._classes(truth)
         ignored = of_masks.get("ignore_value") if like_masks else None
         width = of_masks.get("border_width", 2)
-        return label_reader(classes, {"kind": kind, "ignore_value": ignored, "border_width": width})
+        return label_reader(classes, LabelSettings(kind, width, ignored))
 
     def in_colours(self, masks: Mapping[str, Any] | None) -> bool:
         """Whether classes are painted in colours; ``masks`` as in `reader`."""

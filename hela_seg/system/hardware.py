@@ -16,22 +16,16 @@ Channels last needs no rule: cuDNN and oneDNN compute convolutions so, and conve
 from __future__ import annotations
 
 import ctypes
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from hydra.utils import get_class
-from omegaconf import DictConfig, open_dict
 
 from hela_seg.system.errors import InputError
 
 TF32_CAPABILITY = (8, 0)
 """NVIDIA's compute capability from which on tensor cores take float32 as TF32 (Ampere)."""
-
-OWN_KEYS = frozenset({"tf32", "compile", "batch_size", "sync_batchnorm"})
-"""Keys of a trainer's configuration that this program reads, and that Lightning's trainer does not know."""
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 """Those of Lightning's that hold weights as float32, which is what the nets are handed images in."""
@@ -91,12 +85,12 @@ def on_gpu(accelerator: str) -> bool:
     return accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
 
 
-def take_gpu(devices: int | Sequence[int]) -> None:
+def take_gpu(devices: int | str | Sequence[int]) -> None:
     """Make the one GPU that ``trainer.devices`` may name, as in ``[1]``, that of the whole process.
 
     Lightning computes on it in any case; facts about the GPU, trials of its memory and predictions follow.
     """
-    if isinstance(devices, Sequence):
+    if isinstance(devices, Sequence) and not isinstance(devices, str):
         torch.cuda.set_device(devices[0])
 
 
@@ -186,38 +180,6 @@ def choose(
         parts.append(f"TF32 {'on' if tf32_on else 'off'}")
     parts += [fused_said, "channels last", "compiled" if compiled else "not compiled (trainer.compile)"]
     return HardwareChoices(precision, tf32_on, fused_on, compiled, machine.gpu is None, ", ".join(parts))
-
-
-def resolve_hardware(trainer: DictConfig, optimizer: DictConfig, processes: int = 1) -> HardwareChoices:
-    """Choose as a run's configuration says, and put the choices into it, so that they are on record.
-
-    Args:
-        trainer: the group ``trainer``; ``auto`` is replaced, also as the accelerator: Lightning would take
-            Apple's GPU for it, which lacks the float64 of losses.
-        optimizer: the group ``optimizer``; ``fused`` is added where its class takes it and it is not set.
-        processes: that train together.
-
-    Raises:
-        InputError: see `choose`.
-    """
-    machine = Machine.here(trainer.accelerator)
-    fusible = "fused" in inspect.signature(get_class(optimizer._target_)).parameters
-    choices = choose(
-        machine,
-        precision=str(trainer.precision),
-        tf32=trainer.tf32,
-        compiled=trainer.compile,
-        clipped=bool(trainer.gradient_clip_val),
-        fused=optimizer.get("fused", "auto") if fusible else False,
-        processes=processes,
-    )
-    trainer.precision, trainer.tf32 = choices.precision, choices.tf32
-    if trainer.accelerator == "auto":
-        trainer.accelerator = "cuda" if machine.gpu else "cpu"
-    if fusible and "fused" not in optimizer:
-        with open_dict(optimizer):
-            optimizer.fused = choices.fused
-    return choices
 
 
 def _devices(machine: Machine, processes: int) -> str:

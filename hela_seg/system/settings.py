@@ -1,22 +1,161 @@
-"""Settings by their paths, and those that a user typed held against those that are shipped."""
+"""Settings, as plain dicts -> frozen, typed objects; what does not fit its type is refused in one line.
+
+The types are those of dataclasses and of constructors' arguments: an annotation says what a value may be, and
+pydantic holds it against the value as JSON has it, so that neither ``true`` nor ``"4"`` is a number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
-from numbers import Integral
-from pathlib import Path
-from typing import Any
+import inspect
+import json
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from functools import cache, wraps
+from pkgutil import resolve_name
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from annotated_types import Ge, Le
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
-from hela_seg.system.errors import InputError, join_names
+from hela_seg.system.errors import InputError
 
-NAMES_OR_NUMBERS = ("data.split.", "trainer.devices")
-"""Beginnings of keys that take names or lists where a number is shipped."""
+T = TypeVar("T")
+P = ParamSpec("P")
 
-NULL_OR_NUMBERS = ("callbacks.last.every_minutes",)
-"""Keys that take null where a number is shipped."""
+Group = Mapping[str, Any]
+"""Settings of a configuration group; ``_target_`` names what they are the arguments of."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Part of an annotation: what belongs in a value's place, in words."""
+
+    words: str
+
+
+Count = Annotated[int, Ge(1), Expected("a whole number of 1 or more")]
+NonNegative = Annotated[int, Ge(0), Expected("a whole number of 0 or more")]
+Seed = Annotated[int, Ge(0), Le(2**32 - 1), Expected(f"a whole number from 0 to {2**32 - 1}")]
+"""Of all that is random: the numbers that NumPy takes."""
+
+Share = Annotated[float, Ge(0), Le(1), Expected("a number from 0 to 1")]
+
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a word",
+    type(None): "null",
+}
+MISSING = "???"
+"""Stands in a configuration for what has to be given."""
+
+_TARGET, _OWN_OF_HYDRA = "_target_", {"_target_", "_partial_", "_convert_", "_recursive_"}
+
+
+def to_plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as dicts, lists and primitives, with every reference to another setting resolved."""
+    if isinstance(config, DictConfig):
+        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+        return plain
+    return dict(config)
+
+
+def checked(schema: type[T], given: Mapping[str, Any] | None, path: str = "") -> T:
+    """An object of a frozen dataclass, from settings that fit its fields.
+
+    Args:
+        schema: the dataclass.
+        given: settings by name; None for the defaults.
+        path: of the group, such as ``data.split``, for messages.
+
+    Raises:
+        InputError: an unknown or missing key, or a value of another type; the first of them is named.
+    """
+    return schema(**fitting_arguments(schema, to_plain(given or {}), path))
+
+
+def build(group: Group, path: str, **further: Any) -> Any:
+    """The object that a group describes, with lists as lists and not as Hydra's.
+
+    Args:
+        group: its settings.
+        path: of the group, for messages.
+        further: arguments that are no settings.
+
+    Raises:
+        InputError: see `check_group`.
+    """
+    check_group(group, path)
+    return instantiate(dict(group), _convert_="all", **further)
+
+
+def check_group(group: Mapping[str, Any], path: str) -> None:
+    """Hold the settings of a group against the arguments of what its ``_target_`` names, at every depth.
+
+    Raises:
+        InputError: see `checked`; or a ``_target_`` that cannot be imported.
+    """
+    if _TARGET in group:
+        target, partial = _import(group[_TARGET], path), bool(group.get("_partial_"))
+        given = {key: value for key, value in group.items() if key not in _OWN_OF_HYDRA}
+        fitting_arguments(target, given, path, partial=partial or path != "data")
+    for key, value in group.items():
+        if isinstance(value, Mapping):
+            check_group(value, f"{path}.{key}")
+
+
+def fitting_arguments(
+    target: Callable[..., Any], given: Mapping[str, Any], path: str, *, partial: bool = False
+) -> dict[str, Any]:
+    """Settings made sure to be arguments of a class or function, nested dataclasses made.
+
+    Args:
+        target: the class or function.
+        given: arguments by name.
+        path: of the group, for messages.
+        partial: whether further arguments come from elsewhere, so that none is missing.
+
+    Raises:
+        InputError: see `checked`.
+    """
+    parameters, hints = _signature(target)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    known = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    unknown = sorted(str(key) for key in given if key not in known)
+    if unknown and not takes_any:
+        group = f"{path} has" if path else "there is"
+        raise InputError(
+            f"{group} the unknown key(s) {', '.join(unknown)}, expected some of {', '.join(known)}: correct "
+            "or remove them"
+        )
+    missing = [name for name, p in known.items() if p.default is p.empty and name not in given]
+    if missing and not partial:
+        needed = " and ".join(_at(path, name) for name in missing)
+        raise InputError(f"{needed} not given, expected a value for each: add it")
+    return {
+        name: _fitting(value, hints.get(name, Any), _at(path, name), known.get(name))
+        for name, value in given.items()
+    }
+
+
+def validated(path: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Decorator: the arguments of every call fit the annotations; ``path`` stands before their names."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            bound = inspect.signature(function).bind(*args, **kwargs)
+            own = {name: value for name, value in bound.arguments.items() if name != "self"}
+            bound.arguments |= fitting_arguments(function, own, path, partial=True)
+            return function(*bound.args, **bound.kwargs)
+
+        return call
+
+    return decorate
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -27,7 +166,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         prefix: stands before every path.
 
     Example:
-        ``by_path({"model": {"width": 64}, "search": {}}) == {"model.width": 64, "search": {}}``
+        ``flatten({"model": {"width": 64}, "search": {}}) == {"model.width": 64, "search": {}}``
     """
     found: dict[str, Any] = {}
     for key, value in tree.items():
@@ -36,87 +175,82 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def refuse_counts(group: str, given: Mapping[str, Any], least: int = 1) -> None:
-    """Refuse settings that are no whole numbers, or too low; None passes.
-
-    Args:
-        group: for the message, such as ``data``.
-        given: the settings by name.
-        least: lowest that passes.
-
-    Raises:
-        InputError: names the first that does not pass.
-    """
-    for name, value in given.items():
-        if value is not None and (not isinstance(value, Integral) or value < least):
-            raise InputError(f"{group}.{name} is {value}, expected a whole number of {least} or more")
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
-def refuse_unfit(config: DictConfig, typed: Sequence[str], main: Path, choices: Mapping[str, Any]) -> None:
-    """Refuse what is of another kind than a setting's default, before it fails as a comparison of two types.
-
-    Words, lists and null are refused where a number belongs, null where a text does, and a single value where
-    settings do.
-
-    Args:
-        config: as composed.
-        typed: settings of the command line, such as ``optimizer.lr=fast``.
-        main: the command's YAML file, beside the folders of its groups.
-        choices: by group, as Hydra keeps them: ``{"model": "unet"}``.
-
-    Raises:
-        InputError: names the first such setting.
-    """
-    for key in (setting.partition("=")[0].lstrip("+") for setting in typed if not setting.startswith("~")):
-        if key.startswith("hydra"):
-            continue
-        value, group = OmegaConf.select(config, key), key.partition(".")[0]
-        chosen = main.parent / group / f"{choices.get(group)}.yaml"
-        expected = _expected(key, value, _shipped(chosen if chosen.is_file() else main, key))
-        if expected is not None:
-            found = "null" if value is None else f"'{value}'"
-            raise InputError(f"{key} is {found}, expected {expected}")
-
-
-def _expected(key: str, value: Any, shipped: Any) -> str | None:
-    """What belongs in a value's place, in words; None where it will do."""
-    if isinstance(shipped, int | float) and not isinstance(shipped, bool):
-        may_be_names = key.startswith(NAMES_OR_NUMBERS) and value is not None
-        may_be_null = key in NULL_OR_NUMBERS and value is None
-        fits = isinstance(value, int | float) or may_be_names or may_be_null
-        return None if fits else f"a number such as {shipped}"
-    if isinstance(shipped, str) and value is None and not shipped.startswith(("${", "???")):
-        return f"a word such as {shipped}"
-    if isinstance(shipped, Mapping) and not (value is None or isinstance(value, Mapping)):
-        names = join_names([f"{key}.{name}" for name in shipped if not str(name).startswith("_")])
-        return f"null or its settings: set {names}"
-    return None
+def _import(target: Any, path: str) -> Callable[..., Any]:
+    try:
+        found: Callable[..., Any] = resolve_name(str(target))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{path}._target_ is '{target}', expected the full name of a class that can be imported ({error})"
+        ) from None
+    return found
 
 
 @cache
-def _written(path: Path) -> Any:
-    """A file as it is written: by itself, one of a group cannot tell what it refers to."""
-    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+def _signature(target: Callable[..., Any]) -> tuple[Mapping[str, inspect.Parameter], dict[str, Any]]:
+    """The parameters of a class or function, and the annotations of those that have some."""
+    parameters = dict(inspect.signature(target).parameters)
+    parameters.pop("self", None)
+    annotated: Any = target if is_dataclass(target) or not inspect.isclass(target) else target.__init__
+    try:
+        return parameters, get_type_hints(annotated, include_extras=True)
+    except (NameError, TypeError):  # annotations of others that mean something to type checkers alone
+        return parameters, {}
 
 
-def _at(tree: Any, key: str) -> Any:
-    """What stands under a path such as ``data.tile``; None where nothing does."""
-    for name in key.split("."):
-        tree = tree.get(name) if isinstance(tree, Mapping) else None
-    return tree
+def _fitting(value: Any, hint: Any, path: str, parameter: inspect.Parameter | None) -> Any:
+    schema = next((kind for kind in _kinds(hint) if is_dataclass(kind)), None)
+    if schema is not None and isinstance(value, Mapping):
+        return checked(schema, value, path)  # type: ignore[arg-type]
+    if schema is not None and isinstance(value, schema):  # type: ignore[arg-type]
+        return value
+    try:
+        as_json = json.dumps(value)
+    except TypeError:  # an object that a caller made
+        return value
+    try:
+        _adapter(hint).validate_json(as_json, strict=True)
+    except ValidationError:
+        default = None if parameter is None else parameter.default
+        found = "null" if value is None else f"'{value}'" if isinstance(value, str) else value
+        raise InputError(f"{path} is {found}, expected {_expected(hint, default)}") from None
+    except PydanticSchemaGenerationError:
+        pass  # a type of others that only type checkers know
+    return value
 
 
-def _shipped(path: Path, key: str) -> Any:
-    """What a file has for a key, which it holds in full, or without the name of its group.
+@cache
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
 
-    A file of a group that begins with others of its group, as ``trainer/cpu.yaml`` with ``auto``, has what
-    these have.
-    """
-    tree = _written(path)
-    whole = _at(tree, key)
-    found = _at(tree, key.partition(".")[2]) if whole is None else whole
-    if found is not None:
-        return found
-    others = [entry for entry in tree.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
-    held = (_shipped(path.with_name(f"{name}.yaml"), key) for name in others)
-    return next((value for value in held if value is not None), None)
+
+def _kinds(hint: Any) -> Iterator[Any]:
+    """The types that an annotation is made of, unions taken apart."""
+    if get_origin(hint) in (Union, types.UnionType):
+        for one in get_args(hint):
+            yield from _kinds(one)
+    else:
+        yield hint
+
+
+def _expected(hint: Any, default: Any) -> str:
+    """What belongs in a value's place, in words."""
+    words = list(dict.fromkeys(filter(None, map(_words, _kinds(hint)))))
+    is_example = isinstance(default, int | float | str) and not isinstance(default, bool) and default != ""
+    return " or ".join(words) + (f", such as {default}" if is_example else "")
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) is Annotated:
+        said = next((part.words for part in get_args(kind)[1:] if isinstance(part, Expected)), None)
+        return said or _words(get_args(kind)[0])
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
+    if is_dataclass(kind) or get_origin(kind) in (Mapping, dict):
+        return "settings of its own"
+    if get_origin(kind) in (Sequence, list, tuple):
+        return "a list"
+    return _WORDS.get(kind, "")

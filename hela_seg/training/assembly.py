@@ -12,7 +12,6 @@ import pytorch_lightning as pl
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
@@ -22,13 +21,14 @@ from hela_seg.models import find_net
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.hardware import OWN_KEYS
 from hela_seg.system.machine import versions
+from hela_seg.system.settings import Group, build
 from hela_seg.training import ddp
 from hela_seg.training.callbacks import EpochBar, ValidateAtMaxSteps
 from hela_seg.training.checkpoints import AtomicCheckpointIO
 from hela_seg.training.costs import StepClock
 from hela_seg.training.loggers import tell_settings
+from hela_seg.training.settings import TrainSettings
 from hela_seg.training.task import logged_names
 
 KNOWN_CALLBACKS = ("hela_seg.", "pytorch_lightning.")
@@ -38,13 +38,13 @@ OTHER_TRAINER = "Choose trainer=auto, or other trainer settings"
 """What to do about a trainer that Lightning refuses."""
 
 
-def net_config(config: DictConfig, data: TimelapseData) -> dict[str, Any]:
+def net_config(model: Group, data: TimelapseData) -> dict[str, Any]:
     """The net's configuration with channels and classes as the data have them.
 
     Raises:
         InputError: it says otherwise itself.
     """
-    plain: dict[str, Any] = OmegaConf.to_container(config.model, resolve=True)  # type: ignore[assignment]
+    plain = dict(model)
     for key, found in (("in_channels", data.channels), ("classes", len(data.classes))):
         if plain.get(key) not in (None, found):
             raise InputError(
@@ -90,48 +90,34 @@ def refuse_tile(tile: Sequence[int], net: nn.Module) -> None:
         )
 
 
-def refuse_counts(trainer: DictConfig) -> None:
-    """Make sure that a trainer is to train at all.
-
-    Raises:
-        InputError: a number of epochs, steps or batches that is not whole, or below 1; -1 epochs or steps are
-            any number.
-    """
-    for key in ("max_epochs", "max_steps", "accumulate_grad_batches", "check_val_every_n_epoch"):
-        number = trainer[key]
-        any_number = key.startswith("max") and number == -1
-        if not isinstance(number, int) or (number < 1 and not any_number):
-            raise InputError(f"trainer.{key} is {number}, expected a whole number of 1 or more")
-
-
-def refuse_seed(seed: object) -> None:
-    """Make sure that a number can be a seed of all that is random.
-
-    Raises:
-        InputError: it is no whole number from 0 to 4294967295, which NumPy takes.
-    """
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed}, expected a whole number from 0 to {2**32 - 1}")
-
-
-def refuse_unlogged(config: DictConfig, class_names: Sequence[str]) -> None:
+def refuse_unlogged(settings: TrainSettings, class_names: Sequence[str]) -> None:
     """Make sure that what callbacks and schedule watch is logged; callbacks of others may log more.
-
-    Args:
-        config: all settings of the run.
-        class_names: names of the classes.
 
     Raises:
         InputError: a name that nothing is logged under.
     """
-    known, callbacks = logged_names(class_names), _chosen(config.callbacks)
-    if not all(str(callback._target_).startswith(KNOWN_CALLBACKS) for callback in callbacks.values()):
+    known, callbacks = logged_names(class_names), settings.chosen("callbacks")
+    if not all(str(callback["_target_"]).startswith(KNOWN_CALLBACKS) for callback in callbacks.values()):
         return
     groups = {f"callbacks.{name}": callback for name, callback in callbacks.items()}
-    for name, group in (groups | {"scheduler": config.scheduler}).items():
+    for name, group in (groups | {"scheduler": settings.scheduler}).items():
         watched = group.get("monitor")
         if watched is not None and watched not in known:
             raise InputError(f"{name}.monitor is '{watched}', expected one of {join_names(known)}")
+
+
+def refuse_unvalidated(scheduler: Group, *, validated: bool) -> None:
+    """Make sure that a schedule that watches validation frames has some.
+
+    Raises:
+        InputError: no frame is for validation.
+    """
+    monitor = str(scheduler.get("monitor"))
+    if monitor.endswith("/validation") and not validated:
+        raise InputError(
+            f"scheduler.monitor is {monitor} but no frame is for validation (data.split.validation=0), "
+            "expected some: validate, or choose a schedule that waits for nothing, such as scheduler=cosine"
+        )
 
 
 @contextmanager
@@ -153,24 +139,21 @@ def refused_by_lightning(what: str, cure: str) -> Iterator[None]:
         raise
 
 
-def loss_of(config: DictConfig, data: TimelapseData) -> nn.Module:
-    """The loss, with weights by the classes' shares of the training masks if these are asked for."""
-    if config.loss.get("class_weights") == "balanced":
-        counts = data.survey.pixels["train"].tolist()
-        config.loss.class_weights = balanced_weights(counts)
-    loss: nn.Module = instantiate(config.loss)
-    return loss
+def loss_config(loss: Group, data: TimelapseData) -> Group:
+    """The loss's configuration, with weights by the classes' shares of the training masks if asked for."""
+    if loss.get("class_weights") != "balanced":
+        return loss
+    return {**loss, "class_weights": balanced_weights(data.survey.pixels["train"].tolist())}
 
 
-def model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) -> ModelInfo:
+def model_info(settings: TrainSettings, net: dict[str, Any], data: TimelapseData) -> ModelInfo:
     """What a checkpoint says about itself.
 
     Args:
-        config: all settings of the run.
+        settings: of the run.
         net: see `net_config`.
         data: opened and split.
     """
-    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return ModelInfo(
         net=net,
         classes=data.classes.to_plain(),
@@ -178,16 +161,16 @@ def model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) -> 
         channels=data.channels,
         axes=data.axes,
         split=data.split_rows(),
-        config=resolved,
+        config=settings.to_plain(),
         versions=versions("torch", "pytorch-lightning"),
     )
 
 
-def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated: bool) -> pl.Trainer:
+def trainer_of(settings: TrainSettings, folder: Path, clock: StepClock, *, validated: bool) -> pl.Trainer:
     """Lightning's trainer with the callbacks and logs that the settings name.
 
     Args:
-        config: all settings of the run.
+        settings: of the run.
         folder: of the run.
         clock: takes the time of steps.
         validated: whether there are frames for validation; without, callbacks that watch them are left out.
@@ -197,39 +180,32 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
     """
     with refused_by_lightning("callbacks", "Choose another value, or callbacks=default"):
         callbacks = [
-            instantiate(callback)
-            for callback in _chosen(config.callbacks).values()
+            build(callback, f"callbacks.{name}")
+            for name, callback in settings.chosen("callbacks").items()
             if validated or callback.get("monitor") is None
         ]
     callbacks += [clock, ValidateAtMaxSteps()]
-    if "strategy" in config.trainer:
+    if settings.trainer.is_distributed:
         callbacks.append(ddp.DDPSyncCallback())
-    on_terminal = config.trainer.enable_progress_bar and sys.stderr.isatty() and distributed.is_rank_zero()
+    on_terminal = settings.trainer.enable_progress_bar and sys.stderr.isatty() and distributed.is_rank_zero()
     if on_terminal:
         callbacks.append(EpochBar())
-    loggers = [instantiate(logger) for logger in _chosen(config.logger).values()]
-    settings: Any = OmegaConf.to_container(config, resolve=True)
-    tell_settings(loggers, settings)
+    loggers = [build(logger, f"logger.{name}") for name, logger in settings.chosen("logger").items()]
+    tell_settings(loggers, settings.to_plain())
     with refused_by_lightning("trainer", OTHER_TRAINER):
         trainer: pl.Trainer = instantiate(
-            {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
+            settings.trainer.for_lightning()
+            | {"enable_progress_bar": on_terminal, "limit_val_batches": 1.0 if validated else 0},
             callbacks=callbacks,
             logger=loggers,
-            plugins=[AtomicCheckpointIO(), *ddp.plugins(config.trainer)],
+            plugins=[AtomicCheckpointIO(), *ddp.plugins(settings.trainer)],
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             default_root_dir=str(folder),
-            limit_val_batches=1.0 if validated else 0,
-            enable_progress_bar=on_terminal,
         )
     return trainer
 
 
-def _chosen(group: DictConfig) -> dict[str, DictConfig]:
-    """The entries of a group, but for those that are switched off with null."""
-    return {str(name): entry for name, entry in group.items() if entry is not None}
-
-
-def describe(net: nn.Module, config: DictConfig) -> str:
+def describe(net: nn.Module, seed: int) -> str:
     """The line that a run begins with."""
     parameters = sum(parameter.numel() for parameter in net.parameters())
-    return f"{type(net).__name__}, {parameters:,} trainable parameters, seed {config.seed}"
+    return f"{type(net).__name__}, {parameters:,} trainable parameters, seed {seed}"

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import RichProgressBar
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hela_seg.system import distributed
-from hela_seg.system.settings import refuse_counts
+from hela_seg.system.settings import Count
 from hela_seg.training.task import VALIDATION_LOSS, VALIDATION_SCORE
 
 log = logging.getLogger(__name__)
@@ -115,8 +115,7 @@ class PreciseBatchNorm(pl.Callback):
         InputError: of none, there are no statistics.
     """
 
-    def __init__(self, batches: int = 16) -> None:
-        refuse_counts("callbacks.settled_batch_norm", {"batches": batches})
+    def __init__(self, batches: Count = 16) -> None:
         self._batches = batches
 
     def on_train_batch_end(

@@ -7,82 +7,19 @@ step. Nets of 31 million weights need no more than that: with Adam they take hal
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from omegaconf import DictConfig
 from pytorch_lightning.plugins import LayerSync
 from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hela_seg.system import distributed
-from hela_seg.system.errors import InputError
-from hela_seg.system.hardware import on_gpu
-from hela_seg.system.ranks import RankInfo
-
-
-def configure_ddp(trainer: DictConfig, launch: RankInfo, batch: int) -> None:
-    """Put into a run's configuration what follows from how it was started.
-
-    Args:
-        trainer: the group ``trainer``; ``auto`` is replaced.
-        launch: the place of this process among those that were started together.
-        batch: tiles that a step of the optimiser learns from, of all processes together.
-
-    Raises:
-        InputError: the processes and the configuration do not belong together, or cannot share a batch.
-    """
-    if "strategy" not in trainer:
-        _refuse_several(trainer, launch)
-        return
-    if launch.launcher is None:
-        raise InputError(
-            "trainer=ddp was started as a single process, expected torchrun or srun to start one for each "
-            "device: torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"
-        )
-    _take(trainer, "devices", launch.local_count, launch)
-    _take(trainer, "num_nodes", launch.nodes, launch)
-    if batch % launch.count:
-        raise InputError(
-            f"data.batch_size is {batch}, but {launch.count} processes share each batch, expected a multiple "
-            "of their number: change one of the two"
-        )
-    gpu = on_gpu(trainer.accelerator)
-    if trainer.sync_batchnorm == "auto":
-        trainer.sync_batchnorm = gpu
-    if trainer.sync_batchnorm and not gpu:
-        raise InputError(
-            "trainer.sync_batchnorm is true, but PyTorch synchronises batch normalisation on GPUs alone, "
-            "expected auto or false on a CPU"
-        )
-
-
-def _refuse_several(trainer: DictConfig, launch: RankInfo) -> None:
-    if launch.count > 1:
-        raise InputError(
-            f"{launch.launcher} started {launch.count} processes, but this trainer is for a single one, "
-            "which would train the same net so many times: add trainer=ddp"
-        )
-    listed = isinstance(trainer.devices, Sequence) and not isinstance(trainer.devices, str)
-    if len(trainer.devices) != 1 if listed else trainer.devices != 1:
-        raise InputError(
-            f"trainer.devices is {trainer.devices}, but this trainer is for one device, expected 1: for "
-            "several, torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"
-        )
-
-
-def _take(trainer: DictConfig, key: str, found: int, launch: RankInfo) -> None:
-    if trainer[key] not in ("auto", found):
-        raise InputError(
-            f"trainer.{key} is {trainer[key]}, but {launch.launcher} started {launch.local_count} processes "
-            f"on each of {launch.nodes} machine(s): leave trainer.{key} out, it follows from that"
-        )
-    trainer[key] = found
+from hela_seg.training.settings import TrainerSettings
 
 
 class DataParallel(DDPStrategy):
@@ -144,9 +81,9 @@ def _synced(layer: _BatchNorm) -> nn.SyncBatchNorm:
     return synced.train(layer.training)
 
 
-def plugins(trainer: DictConfig) -> list[LayerSync | ClusterEnvironment]:
+def plugins(trainer: TrainerSettings) -> list[LayerSync | ClusterEnvironment]:
     """What a trainer takes beside its arguments."""
-    if "strategy" not in trainer:
+    if not trainer.is_distributed:
         # a single process inside of a SLURM job is one all the same, however many tasks the job has
         return [LightningEnvironment()]
     # `processes.process_group` says in its words what any launcher says

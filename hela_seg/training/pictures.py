@@ -19,7 +19,7 @@ from hela_seg.data.tiles import Size, Window
 from hela_seg.report.pictures.blending import Picture, blend, fit_panel
 from hela_seg.runs.logs import CsvLog
 from hela_seg.scores.metrics import predicted_classes
-from hela_seg.system.settings import refuse_counts
+from hela_seg.system.settings import Count, NonNegative
 
 LARGEST = 512
 """Rows and columns that are shown of a frame, from its middle."""
@@ -39,9 +39,7 @@ class ValidationPictures(pl.Callback):
         InputError: a number that is not whole, or too low.
     """
 
-    def __init__(self, frames: int = 3, every_epochs: int = 5) -> None:
-        refuse_counts("callbacks.validation_pictures", {"frames": frames}, least=0)
-        refuse_counts("callbacks.validation_pictures", {"every_epochs": every_epochs})
+    def __init__(self, frames: NonNegative = 3, every_epochs: Count = 5) -> None:
         self._frames, self._every = frames, every_epochs
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

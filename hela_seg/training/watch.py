@@ -21,7 +21,7 @@ from hela_seg.data.stacks import write_tiff
 from hela_seg.scores.metrics import scores
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
-from hela_seg.system.settings import refuse_counts
+from hela_seg.system.settings import Count
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,7 @@ class NonFiniteLossGuard(pl.Callback):
         InputError: that number is below 1.
     """
 
-    def __init__(self, folder: str, every_steps: int = 50) -> None:
-        refuse_counts("callbacks.loss_watch", {"every_steps": every_steps})
+    def __init__(self, folder: str, every_steps: Count = 50) -> None:
         self._folder, self._every = Path(folder), every_steps
         self._first_bad: Tensor | None = None
 

@@ -1,65 +1,35 @@
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from hela_seg.data import settings
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.readers import ColourLabels, InstanceLabels, ValueLabels
-from hela_seg.data.layouts import FileRules
-from hela_seg.data.splits.split import Split
+from hela_seg.data.settings import LabelSettings
 from hela_seg.system.errors import InputError
+from hela_seg.system.settings import checked
 
 THREE = Classes(["background", "interior", "border"])
 
 
-def test_arguments_pass_as_they_are():
-    given = OmegaConf.create({"validation": 0, "test": ["a"]})
-    assert settings.arguments_of(Split, "split", given) == {"validation": 0, "test": ["a"]}
-    assert settings.arguments_of(Split, "split", None) == {}
-
-
-def test_unknown_keys_are_refused_with_those_that_are_known():
-    with pytest.raises(
-        InputError,
-        match=r"split has the unknown key\(s\) tst, val, expected some of validation, test, gap, ",
-    ):
-        settings.arguments_of(Split, "split", {"tst": 4, "gap": 2, "val": 0})
-
-
-def test_arguments_from_elsewhere_are_no_keys():
-    def draw(root, frames):
-        raise NotImplementedError
-
-    with pytest.raises(InputError, match=r"unknown key\(s\) root, expected some of frames:"):
-        settings.arguments_of(draw, "drawing", {"root": "/"}, besides=("root",))
-
-
 def test_labels_are_values_unless_said_otherwise():
-    reader = settings.label_reader(THREE, None)
+    reader = settings.label_reader(THREE, LabelSettings())
     assert isinstance(reader, ValueLabels)
-    assert settings.label_reader(THREE, {"ignore_value": 7}).convert(
+    assert settings.label_reader(THREE, LabelSettings(ignore_value=7)).convert(
         np.array([[7, 2]], np.uint8)
     ).tolist() == [[255, 2]]
 
 
 def test_instances_have_a_border_of_the_width_given():
-    reader = settings.label_reader(THREE, {"kind": "instances", "border_width": 1})
+    reader = settings.label_reader(THREE, LabelSettings("instances", border_width=1))
     assert isinstance(reader, InstanceLabels)
     assert reader.margin == 1
 
 
 def test_painted_masks_have_a_colour_that_is_ignored():
-    reader = settings.label_reader(THREE, {"kind": "colours", "ignore_value": "#ffffff"})
+    reader = settings.label_reader(THREE, LabelSettings("colours", ignore_value="#ffffff"))
     assert isinstance(reader, ColourLabels)
     assert reader.convert(np.array([[255, 32]], np.uint8)).tolist() == [[255, 0]]
-    assert settings.file_rules({"kind": "colours"}) == FileRules(colours=True)
-
-
-def test_files_are_taken_as_labels_say():
-    assert settings.file_rules(None) == FileRules()
-    given = {"kind": "instances", "sparse": True, "resize": "nearest"}
-    assert settings.file_rules(given, z="max") == FileRules(sparse=True, resize="nearest", z="max")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +41,7 @@ def test_files_are_taken_as_labels_say():
             {"ignore_value": "#ffffff"},
             "data.labels.ignore_value is '#ffffff', expected a whole number",
         ),
-        (THREE, {"kind": "paint"}, "data.labels.kind is 'paint', expected values, colours or instances"),
+        (THREE, {"kind": "paint"}, "data.labels.kind is 'paint', expected values or colours or instances"),
         (
             THREE,
             {"width": 3},
@@ -86,18 +56,8 @@ def test_files_are_taken_as_labels_say():
 )
 def test_labels_that_cannot_be_are_refused(classes, given, reason):
     with pytest.raises(InputError) as refusal:
-        settings.label_reader(classes, given)
+        settings.label_reader(classes, checked(LabelSettings, given, "data.labels"))
     assert reason in str(refusal.value)
-
-
-def test_tile_is_rows_and_columns():
-    assert settings.tile_size(OmegaConf.create([64, 96])) == (64, 96)
-
-
-@pytest.mark.parametrize("tile", [64, [64], [64, 0], [64, 64, 3]])
-def test_other_tiles_are_refused(tile):
-    with pytest.raises(InputError, match=r"data\.tile is .*, expected rows and columns of a tile"):
-        settings.tile_size(tile)
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import SMALL_NET
-from omegaconf import OmegaConf
 from torch import nn
 
 from hela_seg.cli import main
 from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.system.errors import InputError
-from hela_seg.system.hardware import Machine, choose, resolve_hardware, take_gpu
+from hela_seg.system.hardware import Machine, choose, take_gpu
 
 CPU = Machine(None, (0, 0), bfloat16=False, threads=2)
 T4 = Machine("Tesla T4", (7, 5), bfloat16=False, threads=8)
@@ -98,7 +97,7 @@ def test_it_says_whether_the_step_is_fused_and_not_what_the_rule_would_be() -> N
 def test_a_gpu_that_is_named_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     monkeypatch.setattr(torch.cuda, "set_device", taken.append)
-    for devices in (1, OmegaConf.create([2])):
+    for devices in (1, [2]):
         take_gpu(devices)
     assert taken == [2]
 
@@ -130,27 +129,6 @@ def test_other_precisions_are_refused(machine: Machine, precision: str, known: s
         InputError, match=f"^trainer.precision is {precision}, expected auto or one of {known}$"
     ):
         choose(machine, precision=precision)
-
-
-def test_choices_are_put_on_record() -> None:
-    trainer = OmegaConf.create(
-        {
-            "accelerator": "auto",
-            "precision": "auto",
-            "tf32": "auto",
-            "compile": False,
-            "gradient_clip_val": None,
-        }
-    )
-    for name, expected in (("torch.optim.Adam", True), ("torch.optim.Rprop", None)):
-        optimizer = OmegaConf.create({"_target_": name, "lr": 0.1})
-        OmegaConf.set_struct(optimizer, True)
-        resolve_hardware(trainer, optimizer)
-        assert optimizer.get("fused") is expected
-    assert (trainer.precision, trainer.tf32, trainer.accelerator) == ("32-true", False, "cpu")
-    kept = OmegaConf.create({"_target_": "torch.optim.Adam", "fused": False})
-    resolve_hardware(trainer, kept)
-    assert kept.fused is False
 
 
 @pytest.mark.usefixtures("kept_settings")

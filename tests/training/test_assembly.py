@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 from torch import nn
 
 from hela_seg.system.errors import InputError
@@ -16,20 +15,17 @@ DATA: Any = SimpleNamespace(channels=3, classes=["background", "round"])
 
 
 def test_channels_and_classes_follow_from_the_data() -> None:
-    config = OmegaConf.create({"model": {"width": 8, "classes": None}})
-    assert net_config(config, DATA) == {"width": 8, "in_channels": 3, "classes": 2}
+    assert net_config({"width": 8, "classes": None}, DATA) == {"width": 8, "in_channels": 3, "classes": 2}
 
 
 def test_a_net_may_say_what_the_data_say() -> None:
-    config = OmegaConf.create({"model": {"classes": 2, "in_channels": 3}})
-    assert net_config(config, DATA) == {"in_channels": 3, "classes": 2}
+    assert net_config({"classes": 2, "in_channels": 3}, DATA) == {"in_channels": 3, "classes": 2}
 
 
 @pytest.mark.parametrize(("key", "value", "found"), [("classes", 5, 2), ("in_channels", 1, 3)])
 def test_a_net_for_other_data_is_refused(key: str, value: int, found: int) -> None:
-    config = OmegaConf.create({"model": {key: value}})
     with pytest.raises(InputError, match=f"model.{key} is {value} but the data have {found}"):
-        net_config(config, DATA)
+        net_config({key: value}, DATA)
 
 
 @pytest.mark.parametrize("width", [4.5, -4, "many"])
@@ -44,19 +40,19 @@ def test_a_net_that_no_checkpoint_could_be_opened_with_is_refused_before_it_is_t
         net_of({"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 2, "kernel_size": 1})
 
 
+def watching(monitor: str, **callbacks: Any) -> Any:
+    best = {"_target_": "hela_seg.training.checkpoints.BestCheckpoint", "monitor": "IoU round/train"}
+    chosen = {"best": best, **callbacks}
+    return SimpleNamespace(chosen=lambda _: chosen, scheduler={"monitor": monitor})
+
+
 def test_what_is_watched_is_logged_unless_callbacks_of_others_log_more() -> None:
-    callbacks = {
-        "best": {"_target_": "hela_seg.training.checkpoints.BestCheckpoint", "monitor": "IoU round/train"}
-    }
-    config = OmegaConf.create({"callbacks": callbacks, "scheduler": {"monitor": "loss/validation"}})
-    refuse_unlogged(config, ["background", "round"])
+    refuse_unlogged(watching("loss/validation"), ["background", "round"])
     with pytest.raises(InputError, match=r"best\.monitor is 'IoU round/train', expected one of loss/valid"):
-        refuse_unlogged(config, ["background", "spread"])
-    config.scheduler.monitor = "loss"
+        refuse_unlogged(watching("loss/validation"), ["background", "spread"])
     with pytest.raises(InputError, match=r"scheduler\.monitor is 'loss'"):
-        refuse_unlogged(config, ["background", "round"])
-    config.callbacks.mine = {"_target_": "lab.Callback"}
-    refuse_unlogged(config, ["background", "round"])
+        refuse_unlogged(watching("loss"), ["background", "round"])
+    refuse_unlogged(watching("loss", mine={"_target_": "lab.Callback"}), ["background", "round"])
 
 
 @pytest.mark.parametrize(("tile", "good"), [((32, 64), True), ((32, 40), False), ((40, 32), False)])
@@ -72,5 +68,5 @@ def test_tiles_are_multiples_of_the_stride(tile: tuple[int, int], good: bool) ->
 
 def test_a_run_begins_with_its_net_and_seed() -> None:
     """A 1x1 convolution of two channels to one has two weights and a bias."""
-    line = describe(nn.Conv2d(2, 1, 1), OmegaConf.create({"seed": 7}))
+    line = describe(nn.Conv2d(2, 1, 1), 7)
     assert line == "Conv2d, 3 trainable parameters, seed 7"

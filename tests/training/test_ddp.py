@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from omegaconf import OmegaConf
 from ranks import (
     Dies,
     KeepsStatistics,
@@ -28,9 +27,7 @@ from torch import nn
 from hela_seg.cli import main
 from hela_seg.models.resnet34_unet import ResNet34UNet
 from hela_seg.runs.checkpoint import read_checkpoint
-from hela_seg.system.errors import InputError
-from hela_seg.system.ranks import RankInfo
-from hela_seg.training.ddp import SyncedBatchNorm, configure_ddp
+from hela_seg.training.ddp import SyncedBatchNorm
 
 STEPS = 20
 
@@ -234,29 +231,6 @@ def test_what_does_not_belong_together_is_refused_in_one_line(
     error = capfd.readouterr().err
     assert message in error
     assert error.count("\n") == 1
-
-
-@pytest.mark.parametrize("devices", [None, 2, 1.5, "auto", [0, 1], []])
-def test_other_devices_than_one_are_refused(devices: object) -> None:
-    with pytest.raises(InputError, match=r"trainer\.devices is .*, but this trainer is for one device"):
-        configure_ddp(OmegaConf.create({"devices": devices}), RankInfo(), batch=4)
-    configure_ddp(OmegaConf.create({"devices": [1]}), RankInfo(), batch=4)
-
-
-def test_what_is_left_to_be_found_follows_from_the_launch() -> None:
-    trainer = OmegaConf.create(
-        {
-            "accelerator": "cpu",
-            "strategy": {},
-            "devices": "auto",
-            "num_nodes": "auto",
-            "sync_batchnorm": "auto",
-        }
-    )
-    configure_ddp(trainer, RankInfo(rank=5, count=8, local_rank=1, local_count=4, launcher="srun"), batch=16)
-    assert (trainer.devices, trainer.num_nodes, trainer.sync_batchnorm) == (4, 2, False)
-    with pytest.raises(InputError, match=r"data\.batch_size is 12, but 8 processes"):
-        configure_ddp(trainer, RankInfo(count=8, local_count=4, launcher="srun"), batch=12)
 
 
 def test_synchronised_batch_norm_keeps_weights_names_and_results() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -16,11 +17,11 @@ from hela_seg.data.splits.folds import folds_of_time, part_of_fold, refuse_impos
 from hela_seg.data.splits.groups import read_groups
 from hela_seg.data.splits.table import COLUMNS, Block, Part, quoted, read_split, refuse_unfit, write_split
 from hela_seg.system.errors import InputError
-from hela_seg.system.settings import refuse_counts
+from hela_seg.system.settings import Count, Expected, NonNegative
 
 __all__ = ["COLUMNS", "Block", "Part", "Request", "Split", "read_split", "split_series", "write_split"]
 
-Request = float | int | Sequence[str]
+Request = Annotated[float | int | Sequence[str], Expected("0, a share, a number or a list of names")]
 """How much a part gets: a share (float), a number (int), or the series by name."""
 
 
@@ -48,22 +49,15 @@ class Split:
 
     validation: Request = 0.15
     test: Request = 0.15
-    gap: int = 2
-    seed: int = 0
+    gap: NonNegative = 2
+    seed: NonNegative = 0
     column: str | None = None
     table: str | None = None
-    folds: int | None = None
-    fold: int | None = None
+    folds: Count | None = None
+    fold: NonNegative | None = None
     file: str | None = None
 
     def __post_init__(self) -> None:
-        refuse_counts("data.split", {"gap": self.gap, "seed": self.seed}, least=0)
-        refuse_counts("data.split", {"folds": self.folds})
-        for name in ("validation", "test"):
-            if getattr(self, name) is None:
-                raise InputError(
-                    f"data.split.{name} is null, expected 0, a share, a number or a list of names"
-                )
         given = [name for name in ("column", "table", "folds", "fold") if getattr(self, name) is not None]
         if self.file is not None and given:
             raise InputError(
