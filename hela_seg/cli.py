@@ -52,6 +52,7 @@ class Command:
         options: options and the keys that they stand for.
         flags: options without a value, and what they stand for.
         paths: keys whose values are paths, or names that are taken as they are typed.
+        inputs: those of them that are read, and so have to be there.
         found: keys that the command finds out itself where the user leaves them out.
         goes_on: how a command that was interrupted goes on, where it does not begin anew.
     """
@@ -61,6 +62,7 @@ class Command:
     options: dict[str, str] = field(default_factory=dict)
     flags: dict[str, str] = field(default_factory=dict)
     paths: frozenset[str] = frozenset()
+    inputs: tuple[str, ...] = ()
     found: frozenset[str] = frozenset()
     goes_on: str = ""
 
@@ -70,10 +72,11 @@ _DATA_PATHS = frozenset(
     | {"hydra.run.dir", "hydra.sweep.dir"}
 )
 COMMANDS = {
-    "train": Command(paths=_DATA_PATHS | {"ckpt_path"}),
+    "train": Command(paths=_DATA_PATHS | {"ckpt_path"}, inputs=("data.root", "ckpt_path")),
     "evaluate": Command(
         ("ckpt",),
         paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files"},
+        inputs=("ckpt", "labels", "data.root"),
         found=frozenset({"data.classes"}),
     ),
     "predict": Command(
@@ -81,13 +84,18 @@ COMMANDS = {
         options={"-o": "output"},
         flags={"-v": "verbose=true", "--verbose": "verbose=true"},
         paths=frozenset({"ckpt", "input", "output"}),
+        inputs=("ckpt", "input"),
         goes_on="the same command goes on where it stood",
     ),
-    "check": Command(paths=_DATA_PATHS),
-    "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"})),
+    "check": Command(paths=_DATA_PATHS, inputs=("data.root",)),
+    "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"}), inputs=("runs",)),
     "benchmark": Command(options={"--compare": "compare"}, paths=_DATA_PATHS | {"compare"}),
-    "convert": Command(("weights",), options={"-o": "output"}, paths=frozenset({"weights", "output"})),
-    "export": Command(("ckpt",), options={"-o": "output"}, paths=frozenset({"ckpt", "output"})),
+    "convert": Command(
+        ("weights",), options={"-o": "output"}, paths=frozenset({"weights", "output"}), inputs=("weights",)
+    ),
+    "export": Command(
+        ("ckpt",), options={"-o": "output"}, paths=frozenset({"ckpt", "output"}), inputs=("ckpt",)
+    ),
 }
 
 
@@ -177,6 +185,8 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
         try:
             _refuse_missing(config, COMMANDS[name].found)
             OmegaConf.set_readonly(config, True)  # what a command reads is what was typed
+            _refuse_absent(config, COMMANDS[name].inputs)
+            _say_at_once(name, config)
             # imported only now, so that --help and a bad configuration answer without torch
             command = getattr(import_module(f"hela_seg.{name}"), name)
             if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -216,6 +226,24 @@ def _refuse_missing(config: DictConfig, found: frozenset[str]) -> None:
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
         raise InputError(f"{' and '.join(missing)} not given, expected a value for each: add {needed}")
+
+
+def _refuse_absent(config: DictConfig, inputs: Sequence[str]) -> None:
+    """Look at what is to be read before the imports that take seconds."""
+    for key in inputs:
+        named = OmegaConf.select(config, key)
+        drawn = key == "data.root" and OmegaConf.select(config, "data.layout") == "synthetic"
+        for path in named if isinstance(named, Sequence) and not isinstance(named, str) else [named]:
+            if isinstance(path, str) and path and not drawn and not _exists(path):
+                raise InputError(f"{path} is not there, expected a file or folder to read: check {key}=")
+
+
+def _say_at_once(name: str, config: DictConfig) -> None:
+    """A line before the imports that take seconds: what begins, and where its files go."""
+    if "torch" not in sys.modules and RankInfo.here().rank == 0:
+        target = OmegaConf.select(config, "output") or OmegaConf.select(config, "output_dir")
+        into = f" into {target}" if target else ""
+        print(f"hela-seg {name}{into}", file=sys.stderr, flush=True)
 
 
 def _is_position(argument: str) -> bool:

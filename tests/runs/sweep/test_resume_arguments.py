@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sweep.test_folders import begun, held
+from runs.sweep.test_folders import begun, held
 
 from hela_seg.cli import COMMANDS, overrides
 from hela_seg.runs.sweep import expand_resume_arguments
