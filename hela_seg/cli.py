@@ -67,6 +67,9 @@ class Command:
     goes_on: str = ""
 
 
+_READ_LAYOUTS = ("folder", "timelapse", "dryad", "ctc")
+"""Values of ``data.layout`` with which ``data.root`` has to be there."""
+
 _DATA_PATHS = frozenset(
     {"data.root", "data.images", "data.masks", "data.split.table", "data.split.file"}
     | {"hydra.run.dir", "hydra.sweep.dir"}
@@ -232,9 +235,10 @@ def _refuse_absent(config: DictConfig, inputs: Sequence[str]) -> None:
     """Look at what is to be read before the imports that take seconds."""
     for key in inputs:
         named = OmegaConf.select(config, key)
-        drawn = key == "data.root" and OmegaConf.select(config, "data.layout") == "synthetic"
+        if key == "data.root" and OmegaConf.select(config, "data.layout") not in _READ_LAYOUTS:
+            continue
         for path in named if isinstance(named, Sequence) and not isinstance(named, str) else [named]:
-            if isinstance(path, str) and path and not drawn and not _exists(path):
+            if isinstance(path, str) and path and not _exists(path):
                 raise InputError(f"{path} is not there, expected a file or folder to read: check {key}=")
 
 

@@ -257,7 +257,7 @@ def test_a_schedule_that_waits_for_the_validation_loss_looks_where_epochs_are_va
     ("setting", "said"),
     [
         ("trainer.max_epochs=0", "trainer.max_epochs is 0, expected a whole number of 1 or more"),
-        ("trainer.max_epochs=null", "trainer.max_epochs is null, expected a number such as 100"),
+        ("trainer.max_epochs=null", "trainer.max_epochs is null, expected a whole number of 1 or more"),
         ("trainer.max_steps=0", "trainer.max_steps is 0, expected a whole number of 1 or more"),
         (
             "trainer.accumulate_grad_batches=0",
@@ -271,7 +271,10 @@ def test_a_schedule_that_waits_for_the_validation_loss_looks_where_epochs_are_va
         ("callbacks.settled_batch_norm.batches=0", "batches is 0, expected a whole number of 1 or more"),
         ("callbacks.validation_pictures.every_epochs=0", "every_epochs is 0, expected a whole number of 1"),
         ("callbacks.loss_watch.every_steps=0", "every_steps is 0, expected a whole number of 1 or more"),
-        ("loss.class_weights=equal", "loss.class_weights is equal, expected a number a class, balanced"),
+        (
+            "loss.class_weights=equal",
+            "loss.class_weights is 'equal', expected a number a class, balanced or null",
+        ),
         ("+scheduler.interval=week", "scheduler.interval is 'week', expected epoch or step"),
     ],
 )

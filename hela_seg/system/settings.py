@@ -127,10 +127,9 @@ def fitting_arguments(
     known = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     unknown = sorted(str(key) for key in given if key not in known)
     if unknown and not takes_any:
-        group = f"{path} has" if path else "there is"
         raise InputError(
-            f"{group} the unknown key(s) {', '.join(unknown)}, expected some of {', '.join(known)}: correct "
-            "or remove them"
+            f"{path or 'the command'} has the unknown key(s) {', '.join(unknown)}, expected some of "
+            f"{', '.join(known)}: correct or remove them"
         )
     missing = [name for name, p in known.items() if p.default is p.empty and name not in given]
     if missing and not partial:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from segmentation_models_pytorch.losses._functional import soft_dice_score
@@ -21,6 +21,12 @@ from torch.nn import functional as F
 
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.system.errors import InputError
+from hela_seg.system.settings import Expected
+
+ClassWeights = Annotated[
+    Sequence[float] | Literal["balanced"] | None, Expected("a number a class, balanced or null")
+]
+"""``balanced`` stands in settings for weights by the training labels, which are then numbers."""
 
 
 class _ClassWeightedLoss(nn.Module, ABC):
@@ -28,7 +34,7 @@ class _ClassWeightedLoss(nn.Module, ABC):
 
     class_weights: Tensor | None
 
-    def __init__(self, class_weights: Sequence[float] | None, ignore_index: int) -> None:
+    def __init__(self, class_weights: ClassWeights, ignore_index: int) -> None:
         super().__init__()
         self.ignore_index = ignore_index
         weights = None if class_weights is None else _checked_weights(class_weights)
@@ -98,7 +104,7 @@ class FocalLoss(_ClassWeightedLoss):
         self,
         alpha: float = 0.25,
         gamma: float = 2.0,
-        class_weights: Sequence[float] | None = None,
+        class_weights: ClassWeights = None,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:
         super().__init__(class_weights, ignore_index)
@@ -127,9 +133,7 @@ class CrossEntropyLoss(_ClassWeightedLoss):
         All logits 0 and K = 3: ln 3 = 1.0986.
     """
 
-    def __init__(
-        self, class_weights: Sequence[float] | None = None, ignore_index: int = IGNORE_INDEX
-    ) -> None:
+    def __init__(self, class_weights: ClassWeights = None, ignore_index: int = IGNORE_INDEX) -> None:
         super().__init__(class_weights, ignore_index)
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -155,9 +159,7 @@ class DiceLoss(_ClassWeightedLoss):
         loss is (0.4 + 0.6667) / 2 = 0.5333.
     """
 
-    def __init__(
-        self, class_weights: Sequence[float] | None = None, ignore_index: int = IGNORE_INDEX
-    ) -> None:
+    def __init__(self, class_weights: ClassWeights = None, ignore_index: int = IGNORE_INDEX) -> None:
         super().__init__(class_weights, ignore_index)
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -193,7 +195,7 @@ class FocalDiceLoss(nn.Module):
         gamma: float = 2.0,
         focal_weight: float = 1.0,
         dice_weight: float = 1.0,
-        class_weights: Sequence[float] | None = None,
+        class_weights: ClassWeights = None,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:
         super().__init__()

@@ -126,12 +126,11 @@ def resolve(config: Mapping[str, Any], ranks: RankInfo) -> tuple[TrainSettings, 
         InputError: settings that cannot be used, or that do not belong together.
     """
     plain = to_plain(config)
-    for name in ("data", "augment", "model", "loss", "optimizer", "scheduler", "callbacks", "logger"):
-        if isinstance(plain.get(name), Mapping):
-            check_group(plain[name], name)
     plain["callbacks"], plain["logger"] = plain.get("callbacks") or {}, plain.get("logger") or {}
     trainer = TrainerSettings.of(plain["trainer"])
     settings = checked(TrainSettings, plain | {"trainer": trainer})
+    for name in ("data", "augment", "model", "loss", "optimizer", "scheduler", "callbacks", "logger"):
+        check_group(plain[name], name)
     trainer = for_ranks(trainer, ranks, settings.data["batch_size"])
     if on_gpu(trainer.accelerator):
         take_gpu(trainer.devices)
