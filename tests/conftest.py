@@ -10,6 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from crash_reports import (  # noqa: F401  # hooks of pytest
+    pytest_configure,
+    pytest_configure_node,
+    pytest_handlecrashitem,
+    pytest_testnodedown,
+)
 from hypothesis import settings
 from PIL import Image
 

@@ -66,6 +66,39 @@ class ConvNormActivation(nn.Sequential):
         self.activation = activation_layer(activation)
 
 
+class StridedPointwiseConv2d(nn.Conv2d):
+    """1x1 convolution of every second pixel, or of every third and so on: the function of ``nn.Conv2d``.
+
+    The pixels are taken first and then convolved without a stride, because the backward pass of oneDNN (seen
+    with torch 2.14) writes beyond its memory where a strided 1x1 convolution reads fewer channels last than a
+    vector of AVX2 or AVX-512 holds numbers: see `NARROW`. It takes no padding and no groups.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, channels, H/stride, W/stride), rounded up."""
+        rows, columns = self.stride
+        return F.conv2d(x[:, :, ::rows, ::columns], self.weight, self.bias)
+
+
+NARROW = 16
+"""From so many input channels on, oneDNN's strided 1x1 convolutions are safe: one vector of AVX-512."""
+
+
+def avoid_narrow_strided_convolutions(net: nn.Module) -> None:
+    """Make each convolution of ``net`` that oneDNN computes wrongly a :class:`StridedPointwiseConv2d`.
+
+    The layers, their parameters and the names of these stay; ``net`` is changed in place.
+    """
+    for layer in net.modules():
+        if type(layer) is nn.Conv2d and _is_narrow_and_strided(layer):
+            layer.__class__ = StridedPointwiseConv2d  # as PyTorch's lazy layers become plain ones
+
+
+def _is_narrow_and_strided(layer: nn.Conv2d) -> bool:
+    alone = layer.kernel_size == (1, 1) and layer.padding == (0, 0) and layer.groups == 1
+    return alone and max(layer.stride) > 1 and layer.in_channels < NARROW
+
+
 class UpConv2d(nn.Conv2d):
     """3x3 convolution of up-sampled features, with a skip's channels behind theirs."""
 

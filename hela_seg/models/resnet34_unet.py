@@ -9,7 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hela_seg.models.blocks import UpDoubleConv, activation_layer, check_size, initialise
+from hela_seg.models.blocks import (
+    StridedPointwiseConv2d,
+    UpDoubleConv,
+    activation_layer,
+    check_size,
+    initialise,
+)
 from hela_seg.system.errors import InputError
 
 ENCODER_EPSILON = 2e-5
@@ -54,7 +60,9 @@ class ResidualUnit(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
         self.between = NormActivation(channels, activation)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.shortcut = nn.Conv2d(in_channels, channels, 1, stride, bias=False) if project else None
+        self.shortcut = (
+            StridedPointwiseConv2d(in_channels, channels, 1, stride, bias=False) if project else None
+        )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, C, H, W) -> the sum (N, channels, H/stride, W/stride), and the activated input (N, C, H, W)."""

@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hela_seg.models.blocks import IMAGENET_DEVIATION, IMAGENET_MEAN, ImageNetNorm, check_size
+from hela_seg.models.blocks import (
+    IMAGENET_DEVIATION,
+    IMAGENET_MEAN,
+    ImageNetNorm,
+    avoid_narrow_strided_convolutions,
+    check_size,
+)
 from hela_seg.models.pretrained import hub_file, names_a_file, read_weights
 from hela_seg.system.errors import InputError
 
@@ -73,6 +79,7 @@ class SegmentationModel(nn.Module):
         self.input_norm = ImageNetNorm(in_channels) if encoder_weights else None
         self.model: Any
         self.model, self.stride, self._of_timm = _built(arch, encoder_name, in_channels, classes)
+        avoid_narrow_strided_convolutions(self.model)  # mobileone's and RepVGG's first layers are such
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, H, W) -> logits (N, K, H, W).

@@ -73,7 +73,7 @@ class LastCheckpoint(pl.Callback):
     """Keeps all that it takes to go on, as ``last.ckpt``, and the one before as ``previous.ckpt``.
 
     Written when an epoch has ended and, in long epochs, every so often within one. A run that goes on from it
-    ends with the weights of one that was never interrupted, bit by bit on a CPU.
+    ends with the weights of one that was never interrupted, bit by bit on the same CPU with as many threads.
 
     It stands first among the callbacks: what it saves is the state between two steps, when all that belongs
     to the one before has been done and logged, and nothing of the next.

@@ -58,7 +58,6 @@ def test_logits_with_the_reference_weights_are_those_of_keras(name: str) -> None
         logits = net(image)
     # 1e-3 for logits of size 100. ResNet34's reach 463, where Keras' own float32 is 1.8e-3 off its float64.
     assert (logits - expected).abs().max() < 1e-5 * expected.abs().max()
-    torch.testing.assert_close(logits.argmax(1), expected.argmax(1), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -13,6 +13,7 @@ import pytest
 import tifffile
 import torch
 from ranks import (
+    LIMIT_SECONDS,
     Dies,
     KeepsStatistics,
     LosesItsLoss,
@@ -27,9 +28,11 @@ from torch import nn
 from hela_seg.cli import main
 from hela_seg.models.resnet34_unet import ResNet34UNet
 from hela_seg.runs.checkpoint import read_checkpoint
+from hela_seg.scores.counts import read_counts
 from hela_seg.training.ddp import SyncedBatchNorm
 
 STEPS = 20
+NAMES = ["background", "dim", "bright"]
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +76,25 @@ def assert_same_but_for_rounding(one: Path, other: Path) -> None:
         assert ours_row.keys() == theirs_row.keys()
         for name, number in ours_row.items():
             if name.startswith("loss") and number:
-                assert float(number) == pytest.approx(float(theirs_row[name]), rel=1e-6)
+                assert float(number) == pytest.approx(float(theirs_row[name]), rel=1e-5)
+            elif "/" in name and number:
+                assert float(number) == pytest.approx(float(theirs_row[name]), abs=0.01), name
             else:
-                assert number == theirs_row[name], name  # scores come from whole numbers
-    assert (one / "scores.json").read_bytes() == (other / "scores.json").read_bytes()
+                assert number == theirs_row[name], name
+    assert_same_pixels(confusion(one), confusion(other))
+
+
+def confusion(run: Path) -> np.ndarray:
+    return np.array(json.loads((run / "scores.json").read_text())["confusion_matrix"])
+
+
+def assert_same_pixels(ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Confusion matrices (..., K, K) of the same true pixels; one in a thousand may lie between two classes.
+
+    Weights differ by rounding, and so do the logits of tiles that are computed together with others.
+    """
+    np.testing.assert_array_equal(ours.sum(axis=-1), theirs.sum(axis=-1))
+    assert np.abs(ours - theirs).sum() <= 2 * 0.001 * ours.sum()
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -93,7 +111,9 @@ def test_one_process_writes_the_files_of_a_run(count: int, by: dict[int, Path]) 
         return sorted(name.split("tfevents")[0] for name in found)
 
     assert names(by[count]) == names(by[1])
-    assert (by[count] / "frames.csv").read_bytes() == (by[1] / "frames.csv").read_bytes()
+    ours, theirs = (read_counts(by[number] / "frames.csv", NAMES) for number in (count, 1))
+    assert ours.places == theirs.places
+    assert_same_pixels(ours.matrix, theirs.matrix)
     assert (by[count] / "split.csv").read_bytes() == (by[1] / "split.csv").read_bytes()
     record = json.loads((by[count] / "run.json").read_text())
     assert record["costs"]["batch_size"] == 6
@@ -113,7 +133,7 @@ def test_a_rank_that_dies_is_named_by_the_others_and_any_number_of_processes_goe
         assert last.startswith("error: rank 1 (process ")
         assert "has ended, so the others end too" in last
         assert "Traceback" not in said
-    assert max(ended.seconds) < 30
+    assert max(ended.seconds) < LIMIT_SECONDS / 2  # they do not wait for it, on a slow machine either
     last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] == 10
     again = train(tmp_path / "again", 2, [f"resume={run}"], WithoutBatchStatistics())
