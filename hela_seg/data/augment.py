@@ -69,7 +69,7 @@ class Rotation:
             if side > length:
                 return None
             starts.append(min(max(start + (shown - side) // 2, 0), length - side))
-        return Window(*starts, *sides)
+        return Window(starts[0], starts[1], *sides)
 
     def cut(self, image: Image, label: Label, tile: Size) -> tuple[Image, Label]:
         """The rotated tile from the middle of a window.

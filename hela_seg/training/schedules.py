@@ -26,7 +26,7 @@ def polynomial(progress: float, warm_up: float = 0.0, power: float = 0.9) -> flo
         warm_up: the share of all steps over which the rate rises from near nothing.
         power: 1 is a straight line.
     """
-    return _rise(progress, warm_up) * (1 - _fallen(progress, warm_up)) ** power
+    return _rise(progress, warm_up) * math.pow(1 - _fallen(progress, warm_up), power)
 
 
 def _rise(progress: float, warm_up: float) -> float:

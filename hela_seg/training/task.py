@@ -116,7 +116,7 @@ class SegmentationTask(pl.LightningModule):
         # cuDNN and oneDNN compute convolutions channels last, and convert any other layout at each layer
         self.net = net.to(memory_format=torch.channels_last)
         self.loss = loss
-        self._optimizer, self._info = optimizer, info
+        self.info, self._optimizer = info, optimizer
         self._schedule, self._seed = schedule or Schedule(), seed
         class_count = len(info.classes)
         self.train_losses = MeanLoss()
@@ -177,7 +177,8 @@ class SegmentationTask(pl.LightningModule):
         except ValueError as error:
             raise InputError(f"optimizer: {error}; choose another value") from None
         if self._schedule.decay is not None:
-            plan = LRSchedulerConfigType(scheduler=LambdaLR(optimizer, self._decay()), interval="step")
+            rates = LambdaLR(optimizer, self._over_all_steps(self._schedule.decay))
+            plan = LRSchedulerConfigType(scheduler=rates, interval="step")
             return {"optimizer": optimizer, "lr_scheduler": plan}
         if self._schedule.build is None:
             return optimizer
@@ -191,7 +192,7 @@ class SegmentationTask(pl.LightningModule):
                 plan["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": plan}
 
-    def _decay(self) -> Callable[[int], float]:
+    def _over_all_steps(self, decay: Callable[[float], float]) -> Callable[[int], float]:
         """The share of the learning rate for the next step, by the steps that are done of the whole training.
 
         The trainer's count is looked at in place of the scheduler's own, so that a run that takes up another
@@ -200,7 +201,7 @@ class SegmentationTask(pl.LightningModule):
         Raises:
             InputError: the training has no end that a schedule could lead to.
         """
-        trainer, decay = self.trainer, self._schedule.decay
+        trainer = self.trainer
         if trainer.max_epochs in {None, -1} and trainer.max_steps == -1:
             raise InputError(
                 "scheduler falls until the last step, but trainer.max_epochs and trainer.max_steps are both "
@@ -216,7 +217,7 @@ class SegmentationTask(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put into the checkpoint what it takes to use it without any other file."""
-        checkpoint[CHECKPOINT_KEY] = self._info.to_plain()
+        checkpoint[CHECKPOINT_KEY] = self.info.to_plain()
         checkpoint[SCORE_KEY] = self._validation_score
         for prefix, metric in self._kept():
             with metric.sync_context():  # of all processes, where there are several
@@ -224,7 +225,7 @@ class SegmentationTask(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave the state of another schedule aside, and that of counts in all processes but the first."""
-        if checkpoint[CHECKPOINT_KEY]["config"].get("scheduler") != self._info.config.get("scheduler"):
+        if checkpoint[CHECKPOINT_KEY]["config"].get("scheduler") != self.info.config.get("scheduler"):
             checkpoint["lr_schedulers"] = []
         if self.global_rank == 0:
             return  # of all, the counts would else count several times
@@ -247,6 +248,6 @@ class SegmentationTask(pl.LightningModule):
         counts.reset()
         self.log(f"m-IoU/{part}", found.mean_iou, prog_bar=part == "validation")
         self.log(f"Dice/{part}", found.mean_dice)
-        for entry, iou in zip(self._info.classes, found.iou, strict=True):
+        for entry, iou in zip(self.info.classes, found.iou, strict=True):
             self.log(f"IoU {entry['name']}/{part}", float(iou))
         return float(found.mean_iou)
