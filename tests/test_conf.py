@@ -165,7 +165,7 @@ def test_synthetic_draws_what_it_trains_on(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     drawing = "data.drawing={series: 3, frames: 2, height: 64, width: 64, seed: 0}"
     info = trained(tmp_path / "run", ["data=synthetic", drawing, *SMALL_NET])
-    assert (info.channels, info.net["_target_"]) == (3, "hela_seg.models.resnet34_unet.ResNet34UNet")
+    assert (info.channels, info.net["_target_"]) == (3, "hela_seg.models.residual_unet.ResidualUNet")
     assert len(list((tmp_path / "outputs" / "synthetic").glob("*/images/*.tif"))) == 3
 
 
@@ -190,6 +190,13 @@ def test_experiments_are_the_papers_columns(
     assert as_written["trainer"]["max_epochs"] == epochs
     assert (as_written["data"]["tile"], as_written["data"]["batch_size"]) == ([512, 512], 8)
     assert as_written["data"]["steps_per_epoch"] == steps
+    assert as_written["model"]["_target_"].endswith("ResNet34UNet")
+    assert as_written["loss"]["_target_"].endswith("FocalLoss")
+    assert as_written["optimizer"]["_target_"] == "torch.optim.Adam"
+    assert as_written["scheduler"] == {"_target_": "hela_seg.training.task.Schedule", "build": None}
+    other_net = composed([f"experiment={experiment}", f"data.root={root}", "model=unet"])
+    assert other_net["model"]["_target_"].endswith("UNet")
+    assert other_net["model"]["width"] == 64
 
 
 def test_a_gpu_is_not_invented(cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

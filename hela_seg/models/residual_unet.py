@@ -95,7 +95,7 @@ class ResidualUNet(nn.Module):
         self,
         in_channels: int = 3,
         classes: int = 3,
-        width: int = 24,
+        width: int = 16,
         levels: int = 5,
         activation: str = "relu",
         dropout: float = 0.0,
