@@ -19,6 +19,7 @@ from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "augment/light": (["augment=light"], {"augment._target_": "hela_seg.data.augment.light"}),
     "augment/microscopy": (["augment=microscopy"], {"augment.probability": 0.3}),
+    "augment/rotations": (["augment=rotations"], {"augment.probability": 0.3}),
     "augment/none": (["augment=none"], {"augment._target_": "hela_seg.data.augment.none"}),
     "callbacks/default": (["callbacks=default"], {"callbacks.best.monitor": "loss/validation"}),
     "callbacks/miou": (["callbacks=miou"], {"callbacks.early_stopping.monitor": "m-IoU/validation"}),
@@ -27,11 +28,13 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "logger/tensorboard": (["logger=tensorboard"], {}),
     "loss/cross_entropy": (["loss=cross_entropy"], {}),
     "loss/dice": (["loss=dice"], {}),
+    "loss/dice_ce": (["loss=dice_ce"], {}),
     "loss/focal": (["loss=focal"], {"loss.alpha": 0.25, "loss.gamma": 2.0}),
     "loss/focal_dice": (["loss=focal_dice"], {}),
     "model/attention_unet": (["model=attention_unet"], {"model.activation": "leaky_relu"}),
     "model/inception_unet": (["model=inception_unet"], {"model.width": 4}),
     "model/resnet34_unet": (["model=resnet34_unet"], {}),
+    "model/residual_unet": (["model=residual_unet"], {"model.levels": 5}),
     "model/residual_attention_unet": (["model=residual_attention_unet"], {"model.dropout": 0.0}),
     "model/unet": (["model=unet"], {"model.dropout": 0.05}),
     "model/vgg19_unet": (["model=vgg19_unet"], {}),
@@ -39,7 +42,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "optimizer/adamw": (["optimizer=adamw"], {}),
     "optimizer/sgd": (["optimizer=sgd"], {}),
     "scheduler/constant": (["scheduler=constant"], {}),
-    "scheduler/cosine": (["scheduler=cosine"], {"scheduler.build.T_max": 1}),
+    "scheduler/cosine": (["scheduler=cosine"], {"scheduler.decay.warm_up": 0.05}),
     "scheduler/plateau": (["scheduler=plateau"], {}),
     "scheduler/polynomial": (["scheduler=polynomial"], {}),
     "trainer/auto": (
@@ -162,7 +165,7 @@ def test_synthetic_draws_what_it_trains_on(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     drawing = "data.drawing={series: 3, frames: 2, height: 64, width: 64, seed: 0}"
     info = trained(tmp_path / "run", ["data=synthetic", drawing, *SMALL_NET])
-    assert (info.channels, info.net["_target_"]) == (3, "hela_seg.models.resnet34_unet.ResNet34UNet")
+    assert (info.channels, info.net["_target_"]) == (3, "hela_seg.models.residual_unet.ResidualUNet")
     assert len(list((tmp_path / "outputs" / "synthetic").glob("*/images/*.tif"))) == 3
 
 
@@ -187,6 +190,13 @@ def test_experiments_are_the_papers_columns(
     assert as_written["trainer"]["max_epochs"] == epochs
     assert (as_written["data"]["tile"], as_written["data"]["batch_size"]) == ([512, 512], 8)
     assert as_written["data"]["steps_per_epoch"] == steps
+    assert as_written["model"]["_target_"].endswith("ResNet34UNet")
+    assert as_written["loss"]["_target_"].endswith("FocalLoss")
+    assert as_written["optimizer"]["_target_"] == "torch.optim.Adam"
+    assert as_written["scheduler"] == {"_target_": "hela_seg.training.task.Schedule", "build": None}
+    other_net = composed([f"experiment={experiment}", f"data.root={root}", "model=unet"])
+    assert other_net["model"]["_target_"].endswith("UNet")
+    assert other_net["model"]["width"] == 64
 
 
 def test_a_gpu_is_not_invented(cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ import cv2
 from albumentations.augmentations.geometric.distortion import BaseDistortion
 
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.tiles import Size, Window
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import Count, Share, validated
 
@@ -31,11 +33,99 @@ Label = npt.NDArray[Any]
 Range = tuple[float, float]
 """The lowest and the highest value of what is drawn."""
 
-STREAM = 1
+STREAM, ROTATION_STREAM = 1, 2
 """Added to the seed, for whoever chose the tile may have drawn from the same three numbers."""
 
 Change = Callable[[Image, np.random.Generator], Image]
 """Changes grey values (C, h, w), of which 0 is each channel's darkest pixel and 1 its brightest."""
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A tile seen rotated and magnified, with no pixel made up: it is cut from a larger window of the frame.
+
+    Args:
+        angle: counter-clockwise, degrees.
+        scale: magnification.
+    """
+
+    angle: float
+    scale: float = 1.0
+
+    def window(self, tile: Window, frame: Size) -> Window | None:
+        """The window that holds all that the tile shows, about the same centre or as near as the frame lets.
+
+        Args:
+            tile: where the tile lies without rotation.
+            frame: rows and columns of the frame.
+
+        Returns:
+            A window inside the frame; None where the frame is too small for it.
+        """
+        sides, starts = self._sides((tile.height, tile.width)), []
+        for start, shown, side, length in zip(
+            (tile.row, tile.column), (tile.height, tile.width), sides, frame, strict=True
+        ):
+            if side > length:
+                return None
+            starts.append(min(max(start + (shown - side) // 2, 0), length - side))
+        return Window(starts[0], starts[1], *sides)
+
+    def cut(self, image: Image, label: Label, tile: Size) -> tuple[Image, Label]:
+        """The rotated tile from the middle of a window.
+
+        Args:
+            image: (C, H, W) of the window, interpolated linearly.
+            label: (H, W) uint8, of which each pixel takes the nearest one's class.
+            tile: h and w of the tile.
+
+        Returns:
+            (C, h, w) and (h, w), in the same dtypes.
+        """
+        height, width = tile
+        cosine, sine = np.cos(np.radians(self.angle)), np.sin(np.radians(self.angle))
+        # from a column and row of the tile to those of the window
+        turned = np.array([[cosine, -sine], [sine, cosine]]) / self.scale
+        centre = (np.array(label.shape[::-1]) - 1) / 2
+        shift = centre - turned @ ((np.array([width, height]) - 1) / 2)
+        matrix = np.column_stack([turned, shift])
+
+        def warp(pixels: Any, interpolation: int) -> Any:
+            flags = interpolation | cv2.WARP_INVERSE_MAP
+            return cv2.warpAffine(pixels, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+        channels = np.stack([warp(np.ascontiguousarray(channel), cv2.INTER_LINEAR) for channel in image])
+        return channels, warp(np.ascontiguousarray(label), cv2.INTER_NEAREST)
+
+    def _sides(self, tile: Size) -> Size:
+        """Rows and columns of the smallest window that the corners of the rotated tile lie in."""
+        cosine, sine = abs(np.cos(np.radians(self.angle))), abs(np.sin(np.radians(self.angle)))
+        height, width = tile[0] - 1, tile[1] - 1
+        spans = height * cosine + width * sine, height * sine + width * cosine
+        pixels = [1 + int(np.ceil(round(span / self.scale, 6))) for span in spans]
+        # as odd or even as the tile, so that both have their middle on a pixel, or between two
+        rows, columns = (n + (n - side) % 2 for n, side in zip(pixels, tile, strict=True))
+        return rows, columns
+
+
+@dataclass(frozen=True)
+class RandomRotations:
+    """Draws rotations by any angle, with any magnification of a range.
+
+    Args:
+        scale: lowest and highest magnification.
+        probability: of a rotation; other tiles stay as they are.
+    """
+
+    scale: Range
+    probability: float
+
+    def __call__(self, seed: tuple[int, int, int]) -> Rotation | None:
+        """The rotation of a sample, or None; ``seed`` is that of the run, the epoch and the sample."""
+        generator = np.random.default_rng((*seed, ROTATION_STREAM))
+        if generator.random() >= self.probability:
+            return None
+        return Rotation(float(generator.uniform(-180, 180)), float(_factor(generator, self.scale)))
 
 
 class Augmentation:
@@ -45,6 +135,7 @@ class Augmentation:
         geometry: moves pixels; applied in this order to the image as (h, w, C) and the label as (h, w) uint8.
         grey_values: then changes grey values, in this order.
         probability: of each change of grey values; those of the geometry are its transforms' own.
+        rotations: how whoever cuts the tile out of its frame is to rotate it before, or None.
     """
 
     def __init__(
@@ -52,10 +143,12 @@ class Augmentation:
         geometry: Sequence[A.BasicTransform] = (),
         grey_values: Sequence[Change] = (),
         probability: float = 1.0,
+        rotations: RandomRotations | None = None,
     ) -> None:
         self._geometry = tuple(geometry)
         self._grey_values = tuple(grey_values)
         self._probability = probability
+        self.rotations = rotations
 
     def __call__(self, image: Image, label: Label, seed: tuple[int, int, int]) -> tuple[Image, Label]:
         """One sample, changed; what is handed over stays as it was.
@@ -110,6 +203,21 @@ def none() -> Augmentation:
 def light() -> Augmentation:
     """Flips and quarter turns: the eight ways to lay a square tile, the four that keep another's shape."""
     return Augmentation(_orientations())
+
+
+@validated("augment")
+def rotations(scale: Range = (0.7, 1.4), probability: Share = 0.3) -> Augmentation:
+    """Flips and quarter turns, and for some tiles any angle and scale, cut from a larger part of the frame.
+
+    Args:
+        scale: magnification.
+        probability: of any angle and scale.
+
+    Raises:
+        InputError: a range that does not rise from above 0, or no probability.
+    """
+    _refuse_ranges(scale=scale)
+    return Augmentation(_orientations(), rotations=RandomRotations((scale[0], scale[1]), probability))
 
 
 @validated("augment")

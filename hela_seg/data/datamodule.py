@@ -236,6 +236,7 @@ class TimelapseData(pl.LightningDataModule):
             self._seed,
             self.survey.positions,
             self._foreground_share,
+            self._augment.rotations if augmented and self._augment else None,
         )
 
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:

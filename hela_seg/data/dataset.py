@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from hela_seg.data.augment import Rotation
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.frames import LabelFrames, NormalisedFrames
 from hela_seg.data.labels.positions import ClassPositions, ForegroundPixels, labelled_frames
@@ -28,6 +29,9 @@ Augment = Callable[
     tuple[NDArray[np.float32], NDArray[np.uint8]],
 ]
 """Changes an image (C, h, w) and its labels (h, w) alike, as (seed, epoch, number of the draw) decide."""
+
+Rotate = Callable[[tuple[int, int, int]], Rotation | None]
+"""Says how a tile lies in its frame, as (seed, epoch, number of the draw) decide."""
 
 
 class Sample(TypedDict):
@@ -81,6 +85,8 @@ class RandomTiles(Dataset[Sample]):
         seed: another seed draws other tiles.
         positions: where the classes lie; None draws from all frames alike, whether they have labels or not.
         foreground_share: from 0 to 1; needs ``positions``.
+        rotate: how each tile lies in its frame, or None for upright; where a frame is too small to rotate a
+            tile in, it stays upright.
 
     Raises:
         InputError: the share lies outside of 0 to 1, the blocks hold no foreground to show, or no labels.
@@ -98,7 +104,9 @@ class RandomTiles(Dataset[Sample]):
         seed: int,
         positions: ClassPositions | None = None,
         foreground_share: float = 0.0,
+        rotate: Rotate | None = None,
     ) -> None:
+        self._rotate = rotate
         self._tiles = _Tiles(recordings, normalisation, reader)
         self._sizes = [recording.image.shape[2:] for recording in recordings]
         self._blocks, self._tile, self._augment, self._seed = list(blocks), tile, augment, seed
@@ -113,10 +121,19 @@ class RandomTiles(Dataset[Sample]):
             series, t, window = self._around_foreground(self._foreground, random)
         else:
             series, t, window = self._anywhere(random)
-        image, label = self._tiles.read(series, t, window)
+        image, label = self._read(series, t, window, (self._seed, *draw))
         if self._augment is not None:
             image, label = self._augment(image, label, (self._seed, *draw))
         return _sample(image, label, (series, t, window.row, window.column))
+
+    def _read(
+        self, series: int, t: int, tile: Window, seed: tuple[int, int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        rotation = None if self._rotate is None else self._rotate(seed)
+        wide = None if rotation is None else rotation.window(tile, self._sizes[series])
+        if rotation is None or wide is None:
+            return self._tiles.read(series, t, tile)
+        return rotation.cut(*self._tiles.read(series, t, wide), self._tile)
 
     def _shows_foreground(self, number: int) -> bool:
         """Whether the share, summed up over the numbers, passes a whole number with this one."""

@@ -10,7 +10,8 @@ ResNet34-U-Net         :class:`hela_seg.models.resnet34_unet.ResNet34UNet`      
 =====================  =======================================================  ==============================
 
 Of the sister paper come :class:`hela_seg.models.attention_unet.AttentionUNet` and
-:class:`hela_seg.models.residual_attention_unet.ResidualAttentionUNet`, both 16;
+:class:`hela_seg.models.residual_attention_unet.ResidualAttentionUNet`, both 16. Made here,
+for thin structures in few minutes, is :class:`hela_seg.models.residual_unet.ResidualUNet`, 16;
 :class:`hela_seg.models.smp.SegmentationModel` is any net of segmentation-models-pytorch.
 
 A net states the last column as its attribute ``stride``. One whose encoder can start from weights that others

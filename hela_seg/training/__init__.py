@@ -1,8 +1,9 @@
 """Training a net.
 
-- ``task``: one step and its scores; ``losses``
+- ``task``: one step and its scores; ``losses``; ``schedules`` of the learning rate
 - ``assembly``: settings and data -> the parts of a run; ``outcome``: what it ends with
 - ``callbacks``, ``checkpoints``, ``watch``, ``pictures``: what happens beside the steps
+- ``advice``: what to try where a class is not learned
 - ``loggers``: services that keep logs
 - ``memory``: how many tiles fit into it; ``ddp``: several devices
 - ``costs``: what training and using a net takes

@@ -21,6 +21,7 @@ from hela_seg.runs.checkpoint import validation_score
 from hela_seg.scores.metrics import Scores, scores
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
+from hela_seg.training.advice import warn_of_unlearned
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ def score(
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
         write_results(folder, counts, data.classes, record, reliability)
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
+        warn_of_unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
         maps = Predicted(predictor, data.recordings)
         page = write_report(folder, "train", data, data.blocks_of("test"), maps) if report else None
         _print_end(checkpoint, folder, page)

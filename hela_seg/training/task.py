@@ -12,6 +12,7 @@ import torch
 from pytorch_lightning.utilities.types import LRSchedulerConfigType, OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
 
 from hela_seg.data.classes import IGNORE_INDEX
@@ -35,24 +36,30 @@ def logged_names(class_names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the learning rate changes.
+    """How the learning rate changes; without ``build`` and ``decay`` it stays as it is.
 
     Args:
-        build: makes the scheduler for an optimiser; None for a constant rate.
-        interval: ``epoch`` or ``step``, how often it moves on.
+        build: makes a scheduler of PyTorch's for an optimiser.
+        interval: ``epoch`` or ``step``, how often that one moves on.
         monitor: logged name that it looks at, for schedules that wait for a plateau.
+        decay: in place of ``build``: the share of the learning rate by the share of all steps that are done,
+            0 to 1; see `hela_seg.training.schedules`. How many steps there are follows from the trainer's
+            epochs and steps.
     """
 
     build: Callable[[Optimizer], Any] | None = None
     interval: str = "epoch"
     monitor: str | None = None
+    decay: Callable[[float], float] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse other intervals.
+        """Refuse settings that say two things, or nothing.
 
         Raises:
-            InputError: it is none of the two.
+            InputError: another interval, or both ``build`` and ``decay``.
         """
+        if self.build is not None and self.decay is not None:
+            raise InputError("scheduler has both build and decay, expected one: set the other to null")
         if self.interval not in ("epoch", "step"):
             raise InputError(f"scheduler.interval is '{self.interval}', expected epoch or step")
 
@@ -109,7 +116,7 @@ class SegmentationTask(pl.LightningModule):
         # cuDNN and oneDNN compute convolutions channels last, and convert any other layout at each layer
         self.net = net.to(memory_format=torch.channels_last)
         self.loss = loss
-        self._optimizer, self._info = optimizer, info
+        self.info, self._optimizer = info, optimizer
         self._schedule, self._seed = schedule or Schedule(), seed
         class_count = len(info.classes)
         self.train_losses = MeanLoss()
@@ -169,6 +176,10 @@ class SegmentationTask(pl.LightningModule):
             optimizer = self._optimizer(self.net.parameters())
         except ValueError as error:
             raise InputError(f"optimizer: {error}; choose another value") from None
+        if self._schedule.decay is not None:
+            rates = LambdaLR(optimizer, self._over_all_steps(self._schedule.decay))
+            plan = LRSchedulerConfigType(scheduler=rates, interval="step")
+            return {"optimizer": optimizer, "lr_scheduler": plan}
         if self._schedule.build is None:
             return optimizer
         plan = LRSchedulerConfigType(
@@ -181,9 +192,32 @@ class SegmentationTask(pl.LightningModule):
                 plan["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": plan}
 
+    def _over_all_steps(self, decay: Callable[[float], float]) -> Callable[[int], float]:
+        """The share of the learning rate for the next step, by the steps that are done of the whole training.
+
+        The trainer's count is looked at in place of the scheduler's own, so that a run that takes up another
+        one's checkpoint, or is made longer, comes to nothing at its last step too.
+
+        Raises:
+            InputError: the training has no end that a schedule could lead to.
+        """
+        trainer = self.trainer
+        if trainer.max_epochs in {None, -1} and trainer.max_steps == -1:
+            raise InputError(
+                "scheduler falls until the last step, but trainer.max_epochs and trainer.max_steps are both "
+                "-1: set one of them, or scheduler=constant"
+            )
+
+        def share(_: int) -> float:
+            # before the first step the trainer's loops and loaders are not as they will be
+            done = trainer.global_step
+            return decay(min(done / trainer.estimated_stepping_batches, 1.0) if done else 0.0)
+
+        return share
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put into the checkpoint what it takes to use it without any other file."""
-        checkpoint[CHECKPOINT_KEY] = self._info.to_plain()
+        checkpoint[CHECKPOINT_KEY] = self.info.to_plain()
         checkpoint[SCORE_KEY] = self._validation_score
         for prefix, metric in self._kept():
             with metric.sync_context():  # of all processes, where there are several
@@ -191,7 +225,7 @@ class SegmentationTask(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave the state of another schedule aside, and that of counts in all processes but the first."""
-        if checkpoint[CHECKPOINT_KEY]["config"].get("scheduler") != self._info.config.get("scheduler"):
+        if checkpoint[CHECKPOINT_KEY]["config"].get("scheduler") != self.info.config.get("scheduler"):
             checkpoint["lr_schedulers"] = []
         if self.global_rank == 0:
             return  # of all, the counts would else count several times
@@ -214,6 +248,6 @@ class SegmentationTask(pl.LightningModule):
         counts.reset()
         self.log(f"m-IoU/{part}", found.mean_iou, prog_bar=part == "validation")
         self.log(f"Dice/{part}", found.mean_dice)
-        for entry, iou in zip(self._info.classes, found.iou, strict=True):
+        for entry, iou in zip(self.info.classes, found.iou, strict=True):
             self.log(f"IoU {entry['name']}/{part}", float(iou))
         return float(found.mean_iou)

@@ -18,10 +18,11 @@ from hela_seg.data.dataset import Sample
 from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.settings import MOST_WORKERS, cores
 from hela_seg.data.stacks import write_tiff
-from hela_seg.scores.metrics import scores
+from hela_seg.scores.metrics import Scores, scores
 from hela_seg.system import distributed
-from hela_seg.system.errors import InputError
+from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.settings import Count
+from hela_seg.training.advice import settings_to_try, warn_of_unlearned
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,9 @@ class LoaderWatch(pl.Callback):
 class ScoreWatch(pl.Callback):
     """Points out once that a net scores no better than one that calls all pixels the same class.
 
+    Where no frame is for testing, it also names the classes that the net has not learned in the end; else
+    those are named where the test scores are printed.
+
     Args:
         epochs: for how many validations in a row.
     """
@@ -172,6 +176,7 @@ class ScoreWatch(pl.Callback):
 
     def __init__(self, epochs: int = 3) -> None:
         self._epochs, self._in_a_row = epochs, 0
+        self._last: Scores | None = None
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare the scores, before the counts start anew."""
@@ -182,19 +187,27 @@ class ScoreWatch(pl.Callback):
             return
         # called class k everywhere, IoU is the share of k for k itself, and 0 for the other classes present
         level = float(truth.max() / truth.sum() / np.count_nonzero(truth))
-        found = scores(matrix).mean_iou
+        self._last = scores(matrix)
+        found = self._last.mean_iou
         self._in_a_row = self._in_a_row + 1 if found <= level + self.MARGIN else 0
         if self._in_a_row == self._epochs:
             name = trainer.datamodule.classes[int(truth.argmax())].name  # type: ignore[attr-defined]
             log.warning(
-                "warning: after %d validations m-IoU is %.3f, and calling every pixel '%s' gives %.3f: try "
-                "loss.class_weights=balanced, data.foreground_share=0.5 or another optimizer.lr, and look at "
-                "the masks with python -m hela_seg.check",
+                "warning: after %d validations m-IoU is %.3f, and calling every pixel '%s' gives %.3f: look "
+                "at the masks with python -m hela_seg.check, and try, in this order, %s",
                 self._epochs,
                 found,
                 name,
                 level,
+                join_names([*settings_to_try(pl_module.info.config), "another optimizer.lr"]),  # type: ignore[union-attr, arg-type]
             )
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Name the classes that were not learned, where no test frames will show them."""
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        if self._last is not None and trainer.is_global_zero and not data.blocks_of("test"):
+            config: Any = pl_module.info.config  # type: ignore[union-attr]
+            warn_of_unlearned(self._last, data.classes.names, config, "the validation tiles")
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

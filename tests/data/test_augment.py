@@ -10,13 +10,16 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hela_seg.data import augment
-from hela_seg.data.augment import Augmentation, light, microscopy, none
+from hela_seg.data.augment import Augmentation, RandomRotations, Rotation, light, microscopy, none, rotations
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.tiles import Window
 from hela_seg.system.errors import InputError
 
-EVERY = {"none": none, "light": light, "microscopy": microscopy}
+EVERY = {"none": none, "light": light, "microscopy": microscopy, "rotations": rotations}
 
 
 def sample(channels: int = 3, height: int = 32, width: int = 32) -> tuple[np.ndarray, np.ndarray]:
@@ -259,3 +262,65 @@ def test_importing_asks_no_network(monkeypatch) -> None:
         [sys.executable, "-c", IMPORT_WITHOUT_NETWORK], capture_output=True, text=True, check=True
     )
     assert done.stdout == ""
+
+
+# Rotations, cut from a larger window
+
+
+def rotated(rotation: Rotation, tile: Window, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The tile of a frame (C, H, W), whose labels are its first channel, or None where it is too small."""
+    window = rotation.window(tile, frame.shape[1:])
+    if window is None:
+        return None
+    part = frame[:, *window.slices]
+    return rotation.cut(part, part[0].astype(np.uint8), (tile.height, tile.width))
+
+
+@pytest.mark.parametrize(("angle", "quarters"), [(0, 0), (90, 1), (180, 2), (-90, 3)])
+def test_quarter_turns_are_exact(angle: float, quarters: int) -> None:
+    frame = np.random.default_rng(0).integers(0, 255, (2, 40, 50)).astype(np.float32)
+    found = rotated(Rotation(angle), Window(7, 9, 16, 16), frame)
+    assert found is not None
+    tile = np.rot90(frame[:, 7:23, 9:25], quarters, axes=(1, 2))
+    np.testing.assert_allclose(found[0], tile, atol=1e-3)
+    np.testing.assert_array_equal(found[1], tile[0])
+
+
+@given(
+    st.floats(-180, 180),
+    st.floats(0.5, 2),
+    st.tuples(st.integers(0, 83), st.integers(0, 80)),
+    st.sampled_from([(16, 16), (17, 20)]),
+)
+def test_a_rotated_tile_shows_places_of_the_frame_and_nothing_else(angle, scale, corner, tile) -> None:
+    frame = np.indices((100, 100)).astype(np.float32)  # each pixel tells its row and its column
+    found = rotated(Rotation(angle, scale), Window(*corner, *tile), frame)
+    assert found is not None
+    rows, columns = found[0]
+    # a step to the right in the tile goes by (cos, -sin) / scale to the right and up in the frame
+    steps = np.diff(columns, axis=1).mean(), -np.diff(rows, axis=1).mean()
+    expected = np.cos(np.radians(angle)) / scale, -np.sin(np.radians(angle)) / scale
+    np.testing.assert_allclose(steps, expected, atol=0.01)
+    assert min(rows.min(), columns.min()) >= 0
+    assert max(rows.max(), columns.max()) <= 99
+    np.testing.assert_allclose(found[1], rows, atol=0.6)
+    # the centre stays, but where the window would leave the frame
+    middle = np.array([rows.mean(), columns.mean()])
+    wanted = np.array(corner) + (np.array(tile) - 1) / 2
+    if ((wanted > 40) & (wanted < 59)).all():
+        np.testing.assert_allclose(middle, wanted, atol=0.05)
+
+
+def test_no_window_is_larger_than_the_frame() -> None:
+    assert Rotation(45).window(Window(0, 0, 16, 16), (22, 22)) is None  # 15 * 1.414 + 1 = 22.2 pixels
+    assert Rotation(45).window(Window(3, 3, 16, 16), (24, 30)) == Window(0, 0, 24, 24)
+
+
+def test_rotations_are_drawn_as_often_as_the_probability_says_and_by_the_seed_alone() -> None:
+    draw = RandomRotations((0.5, 2.0), 0.25)
+    drawn = [draw((7, 0, number)) for number in range(400)]
+    assert drawn == [draw((7, 0, number)) for number in range(400)]
+    some = [rotation for rotation in drawn if rotation is not None]
+    assert 70 < len(some) < 130  # 100 are expected, with a standard deviation of 8.7
+    assert min(r.angle for r in some) < -150 < 150 < max(r.angle for r in some)
+    assert 0.5 <= min(r.scale for r in some) < 0.6 < 1.7 < max(r.scale for r in some) <= 2

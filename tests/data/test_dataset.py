@@ -314,3 +314,17 @@ def test_instances_on_the_grid_have_the_labels_of_the_whole_frame():
 def test_index_beyond_the_grid_ends_a_loop():
     tiles = GridTiles(RECORDINGS, BLOCKS, DTYPE, READER, (8, 8))
     assert len(list(tiles)) == len(tiles)
+
+
+def test_a_rotation_shows_the_frame_about_the_same_place_and_a_small_frame_upright():
+    rotation = augment.Rotation(180)
+    tiles = RandomTiles(RECORDINGS, BLOCKS, DTYPE, READER, (8, 8), None, 7, rotate=lambda seed: rotation)
+    upright = random_tiles((8, 8))
+    for number in range(10):
+        turned, straight = tiles[Draw(0, number)], upright[Draw(0, number)]
+        torch.testing.assert_close(turned["image"], straight["image"].flip(1, 2))
+        assert torch.equal(turned["label"], straight["label"].flip(0, 1))
+    large = RandomTiles(
+        RECORDINGS, BLOCKS, DTYPE, READER, (20, 16), None, 7, rotate=lambda seed: augment.Rotation(45)
+    )
+    assert content(large[Draw(0, 0)]) == content(random_tiles((20, 16))[Draw(0, 0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import signal
 from functools import partial
@@ -291,10 +292,12 @@ def test_a_run_that_starts_from_another_has_its_own_schedule(settings: list[str]
     start = f"ckpt_path={tmp_path / 'first' / 'checkpoints' / 'last.ckpt'}"
     rates = {}
     for name in ("constant", "polynomial", "cosine"):
-        assert train(tmp_path / name, *settings, f"scheduler={name}", start, "trainer.max_epochs=2") == 0
-        content = read_content(tmp_path / name / "checkpoints" / "last.ckpt")
+        assert train(tmp_path / name, *settings, f"scheduler={name}", start, "trainer.max_epochs=3") == 0
+        content = read_content(tmp_path / name / "checkpoints" / "previous.ckpt")  # of 5 steps of the 6
         rates[name] = content["optimizer_states"][0]["param_groups"][0]["lr"]
-    assert rates == pytest.approx({"constant": 1e-3, "polynomial": 1e-3 * 0.5**0.9, "cosine": 0.5e-3})
+    fallen = (5 / 6 - 0.05) / 0.95
+    cosine = 1e-3 * (1 + math.cos(math.pi * fallen)) / 2
+    assert rates == pytest.approx({"constant": 1e-3, "polynomial": 1e-3 / 6**0.9, "cosine": cosine})
 
 
 def test_a_run_that_started_from_another_goes_on_with_its_own_checkpoint(tmp_path: Path) -> None:

@@ -8,11 +8,17 @@ from torch.nn import functional as F
 
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.system.errors import InputError
-from hela_seg.training.losses import CrossEntropyLoss, DiceLoss, FocalDiceLoss, FocalLoss
+from hela_seg.training.losses import (
+    CrossEntropyLoss,
+    DiceCrossEntropyLoss,
+    DiceLoss,
+    FocalDiceLoss,
+    FocalLoss,
+)
 
 CLASSES = 3
 WEIGHTS = [0.2, 1.0, 3.0]
-EVERY_LOSS = [FocalLoss, CrossEntropyLoss, DiceLoss, FocalDiceLoss]
+EVERY_LOSS = [FocalLoss, CrossEntropyLoss, DiceLoss, FocalDiceLoss, DiceCrossEntropyLoss]
 every_loss = pytest.mark.parametrize("loss_class", EVERY_LOSS)
 with_and_without_weights = pytest.mark.parametrize("class_weights", [None, WEIGHTS])
 
@@ -53,6 +59,10 @@ def focal_dice_in_numpy(p, y, weights):
     return focal_in_numpy(p, y, weights) + dice_in_numpy(p, y, weights)
 
 
+def dice_cross_entropy_in_numpy(p, y, weights):
+    return cross_entropy_in_numpy(p, y, weights) + dice_in_numpy(p, y, weights)
+
+
 class TestEveryLoss:
     @with_and_without_weights
     @pytest.mark.parametrize("seed", range(3))
@@ -63,6 +73,7 @@ class TestEveryLoss:
             (CrossEntropyLoss, cross_entropy_in_numpy),
             (DiceLoss, dice_in_numpy),
             (FocalDiceLoss, focal_dice_in_numpy),
+            (DiceCrossEntropyLoss, dice_cross_entropy_in_numpy),
         ],
     )
     def test_equals_an_independent_implementation(self, loss_class, in_numpy, seed, class_weights):
@@ -263,3 +274,17 @@ class TestFocalDiceLoss:
     def test_refuses_negative_arguments(self, name):
         with pytest.raises(InputError, match=rf"loss\.{name} is -1, expected a finite number of 0 or more"):
             FocalDiceLoss(**{name: -1})
+
+
+class TestDiceCrossEntropyLoss:
+    def test_is_the_weighted_sum_of_both(self):
+        labels = torch.tensor([[[0, 0, 0, 1]]])
+        loss = DiceCrossEntropyLoss(cross_entropy_weight=2.0, dice_weight=3.0)(
+            torch.zeros(1, 2, 1, 4), labels
+        )
+        assert loss.item() == pytest.approx(2 * math.log(2) + 3 * (0.4 + 2 / 3) / 2)
+
+    @pytest.mark.parametrize("name", ["cross_entropy_weight", "dice_weight"])
+    def test_refuses_negative_arguments(self, name):
+        with pytest.raises(InputError, match=rf"loss\.{name} is -1, expected a finite number of 0 or more"):
+            DiceCrossEntropyLoss(**{name: -1})

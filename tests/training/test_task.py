@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from hela_seg.data.dataset import Sample
 from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.scores.metrics import confusion_matrix, scores
+from hela_seg.system.errors import InputError
 from hela_seg.training.losses import CrossEntropyLoss
 from hela_seg.training.task import Schedule, SegmentationTask
 
@@ -137,6 +138,55 @@ def test_schedules_move_by_epoch_step_or_plateau(tmp_path: Path) -> None:
         trainer, _ = fitted(tmp_path / name, schedule)
         rates[name] = trainer.optimizers[0].param_groups[0]["lr"]
     assert rates == {"constant": 0.5, "epoch": 0.125, "step": 0.5**7, "plateau": 0.25}
+
+
+def line(progress: float) -> float:
+    return 1 - progress
+
+
+@pytest.mark.parametrize(
+    ("limits", "steps"),
+    [
+        ({"max_epochs": 1}, 3),
+        ({"max_epochs": 2}, 6),
+        ({"max_epochs": -1, "max_steps": 4}, 4),
+        ({"max_epochs": 5, "max_steps": 4}, 4),
+        ({"max_epochs": 2, "accumulate_grad_batches": 2}, 4),
+    ],
+)
+def test_a_decay_covers_all_steps_there_are(limits: dict[str, int], steps: int) -> None:
+    rates: list[float] = []
+
+    class Rates(pl.Callback):
+        def on_before_optimizer_step(self, trainer: pl.Trainer, *_: object) -> None:
+            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    task = SegmentationTask(
+        Threshold(),
+        CrossEntropyLoss(),
+        lambda parameters: torch.optim.SGD(parameters, lr=0.5),
+        INFO,
+        Schedule(decay=line),
+    )
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        callbacks=[Rates()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **limits,  # type: ignore[arg-type]
+    )
+    trainer.fit(task, batches(), batches())
+    assert len(rates) == steps
+    assert rates == pytest.approx([0.5 * (1 - step / steps) for step in range(steps)])
+
+
+def test_a_decay_needs_an_end(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"trainer\.max_epochs and trainer\.max_steps are both -1"):
+        fitted(tmp_path, Schedule(decay=line), epochs=-1)
+    with pytest.raises(InputError, match="both build and decay"):
+        Schedule(build=line, decay=line)
 
 
 def test_the_net_is_given_images_channels_last() -> None:

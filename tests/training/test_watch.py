@@ -114,11 +114,15 @@ def test_a_run_that_goes_on_within_an_epoch_has_not_waited_before(caplog: pytest
     assert not caplog.text
 
 
+SETTINGS = {"loss": {"_target_": "hela_seg.training.losses.FocalLoss"}}
+
+
 def validated(watched: ScoreWatch, matrix: list[list[int]]) -> None:
     classes = [SimpleNamespace(name=name) for name in ("background", "cell", "border")]
     counts = SimpleNamespace(compute=lambda: torch.tensor(matrix))
     trainer = fake_trainer(datamodule=SimpleNamespace(classes=classes))
-    watched.on_validation_epoch_end(trainer, SimpleNamespace(validation_counts=counts))  # type: ignore[arg-type]
+    task = SimpleNamespace(validation_counts=counts, info=SimpleNamespace(config=SETTINGS))
+    watched.on_validation_epoch_end(trainer, task)  # type: ignore[arg-type]
 
 
 NOTHING_LEARNT = [[60, 0, 0], [20, 0, 0], [20, 0, 0]]  # m-IoU is 0.6 / 3
@@ -151,4 +155,19 @@ def test_a_score_of_one_class_everywhere_is_pointed_out(
     assert len(told) == said
     if told:
         assert "m-IoU is 0.200, and calling every pixel 'background' gives 0.200" in told[0]
-        assert "loss.class_weights=balanced" in told[0]
+        assert "try, in this order, loss=dice_ce, " in told[0]
+
+
+@pytest.mark.parametrize(("test_blocks", "said"), [([], 1), (["one"], 0)])
+def test_without_test_frames_the_classes_that_were_not_learned_are_named_after_validation(
+    test_blocks: list[str], said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = ScoreWatch()
+    validated(watched, [[60, 0, 0], [5, 15, 0], [20, 0, 0]])
+    classes = SimpleNamespace(names=["background", "cell", "border"])
+    data = SimpleNamespace(classes=classes, blocks_of=lambda part: test_blocks)
+    task = SimpleNamespace(info=SimpleNamespace(config=SETTINGS))
+    watched.on_train_end(fake_trainer(datamodule=data, is_global_zero=True), task)  # type: ignore[arg-type]
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == said
+    assert all("class 'border' is not learned, its IoU on the validation tiles is 0.0000" in t for t in told)

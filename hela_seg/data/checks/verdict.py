@@ -96,7 +96,7 @@ def _classes_in_want(examination: Examination, blocks: Sequence[Block], classes:
     total = sum(examination.pixels.values(), np.zeros(len(classes), np.int64))
     lines = [
         f"class '{entry.name}' has {total[entry.index] / total.sum():.3%} of the pixels, below {RARE:.1%}: "
-        "a net learns it poorly, consider loss.class_weights=balanced"
+        "a net learns it poorly, consider data.foreground_share=0.67"
         for entry in classes
         if 0 < total[entry.index] < RARE * total.sum()
     ]

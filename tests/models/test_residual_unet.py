@@ -1,0 +1,87 @@
+"""The residual U-Net: what goes in and out, and that it sees what it predicts in its place."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from hela_seg.inference.fuse import fuse_conv_bn
+from hela_seg.models.residual_unet import ResidualUNet
+from hela_seg.models.resnet34_unet import ResNet34UNet
+from hela_seg.system.errors import InputError
+
+
+def image_for(net: nn.Module, batch: int = 2) -> Tensor:
+    generator = torch.Generator().manual_seed(5)
+    return torch.rand(batch, 1, 2 * int(net.stride), 3 * int(net.stride), generator=generator)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("levels", "stride"), [(2, 2), (5, 16)])
+def test_logits_have_the_images_size_and_one_channel_a_class(levels: int, stride: int) -> None:
+    net = ResidualUNet(1, 4, width=4, levels=levels)
+    image = image_for(net)
+    assert net.stride == stride
+    assert net(image).shape == (2, 4, *image.shape[2:])
+    with pytest.raises(ValueError, match=f"expected multiples of {stride}: pad"):
+        net(image[:, :, 1:])
+
+
+def test_deep_levels_have_no_more_filters_than_nnunets() -> None:
+    with torch.device("meta"):
+        net = ResidualUNet(width=32, levels=6)
+    assert [block.second.conv.out_channels for block in net.encoder] == [32, 64, 128, 256, 320, 320]  # type: ignore[union-attr]
+
+
+def test_fewer_than_two_levels_are_refused() -> None:
+    with pytest.raises(InputError, match=r"model\.levels is 1, expected 2 or more"):
+        ResidualUNet(levels=1)
+
+
+def test_gradient_reaches_every_parameter() -> None:
+    torch.manual_seed(0)
+    net = ResidualUNet(1, 3, width=8, activation="leaky_relu")
+    image = image_for(net)
+    (net(image) * image).sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in net.parameters())
+
+
+def test_dropout_acts_while_training_only() -> None:
+    torch.manual_seed(0)
+    net = ResidualUNet(1, 3, width=8, dropout=0.5)
+    image = image_for(net)
+    assert not net(image).equal(net(image))
+    net.eval()
+    assert net(image).equal(net(image))
+
+
+def test_prediction_pays_for_no_normalisation() -> None:
+    torch.manual_seed(0)
+    net = ResidualUNet(1, 3, width=8)
+    net(image_for(net))
+    fused = fuse_conv_bn(net, 1)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
+    torch.testing.assert_close(fused(image_for(net)), net.eval()(image_for(net)), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_a_net_of_mirrored_kernels_sees_a_mirrored_image_alike(axis: int) -> None:
+    """So no layer shifts what it hands on: thin classes are predicted where they are, not to one side."""
+    assert _handedness(ResidualUNet(1, 3, width=8), axis) < 1e-4
+    # the paper's net does: its strided convolutions look at even pixels, and up-sampling sets these between
+    assert _handedness(ResNet34UNet(1, 3, width=8), axis) > 0.05
+
+
+def _handedness(net: nn.Module, axis: int) -> float:
+    """How much the logits of a mirrored image, mirrored back, differ, as a share of their spread."""
+    torch.manual_seed(0)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
+            module.weight.data = (module.weight + module.weight.flip(axis)).detach()
+    image = torch.rand(1, 1, 96, 96)
+    with torch.no_grad():
+        net(image)  # gives batch normalisation its statistics
+        net.eval()
+        logits, mirrored = net(image), net(image.flip(axis)).flip(axis)
+    return float((logits - mirrored).abs().mean() / logits.std())
