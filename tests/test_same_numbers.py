@@ -67,7 +67,7 @@ def test_tables_and_pages_have_the_scores_of_the_pooled_pixels(
         for measure, heading in HEADINGS.items():
             expected = of(scores, name, measure)
             if np.isnan(expected):
-                assert (table[name][measure], in_json[measure], shown[name][heading]) == ("", None, "n/a")
+                assert (table[name][measure], in_json[measure], shown[name][heading]) == ("", None, "–")
             else:
                 assert float(table[name][measure]) == in_json[measure] == exact[name][heading] == expected
                 assert shown[name][heading] == f"{expected:.4f}"

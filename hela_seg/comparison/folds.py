@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from hela_seg.comparison.fold_quality import pool_quality
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import settings_key, settings_of
+from hela_seg.comparison.quality import pool_quality
 from hela_seg.runs.records import Costs
 from hela_seg.scores.counts import FrameCounts
 
@@ -23,7 +23,7 @@ def pool_folds(runs: Sequence[Run]) -> list[Run]:
     """Runs, of which those that differ by their fold alone are one.
 
     Its counts are those of all folds' test frames, so its scores are out of fold; for its boundaries and
-    cells see `hela_seg.comparison.fold_quality.pool_quality`. A fold that stands alone is left as it is, and
+    cells see `hela_seg.comparison.quality.pool_quality`. A fold that stands alone is left as it is, and
     of several runs of one fold the first is taken, which knows of the others.
 
     Args:

@@ -1,7 +1,4 @@
-"""One HTML page that needs no other file, no network and no colour theme of its own: its parts and its text.
-
-Reports of runs and comparisons are filled into the same template, so they look and sort alike.
-"""
+"""One HTML page that needs no other file and no network, for reports of runs and for comparisons."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.image import imsave
 
-from hela_seg.report.comparison.sheets import Sheet
 from hela_seg.report.pictures.blending import Picture as Pixels
+from hela_seg.report.tables import Sheet
 from hela_seg.system.files import whole_file
 from hela_seg.system.version import __version__
 
@@ -30,12 +27,10 @@ class Drawing:
 
     Attributes:
         svg: as `hela_seg.report.pictures.drawings.themed_svg` makes it.
-        alt: what it shows, in words, for those who cannot see it.
-        caption: what stands below it.
+        caption: what it shows, in words that stand below it and are read out in its place.
     """
 
     svg: Markup
-    alt: str
     caption: str
 
 

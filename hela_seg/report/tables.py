@@ -1,4 +1,4 @@
-"""Tables for people and machines: scores by class, the split, and where a prediction's files are.
+"""Tables of text: their cells, how they are printed, and the tables that the commands print and write.
 
 On a terminal they have colours; piped they are plain text, whole words and whole numbers at any width.
 """
@@ -6,7 +6,9 @@ On a terminal they have colours; piped they are plain text, whole words and whol
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -36,11 +38,100 @@ MEASURES = {
 
 ABSENT = "–"
 SHORT_UNITS = {"pixels": "px", "micrometres": "µm"}
-NARROWEST = 80
+NARROWEST, WIDEST_NOTE = 80, 110
 SERIES_SHOWN = 8
 
 Measures = dict[str, float | None]
 """Values by the names in ``MEASURES``; None where there is no such score."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes:
+        text: what it shows.
+        value: the number that a page sorts it by, where it is one.
+        share: 0 to 1, how darkly a page shades it.
+        colour: of a class (``#rrggbb``), which a page puts before the text.
+    """
+
+    text: str
+    value: float | None = None
+    share: float | None = None
+    colour: str | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table that can be printed, and shown in Markdown, LaTeX and HTML.
+
+    Attributes:
+        title: what it shows.
+        headings: of its columns; the first `names` of them hold words, the others numbers.
+        rows: cells, as many as headings.
+        names: how many columns hold words.
+        notes: sentences below it.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    names: int = 1
+    notes: tuple[str, ...] = ()
+
+
+def number_cell(value: float | None, form: str = ".4f") -> Cell:
+    """A cell with a number, shown as `format` takes ``form``; `ABSENT` for None and NaN."""
+    if value is None or math.isnan(value):
+        return Cell(ABSENT)
+    return Cell(format(value, form).replace("-", "−"), value)
+
+
+def print_sheet(
+    sheet: Sheet, console: Console | None = None, most_rows: int | None = None, most_notes: int | None = None
+) -> None:
+    """Print a table; of many rows and notes the first, and how many more the files have."""
+    console = console or Console()
+    names, numbers = list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :])
+    table = plain_table(names, numbers, console)
+    for row in sheet.rows[:most_rows]:
+        table.add_row(*(Text(" ".join(cell.text.split())) for cell in row))
+    print_plain(Text(sheet.title, style="bold"), console)
+    print_plain(table, console)
+    _print_rest(sheet.rows, most_rows, "rows", console)
+    print_notes(sheet.notes, console, most_notes)
+
+
+def print_notes(notes: Sequence[str], console: Console, most: int | None = None) -> None:
+    """Print sentences below a table, each from the beginning of a line."""
+    for note in notes[:most]:
+        console.print(Text(note), highlight=False, width=min(console.width, WIDEST_NOTE))
+    _print_rest(notes, most, "sentences", console)
+    if notes:
+        console.print()
+
+
+def _print_rest(entries: Sequence[object], most: int | None, what: str, console: Console) -> None:
+    if most is not None and len(entries) > most:
+        print_plain(Text(f"and {len(entries) - most} more {what}, see the files"), console)
+
+
+def plain_table(names: list[str], numbers: list[str], console: Console) -> Table:
+    """An empty table with columns for names, which are folded where long, and for numbers, which are not."""
+    # Left to itself, rich drops columns on a narrow terminal: let the terminal wrap the lines instead.
+    width = NARROWEST if console.width < NARROWEST else None
+    table = Table(box=SIMPLE, width=width, padding=(0, 1, 0, 0), show_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
+    return table
+
+
+def print_plain(content: Table | Text, console: Console) -> None:
+    """Print a table or a line without colouring numbers, and without cutting off what is wide."""
+    console.print(content, crop=False, highlight=False)
 
 
 def print_scores(scores: Scores, classes: Classes, title: str, console: Console | None = None) -> None:
@@ -54,17 +145,13 @@ def print_scores(scores: Scores, classes: Classes, title: str, console: Console 
         title: what was scored, such as ``"Test, 3 series, 60 frames"``.
         console: where to print; standard output by default.
     """
-    console = console or Console()
-    table = plain_table(["Class"], list(MEASURES.values()), console)
     by_class, means = _by_class_and_mean(scores, classes)
-    for name, values in by_class.items():
-        table.add_row(Text(name), *map(_four_decimals, values.values()))
-    table.add_section()
-    table.add_row("mean", *map(_four_decimals, means.values()), style="bold")
-    print_plain(Text(title, style="bold"), console)
-    print_plain(table, console)
-    for reason in _reasons_for_dashes(by_class):
-        print_plain(Text(f"{ABSENT} {reason}"), console)
+    rows = [
+        (Cell(name), *map(number_cell, values.values()))
+        for name, values in [*by_class.items(), ("mean", means)]
+    ]
+    notes = tuple(f"{ABSENT} {reason}" for reason in _reasons_for_dashes(by_class))
+    print_sheet(Sheet(title, ("Class", *MEASURES.values()), rows, notes=notes), console)
 
 
 def write_results(
@@ -148,27 +235,26 @@ def write_scores(
 
 
 def print_split(blocks: Sequence[Block], names: Sequence[str], console: Console | None = None) -> None:
-    """Print which frames of which series train, validate and test.
+    """Print which frames of which series train, validate and test; of many series of a part the first few.
 
     Args:
-        blocks: the split; frames are counted from 0. Of a part with many series the first few are named.
+        blocks: the split; frames are counted from 0.
         names: name of each series.
         console: where to print; standard output by default.
     """
-    console = console or Console()
-    table = plain_table(["Part", "Series"], ["Frames", "Count"], console)
+    rows = []
     for part in get_args(Part):
         of_part = [block for block in blocks if block.part == part]
         shown = of_part if len(of_part) <= SERIES_SHOWN else of_part[: SERIES_SHOWN - 1]
-        for block in shown:
-            span = f"{block.start}–{block.stop - 1}"
-            table.add_row(part, Text(names[block.series]), span, str(block.stop - block.start))
-        rest = of_part[len(shown) :]
-        if rest:
+        rows += [
+            (part, names[block.series], f"{block.start}–{block.stop - 1}", str(block.stop - block.start))
+            for block in shown
+        ]
+        if rest := of_part[len(shown) :]:
             frames = sum(block.stop - block.start for block in rest)
-            table.add_row(part, f"and {len(rest)} more series", "", str(frames))
-    print_plain(Text("Split", style="bold"), console)
-    print_plain(table, console)
+            rows.append((part, f"and {len(rest)} more series", "", str(frames)))
+    cells = [tuple(map(Cell, row)) for row in rows]
+    print_sheet(Sheet("Split", ("Part", "Series", "Frames", "Count"), cells, names=2), console)
 
 
 def print_files(facts: Mapping[str, object], console: Console | None = None) -> None:
@@ -203,23 +289,3 @@ def _reasons_for_dashes(by_class: dict[str, Measures]) -> list[str]:
     if any(values["recall"] is None for values in present):
         reasons.append("a class that is nowhere true has no recall, left out of its mean")
     return reasons
-
-
-def _four_decimals(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.4f}"
-
-
-def plain_table(names: list[str], numbers: list[str], console: Console) -> Table:
-    """An empty table with columns for names, which are folded where long, and for numbers, which are not."""
-    # Left to itself, rich drops columns on a narrow terminal: let the terminal wrap the lines instead.
-    table = Table(box=SIMPLE, width=NARROWEST if console.width < NARROWEST else None)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for number in numbers:
-        table.add_column(number, justify="right", no_wrap=True)
-    return table
-
-
-def print_plain(content: Table | Text, console: Console) -> None:
-    """Print a table or a line without colouring numbers, and without cutting off what is wide."""
-    console.print(content, crop=False, highlight=False)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.scores.confusion import divide, mean_over_classes, to_plain
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -76,6 +77,33 @@ class BoundaryScores:
     of: int
     tolerance: float
     unit: str
+
+    def to_plain(self, names: Sequence[str]) -> dict[str, Any]:
+        """The scores as JSON takes them; None stands for what does not exist.
+
+        Keys: ``tolerance``, ``unit``, ``frames`` (T), ``classes`` (by name) and ``mean`` (over the classes
+        that have a score).
+
+        Args:
+            names: of the K classes.
+        """
+        columns = {
+            "normalised_surface_distance": to_plain(self.surface_distance),
+            "hausdorff_95_mean": to_plain(self.hausdorff_mean),
+            "hausdorff_95_median": to_plain(self.hausdorff_median),
+            "hausdorff_95_frames": self.frames.tolist(),
+            "one_sided_frames": self.one_sided.tolist(),
+            "boundary_pixels": self.pixels.tolist(),
+            "boundary_pixels_within": self.within.tolist(),
+        }
+        means = np.stack([self.surface_distance, self.hausdorff_mean, self.hausdorff_median])
+        return {
+            "tolerance": self.tolerance,
+            "unit": self.unit,
+            "frames": self.of,
+            "classes": {name: {key: of[k] for key, of in columns.items()} for k, name in enumerate(names)},
+            "mean": dict(zip(columns, to_plain(mean_over_classes(means)), strict=False)),
+        }
 
 
 def compare_boundaries(
@@ -137,7 +165,7 @@ def pool_boundaries(frames: Sequence[FrameBoundaries], tolerance: float, unit: s
     finite = np.isfinite(distances)
     by_class = [column[kept] for column, kept in zip(distances.T, finite.T, strict=True)]
     return BoundaryScores(
-        surface_distance=np.divide(within, pixels, out=np.full(len(pixels), np.nan), where=pixels > 0),
+        surface_distance=divide(within, pixels),
         hausdorff_mean=np.array([of.mean() if len(of) else np.nan for of in by_class]),
         hausdorff_median=np.array([np.median(of) if len(of) else np.nan for of in by_class]),
         frames=finite.sum(axis=0),

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.cells import NECK, Matches, match_cells, split_cells
+from hela_seg.cells import NECK, CellScores, Matches, match_cells, split_cells
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.scores.boundaries import BoundaryScores, FrameBoundaries, compare_boundaries, pool_boundaries
 from hela_seg.scores.frames import Ids, SegmentedFrame
@@ -61,27 +61,6 @@ class BoundaryMeter:
         return frame.pixel_size
 
 
-@dataclass(frozen=True, eq=False)
-class CellScores:
-    """Cells found against true ones, over T frames.
-
-    Attributes:
-        matches: of all frames together.
-        frames: T.
-        true_by_ids: all masks number the true cells; else they are `split_cells` of the true classes.
-        found_by_ids: the same of the cells found.
-        neck: that classes were split with, see `split_cells`; it matters where not both are by ids.
-        least_area: the same.
-    """
-
-    matches: Matches
-    frames: int
-    true_by_ids: bool
-    found_by_ids: bool
-    neck: float
-    least_area: int
-
-
 class CellMeter:
     """Cells found against true ones.
 
@@ -127,7 +106,8 @@ class CellMeter:
         if self._matches is None:
             raise ValueError("no frame was added, expected one at least")
         by_ids = self._true_by_ids, self._found_by_ids
-        return CellScores(self._matches, self._frames, *by_ids, self._neck, self._least_area)
+        how = (None, None) if all(by_ids) else (self._neck, self._least_area)  # nothing was split
+        return CellScores(self._matches, self._frames, *by_ids, *how)
 
     def _cells(self, ids: Ids | None, labels: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> Ids:
         if ids is not None:

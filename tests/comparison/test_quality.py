@@ -108,5 +108,5 @@ def test_what_an_evaluation_measured_is_shown_with_the_training_that_it_repeats(
     measure(tmp_path / "evaluated", 0.7, 0.5)
     comparison = compared(tmp_path)
     (row,) = comparison.rows
-    assert (row.costs.step_ms, row.quality.surface_distance) == (100.0, 0.7)
+    assert (row.costs.step_ms, row.quality.normalised_surface_distance) == (100.0, 0.7)
     assert "its boundaries and cells are shown there" in comparison.notes[0]

@@ -31,7 +31,7 @@ def test_a_row_is_the_mean_over_seeds_with_its_spread(tmp_path: Path) -> None:
     (row,) = compared(tmp_path).rows
     own = [scores(counts.pooled) for counts in each]
     for measure, figure in row.means.items():
-        values = [getattr(one, f"mean_{measure}") for one in own]
+        values = [one.to_plain()[f"mean_{measure}"] for one in own]
         assert figure.interval.value == pytest.approx(statistics.mean(values), rel=1e-14)
         assert figure.spread == pytest.approx(statistics.stdev(values), rel=1e-10)
         assert figure.interval.low < figure.interval.value < figure.interval.high

@@ -8,9 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console
-from rich.text import Text
 
 from hela_seg.comparison import PUBLISHED, Comparison, NetRow, Published
 from hela_seg.comparison.nets import what_numbers_mean
@@ -19,18 +17,15 @@ from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.data.classes import Classes
 from hela_seg.report.comparison.intervals import draw_differences, draw_nets
 from hela_seg.report.comparison.latex import latex
-from hela_seg.report.comparison.sheets import Sheet, sheets_of
+from hela_seg.report.comparison.sheets import sheets_of
 from hela_seg.report.page import Page, Section
-from hela_seg.report.tables import NARROWEST, plain_table, print_plain
+from hela_seg.report.tables import Sheet, print_notes, print_sheet
 from hela_seg.system.files import whole_file, write_table
 
 ROWS_SHOWN, NOTES_SHOWN = 40, 12
 """Most rows of a sheet, and most notes below it, in print; the files have all."""
 
 PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", "high", "conclusion")
-
-LINES_OF_HEADINGS = 3
-"""An empty one, the headings and the rule below them."""
 
 
 def write_comparison(
@@ -75,54 +70,8 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
     """
     console = console or Console()
     for sheet in sheets_of(comparison):
-        print_plain(Text(sheet.title, style="bold"), console)
-        _print_table(sheet, console)
-        _print_rest(len(sheet.rows) - ROWS_SHOWN, "rows", console)
-        _print_notes(sheet.notes, console)
-    _print_notes(comparison.notes, console)
-
-
-def _print_table(sheet: Sheet, console: Console) -> None:
-    """Print the first rows of a sheet; names that are too long to stand beside their numbers stand above."""
-    table = plain_table(list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :]), console)
-    table.padding = (0, 1, 0, 0)
-    for column in table.columns:
-        column.no_wrap = True  # a row must be one line, below the name that belongs to it
-    width = max(console.width, NARROWEST)
-    rows = [[" ".join(cell.text.split()) for cell in row] for row in sheet.rows[:ROWS_SHOWN]]
-    room = _room_for_names(sheet, rows, width)
-    above = []
-    for row in rows:
-        names, numbers = row[: sheet.names], row[sheet.names :]
-        fit = max(map(cell_len, names)) <= room
-        table.add_row(*map(Text, names if fit else [""] * len(names)), *map(Text, numbers))
-        # of a pair of nets the second one is subtracted
-        above.append("" if fit else f" {' − '.join(names)}")
-    lines = console.render_lines(table, console.options.update(width=width))
-    for name, line in zip([*[""] * LINES_OF_HEADINGS, *above, ""], lines, strict=True):
-        if name:
-            print_plain(Text(name), console)
-        print_plain(Text.assemble(*((part.text, part.style or "") for part in line)), console)
-
-
-def _room_for_names(sheet: Sheet, rows: Sequence[Sequence[str]], width: int) -> int:
-    """Characters of each column of names in a table of that width, whose columns are two characters apart."""
-    columns = list(zip(sheet.headings, *rows, strict=True))[sheet.names :]
-    taken = 1 + sum(max(map(cell_len, column)) + 2 for column in columns)
-    return (width - taken) // sheet.names - 2
-
-
-def _print_rest(count: int, what: str, console: Console) -> None:
-    if count > 0:
-        console.print(f"and {count} more {what}, see the files", highlight=False)
-
-
-def _print_notes(notes: Sequence[str], console: Console) -> None:
-    for note in notes[:NOTES_SHOWN]:
-        console.print(Text(note), highlight=False, width=min(console.width, 110))
-    _print_rest(len(notes) - NOTES_SHOWN, "sentences", console)
-    if notes:
-        console.print()
+        print_sheet(sheet, console, ROWS_SHOWN, NOTES_SHOWN)
+    print_notes(comparison.notes, console, NOTES_SHOWN)
 
 
 def markdown(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
@@ -214,20 +163,13 @@ def _known(value: float | None) -> float | None:
 
 
 def _quality(row: NetRow) -> dict[str, Any]:
-    """Of the boundaries and cells, by the names of ``scores.json``; None where they were not measured."""
-    found = row.quality
-    return {
-        "normalised_surface_distance": found.surface_distance,
-        "tolerance": found.tolerance,
-        "unit": found.unit,
-        "hausdorff_95_mean": found.hausdorff,
-        "average_precision_50": found.average_precision_50,
-        "mean_average_precision": found.mean_average_precision,
-        "true_cells": found.cells.get("truth"),
-        "found_cells": found.cells.get("found"),
-        **{key: found.cells.get(key) for key in SPLIT_SETTINGS},
-        "seeds_measured": found.runs,
-    }
+    """Boundaries and cells by the names of ``scores.json``; None where they were not measured."""
+    found = asdict(row.quality)
+    cells, seeds = found.pop("cells"), found.pop("seeds_measured")
+    del found["inconsistent"]
+    sources = {"true_cells": cells.get("truth"), "found_cells": cells.get("found")}
+    settings = {key: cells.get(key) for key in SPLIT_SETTINGS}
+    return {**found, **sources, **settings, "seeds_measured": seeds}
 
 
 def _costs(row: NetRow) -> dict[str, Any]:

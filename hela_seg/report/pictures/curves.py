@@ -26,7 +26,7 @@ from hela_seg.system.files import whole_file
 Values = npt.NDArray[np.float64]
 
 POINTS = 400
-"""Most points of a curve: more of them than there are pixels across would only smear it."""
+"""Most points in time at which several recordings are compared."""
 
 MARKED_POINTS = 40
 """Most points of a curve that get a marker each."""
@@ -36,8 +36,8 @@ MARKERS = "os^DvPX*<>p"
 """Repeat after other numbers of classes than the colours do, so that no two near each other look alike."""
 
 SHADE_OPACITY = 0.2
-MIDDLE_SERIES = (10, 50, 90)
-"""Percentiles over several recordings: from where to where is shaded, and the line between."""
+PERCENTILES = (10, 50, 90)
+"""Of several recordings: the line is the second, and the first to the last are shaded."""
 
 NAME_WIDTH, LEGEND_ROWS = 24, 20
 PANEL_INCHES, WIDTH_INCHES = 3.0, 8.0
@@ -53,13 +53,13 @@ class _Axis:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of P points and, where several numbers are behind each of them, their range.
+    """A line of P points and, of several recordings, the range around it.
 
     Attributes:
         x: (P,) places.
         middle: (P,) values; NaN leaves a gap.
-        low: (P,) the least, or the 10th percentile of several recordings.
-        high: (P,) the most, or the 90th percentile.
+        low: (P,) 10th percentile of several recordings.
+        high: (P,) 90th percentile.
     """
 
     x: Values
@@ -75,9 +75,9 @@ def write_time_course(
 
     Args:
         path: ends in ``.png`` or ``.svg``; the file appears whole or not at all.
-        courses: see `draw_time_course`.
-        classes: see `draw_time_course`.
-        title: see `draw_time_course`.
+        courses: these and the next two as in `draw_time_course`.
+        classes: the K classes.
+        title: what stands above.
         comment: what made the figure, kept among its metadata.
 
     Raises:
@@ -99,11 +99,10 @@ def write_time_course(
 def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str) -> Figure:
     """Draw the share of each class over time and, where cells were counted, their number below it.
 
-    The background, which is what the other classes leave, has no curve. Each class has its colour, a line
+    The background has no curve: its share is what the other classes leave. Each class has its colour, a line
     style and, where there are few points, a marker. Time is in seconds, minutes or hours where all frame
-    intervals are known, otherwise in frames. Of more than 400 frames, the line is the mean over a few of
-    them and the shade goes from the least to the most; of several recordings, the line is their median and
-    the shade goes from the 10th to the 90th percentile. A frame that is ignored as a whole leaves a gap.
+    intervals are known, otherwise in frames. Of several recordings, the line is their median and the shade
+    goes from the 10th to the 90th percentile. A frame that is ignored as a whole leaves a gap.
 
     Args:
         courses: of each recording.
@@ -151,51 +150,27 @@ def time_unit(longest: float) -> tuple[str, float]:
 
 
 def curve_of(values: list[Values], steps: list[float]) -> Curve:
-    """The curve of one number over time.
+    """The curve of one number over time: of one recording all of its frames, of several their percentiles.
 
     Args:
         values: (T,) of each recording; NaN where there is none.
         steps: how far apart the frames of each recording lie.
     """
-    end = max((len(series) - 1) * step for series, step in zip(values, steps, strict=True))
-    spacing = max(min(steps), end / (POINTS - 1))
-    count = round(end / spacing) + 1
-    x: Values = spacing * np.arange(count, dtype=np.float64)
+    times: list[Values] = [
+        step * np.arange(len(series), dtype=np.float64) for series, step in zip(values, steps, strict=True)
+    ]
     if len(values) == 1:
-        return _of_one(x, values[0])
+        return Curve(times[0], values[0])
+    end = max(float(of_recording[-1]) for of_recording in times)
+    x: Values = np.linspace(0, end, min(POINTS, round(end / min(steps)) + 1), dtype=np.float64)
     sampled = np.stack(
-        [_sampled(series, step / spacing, count) for series, step in zip(values, steps, strict=True)]
+        [np.interp(x, *both, right=np.nan) for both in zip(times, values, strict=True)]  # NaN after the end
     )
-    seen = np.isfinite(sampled).any(axis=0)
-    percentiles = np.full((3, count), np.nan)
-    percentiles[:, seen] = np.nanpercentile(sampled[:, seen], MIDDLE_SERIES, axis=0)
-    return Curve(x, percentiles[1], percentiles[0], percentiles[2])
-
-
-def _of_one(x: Values, values: Values) -> Curve:
-    if len(x) == len(values):
-        return Curve(x, values)
-    points = np.rint(np.linspace(0, len(x) - 1, len(values))).astype(int)
-    starts = np.flatnonzero(np.diff(points, prepend=-1))
-    low, high = (extreme.reduceat(values, starts) for extreme in (np.fmin, np.fmax))
-    return Curve(x, _means(points, values, len(x)), low, high)
-
-
-def _sampled(values: Values, step: float, count: int) -> Values:
-    """Values (T,), ``step`` points of a common grid apart, at the grid's points; NaN after their end."""
-    places = step * np.arange(len(values))
-    if step <= 1:
-        return _means(np.rint(places).astype(int), values, count)
-    return np.interp(np.arange(count), places, values, right=np.nan)
-
-
-def _means(points: npt.NDArray[np.int64], values: Values, count: int) -> Values:
-    """Mean of the values at each of the points that they belong to; NaN where there is none."""
-    known = np.isfinite(values)
-    total = np.bincount(points[known], values[known], minlength=count)
-    number = np.bincount(points[known], minlength=count)
-    means: Values = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
-    return means
+    known = np.isfinite(sampled).any(axis=0)
+    percentiles = np.full((3, len(x)), np.nan)
+    percentiles[:, known] = np.nanpercentile(sampled[:, known], PERCENTILES, axis=0)
+    low, middle, high = percentiles
+    return Curve(x, middle, low, high)
 
 
 def line_style(entry: CellClass, marked: bool, rim: str = "0.3") -> dict[str, Any]:
@@ -239,12 +214,8 @@ def _tidy(axes: Axes, label: str) -> None:
 
 def _label_time(axes: Axes, courses: Sequence[TimeCourse], axis: _Axis) -> None:
     frames = max(len(course.pixels) for course in courses)
-    notes = []
-    if len(courses) > 1:
-        notes.append(f"line: median of {len(courses)} recordings, shade: 10th to 90th percentile")
-    elif frames > POINTS:
-        notes.append(f"line: mean of {frames / POINTS:.3g} frames, shade: least to most of them")
-    axes.set_xlabel("\n".join([axis.label, *notes]))
+    several = f"\nline: median of {len(courses)} recordings, shade: 10th to 90th percentile"
+    axes.set_xlabel(axis.label + (several if len(courses) > 1 else ""))
     if frames == 1:
         axes.set_xlim(-1, 1)
         axes.set_xticks([0])

@@ -18,7 +18,7 @@ from hela_seg.report.page import Gallery, Picture
 from hela_seg.report.pictures.blending import Image, Labels, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.blending import Picture as Pixels
 from hela_seg.report.run.class_maps import ClassMaps
-from hela_seg.report.run.stability import Overlaps
+from hela_seg.scores.confusion import mean_over_classes, scores_of
 from hela_seg.scores.counts import FrameCounts
 
 LONGEST = 1024
@@ -34,21 +34,6 @@ PALEST, PALE = 150, 0.4
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """What frames were scored with.
-
-    Attributes:
-        data: opened.
-        blocks: the frames, in the order in which they were counted.
-        maps: what was scored of them.
-    """
-
-    data: TimelapseData
-    blocks: Sequence[Block]
-    maps: ClassMaps
-
-
-@dataclass(frozen=True, eq=False)
 class _Frame:
     title: str
     image: Image
@@ -58,13 +43,16 @@ class _Frame:
     wrong: str
 
 
-def examples_of(scored: Scored, counts: FrameCounts, classes: Classes) -> tuple[Gallery, ...]:
+def examples_of(
+    data: TimelapseData, blocks: Sequence[Block], maps: ClassMaps, counts: FrameCounts
+) -> tuple[Gallery, ...]:
     """The frames with the best, the median and the worst m-IoU: image, truth, what was found, and errors.
 
     Args:
-        scored: where they come from.
+        data: opened.
+        blocks: the frames that were scored, in the order in which they were counted.
+        maps: the class maps that were scored.
         counts: of all frames.
-        classes: the K classes.
 
     Returns:
         A gallery for each; fewer than three where there are fewer frames, none where no frame has a score.
@@ -72,8 +60,16 @@ def examples_of(scored: Scored, counts: FrameCounts, classes: Classes) -> tuple[
     Raises:
         InputError: a frame that can no longer be read.
     """
-    frames = [_read(scored, counts, name, place) for name, place in _chosen(counts).items()]
-    return _small_enough(frames, classes)
+    frames = []
+    for what, place in _chosen(counts).items():
+        name, t, number = counts.places[place]
+        block, matrix = blocks[number], counts.matrix[place]
+        recording = data.recordings[block.series]
+        title = f"{what}: {name}, frame {t}, m-IoU {scores_of(matrix).mean_iou:.4f}"
+        wrong = f"{100 * (1 - np.trace(matrix) / matrix.sum()):.2f} % of pixels"
+        truth = LabelFrames(recording.mask, data.labels).whole(t)
+        frames.append(_Frame(title, recording.image.frame(t), truth, maps.of(block, t), maps.what, wrong))
+    return _small_enough(frames, data.classes)
 
 
 def errors_of(image: Image, truth: Labels, found: Labels, classes: Classes) -> Pixels:
@@ -116,7 +112,7 @@ def training_tiles(data: TimelapseData) -> Gallery:
 
 def _chosen(counts: FrameCounts) -> dict[str, int]:
     """Places of the frames to show, by what they are."""
-    mean = Overlaps.of(counts.matrix).mean
+    mean = mean_over_classes(scores_of(counts.matrix).iou)
     order = [int(place) for place in np.argsort(mean, kind="stable") if np.isfinite(mean[place])]
     if not order:
         return {}
@@ -137,20 +133,6 @@ def _small_enough(frames: Sequence[_Frame], classes: Classes) -> tuple[Gallery, 
             return galleries
         shown = max(max(picture.width, picture.height) for picture in pictures)
         longest = int(0.95 * shown * math.sqrt(MOST_BYTES / size))
-
-
-def _read(scored: Scored, counts: FrameCounts, what: str, place: int) -> _Frame:
-    name, t, number = counts.places[place]
-    block = scored.blocks[number]
-    recording = scored.data.recordings[block.series]
-    matrix = counts.matrix[place]
-    mean = Overlaps.of(matrix[np.newaxis]).mean[0]
-    total = int(matrix.sum())
-    wrong = f"{100 * (total - int(np.trace(matrix))) / total:.2f} % of pixels"
-    truth = LabelFrames(recording.mask, scored.data.labels).whole(t)
-    title = f"{what}: {name}, frame {t}, m-IoU {mean:.4f}"
-    found = scored.maps.of(block, t)
-    return _Frame(title, recording.image.frame(t), truth, found, scored.maps.what, wrong)
 
 
 def _gallery(frame: _Frame, classes: Classes, longest: int) -> Gallery:
