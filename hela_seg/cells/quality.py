@@ -133,19 +133,18 @@ def match_cells(
     found: NDArray[np.integer[Any]],
     thresholds: tuple[float, ...] = IOU_THRESHOLDS,
 ) -> Matches:
-    """Match the cells of two label maps, each to one at most, as many as possible.
+    """Match the cells of two label maps (H, W), 0 for no cell, each to one at most, as many as possible.
+
+    Truth ``[[1, 1, 0, 2]]`` and found ``[[1, 1, 1, 0]]`` overlap with an IoU of 2/3: at 0.5 there are one
+    match, no false positive and one false negative, an average precision of 1/2.
 
     Args:
-        truth: cell numbers (H, W), 0 for no cell.
+        truth: cell numbers.
         found: the same, of the cells to judge.
         thresholds: least intersections over union, above 0 and up to 1.
 
     Raises:
         ValueError: the shapes differ.
-
-    Example:
-        Truth ``[[1, 1, 0, 2]]`` and found ``[[1, 1, 1, 0]]`` overlap with an IoU of 2/3: at 0.5 there are one
-        match, no false positive and one false negative, an average precision of 1/2.
     """
     pairs = overlaps(truth, found)
     shape = len(pairs.first_labels), len(pairs.second_labels)

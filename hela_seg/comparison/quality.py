@@ -34,16 +34,15 @@ class NetQuality:
 
     Attributes:
         normalised_surface_distance: mean over classes.
-        tolerance: that it was measured with, in ``unit``.
+        tolerance: of that distance, in ``unit``.
         unit: ``pixels`` or ``micrometres``.
         hausdorff_95_mean: 95th percentile Hausdorff distance, means over frames and classes, in ``unit``.
         average_precision_50: of cells at an intersection over union of 0.5.
         mean_average_precision: of cells, over all thresholds.
-        cells: how these were found: ``truth``, ``found``, ``neck`` and ``least_area`` as `scores.json` has
-            them; empty where none were measured.
+        cells: values of `CELL_METHOD` by key; empty where no cells were measured.
         seeds_measured: seeds of which any of these was measured.
-        inconsistent: ``boundaries`` and ``cells``, where seeds were measured with other settings than each
-            other, so that there is no mean.
+        inconsistent: ``boundaries`` and ``cells``, where they were measured with other settings for one seed
+            than for another, so that there is no mean.
     """
 
     normalised_surface_distance: float | None
@@ -80,18 +79,12 @@ def quality_of(runs: Sequence[Run]) -> NetQuality:
 
 
 def pool_quality(folds: Sequence[Plain]) -> dict[str, Any]:
-    """Boundaries and cells as if the test frames of all folds had been those of one run.
+    """Boundaries and cells, as in ``scores.json``, as if the test frames of all folds were those of one run.
 
     Boundary pixels, and cells matched, missed and extra, are added up before they are divided. Of Hausdorff
-    distances the means are weighted by the frames that have one; their median over all frames does not follow
-    from that of each fold, and is None.
-
-    Args:
-        folds: what each fold's ``scores.json`` says of ``boundaries`` and ``cells``.
-
-    Returns:
-        The same of all together. What a fold lacks, or measured with other settings than the others, is left
-        out, and so are boundaries without counts, as files of older versions have them.
+    distances the means are weighted by the frames that have one; their median is not known and None. What a
+    fold lacks, or measured with other settings than the others, is left out, and so are boundaries without
+    counts, as files of older versions have them.
     """
     found: dict[str, Any] = {}
     boundaries, cells = ([fold[key] for fold in folds if key in fold] for key in ("boundaries", "cells"))

@@ -35,15 +35,7 @@ def print_findings(
     verdict: Verdict,
     console: Console | None = None,
 ) -> None:
-    """Print series, classes, split, and then all warnings and faults.
-
-    Args:
-        examination: of all frames.
-        blocks: the split.
-        classes: the K classes.
-        verdict: what it means.
-        console: where to print; standard output by default.
-    """
+    """Print series, classes, split, and then all warnings and faults."""
     console = console or Console()
     if examination.series:
         print_sheet(_series_sheet(examination.series), console)
@@ -60,14 +52,11 @@ def print_findings(
 def write_findings(
     path: Path, examination: Examination, blocks: Sequence[Block], classes: Classes, verdict: Verdict
 ) -> None:
-    """Write all of it as JSON; the file appears whole or not at all.
+    """Write all of it as JSON.
 
     Keys: ``faults`` and ``warnings`` (lines), ``series``, ``classes`` (with pixels and frames that hold each,
     by part and in total), ``class_weights`` (balanced over the training pixels, or null), ``split`` (rows)
     and ``alike`` (pairs of frames, with the bits of 255 in which their hashes differ).
-
-    Raises:
-        InputError: it cannot be written.
     """
     names = [facts.recording.name for facts in examination.series]
     content = {

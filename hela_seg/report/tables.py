@@ -138,12 +138,6 @@ def print_scores(scores: Scores, classes: Classes, title: str, console: Console 
     """Print precision, recall, IoU, Dice and accuracy of every class, and their means, with four decimals.
 
     A score that does not exist shows a dash, and a line below says why and that the mean leaves it out.
-
-    Args:
-        scores: K scores a measure; NaN where a class has no such score.
-        classes: the K classes, in the order of the scores.
-        title: what was scored, such as ``"Test, 3 series, 60 frames"``.
-        console: where to print; standard output by default.
     """
     by_class, means = _by_class_and_mean(scores, classes)
     rows = [
@@ -174,9 +168,6 @@ def write_results(
 
     Returns:
         The scores, of all pixels pooled.
-
-    Raises:
-        InputError: a file cannot be written.
     """
     matrix = counts.pooled
     found = scores_of(matrix)
@@ -202,7 +193,7 @@ def write_scores(
 
     The CSV has a row a class and a last row ``mean``. The JSON has the classes, the confusion matrix as
     integers (rows are truth, columns prediction), the scores by class name and the means. A score that does
-    not exist is an empty cell and null. Each file appears whole or not at all.
+    not exist is an empty cell and null.
 
     Args:
         path_csv: where the CSV goes.
@@ -235,13 +226,7 @@ def write_scores(
 
 
 def print_split(blocks: Sequence[Block], names: Sequence[str], console: Console | None = None) -> None:
-    """Print which frames of which series train, validate and test; of many series of a part the first few.
-
-    Args:
-        blocks: the split; frames are counted from 0.
-        names: name of each series.
-        console: where to print; standard output by default.
-    """
+    """Print which frames of which series train, validate and test; of many series of a part the first few."""
     rows = []
     for part in get_args(Part):
         of_part = [block for block in blocks if block.part == part]
@@ -258,13 +243,9 @@ def print_split(blocks: Sequence[Block], names: Sequence[str], console: Console 
 
 
 def print_files(facts: Mapping[str, object], console: Console | None = None) -> None:
-    """Print what a command made, a line a fact, such as ``{"Frames": 20, "Labels": Path("out/a.tif")}``.
+    """Print a line for each file or fact, such as ``{"Frames": 20, "Labels": Path("out/a.tif")}``.
 
     A path stays on one line however long it is, so that it can be copied.
-
-    Args:
-        facts: what each value is, and the value; printed with ``str``.
-        console: where to print; standard output by default.
     """
     console = console or Console()
     width = max(map(len, facts), default=0)

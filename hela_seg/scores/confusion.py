@@ -80,16 +80,10 @@ def scores_from_counts(
     false_negative: npt.ArrayLike,
     true_negative: npt.ArrayLike,
 ) -> Scores:
-    """Score each class against the rest, from its pixel counts.
+    """Score each class against the rest, from its pixel counts (K,).
 
     With TP, FP, FN and TN: precision TP / (TP + FP), recall TP / (TP + FN), IoU TP / (TP + FP + FN), Dice
     2 TP / (2 TP + FP + FN), accuracy (TP + TN) / (TP + FP + FN + TN), as in the paper.
-
-    Args:
-        true_positive: (K,) pixels of the class predicted as the class.
-        false_positive: (K,) pixels of other classes predicted as the class.
-        false_negative: (K,) pixels of the class predicted as others.
-        true_negative: (K,) pixels of other classes predicted as others.
     """
     tp, fp, fn, tn = (
         np.asarray(count, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What is measured of segmented frames beside their pixels, added up frame by frame."""
+"""Boundaries and cells of segmented frames, measured frame by frame."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class BoundaryMeter:
 
     @property
     def scores(self) -> BoundaryScores:
-        """Of all frames so far, at least one."""
+        """Scores of all frames so far, at least one."""
         return pool_boundaries(self._frames, self._tolerance, self._unit)
 
     def _micrometres(self, frame: SegmentedFrame) -> float:
@@ -64,12 +64,12 @@ class BoundaryMeter:
 class CellMeter:
     """Cells found against true ones.
 
-    Cells are those that masks number. Where masks hold classes, and of what a net predicts, they are what
-    `hela_seg.cells.split_cells` makes of the foreground. Ignored pixels belong to no cell on either side.
+    Cells are the ids of masks. Where masks hold classes, and in what a net predicts, cells are what
+    `split_cells` makes of the foreground. Ignored pixels belong to no cell on either side.
 
     Args:
         neck: as `split_cells` takes it.
-        least_area: regions that have fewer pixels are no cells; numbered cells are taken as they are.
+        least_area: smaller regions are no cells, in pixels; numbered cells are taken as they are.
 
     Raises:
         InputError: a neck outside of 0 to 1, or an area that is negative or no whole number.
@@ -98,7 +98,7 @@ class CellMeter:
 
     @property
     def scores(self) -> CellScores:
-        """Of all frames so far.
+        """Scores of all frames so far.
 
         Raises:
             ValueError: there was none.
@@ -118,24 +118,14 @@ class CellMeter:
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """What was measured beside pixels; None where it was not.
-
-    Attributes:
-        boundaries: distances between boundaries.
-        cells: cells found against true ones.
-    """
+    """Distances between boundaries, and cells found against true ones; None where they were not measured."""
 
     boundaries: BoundaryScores | None
     cells: CellScores | None
 
 
 class Meters:
-    """Boundaries and cells of the same frames.
-
-    Args:
-        boundaries: measures those, or None.
-        cells: measures these, or None.
-    """
+    """Measures boundaries and cells of the same frames, each where its meter is given."""
 
     def __init__(self, boundaries: BoundaryMeter | None, cells: CellMeter | None) -> None:
         self._boundaries, self._cells = boundaries, cells
@@ -148,6 +138,6 @@ class Meters:
 
     @property
     def quality(self) -> Quality:
-        """Of all frames so far, at least one."""
+        """What was measured of all frames so far, at least one."""
         boundaries = None if self._boundaries is None else self._boundaries.scores
         return Quality(boundaries, None if self._cells is None else self._cells.scores)

@@ -29,8 +29,7 @@ class Partners:
     """Label images of frames.
 
     Attributes:
-        frames: by the number of a recording and of its frame, the series with its labels, and which frame of
-            that series they are.
+        frames: by the numbers of a recording and of its frame: a series of labels, and the frame in it.
         faults: a line for each file or recording that cannot be used or lacks labels.
         left_aside: label files that belong to no frame that is scored.
     """

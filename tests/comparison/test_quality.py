@@ -75,7 +75,9 @@ def test_how_cells_were_split_is_said(tmp_path: Path) -> None:
     for net in ("unet", "resnet34_unet"):
         measure(write_run(tmp_path / net, frame_counts(), net=net), 0.9, 0.8, neck=0.5, least_area=20)
     (cells,) = [note for note in notes_of(compared(tmp_path)) if note.startswith("Cells")]
-    expected = "true and found ones are parts of the foreground, cut with cells.neck=0.5 cells.least_area=20"
+    expected = (
+        "true cells and found cells are parts of the foreground, cut with cells.neck=0.5 cells.least_area=20"
+    )
     assert cells == f"Cells: {expected}."
 
 

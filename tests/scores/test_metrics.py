@@ -11,13 +11,12 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardIndex
 
 from hela_seg.data.classes import IGNORE_INDEX
-from hela_seg.scores.confusion import mean_over_classes
+from hela_seg.scores.confusion import mean_over_classes, scores_from_counts
 from hela_seg.scores.metrics import (
     ConfusionMatrix,
     confusion_matrix,
     predicted_classes,
     scores,
-    scores_from_counts,
 )
 
 CLASSES = 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
 from hela_seg.comparison.nets import what_numbers_mean
@@ -18,6 +17,9 @@ HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Prec.", "recall": "Recal
 
 GIGA, MEBI = 10**9, 2**20
 SMALLEST_P = 0.001
+
+SIDES = {"true": "truth", "found": "found"}
+"""Keys in ``scores.json`` that say how cells were told apart."""
 
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
@@ -70,53 +72,41 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
     ]
     if len({(row.quality.tolerance, row.quality.unit) for row in rows if row.quality.unit}) > 1:
         notes.append("Figures of different tolerances or units cannot be compared.")
-    notes += [*_cell_notes(rows), *_inconsistent_notes(rows)]
-    pooled = any(run.folds for row in rows for run in row.runs)
-    if pooled:
+    notes += [
+        *_cell_notes(rows),
+        *(
+            f"{row.name}: no mean of {' and '.join(row.quality.inconsistent)}, which were measured with other "
+            "settings for one seed than for another."
+            for row in rows
+            if row.quality.inconsistent
+        ),
+    ]
+    if any(run.folds for row in rows for run in row.runs):
         notes.append(
             "Of folds, boundary pixels and cells are added up before they are divided, and HD95 is the mean "
-            "over the frames of all folds."
+            "over the frames of all folds, which must have been measured with the same settings."
         )
-    lacking = [row.name for row in rows if not row.quality.seeds_measured]
-    if lacking:
-        all_folds = ", for all folds with the same settings" if pooled else ""
-        notes.append(
-            f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures{all_folds}, training does not."
-        )
+    if lacking := [row.name for row in rows if not row.quality.seeds_measured]:
+        notes.append(f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures, training does not.")
     headings = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
     return Sheet("Boundaries and cells", headings, [_own_quality(row) for row in rows], notes=tuple(notes))
 
 
 def _cell_notes(rows: Sequence[NetRow]) -> list[str]:
-    """How cells were told apart, where class maps were split; truth and found ones may come from others."""
-    ways: dict[str, list[str]] = {}
+    """How class maps were split into cells, where they were; nets may differ in it."""
+    methods: dict[str, list[str]] = {}
     for row in rows:
-        if "split" in (row.quality.cells.get("truth"), row.quality.cells.get("found")):
-            ways.setdefault(_source_of_cells(row.quality.cells), []).append(row.name)
-    if len(ways) == 1:
-        return [f"Cells: {next(iter(ways))}."]
-    each = "; ".join(f"{', '.join(names)}: {way}" for way, names in ways.items())
+        cells = row.quality.cells
+        split = [f"{side} cells" for side in ("true", "found") if cells.get(SIDES[side]) == "split"]
+        if split:
+            known = [f"cells.{key}={cells[key]:g}" for key in SPLIT_SETTINGS if cells[key] is not None]
+            settings = " ".join(known) or "settings that were not recorded"
+            method = f"{' and '.join(split)} are parts of the foreground, cut with {settings}"
+            methods.setdefault(method, []).append(row.name)
+    if len(methods) == 1:
+        return [f"Cells: {next(iter(methods))}."]
+    each = "; ".join(f"{', '.join(names)}: {method}" for method, names in methods.items())
     return [f"Cells that were told apart in different ways cannot be compared. {each}."] if each else []
-
-
-def _source_of_cells(plain: Mapping[str, Any]) -> str:
-    sources = {
-        ("split", "split"): "true and found ones are parts of the foreground",
-        ("ids", "split"): "true ones as masks number them, found ones parts of the foreground",
-        ("split", "ids"): "true ones parts of the foreground, found ones as masks number them",
-    }
-    known = [f"cells.{key}={plain[key]:g}" for key in SPLIT_SETTINGS if plain[key] is not None]
-    settings = " ".join(known) or "settings that were not recorded"
-    return f"{sources[plain['truth'], plain['found']]}, cut with {settings}"
-
-
-def _inconsistent_notes(rows: Sequence[NetRow]) -> list[str]:
-    return [
-        f"{row.name}: no mean of {' and '.join(row.quality.inconsistent)}, which were measured with other "
-        "settings for one seed than for another."
-        for row in rows
-        if row.quality.inconsistent
-    ]
 
 
 def _own_quality(row: NetRow) -> tuple[Cell, ...]:
@@ -147,10 +137,10 @@ def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
     trained = [row for row in comparison.rows if row.costs.tile]
     tiles = {row.name: "x".join(map(str, row.costs.tile or ())) for row in trained}
     batches = {row.name: f"{row.costs.batch_size} of {tiles[row.name]}" for row in trained}
-    theirs = f"; published: {STEP_IMAGES} of {STEP_SIDE}x{STEP_SIDE}" if published else ""
+    published_step = f"; published: {STEP_IMAGES} of {STEP_SIDE}x{STEP_SIDE}" if published else ""
     notes = (
         f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {_of_each(tiles)}.",
-        f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}{theirs}.",
+        f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}{published_step}.",
         f"s/frame: {MEASURED['frame_s']}.",
         f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from hela_seg.report.comparison.latex import latex
 from hela_seg.report.comparison.sheets import sheets_of
 from hela_seg.report.page import Page, Section
 from hela_seg.report.tables import Sheet, print_notes, print_sheet
+from hela_seg.scores.confusion import to_plain
 from hela_seg.system.files import whole_file, write_table
 
 ROWS_SHOWN, NOTES_SHOWN = 40, 12
@@ -31,18 +31,15 @@ PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", 
 def write_comparison(
     folder: Path, comparisons: Sequence[Comparison], warnings: Sequence[str]
 ) -> dict[str, object]:
-    """Write all files of a comparison; each appears whole or not at all.
+    """Write all files of a comparison, and return what each is and where.
 
     Args:
         folder: where they go.
         comparisons: one a table.
-        warnings: what stands above all tables.
-
-    Returns:
-        What each file is, and where.
+        warnings: sentences above all tables.
 
     Raises:
-        InputError: one cannot be written.
+        InputError: a file cannot be written.
     """
     tables, pairs = folder / "comparison.csv", folder / "pairs.csv"
     write_table(tables, [row for number, one in enumerate(comparisons, 1) for row in _csv_rows(number, one)])
@@ -62,12 +59,7 @@ def write_comparison(
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
-    """Print all sheets of a comparison and its notes.
-
-    Args:
-        comparison: of one table.
-        console: where to print; standard output by default.
-    """
+    """Print all tables of a comparison and its notes."""
     console = console or Console()
     for sheet in sheets_of(comparison):
         print_sheet(sheet, console, ROWS_SHOWN, NOTES_SHOWN)
@@ -147,19 +139,18 @@ def _published(paper: Published, classes: Classes) -> dict[str, float]:
 
 def _figures(row: NetRow, comparison: Comparison) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
+    names = ["mean", *comparison.classes.names]
     for measure, mean in row.means.items():
-        of_classes = zip(comparison.classes.names, row.by_class[measure], strict=True)
-        for name, figure in [("mean", mean), *of_classes]:
+        for name, figure in zip(names, [mean, *row.by_class[measure]], strict=True):
             interval = figure.interval
-            found[f"{name} {measure}"] = interval.value
-            found[f"{name} {measure} spread"] = figure.spread
-            found[f"{name} {measure} low"], found[f"{name} {measure} high"] = interval.low, interval.high
-    return {key: _known(value) for key, value in found.items()}
-
-
-def _known(value: float | None) -> float | None:
-    """None, an empty cell, in place of NaN."""
-    return None if value is None or math.isnan(value) else value
+            columns = {
+                "": interval.value,
+                " spread": figure.spread,
+                " low": interval.low,
+                " high": interval.high,
+            }
+            found |= {f"{name} {measure}{what}": to_plain(value) for what, value in columns.items()}
+    return found
 
 
 def _quality(row: NetRow) -> dict[str, Any]:
@@ -183,5 +174,5 @@ def _pair_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
     for pair in comparison.pairs:
         difference = pair.difference
         figures = (pair.p, pair.p_holm, difference.value, difference.low, difference.high)
-        cells = (number, pair.first, pair.second, *map(_known, figures), pair.sentence)
+        cells = (number, pair.first, pair.second, *map(to_plain, figures), pair.sentence)
         yield dict(zip(PAIR_COLUMNS, cells, strict=True))

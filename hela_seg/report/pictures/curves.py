@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.classes import CellClass, Classes
-from hela_seg.report.pictures.overlay import DOTS_PER_INCH, drawable
+from hela_seg.report.pictures.overlay import drawable
 from hela_seg.system.files import whole_file
 
 Values = npt.NDArray[np.float64]
@@ -40,12 +40,12 @@ PERCENTILES = (10, 50, 90)
 """Of several recordings: the line is the second, and the first to the last are shaded."""
 
 NAME_WIDTH, LEGEND_ROWS = 24, 20
-PANEL_INCHES, WIDTH_INCHES = 3.0, 8.0
+PANEL_INCHES, WIDTH_INCHES, DOTS_PER_INCH = 3.0, 8.0, 100
 
 
 @dataclass(frozen=True)
 class _Axis:
-    """The horizontal axis: what it is called, and how far apart frames of each recording lie on it."""
+    """The horizontal axis: its label, and how far apart frames of each recording lie on it."""
 
     label: str
     steps: list[float]
@@ -53,14 +53,7 @@ class _Axis:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of P points and, of several recordings, the range around it.
-
-    Attributes:
-        x: (P,) places.
-        middle: (P,) values; NaN leaves a gap.
-        low: (P,) 10th percentile of several recordings.
-        high: (P,) 90th percentile.
-    """
+    """A line of P points at ``x``, NaN where it has a gap; of several recordings with its range."""
 
     x: Values
     middle: Values
@@ -74,11 +67,11 @@ def write_time_course(
     """Write the figure of `draw_time_course` as PNG or SVG; the same courses give the same bytes.
 
     Args:
-        path: ends in ``.png`` or ``.svg``; the file appears whole or not at all.
-        courses: these and the next two as in `draw_time_course`.
+        path: ends in ``.png`` or ``.svg``.
+        courses: of each recording.
         classes: the K classes.
-        title: what stands above.
-        comment: what made the figure, kept among its metadata.
+        title: such as the recording's name.
+        comment: kept among the metadata.
 
     Raises:
         ValueError: another ending, or no courses.
@@ -103,11 +96,6 @@ def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str
     style and, where there are few points, a marker. Time is in seconds, minutes or hours where all frame
     intervals are known, otherwise in frames. Of several recordings, the line is their median and the shade
     goes from the 10th to the 90th percentile. A frame that is ignored as a whole leaves a gap.
-
-    Args:
-        courses: of each recording.
-        classes: the K classes.
-        title: what stands above, such as the recording's name.
 
     Raises:
         ValueError: no courses.
@@ -179,7 +167,7 @@ def line_style(entry: CellClass, marked: bool, rim: str = "0.3") -> dict[str, An
     Args:
         entry: the class.
         marked: whether each point gets a marker.
-        rim: colour of a thin rim, without which yellow could hardly be seen on white, nor black on black.
+        rim: colour around the line; without it yellow would hardly be seen on white, nor black on black.
     """
     number = entry.index - 1
     return {

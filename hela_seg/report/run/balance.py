@@ -55,11 +55,7 @@ def balance_sheet(pixels: Pixels, classes: Classes) -> Sheet:
 
 
 def split_sheet(rows: Sequence[Mapping[str, Any]]) -> Sheet:
-    """Frames of each series by what they were used for.
-
-    Args:
-        rows: of a split: series, start, stop (exclusive), part.
-    """
+    """Frames of each series by what they were used for, from the rows of a split."""
     cells = [
         (
             Cell(str(row["part"])),

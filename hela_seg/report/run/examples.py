@@ -55,10 +55,7 @@ def examples_of(
         counts: of all frames.
 
     Returns:
-        A gallery for each; fewer than three where there are fewer frames, none where no frame has a score.
-
-    Raises:
-        InputError: a frame that can no longer be read.
+        Up to three galleries; none where no frame has a score.
     """
     frames = []
     for what, place in _chosen(counts).items():
@@ -75,11 +72,7 @@ def examples_of(
 def errors_of(image: Image, truth: Labels, found: Labels, classes: Classes) -> Pixels:
     """A pale picture (H, W, 3) uint8 on which wrong pixels have the colour of the class found there.
 
-    Args:
-        image: (C, H, W).
-        truth: (H, W); ignored pixels are not wrong.
-        found: (H, W), a net's prediction or label images.
-        classes: the K classes.
+    Ignored pixels of the truth are not wrong. The image is (C, H, W), both class maps are (H, W).
     """
     grey = blend(image, np.zeros_like(truth), classes).mean(axis=2, keepdims=True)
     picture: Pixels = np.repeat(PALEST + PALE * grey, 3, axis=2).astype(np.uint8)
@@ -89,12 +82,9 @@ def errors_of(image: Image, truth: Labels, found: Labels, classes: Classes) -> P
 
 
 def training_tiles(data: TimelapseData) -> Gallery:
-    """Tiles of the first epoch with their labels, as they were cut and as augmentation made them.
+    """Tiles of the first epoch with their labels, as they were cut and after augmentation.
 
-    Of the first 48, those that hold most pixels of classes other than the background.
-
-    Args:
-        data: prepared for training.
+    Of the first 48, those with most pixels of classes other than the background.
     """
     before, after = data.train_tiles(augmented=False), data.train_tiles()
     draws = [Draw(0, number) for number in range(TILES_LOOKED_AT)]

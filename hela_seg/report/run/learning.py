@@ -26,12 +26,7 @@ PARTS = ("train", "validation")
 
 @dataclass(frozen=True, eq=False)
 class Logged:
-    """One logged number over a run.
-
-    Attributes:
-        epochs: (P,) epochs, the first of which is 1.
-        values: (P,) float64; not always finite.
-    """
+    """One logged number over a run: values (P,) float64, not always finite, by epochs (P,) from 1 on."""
 
     epochs: NDArray[np.int64]
     values: NDArray[np.float64]

@@ -83,15 +83,7 @@ def write_report(
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What sections are made of, each part read when the first one asks for it.
-
-    Attributes:
-        folder: of the run, with its results.
-        command: that made it: ``train``, where the data are prepared for training, or ``evaluate``.
-        data: opened.
-        blocks: the frames that were scored.
-        maps: the class maps that were scored; None where there were none.
-    """
+    """What sections are made of, see `write_report`; each part is read when the first section asks for it."""
 
     folder: Path
     command: str
@@ -177,7 +169,7 @@ def _facts(material: Material) -> Iterator[tuple[str, str]]:
 
 
 def command_of(folder: Path, command: str, launch: Mapping[str, Any] | None = None) -> str:
-    """The line for the shell that makes a run like this one anew.
+    """The line for the shell that repeats a run.
 
     Args:
         folder: of the run.
@@ -245,8 +237,7 @@ def _examples(material: Material) -> Section:
 
 def _variation(material: Material) -> Section:
     run = material.run
-    over_time = draw_over_time(run.counts, run.classes, _frame_interval(material))
-    drawn = (over_time, draw_by_series(run.counts, run.classes))
+    drawn = (draw_over_time(run.counts, run.classes), draw_by_series(run.counts, run.classes))
     missing = (
         "No course over time: no series has two scored frames.",
         "No spread over series: fewer than two have a score.",
@@ -256,13 +247,6 @@ def _variation(material: Material) -> Section:
         sheets=(series_sheet(run),),
         notes=tuple(why for drawing, why in zip(drawn, missing, strict=True) if drawing is None),
     )
-
-
-def _frame_interval(material: Material) -> float | None:
-    """Seconds from frame to frame, where all scored recordings state the same."""
-    recordings = material.data.recordings
-    intervals = {recordings[block.series].image.frame_interval for block in material.blocks}
-    return intervals.pop() if len(intervals) == 1 else None
 
 
 def _calibration(material: Material) -> Section:

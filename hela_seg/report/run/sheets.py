@@ -21,12 +21,7 @@ from hela_seg.system.settings import flatten
 
 
 def class_sheet(run: Run, row: NetRow) -> Sheet:
-    """Scores of each class and their means, with the intervals of a comparison.
-
-    Args:
-        run: that was scored.
-        row: the same run as a comparison has it.
-    """
+    """Scores of each class and their means, with the intervals of a comparison of this run alone."""
     pixels = run.counts.pooled.sum(axis=1).tolist()
     rows = []
     for entry in run.classes:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
@@ -18,9 +17,8 @@ from hela_seg.report.pictures.curves import (
     curve_of,
     draw_curve,
     line_style,
-    time_unit,
 )
-from hela_seg.report.pictures.drawings import INK, QUIET, TEXT_POINTS, WIDTH, add_legend, panel, themed_svg
+from hela_seg.report.pictures.drawings import INK, QUIET, WIDTH, add_legend, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.scores.calibration import Curve as ReliabilityCurve
 from hela_seg.scores.confusion import mean_over_classes, scores_of
@@ -49,16 +47,8 @@ def matrices_by_series(counts: FrameCounts) -> dict[str, NDArray[np.int64]]:
     return dict(zip(names, pooled, strict=True))
 
 
-def draw_over_time(
-    counts: FrameCounts, classes: Classes, frame_interval: float | None = None
-) -> Drawing | None:
-    """IoU of each class and their mean, frame by frame; None where no series has two frames.
-
-    Args:
-        counts: of the frames.
-        classes: the K classes.
-        frame_interval: seconds from frame to frame, for a second axis in time; None where it is not known.
-    """
+def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
+    """IoU of each class and their mean, frame by frame; None where no series has two frames."""
     first, last = int(counts.frame.min()), int(counts.frame.max())
     iou = scores_of(counts.matrix).iou
     mean_iou = mean_over_classes(iou)
@@ -76,8 +66,6 @@ def draw_over_time(
     axes.set_xlim(first - 0.02 * (last - first), last + 0.02 * (last - first))
     axes.set_xlabel("Frame")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    if frame_interval:
-        _add_time(axes, last, frame_interval)
     axes.set_ylabel("IoU")
     axes.set_ylim(-0.02, 1.02)
     add_legend(axes, below=True)
@@ -90,18 +78,6 @@ def draw_over_time(
         f"IoU over time, frame by frame; mean m-IoU of the first third of the frames {early}, of the last "
         f"third {late}.{several}",
     )
-
-
-def _add_time(axes: Axes, last: int, frame_interval: float) -> None:
-    """A second axis above, in the largest unit of which the recording lasts two."""
-    unit, seconds = time_unit(last * frame_interval)
-    step = frame_interval / seconds
-    there_and_back = (lambda frames: np.multiply(frames, step), lambda time: np.divide(time, step))
-    above = axes.secondary_xaxis("top", there_and_back)
-    # made later than the other axes, it has Matplotlib's colours and sizes in place of the page's
-    above.set_xlabel(f"Time ({unit})", color=INK, fontsize=TEXT_POINTS)
-    above.tick_params(color=QUIET, labelcolor=QUIET, labelsize=TEXT_POINTS)
-    above.spines["top"].set_color(QUIET)
 
 
 def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:
