@@ -104,12 +104,11 @@ def print_sheet(
 
 
 def print_notes(notes: Sequence[str], console: Console, most: int | None = None) -> None:
-    """Print sentences below a table, each from the beginning of a line."""
+    """Print sentences below a table, each from the beginning of a line, and then an empty line."""
     for note in notes[:most]:
         console.print(Text(note), highlight=False, width=min(console.width, WIDEST_NOTE))
     _print_rest(notes, most, "sentences", console)
-    if notes:
-        console.print()
+    console.print()
 
 
 def _print_rest(entries: Sequence[object], most: int | None, what: str, console: Console) -> None:
@@ -169,39 +168,24 @@ def write_results(
     Returns:
         The scores, of all pixels pooled.
     """
-    matrix = counts.pooled
-    found = scores_of(matrix)
     write_counts(folder / run_folder.FRAME_COUNTS, counts, classes.names)
     records.write_record(folder / run_folder.RUN_RECORD, record)
     if reliability is not None:
         write_reliability(folder / run_folder.RELIABILITY, reliability)
-    write_scores(
-        folder / run_folder.SCORES_TABLE, folder / run_folder.SCORES_JSON, matrix, found, classes, more
-    )
-    return found
+    return write_scores(folder, counts.pooled, classes, more)
 
 
 def write_scores(
-    path_csv: Path,
-    path_json: Path,
+    folder: Path,
     matrix: npt.NDArray[np.integer[Any]],
-    scores: Scores,
     classes: Classes,
     more: Mapping[str, Any] | None = None,
-) -> None:
-    """Write the scores as CSV and JSON, in full precision and with the same numbers in both.
+) -> Scores:
+    """Score a confusion matrix (K, K) of integers, and write the scores as CSV and JSON in full precision.
 
-    The CSV has a row a class and a last row ``mean``. The JSON has the classes, the confusion matrix as
-    integers (rows are truth, columns prediction), the scores by class name and the means. A score that does
-    not exist is an empty cell and null.
-
-    Args:
-        path_csv: where the CSV goes.
-        path_json: where the JSON goes.
-        matrix: (K, K) integer counts of pixels.
-        scores: what was computed from ``matrix``.
-        classes: the K classes.
-        more: what the JSON holds besides, such as `hela_seg.report.quality.quality_to_plain`.
+    The CSV has a row a class and a last row ``mean``. The JSON has the classes, the confusion matrix (rows
+    are truth, columns prediction), the scores by class name, the means, and ``more``, such as boundaries and
+    cells. A score that does not exist is an empty cell and null.
 
     Raises:
         ValueError: ``matrix`` is not (K, K).
@@ -209,9 +193,10 @@ def write_scores(
     """
     if matrix.shape != (len(classes), len(classes)):
         raise ValueError(f"confusion matrix is {matrix.shape}, expected ({len(classes)}, {len(classes)})")
+    scores = scores_of(matrix)
     by_class, means = _by_class_and_mean(scores, classes)
-    rows = [*by_class.items(), ("mean", means)]
-    write_table(path_csv, [{"class": name} | values for name, values in rows])
+    rows = [{"class": name} | values for name, values in [*by_class.items(), ("mean", means)]]
+    write_table(folder / run_folder.SCORES_TABLE, rows)
     content = {
         "classes": classes.to_plain(),
         "confusion_matrix": matrix.tolist(),
@@ -221,8 +206,9 @@ def write_scores(
         **(more or {}),
     }
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with whole_file(path_json) as part:
+    with whole_file(folder / run_folder.SCORES_JSON) as part:
         part.write_text(text, encoding="utf-8")
+    return scores
 
 
 def print_split(blocks: Sequence[Block], names: Sequence[str], console: Console | None = None) -> None:

@@ -112,8 +112,9 @@ def mean_over_classes(values: FloatArray) -> FloatArray:
     return divide(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
 
 
-def to_plain(values: npt.ArrayLike) -> Any:
-    """Numbers, or lists of numbers, as JSON takes them: None stands for NaN."""
-    plain = np.asarray(values, np.float64).astype(object)
-    plain[np.isnan(values)] = None
+def to_plain(values: npt.ArrayLike | None) -> Any:
+    """A number, or lists of numbers, as JSON takes them, with None for NaN."""
+    numbers = np.asarray(values, np.float64)
+    plain = numbers.astype(object)
+    plain[np.isnan(numbers)] = None
     return plain.tolist()

@@ -63,7 +63,7 @@ class FrameCounts:
 
 
 def write_counts(path: Path, counts: FrameCounts, names: Sequence[str]) -> None:
-    """Write a row a frame: series, frame, block, and pixels of each pair of classes, ``TRUTH as PREDICTION``."""
+    """Write a row a frame: series, frame, block, pixels of each pair of classes, ``TRUTH as PREDICTION``."""
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_header(names))

@@ -38,7 +38,7 @@ class Readers:
 
 
 class CountedLabels(NamedTuple):
-    """What label images came to.
+    """The pixels that were counted of label images.
 
     Attributes:
         frames: a confusion matrix for each frame that could be read.
@@ -146,7 +146,7 @@ def _converted(series: Series, at: int, reader: LabelReader) -> NDArray[np.uint8
 
 
 def _spans(places: Sequence[tuple[int, int]], blocks: Sequence[Block]) -> list[Block]:
-    """The frames at these places; those that follow on each other in one block of the split are one block."""
+    """Blocks of the frames at these places; consecutive frames of one block of the split are one block."""
     number, frame = np.array(places, np.int64).T
     begins = 1 + np.flatnonzero((np.diff(number) != 0) | (np.diff(frame) != 1))
     return [

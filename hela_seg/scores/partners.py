@@ -182,7 +182,7 @@ def _refuse_namesakes(recordings: Sequence[Recording]) -> None:
 
 
 def _label_names(name: str, pattern: str | None) -> list[list[str]]:
-    """Names that a label file may have, those to look for first in front."""
+    """Names that a label file may have, by priority."""
     if pattern is not None:
         return [[pattern.replace("{name}", name)]]
     names = [name, *([name.removesuffix(FIRST_CHANNEL)] if name.endswith(FIRST_CHANNEL) else [])]

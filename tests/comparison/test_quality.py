@@ -85,7 +85,7 @@ def test_nets_whose_cells_were_split_in_other_ways_are_warned_of(tmp_path: Path)
     measure(write_run(tmp_path / "unet", frame_counts()), 0.9, 0.8, neck=0.5, least_area=0)
     measure(write_run(tmp_path / "resnet", frame_counts(7), net="resnet34_unet"), 0.9, 0.8)
     (cells,) = [note for note in notes_of(compared(tmp_path)) if note.startswith("Cells")]
-    assert cells.startswith("Cells that were told apart in different ways cannot be compared. ")
+    assert cells.startswith("Cells that were split with different settings cannot be compared. ")
     assert "cut with cells.neck=0.5 cells.least_area=0" in cells
     assert "cut with settings that were not recorded" in cells
 

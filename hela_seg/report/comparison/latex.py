@@ -16,13 +16,12 @@ HEAD = (
     "% Letters of other scripts than Latin need LuaLaTeX or XeLaTeX, and a font that has them.",
 )
 _ESCAPES = str.maketrans(
-    {character: f"\\{character}" for character in "&%$#{}"}
+    {character: f"\\{character}" for character in "&%$#_{}"}
     | {character: f"${character}$" for character in "<>|"}
     # after the end of a row these two would be read as its options
     | {character: f"{{{character}}}" for character in "[*"}
     | {
         "\\": r"\textbackslash{}",
-        "_": r"\_\allowbreak{}",
         "=": r"=\allowbreak{}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",

@@ -19,7 +19,7 @@ GIGA, MEBI = 10**9, 2**20
 SMALLEST_P = 0.001
 
 SIDES = {"true": "truth", "found": "found"}
-"""Keys in ``scores.json`` that say how cells were told apart."""
+"""Keys in ``scores.json`` that say where true and found cells come from."""
 
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
@@ -75,8 +75,8 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
     notes += [
         *_cell_notes(rows),
         *(
-            f"{row.name}: no mean of {' and '.join(row.quality.inconsistent)}, which were measured with other "
-            "settings for one seed than for another."
+            f"{row.name}: no mean of {' and '.join(row.quality.inconsistent)}, which were measured with "
+            "other settings for one seed than for another."
             for row in rows
             if row.quality.inconsistent
         ),
@@ -106,7 +106,7 @@ def _cell_notes(rows: Sequence[NetRow]) -> list[str]:
     if len(methods) == 1:
         return [f"Cells: {next(iter(methods))}."]
     each = "; ".join(f"{', '.join(names)}: {method}" for method, names in methods.items())
-    return [f"Cells that were told apart in different ways cannot be compared. {each}."] if each else []
+    return [f"Cells that were split with different settings cannot be compared. {each}."] if each else []
 
 
 def _own_quality(row: NetRow) -> tuple[Cell, ...]:

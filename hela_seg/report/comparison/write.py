@@ -25,6 +25,9 @@ from hela_seg.system.files import whole_file, write_table
 ROWS_SHOWN, NOTES_SHOWN = 40, 12
 """Most rows of a sheet, and most notes below it, in print; the files have all."""
 
+COLUMNS = ("", " spread", " low", " high")
+"""What stands behind the names of class and measure in the columns of a figure."""
+
 PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", "high", "conclusion")
 
 
@@ -143,13 +146,10 @@ def _figures(row: NetRow, comparison: Comparison) -> dict[str, float | None]:
     for measure, mean in row.means.items():
         for name, figure in zip(names, [mean, *row.by_class[measure]], strict=True):
             interval = figure.interval
-            columns = {
-                "": interval.value,
-                " spread": figure.spread,
-                " low": interval.low,
-                " high": interval.high,
+            values = (interval.value, figure.spread, interval.low, interval.high)
+            found |= {
+                f"{name} {measure}{what}": to_plain(of) for what, of in zip(COLUMNS, values, strict=True)
             }
-            found |= {f"{name} {measure}{what}": to_plain(value) for what, value in columns.items()}
     return found
 
 

@@ -58,10 +58,7 @@ def write_contact_sheet(
 def _panel(
     recording: Recording, reader: LabelReader, classes: Classes, t: int
 ) -> tuple[Picture, bool] | None:
-    """A frame with its labels drawn over it, and whether pixels of it are ignored ones.
-
-    None where it cannot be read, which is said among the faults.
-    """
+    """A frame with its labels drawn over it, and whether some pixels are ignored; None if unreadable."""
     try:
         image, labels = recording.image.frame(t), LabelFrames(recording.mask, reader).whole(t)
     except InputError:

@@ -26,14 +26,14 @@ from hela_seg.system.files import whole_file
 Values = npt.NDArray[np.float64]
 
 POINTS = 400
-"""Most points in time at which several recordings are compared."""
+"""Most points of a curve: more of them than there are pixels across would only smear it."""
 
 MARKED_POINTS = 40
 """Most points of a curve that get a marker each."""
 
 LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 3)))
 MARKERS = "os^DvPX*<>p"
-"""Repeat after other numbers of classes than the colours do, so that no two near each other look alike."""
+"""More or fewer of them than of colours, so that the combinations repeat late."""
 
 SHADE_OPACITY = 0.2
 PERCENTILES = (10, 50, 90)
@@ -53,12 +53,13 @@ class _Axis:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of P points at ``x``, NaN where it has a gap; of several recordings with its range."""
+    """A line of P points at ``x``, NaN where it has a gap; its range, and a note on what the two are."""
 
     x: Values
     middle: Values
     low: Values | None = None
     high: Values | None = None
+    note: str = ""
 
 
 def write_time_course(
@@ -95,7 +96,8 @@ def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str
     The background has no curve: its share is what the other classes leave. Each class has its colour, a line
     style and, where there are few points, a marker. Time is in seconds, minutes or hours where all frame
     intervals are known, otherwise in frames. Of several recordings, the line is their median and the shade
-    goes from the 10th to the 90th percentile. A frame that is ignored as a whole leaves a gap.
+    goes from the 10th to the 90th percentile; of more than 400 frames of one, the line is the mean over a few
+    of them and the shade their range. A frame that is ignored as a whole leaves a gap.
 
     Raises:
         ValueError: no courses.
@@ -112,12 +114,19 @@ def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str
     figure = Figure(figsize=inches, layout="constrained", facecolor="white")
     figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=12, parse_math=False)
     column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    note = ""
     for axes, (label, values) in zip(column, panels, strict=True):
         for entry in classes[1:]:
             curve = curve_of([of_course[:, entry.index] for of_course in values], axis.steps)
+            note = curve.note
             draw_curve(axes, curve, line_style(entry, marked))
         _tidy(axes, label)
-    _label_time(column[-1], courses, axis)
+    column[-1].set_xlabel("\n".join(filter(None, [axis.label, note])))
+    if max(len(course.pixels) for course in courses) == 1:
+        column[-1].set_xlim(-1, 1)
+        column[-1].set_xticks([0])
+    elif axis.label == "Frame":
+        column[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _draw_legend(figure, classes, marked)
     return figure
 
@@ -138,7 +147,7 @@ def time_unit(longest: float) -> tuple[str, float]:
 
 
 def curve_of(values: list[Values], steps: list[float]) -> Curve:
-    """The curve of one number over time: of one recording all of its frames, of several their percentiles.
+    """The curve of one number over time, of one recording or of several.
 
     Args:
         values: (T,) of each recording; NaN where there is none.
@@ -148,7 +157,7 @@ def curve_of(values: list[Values], steps: list[float]) -> Curve:
         step * np.arange(len(series), dtype=np.float64) for series, step in zip(values, steps, strict=True)
     ]
     if len(values) == 1:
-        return Curve(times[0], values[0])
+        return _of_one(times[0], values[0])
     end = max(float(of_recording[-1]) for of_recording in times)
     x: Values = np.linspace(0, end, min(POINTS, round(end / min(steps)) + 1), dtype=np.float64)
     sampled = np.stack(
@@ -158,11 +167,26 @@ def curve_of(values: list[Values], steps: list[float]) -> Curve:
     percentiles = np.full((3, len(x)), np.nan)
     percentiles[:, known] = np.nanpercentile(sampled[:, known], PERCENTILES, axis=0)
     low, middle, high = percentiles
-    return Curve(x, middle, low, high)
+    note = f"line: median of {len(values)} recordings, shade: 10th to 90th percentile"
+    return Curve(x, middle, low, high, note)
+
+
+def _of_one(times: Values, values: Values) -> Curve:
+    """All values; of more than `POINTS` the means of neighbours, and their range."""
+    if len(values) <= POINTS:
+        return Curve(times, values)
+    groups = np.array_split(values, POINTS)
+    known = [group[np.isfinite(group)] for group in groups]
+    low, middle, high = (
+        np.array([of(group) if len(group) else np.nan for group in known]) for of in (np.min, np.mean, np.max)
+    )
+    x = np.array([group.mean() for group in np.array_split(times, POINTS)])
+    note = f"line: mean of {len(values) / POINTS:.3g} frames, shade: least to most of them"
+    return Curve(x, middle, low, high, note)
 
 
 def line_style(entry: CellClass, marked: bool, rim: str = "0.3") -> dict[str, Any]:
-    """How a class's line looks: colour, and what tells it apart without.
+    """Style of a class's line: its colour, and a dash pattern and marker for those who cannot see colours.
 
     Args:
         entry: the class.
@@ -198,17 +222,6 @@ def _tidy(axes: Axes, label: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if label == "Cells":
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-
-
-def _label_time(axes: Axes, courses: Sequence[TimeCourse], axis: _Axis) -> None:
-    frames = max(len(course.pixels) for course in courses)
-    several = f"\nline: median of {len(courses)} recordings, shade: 10th to 90th percentile"
-    axes.set_xlabel(axis.label + (several if len(courses) > 1 else ""))
-    if frames == 1:
-        axes.set_xlim(-1, 1)
-        axes.set_xticks([0])
-    elif axis.label == "Frame":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _draw_legend(figure: Figure, classes: Classes, marked: bool) -> None:

@@ -56,7 +56,7 @@ def panel(
 
 def add_legend(axes: Axes, *, below: bool = False) -> None:
     """Name the lines that have labels, in the axes or below the figure; names are no formulas."""
-    looks: dict[str, Any] = {
+    style: dict[str, Any] = {
         "frameon": False,
         "handlelength": 3.0,
         "labelcolor": INK,
@@ -64,9 +64,9 @@ def add_legend(axes: Axes, *, below: bool = False) -> None:
     }
     if below and isinstance(axes.figure, Figure):
         columns = min(len(axes.get_legend_handles_labels()[1]), 3)
-        legend = axes.figure.legend(loc="outside lower center", ncols=columns, **looks)
+        legend = axes.figure.legend(loc="outside lower center", ncols=columns, **style)
     else:
-        legend = axes.legend(**looks)
+        legend = axes.legend(**style)
     for text in legend.get_texts():
         text.set_parse_math(False)
 

@@ -95,7 +95,7 @@ def training_tiles(data: TimelapseData) -> Gallery:
     caption = (
         f"Of the first {TILES_LOOKED_AT} tiles of the first epoch, those with most pixels of classes other "
         "than the background, with their labels, in the contrast of the tile as it was cut. Hatched: pixels "
-        "that count nowhere, such as those that augmentation brings in from outside."
+        "that count nowhere, such as what augmentation brings in from outside of the image."
     )
     return Gallery(tuple(pictures), caption=caption)
 

@@ -72,11 +72,11 @@ def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
     third = (last - first) / 3
     early = _mean_text(mean_iou[counts.frame <= first + third])
     late = _mean_text(mean_iou[counts.frame >= last - third])
-    several = " Line: median over series, shade: 10th to 90th percentile." if len(names) > 1 else ""
+    note = f" L{mean.note[1:]}." if mean.note else ""
     return Drawing(
         themed_svg(figure),
         f"IoU over time, frame by frame; mean m-IoU of the first third of the frames {early}, of the last "
-        f"third {late}.{several}",
+        f"third {late}.{note}",
     )
 
 
@@ -97,8 +97,8 @@ def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:
         style = line_style(entry, marked=True, rim=INK)
         points.append((iou[shown, entry.index], float(pooled.iou[entry.index]), style))
     for place, (values, whole, style) in enumerate(points):
-        looks: dict[str, Any] = {key: style[key] for key in ("color", "marker")}
-        axes.plot(values, place + spread, **looks, **_POINT)
+        point: dict[str, Any] = {key: style[key] for key in ("color", "marker")}
+        axes.plot(values, place + spread, **point, **_POINT)
         axes.plot([whole, whole], [place - 0.4, place + 0.4], color=INK, linewidth=2)
     axes.set_yticks(
         range(len(classes) + 1), [drawable(name) for name in [MEAN, *classes.names]], parse_math=False

@@ -84,12 +84,16 @@ def test_a_single_frame_is_a_point_that_is_seen():
     assert figure.axes[-1].get_xticks().tolist() == [0]
 
 
-def test_of_many_frames_each_is_drawn():
+def test_many_frames_are_means_within_their_range():
     given = course(10 * POINTS)
     figure = draw_time_course([given], CLASSES, "long")
     x, y = curves(figure)[0]
-    assert x.tolist() == list(range(10 * POINTS))
-    assert y == pytest.approx(100 * given.shares[:, 1])
+    share = 100 * given.shares[:, 1]
+    assert x == pytest.approx(np.arange(4.5, 10 * POINTS, 10))
+    assert y == pytest.approx(share.reshape(-1, 10).mean(axis=1))
+    low, high = figure.axes[0].collections[0].get_datalim(figure.axes[0].transData).intervaly
+    assert (low, high) == pytest.approx((share.min(), share.max()))
+    assert "mean of 10 frames, shade: least to most" in figure.axes[-1].get_xlabel()
 
 
 def test_of_several_recordings_the_median_is_drawn():
@@ -120,6 +124,13 @@ def test_ignored_frames_leave_a_gap(count, frames):
     figure = draw_time_course([given] * count, CLASSES, "dish")
     _, y = curves(figure)[0]
     assert np.isnan(y).mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_an_ignored_frame_among_those_of_one_point_leaves_no_gap():
+    given = course(5 * POINTS)
+    given.pixels[777] = 0
+    figure = draw_time_course([given], CLASSES, "long")
+    assert np.isfinite(curves(figure)[0]).all()
 
 
 def test_png_and_svg_are_written_the_same_each_time(tmp_path):

@@ -129,7 +129,13 @@ def test_of_several_series_the_median_is_drawn_and_said(monkeypatch: pytest.Monk
     mean = next(line for line in figures[0].axes[0].get_lines() if line.get_label() == "m-IoU")
     assert list(mean.get_ydata()) == pytest.approx(list(np.median(means, axis=0)))
     assert drawing is not None
-    assert drawing.caption.endswith(" Line: median over series, shade: 10th to 90th percentile.")
+    assert drawing.caption.endswith(" Line: median of 3 recordings, shade: 10th to 90th percentile.")
+
+
+def test_a_line_of_means_says_so() -> None:
+    drawing = draw_over_time(frame_counts(frames=800, series=1), CLASSES)
+    assert drawing is not None
+    assert drawing.caption.endswith(" Line: mean of 2 frames, shade: least to most of them.")
 
 
 def test_accuracy_stands_over_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
