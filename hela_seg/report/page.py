@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from PIL import Image
+from matplotlib.image import imsave
 
 from hela_seg.report.pictures.blending import Picture as Pixels
 from hela_seg.report.tables import Sheet
@@ -46,7 +46,7 @@ class Picture:
     def of(cls, pixels: Pixels, alt: str, caption: str) -> Picture:
         """Encode (H, W, 3) uint8 pixels; colour is kept at every pixel, for outlines are one pixel wide."""
         file = BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        imsave(file, pixels, format="jpeg", pil_kwargs={"quality": JPEG_QUALITY, "subsampling": 0})
         height, width, _ = pixels.shape
         return cls(file.getvalue(), width, height, alt, caption)
 
