@@ -18,7 +18,7 @@ from pages import ReadPage
 
 from hela_seg.cli import main
 from hela_seg.runs import run_folder
-from hela_seg.scores.confusion import Scores, scores_of
+from hela_seg.scores.confusion import Scores, mean_over_classes, scores_of
 from hela_seg.scores.counts import read_counts
 
 NAMES = ["background", "dim", "bright"]
@@ -48,7 +48,7 @@ def scores(places: dict[str, Path]) -> Scores:
 def of(scores: Scores, name: str, measure: str) -> float:
     """A score of a class, or the mean."""
     if name == "mean":
-        return float(getattr(scores, f"mean_{measure}"))
+        return float(mean_over_classes(getattr(scores, measure)))
     return float(getattr(scores, measure)[NAMES.index(name)])
 
 
