@@ -12,13 +12,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 from hela_seg.comparison import Run, compare_runs, find_runs
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.frames import LabelFrames
 from hela_seg.inference import Predictor
 from hela_seg.report.comparison.intervals import draw_nets
 from hela_seg.report.page import Drawing
-from hela_seg.report.pictures.overlay import DOTS_PER_INCH, blend, compose, fit_panel, legend_of
+from hela_seg.report.pictures.blending import blend, fit_panel
+from hela_seg.report.pictures.overlay import compose, legend_of
 from hela_seg.report.run.examples import errors_of
 from hela_seg.report.run.learning import draw_learning, read_log
 from hela_seg.runs import run_folder
@@ -74,8 +77,8 @@ def write_prediction(path: Path, run: Run) -> None:
     }
     title = f"{recording.name}, frame {t}"
     legend = legend_of(run.classes, ignored=False)
-    figure = compose(list(panels.values()), list(panels), len(panels), legend, title)
-    figure.savefig(path, dpi=DOTS_PER_INCH, pil_kwargs={"quality": 88, "subsampling": 0})
+    picture = compose(list(panels.values()), list(panels), len(panels), legend, title)
+    Image.fromarray(picture).save(path, quality=88, subsampling=0)
 
 
 if __name__ == "__main__":

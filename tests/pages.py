@@ -18,6 +18,8 @@ class ReadPage(html.parser.HTMLParser):
         images: alternative texts of pictures.
         drawings: labels of inline figures.
         headings: texts of all headings.
+        commands: lines for the shell.
+        facts: names and values at the top.
         ids: of all elements.
         unclosed: elements that were closed in another order than opened.
     """
@@ -30,6 +32,8 @@ class ReadPage(html.parser.HTMLParser):
         self.images: list[str] = []
         self.drawings: list[str] = []
         self.headings: list[str] = []
+        self.commands: list[str] = []
+        self._facts: list[str] = []
         self.ids: list[str] = []
         self.unclosed: list[str] = []
         self._open: list[str] = []
@@ -52,9 +56,9 @@ class ReadPage(html.parser.HTMLParser):
             self.tables[-1][-1].append("")
             self.values[-1][-1].append(float(given["data-value"]) if "data-value" in given else None)
             self._text = self.tables[-1][-1]
-        elif tag in {"h1", "h2", "h3"}:
-            self.headings.append("")
-            self._text = self.headings
+        elif tag in {"h1", "h2", "h3", "pre", "dt", "dd"}:
+            self._text = {"pre": self.commands, "dt": self._facts, "dd": self._facts}.get(tag, self.headings)
+            self._text.append("")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._note(tag, {name: value or "" for name, value in attrs})
@@ -62,7 +66,7 @@ class ReadPage(html.parser.HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if not self._open or self._open.pop() != tag:
             self.unclosed.append(tag)
-        if tag in {"td", "th", "h1", "h2", "h3"}:
+        if tag in {"td", "th", "h1", "h2", "h3", "pre", "dt", "dd"}:
             self._text = None
 
     def handle_data(self, data: str) -> None:
@@ -77,6 +81,11 @@ class ReadPage(html.parser.HTMLParser):
             self.images.append(given.get("alt", ""))
         if given.get("role") == "img":
             self.drawings.append(given.get("aria-label", ""))
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Names and values at the top of the page."""
+        return dict(zip(self._facts[::2], self._facts[1::2], strict=True))
 
     def table(self, first: str, *more: str) -> dict[str, dict[str, str]]:
         """Texts of the table whose headings begin so, by first cell and heading."""

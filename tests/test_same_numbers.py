@@ -18,7 +18,7 @@ from pages import ReadPage
 
 from hela_seg.cli import main
 from hela_seg.runs import run_folder
-from hela_seg.scores.confusion import Scores, scores_of
+from hela_seg.scores.confusion import Scores, mean_over_classes, scores_of
 from hela_seg.scores.counts import read_counts
 
 NAMES = ["background", "dim", "bright"]
@@ -48,7 +48,7 @@ def scores(places: dict[str, Path]) -> Scores:
 def of(scores: Scores, name: str, measure: str) -> float:
     """A score of a class, or the mean."""
     if name == "mean":
-        return float(getattr(scores, f"mean_{measure}"))
+        return float(mean_over_classes(getattr(scores, measure)))
     return float(getattr(scores, measure)[NAMES.index(name)])
 
 
@@ -67,7 +67,7 @@ def test_tables_and_pages_have_the_scores_of_the_pooled_pixels(
         for measure, heading in HEADINGS.items():
             expected = of(scores, name, measure)
             if np.isnan(expected):
-                assert (table[name][measure], in_json[measure], shown[name][heading]) == ("", None, "n/a")
+                assert (table[name][measure], in_json[measure], shown[name][heading]) == ("", None, "–")
             else:
                 assert float(table[name][measure]) == in_json[measure] == exact[name][heading] == expected
                 assert shown[name][heading] == f"{expected:.4f}"

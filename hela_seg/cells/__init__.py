@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from hela_seg.cells.link import CellLinker
 from hela_seg.cells.measure import Columns, count_cells, measure_cells
-from hela_seg.cells.quality import IOU_THRESHOLDS, Matches, match_cells
+from hela_seg.cells.quality import IOU_THRESHOLDS, CellScores, Matches, match_cells
 from hela_seg.cells.split import NECK, split_cells
 from hela_seg.cells.table import CellTable, cell_table, refuse_table
 
@@ -25,6 +25,7 @@ __all__ = [
     "IOU_THRESHOLDS",
     "NECK",
     "CellLinker",
+    "CellScores",
     "CellTable",
     "Columns",
     "Matches",

@@ -37,9 +37,8 @@ Costs = dict[tuple[int, int], float]
 class CellLinker:
     """Takes the frames of a recording one after the other, and says in the end which cells are one.
 
-    Of the frames it keeps the last label map alone, and of the pairs of cells those that overlap enough:
-    memory grows with the number of cells, not with that of pixels. A cell that is missing in a frame begins
-    a new track when it is there again.
+    It keeps the last label map, and the pairs of cells that overlap enough: memory grows with the number of
+    cells, not of pixels. A cell that is missing in a frame begins a new track when it is there again.
 
     Args:
         divisions: a cell may go on as two, each with a track of its own; otherwise as one at most.
@@ -73,10 +72,9 @@ class CellLinker:
         self._daughter: Costs = {}
 
     def add(self, labels: NDArray[np.integer[Any]]) -> None:
-        """Take the next frame.
+        """Take the cell numbers (H, W) of the next frame, 0 for no cell.
 
-        Args:
-            labels: cell numbers (H, W), 0 for no cell; must not be changed until the next frame is added.
+        The array must not be changed until the next frame is added.
 
         Raises:
             ValueError: a shape other than that of the frame before.

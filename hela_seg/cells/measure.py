@@ -30,13 +30,13 @@ def measure_cells(
 ) -> Columns:
     """Measure every cell of a frame.
 
-    Columns, in this order: ``frame``; with a frame interval ``time_s``, from the first frame; ``label``, the
-    cell's number in the label map; ``class``, the name of the commonest class of its pixels (of equally
-    common ones the first); ``area_px``, in pixels; ``perimeter_px``; ``eccentricity``, 0 for a disc, towards
-    1 for a line; ``solidity``, area over that of the convex hull; ``row_px`` and ``column_px``, the centroid
-    from the centre of the frame's first pixel; ``touches_border``, whether a pixel lies at the frame's edge,
-    so that the cell may be cut off; with an image ``mean_intensity_0`` and on, one a channel; with a pixel
-    size ``area_um2``, ``perimeter_um``, ``row_um`` and ``column_um``.
+    Columns, in this order: ``frame``; with a frame interval ``time_s``, from the first frame; ``label``;
+    ``class``, the name of the commonest class of its pixels (of equally common ones the first); ``area_px``;
+    ``perimeter_px``; ``eccentricity``, 0 for a disc, towards 1 for a line; ``solidity``, area over that of
+    the convex hull; ``row_px`` and ``column_px``, the centroid from the centre of the frame's first pixel;
+    ``touches_border``, whether a pixel lies at the frame's edge, so that the cell may be cut off; with an
+    image ``mean_intensity_0`` and on, one a channel; with a pixel size ``area_um2``, ``perimeter_um``,
+    ``row_um`` and ``column_um``.
 
     Args:
         labels: cell numbers (H, W), 0 for no cell; consecutive or not, their cells in one piece or several.
@@ -48,13 +48,11 @@ def measure_cells(
         frame_interval: seconds from frame to frame, where known.
 
     Returns:
-        The columns, one row a cell by ascending label.
+        The columns, one row a cell by ascending label. For ``labels`` and ``class_map`` ``[[1, 1]]``,
+        ``area_px`` is ``[2]`` and ``column_px`` ``[0.5]``.
 
     Raises:
         ValueError: shapes that do not agree, or class indices that are not in ``classes``.
-
-    Example:
-        For ``labels`` and ``class_map`` ``[[1, 1]]``, ``area_px`` is ``[2]`` and ``column_px`` ``[0.5]``.
     """
     _refuse_misfits(labels, class_map, image)
     runs = find_runs(labels)

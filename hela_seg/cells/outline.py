@@ -23,17 +23,11 @@ _LENGTH_OF_CODE[[13, 23]] = (1 + np.sqrt(2)) / 2
 
 
 def perimeters(labels: NDArray[np.integer[Any]], runs: Runs) -> Floats:
-    """Perimeter of every cell in pixels, by the estimator of Benkrid and Crookes (2000).
+    """Perimeter (n,) of every cell in pixels, by the estimator of Benkrid and Crookes (2000).
 
     A border pixel is one with a pixel beside it that is not of its cell, the frame's outside included. It
     adds 1, 1.41 or their mean, depending on which of its eight neighbours are on the cell's border as well.
-
-    Args:
-        labels: label map (H, W), 0 for no cell.
-        runs: its runs.
-
-    Returns:
-        (n,) float64, in the order of ``runs.labels``.
+    Cells stand in the order of ``runs.labels``; ``runs`` are those of the label map (H, W).
     """
     around = np.pad(labels, 1)
     width = around.shape[1]
@@ -66,13 +60,10 @@ def _on_border(around: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
 
 
 def convex_areas(runs: Runs) -> Whole:
-    """Pixels in the convex hull of every cell.
+    """Pixels (n,) int64 in the convex hull of every cell, in the order of ``runs.labels``.
 
     The hull is that of the middles of all pixels' edges, and a pixel is in it when its centre is inside or on
     its outline; solidity is area over this number. Everything is counted in half pixels, in whole numbers.
-
-    Returns:
-        (n,) int64, in the order of ``runs.labels``.
     """
     top, bottom = runs.least(runs.row), runs.greatest(runs.row)
     height = bottom - top + 1

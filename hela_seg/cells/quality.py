@@ -64,24 +64,87 @@ class Matches:
         return float(self.average_precision.mean())
 
 
+@dataclass(frozen=True, eq=False)
+class CellScores:
+    """Cells found against true ones, over T frames.
+
+    Attributes:
+        matches: of all frames together.
+        frames: T.
+        true_by_ids: all masks number the true cells; else they are `split_cells` of the true classes.
+        found_by_ids: the same of the cells found.
+        neck: that classes were split with, see `split_cells`; None where both are by ids, or not recorded.
+        least_area: the same.
+    """
+
+    matches: Matches
+    frames: int
+    true_by_ids: bool
+    found_by_ids: bool
+    neck: float | None
+    least_area: int | None
+
+    def to_plain(self) -> dict[str, Any]:
+        """The scores as JSON takes them; None stands for what does not exist.
+
+        Keys: ``frames``; ``truth`` and ``found``, ``ids`` of the masks or ``split`` from class maps;
+        ``neck`` and ``least_area``; ``true_cells`` and ``found_cells``, their numbers;
+        ``mean_average_precision``, over all thresholds; ``thresholds``, a list with ``iou``, the numbers of
+        cells ``matched``, ``missed`` (true cells without a found one) and ``extra`` (found cells without a
+        true one), ``precision``, ``recall``, ``f1`` and ``average_precision``.
+        """
+        matches = self.matches
+        counts = (matches.true_positives, matches.false_negatives, matches.false_positives)
+        rows = [
+            {
+                "iou": iou,
+                "matched": matched,
+                "missed": missed,
+                "extra": extra,
+                "precision": _share(matched, matched + extra),
+                "recall": _share(matched, matched + missed),
+                "f1": _share(2 * matched, 2 * matched + missed + extra),
+                "average_precision": _share(matched, matched + missed + extra),
+            }
+            for iou, matched, missed, extra in zip(
+                matches.thresholds, *(of.tolist() for of in counts), strict=True
+            )
+        ]
+        mean = matches.mean_average_precision
+        return {
+            "frames": self.frames,
+            "truth": "ids" if self.true_by_ids else "split",
+            "found": "ids" if self.found_by_ids else "split",
+            "neck": self.neck,
+            "least_area": self.least_area,
+            "true_cells": rows[0]["matched"] + rows[0]["missed"],
+            "found_cells": rows[0]["matched"] + rows[0]["extra"],
+            "mean_average_precision": None if np.isnan(mean) else mean,
+            "thresholds": rows,
+        }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
 def match_cells(
     truth: NDArray[np.integer[Any]],
     found: NDArray[np.integer[Any]],
     thresholds: tuple[float, ...] = IOU_THRESHOLDS,
 ) -> Matches:
-    """Match the cells of two label maps, each to one at most, as many as possible.
+    """Match the cells of two label maps (H, W), 0 for no cell, each to one at most, as many as possible.
+
+    Truth ``[[1, 1, 0, 2]]`` and found ``[[1, 1, 1, 0]]`` overlap with an IoU of 2/3: at 0.5 there are one
+    match, no false positive and one false negative, an average precision of 1/2.
 
     Args:
-        truth: cell numbers (H, W), 0 for no cell.
+        truth: cell numbers.
         found: the same, of the cells to judge.
         thresholds: least intersections over union, above 0 and up to 1.
 
     Raises:
         ValueError: the shapes differ.
-
-    Example:
-        Truth ``[[1, 1, 0, 2]]`` and found ``[[1, 1, 1, 0]]`` overlap with an IoU of 2/3: at 0.5 there are one
-        match, no false positive and one false negative, an average precision of 1/2.
     """
     pairs = overlaps(truth, found)
     shape = len(pairs.first_labels), len(pairs.second_labels)

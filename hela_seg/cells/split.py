@@ -44,10 +44,11 @@ class Necks(NamedTuple):
 
 
 def split_cells(class_map: NDArray[np.integer[Any]], *, neck: float = NECK, least_area: int = 0) -> Labels:
-    """Number the cells of a class map.
+    """Number the cells of a class map (H, W): 0 outside, 1 to n in the order of their first pixel, int32.
 
     Foreground is every class but the background; classes that touch inside one cell do not divide it. Pixels
     that meet at a corner are connected. The background has index 0, and ignored pixels belong to no cell.
+    ``split_cells(np.array([[1, 1, 0, 2]]))`` is ``[[1, 1, 0, 2]]``: two cells, whatever their classes.
 
     Args:
         class_map: class indices (H, W), ``IGNORE_INDEX`` where a pixel counts nowhere.
@@ -56,14 +57,8 @@ def split_cells(class_map: NDArray[np.integer[Any]], *, neck: float = NECK, leas
             there. 0 never cuts, 1 cuts at every constriction.
         least_area: regions that have fewer pixels in the end are taken for dirt and belong to no cell.
 
-    Returns:
-        Cell numbers (H, W) int32: 0 outside, 1 to n in the order of their first pixel, row by row.
-
     Raises:
         ValueError: ``class_map`` has other than two axes, or ``neck`` is not between 0 and 1.
-
-    Example:
-        ``split_cells(np.array([[1, 1, 0, 2]]))`` is ``[[1, 1, 0, 2]]``: two cells, whatever their classes.
     """
     if class_map.ndim != 2:
         raise ValueError(f"class map has shape {class_map.shape}, expected (H, W)")

@@ -38,18 +38,11 @@ def cell_table(path: Path) -> Iterator[CellTable]:
 
     CSV is UTF-8 with a header, a dot in fractions, ``true`` and ``false``, and nothing for NaN. The bytes
     follow from the cells alone. Without any frame the table is empty, and a CSV file has no header.
-
-    Args:
-        path: a file that ends in ``.csv`` or ``.parquet``.
-
-    Yields:
-        The table, for the block to write frames to.
+    ``with cell_table(Path("cells.csv")) as table: table.write(cells)``
 
     Raises:
-        InputError: another ending, Parquet without pyarrow, or a place that cannot be written.
-
-    Example:
-        ``with cell_table(Path("cells.csv")) as table: table.write(cells)``
+        InputError: another ending than ``.csv`` or ``.parquet``, Parquet without pyarrow, or a place that
+            cannot be written.
     """
     refuse_table(path)
     with whole_file(path) as unfinished:

@@ -1,6 +1,6 @@
-"""Class maps over time: how much of each class there is, what flickers, and a filter against it.
+"""Class maps over time: how much of each class there is, how often classes flicker, and a filter against it.
 
-All of it takes frames in order of time, one by one, and remembers a few of them at most.
+Everything takes frames in order of time, one by one, and keeps a few of them at most.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,8 @@ class Flicker:
     """How many pixels, or cells, have another class for one frame only.
 
     Attributes:
-        changed: those whose class differs from the one that they have both in the frame before and after.
-        judged: those that have a class in all three frames.
+        changed: pixels whose class differs from the one that they have both in the frame before and after.
+        judged: pixels that have a class in all three frames.
     """
 
     changed: int = 0
@@ -62,22 +63,13 @@ class TimeCourse:
     def shares(self) -> NDArray[np.float64]:
         """(T, K) share of each class among a frame's pixels, 0 to 1; NaN where all of a frame is ignored."""
         total = self.pixels.sum(axis=1, keepdims=True)
-        unknown = np.full(self.pixels.shape, np.nan)
-        shares: NDArray[np.float64] = np.divide(self.pixels, total, out=unknown, where=total > 0)
-        return shares
+        return self.pixels / np.where(total > 0, total, np.nan)
 
 
 def class_pixels(labels: Labels, class_count: int) -> Counts:
-    """Pixels of each class in a class map; ignored ones count nowhere.
+    """Pixels (K,) of each class in a class map (H, W), or in a band of one; ignored pixels count nowhere.
 
     ``class_pixels(np.array([[0, 2, 2, 255]], np.uint8), 3)`` gives ``[1, 0, 2]``.
-
-    Args:
-        labels: (H, W) uint8 class indices, or any band of them: the counts of bands add up.
-        class_count: K.
-
-    Returns:
-        (K,) int64.
 
     Raises:
         ValueError: a class index that is neither below K nor `IGNORE_INDEX`.
@@ -91,15 +83,11 @@ def class_pixels(labels: Labels, class_count: int) -> Counts:
 
 
 def flicker(before: Labels, frame: Labels, after: Labels) -> Flicker:
-    """What of a frame has another class than both its neighbours in time, while these two agree.
+    """Count pixels that have another class than in the frames before and after, which agree.
 
     Over three frames the classes ``1 2 1`` flicker; ``1 1 2``, ``1 2 2`` and ``1 2 3`` do not. Pixels that
-    are ignored in one of the frames are not judged.
-
-    Args:
-        before: classes at t - 1, of any shape: (H, W) of a class map, a band of it, or (M,) of M cells.
-        frame: classes at t.
-        after: classes at t + 1.
+    are ignored in one of the frames are not judged. All three are of one shape: (H, W) of a class map, a band
+    of it, or (M,) of M cells.
     """
     judged = (before != IGNORE_INDEX) & (frame != IGNORE_INDEX) & (after != IGNORE_INDEX)
     changed = judged & (before == after) & (frame != before)
@@ -107,7 +95,7 @@ def flicker(before: Labels, frame: Labels, after: Labels) -> Flicker:
 
 
 class PixelFlicker:
-    """Flicker of a recording's pixels; remembers two class maps.
+    """Flicker of a recording's pixels; keeps two class maps.
 
     The first and the last frame have one neighbour only and are not judged. ``sum(found, Flicker())`` over
     the frames is the recording's figure.
@@ -128,7 +116,7 @@ class PixelFlicker:
 
 
 class CellFlicker:
-    """Flicker of a recording's cells, followed by their tracks; remembers the cells of two frames.
+    """Flicker of a recording's cells, followed by their tracks; keeps the cells of two frames.
 
     A cell is judged where its track goes through the frame before and the one after as well.
     """
@@ -171,7 +159,7 @@ class OverlapTracks:
     """Numbers cells through time by overlap: two cells are one when each overlaps the other the most.
 
     Cells that divide or merge start new tracks, but for the part that goes on as the largest. It needs no
-    package beyond the program's own and is meant for `CellFlicker`; remembers one map of cells.
+    package beyond the program's own and is meant for `CellFlicker`; keeps one map of cells.
     """
 
     def __init__(self) -> None:
@@ -229,9 +217,6 @@ def majority_over_time(frames: Iterable[Labels], window: int) -> Iterator[Labels
         frames: class maps (H, W) uint8 in order of time.
         window: number of frames, odd; 1 changes nothing.
 
-    Yields:
-        As many class maps as there are frames, in their order.
-
     Raises:
         InputError: the window is even or below 1.
     """
@@ -243,25 +228,18 @@ def majority_over_time(frames: Iterable[Labels], window: int) -> Iterator[Labels
 
 
 def _majorities(frames: Iterable[Labels], window: int) -> Iterator[Labels]:
-    held: deque[Labels] = deque(maxlen=window)
-    reach = window // 2
-    taken = given = 0
-    for taken, frame in enumerate(frames, start=1):
+    before_and_after = [None] * (window // 2)
+    held: deque[Labels | None] = deque(before_and_after, maxlen=window)
+    for frame in chain(frames, before_and_after):
         held.append(frame)
-        if taken > reach:
-            yield _majority(held, given - max(0, taken - window))
-            given += 1
-    while given < taken:
-        first_held = max(0, given - reach)
-        while taken - len(held) < first_held:
-            held.popleft()
-        yield _majority(held, given - first_held)
-        given += 1
+        middle = held[window // 2]
+        if len(held) == window and middle is not None:
+            yield _majority([one for one in held if one is not None], middle)
 
 
-def _majority(frames: deque[Labels], middle: int) -> Labels:
+def _majority(frames: list[Labels], middle: Labels) -> Labels:
     """Most frequent class of each pixel, or that of the middle frame where there is a tie."""
-    result = frames[middle].copy()
+    result = middle.copy()
     # most pixels keep their class over the window: only the others need counting
     mixed = np.logical_or.reduce([frame != result for frame in frames]) & (result != IGNORE_INDEX)
     result[mixed] = _most_frequent([frame[mixed] for frame in frames], result[mixed])

@@ -1,4 +1,4 @@
-"""Cross-validation: the runs of its folds become one, scored on every frame by the net that never saw it."""
+"""Cross-validation: the runs of all folds become one, each frame scored by a net that never saw it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from hela_seg.comparison.fold_quality import pool_quality
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import settings_key, settings_of
+from hela_seg.comparison.quality import pool_quality
 from hela_seg.runs.records import Costs
 from hela_seg.scores.counts import FrameCounts
 
@@ -20,30 +20,30 @@ FOLD = "data.split.fold"
 
 
 def pool_folds(runs: Sequence[Run]) -> list[Run]:
-    """Runs, of which those that differ by their fold alone are one.
+    """Join the runs that differ by their fold alone, and leave all others as they are.
 
-    Its counts are those of all folds' test frames, so its scores are out of fold; for its boundaries and
-    cells see `hela_seg.comparison.fold_quality.pool_quality`. A fold that stands alone is left as it is, and
-    of several runs of one fold the first is taken, which knows of the others.
-
-    Args:
-        runs: see `hela_seg.comparison.find_runs`.
+    The counts of a joined run are those of all folds' test frames, so its scores are out of fold; for its
+    boundaries and cells see `hela_seg.comparison.quality.pool_quality`. A single fold is left as it is. Of
+    several runs of one fold the first is taken, and gets a note that names the others.
     """
-    groups: dict[Any, dict[int | None, Run]] = {}
+    groups: dict[Any, dict[int, Run]] = {}
     for number, run in enumerate(runs):
         fold = fold_of(run)
-        key = number if fold is None else (_but_for_the_fold(run), run.record.seed, tuple(run.classes.names))
-        of_folds = groups.setdefault(key, {})
-        of_folds[fold] = _without(run, of_folds[fold]) if fold in of_folds else run
+        if fold is None:
+            groups[number] = {0: run}
+            continue
+        settings = settings_key({key: value for key, value in settings_of(run).items() if key != FOLD})
+        folds = groups.setdefault((settings, run.record.seed, tuple(run.classes.names)), {})
+        folds[fold] = _with_note(folds[fold], run) if fold in folds else run
     return [
-        next(iter(folds.values())) if len(folds) == 1 else _pooled([folds[fold] for fold in sorted(folds)])  # type: ignore[type-var]
+        _pooled([folds[fold] for fold in sorted(folds)]) if len(folds) > 1 else next(iter(folds.values()))
         for folds in groups.values()
     ]
 
 
-def _without(repeat: Run, kept: Run) -> Run:
-    said = f"{repeat.folder} is of the same fold, seed and settings as {kept.folder} and was left out."
-    return replace(kept, repeats=(*kept.repeats, said))
+def _with_note(kept: Run, repeat: Run) -> Run:
+    note = f"{repeat.folder} is of the same fold, seed and settings as {kept.folder} and was left out."
+    return replace(kept, repeats=(*kept.repeats, note))
 
 
 def fold_of(run: Run) -> int | None:
@@ -71,10 +71,10 @@ def _pooled(folds: Sequence[Run]) -> Run:
         first.record, split=tested, config=config, costs=median_costs([run.record.costs for run in folds])
     )
     quality = pool_quality([run.quality for run in folds])
-    return Run(Path(first.folder).parent, record, first.classes, _joined(folds), tuple(folds), quality)
+    return Run(Path(first.folder).parent, record, first.classes, _concatenated(folds), tuple(folds), quality)
 
 
-def _joined(folds: Sequence[Run]) -> FrameCounts:
+def _concatenated(folds: Sequence[Run]) -> FrameCounts:
     """The counts of all folds, one after another; blocks of different folds have different numbers."""
     counts = [run.counts for run in folds]
     firsts = np.cumsum([0, *(int(of.block.max()) + 1 for of in counts)])
@@ -87,17 +87,17 @@ def _joined(folds: Sequence[Run]) -> FrameCounts:
 
 
 def median_costs(costs: Sequence[Costs]) -> Costs:
-    """What one run of several cost: of each of the measured figures the median of those that are known."""
-    memory = _median_known(one.peak_memory for one in costs)
+    """What one run of several cost: the median of each measured figure, over the runs that have it."""
+    memory = _median(one.peak_memory for one in costs)
     return replace(
         costs[0],
-        step_ms=_median_known(one.step_ms for one in costs),
-        frame_s=_median_known(one.frame_s for one in costs),
+        step_ms=_median(one.step_ms for one in costs),
+        frame_s=_median(one.frame_s for one in costs),
         peak_memory=None if memory is None else round(memory),
     )
 
 
-def _median_known(figures: Iterable[float | None]) -> float | None:
+def _median(figures: Iterable[float | None]) -> float | None:
     known = [figure for figure in figures if figure is not None]
     return median(known) if known else None
 
@@ -105,7 +105,3 @@ def _median_known(figures: Iterable[float | None]) -> float | None:
 def _split(config: Mapping[str, Any]) -> Mapping[str, Any]:
     data = config.get("data") or {}
     return data.get("split") or {}
-
-
-def _but_for_the_fold(run: Run) -> str:
-    return settings_key({key: value for key, value in settings_of(run).items() if key != FOLD})

@@ -1,4 +1,4 @@
-"""Runs on disk: which folders hold one, and what each left behind for comparison."""
+"""Finished runs on disk: which folders hold one, and their settings, costs and counted pixels."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ NEEDED = (run_folder.RUN_RECORD, run_folder.SCORES_JSON, run_folder.FRAME_COUNTS
 """Files of a finished run that a comparison reads."""
 
 TRACES = {*NEEDED, run_folder.CHECKPOINTS, run_folder.CLASS_POSITIONS}
-"""What gives a folder away as that of a run, be it finished or not."""
-
+"""A folder that holds one of these is that of a run, finished or not."""
 
 QUALITY = ("boundaries", "cells")
 """Keys of a run's scores beside those of pixels; there where they were measured."""
@@ -31,12 +30,12 @@ class Run:
     """A finished run.
 
     Attributes:
-        folder: where it lies.
+        folder: of the run.
         record: its settings and costs.
         classes: its K classes.
         counts: pixels of each frame that it was scored on.
         folds: the runs that it was pooled from, where it stands for a cross-validation.
-        quality: what its scores say under the keys `QUALITY`, see `hela_seg.report.quality.quality_to_plain`.
+        quality: boundaries and cells by the keys `QUALITY`, as in ``scores.json``.
         repeats: a sentence on each folder that holds the same run once more.
     """
 
@@ -50,14 +49,11 @@ class Run:
 
 
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """Read all runs in folders and below them.
-
-    Args:
-        folders: each the folder of a run, or one that holds such folders at any depth.
+    """Read all runs in folders and below them, at any depth.
 
     Returns:
-        The finished runs in the order of their paths, and a line for each that cannot be compared, or for a
-        folder that holds none, with what is wrong with it.
+        The finished runs in the order of their paths, and a line for each run that cannot be compared and for
+        each folder without runs, with what is wrong with it.
     """
     found, faults = [], []
     for folder in folders:
@@ -70,8 +66,8 @@ def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
                 found.append(read_run(place))
             except InputError as error:
                 faults.append(str(error))
-    unlike = {run.folder.resolve(): run for run in found}  # folders inside one another name a run twice
-    return list(unlike.values()), list(dict.fromkeys(faults))
+    distinct = {run.folder.resolve(): run for run in found}  # folders inside one another name a run twice
+    return list(distinct.values()), list(dict.fromkeys(faults))
 
 
 def read_run(folder: Path) -> Run:

@@ -15,7 +15,7 @@ NO_CHOICE = re.compile(
     r"seed|data\.seed|output_dir|ckpt_path|resume|report|data\.root|data\.workers|optimizer\.fused|experiment"
     r"|logger\..*|callbacks\..*\.folder|trainer\.enable_progress_bar"
 )
-"""Settings that make no other net of a run: its seed, where things lie and what is shown."""
+"""Settings that do not change the net: seeds, paths, and what is logged and shown."""
 
 
 LONGEST_NAME = 40
@@ -69,22 +69,19 @@ def _by_kind(runs: Sequence[Run]) -> dict[str, list[tuple[list[str], list[Run]]]
 
 
 def without_repeats(runs: Sequence[Run]) -> list[Run]:
-    """Runs without those that a folder of `hela_seg.evaluate` repeats, of which the kept ones know.
+    """Leave out runs that repeat another one, with its settings, seed and counted pixels.
 
-    A repeat has the settings, the seed and the counted pixels of another one; what knows its training time is
-    kept, with the boundaries and cells that the other one measured.
+    Evaluations of a trained checkpoint are such repeats. The run that knows its training time is kept, with
+    the boundaries and cells that the other one measured, and with a note on what was left out.
     """
     kept: dict[Any, Run] = {}
     for run in sorted(runs, key=lambda run: run.record.costs.step_ms is None):
         key = (_settings_key(run), run.record.seed, run.counts.matrix.tobytes())
         if key in kept:
             first = kept[key]
-            taken = (
-                "its boundaries and cells are shown there"
-                if not first.quality and run.quality
-                else "was left out"
-            )
-            repeats = (*first.repeats, f"{run.folder} repeats {first.folder} and {taken}.")
+            moved = run.quality and not first.quality
+            fate = "its boundaries and cells are shown there" if moved else "was left out"
+            repeats = (*first.repeats, f"{run.folder} repeats {first.folder} and {fate}.")
             kept[key] = replace(first, quality=first.quality or run.quality, repeats=repeats)
         kept.setdefault(key, run)
     return list(kept.values())
@@ -93,22 +90,22 @@ def without_repeats(runs: Sequence[Run]) -> list[Run]:
 def by_test(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that may be compared with each other, the largest group first.
 
-    Those have the same classes and the same split, and were scored on the same frames with the same truth.
+    The runs of a group have the same classes and split, and were scored on the same frames and truth.
     """
     groups: dict[Any, list[Run]] = {}
     for run in runs:
-        groups.setdefault(tuple(_ground(run).values()), []).append(run)
+        groups.setdefault(tuple(_test_conditions(run).values()), []).append(run)
     return sorted(groups.values(), key=len, reverse=True)
 
 
 def what_differs(first: Run, second: Run) -> str:
     """Why two runs cannot be compared: ``other classes, another split``."""
-    ours, theirs = _ground(first), _ground(second)
+    ours, theirs = _test_conditions(first), _test_conditions(second)
     return ", ".join(what for what in ours if ours[what] != theirs[what])
 
 
-def _ground(run: Run) -> dict[str, Any]:
-    """What two runs must have in common, by what is said where they do not."""
+def _test_conditions(run: Run) -> dict[str, Any]:
+    """What two runs must have in common, by the words for the difference."""
     return {
         "other classes": tuple(run.classes.names),
         "another split": json.dumps(run.record.split, sort_keys=True),
@@ -122,25 +119,25 @@ def _settings_key(run: Run) -> str:
 
 
 def settings_key(settings: Mapping[str, Any]) -> str:
-    """Settings as a text that is the same where they mean the same: 2 and 2.0, null and what is not there.
+    """Settings as a text; 2 and 2.0 give the same text, and so do null and a missing key.
 
     Example:
         ``settings_key({"loss.gamma": 2.0, "data.z": None}) == settings_key({"loss.gamma": 2})``
     """
-    given = {key: _without_idle_decimals(value) for key, value in settings.items() if value is not None}
+    given = {key: _whole_numbers_as_int(value) for key, value in settings.items() if value is not None}
     return json.dumps(given, sort_keys=True, default=str)
 
 
-def _without_idle_decimals(value: Any) -> Any:
+def _whole_numbers_as_int(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_idle_decimals(one) for key, one in value.items()}
+        return {key: _whole_numbers_as_int(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_idle_decimals(one) for one in value]
+        return [_whole_numbers_as_int(one) for one in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def settings_of(run: Run) -> dict[str, Any]:
-    """Settings that make a run's net another one, by their path: ``model.width``."""
+    """Settings of a run that tell its net from others, by their path: ``model.width``."""
     settings = flatten(run.record.config)
     return {key: value for key, value in settings.items() if not NO_CHOICE.fullmatch(key)}
 

@@ -1,4 +1,4 @@
-"""What a reader must know of the figures of a comparison."""
+"""Notes below a comparison: on its intervals, seeds, classes and hardware."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from hela_seg.scores.statistics import FEW_UNITS, FEWEST_TO_TEST, RESAMPLES, lev
 
 
 def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
-    """Sentences on intervals, seeds, classes and hardware; see `hela_seg.comparison.compare_runs`.
+    """Sentences on intervals, seeds, classes and hardware of the runs of one table.
 
     Args:
-        runs: all of one table.
-        frames: that were scored and hold pixels that count.
-        units: independent ones that these were taken for.
+        runs: all of them.
+        frames: how many were scored and hold pixels that count.
+        units: how many independent units these make, see `hela_seg.scores.statistics.units_of`.
     """
     return [
         *(line for run in runs for part in (run.folds or (run,)) for line in part.repeats),
-        *_on_folds(runs),
-        _on_intervals(frames, units),
-        *_on_seeds(runs),
-        *_on_same_seeds(runs),
-        *_on_labels(runs),
-        *_on_classes(runs),
-        *_on_hardware(runs),
+        *_fold_notes(runs),
+        _interval_note(frames, units),
+        *_seed_notes(runs),
+        *_repeated_seed_notes(runs),
+        *_label_image_notes(runs),
+        *_absent_class_notes(runs),
+        *_hardware_notes(runs),
     ]
 
 
-def _on_folds(runs: Sequence[Run]) -> list[str]:
+def _fold_notes(runs: Sequence[Run]) -> list[str]:
     pooled = [run for run in runs if run.folds]
     if not pooled:
         return []
@@ -43,7 +43,7 @@ def _on_folds(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _on_intervals(frames: int, units: int) -> str:
+def _interval_note(frames: int, units: int) -> str:
     if units < 2:
         neighbours = f"{frames} neighbouring frames are one block, which says"
         what = "a single image says" if frames == 1 else neighbours
@@ -60,7 +60,7 @@ def _on_intervals(frames: int, units: int) -> str:
     )
 
 
-def _on_seeds(runs: Sequence[Run]) -> list[str]:
+def _seed_notes(runs: Sequence[Run]) -> list[str]:
     if not any(run.record.of_net for run in runs):
         return []
     nets = {name: group for name, group in by_net(runs).items() if group[0].record.of_net}
@@ -71,7 +71,7 @@ def _on_seeds(runs: Sequence[Run]) -> list[str]:
     return [f"Trained with one seed: {', '.join(single)}. Another seed may {effect}."]
 
 
-def _on_same_seeds(runs: Sequence[Run]) -> list[str]:
+def _repeated_seed_notes(runs: Sequence[Run]) -> list[str]:
     seeds = {name: Counter(run.record.seed for run in group) for name, group in by_net(runs).items()}
     repeated = [
         f"{name} ({count} with seed {seed})"
@@ -84,14 +84,14 @@ def _on_same_seeds(runs: Sequence[Run]) -> list[str]:
     return [f"Several runs of one seed count as so many seeds: {', '.join(repeated)}."]
 
 
-def _on_labels(runs: Sequence[Run]) -> list[str]:
+def _label_image_notes(runs: Sequence[Run]) -> list[str]:
     names = [name for name, group in by_net(runs).items() if not group[0].record.of_net]
     if not names:
         return []
     return [f"Label images and no net of this program, of which it knows no costs: {', '.join(names)}."]
 
 
-def _on_classes(runs: Sequence[Run]) -> list[str]:
+def _absent_class_notes(runs: Sequence[Run]) -> list[str]:
     true_pixels = runs[0].counts.pooled.sum(axis=1)
     absent = [c.name for c in runs[0].classes if not true_pixels[c.index]]
     if not absent:
@@ -102,7 +102,7 @@ def _on_classes(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _on_hardware(runs: Sequence[Run]) -> list[str]:
+def _hardware_notes(runs: Sequence[Run]) -> list[str]:
     hardware = [run.record.hardware for run in runs if run.record.of_net]
     machines = Counter(", ".join(map(str, of_run.values())) for of_run in hardware)
     if not machines:

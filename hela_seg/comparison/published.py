@@ -34,12 +34,7 @@ class Published:
     by_class: dict[str, tuple[float, float, float]] = field(default_factory=dict)
 
     def of_class(self, index: int, classes: int) -> dict[str, float]:
-        """Scores of one class of K; none where there are not three, for only their order matches them.
-
-        Args:
-            index: of the class.
-            classes: K.
-        """
+        """Scores of one class of K; none unless K is 3, for only their order matches the paper's classes."""
         return {measure: own[index] for measure, own in self.by_class.items()} if classes == 3 else {}
 
 

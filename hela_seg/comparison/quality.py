@@ -1,4 +1,4 @@
-"""Boundaries and cells of a net, over its seeds."""
+"""Boundaries and cells of a net: means over its seeds, and all folds of a cross-validation together."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
+from hela_seg.cells import CellScores, Matches
 from hela_seg.comparison.found import Run
+from hela_seg.scores.boundaries import BoundaryScores
+from hela_seg.scores.confusion import divide
 
 FIRST_THRESHOLD = 0.5
 
 SPLIT_SETTINGS = ("neck", "least_area")
 """Settings with which class maps are split into cells, below ``cells`` in the configuration and in scores."""
 
-BOUNDARY_WAY = ("tolerance", "unit")
-CELL_WAY = ("truth", "found", *SPLIT_SETTINGS)
+BOUNDARY_METHOD = ("tolerance", "unit")
+CELL_METHOD = ("truth", "found", *SPLIT_SETTINGS)
 """What figures must have in common so that a mean of them means something."""
+
+COUNTED = ("boundary_pixels", "boundary_pixels_within", "hausdorff_95_frames", "one_sided_frames")
+
+Plain = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -24,75 +33,113 @@ class NetQuality:
     """What was measured of a net beside pixels: means over seeds; None where there is no such figure.
 
     Attributes:
-        surface_distance: normalised surface distance, mean over classes.
-        tolerance: that it was measured with, in ``unit``.
+        normalised_surface_distance: mean over classes.
+        tolerance: of that distance, in ``unit``.
         unit: ``pixels`` or ``micrometres``.
-        hausdorff: 95th percentile Hausdorff distance, means over frames and classes, in ``unit``.
+        hausdorff_95_mean: 95th percentile Hausdorff distance, means over frames and classes, in ``unit``.
         average_precision_50: of cells at an intersection over union of 0.5.
         mean_average_precision: of cells, over all thresholds.
-        cells: where these come from: ``truth``, ``found``, ``neck`` and ``least_area`` as `scores.json` has
-            them; empty where none were measured.
-        runs: seeds of which any of these was measured.
-        unlike: ``boundaries`` and ``cells``, as far as seeds were measured in several ways, so that there is
-            no mean.
+        cells: values of `CELL_METHOD` by key; empty where no cells were measured.
+        seeds_measured: seeds of which any of these was measured.
+        inconsistent: ``boundaries`` and ``cells``, where they were measured with other settings for one seed
+            than for another, so that there is no mean.
     """
 
-    surface_distance: float | None
+    normalised_surface_distance: float | None
     tolerance: float | None
     unit: str | None
-    hausdorff: float | None
+    hausdorff_95_mean: float | None
     average_precision_50: float | None
     mean_average_precision: float | None
     cells: Mapping[str, Any]
-    runs: int
-    unlike: tuple[str, ...] = ()
+    seeds_measured: int
+    inconsistent: tuple[str, ...] = ()
 
 
 def quality_of(runs: Sequence[Run]) -> NetQuality:
     """Boundaries and cells of the runs of one net, of which some may lack them."""
-    measured = [run.quality for run in runs if run.quality]
-    boundaries = [plain["boundaries"] for plain in measured if "boundaries" in plain]
-    cells = [plain["cells"] for plain in measured if "cells" in plain]
-    way_of_boundaries, way_of_cells = way_of(boundaries, BOUNDARY_WAY), way_of(cells, CELL_WAY)
-    unlike = {"boundaries": way_of_boundaries is None, "cells": way_of_cells is None}
-    if way_of_boundaries is None:
-        boundaries = []
-    if way_of_cells is None:
-        cells = []
+    boundaries = [run.quality["boundaries"] for run in runs if "boundaries" in run.quality]
+    cells = [run.quality["cells"] for run in runs if "cells" in run.quality]
+    boundary_method, cell_method = _method(boundaries, BOUNDARY_METHOD), _method(cells, CELL_METHOD)
+    inconsistent = {"boundaries": boundary_method is None, "cells": cell_method is None}
+    means = [] if boundary_method is None else [plain["mean"] for plain in boundaries]
+    cells = [] if cell_method is None else cells
+    at_first = (row for plain in cells for row in plain["thresholds"] if row["iou"] == FIRST_THRESHOLD)
     return NetQuality(
-        surface_distance=mean_of_known(plain["mean"]["normalised_surface_distance"] for plain in boundaries),
-        tolerance=(way_of_boundaries or {}).get("tolerance"),
-        unit=(way_of_boundaries or {}).get("unit"),
-        hausdorff=mean_of_known(plain["mean"]["hausdorff_95_mean"] for plain in boundaries),
-        average_precision_50=mean_of_known(map(_at_first_threshold, cells)),
-        mean_average_precision=mean_of_known(plain["mean_average_precision"] for plain in cells),
-        cells=way_of_cells or {},
-        runs=len(measured),
-        unlike=tuple(what for what, several in unlike.items() if several),
+        normalised_surface_distance=_mean(mean["normalised_surface_distance"] for mean in means),
+        tolerance=(boundary_method or {}).get("tolerance"),
+        unit=(boundary_method or {}).get("unit"),
+        hausdorff_95_mean=_mean(mean["hausdorff_95_mean"] for mean in means),
+        average_precision_50=_mean(row["average_precision"] for row in at_first),
+        mean_average_precision=_mean(plain["mean_average_precision"] for plain in cells),
+        cells=cell_method or {},
+        seeds_measured=sum(bool(run.quality) for run in runs),
+        inconsistent=tuple(what for what, several in inconsistent.items() if several),
     )
 
 
-def way_of(measured: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, Any] | None:
-    """How figures were measured, by key; empty without figures, None where they were not measured alike.
+def pool_quality(folds: Sequence[Plain]) -> dict[str, Any]:
+    """Boundaries and cells, as in ``scores.json``, as if the test frames of all folds were those of one run.
 
-    Args:
-        measured: boundaries or cells of some runs.
-        keys: `BOUNDARY_WAY` or `CELL_WAY`; what an older file does not say is None.
+    Boundary pixels, and cells matched, missed and extra, are added up before they are divided. Of Hausdorff
+    distances the means are weighted by the frames that have one; their median is not known and None. What a
+    fold lacks, or measured with other settings than the others, is left out, and so are boundaries without
+    counts, as files of older versions have them.
     """
-    ways = {tuple(plain.get(key) for key in keys) for plain in measured}
-    if len(ways) > 1:
-        return None
-    return {key: value for way in ways for key, value in zip(keys, way, strict=True)}
-
-
-def _at_first_threshold(cells: Mapping[str, Any]) -> float | None:
-    found: float | None = next(
-        (row["average_precision"] for row in cells["thresholds"] if row["iou"] == FIRST_THRESHOLD), None
-    )
+    found: dict[str, Any] = {}
+    boundaries, cells = ([fold[key] for fold in folds if key in fold] for key in ("boundaries", "cells"))
+    if len(boundaries) == len(folds) and _method(boundaries, BOUNDARY_METHOD) and _have_counts(boundaries):
+        found["boundaries"] = _pool_boundaries(boundaries)
+    if len(cells) == len(folds) and _method(cells, CELL_METHOD):
+        found["cells"] = _pool_cells(cells)
     return found
 
 
-def mean_of_known(figures: Iterable[float | None]) -> float | None:
-    """The mean of those figures that exist; None where none does."""
+def _have_counts(boundaries: Sequence[Plain]) -> bool:
+    return all(set(COUNTED) <= row.keys() for plain in boundaries for row in plain["classes"].values())
+
+
+def _pool_boundaries(folds: Sequence[Plain]) -> dict[str, Any]:
+    names = list(folds[0]["classes"])
+    rows = [[fold["classes"][name] for name in names] for fold in folds]
+    counts = {key: np.array([[row[key] for row in fold] for fold in rows]) for key in COUNTED}
+    distances = np.array([[row["hausdorff_95_mean"] or 0.0 for row in fold] for fold in rows])
+    pixels, within, frames, one_sided = (of.sum(axis=0) for of in counts.values())
+    return BoundaryScores(
+        surface_distance=divide(within, pixels),
+        hausdorff_mean=divide((counts["hausdorff_95_frames"] * distances).sum(axis=0), frames),
+        hausdorff_median=np.full(len(names), np.nan),
+        frames=frames,
+        one_sided=one_sided,
+        within=within,
+        pixels=pixels,
+        of=sum(fold["frames"] for fold in folds),
+        tolerance=folds[0]["tolerance"],
+        unit=folds[0]["unit"],
+    ).to_plain(names)
+
+
+def _pool_cells(folds: Sequence[Plain]) -> dict[str, Any]:
+    first = folds[0]
+    matched, missed, extra = (
+        np.sum([[row[key] for row in fold["thresholds"]] for fold in folds], axis=0)
+        for key in ("matched", "missed", "extra")
+    )
+    matches = Matches(tuple(row["iou"] for row in first["thresholds"]), matched, extra, missed)
+    by_ids = (first["truth"] == "ids", first["found"] == "ids")
+    frames = sum(fold["frames"] for fold in folds)
+    return CellScores(matches, frames, *by_ids, first.get("neck"), first.get("least_area")).to_plain()
+
+
+def _method(measured: Sequence[Plain], keys: Sequence[str]) -> dict[str, Any] | None:
+    """How figures were measured, by key; empty without figures, None where the settings differ."""
+    methods = {tuple(plain.get(key) for key in keys) for plain in measured}  # older files lack some
+    if len(methods) > 1:
+        return None
+    return {key: value for method in methods for key, value in zip(keys, method, strict=True)}
+
+
+def _mean(figures: Iterable[float | None]) -> float | None:
+    """The mean of the figures that exist; None where none does."""
     known = [figure for figure in figures if figure is not None]
     return fmean(known) if known else None

@@ -42,9 +42,7 @@ FloatArray = NDArray[np.float64]
 class Figure:
     """A score of a net: the mean over its seeds with an interval over images, and the spread over seeds.
 
-    Attributes:
-        interval: the mean over seeds, and where it would lie on other images of the kind.
-        spread: standard deviation over seeds; None with one.
+    The spread is the standard deviation over seeds; None with one.
     """
 
     interval: Interval
@@ -59,8 +57,8 @@ class NetRow:
         name: see `hela_seg.comparison.nets.by_net`.
         kind: name of its module, such as ``unet``.
         runs: one a seed.
-        means: figures by the names in `MEASURES`, means over classes.
-        by_class: figures by the names in `MEASURES`, one for each class.
+        means: means over classes, by the names in `MEASURES`.
+        by_class: figures of each class, by the names in `MEASURES`.
         costs: the median over runs of what each measured.
         quality: boundaries and cells, where they were measured.
     """
@@ -108,30 +106,22 @@ class Comparison:
         classes: the K classes.
         rows: one a net, the highest m-IoU first.
         pairs: all pairs of nets, in the order of the rows.
-        counts: those of one run, for the frames that all were scored on.
-        units: how many independent units they were taken for.
-        notes: what a reader must know of these figures.
+        counts: pixels of the frames that all nets were scored on, as one of the runs counted them.
+        notes: sentences on what the figures mean and where they do not compare.
     """
 
     classes: Classes
     rows: list[NetRow]
     pairs: list[Pair]
     counts: FrameCounts
-    units: int
     notes: list[str]
 
 
 def compare_runs(runs: Sequence[Run], seed: int = 0) -> list[Comparison]:
     """Compare runs, in one table for all that were trained and scored on the same frames and classes.
 
-    The folds of a cross-validation count as one run, see `hela_seg.comparison.folds.pool_folds`.
-
-    Args:
-        runs: see `hela_seg.comparison.find_runs`.
-        seed: of the bootstrap's draws.
-
-    Returns:
-        The tables, the one with most runs first.
+    The folds of a cross-validation count as one run, see `hela_seg.comparison.folds.pool_folds`. The table
+    with most runs comes first; ``seed`` is that of the bootstrap's draws.
     """
     return [_compare(group, seed) for group in by_test(pool_folds(without_repeats(runs)))]
 
@@ -162,7 +152,7 @@ def _compare(runs: Sequence[Run], seed: int) -> Comparison:
     ]
     pairs = _pairs(list(nets), differences, matrices, units)
     notes = notes_on(runs, int((units >= 0).sum()), count_of(units))
-    return Comparison(runs[0].classes, rows, pairs, counts, count_of(units), notes)
+    return Comparison(runs[0].classes, rows, pairs, counts, notes)
 
 
 def _mean_iou(group: Sequence[Run]) -> float:
@@ -176,7 +166,7 @@ def _resampled(
     """Intervals of nets and of their differences, all from the same draws.
 
     Args:
-        matrices: of each net, counts (S, U, K, K) of S seeds and U units.
+        matrices: counts (S, U, K, K) of each net, with S seeds and U units.
         seed: of the draws.
 
     Returns:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.prediction.ranking import Choice
 from hela_seg.report.pictures.blending import Image, Labels, blend, fit_panel
-from hela_seg.report.pictures.overlay import caption_of, compose, legend_of, png_of
+from hela_seg.report.pictures.overlay import caption_of, compose, legend_of, write_png
 from hela_seg.system.files import whole_file
 
 COLUMNS = 5
@@ -70,6 +70,5 @@ def write_ranking_sheet(
         ignored |= bool((labels == IGNORE_INDEX).any())
     if not panels:
         raise ValueError("a sheet needs at least one frame")
-    figure = compose(panels, captions, min(COLUMNS, len(panels)), legend_of(classes, ignored), title)
-    with whole_file(path) as part:
-        part.write_bytes(png_of(figure, comment))
+    legend = legend_of(classes, ignored)
+    write_png(path, compose(panels, captions, min(COLUMNS, len(panels)), legend, title), comment)

@@ -1,4 +1,4 @@
-"""What people look at: tables on the terminal, and files beside the run.
+"""Reports for people: tables on the terminal, and files beside the run.
 
 - ``tables``: scores, splits and files as text; scores as CSV and JSON
 - ``quality``: boundaries and cells; ``findings``: what a check found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +19,7 @@ from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.balance import balanced_weights
 from hela_seg.data.splits.table import Block, Part, rows_of_blocks
-from hela_seg.report.tables import ABSENT, plain_table, print_plain, print_split
+from hela_seg.report.tables import ABSENT, Cell, Sheet, number_cell, print_plain, print_sheet, print_split
 from hela_seg.system.files import whole_file
 
 SERIES_SHOWN = 20
@@ -34,19 +35,11 @@ def print_findings(
     verdict: Verdict,
     console: Console | None = None,
 ) -> None:
-    """Print series, classes, split, and then all warnings and faults.
-
-    Args:
-        examination: of all frames.
-        blocks: the split.
-        classes: the K classes.
-        verdict: what it means.
-        console: where to print; standard output by default.
-    """
+    """Print series, classes, split, and then all warnings and faults."""
     console = console or Console()
     if examination.series:
-        _print_series(examination.series, console)
-        _print_classes(examination, classes, console)
+        print_sheet(_series_sheet(examination.series), console)
+        print_sheet(_classes_sheet(examination, classes), console)
     if blocks:
         print_split(blocks, [facts.recording.name for facts in examination.series], console)
     for title, lines, style in (("Warnings", verdict.warnings, "yellow"), ("Faults", verdict.faults, "red")):
@@ -59,14 +52,11 @@ def print_findings(
 def write_findings(
     path: Path, examination: Examination, blocks: Sequence[Block], classes: Classes, verdict: Verdict
 ) -> None:
-    """Write all of it as JSON; the file appears whole or not at all.
+    """Write all of it as JSON.
 
     Keys: ``faults`` and ``warnings`` (lines), ``series``, ``classes`` (with pixels and frames that hold each,
     by part and in total), ``class_weights`` (balanced over the training pixels, or null), ``split`` (rows)
     and ``alike`` (pairs of frames, with the bits of 255 in which their hashes differ).
-
-    Raises:
-        InputError: it cannot be written.
     """
     names = [facts.recording.name for facts in examination.series]
     content = {
@@ -78,10 +68,8 @@ def write_findings(
         "split": rows_of_blocks(blocks, names),
         "alike": [
             {
-                **{
-                    part: _place(look, names)
-                    for part, look in zip(pair.parts, (pair.first, pair.second), strict=True)
-                },
+                pair.parts[0]: _place(pair.first, names),
+                pair.parts[1]: _place(pair.second, names),
                 "bits": pair.distance,
                 "same": pair.same,
             }
@@ -93,27 +81,20 @@ def write_findings(
         unfinished.write_text(text, encoding="utf-8")
 
 
-def _print_series(series: Sequence[SeriesFacts], console: Console) -> None:
-    numbers = ["Frames", "Size", "Type", "µm", *(f"{percent:g} %" for percent in PERCENTILES)]
-    table = plain_table(["Series"], numbers, console)
+def _series_sheet(series: Sequence[SeriesFacts]) -> Sheet:
+    rows = []
     for facts in series[:SERIES_SHOWN]:
-        frames, channels, height, width = facts.recording.image.shape
+        image = facts.recording.image
+        frames, channels, height, width = image.shape
         size = f"{height}x{width}" + (f"x{channels}" if channels > 1 else "")
-        pixel_size = facts.recording.image.pixel_size
-        table.add_row(
-            Text(facts.recording.name),
-            str(frames),
-            size,
-            str(facts.recording.image.dtype),
-            ABSENT if pixel_size is None else f"{pixel_size:.3g}",
-            *_over_channels(facts),
-        )
-    print_plain(
-        Text("Series: µm a pixel, and percentiles of grey values over all channels", style="bold"), console
-    )
-    print_plain(table, console)
-    if len(series) > SERIES_SHOWN:
-        print_plain(Text(f"  and {len(series) - SERIES_SHOWN} more series, see check.json"), console)
+        pixel_size = number_cell(image.pixel_size, ".3g").text
+        texts = (facts.recording.name, str(frames), size, str(image.dtype), pixel_size)
+        rows.append(tuple(map(Cell, (*texts, *_over_channels(facts)))))
+    left = len(series) - SERIES_SHOWN
+    notes = (f"and {left} more series, see check.json",) if left > 0 else ()
+    headings = ("Series", "Frames", "Size", "Type", "µm", *(f"{percent:g} %" for percent in PERCENTILES))
+    title = "Series: µm a pixel, and percentiles of grey values over all channels"
+    return Sheet(title, headings, rows, notes=notes)
 
 
 def _over_channels(facts: SeriesFacts) -> list[str]:
@@ -127,36 +108,19 @@ def _over_channels(facts: SeriesFacts) -> list[str]:
     ]
 
 
-def _print_classes(examination: Examination, classes: Classes, console: Console) -> None:
+def _classes_sheet(examination: Examination, classes: Classes) -> Sheet:
     parts = [part for part in get_args(Part) if part in examination.pixels]
-    headings = [
-        "Pixels",
-        "Share",
-        "Frames",
-        *(f"{part[:5]}." if len(part) > 5 else part for part in parts),
-        "Weight",
-    ]
-    table = plain_table(["Class"], headings, console)
-    shares = [_shares(examination.pixels[part]) for part in parts]
     total, frames = _total(examination.pixels, classes), _total(examination.frames, classes)
-    share_of_all, weights = _shares(total), _weights(examination)
-    for entry in classes:
-        table.add_row(
-            Text(entry.name),
-            _short(int(total[entry.index])),
-            f"{100 * share_of_all[entry.index]:.2f}",
-            str(frames[entry.index]),
-            *(f"{100 * share[entry.index]:.2f}" for share in shares),
-            ABSENT if weights is None else f"{weights[entry.index]:.4g}",
-        )
-    print_plain(
-        Text(
-            "Classes: pixels, share in %, frames that hold each, share in each part, balanced weight",
-            style="bold",
-        ),
-        console,
-    )
-    print_plain(table, console)
+    percents = [_percent(total), *(_percent(examination.pixels[part]) for part in parts)]
+    weights = _weights(examination) or [math.nan] * len(classes)
+    rows = []
+    for k, name in enumerate(classes.names):
+        share, *in_parts = (number_cell(percent[k], ".2f") for percent in percents)
+        counts = (Cell(_short(int(total[k]))), share, number_cell(int(frames[k]), "d"))
+        rows.append((Cell(name), *counts, *in_parts, number_cell(weights[k], ".4g")))
+    short = (f"{part[:5]}." if len(part) > 5 else part for part in parts)
+    title = "Classes: pixels, share in %, frames that hold each, share in each part, balanced weight"
+    return Sheet(title, ("Class", "Pixels", "Share", "Frames", *short, "Weight"), rows)
 
 
 def _short(count: int) -> str:
@@ -167,8 +131,8 @@ def _short(count: int) -> str:
     return str(count)
 
 
-def _shares(counts: Counts) -> npt.NDArray[np.float64]:
-    return counts / max(int(counts.sum()), 1)
+def _percent(pixels: Counts) -> npt.NDArray[np.float64]:
+    return 100 * pixels / max(int(pixels.sum()), 1)
 
 
 def _total(by_part: dict[Part | None, Counts], classes: Classes) -> Counts:
@@ -219,5 +183,5 @@ def _classes_to_plain(examination: Examination, classes: Classes) -> list[dict[s
     ]
 
 
-def _place(look: FrameHash, names: Sequence[str]) -> dict[str, Any]:
-    return {"series": names[look.series], "frame": look.t}
+def _place(found: FrameHash, names: Sequence[str]) -> dict[str, Any]:
+    return {"series": names[found.series], "frame": found.t}

@@ -1,7 +1,4 @@
-"""One HTML page that needs no other file, no network and no colour theme of its own: its parts and its text.
-
-Reports of runs and comparisons are filled into the same template, so they look and sort alike.
-"""
+"""One HTML page that needs no other file and no network, for reports of runs and for comparisons."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.image import imsave
 
-from hela_seg.report.comparison.sheets import Sheet
 from hela_seg.report.pictures.blending import Picture as Pixels
+from hela_seg.report.tables import Sheet
 from hela_seg.system.files import whole_file
 from hela_seg.system.version import __version__
 
@@ -26,29 +23,17 @@ TEMPLATE = "page.html.j2"
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of lines.
-
-    Attributes:
-        svg: as `hela_seg.report.pictures.drawings.themed_svg` makes it.
-        alt: what it shows, in words, for those who cannot see it.
-        caption: what stands below it.
-    """
+    """A figure of lines: SVG, and a caption that says in words what it shows and is read out in its place."""
 
     svg: Markup
-    alt: str
     caption: str
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of pixels.
+    """A figure of pixels: a JPEG file, its width and height in pixels, and a caption below it.
 
-    Attributes:
-        jpeg: the file.
-        width: in pixels.
-        height: in pixels.
-        alt: what it shows, in words; stands above it, too, when it is enlarged.
-        caption: what stands below it.
+    The text `alt` says what it shows, and stands above it when it is enlarged.
     """
 
     jpeg: bytes
@@ -61,8 +46,7 @@ class Picture:
     def of(cls, pixels: Pixels, alt: str, caption: str) -> Picture:
         """Encode (H, W, 3) uint8 pixels; colour is kept at every pixel, for outlines are one pixel wide."""
         file = BytesIO()
-        options = {"quality": JPEG_QUALITY, "subsampling": 0}
-        imsave(file, pixels, format="jpeg", pil_kwargs=options)
+        imsave(file, pixels, format="jpeg", pil_kwargs={"quality": JPEG_QUALITY, "subsampling": 0})
         height, width, _ = pixels.shape
         return cls(file.getvalue(), width, height, alt, caption)
 
@@ -74,13 +58,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures beside each other; whoever enlarges one can go on to the others.
-
-    Attributes:
-        pictures: in their order.
-        title: what stands above them.
-        caption: what stands below them.
-    """
+    """Pictures beside each other, with a title and a caption; an enlarged one leads on to the others."""
 
     pictures: tuple[Picture, ...]
     title: str = ""
@@ -116,14 +94,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """What a page shows.
-
-    Attributes:
-        title: its heading.
-        sections: from top to bottom.
-        facts: names and values that stand at the top.
-        warnings: sentences that nobody shall miss.
-    """
+    """A page: title, warnings that nobody shall miss, facts by name, and sections from top to bottom."""
 
     title: str
     sections: tuple[Section, ...]
@@ -143,10 +114,6 @@ class Page:
         return environment.get_template(TEMPLATE).render(page=self, version=__version__)
 
     def write(self, path: Path) -> None:
-        """Write it; the file appears whole or not at all.
-
-        Raises:
-            InputError: it cannot be written.
-        """
+        """Write the page as a file."""
         with whole_file(path) as part:
             part.write_text(self.html, encoding="utf-8")

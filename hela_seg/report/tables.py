@@ -1,4 +1,4 @@
-"""Tables for people and machines: scores by class, the split, and where a prediction's files are.
+"""Tables of text: their cells, how they are printed, and the tables that the commands print and write.
 
 On a terminal they have colours; piped they are plain text, whole words and whole numbers at any width.
 """
@@ -6,7 +6,9 @@ On a terminal they have colours; piped they are plain text, whole words and whol
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -36,35 +38,113 @@ MEASURES = {
 
 ABSENT = "–"
 SHORT_UNITS = {"pixels": "px", "micrometres": "µm"}
-NARROWEST = 80
+NARROWEST, WIDEST_NOTE = 80, 110
 SERIES_SHOWN = 8
 
 Measures = dict[str, float | None]
 """Values by the names in ``MEASURES``; None where there is no such score."""
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes:
+        text: what it shows.
+        value: the number that a page sorts it by, where it is one.
+        share: 0 to 1, how darkly a page shades it.
+        colour: of a class (``#rrggbb``), which a page puts before the text.
+    """
+
+    text: str
+    value: float | None = None
+    share: float | None = None
+    colour: str | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table that can be printed, and shown in Markdown, LaTeX and HTML.
+
+    Attributes:
+        title: what it shows.
+        headings: of its columns; the first `names` of them hold words, the others numbers.
+        rows: cells, as many as headings.
+        names: how many columns hold words.
+        notes: sentences below it.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    names: int = 1
+    notes: tuple[str, ...] = ()
+
+
+def number_cell(value: float | None, form: str = ".4f") -> Cell:
+    """A cell with a number, shown as `format` takes ``form``; `ABSENT` for None and NaN."""
+    if value is None or math.isnan(value):
+        return Cell(ABSENT)
+    return Cell(format(value, form).replace("-", "−"), value)
+
+
+def print_sheet(
+    sheet: Sheet, console: Console | None = None, most_rows: int | None = None, most_notes: int | None = None
+) -> None:
+    """Print a table; of many rows and notes the first, and how many more the files have."""
+    console = console or Console()
+    names, numbers = list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :])
+    table = plain_table(names, numbers, console)
+    for row in sheet.rows[:most_rows]:
+        table.add_row(*(Text(" ".join(cell.text.split())) for cell in row))
+    print_plain(Text(sheet.title, style="bold"), console)
+    print_plain(table, console)
+    _print_rest(sheet.rows, most_rows, "rows", console)
+    print_notes(sheet.notes, console, most_notes)
+
+
+def print_notes(notes: Sequence[str], console: Console, most: int | None = None) -> None:
+    """Print sentences below a table, each from the beginning of a line, and then an empty line."""
+    for note in notes[:most]:
+        console.print(Text(note), highlight=False, width=min(console.width, WIDEST_NOTE))
+    _print_rest(notes, most, "sentences", console)
+    console.print()
+
+
+def _print_rest(entries: Sequence[object], most: int | None, what: str, console: Console) -> None:
+    if most is not None and len(entries) > most:
+        print_plain(Text(f"and {len(entries) - most} more {what}, see the files"), console)
+
+
+def plain_table(names: list[str], numbers: list[str], console: Console) -> Table:
+    """An empty table with columns for names, which are folded where long, and for numbers, which are not."""
+    # Left to itself, rich drops columns on a narrow terminal: let the terminal wrap the lines instead.
+    width = NARROWEST if console.width < NARROWEST else None
+    table = Table(box=SIMPLE, width=width, padding=(0, 1, 0, 0), show_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
+    return table
+
+
+def print_plain(content: Table | Text, console: Console) -> None:
+    """Print a table or a line without colouring numbers, and without cutting off what is wide."""
+    console.print(content, crop=False, highlight=False)
+
+
 def print_scores(scores: Scores, classes: Classes, title: str, console: Console | None = None) -> None:
     """Print precision, recall, IoU, Dice and accuracy of every class, and their means, with four decimals.
 
     A score that does not exist shows a dash, and a line below says why and that the mean leaves it out.
-
-    Args:
-        scores: K scores a measure; NaN where a class has no such score.
-        classes: the K classes, in the order of the scores.
-        title: what was scored, such as ``"Test, 3 series, 60 frames"``.
-        console: where to print; standard output by default.
     """
-    console = console or Console()
-    table = plain_table(["Class"], list(MEASURES.values()), console)
     by_class, means = _by_class_and_mean(scores, classes)
-    for name, values in by_class.items():
-        table.add_row(Text(name), *map(_four_decimals, values.values()))
-    table.add_section()
-    table.add_row("mean", *map(_four_decimals, means.values()), style="bold")
-    print_plain(Text(title, style="bold"), console)
-    print_plain(table, console)
-    for reason in _reasons_for_dashes(by_class):
-        print_plain(Text(f"{ABSENT} {reason}"), console)
+    rows = [
+        (Cell(name), *map(number_cell, values.values()))
+        for name, values in [*by_class.items(), ("mean", means)]
+    ]
+    notes = tuple(f"{ABSENT} {reason}" for reason in _reasons_for_dashes(by_class))
+    print_sheet(Sheet(title, ("Class", *MEASURES.values()), rows, notes=notes), console)
 
 
 def write_results(
@@ -87,43 +167,25 @@ def write_results(
 
     Returns:
         The scores, of all pixels pooled.
-
-    Raises:
-        InputError: a file cannot be written.
     """
-    matrix = counts.pooled
-    found = scores_of(matrix)
     write_counts(folder / run_folder.FRAME_COUNTS, counts, classes.names)
     records.write_record(folder / run_folder.RUN_RECORD, record)
     if reliability is not None:
         write_reliability(folder / run_folder.RELIABILITY, reliability)
-    write_scores(
-        folder / run_folder.SCORES_TABLE, folder / run_folder.SCORES_JSON, matrix, found, classes, more
-    )
-    return found
+    return write_scores(folder, counts.pooled, classes, more)
 
 
 def write_scores(
-    path_csv: Path,
-    path_json: Path,
+    folder: Path,
     matrix: npt.NDArray[np.integer[Any]],
-    scores: Scores,
     classes: Classes,
     more: Mapping[str, Any] | None = None,
-) -> None:
-    """Write the scores as CSV and JSON, in full precision and with the same numbers in both.
+) -> Scores:
+    """Score a confusion matrix (K, K) of integers, and write the scores as CSV and JSON in full precision.
 
-    The CSV has a row a class and a last row ``mean``. The JSON has the classes, the confusion matrix as
-    integers (rows are truth, columns prediction), the scores by class name and the means. A score that does
-    not exist is an empty cell and null. Each file appears whole or not at all.
-
-    Args:
-        path_csv: where the CSV goes.
-        path_json: where the JSON goes.
-        matrix: (K, K) integer counts of pixels.
-        scores: what was computed from ``matrix``.
-        classes: the K classes.
-        more: what the JSON holds besides, such as `hela_seg.report.quality.quality_to_plain`.
+    The CSV has a row a class and a last row ``mean``. The JSON has the classes, the confusion matrix (rows
+    are truth, columns prediction), the scores by class name, the means, and ``more``, such as boundaries and
+    cells. A score that does not exist is an empty cell and null.
 
     Raises:
         ValueError: ``matrix`` is not (K, K).
@@ -131,9 +193,10 @@ def write_scores(
     """
     if matrix.shape != (len(classes), len(classes)):
         raise ValueError(f"confusion matrix is {matrix.shape}, expected ({len(classes)}, {len(classes)})")
+    scores = scores_of(matrix)
     by_class, means = _by_class_and_mean(scores, classes)
-    rows = [*by_class.items(), ("mean", means)]
-    write_table(path_csv, [{"class": name} | values for name, values in rows])
+    rows = [{"class": name} | values for name, values in [*by_class.items(), ("mean", means)]]
+    write_table(folder / run_folder.SCORES_TABLE, rows)
     content = {
         "classes": classes.to_plain(),
         "confusion_matrix": matrix.tolist(),
@@ -143,42 +206,32 @@ def write_scores(
         **(more or {}),
     }
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with whole_file(path_json) as part:
+    with whole_file(folder / run_folder.SCORES_JSON) as part:
         part.write_text(text, encoding="utf-8")
+    return scores
 
 
 def print_split(blocks: Sequence[Block], names: Sequence[str], console: Console | None = None) -> None:
-    """Print which frames of which series train, validate and test.
-
-    Args:
-        blocks: the split; frames are counted from 0. Of a part with many series the first few are named.
-        names: name of each series.
-        console: where to print; standard output by default.
-    """
-    console = console or Console()
-    table = plain_table(["Part", "Series"], ["Frames", "Count"], console)
+    """Print which frames of which series train, validate and test; of many series of a part the first few."""
+    rows = []
     for part in get_args(Part):
         of_part = [block for block in blocks if block.part == part]
         shown = of_part if len(of_part) <= SERIES_SHOWN else of_part[: SERIES_SHOWN - 1]
-        for block in shown:
-            span = f"{block.start}–{block.stop - 1}"
-            table.add_row(part, Text(names[block.series]), span, str(block.stop - block.start))
-        rest = of_part[len(shown) :]
-        if rest:
+        rows += [
+            (part, names[block.series], f"{block.start}–{block.stop - 1}", str(block.stop - block.start))
+            for block in shown
+        ]
+        if rest := of_part[len(shown) :]:
             frames = sum(block.stop - block.start for block in rest)
-            table.add_row(part, f"and {len(rest)} more series", "", str(frames))
-    print_plain(Text("Split", style="bold"), console)
-    print_plain(table, console)
+            rows.append((part, f"and {len(rest)} more series", "", str(frames)))
+    cells = [tuple(map(Cell, row)) for row in rows]
+    print_sheet(Sheet("Split", ("Part", "Series", "Frames", "Count"), cells, names=2), console)
 
 
 def print_files(facts: Mapping[str, object], console: Console | None = None) -> None:
-    """Print what a command made, a line a fact, such as ``{"Frames": 20, "Labels": Path("out/a.tif")}``.
+    """Print a line for each file or fact, such as ``{"Frames": 20, "Labels": Path("out/a.tif")}``.
 
     A path stays on one line however long it is, so that it can be copied.
-
-    Args:
-        facts: what each value is, and the value; printed with ``str``.
-        console: where to print; standard output by default.
     """
     console = console or Console()
     width = max(map(len, facts), default=0)
@@ -203,23 +256,3 @@ def _reasons_for_dashes(by_class: dict[str, Measures]) -> list[str]:
     if any(values["recall"] is None for values in present):
         reasons.append("a class that is nowhere true has no recall, left out of its mean")
     return reasons
-
-
-def _four_decimals(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.4f}"
-
-
-def plain_table(names: list[str], numbers: list[str], console: Console) -> Table:
-    """An empty table with columns for names, which are folded where long, and for numbers, which are not."""
-    # Left to itself, rich drops columns on a narrow terminal: let the terminal wrap the lines instead.
-    table = Table(box=SIMPLE, width=NARROWEST if console.width < NARROWEST else None)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for number in numbers:
-        table.add_column(number, justify="right", no_wrap=True)
-    return table
-
-
-def print_plain(content: Table | Text, console: Console) -> None:
-    """Print a table or a line without colouring numbers, and without cutting off what is wide."""
-    console.print(content, crop=False, highlight=False)

@@ -1,9 +1,9 @@
 """How far the boundaries of two class maps lie apart: normalised surface distance and Hausdorff distance.
 
-A pixel of a class is on its boundary where one of its four neighbours is of another class. What lies beyond
-the frame or is ignored in the truth is not known, so it makes no boundary: the edge of the frame would
-otherwise be found without fault by whatever predicts anything there. Distances go from centre to centre of
-pixels, each from a boundary pixel of one map to the nearest of the same class in the other.
+A pixel of a class is on its boundary where one of its four neighbours is of another class. The frame's edge
+and ignored pixels make no boundary, for any prediction would find the frame's edge without fault. Distances
+go from centre to centre of pixels, each from a boundary pixel of one map to the nearest of the same class in
+the other.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.scores.confusion import divide, mean_over_classes, to_plain
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -77,6 +78,30 @@ class BoundaryScores:
     tolerance: float
     unit: str
 
+    def to_plain(self, names: Sequence[str]) -> dict[str, Any]:
+        """The scores as JSON takes them, by the names of the K classes; None stands for what does not exist.
+
+        Keys: ``tolerance``, ``unit``, ``frames`` (T), ``classes`` (by name) and ``mean`` (over the classes
+        that have a score).
+        """
+        columns = {
+            "normalised_surface_distance": to_plain(self.surface_distance),
+            "hausdorff_95_mean": to_plain(self.hausdorff_mean),
+            "hausdorff_95_median": to_plain(self.hausdorff_median),
+            "hausdorff_95_frames": self.frames.tolist(),
+            "one_sided_frames": self.one_sided.tolist(),
+            "boundary_pixels": self.pixels.tolist(),
+            "boundary_pixels_within": self.within.tolist(),
+        }
+        means = np.stack([self.surface_distance, self.hausdorff_mean, self.hausdorff_median])
+        return {
+            "tolerance": self.tolerance,
+            "unit": self.unit,
+            "frames": self.of,
+            "classes": {name: {key: of[k] for key, of in columns.items()} for k, name in enumerate(names)},
+            "mean": dict(zip(columns, to_plain(mean_over_classes(means)), strict=False)),
+        }
+
 
 def compare_boundaries(
     truth: NDArray[np.integer[Any]],
@@ -85,25 +110,23 @@ def compare_boundaries(
     tolerance: float,
     pixel_size: float = 1.0,
 ) -> FrameBoundaries:
-    """Compare the boundaries of each class in two class maps of one frame.
+    """Compare the boundaries of each class in two class maps (H, W) of one frame.
 
     Normalised surface distance after Nikolov et al. (2021, doi:10.2196/26151, "surface Dice"), with boundary
     pixels counted as MONAI does. Hausdorff distance as in MONAI and Metrics Reloaded (Maier-Hein et al.
-    2024): the larger of both directions' 95th percentiles.
+    2024): the larger of both directions' 95th percentiles. Of truth ``[[0, 0, 1, 1]]`` and found
+    ``[[0, 1, 1, 1]]``, one boundary moved by a pixel, all 2 boundary pixels of either class are within
+    tolerance 1, none within 0.5, and each Hausdorff distance is 1.
 
     Args:
-        truth: class indices (H, W), ``IGNORE_INDEX`` where a pixel counts nowhere.
-        found: class indices (H, W); not looked at where the truth is ignored.
+        truth: class indices, ``IGNORE_INDEX`` where a pixel counts nowhere.
+        found: class indices; not looked at where the truth is ignored.
         classes: K.
         tolerance: distance up to which a boundary is where it should be, in the unit of ``pixel_size``.
         pixel_size: width of a pixel; 1 gives distances in pixels.
 
     Raises:
         ValueError: the shapes differ.
-
-    Example:
-        Truth ``[[0, 0, 1, 1]]`` and found ``[[0, 1, 1, 1]]``, one boundary moved by a pixel: with tolerance 1
-        all 2 boundary pixels of either class are within, with 0.5 none, and each Hausdorff distance is 1.
     """
     if truth.shape != found.shape:
         raise ValueError(f"class maps have shapes {truth.shape} and {found.shape}, expected the same")
@@ -114,22 +137,18 @@ def compare_boundaries(
         edges = [_boundary(labels == index, known) for labels in (truth, found)]
         pixels[index] = sum(map(np.count_nonzero, edges))
         if all(edge.any() for edge in edges):
-            ways = [pixel_size * _distances(*pair) for pair in (edges, edges[::-1])]
-            within[index] = sum(np.count_nonzero(way <= tolerance * _ROUNDING) for way in ways)
-            hausdorff[index] = max(np.percentile(way, PERCENTILE) for way in ways)
+            directed = [pixel_size * _distances(*pair) for pair in (edges, edges[::-1])]
+            within[index] = sum(
+                np.count_nonzero(distances <= tolerance * _ROUNDING) for distances in directed
+            )
+            hausdorff[index] = max(np.percentile(distances, PERCENTILE) for distances in directed)
         elif pixels[index]:
             hausdorff[index] = np.inf
     return FrameBoundaries(within, pixels, hausdorff)
 
 
 def pool_boundaries(frames: Sequence[FrameBoundaries], tolerance: float, unit: str) -> BoundaryScores:
-    """Scores of T frames, at least one: pixels are added up before they are divided, distances averaged.
-
-    Args:
-        frames: of one number of classes.
-        tolerance: that they were compared with.
-        unit: of the distances.
-    """
+    """Scores of T frames, at least one: pixels are added up before they are divided, distances averaged."""
     within, pixels = (
         np.sum([getattr(frame, name) for frame in frames], axis=0) for name in ("within", "pixels")
     )
@@ -137,7 +156,7 @@ def pool_boundaries(frames: Sequence[FrameBoundaries], tolerance: float, unit: s
     finite = np.isfinite(distances)
     by_class = [column[kept] for column, kept in zip(distances.T, finite.T, strict=True)]
     return BoundaryScores(
-        surface_distance=np.divide(within, pixels, out=np.full(len(pixels), np.nan), where=pixels > 0),
+        surface_distance=divide(within, pixels),
         hausdorff_mean=np.array([of.mean() if len(of) else np.nan for of in by_class]),
         hausdorff_median=np.array([np.median(of) if len(of) else np.nan for of in by_class]),
         frames=finite.sum(axis=0),

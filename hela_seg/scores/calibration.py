@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import write_table
 
 CONFIDENCE_STEPS = 300
 """Equal parts of 0 to 1 that probabilities are counted in: a confidence is known to 1/600."""
@@ -39,10 +40,8 @@ def count_by_confidence(
         truth: (H, W); ignored pixels count nowhere.
 
     Returns:
-        (`CONFIDENCE_STEPS`, 2): pixels that are wrong and right.
-
-    Example:
-        A pixel chosen with probability 0.5 and right adds 1 to ``counts[150, 1]``.
+        (`CONFIDENCE_STEPS`, 2): wrong and right pixels. One that is right with probability 0.5 adds 1 to
+        ``counts[150, 1]``.
     """
     step = np.minimum((probabilities.max(axis=0) * CONFIDENCE_STEPS).astype(np.int64), CONFIDENCE_STEPS - 1)
     known = truth != IGNORE_INDEX
@@ -100,12 +99,9 @@ def write_reliability(path: Path, counts: NDArray[np.int64]) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
-        for step, of_step in enumerate(counts.tolist()):
-            ends = (step / CONFIDENCE_STEPS, (step + 1) / CONFIDENCE_STEPS)
-            table.writerow([*(f"{end:.4f}" for end in ends), *of_step])
+    ends = [f"{step / CONFIDENCE_STEPS:.4f}" for step in range(CONFIDENCE_STEPS + 1)]
+    rows = [(*span, *of_step) for span, of_step in zip(pairwise(ends), counts.tolist(), strict=True)]
+    write_table(path, [dict(zip(COLUMNS, row, strict=True)) for row in rows])
 
 
 def read_reliability(path: Path) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,35 +28,23 @@ class Scores:
     accuracy: FloatArray
 
     @property
-    def mean_precision(self) -> float:
-        """Mean precision over the classes that have one."""
-        return _mean(self.precision)
-
-    @property
-    def mean_recall(self) -> float:
-        """Mean recall over the classes that have one."""
-        return _mean(self.recall)
-
-    @property
     def mean_iou(self) -> float:
         """The paper's m-IoU: mean intersection over union over the classes present."""
-        return _mean(self.iou)
+        return float(mean_over_classes(self.iou))
 
     @property
     def mean_dice(self) -> float:
         """Mean Dice over the classes present."""
-        return _mean(self.dice)
-
-    @property
-    def mean_accuracy(self) -> float:
-        """Mean accuracy over the classes present, each against the rest."""
-        return _mean(self.accuracy)
+        return float(mean_over_classes(self.dice))
 
     def to_plain(self) -> dict[str, Any]:
         """Lists by class and ``mean_`` figures, as JSON takes them: None stands for NaN."""
-        names = [field.name for field in fields(self)]
-        by_class = {name: [_plain(value) for value in getattr(self, name)] for name in names}
-        return by_class | {f"mean_{name}": _plain(getattr(self, f"mean_{name}")) for name in names}
+        plain: dict[str, Any] = {}
+        for field in fields(self):
+            values = getattr(self, field.name)
+            plain[field.name] = to_plain(values)
+            plain[f"mean_{field.name}"] = to_plain(mean_over_classes(values))
+        return plain
 
 
 def scores_of(matrix: npt.NDArray[np.integer[Any]]) -> Scores:
@@ -93,16 +80,10 @@ def scores_from_counts(
     false_negative: npt.ArrayLike,
     true_negative: npt.ArrayLike,
 ) -> Scores:
-    """Score each class against the rest, from its pixel counts.
+    """Score each class against the rest, from its pixel counts (K,).
 
     With TP, FP, FN and TN: precision TP / (TP + FP), recall TP / (TP + FN), IoU TP / (TP + FP + FN), Dice
     2 TP / (2 TP + FP + FN), accuracy (TP + TN) / (TP + FP + FN + TN), as in the paper.
-
-    Args:
-        true_positive: (K,) pixels of the class predicted as the class.
-        false_positive: (K,) pixels of other classes predicted as the class.
-        false_negative: (K,) pixels of the class predicted as others.
-        true_negative: (K,) pixels of other classes predicted as others.
     """
     tp, fp, fn, tn = (
         np.asarray(count, dtype=np.float64)
@@ -110,28 +91,30 @@ def scores_from_counts(
     )
     seen = tp + fp + fn
     return Scores(
-        precision=_ratio(tp, tp + fp),
-        recall=_ratio(tp, tp + fn),
-        iou=_ratio(tp, seen),
-        dice=_ratio(2 * tp, tp + seen),
-        accuracy=_ratio(np.where(seen > 0, tp + tn, np.nan), seen + tn),
+        precision=divide(tp, tp + fp),
+        recall=divide(tp, tp + fn),
+        iou=divide(tp, seen),
+        dice=divide(2 * tp, tp + seen),
+        accuracy=divide(np.where(seen > 0, tp + tn, np.nan), seen + tn),
     )
 
 
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    nothing = np.full_like(numerator, np.nan)
-    return np.divide(numerator, denominator, out=nothing, where=denominator > 0)
+def divide(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> FloatArray:
+    """The quotients of two arrays of one shape; NaN where the denominator is 0."""
+    quotient = np.full(np.shape(numerator), np.nan)
+    np.divide(numerator, denominator, out=quotient, where=np.asarray(denominator) > 0)
+    return quotient
 
 
 def mean_over_classes(values: FloatArray) -> FloatArray:
     """Means of scores (..., K) over the classes that have one; NaN where none has."""
     known = ~np.isnan(values)
-    return _ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1).astype(np.float64))
+    return divide(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
 
 
-def _mean(values: FloatArray) -> float:
-    return float(mean_over_classes(values))
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def to_plain(values: npt.ArrayLike | None) -> Any:
+    """A number, or lists of numbers, as JSON takes them, with None for NaN."""
+    numbers = np.asarray(values, np.float64)
+    plain = numbers.astype(object)
+    plain[np.isnan(numbers)] = None
+    return plain.tolist()

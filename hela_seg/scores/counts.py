@@ -63,16 +63,7 @@ class FrameCounts:
 
 
 def write_counts(path: Path, counts: FrameCounts, names: Sequence[str]) -> None:
-    """Write a row a frame: series, frame, block, then the pixels of each pair of true and predicted class.
-
-    Args:
-        path: the CSV file; it appears whole or not at all.
-        counts: of T frames and K classes.
-        names: of the K classes; the columns are headed ``TRUTH as PREDICTION``.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
+    """Write a row a frame: series, frame, block, pixels of each pair of classes, ``TRUTH as PREDICTION``."""
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_header(names))

@@ -26,7 +26,7 @@ class SegmentedFrame:
         truth: class indices (H, W) uint8, ``IGNORE_INDEX`` where a pixel counts nowhere.
         found: class indices (H, W) uint8.
         true_cells: ids (H, W), 0 for no cell, where the masks number cells.
-        found_cells: the same of what was found.
+        found_cells: ids (H, W) of the cells that were found, where these are numbered.
     """
 
     path: Path
@@ -45,15 +45,15 @@ def against_truth(
     reader: LabelReader,
     found_cells: Ids | None = None,
 ) -> SegmentedFrame:
-    """Frame t of a recording with all that its masks say of it.
+    """Frame t of a recording, with the ids of cells where its masks number them.
 
     Args:
         recording: with the masks.
         t: the frame.
         truth: its class indices (H, W), as read.
         found: class indices (H, W) to judge.
-        reader: of the masks, for the ids of cells.
-        found_cells: ids (H, W) of the cells to judge, where they have some.
+        reader: of the masks.
+        found_cells: ids (H, W) of the cells to judge, where they are numbered.
     """
     return SegmentedFrame(
         path=recording.image.path_of(t),

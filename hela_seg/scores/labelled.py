@@ -1,4 +1,4 @@
-"""Label images as segmented frames, counted against truth."""
+"""Label images of any program, counted against the masks of the truth."""
 
 from __future__ import annotations
 
@@ -30,13 +30,7 @@ LISTED = 5
 
 @dataclass(frozen=True)
 class Readers:
-    """How masks become class indices.
-
-    Attributes:
-        truth: those of the data.
-        found: label images.
-        classes: K.
-    """
+    """How masks of the truth and label images become indices of K classes."""
 
     truth: LabelReader
     found: LabelReader
@@ -44,11 +38,11 @@ class Readers:
 
 
 class CountedLabels(NamedTuple):
-    """What label images came to.
+    """The pixels that were counted of label images.
 
     Attributes:
         frames: a confusion matrix for each frame that could be read.
-        blocks: the same frames; where one is left out, its block is parted in two.
+        blocks: the same frames; a frame that is left out parts its block in two.
         faults: a line for each frame that could not be read.
     """
 
@@ -58,12 +52,7 @@ class CountedLabels(NamedTuple):
 
 
 class LabelImages:
-    """The class maps of label images, frame by frame as they are asked for.
-
-    Args:
-        partners: label images by frame.
-        reader: turns them into class indices.
-    """
+    """The class maps of label images, see `hela_seg.report.run.class_maps.ClassMaps`."""
 
     what = "labels"
 
@@ -71,11 +60,7 @@ class LabelImages:
         self._partners, self._reader = partners, reader
 
     def of(self, block: Block, t: int) -> NDArray[np.uint8]:
-        """The class map (H, W) of frame t of a block; see `hela_seg.report.run.class_maps.ClassMaps`.
-
-        Raises:
-            InputError: it can no longer be read.
-        """
+        """The class map (H, W) of frame t of a block."""
         return _converted(*self._partners.frames[block.series, t], self._reader)
 
 
@@ -92,11 +77,11 @@ def score_labels(
         partners: label images by frame.
         recordings: with the truth.
         blocks: frames to score.
-        readers: of both kinds of masks.
-        meters: what else is measured, of the same frames.
+        readers: of masks and label images.
+        meters: boundaries and cells, measured of the same frames.
 
     Returns:
-        What was counted. Frames without a partner are passed over in silence: `find_partners` has said so.
+        What was counted. Frames without a label image are skipped: `find_partners` has reported them.
 
     Raises:
         InputError: not one frame could be read; or what a meter raises.
@@ -161,7 +146,7 @@ def _converted(series: Series, at: int, reader: LabelReader) -> NDArray[np.uint8
 
 
 def _spans(places: Sequence[tuple[int, int]], blocks: Sequence[Block]) -> list[Block]:
-    """The frames at these places; those that follow on each other in one block of the split are one block."""
+    """Blocks of the frames at these places; consecutive frames of one block of the split are one block."""
     number, frame = np.array(places, np.int64).T
     begins = 1 + np.flatnonzero((np.diff(number) != 0) | (np.diff(frame) != 1))
     return [

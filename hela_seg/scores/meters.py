@@ -1,4 +1,4 @@
-"""What is measured of segmented frames beside their pixels, added up frame by frame."""
+"""Boundaries and cells of segmented frames, measured frame by frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.cells import NECK, Matches, match_cells, split_cells
+from hela_seg.cells import NECK, CellScores, Matches, match_cells, split_cells
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.scores.boundaries import BoundaryScores, FrameBoundaries, compare_boundaries, pool_boundaries
 from hela_seg.scores.frames import Ids, SegmentedFrame
@@ -49,7 +49,7 @@ class BoundaryMeter:
 
     @property
     def scores(self) -> BoundaryScores:
-        """Of all frames so far, at least one."""
+        """Scores of all frames so far, at least one."""
         return pool_boundaries(self._frames, self._tolerance, self._unit)
 
     def _micrometres(self, frame: SegmentedFrame) -> float:
@@ -61,36 +61,15 @@ class BoundaryMeter:
         return frame.pixel_size
 
 
-@dataclass(frozen=True, eq=False)
-class CellScores:
-    """Cells found against true ones, over T frames.
-
-    Attributes:
-        matches: of all frames together.
-        frames: T.
-        true_by_ids: all masks number the true cells; else they are `split_cells` of the true classes.
-        found_by_ids: the same of the cells found.
-        neck: that classes were split with, see `split_cells`; it matters where not both are by ids.
-        least_area: the same.
-    """
-
-    matches: Matches
-    frames: int
-    true_by_ids: bool
-    found_by_ids: bool
-    neck: float
-    least_area: int
-
-
 class CellMeter:
     """Cells found against true ones.
 
-    Cells are those that masks number. Where masks hold classes, and of what a net predicts, they are what
-    `hela_seg.cells.split_cells` makes of the foreground. Ignored pixels belong to no cell on either side.
+    Cells are the ids of masks. Where masks hold classes, and in what a net predicts, cells are what
+    `split_cells` makes of the foreground. Ignored pixels belong to no cell on either side.
 
     Args:
         neck: as `split_cells` takes it.
-        least_area: regions that have fewer pixels are no cells; numbered cells are taken as they are.
+        least_area: smaller regions are no cells, in pixels; numbered cells are taken as they are.
 
     Raises:
         InputError: a neck outside of 0 to 1, or an area that is negative or no whole number.
@@ -119,7 +98,7 @@ class CellMeter:
 
     @property
     def scores(self) -> CellScores:
-        """Of all frames so far.
+        """Scores of all frames so far.
 
         Raises:
             ValueError: there was none.
@@ -127,7 +106,8 @@ class CellMeter:
         if self._matches is None:
             raise ValueError("no frame was added, expected one at least")
         by_ids = self._true_by_ids, self._found_by_ids
-        return CellScores(self._matches, self._frames, *by_ids, self._neck, self._least_area)
+        how = (None, None) if all(by_ids) else (self._neck, self._least_area)  # nothing was split
+        return CellScores(self._matches, self._frames, *by_ids, *how)
 
     def _cells(self, ids: Ids | None, labels: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> Ids:
         if ids is not None:
@@ -138,24 +118,14 @@ class CellMeter:
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """What was measured beside pixels; None where it was not.
-
-    Attributes:
-        boundaries: distances between boundaries.
-        cells: cells found against true ones.
-    """
+    """Distances between boundaries, and cells found against true ones; None where they were not measured."""
 
     boundaries: BoundaryScores | None
     cells: CellScores | None
 
 
 class Meters:
-    """Boundaries and cells of the same frames.
-
-    Args:
-        boundaries: measures those, or None.
-        cells: measures these, or None.
-    """
+    """Measures boundaries and cells of the same frames, each where its meter is given."""
 
     def __init__(self, boundaries: BoundaryMeter | None, cells: CellMeter | None) -> None:
         self._boundaries, self._cells = boundaries, cells
@@ -168,6 +138,6 @@ class Meters:
 
     @property
     def quality(self) -> Quality:
-        """Of all frames so far, at least one."""
+        """What was measured of all frames so far, at least one."""
         boundaries = None if self._boundaries is None else self._boundaries.scores
         return Quality(boundaries, None if self._cells is None else self._cells.scores)

@@ -29,8 +29,7 @@ class Partners:
     """Label images of frames.
 
     Attributes:
-        frames: by the number of a recording and of its frame, the series with its labels, and which frame of
-            that series they are.
+        frames: by the numbers of a recording and of its frame: a series of labels, and the frame in it.
         faults: a line for each file or recording that cannot be used or lacks labels.
         left_aside: label files that belong to no frame that is scored.
     """
@@ -183,7 +182,7 @@ def _refuse_namesakes(recordings: Sequence[Recording]) -> None:
 
 
 def _label_names(name: str, pattern: str | None) -> list[list[str]]:
-    """Names that a label file may have, those to look for first in front."""
+    """Names that a label file may have, by priority."""
     if pattern is not None:
         return [[pattern.replace("{name}", name)]]
     names = [name, *([name.removesuffix(FIRST_CHANNEL)] if name.endswith(FIRST_CHANNEL) else [])]

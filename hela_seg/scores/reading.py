@@ -41,11 +41,7 @@ class Reading:
             )
 
     def reader(self, truth: Classes, masks: Mapping[str, Any] | None) -> LabelReader:
-        """The reader of label images.
-
-        Args:
-            truth: the classes of the truth.
-            masks: how its masks are read: ``data.labels``.
+        """The reader of label images, where masks of the truth are read by the settings ``data.labels``.
 
         Raises:
             InputError: other classes than those of the truth, or ids of cells where the truth has classes

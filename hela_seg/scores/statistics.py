@@ -1,7 +1,7 @@
 """How sure a score is, and whether two nets differ: intervals and tests over the frames that were scored.
 
-Neighbouring frames of a recording are almost the same picture, so they are no independent witnesses. All
-statistics here therefore draw or compare *units*: blocks of neighbouring frames, see `units_of`.
+Neighbouring frames of a recording are almost the same picture, so they are not independent samples.
+All statistics here therefore draw or compare *units*: blocks of neighbouring frames, see `units_of`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def units_of(counts: FrameCounts) -> NDArray[np.int64]:
     The rule: with `SERIES_ENOUGH` recordings or more, each is one unit, for it is independent of the others.
     With fewer, each run of n neighbouring frames is cut into blocks of about the square root of n frames, of
     lengths that differ by one at most. Single images are units of their own by either. Frames without a pixel
-    that counts, such as those whose truth is ignored throughout, are no witnesses and in no unit.
+    that counts, such as frames whose truth is ignored throughout, are in no unit.
 
     Blocks of one recording are not quite independent. In simulations of 130 frames, 95 % intervals covered
     the truth in 94 % of all cases where neighbours correlated by 0.5, and in 86 % where they did by 0.8.
@@ -100,14 +100,7 @@ def level_of(units: int, confidence: float = CONFIDENCE) -> float:
 
     As intervals by the normal distribution are narrower than Student's, so are percentiles; they are moved
     outwards by as much (Hesterberg 2015, The American Statistician 69(4), 371-386, section 5.3: expanded
-    percentiles).
-
-    Args:
-        units: how many are drawn; one has no interval at any level.
-        confidence: wished for.
-
-    Example:
-        For 95 %, 10 units take the level 98.3 %, 130 units 95.3 %, and many units 95 %.
+    percentiles). For 95 %, 10 units take the level 98.3 %, 130 units 95.3 %, and many units 95 %.
     """
     if units < 2:
         return confidence
@@ -127,22 +120,19 @@ def bootstrap(
     *,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
-    method: str = "percentile",
     seed: int = 0,
 ) -> list[Interval]:
-    """Confidence intervals of figures computed from pooled counts, by drawing units with replacement.
+    """Percentile intervals of figures computed from pooled counts, by drawing units with replacement.
 
-    The resampling and the intervals are `scipy.stats.bootstrap`'s (Efron and Tibshirani 1993, chapters 13 and
-    14); what is drawn are places of units, and a figure is computed from the sum of the drawn ones' counts.
+    The resampling is `scipy.stats.bootstrap`'s (Efron and Tibshirani 1993, chapter 13); it draws the places
+    of units, and a figure is computed from the sum of the drawn units' counts.
 
     Args:
         matrix: (..., U, K, K) counts of U units; nets or runs that stand in the leading axes are drawn
             together, so that their figures and differences are paired.
-        statistic: pooled counts (..., K, K) -> (M, ) figures, for B draws at once from (B, ..., K, K) to
-            (M, B).
+        statistic: for B draws at once, pooled counts (B, ..., K, K) -> figures (M, B).
         confidence: of the interval.
         resamples: how often units are drawn.
-        method: ``percentile`` or ``BCa``.
         seed: of the draws.
 
     Returns:
@@ -172,7 +162,7 @@ def bootstrap(
             batch=500,
             vectorized=True,
             confidence_level=confidence,
-            method=method,
+            method="percentile",
             rng=np.random.default_rng(seed),
         ).confidence_interval
     return [Interval(*map(float, ends)) for ends in zip(values, found.low, found.high, strict=True)]
@@ -216,24 +206,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def is_shown(difference: Interval, p: float) -> bool:
-    """Whether a difference is called shown: its interval leaves out 0, and its corrected p is below 0.05.
-
-    Args:
-        difference: of two nets, paired by image.
-        p: of Wilcoxon's test, after `holm`.
-    """
-    return difference.known and difference.excludes_zero and p < 1 - CONFIDENCE
+    """Whether a difference is called shown: its interval leaves out 0, and its corrected p is below 0.05."""
+    return difference.excludes_zero and p < 1 - CONFIDENCE
 
 
 def conclusion(first: str, second: str, difference: Interval, p: float) -> str:
-    """What follows from a paired difference of two nets, in a plain sentence; see `is_shown`.
-
-    Args:
-        first: name of the net whose score is taken.
-        second: name of the net whose score is taken off.
-        difference: first minus second, of m-IoU.
-        p: of Wilcoxon's test, after `holm`.
-    """
+    """What follows from two nets' difference in m-IoU, first minus second, and from its p after `holm`."""
     if not difference.known:
         return f"Nothing can be said of {first} and {second}: one independent image has no interval."
     size = f"{abs(difference.value):.4f} in m-IoU"

@@ -126,7 +126,7 @@ def test_cells_that_were_not_measured_for_all_folds_are_not_shown(tmp_path: Path
     folds_on_disk(tmp_path, "unet", 1)
     evaluated(tmp_path, (1, 4))
     (table,) = compare_runs(runs_in(tmp_path))
-    assert table.rows[0].quality.runs == 0
+    assert table.rows[0].quality.seeds_measured == 0
 
 
 def test_a_fold_that_is_not_there_is_named(tmp_path: Path) -> None:

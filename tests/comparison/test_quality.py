@@ -75,7 +75,9 @@ def test_how_cells_were_split_is_said(tmp_path: Path) -> None:
     for net in ("unet", "resnet34_unet"):
         measure(write_run(tmp_path / net, frame_counts(), net=net), 0.9, 0.8, neck=0.5, least_area=20)
     (cells,) = [note for note in notes_of(compared(tmp_path)) if note.startswith("Cells")]
-    expected = "true and found ones are parts of the foreground, cut with cells.neck=0.5 cells.least_area=20"
+    expected = (
+        "true cells and found cells are parts of the foreground, cut with cells.neck=0.5 cells.least_area=20"
+    )
     assert cells == f"Cells: {expected}."
 
 
@@ -83,7 +85,7 @@ def test_nets_whose_cells_were_split_in_other_ways_are_warned_of(tmp_path: Path)
     measure(write_run(tmp_path / "unet", frame_counts()), 0.9, 0.8, neck=0.5, least_area=0)
     measure(write_run(tmp_path / "resnet", frame_counts(7), net="resnet34_unet"), 0.9, 0.8)
     (cells,) = [note for note in notes_of(compared(tmp_path)) if note.startswith("Cells")]
-    assert cells.startswith("Cells that were told apart in different ways cannot be compared. ")
+    assert cells.startswith("Cells that were split with different settings cannot be compared. ")
     assert "cut with cells.neck=0.5 cells.least_area=0" in cells
     assert "cut with settings that were not recorded" in cells
 
@@ -108,5 +110,5 @@ def test_what_an_evaluation_measured_is_shown_with_the_training_that_it_repeats(
     measure(tmp_path / "evaluated", 0.7, 0.5)
     comparison = compared(tmp_path)
     (row,) = comparison.rows
-    assert (row.costs.step_ms, row.quality.surface_distance) == (100.0, 0.7)
+    assert (row.costs.step_ms, row.quality.normalised_surface_distance) == (100.0, 0.7)
     assert "its boundaries and cells are shown there" in comparison.notes[0]

@@ -12,6 +12,7 @@ from fabricated import frame_counts, write_run
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.metrics import scores
+from hela_seg.scores.statistics import count_of, units_of
 
 
 def compared(root: Path) -> Comparison:
@@ -31,7 +32,7 @@ def test_a_row_is_the_mean_over_seeds_with_its_spread(tmp_path: Path) -> None:
     (row,) = compared(tmp_path).rows
     own = [scores(counts.pooled) for counts in each]
     for measure, figure in row.means.items():
-        values = [getattr(one, f"mean_{measure}") for one in own]
+        values = [one.to_plain()[f"mean_{measure}"] for one in own]
         assert figure.interval.value == pytest.approx(statistics.mean(values), rel=1e-14)
         assert figure.spread == pytest.approx(statistics.stdev(values), rel=1e-10)
         assert figure.interval.low < figure.interval.value < figure.interval.high
@@ -83,14 +84,14 @@ def test_a_single_image_has_scores_and_a_note_instead_of_an_interval(tmp_path: P
     assert np.isnan([comparison.pairs[0].p, comparison.pairs[0].p_holm]).all()
 
 
-def test_frames_whose_truth_is_ignored_throughout_are_no_witnesses(tmp_path: Path) -> None:
+def test_frames_whose_truth_is_ignored_throughout_count_in_no_unit(tmp_path: Path) -> None:
     for number, net in enumerate(("unet", "vgg19_unet")):
         counts = frame_counts(number, 0.8 + 0.1 * number, frames=40, series=40)
         write_run(tmp_path / "seen" / net, only(counts, np.arange(40) % 3 == 0), net=net)
         counts.matrix[np.arange(40) % 3 > 0] = 0
         write_run(tmp_path / "all" / net, counts, net=net)
     seen, found = compared(tmp_path / "seen"), compared(tmp_path / "all")
-    assert found.units == seen.units == 14
+    assert count_of(units_of(found.counts)) == count_of(units_of(seen.counts)) == 14
     assert found.pairs == seen.pairs
     assert [row.means for row in found.rows] == [row.means for row in seen.rows]
     assert "draws of 14 images" in " ".join(found.notes)
@@ -99,7 +100,7 @@ def test_frames_whose_truth_is_ignored_throughout_are_no_witnesses(tmp_path: Pat
 def test_few_units_are_said_to_be_few(tmp_path: Path) -> None:
     write_run(tmp_path / "a", frame_counts(frames=12, series=1))
     comparison = compared(tmp_path)
-    assert comparison.units == 3
+    assert count_of(units_of(comparison.counts)) == 3
     assert "3 blocks of neighbouring frames" in " ".join(comparison.notes)
     assert "Fewer than 10 make them too narrow" in " ".join(comparison.notes)
 

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from pages import ReadPage
 from PIL import Image
 
-from hela_seg.report.comparison.sheets import Cell, Sheet
 from hela_seg.report.page import Drawing, Gallery, Page, Picture, Section
+from hela_seg.report.tables import Cell, Sheet
 from hela_seg.system.errors import InputError
 
 NASTY = "<b>&\"'{{ 1 }}"
@@ -29,7 +29,7 @@ def full() -> Page:
         title=NASTY,
         command=NASTY,
         legend=((NASTY, "#123456"),),
-        drawings=(Drawing(Markup("<svg></svg>"), NASTY, NASTY),),
+        drawings=(Drawing(Markup("<svg></svg>"), NASTY),),
         galleries=(Gallery((picture(),), NASTY, NASTY),),
         sheets=(SHEET,),
         notes=(NASTY,),

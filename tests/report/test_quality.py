@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hela_seg.cells import match_cells
+from hela_seg.cells import CellScores, match_cells
 from hela_seg.data.classes import Classes
-from hela_seg.report.quality import print_quality, quality_to_plain, write_quality
+from hela_seg.report.quality import print_quality, quality_sheets, quality_to_plain, write_quality
 from hela_seg.scores.boundaries import BoundaryScores
-from hela_seg.scores.meters import CellScores, Quality
+from hela_seg.scores.meters import Quality
 
 CLASSES = Classes(["background", "round", "debris"])
 BOUNDARIES = BoundaryScores(
@@ -55,11 +55,11 @@ def test_each_class_has_its_distances_and_what_was_left_out_is_said() -> None:
     assert "within 2 px" in text
 
 
-def test_cells_are_counted_at_a_few_overlaps() -> None:
+def test_cells_are_counted_at_each_overlap() -> None:
     text = printed(QUALITY)
     assert "2 true, 1 found, mean AP 0.2000" in text
-    assert row(text, "0.5 ") == ["1", "1", "0", "1.0000", "0.5000", "0.6667", "0.5000"]
-    assert row(text, "0.9 ") == ["0", "2", "1", "0.0000", "0.0000", "0.0000", "0.0000"]
+    assert row(text, "0.50 ") == ["1", "1", "0", "1.0000", "0.5000", "0.6667", "0.5000"]
+    assert row(text, "0.90 ") == ["0", "2", "1", "0.0000", "0.0000", "0.0000", "0.0000"]
     assert "True cells are as masks number them" in " ".join(text.split())
 
 
@@ -67,10 +67,23 @@ def test_how_class_maps_were_split_is_said_where_they_were() -> None:
     plain = quality_to_plain(QUALITY, CLASSES)["cells"]
     assert (plain["neck"], plain["least_area"]) == (0.4, 9)
     assert "Split with cells.neck=0.4 cells.least_area=9." in " ".join(printed(QUALITY).split())
-    numbered = replace(CELLS, found_by_ids=True)
-    plain = quality_to_plain(Quality(None, numbered), CLASSES)["cells"]
-    assert (plain["neck"], plain["least_area"]) == (None, None)
+    numbered = replace(CELLS, found_by_ids=True, neck=None, least_area=None)
     assert "cells.neck" not in printed(Quality(None, numbered))
+
+
+def test_pages_have_the_colour_of_each_class() -> None:
+    boundaries, cells = quality_sheets(quality_to_plain(QUALITY, CLASSES), CLASSES)
+    assert [row[0].colour for row in boundaries.rows] == [*(entry.colour for entry in CLASSES), None]
+    assert boundaries.title == "Boundaries of 20 frame(s), tolerance 2 px"
+    assert cells.title == "Cells of 1 frame(s): 2 true, 1 found, mean AP 0.2000"
+    assert len(cells.rows) == 10
+
+
+def test_a_score_that_is_nothing_over_nothing_is_a_dash() -> None:
+    nothing = CellScores(match_cells(*np.zeros((2, 3, 3), int)), 1, True, True, None, None)
+    (cells,) = quality_sheets(quality_to_plain(Quality(None, nothing), CLASSES), CLASSES)
+    assert cells.title.endswith("0 true, 0 found, mean AP –")
+    assert [cell.text for cell in cells.rows[0]] == ["0.50", "0", "0", "0", "–", "–", "–", "–"]
 
 
 def test_tables_fit_80_columns() -> None:

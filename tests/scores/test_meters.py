@@ -37,13 +37,15 @@ def test_cells_that_masks_number_are_taken_as_they_are() -> None:
     meter.add(frame([1, 1, 1, 1], [1, 1, 1, 1], true_cells=[3, 3, 7, 7], found_cells=[9, 9, 2, 2]))
     assert meter.scores.matches.true_positives[0] == 2
     assert (meter.scores.true_by_ids, meter.scores.found_by_ids) == (True, True)
+    assert (meter.scores.neck, meter.scores.least_area) == (None, None)  # nothing was split
 
 
 def test_cells_of_class_maps_are_the_parts_of_the_foreground() -> None:
-    meter = CellMeter(least_area=2)
+    meter = CellMeter(neck=0.4, least_area=2)
     meter.add(frame([1, 1, 0, 2, 0, 2, 2], [1, 1, 0, 0, 0, 0, 1]))  # one pixel alone is no cell
     matches = meter.scores.matches
     assert (matches.true_positives[0], matches.false_negatives[0], matches.false_positives[0]) == (1, 1, 0)
+    assert (meter.scores.neck, meter.scores.least_area) == (0.4, 2)
     assert (meter.scores.true_by_ids, meter.scores.found_by_ids) == (False, False)
 
 

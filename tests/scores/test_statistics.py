@@ -36,8 +36,7 @@ def mean_iou(pooled: NDArray[np.int64]) -> NDArray[np.float64]:
     return mean_over_classes(scores_of(pooled).iou)[np.newaxis]
 
 
-@pytest.mark.parametrize("method", ["percentile", "BCa"])
-def test_single_images_give_the_interval_of_scipy(method: str) -> None:
+def test_single_images_give_the_interval_of_scipy() -> None:
     matrix = np.random.default_rng(1).integers(0, 500, (25, 3, 3)) + 2000 * np.eye(3, dtype=np.int64)
 
     def pooled_score(*drawn: NDArray[np.int64], axis: int) -> NDArray[np.float64]:
@@ -51,10 +50,10 @@ def test_single_images_give_the_interval_of_scipy(method: str) -> None:
         vectorized=True,
         n_resamples=2000,
         batch=500,
-        method=method,
+        method="percentile",
         rng=np.random.default_rng(3),
     ).confidence_interval
-    (found,) = bootstrap(matrix, mean_iou, resamples=2000, method=method, seed=3)
+    (found,) = bootstrap(matrix, mean_iou, resamples=2000, seed=3)
     assert found.value == mean_over_classes(scores_of(matrix.sum(axis=0)).iou)
     assert (found.low, found.high) == pytest.approx(tuple(expected), rel=1e-12)
 

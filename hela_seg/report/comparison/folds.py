@@ -17,17 +17,14 @@ ALL = "all"
 
 
 def write_folds(path: Path, comparisons: Sequence[Comparison]) -> bool:
-    """Write a row a fold, and one for all of them from the sum of their confusion matrices.
+    """Write a row for each fold of a cross-validation, and one for the sum of their confusion matrices.
 
     Args:
-        path: the CSV file; it appears whole or not at all.
-        comparisons: tables, of whose runs those that were pooled from folds are written.
+        path: the CSV file.
+        comparisons: tables; only runs that were pooled from folds are written.
 
     Returns:
         Whether there were any.
-
-    Raises:
-        InputError: the file cannot be written.
     """
     rows = [
         {"net": net.name, "seed": run.record.seed, **row}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hela_seg.comparison import PUBLISHED, Comparison, NetRow, Pair
+from hela_seg.comparison import PUBLISHED, Comparison, Pair
 from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.drawings import INK, PAPER, QUIET, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable
@@ -17,7 +17,8 @@ from hela_seg.scores.statistics import Interval
 MOST_LINES = 24
 """Nets or pairs that are drawn; the tables have all."""
 
-NAME_WIDTH, HEAD = 56, 10
+NAME_WIDTH, BEGINNING = 56, 10
+"""Characters of a name that are shown, and how many of them are its first ones."""
 LINE_INCHES, MARGIN_INCHES = 0.42, 0.75
 
 
@@ -27,8 +28,9 @@ def draw_nets(comparison: Comparison) -> Drawing:
     figure, axes = _lines([_shortened(row.name, NAME_WIDTH) for row in rows])
     for place, row in enumerate(rows):
         _draw_interval(axes, place, row.means["iou"].interval, filled=True)
-        seeds = _of_seeds(row) if len(row.runs) > 1 else []
-        axes.plot(seeds, [place] * len(seeds), "|", color=INK, markersize=9)
+        if len(row.runs) > 1:
+            seeds = [scores_of(run.counts.pooled).mean_iou for run in row.runs]
+            axes.plot(seeds, [place] * len(seeds), "|", color=INK, markersize=9)
         if row.kind in PUBLISHED:
             score = PUBLISHED[row.kind].scores["iou"]
             axes.plot(score, place, "D", color=QUIET, markerfacecolor=PAPER, markersize=6)
@@ -36,10 +38,10 @@ def draw_nets(comparison: Comparison) -> Drawing:
     best = rows[0]
     return Drawing(
         themed_svg(figure),
-        f"m-IoU of {len(comparison.rows)} net(s) with intervals; the highest is {best.name} with "
-        f"{best.means['iou'].interval.value:.4f}.",
-        "Dot: m-IoU, the mean over seeds. Bar: 95 % interval over images. Ticks: each seed. Diamond: the "
-        f"paper's figure, on other images.{_of_all(len(comparison.rows), 'nets')}",
+        f"m-IoU of {len(comparison.rows)} net(s); the highest is {best.name} with "
+        f"{best.means['iou'].interval.value:.4f}. Dot: mean over seeds. Bar: 95 % interval over images. "
+        "Ticks: each seed. Diamond: the paper's figure, on other images."
+        f"{_of_all(len(comparison.rows), 'nets')}",
     )
 
 
@@ -57,9 +59,9 @@ def draw_differences(pairs: Sequence[Pair]) -> Drawing:
     shown = sum(pair.shown for pair in pairs)
     return Drawing(
         themed_svg(figure),
-        f"Differences in m-IoU of {len(pairs)} pair(s) of nets, of which {shown} are shown.",
-        "Dot: the first net's m-IoU minus the second's on the same images, filled where a difference is "
-        f"shown (interval and test agree). Bar: 95 % interval.{_of_all(len(pairs), 'pairs')}",
+        f"Differences in m-IoU of {len(pairs)} pair(s) of nets, of which {shown} are shown. Dot: the first "
+        "net's m-IoU minus the second's on the same images, filled where a difference is shown (interval and "
+        f"test agree). Bar: 95 % interval.{_of_all(len(pairs), 'pairs')}",
     )
 
 
@@ -80,17 +82,13 @@ def _lines(names: Sequence[str]) -> tuple[Figure, Axes]:
 
 def _shortened(name: str, width: int) -> str:
     """A name without its middle: nets of one kind differ at the end of theirs."""
-    return name if len(name) <= width else f"{name[:HEAD]}…{name[HEAD + 1 - width :]}"
+    return name if len(name) <= width else f"{name[:BEGINNING]}…{name[BEGINNING + 1 - width :]}"
 
 
 def _draw_interval(axes: Axes, place: int, interval: Interval, *, filled: bool) -> None:
     if interval.known:
         axes.plot([interval.low, interval.high], [place, place], color=INK, linewidth=2)
     axes.plot(interval.value, place, "o", color=INK, markerfacecolor=INK if filled else PAPER, markersize=6)
-
-
-def _of_seeds(row: NetRow) -> list[float]:
-    return [scores_of(run.counts.pooled).mean_iou for run in row.runs]
 
 
 def _of_all(count: int, what: str) -> str:

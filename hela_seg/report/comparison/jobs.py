@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -11,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from hela_seg.report.tables import ABSENT, plain_table, print_plain
+from hela_seg.report.tables import Cell, Sheet, number_cell, print_sheet
 from hela_seg.runs.sweep.jobs import Job
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import write_table
 
 _LONG_NUMBER = re.compile(r"\b\d\.\d{6,}(e-?\d+)?\b")
 """As a search draws them; the CSV has all of their digits."""
@@ -21,17 +20,18 @@ _LONG_NUMBER = re.compile(r"\b\d\.\d{6,}(e-?\d+)?\b")
 
 def print_jobs(jobs: Sequence[Job], console: Console | None = None) -> None:
     """Print a line a job with the settings in which jobs differ, and below why some failed."""
-    console = console or Console()
-    table = plain_table(["Job", "Settings", "State"], ["m-IoU, validation"], console)
+    rows, errors = [], []
     for job, own in zip(jobs, differing(jobs), strict=True):
-        score = ABSENT if job.validation_score is None else f"{job.validation_score:.4f}"
         settings = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.4g}", " ".join(own))
-        table.add_row(Text(job.folder.name), Text(settings), job.state, score)
-    print_plain(Text("Jobs of the sweep", style="bold"), console)
-    print_plain(table, console)
-    for job in jobs:
+        names = (Cell(job.folder.name), Cell(settings), Cell(job.state))
+        rows.append((*names, number_cell(job.validation_score)))
         if job.error is not None:
-            console.print(Text.assemble((job.folder.name, "bold"), f" failed: {job.error}"), soft_wrap=True)
+            errors.append(Text.assemble((job.folder.name, "bold"), f" failed: {job.error}"))
+    headings = ("Job", "Settings", "State", "m-IoU, validation")
+    console = console or Console()
+    print_sheet(Sheet("Jobs of the sweep", headings, rows, names=3), console)
+    for error in errors:
+        console.print(error, soft_wrap=True)
 
 
 def write_jobs(path: Path, jobs: Sequence[Job]) -> None:
@@ -40,12 +40,17 @@ def write_jobs(path: Path, jobs: Sequence[Job]) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["job", "state", "validation m-IoU", "settings", "error"])
-        for job in jobs:
-            settings = " ".join(job.overrides)
-            table.writerow([job.folder.name, job.state, job.validation_score, settings, job.error])
+    rows = [
+        {
+            "job": job.folder.name,
+            "state": job.state,
+            "validation m-IoU": job.validation_score,
+            "settings": " ".join(job.overrides),
+            "error": job.error,
+        }
+        for job in jobs
+    ]
+    write_table(path, rows, ("job", "state", "validation m-IoU", "settings", "error"))
 
 
 def differing(jobs: Sequence[Job]) -> list[list[str]]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
 from hela_seg.comparison.nets import what_numbers_mean
 from hela_seg.comparison.published import CLASSES, SOURCE, STEP_IMAGES, STEP_SIDE
 from hela_seg.comparison.quality import SPLIT_SETTINGS
-from hela_seg.report.tables import ABSENT, SHORT_UNITS
+from hela_seg.report.tables import ABSENT, SHORT_UNITS, Cell, Sheet, number_cell
 from hela_seg.runs.records import MEASURED
 from hela_seg.scores.statistics import Interval
 
@@ -21,41 +18,8 @@ HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Prec.", "recall": "Recal
 GIGA, MEBI = 10**9, 2**20
 SMALLEST_P = 0.001
 
-
-@dataclass(frozen=True)
-class Cell:
-    """What a cell shows.
-
-    Attributes:
-        text: in all forms of a table.
-        value: the number that it is sorted by, where it is one.
-        share: 0 to 1, how darkly a page shades it.
-        colour: of a class (``#rrggbb``) that a page puts before the text.
-    """
-
-    text: str
-    value: float | None = None
-    share: float | None = None
-    colour: str | None = None
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table of text.
-
-    Attributes:
-        title: what it shows.
-        headings: of its columns; those of `names` hold words, the others numbers.
-        rows: cells, as many as headings.
-        names: how many columns hold words.
-        notes: sentences below it.
-    """
-
-    title: str
-    headings: tuple[str, ...]
-    rows: Sequence[tuple[Cell, ...]]
-    names: int = 1
-    notes: tuple[str, ...] = ()
+SIDES = {"true": "truth", "found": "found"}
+"""Keys in ``scores.json`` that say where true and found cells come from."""
 
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
@@ -66,7 +30,7 @@ def sheets_of(comparison: Comparison) -> list[Sheet]:
     return [
         _means(comparison, published),
         *(_class(comparison, index, published) for index in range(len(comparison.classes))),
-        *([_quality(comparison.rows)] if any(row.quality.runs for row in comparison.rows) else []),
+        *([_quality(comparison.rows)] if any(row.quality.seeds_measured for row in comparison.rows) else []),
         *([_costs(comparison, published)] if costly else []),
         *([_pairs(comparison.pairs)] if comparison.pairs else []),
     ]
@@ -108,53 +72,41 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
     ]
     if len({(row.quality.tolerance, row.quality.unit) for row in rows if row.quality.unit}) > 1:
         notes.append("Figures of different tolerances or units cannot be compared.")
-    notes += [*_on_cells(rows), *_on_unlike(rows)]
-    pooled = any(run.folds for row in rows for run in row.runs)
-    if pooled:
+    notes += [
+        *_cell_notes(rows),
+        *(
+            f"{row.name}: no mean of {' and '.join(row.quality.inconsistent)}, which were measured with "
+            "other settings for one seed than for another."
+            for row in rows
+            if row.quality.inconsistent
+        ),
+    ]
+    if any(run.folds for row in rows for run in row.runs):
         notes.append(
             "Of folds, boundary pixels and cells are added up before they are divided, and HD95 is the mean "
-            "over the frames of all folds."
+            "over the frames of all folds, which must have been measured with the same settings."
         )
-    lacking = [row.name for row in rows if not row.quality.runs]
-    if lacking:
-        all_folds = ", for all folds with the same settings" if pooled else ""
-        notes.append(
-            f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures{all_folds}, training does not."
-        )
+    if lacking := [row.name for row in rows if not row.quality.seeds_measured]:
+        notes.append(f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures, training does not.")
     headings = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
     return Sheet("Boundaries and cells", headings, [_own_quality(row) for row in rows], notes=tuple(notes))
 
 
-def _on_cells(rows: Sequence[NetRow]) -> list[str]:
-    """How cells were told apart, where class maps were split; truth and found ones may come from others."""
-    ways: dict[str, list[str]] = {}
+def _cell_notes(rows: Sequence[NetRow]) -> list[str]:
+    """How class maps were split into cells, where they were; nets may differ in it."""
+    methods: dict[str, list[str]] = {}
     for row in rows:
-        if "split" in (row.quality.cells.get("truth"), row.quality.cells.get("found")):
-            ways.setdefault(_way_of_cells(row.quality.cells), []).append(row.name)
-    if len(ways) == 1:
-        return [f"Cells: {next(iter(ways))}."]
-    told = "; ".join(f"{', '.join(names)}: {way}" for way, names in ways.items())
-    return [f"Cells that were told apart in different ways cannot be compared. {told}."] if told else []
-
-
-def _way_of_cells(plain: Mapping[str, Any]) -> str:
-    sources = {
-        ("split", "split"): "true and found ones are parts of the foreground",
-        ("ids", "split"): "true ones as masks number them, found ones parts of the foreground",
-        ("split", "ids"): "true ones parts of the foreground, found ones as masks number them",
-    }
-    known = [f"cells.{key}={plain[key]:g}" for key in SPLIT_SETTINGS if plain[key] is not None]
-    settings = " ".join(known) or "settings that were not recorded"
-    return f"{sources[plain['truth'], plain['found']]}, cut with {settings}"
-
-
-def _on_unlike(rows: Sequence[NetRow]) -> list[str]:
-    return [
-        f"{row.name}: no mean of {' and '.join(row.quality.unlike)}, which were measured with other settings "
-        "for one seed than for another."
-        for row in rows
-        if row.quality.unlike
-    ]
+        cells = row.quality.cells
+        split = [f"{side} cells" for side in ("true", "found") if cells.get(SIDES[side]) == "split"]
+        if split:
+            known = [f"cells.{key}={cells[key]:g}" for key in SPLIT_SETTINGS if cells[key] is not None]
+            settings = " ".join(known) or "settings that were not recorded"
+            method = f"{' and '.join(split)} are parts of the foreground, cut with {settings}"
+            methods.setdefault(method, []).append(row.name)
+    if len(methods) == 1:
+        return [f"Cells: {next(iter(methods))}."]
+    each = "; ".join(f"{', '.join(names)}: {method}" for method, names in methods.items())
+    return [f"Cells that were split with different settings cannot be compared. {each}."] if each else []
 
 
 def _own_quality(row: NetRow) -> tuple[Cell, ...]:
@@ -162,16 +114,16 @@ def _own_quality(row: NetRow) -> tuple[Cell, ...]:
     unit = "" if found.unit is None else SHORT_UNITS[found.unit]
     within, distance = (
         Cell(ABSENT) if length is None else Cell(f"{length:{form}} {unit}", length)
-        for length, form in ((found.tolerance, "g"), (found.hausdorff, ".2f"))
+        for length, form in ((found.tolerance, "g"), (found.hausdorff_95_mean, ".2f"))
     )
     return (
         Cell(row.name),
-        number(found.runs or None, "d"),
-        number(found.surface_distance),
+        number_cell(found.seeds_measured or None, "d"),
+        number_cell(found.normalised_surface_distance),
         within,
         distance,
-        number(found.average_precision_50),
-        number(found.mean_average_precision),
+        number_cell(found.average_precision_50),
+        number_cell(found.mean_average_precision),
     )
 
 
@@ -179,16 +131,16 @@ def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
     rows = [_own_costs(row) for row in comparison.rows]
     for kind, paper in published:
         name, dash = Cell(f"{kind} (published)"), Cell(ABSENT)
-        parameters, step = number(paper.parameters, ","), number(paper.step_ms, ".0f")
+        parameters, step = number_cell(paper.parameters, ","), number_cell(paper.step_ms, ".0f")
         rows.append((name, dash, parameters, dash, step, dash, dash))
     headings = ("Net", "Seeds", "Parameters", "10⁹ MAC", "ms/step", "s/frame", "MiB")
     trained = [row for row in comparison.rows if row.costs.tile]
     tiles = {row.name: "x".join(map(str, row.costs.tile or ())) for row in trained}
     batches = {row.name: f"{row.costs.batch_size} of {tiles[row.name]}" for row in trained}
-    theirs = f"; published: {STEP_IMAGES} of {STEP_SIDE}x{STEP_SIDE}" if published else ""
+    published_step = f"; published: {STEP_IMAGES} of {STEP_SIDE}x{STEP_SIDE}" if published else ""
     notes = (
         f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {_of_each(tiles)}.",
-        f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}{theirs}.",
+        f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}{published_step}.",
         f"s/frame: {MEASURED['frame_s']}.",
         f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
     )
@@ -208,12 +160,12 @@ def _own_costs(row: NetRow) -> tuple[Cell, ...]:
     memory = None if costs.peak_memory is None else costs.peak_memory / MEBI
     return (
         Cell(row.name),
-        number(len(row.runs), "d"),
-        number(costs.parameters, ","),
-        number(adds, ".3g"),
-        number(costs.step_ms, ".4g"),
-        number(costs.frame_s, ".3g"),
-        number(memory, ",.0f"),
+        number_cell(len(row.runs), "d"),
+        number_cell(costs.parameters, ","),
+        number_cell(adds, ".3g"),
+        number_cell(costs.step_ms, ".4g"),
+        number_cell(costs.frame_s, ".3g"),
+        number_cell(memory, ",.0f"),
     )
 
 
@@ -231,8 +183,8 @@ def _pair(pair: Pair) -> tuple[Cell, ...]:
     return (
         Cell(pair.first),
         Cell(pair.second),
-        number(pair.difference.value, "+.4f"),
-        ends(pair.difference, "+.4f", " to "),
+        number_cell(pair.difference.value, "+.4f"),
+        interval_cell(pair.difference, "+.4f", " to "),
         _p_value(pair.p),
         _p_value(pair.p_holm),
     )
@@ -245,34 +197,28 @@ def _score_headings(first: str) -> tuple[str, ...]:
 
 def _scores(name: str, figures: Mapping[str, Figure]) -> tuple[Cell, ...]:
     iou, *others = (figures[measure] for measure in HEADINGS)
-    rest = (number(figure.interval.value) for figure in others)
-    return (Cell(name), number(iou.interval.value), number(iou.spread), ends(iou.interval), *rest)
+    rest = (number_cell(figure.interval.value) for figure in others)
+    return (
+        Cell(name),
+        number_cell(iou.interval.value),
+        number_cell(iou.spread),
+        interval_cell(iou.interval),
+        *rest,
+    )
 
 
 def _published_scores(kind: str, scores: Mapping[str, float]) -> tuple[Cell, ...]:
-    iou, *others = (number(scores.get(measure)) for measure in HEADINGS)
+    iou, *others = (number_cell(scores.get(measure)) for measure in HEADINGS)
     return (Cell(f"{kind} (published)"), iou, Cell(ABSENT), Cell(ABSENT), *others)
 
 
-def number(value: float | None, form: str = ".4f", absent: str = ABSENT) -> Cell:
-    """A cell with a number; where there is none, or NaN, it says ``absent``.
-
-    Args:
-        value: the number.
-        form: how it is shown, as `format` takes it.
-        absent: what is shown in place of none.
-    """
-    if value is None or math.isnan(value):
-        return Cell(absent)
-    return Cell(format(value, form).replace("-", "−"), value)
-
-
-def ends(interval: Interval, form: str = ".4f", between: str = "–", absent: str = ABSENT) -> Cell:
-    """A cell with the ends of an interval; see `number`."""
+def interval_cell(interval: Interval, form: str = ".4f", between: str = "–") -> Cell:
+    """A cell with both ends of an interval, or `ABSENT`; ``form`` as in `number_cell`."""
     if not interval.known:
-        return Cell(absent)
-    return Cell(between.join(number(end, form).text for end in (interval.low, interval.high)), interval.low)
+        return Cell(ABSENT)
+    low, high = (number_cell(end, form).text for end in (interval.low, interval.high))
+    return Cell(f"{low}{between}{high}", interval.low)
 
 
 def _p_value(p: float) -> Cell:
-    return Cell(f"<{SMALLEST_P}", p) if p < SMALLEST_P else number(p, ".3f")
+    return Cell(f"<{SMALLEST_P}", p) if p < SMALLEST_P else number_cell(p, ".3f")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console
-from rich.text import Text
 
 from hela_seg.comparison import PUBLISHED, Comparison, NetRow, Published
 from hela_seg.comparison.nets import what_numbers_mean
@@ -19,35 +16,33 @@ from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.data.classes import Classes
 from hela_seg.report.comparison.intervals import draw_differences, draw_nets
 from hela_seg.report.comparison.latex import latex
-from hela_seg.report.comparison.sheets import Sheet, sheets_of
+from hela_seg.report.comparison.sheets import sheets_of
 from hela_seg.report.page import Page, Section
-from hela_seg.report.tables import NARROWEST, plain_table, print_plain
+from hela_seg.report.tables import Sheet, print_notes, print_sheet
+from hela_seg.scores.confusion import to_plain
 from hela_seg.system.files import whole_file, write_table
 
 ROWS_SHOWN, NOTES_SHOWN = 40, 12
 """Most rows of a sheet, and most notes below it, in print; the files have all."""
 
-PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", "high", "conclusion")
+COLUMNS = ("", " spread", " low", " high")
+"""What stands behind the names of class and measure in the columns of a figure."""
 
-LINES_OF_HEADINGS = 3
-"""An empty one, the headings and the rule below them."""
+PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", "high", "conclusion")
 
 
 def write_comparison(
     folder: Path, comparisons: Sequence[Comparison], warnings: Sequence[str]
 ) -> dict[str, object]:
-    """Write all files of a comparison; each appears whole or not at all.
+    """Write all files of a comparison, and return what each is and where.
 
     Args:
         folder: where they go.
         comparisons: one a table.
-        warnings: what stands above all tables.
-
-    Returns:
-        What each file is, and where.
+        warnings: sentences above all tables.
 
     Raises:
-        InputError: one cannot be written.
+        InputError: a file cannot be written.
     """
     tables, pairs = folder / "comparison.csv", folder / "pairs.csv"
     write_table(tables, [row for number, one in enumerate(comparisons, 1) for row in _csv_rows(number, one)])
@@ -67,62 +62,11 @@ def write_comparison(
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
-    """Print all sheets of a comparison and its notes.
-
-    Args:
-        comparison: of one table.
-        console: where to print; standard output by default.
-    """
+    """Print all tables of a comparison and its notes."""
     console = console or Console()
     for sheet in sheets_of(comparison):
-        print_plain(Text(sheet.title, style="bold"), console)
-        _print_table(sheet, console)
-        _print_rest(len(sheet.rows) - ROWS_SHOWN, "rows", console)
-        _print_notes(sheet.notes, console)
-    _print_notes(comparison.notes, console)
-
-
-def _print_table(sheet: Sheet, console: Console) -> None:
-    """Print the first rows of a sheet; names that are too long to stand beside their numbers stand above."""
-    table = plain_table(list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :]), console)
-    table.padding = (0, 1, 0, 0)
-    for column in table.columns:
-        column.no_wrap = True  # a row must be one line, below the name that belongs to it
-    width = max(console.width, NARROWEST)
-    rows = [[" ".join(cell.text.split()) for cell in row] for row in sheet.rows[:ROWS_SHOWN]]
-    room = _room_for_names(sheet, rows, width)
-    above = []
-    for row in rows:
-        names, numbers = row[: sheet.names], row[sheet.names :]
-        fit = max(map(cell_len, names)) <= room
-        table.add_row(*map(Text, names if fit else [""] * len(names)), *map(Text, numbers))
-        # of a pair of nets the second one is subtracted
-        above.append("" if fit else f" {' − '.join(names)}")
-    lines = console.render_lines(table, console.options.update(width=width))
-    for name, line in zip([*[""] * LINES_OF_HEADINGS, *above, ""], lines, strict=True):
-        if name:
-            print_plain(Text(name), console)
-        print_plain(Text.assemble(*((part.text, part.style or "") for part in line)), console)
-
-
-def _room_for_names(sheet: Sheet, rows: Sequence[Sequence[str]], width: int) -> int:
-    """Characters of each column of names in a table of that width, whose columns are two characters apart."""
-    columns = list(zip(sheet.headings, *rows, strict=True))[sheet.names :]
-    taken = 1 + sum(max(map(cell_len, column)) + 2 for column in columns)
-    return (width - taken) // sheet.names - 2
-
-
-def _print_rest(count: int, what: str, console: Console) -> None:
-    if count > 0:
-        console.print(f"and {count} more {what}, see the files", highlight=False)
-
-
-def _print_notes(notes: Sequence[str], console: Console) -> None:
-    for note in notes[:NOTES_SHOWN]:
-        console.print(Text(note), highlight=False, width=min(console.width, 110))
-    _print_rest(len(notes) - NOTES_SHOWN, "sentences", console)
-    if notes:
-        console.print()
+        print_sheet(sheet, console, ROWS_SHOWN, NOTES_SHOWN)
+    print_notes(comparison.notes, console, NOTES_SHOWN)
 
 
 def markdown(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
@@ -198,36 +142,25 @@ def _published(paper: Published, classes: Classes) -> dict[str, float]:
 
 def _figures(row: NetRow, comparison: Comparison) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
+    names = ["mean", *comparison.classes.names]
     for measure, mean in row.means.items():
-        of_classes = zip(comparison.classes.names, row.by_class[measure], strict=True)
-        for name, figure in [("mean", mean), *of_classes]:
+        for name, figure in zip(names, [mean, *row.by_class[measure]], strict=True):
             interval = figure.interval
-            found[f"{name} {measure}"] = interval.value
-            found[f"{name} {measure} spread"] = figure.spread
-            found[f"{name} {measure} low"], found[f"{name} {measure} high"] = interval.low, interval.high
-    return {key: _known(value) for key, value in found.items()}
-
-
-def _known(value: float | None) -> float | None:
-    """None, an empty cell, in place of NaN."""
-    return None if value is None or math.isnan(value) else value
+            values = (interval.value, figure.spread, interval.low, interval.high)
+            found |= {
+                f"{name} {measure}{what}": to_plain(of) for what, of in zip(COLUMNS, values, strict=True)
+            }
+    return found
 
 
 def _quality(row: NetRow) -> dict[str, Any]:
-    """Of the boundaries and cells, by the names of ``scores.json``; None where they were not measured."""
-    found = row.quality
-    return {
-        "normalised_surface_distance": found.surface_distance,
-        "tolerance": found.tolerance,
-        "unit": found.unit,
-        "hausdorff_95_mean": found.hausdorff,
-        "average_precision_50": found.average_precision_50,
-        "mean_average_precision": found.mean_average_precision,
-        "true_cells": found.cells.get("truth"),
-        "found_cells": found.cells.get("found"),
-        **{key: found.cells.get(key) for key in SPLIT_SETTINGS},
-        "seeds_measured": found.runs,
-    }
+    """Boundaries and cells by the names of ``scores.json``; None where they were not measured."""
+    found = asdict(row.quality)
+    cells, seeds = found.pop("cells"), found.pop("seeds_measured")
+    del found["inconsistent"]
+    sources = {"true_cells": cells.get("truth"), "found_cells": cells.get("found")}
+    settings = {key: cells.get(key) for key in SPLIT_SETTINGS}
+    return {**found, **sources, **settings, "seeds_measured": seeds}
 
 
 def _costs(row: NetRow) -> dict[str, Any]:
@@ -241,5 +174,5 @@ def _pair_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
     for pair in comparison.pairs:
         difference = pair.difference
         figures = (pair.p, pair.p_holm, difference.value, difference.low, difference.high)
-        cells = (number, pair.first, pair.second, *map(_known, figures), pair.sentence)
+        cells = (number, pair.first, pair.second, *map(to_plain, figures), pair.sentence)
         yield dict(zip(PAIR_COLUMNS, cells, strict=True))

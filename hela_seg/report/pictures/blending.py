@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_dilation
@@ -69,7 +70,7 @@ def blend(
 
 
 def contrast_of(images: Iterable[Image]) -> Contrast:
-    """What `blend` shows as black and as full brightness, so that a film does not change it frame by frame.
+    """Which values `blend` shows as black and as full brightness, so that all frames of a film have the same.
 
     Args:
         images: (C, H, W) each, frames of one recording; a few, evenly spread over it, are enough.
@@ -102,11 +103,8 @@ def fit_panel(image: Image, labels: Labels, longest: int) -> tuple[Image, Labels
     if longer_side > longest:
         height, width = (max(1, side * longest // longer_side) for side in labels.shape)
         shrunk = resize_local_mean(image, (height, width), channel_axis=0, preserve_range=True)
-        rows, columns = (
-            (2 * np.arange(new) + 1) * old // (2 * new)  # the old pixel under each new pixel's centre
-            for new, old in zip((height, width), labels.shape, strict=True)
-        )
-        return shrunk, labels[np.ix_(rows, columns)]
+        shrunk_labels = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        return shrunk, np.asarray(shrunk_labels, np.uint8)
     block = np.ones((max(1, min(longest, SMALLEST_PANEL) // longer_side),) * 2, dtype=np.uint8)
     return np.kron(image, block), np.kron(labels, block)
 

@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.classes import CellClass, Classes
-from hela_seg.report.pictures.overlay import DOTS_PER_INCH, drawable
+from hela_seg.report.pictures.overlay import drawable
 from hela_seg.system.files import whole_file
 
 Values = npt.NDArray[np.float64]
@@ -33,19 +33,19 @@ MARKED_POINTS = 40
 
 LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 3)))
 MARKERS = "os^DvPX*<>p"
-"""Repeat after other numbers of classes than the colours do, so that no two near each other look alike."""
+"""More or fewer of them than of colours, so that the combinations repeat late."""
 
 SHADE_OPACITY = 0.2
-MIDDLE_SERIES = (10, 50, 90)
-"""Percentiles over several recordings: from where to where is shaded, and the line between."""
+PERCENTILES = (10, 50, 90)
+"""Of several recordings: the line is the second, and the first to the last are shaded."""
 
 NAME_WIDTH, LEGEND_ROWS = 24, 20
-PANEL_INCHES, WIDTH_INCHES = 3.0, 8.0
+PANEL_INCHES, WIDTH_INCHES, DOTS_PER_INCH = 3.0, 8.0, 100
 
 
 @dataclass(frozen=True)
 class _Axis:
-    """The horizontal axis: what it is called, and how far apart frames of each recording lie on it."""
+    """The horizontal axis: its label, and how far apart frames of each recording lie on it."""
 
     label: str
     steps: list[float]
@@ -53,19 +53,13 @@ class _Axis:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of P points and, where several numbers are behind each of them, their range.
-
-    Attributes:
-        x: (P,) places.
-        middle: (P,) values; NaN leaves a gap.
-        low: (P,) the least, or the 10th percentile of several recordings.
-        high: (P,) the most, or the 90th percentile.
-    """
+    """A line of P points at ``x``, NaN where it has a gap; its range, and a note on what the two are."""
 
     x: Values
     middle: Values
     low: Values | None = None
     high: Values | None = None
+    note: str = ""
 
 
 def write_time_course(
@@ -74,11 +68,11 @@ def write_time_course(
     """Write the figure of `draw_time_course` as PNG or SVG; the same courses give the same bytes.
 
     Args:
-        path: ends in ``.png`` or ``.svg``; the file appears whole or not at all.
-        courses: see `draw_time_course`.
-        classes: see `draw_time_course`.
-        title: see `draw_time_course`.
-        comment: what made the figure, kept among its metadata.
+        path: ends in ``.png`` or ``.svg``.
+        courses: of each recording.
+        classes: the K classes.
+        title: such as the recording's name.
+        comment: kept among the metadata.
 
     Raises:
         ValueError: another ending, or no courses.
@@ -99,16 +93,11 @@ def write_time_course(
 def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str) -> Figure:
     """Draw the share of each class over time and, where cells were counted, their number below it.
 
-    The background, which is what the other classes leave, has no curve. Each class has its colour, a line
+    The background has no curve: its share is what the other classes leave. Each class has its colour, a line
     style and, where there are few points, a marker. Time is in seconds, minutes or hours where all frame
-    intervals are known, otherwise in frames. Of more than 400 frames, the line is the mean over a few of
-    them and the shade goes from the least to the most; of several recordings, the line is their median and
-    the shade goes from the 10th to the 90th percentile. A frame that is ignored as a whole leaves a gap.
-
-    Args:
-        courses: of each recording.
-        classes: the K classes.
-        title: what stands above, such as the recording's name.
+    intervals are known, otherwise in frames. Of several recordings, the line is their median and the shade
+    goes from the 10th to the 90th percentile; of more than 400 frames of one, the line is the mean over a few
+    of them and the shade their range. A frame that is ignored as a whole leaves a gap.
 
     Raises:
         ValueError: no courses.
@@ -125,12 +114,19 @@ def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str
     figure = Figure(figsize=inches, layout="constrained", facecolor="white")
     figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=12, parse_math=False)
     column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    note = ""
     for axes, (label, values) in zip(column, panels, strict=True):
         for entry in classes[1:]:
             curve = curve_of([of_course[:, entry.index] for of_course in values], axis.steps)
+            note = curve.note
             draw_curve(axes, curve, line_style(entry, marked))
         _tidy(axes, label)
-    _label_time(column[-1], courses, axis)
+    column[-1].set_xlabel("\n".join(filter(None, [axis.label, note])))
+    if max(len(course.pixels) for course in courses) == 1:
+        column[-1].set_xlim(-1, 1)
+        column[-1].set_xticks([0])
+    elif axis.label == "Frame":
+        column[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _draw_legend(figure, classes, marked)
     return figure
 
@@ -151,60 +147,51 @@ def time_unit(longest: float) -> tuple[str, float]:
 
 
 def curve_of(values: list[Values], steps: list[float]) -> Curve:
-    """The curve of one number over time.
+    """The curve of one number over time, of one recording or of several.
 
     Args:
         values: (T,) of each recording; NaN where there is none.
         steps: how far apart the frames of each recording lie.
     """
-    end = max((len(series) - 1) * step for series, step in zip(values, steps, strict=True))
-    spacing = max(min(steps), end / (POINTS - 1))
-    count = round(end / spacing) + 1
-    x: Values = spacing * np.arange(count, dtype=np.float64)
+    times: list[Values] = [
+        step * np.arange(len(series), dtype=np.float64) for series, step in zip(values, steps, strict=True)
+    ]
     if len(values) == 1:
-        return _of_one(x, values[0])
+        return _of_one(times[0], values[0])
+    end = max(float(of_recording[-1]) for of_recording in times)
+    x: Values = np.linspace(0, end, min(POINTS, round(end / min(steps)) + 1), dtype=np.float64)
     sampled = np.stack(
-        [_sampled(series, step / spacing, count) for series, step in zip(values, steps, strict=True)]
+        [np.interp(x, *both, right=np.nan) for both in zip(times, values, strict=True)]  # NaN after the end
     )
-    seen = np.isfinite(sampled).any(axis=0)
-    percentiles = np.full((3, count), np.nan)
-    percentiles[:, seen] = np.nanpercentile(sampled[:, seen], MIDDLE_SERIES, axis=0)
-    return Curve(x, percentiles[1], percentiles[0], percentiles[2])
+    known = np.isfinite(sampled).any(axis=0)
+    percentiles = np.full((3, len(x)), np.nan)
+    percentiles[:, known] = np.nanpercentile(sampled[:, known], PERCENTILES, axis=0)
+    low, middle, high = percentiles
+    note = f"line: median of {len(values)} recordings, shade: 10th to 90th percentile"
+    return Curve(x, middle, low, high, note)
 
 
-def _of_one(x: Values, values: Values) -> Curve:
-    if len(x) == len(values):
-        return Curve(x, values)
-    points = np.rint(np.linspace(0, len(x) - 1, len(values))).astype(int)
-    starts = np.flatnonzero(np.diff(points, prepend=-1))
-    low, high = (extreme.reduceat(values, starts) for extreme in (np.fmin, np.fmax))
-    return Curve(x, _means(points, values, len(x)), low, high)
-
-
-def _sampled(values: Values, step: float, count: int) -> Values:
-    """Values (T,), ``step`` points of a common grid apart, at the grid's points; NaN after their end."""
-    places = step * np.arange(len(values))
-    if step <= 1:
-        return _means(np.rint(places).astype(int), values, count)
-    return np.interp(np.arange(count), places, values, right=np.nan)
-
-
-def _means(points: npt.NDArray[np.int64], values: Values, count: int) -> Values:
-    """Mean of the values at each of the points that they belong to; NaN where there is none."""
-    known = np.isfinite(values)
-    total = np.bincount(points[known], values[known], minlength=count)
-    number = np.bincount(points[known], minlength=count)
-    means: Values = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
-    return means
+def _of_one(times: Values, values: Values) -> Curve:
+    """All values; of more than `POINTS` the means of neighbours, and their range."""
+    if len(values) <= POINTS:
+        return Curve(times, values)
+    groups = np.array_split(values, POINTS)
+    known = [group[np.isfinite(group)] for group in groups]
+    low, middle, high = (
+        np.array([of(group) if len(group) else np.nan for group in known]) for of in (np.min, np.mean, np.max)
+    )
+    x = np.array([group.mean() for group in np.array_split(times, POINTS)])
+    note = f"line: mean of {len(values) / POINTS:.3g} frames, shade: least to most of them"
+    return Curve(x, middle, low, high, note)
 
 
 def line_style(entry: CellClass, marked: bool, rim: str = "0.3") -> dict[str, Any]:
-    """How a class's line looks: colour, and what tells it apart without.
+    """Style of a class's line: its colour, and a dash pattern and marker for those who cannot see colours.
 
     Args:
         entry: the class.
         marked: whether each point gets a marker.
-        rim: colour of a thin rim, without which yellow could hardly be seen on white, nor black on black.
+        rim: colour around the line; without it yellow would hardly be seen on white, nor black on black.
     """
     number = entry.index - 1
     return {
@@ -235,21 +222,6 @@ def _tidy(axes: Axes, label: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if label == "Cells":
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-
-
-def _label_time(axes: Axes, courses: Sequence[TimeCourse], axis: _Axis) -> None:
-    frames = max(len(course.pixels) for course in courses)
-    notes = []
-    if len(courses) > 1:
-        notes.append(f"line: median of {len(courses)} recordings, shade: 10th to 90th percentile")
-    elif frames > POINTS:
-        notes.append(f"line: mean of {frames / POINTS:.3g} frames, shade: least to most of them")
-    axes.set_xlabel("\n".join([axis.label, *notes]))
-    if frames == 1:
-        axes.set_xlim(-1, 1)
-        axes.set_xticks([0])
-    elif axis.label == "Frame":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _draw_legend(figure: Figure, classes: Classes, marked: bool) -> None:

@@ -44,12 +44,9 @@ _STYLE: dict[Any, Any] = {
 def panel(
     rows: int = 1, height: float = HEIGHT, ratios: tuple[float, ...] | None = None
 ) -> tuple[Figure, list[Axes]]:
-    """An empty figure in the style of the pages, and its axes from top to bottom, which share what is across.
+    """An empty figure in the style of the pages, and its axes from top to bottom, with one x axis.
 
-    Args:
-        rows: how many axes.
-        height: of the figure, in inches.
-        ratios: of the axes' heights.
+    Height is in inches, and ``ratios`` are those of the axes' heights.
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -59,7 +56,7 @@ def panel(
 
 def add_legend(axes: Axes, *, below: bool = False) -> None:
     """Name the lines that have labels, in the axes or below the figure; names are no formulas."""
-    looks: dict[str, Any] = {
+    style: dict[str, Any] = {
         "frameon": False,
         "handlelength": 3.0,
         "labelcolor": INK,
@@ -67,9 +64,9 @@ def add_legend(axes: Axes, *, below: bool = False) -> None:
     }
     if below and isinstance(axes.figure, Figure):
         columns = min(len(axes.get_legend_handles_labels()[1]), 3)
-        legend = axes.figure.legend(loc="outside lower center", ncols=columns, **looks)
+        legend = axes.figure.legend(loc="outside lower center", ncols=columns, **style)
     else:
-        legend = axes.legend(**looks)
+        legend = axes.legend(**style)
     for text in legend.get_texts():
         text.set_parse_math(False)
 
@@ -77,8 +74,7 @@ def add_legend(axes: Axes, *, below: bool = False) -> None:
 def themed_svg(figure: Figure) -> Markup:
     """A figure as SVG to stand inside of a page; the same figure gives the same text.
 
-    Args:
-        figure: drawn in `INK`, `QUIET`, `LINE` and `PAPER`, and in colours that suit any ground.
+    What was drawn in `INK`, `QUIET`, `LINE` and `PAPER` takes the page's colours.
     """
     text = StringIO()
     with mpl.rc_context(_STYLE | {"svg.hashsalt": "hela_seg"}):

@@ -8,20 +8,22 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageDraw
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks.video import format_of, write_video
 from hela_seg.report.pictures.blending import Contrast, Image, Labels, Picture, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.overlay import (
-    CHARACTER,
     GAP,
     LINE,
     MARGIN,
+    TEXT_SIZE,
     TITLE,
     compose,
+    font_of,
     legend_of,
     line_of_text,
-    rendered,
 )
 
 LONGEST = 1280 - 2 * MARGIN
@@ -54,21 +56,21 @@ def write_film(
 ) -> None:
     """Write frames of a recording with their labels drawn over them as MP4 or animated PNG.
 
-    Each picture is laid out like `hela_seg.report.pictures.overlay.write_overlay`'s, with the time where the
-    frame interval is known, and a scale bar where the pixel size is. Frames are shrunk to 1248 pixels of the
-    longer side, small ones enlarged by a whole factor. Memory holds a few frames, however many there are.
+    Each picture is laid out as by `write_overlay`, with the time where the frame interval is known, and a
+    scale bar where the pixel size is. Frames are shrunk to 1248 pixels of the longer side, small ones
+    enlarged by a whole factor. Memory holds a few frames, however many there are.
 
     Args:
-        path: ends in ``.mp4`` or ``.png``; the file appears whole or not at all.
-        frames: for each frame, in order of time, its number in the recording counted from 0, image (C, H, W)
-            and labels (H, W) uint8; all of one size. They are asked for one by one.
+        path: ends in ``.mp4`` or ``.png``.
+        frames: number in the recording from 0, image (C, H, W) and labels (H, W) uint8 of each frame, in
+            order of time and all of one size; asked for one by one.
         classes: the classes that the labels stand for.
-        title: what stands above, such as the recording's name.
+        title: such as the recording's name.
         contrast: see `hela_seg.report.pictures.blending.contrast_of`; by default that of the first frame.
         pixel_size_um: width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
         frames_per_second: how fast it plays.
-        comment: what made the film, in ASCII; kept among its metadata.
+        comment: in ASCII, kept among the metadata.
 
     Raises:
         ValueError: no frames, frames of several sizes, or an image and its labels differ in H or W.
@@ -85,23 +87,17 @@ def write_film(
 
 
 def time_stamp(seconds: float, interval: float) -> str:
-    """A time in hours, minutes and seconds, as far as frames of this interval in seconds need them.
+    """A time in hours and minutes, and in seconds as far as frames of this interval in seconds need them.
 
     ``time_stamp(5400, 300) == "1 h 30 min"``, ``time_stamp(75, 5) == "0 h 01 min 15 s"``,
     ``time_stamp(7.5, 2.5) == "0 h 00 min 07.5 s"`` and ``time_stamp(1.5, 0.25) == "1.50 s"``.
     """
     if interval < 1:
-        return f"{seconds:.{_decimals(interval)}f} s"
-    whole = interval >= SLOW or interval % 1 == 0
-    minutes, rest = divmod(round(seconds, 0 if whole else 1), 60)
+        return f"{seconds:.{min(6, 1 - math.floor(math.log10(interval)))}f} s"
+    decimals = 1 if interval < SLOW and interval % 1 else 0
+    minutes, rest = divmod(round(seconds, decimals), 60)
     stamp = f"{int(minutes // 60)} h {int(minutes % 60):02} min"
-    if interval % 60 == 0:
-        return stamp
-    return f"{stamp} {rest:02.0f} s" if whole else f"{stamp} {rest:04.1f} s"
-
-
-def _decimals(interval: float) -> int:
-    return min(6, 1 - math.floor(math.log10(interval)))
+    return stamp if interval % 60 == 0 else f"{stamp} {rest:0{4 if decimals else 2}.{decimals}f} s"
 
 
 class _Template:
@@ -125,7 +121,7 @@ class _Template:
         if pixel_size_um is not None:
             self._bar = scale_bar(width, pixel_size_um * labels.shape[1] / width)
         empty = np.zeros((height, width, 3), np.uint8)
-        self._page = _even(rendered(compose([empty], [""], 1, legend_of(classes, False), title)))
+        self._page = _even(compose([empty], [""], 1, legend_of(classes, False), title))
 
     def draw(self, number: int, image: Image, labels: Labels) -> Picture:
         """One picture (H, W, 3) uint8, of even H and W."""
@@ -147,37 +143,25 @@ class _Template:
 
 
 def scale_bar(width: int, pixel_size_um: float) -> Picture:
-    """A white bar on black with its length in micrometres: 1, 2 or 5 times a power of ten.
+    """A white bar on black, (h, w, 3) uint8, with its length: 1, 2 or 5 times a power of ten micrometres.
 
     Args:
-        width: of the frame in pixels; the bar takes up to a fifth of it, the text no less than it needs.
+        width: of the frame in pixels; the bar takes up to a fifth of it, the text as much as it needs.
         pixel_size_um: width of one of these pixels in micrometres.
-
-    Returns:
-        (h, w, 3) uint8.
     """
-    length = _round_length(LARGEST_BAR * width * pixel_size_um)
-    pixels = max(1, round(length / pixel_size_um))
-    text = f"{length:g} µm"
-    writing = 255 - _trimmed(line_of_text(text, CHARACTER * len(text)))
-    inside = max(pixels, writing.shape[1])
-    box = np.zeros((len(writing) + BAR_HEIGHT + 3 * PADDING, inside + 2 * PADDING, 3), np.uint8)
-    left = PADDING + (inside - writing.shape[1]) // 2
-    box[PADDING : PADDING + len(writing), left : left + writing.shape[1]] = writing
-    left = PADDING + (inside - pixels) // 2
-    box[-PADDING - BAR_HEIGHT : -PADDING, left : left + pixels] = 255
-    return box
-
-
-def _round_length(longest: float) -> float:
+    longest = LARGEST_BAR * width * pixel_size_um
     power = 10.0 ** math.floor(math.log10(longest))
-    return next(step * power for step in (5, 2, 1) if step * power <= longest)
-
-
-def _trimmed(writing: Picture) -> Picture:
-    """Without the white around black writing."""
-    rows, columns = (np.flatnonzero((writing < 255).any(axis=axes)) for axes in ((1, 2), (0, 2)))
-    return writing[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    length = next(step * power for step in (5, 2, 1) if step * power <= longest)
+    pixels, text = max(1, round(length / pixel_size_um)), f"{length:g} µm"
+    left, top, right, bottom = font_of(TEXT_SIZE).getbbox(text)
+    box_width = max(pixels, math.ceil(right - left)) + 2 * PADDING
+    text_height = math.ceil(bottom - top)
+    box = PillowImage.new("RGB", (box_width, text_height + BAR_HEIGHT + 3 * PADDING))
+    draw = ImageDraw.Draw(box)
+    draw.text(((box_width - right - left) / 2, PADDING - top), text, "white", font_of(TEXT_SIZE))
+    start, below = (box_width - pixels) // 2, text_height + 2 * PADDING
+    draw.rectangle((start, below, start + pixels - 1, below + BAR_HEIGHT - 1), "white")
+    return np.asarray(box)
 
 
 def _put_in_corner(bar: Picture, panel: Picture) -> None:

@@ -1,6 +1,6 @@
 """The report of a run, from the files in its folder.
 
-- ``page``: all of it, by its ``sections``, whose tables ``run_sheets`` and ``quality_sheets`` make
+- ``page``: all of it, section by section; ``sheets``: its tables
 - ``learning``: curves over the epochs; ``stability``: scores over time, by series and by confidence
 - ``balance``: the split and its classes
 - ``examples``: the best and the worst frames, with labels from ``class_maps``, and training tiles

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.splits.table import PARTS
-from hela_seg.report.comparison.sheets import Cell, Sheet, number
 from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.drawings import INK, panel, themed_svg
+from hela_seg.report.tables import Cell, Sheet, number_cell
 
 Pixels = Mapping[Any, NDArray[np.int64]]
 """(K,) pixels of each class, by the part that they were counted in."""
@@ -26,19 +26,21 @@ def draw_balance(pixels: Pixels, classes: Classes) -> Drawing:
     """Shares of the classes in each part, as bars of their colours."""
     parts = _in_order(pixels)
     figure, (axes,) = panel(height=0.7 + 0.45 * len(parts))
+    percents = []
     for place, part in enumerate(parts):
         shares = _shares(pixels[part])
-        starts = np.concatenate([[0.0], np.cumsum(shares)[:-1]])
+        starts = [0.0, *np.cumsum(shares)[:-1]]
         for entry, start, share in zip(classes, starts, shares, strict=True):
             axes.barh(place, share, 0.7, start, color=entry.colour, edgecolor=INK, linewidth=0.8)
+        named = zip(classes.names, shares, strict=True)
+        percents.append(f"{part}: {', '.join(f'{name} {100 * share:.1f} %' for name, share in named)}")
     axes.set_yticks(range(len(parts)), parts)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(visible=False)
-    said = "; ".join(f"{part}: {_in_words(pixels[part], classes)}" for part in parts)
-    caption = "Shares of the pixels of each part, ignored ones left out."
-    return Drawing(themed_svg(figure), f"Shares of the classes by part. {said}.", caption)
+    caption = f"Shares of the classes by part, ignored pixels left out. {'; '.join(percents)}."
+    return Drawing(themed_svg(figure), caption)
 
 
 def balance_sheet(pixels: Pixels, classes: Classes) -> Sheet:
@@ -48,23 +50,19 @@ def balance_sheet(pixels: Pixels, classes: Classes) -> Sheet:
         shares = _shares(pixels[part])
         for entry, count, share in zip(classes, pixels[part].tolist(), shares, strict=True):
             cells = (Cell(part), Cell(entry.name, colour=entry.colour))
-            rows.append((*cells, number(count, ",d"), _percent(share)))
+            rows.append((*cells, number_cell(count, ",d"), number_cell(100 * share, ".2f")))
     return Sheet("Class balance", ("Part", "Class", "Pixels", "Percent"), rows, names=2)
 
 
 def split_sheet(rows: Sequence[Mapping[str, Any]]) -> Sheet:
-    """Frames of each series by what they were used for.
-
-    Args:
-        rows: of a split: series, start, stop (exclusive), part.
-    """
+    """Frames of each series by what they were used for, from the rows of a split."""
     cells = [
         (
             Cell(str(row["part"])),
             Cell(str(row["series"])),
-            number(int(row["start"]), "d"),
-            number(int(row["stop"]) - 1, "d"),
-            number(int(row["stop"]) - int(row["start"]), "d"),
+            number_cell(int(row["start"]), "d"),
+            number_cell(int(row["stop"]) - 1, "d"),
+            number_cell(int(row["stop"]) - int(row["start"]), "d"),
         )
         for row in rows[:MOST_ROWS]
     ]
@@ -80,7 +78,7 @@ def parts_sheet(rows: Sequence[Mapping[str, Any]]) -> Sheet:
         of_part = [row for row in rows if row["part"] == part]
         frames = sum(int(row["stop"]) - int(row["start"]) for row in of_part)
         series = len({row["series"] for row in of_part})
-        cells.append((Cell(part), number(series, ",d"), number(frames, ",d")))
+        cells.append((Cell(part), number_cell(series, ",d"), number_cell(frames, ",d")))
     return Sheet("Parts", ("Part", "Series", "Frames"), cells)
 
 
@@ -91,13 +89,3 @@ def _in_order(pixels: Pixels) -> list[str]:
 
 def _shares(pixels: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(pixels / max(int(pixels.sum()), 1), np.float64)
-
-
-def _percent(share: float) -> Cell:
-    return number(100 * share, ".2f")
-
-
-def _in_words(pixels: NDArray[np.int64], classes: Classes) -> str:
-    return ", ".join(
-        f"{c.name} {100 * share:.1f} %" for c, share in zip(classes, _shares(pixels), strict=True)
-    )

@@ -20,25 +20,12 @@ class ClassMaps(Protocol):
         ...
 
     def of(self, block: Block, t: int) -> Labels:
-        """The class map (H, W) uint8 of one frame.
-
-        Args:
-            block: of those that were scored, the one that holds the frame.
-            t: the frame's place in its recording.
-
-        Raises:
-            InputError: it can no longer be read.
-        """
+        """The class map (H, W) uint8 of frame t of a recording, in a block that was scored."""
         ...
 
 
 class Predicted:
-    """What a net predicts, frame by frame as it is asked for.
-
-    Args:
-        predictor: the net.
-        recordings: all those that blocks may name.
-    """
+    """Class maps that a net predicts, frame by frame as they are asked for."""
 
     what = "prediction"
 

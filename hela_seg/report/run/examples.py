@@ -18,7 +18,7 @@ from hela_seg.report.page import Gallery, Picture
 from hela_seg.report.pictures.blending import Image, Labels, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.blending import Picture as Pixels
 from hela_seg.report.run.class_maps import ClassMaps
-from hela_seg.report.run.stability import Overlaps
+from hela_seg.scores.confusion import mean_over_classes, scores_of
 from hela_seg.scores.counts import FrameCounts
 
 LONGEST = 1024
@@ -34,21 +34,6 @@ PALEST, PALE = 150, 0.4
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """What frames were scored with.
-
-    Attributes:
-        data: opened.
-        blocks: the frames, in the order in which they were counted.
-        maps: what was scored of them.
-    """
-
-    data: TimelapseData
-    blocks: Sequence[Block]
-    maps: ClassMaps
-
-
-@dataclass(frozen=True, eq=False)
 class _Frame:
     title: str
     image: Image
@@ -58,32 +43,36 @@ class _Frame:
     wrong: str
 
 
-def examples_of(scored: Scored, counts: FrameCounts, classes: Classes) -> tuple[Gallery, ...]:
+def examples_of(
+    data: TimelapseData, blocks: Sequence[Block], maps: ClassMaps, counts: FrameCounts
+) -> tuple[Gallery, ...]:
     """The frames with the best, the median and the worst m-IoU: image, truth, what was found, and errors.
 
     Args:
-        scored: where they come from.
+        data: opened.
+        blocks: the frames that were scored, in the order in which they were counted.
+        maps: the class maps that were scored.
         counts: of all frames.
-        classes: the K classes.
 
     Returns:
-        A gallery for each; fewer than three where there are fewer frames, none where no frame has a score.
-
-    Raises:
-        InputError: a frame that can no longer be read.
+        Up to three galleries; none where no frame has a score.
     """
-    frames = [_read(scored, counts, name, place) for name, place in _chosen(counts).items()]
-    return _small_enough(frames, classes)
+    frames = []
+    for what, place in _chosen(counts).items():
+        name, t, number = counts.places[place]
+        block, matrix = blocks[number], counts.matrix[place]
+        recording = data.recordings[block.series]
+        title = f"{what}: {name}, frame {t}, m-IoU {scores_of(matrix).mean_iou:.4f}"
+        wrong = f"{100 * (1 - np.trace(matrix) / matrix.sum()):.2f} % of pixels"
+        truth = LabelFrames(recording.mask, data.labels).whole(t)
+        frames.append(_Frame(title, recording.image.frame(t), truth, maps.of(block, t), maps.what, wrong))
+    return _small_enough(frames, data.classes)
 
 
 def errors_of(image: Image, truth: Labels, found: Labels, classes: Classes) -> Pixels:
     """A pale picture (H, W, 3) uint8 on which wrong pixels have the colour of the class found there.
 
-    Args:
-        image: (C, H, W).
-        truth: (H, W); ignored pixels are not wrong.
-        found: (H, W), a net's prediction or label images.
-        classes: the K classes.
+    Ignored pixels of the truth are not wrong. The image is (C, H, W), both class maps are (H, W).
     """
     grey = blend(image, np.zeros_like(truth), classes).mean(axis=2, keepdims=True)
     picture: Pixels = np.repeat(PALEST + PALE * grey, 3, axis=2).astype(np.uint8)
@@ -93,12 +82,9 @@ def errors_of(image: Image, truth: Labels, found: Labels, classes: Classes) -> P
 
 
 def training_tiles(data: TimelapseData) -> Gallery:
-    """Tiles of the first epoch with their labels, as they were cut and as augmentation made them.
+    """Tiles of the first epoch with their labels, as they were cut and after augmentation.
 
-    Of the first 48, those that hold most pixels of classes other than the background.
-
-    Args:
-        data: prepared for training.
+    Of the first 48, those with most pixels of classes other than the background.
     """
     before, after = data.train_tiles(augmented=False), data.train_tiles()
     draws = [Draw(0, number) for number in range(TILES_LOOKED_AT)]
@@ -109,14 +95,14 @@ def training_tiles(data: TimelapseData) -> Gallery:
     caption = (
         f"Of the first {TILES_LOOKED_AT} tiles of the first epoch, those with most pixels of classes other "
         "than the background, with their labels, in the contrast of the tile as it was cut. Hatched: pixels "
-        "that count nowhere, such as those that augmentation brings in from outside."
+        "that count nowhere, such as what augmentation brings in from outside of the image."
     )
     return Gallery(tuple(pictures), caption=caption)
 
 
 def _chosen(counts: FrameCounts) -> dict[str, int]:
     """Places of the frames to show, by what they are."""
-    mean = Overlaps.of(counts.matrix).mean
+    mean = mean_over_classes(scores_of(counts.matrix).iou)
     order = [int(place) for place in np.argsort(mean, kind="stable") if np.isfinite(mean[place])]
     if not order:
         return {}
@@ -137,20 +123,6 @@ def _small_enough(frames: Sequence[_Frame], classes: Classes) -> tuple[Gallery, 
             return galleries
         shown = max(max(picture.width, picture.height) for picture in pictures)
         longest = int(0.95 * shown * math.sqrt(MOST_BYTES / size))
-
-
-def _read(scored: Scored, counts: FrameCounts, what: str, place: int) -> _Frame:
-    name, t, number = counts.places[place]
-    block = scored.blocks[number]
-    recording = scored.data.recordings[block.series]
-    matrix = counts.matrix[place]
-    mean = Overlaps.of(matrix[np.newaxis]).mean[0]
-    total = int(matrix.sum())
-    wrong = f"{100 * (total - int(np.trace(matrix))) / total:.2f} % of pixels"
-    truth = LabelFrames(recording.mask, scored.data.labels).whole(t)
-    title = f"{what}: {name}, frame {t}, m-IoU {mean:.4f}"
-    found = scored.maps.of(block, t)
-    return _Frame(title, recording.image.frame(t), truth, found, scored.maps.what, wrong)
 
 
 def _gallery(frame: _Frame, classes: Classes, longest: int) -> Gallery:

@@ -26,12 +26,7 @@ PARTS = ("train", "validation")
 
 @dataclass(frozen=True, eq=False)
 class Logged:
-    """One logged number over a run.
-
-    Attributes:
-        epochs: (P,) epochs, the first of which is 1.
-        values: (P,) float64; not always finite.
-    """
+    """One logged number over a run: values (P,) float64, not always finite, by epochs (P,) from 1 on."""
 
     epochs: NDArray[np.int64]
     values: NDArray[np.float64]
@@ -88,23 +83,22 @@ def _draw_parts(log: dict[str, Logged], name: str, label: str, better: Any) -> D
     axes.set_ylabel(label)
     _label_epochs(axes)
     add_legend(axes)
-    said = "; ".join(f"{part} {_course(logged, better)}" for part, logged in curves.items())
-    return Drawing(themed_svg(figure), f"{label} over the epochs: {said}.", f"{label}: {said}.")
+    summaries = "; ".join(f"{part} {_best_and_last(logged, better)}" for part, logged in curves.items())
+    return Drawing(themed_svg(figure), f"{label}: {summaries}.")
 
 
 def _draw_classes(of_classes: Sequence[Logged | None], classes: Classes) -> Drawing:
     figure, (axes,) = panel()
-    said = []
+    summaries = []
     for entry, logged in zip(classes, of_classes, strict=True):
         if logged is not None:
             style = line_style(entry, len(logged.epochs) <= MARKED_POINTS, INK)
             axes.plot(logged.epochs, logged.values, label=drawable(entry.name), **style)
-            said.append(f"{entry.name} {_course(logged, max)}")
+            summaries.append(f"{entry.name} {_best_and_last(logged, max)}")
     axes.set_ylabel("IoU, validation")
     _label_epochs(axes)
     add_legend(axes, below=True)
-    words = f"IoU of each class on the validation tiles: {'; '.join(said)}."
-    return Drawing(themed_svg(figure), words, words)
+    return Drawing(themed_svg(figure), f"IoU of each class on the validation tiles: {'; '.join(summaries)}.")
 
 
 def _label_epochs(axes: Any) -> None:
@@ -112,7 +106,7 @@ def _label_epochs(axes: Any) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _course(logged: Logged, better: Any) -> str:
+def _best_and_last(logged: Logged, better: Any) -> str:
     """The best value and when it first was: ``at best 0.1234 in epoch 7, 0.1300 at the end``."""
     points = zip(logged.values, logged.epochs, strict=True)
     finite = [(value, epoch) for value, epoch in points if math.isfinite(value)]

@@ -1,12 +1,11 @@
-"""How scores hold: over a recording's time, from series to series, and against how sure the net was."""
+"""How scores vary over time and between series, and how well the net's confidence is calibrated."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
@@ -14,14 +13,12 @@ from hela_seg.data.classes import Classes
 from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.curves import (
     MARKED_POINTS,
-    POINTS,
     Curve,
     curve_of,
     draw_curve,
     line_style,
-    time_unit,
 )
-from hela_seg.report.pictures.drawings import INK, QUIET, TEXT_POINTS, WIDTH, add_legend, panel, themed_svg
+from hela_seg.report.pictures.drawings import INK, QUIET, WIDTH, add_legend, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.scores.calibration import Curve as ReliabilityCurve
 from hela_seg.scores.confusion import mean_over_classes, scores_of
@@ -41,25 +38,6 @@ _POINT: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Overlaps:
-    """IoU of S pooled sets of frames.
-
-    Attributes:
-        by_class: (S, K); NaN where a class is absent.
-        mean: (S,) over the classes present.
-    """
-
-    by_class: FloatArray
-    mean: FloatArray
-
-    @classmethod
-    def of(cls, matrices: NDArray[np.int64]) -> Overlaps:
-        """From counts (S, K, K)."""
-        by_class = scores_of(matrices).iou
-        return cls(by_class, mean_over_classes(by_class))
-
-
 def matrices_by_series(counts: FrameCounts) -> dict[str, NDArray[np.int64]]:
     """The pooled counts (K, K) of each series by its name, in their order."""
     names = list(dict.fromkeys(counts.series))
@@ -69,82 +47,58 @@ def matrices_by_series(counts: FrameCounts) -> dict[str, NDArray[np.int64]]:
     return dict(zip(names, pooled, strict=True))
 
 
-def draw_over_time(
-    counts: FrameCounts, classes: Classes, frame_interval: float | None = None
-) -> Drawing | None:
-    """IoU of each class and their mean, frame by frame; None where no series has two frames.
-
-    Args:
-        counts: of the frames.
-        classes: the K classes.
-        frame_interval: seconds from frame to frame, for a second axis in time; None where it is not known.
-    """
+def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
+    """IoU of each class and their mean, frame by frame; None where no series has two frames."""
     first, last = int(counts.frame.min()), int(counts.frame.max())
-    found = Overlaps.of(counts.matrix)
+    iou = scores_of(counts.matrix).iou
+    mean_iou = mean_over_classes(iou)
     names = list(dict.fromkeys(counts.series))
     if first == last or len(names) == len(counts):
         return None
     figure, (axes,) = panel(height=3.4)
     for entry in classes:
         style = line_style(entry, last - first < MARKED_POINTS, INK)
-        curve = _course(counts, found.by_class[:, entry.index])
+        curve = _over_frames(counts, iou[:, entry.index])
         if np.isfinite(curve.middle).any():
             draw_curve(axes, curve, style | {"label": drawable(entry.name)})
-    mean = _course(counts, found.mean)
+    mean = _over_frames(counts, mean_iou)
     axes.plot(mean.x, mean.middle, color=INK, linewidth=2.4, label=MEAN)
     axes.set_xlim(first - 0.02 * (last - first), last + 0.02 * (last - first))
     axes.set_xlabel("Frame")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    if frame_interval:
-        _add_time(axes, last, frame_interval)
     axes.set_ylabel("IoU")
     axes.set_ylim(-0.02, 1.02)
     add_legend(axes, below=True)
-    early, late = _ends(counts, found.mean)
-    words = f"mean m-IoU of the first third of the frames {early}, of the last third {late}"
-    caption = f"IoU frame by frame; {words}.{_on_lines(len(names), last - first + 1)}"
-    return Drawing(themed_svg(figure), f"IoU over time: {words}.", caption)
-
-
-def _on_lines(series: int, frames: int) -> str:
-    """What lines and shades are, where a line is not simply each frame's score."""
-    if series > 1:
-        return " Line: median over series, shade: 10th to 90th percentile."
-    if frames > POINTS:
-        return f" Line: mean of {frames / POINTS:.3g} frames, shade: least to most of them."
-    return ""
-
-
-def _add_time(axes: Axes, last: int, frame_interval: float) -> None:
-    """A second axis above, in the largest unit of which the recording lasts two."""
-    unit, seconds = time_unit(last * frame_interval)
-    step = frame_interval / seconds
-    there_and_back = (lambda frames: np.multiply(frames, step), lambda time: np.divide(time, step))
-    above = axes.secondary_xaxis("top", there_and_back)
-    # made later than the other axes, it has Matplotlib's colours and sizes in place of the page's
-    above.set_xlabel(f"Time ({unit})", color=INK, fontsize=TEXT_POINTS)
-    above.tick_params(color=QUIET, labelcolor=QUIET, labelsize=TEXT_POINTS)
-    above.spines["top"].set_color(QUIET)
+    third = (last - first) / 3
+    early = _mean_text(mean_iou[counts.frame <= first + third])
+    late = _mean_text(mean_iou[counts.frame >= last - third])
+    note = f" L{mean.note[1:]}." if mean.note else ""
+    return Drawing(
+        themed_svg(figure),
+        f"IoU over time, frame by frame; mean m-IoU of the first third of the frames {early}, of the last "
+        f"third {late}.{note}",
+    )
 
 
 def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:
     """A point for each series and class, and the pooled score; None where fewer than two series have one."""
     by_series = np.stack(list(matrices_by_series(counts).values()))
-    found, pooled = Overlaps.of(by_series), Overlaps.of(counts.pooled[np.newaxis])
-    scores = found.mean[np.isfinite(found.mean)]
-    if len(scores) < 2:
+    iou, pooled = scores_of(by_series).iou, scores_of(counts.pooled)
+    mean_iou = mean_over_classes(iou)
+    known = mean_iou[np.isfinite(mean_iou)]
+    if len(known) < 2:
         return None
     figure, (axes,) = panel(height=0.8 + 0.42 * (len(classes) + 1))
     shown = slice(None, None, -(-len(by_series) // MOST_POINTS))
     # so that points do not hide others
-    spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(found.mean[shown]))
-    points = [(found.mean[shown], pooled.mean[0], {"color": QUIET, "marker": "o"})]
+    spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(mean_iou[shown]))
+    points = [(mean_iou[shown], pooled.mean_iou, {"color": QUIET, "marker": "o"})]
     for entry in classes:
         style = line_style(entry, marked=True, rim=INK)
-        points.append((found.by_class[shown, entry.index], pooled.by_class[0, entry.index], style))
+        points.append((iou[shown, entry.index], float(pooled.iou[entry.index]), style))
     for place, (values, whole, style) in enumerate(points):
-        looks: dict[str, Any] = {key: style[key] for key in ("color", "marker")}
-        axes.plot(values, place + spread, **looks, **_POINT)
+        point: dict[str, Any] = {key: style[key] for key in ("color", "marker")}
+        axes.plot(values, place + spread, **point, **_POINT)
         axes.plot([whole, whole], [place - 0.4, place + 0.4], color=INK, linewidth=2)
     axes.set_yticks(
         range(len(classes) + 1), [drawable(name) for name in [MEAN, *classes.names]], parse_math=False
@@ -152,11 +106,10 @@ def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:
     axes.set_ylim(len(classes) + 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("IoU")
-    low, high = scores.min(), scores.max()
     return Drawing(
         themed_svg(figure),
-        f"IoU by series: the m-IoU of {len(by_series)} series goes from {low:.4f} to {high:.4f}.",
-        f"A point a series (m-IoU from {low:.4f} to {high:.4f}), a line at the score of all pixels pooled.",
+        f"IoU of {len(by_series)} series (m-IoU from {known.min():.4f} to {known.max():.4f}), a point each, "
+        "and a line at the score of all pixels pooled.",
     )
 
 
@@ -174,21 +127,16 @@ def draw_reliability(curve: ReliabilityCurve) -> Drawing:
     below.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     below.set_xlabel("Confidence")
     below.set_xlim(-0.02, 1.02)
-    points = ", ".join(
-        f"{accuracy:.2f} at {confidence:.2f}"
-        for confidence, accuracy in zip(curve.confidence, curve.accuracy, strict=True)
-    )
-    mean = float((curve.share * curve.confidence).sum()), float((curve.share * curve.accuracy).sum())
+    confidence, accuracy = (float((curve.share * of).sum()) for of in (curve.confidence, curve.accuracy))
     return Drawing(
         themed_svg(figure),
-        f"Share of right pixels by confidence: {points}.",
-        f"Mean confidence {mean[0]:.4f}, share of right pixels {mean[1]:.4f}, expected calibration error "
-        f"{curve.error:.4f}. On the dashed line a net is right as often as it is sure; below it, it is"
-        " too sure, and above it not sure enough.",
+        f"Share of right pixels by confidence: mean confidence {confidence:.4f}, share of right pixels "
+        f"{accuracy:.4f}, expected calibration error {curve.error:.4f}. On the dashed line a net is right as "
+        "often as it is sure; below it, it is too sure, and above it not sure enough.",
     )
 
 
-def _course(counts: FrameCounts, values: FloatArray) -> Curve:
+def _over_frames(counts: FrameCounts, values: FloatArray) -> Curve:
     """Values (T,) of all frames as a curve over the frames, from the first that was scored in any series."""
     first, last = int(counts.frame.min()), int(counts.frame.max())
     rows = {name: np.full(last - first + 1, np.nan) for name in dict.fromkeys(counts.series)}
@@ -198,14 +146,6 @@ def _course(counts: FrameCounts, values: FloatArray) -> Curve:
     return replace(curve, x=curve.x + first)
 
 
-def _ends(counts: FrameCounts, mean: FloatArray) -> tuple[str, str]:
-    """Means over the frames of the first and of the last third of time, in words."""
-    first, last = int(counts.frame.min()), int(counts.frame.max())
-    third = (last - first) / 3
-    early, late = counts.frame <= first + third, counts.frame >= last - third
-    return _mean_in_words(mean[early]), _mean_in_words(mean[late])
-
-
-def _mean_in_words(values: FloatArray) -> str:
+def _mean_text(values: FloatArray) -> str:
     known = values[np.isfinite(values)]
     return f"{known.mean():.4f}" if len(known) else "n/a"

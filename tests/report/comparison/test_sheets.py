@@ -9,8 +9,8 @@ import pytest
 from fabricated import frame_counts, write_run
 
 from hela_seg.comparison import PUBLISHED, compare_runs, find_runs
-from hela_seg.report.comparison.sheets import Cell, ends, number, sheets_of
-from hela_seg.report.tables import ABSENT
+from hela_seg.report.comparison.sheets import interval_cell, sheets_of
+from hela_seg.report.tables import ABSENT, Cell, number_cell
 from hela_seg.scores.statistics import Interval
 
 
@@ -21,18 +21,18 @@ from hela_seg.scores.statistics import Interval
         (-0.5, "+.4f", Cell("−0.5000", -0.5)),
         (0.0, ".4f", Cell("0.0000", 0.0)),
         (12345, ",d", Cell("12,345", 12345)),
-        (None, ".4f", Cell("n/a")),
-        (float("nan"), ".4f", Cell("n/a")),
+        (None, ".4f", Cell(ABSENT)),
+        (float("nan"), ".4f", Cell(ABSENT)),
     ],
 )
 def test_numbers(value: float | None, form: str, expected: Cell) -> None:
-    assert number(value, form, absent="n/a") == expected
+    assert number_cell(value, form) == expected
 
 
 def test_an_interval_is_its_ends_or_nothing() -> None:
-    assert ends(Interval(0.5, 0.25, 0.75)) == Cell("0.2500–0.7500", 0.25)
-    assert ends(Interval(0.0, -0.25, 0.75), "+.2f", " to ") == Cell("−0.25 to +0.75", -0.25)
-    assert ends(Interval(0.5), absent="n/a") == Cell("n/a")
+    assert interval_cell(Interval(0.5, 0.25, 0.75)) == Cell("0.2500–0.7500", 0.25)
+    assert interval_cell(Interval(0.0, -0.25, 0.75), "+.2f", " to ") == Cell("−0.25 to +0.75", -0.25)
+    assert interval_cell(Interval(0.5)) == Cell(ABSENT)
 
 
 def test_a_published_net_stands_below_ones_own_class_by_class(tmp_path: Path) -> None:

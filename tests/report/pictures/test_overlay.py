@@ -1,13 +1,12 @@
 """Frames with their labels as one figure: sizes, places, legend and file."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.report.pictures.blending import blend
-from hela_seg.report.pictures.overlay import GAP, LARGEST_FILE, LINE, MARGIN, TITLE, write_overlay
+from hela_seg.report.pictures.overlay import GAP, LINE, MARGIN, TITLE, write_overlay
 from hela_seg.system.errors import InputError
 
 CLASSES = Classes(["background", "round", "spread"])
@@ -96,19 +95,11 @@ def test_more_classes_than_fit_a_line_take_more_lines(tmp_path):
     assert (page[-MARGIN + 4 :] == 255).all()
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_noise_stays_under_2_mib(tmp_path, channels):
-    rng = np.random.default_rng(0)
-    labels = np.zeros((512, 510), np.uint8)
-    frames = [(t, rng.integers(0, 256, (channels, 512, 510), np.uint8), labels) for t in range(6)]
-    write_overlay(tmp_path / "a.png", frames, CLASSES, "noise")
-    assert (tmp_path / "a.png").stat().st_size <= LARGEST_FILE
-
-
-def test_drawing_leaves_no_figure_behind(tmp_path):
+def test_the_comment_stands_in_the_file_and_nothing_else_is_left_behind(tmp_path):
     image, labels = disc(40, 40)
-    write_overlay(tmp_path / "a.png", [(0, image, labels)], CLASSES, "a")
-    assert plt.get_fignums() == []
+    write_overlay(tmp_path / "a.png", [(0, image, labels)], CLASSES, "a", "made by a test, 5 µm")
+    with Image.open(tmp_path / "a.png") as written:
+        assert written.text["Description"] == "made by a test, 5 µm"
     assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
 
 

@@ -7,9 +7,9 @@ import pytest
 from figures import keep_figures
 
 from hela_seg.data.classes import Classes
-from hela_seg.report.comparison.sheets import Sheet
 from hela_seg.report.run import balance
 from hela_seg.report.run.balance import MOST_ROWS, balance_sheet, draw_balance, parts_sheet, split_sheet
+from hela_seg.report.tables import Sheet
 
 CLASSES = Classes(["background", "round"])
 PIXELS = {"test": np.array([30, 10]), "scored": np.array([0, 0]), "train": np.array([1, 4])}
@@ -34,7 +34,7 @@ def test_bars_follow_each_other_to_the_whole_and_training_comes_first(
     bars = [(round(bar.get_y() + 0.35), bar.get_x(), bar.get_width()) for bar in axes.patches]
     assert bars[:4] == [(0, 0.0, 0.2), (0, 0.2, 0.8), (1, 0.0, 0.75), (1, 0.75, 0.25)]
     assert axes.yaxis_inverted()  # the first stands on top
-    assert "train: background 20.0 %, round 80.0 %; test: background 75.0 %, round 25.0 %" in drawing.alt
+    assert "train: background 20.0 %, round 80.0 %; test: background 75.0 %, round 25.0 %" in drawing.caption
 
 
 def test_percent_are_of_the_part_and_a_part_without_pixels_has_none() -> None:

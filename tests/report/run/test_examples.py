@@ -20,7 +20,7 @@ from hela_seg.report.page import Picture
 from hela_seg.report.pictures.blending import blend, fit_panel
 from hela_seg.report.run import examples
 from hela_seg.report.run.class_maps import Predicted
-from hela_seg.report.run.examples import MOST_BYTES, Scored, errors_of, examples_of, training_tiles
+from hela_seg.report.run.examples import MOST_BYTES, errors_of, examples_of, training_tiles
 from hela_seg.scores.counts import FrameCounts
 
 CLASSES = Classes(["background", "round", "spread"])
@@ -85,11 +85,11 @@ def test_panels_show_the_frame_that_their_title_names(run: Path) -> None:
     net = Predictor.from_checkpoint(run / "checkpoints" / "best.ckpt")
     data = TimelapseData.from_plain(net.info.config["data"])
     data.open(net.info.split)
-    scored = Scored(data, data.blocks_of("test"), Predicted(net, data.recordings))
-    counts = count_frames(net, data.recordings, scored.blocks, data.labels).frames
-    best, _ = examples_of(scored, counts, data.classes)
+    blocks = data.blocks_of("test")
+    counts = count_frames(net, data.recordings, blocks, data.labels).frames
+    best, _ = examples_of(data, blocks, Predicted(net, data.recordings), counts)
     t = int(best.title.split("frame ")[1].split(",")[0])
-    recording = data.recordings[scored.blocks[0].series]
+    recording = data.recordings[blocks[0].series]
     truth = LabelFrames(recording.mask, data.labels).whole(t)
     (prediction,) = net.predict(recording.image.frame(t)[0])
     for picture, labels in zip(best.pictures, (np.zeros_like(truth), truth, prediction), strict=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,6 @@ from hela_seg.cli import main
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
-from hela_seg.report.run import page_of_run as report
 from hela_seg.report.run.class_maps import Predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.report.tables import write_results
@@ -57,7 +57,7 @@ def rewrite(folder: Path, command: str = "evaluate") -> str:
         data.prepare()
     (folder / run_folder.REPORT).unlink()
     maps = Predicted(net, data.recordings)
-    assert write_report(folder, command, data, data.of("test"), maps) == folder / run_folder.REPORT
+    assert write_report(folder, command, data, data.blocks_of("test"), maps) == folder / run_folder.REPORT
     return (folder / run_folder.REPORT).read_text(encoding="utf-8")
 
 
@@ -132,7 +132,14 @@ def test_evaluation_shows_what_it_scored_and_says_what_it_did_not_do(run: Path, 
     for row in scores["cells"]["thresholds"]:
         shown = page.numbers("IoU from")[f"{row['iou']:.2f}"]
         assert (shown["AP"], shown["Matched"]) == (row["average_precision"], row["matched"])
-    assert f"python -m hela_seg.evaluate &#34;ckpt=&#39;{checkpoint}&#39;&#34; part=validation" in text
+    (command,) = (line for line in page.commands if "hela_seg.evaluate" in line)
+    assert shlex.split(command) == [
+        "python",
+        "-m",
+        "hela_seg.evaluate",
+        f"ckpt='{checkpoint}'",
+        "part=validation",
+    ]
 
 
 def test_a_run_without_test_frames_has_a_report_all_the_same(cells: Path, tmp_path: Path) -> None:
@@ -156,7 +163,7 @@ def test_a_single_image_gets_no_interval_and_no_course(checkpoint: Path, tmp_pat
     text = (tmp_path / "out" / run_folder.REPORT).read_text(encoding="utf-8")
     page = ReadPage(text)
     assert "The only frame: dish 0, frame 0, m-IoU" in text
-    assert page.table("Class")["mean"]["95 % interval"] == "n/a"
+    assert page.table("Class")["mean"]["95 % interval"] == "–"
     assert "a single image says nothing on how scores vary" in text
     assert "No course over time: no series has two scored frames." in text
     assert "No spread over series: fewer than two have a score." in text
@@ -168,7 +175,7 @@ def test_a_class_that_is_absent_has_no_score(finished: Path) -> None:
     counts.matrix[:, 2], counts.matrix[:, :, 2] = 0, 0
     write_results(finished, counts, Classes(names), records.read_record(finished / run_folder.RUN_RECORD))
     page = ReadPage(rewrite(finished))
-    assert page.table("Class")["bright"]["IoU"] == "n/a"
+    assert page.table("Class")["bright"]["IoU"] == "–"
     assert page.table("Truth")["bright"]["as dim"] == "0"
 
 
@@ -201,7 +208,7 @@ def test_calibration_of_another_run_is_not_shown(finished: Path) -> None:
 def test_a_fault_in_one_figure_leaves_the_others(
     finished: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("hela_seg.report.run.sections.draw_reliability", lambda _: 1 / 0)
+    monkeypatch.setattr("hela_seg.report.run.page.draw_reliability", lambda _: 1 / 0)
     text = rewrite(finished, "train")
     assert said(text) == [NOT_MEASURED, "This could not be drawn (ZeroDivisionError: division by zero)."]
     assert "the report lacks 'Calibration' (ZeroDivisionError" in caplog.text
@@ -210,7 +217,7 @@ def test_a_fault_in_one_figure_leaves_the_others(
 def test_a_report_that_fails_loses_no_run(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(report, "_facts", lambda _: 1 / 0)
+    monkeypatch.setattr("hela_seg.report.run.page._facts", lambda _: 1 / 0)
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
     assert (
         main("train", [*data, *SMALL_NET, "report=true", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"])

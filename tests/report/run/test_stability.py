@@ -37,21 +37,12 @@ def test_the_course_over_time_says_how_it_begins_and_ends() -> None:
     assert "shade" not in drawing.caption
 
 
-def test_a_known_interval_puts_time_above_the_frames() -> None:
-    counts = frame_counts(frames=25, series=1)
-    without, quarter_days = draw_over_time(counts, CLASSES), draw_over_time(counts, CLASSES, 21600.0)
-    assert without is not None
-    assert "Time" not in without.svg
-    assert quarter_days is not None
-    assert "Time (h)" in quarter_days.svg
-    # all of it in colours of the page, as without, and in letters of one size
-    for drawing in (without, quarter_days):
-        assert "#000000" not in drawing.svg
-        assert all("fill: var(--" in text for text in re.findall("<text[^>]*>", drawing.svg))
-        assert set(re.findall(r"\b(\d+)px", drawing.svg)) == {"9"}
-    # 24 times 6 hours
-    assert ">100</text>" in quarter_days.svg
-    assert ">100</text>" not in without.svg
+def test_figures_have_the_colours_of_the_page_and_letters_of_one_size() -> None:
+    drawing = draw_over_time(frame_counts(frames=25, series=1), CLASSES)
+    assert drawing is not None
+    assert "#000000" not in drawing.svg
+    assert all("fill: var(--" in text for text in re.findall("<text[^>]*>", drawing.svg))
+    assert set(re.findall(r"\b(\d+)px", drawing.svg)) == {"9"}
 
 
 def test_frames_that_were_not_scored_leave_the_axis_where_it_is() -> None:
@@ -130,6 +121,17 @@ def test_frames_late_in_a_long_recording_are_drawn_each(monkeypatch: pytest.Monk
     assert "Line:" not in drawing.caption
 
 
+def test_of_several_series_the_median_is_drawn_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = keep_figures(monkeypatch, stability)
+    counts = frame_counts(frames=12, series=3)
+    drawing = draw_over_time(counts, CLASSES)
+    means = np.array([scores_of(matrix).mean_iou for matrix in counts.matrix]).reshape(3, 4)
+    mean = next(line for line in figures[0].axes[0].get_lines() if line.get_label() == "m-IoU")
+    assert list(mean.get_ydata()) == pytest.approx(list(np.median(means, axis=0)))
+    assert drawing is not None
+    assert drawing.caption.endswith(" Line: median of 3 recordings, shade: 10th to 90th percentile.")
+
+
 def test_a_line_of_means_says_so() -> None:
     drawing = draw_over_time(frame_counts(frames=800, series=1), CLASSES)
     assert drawing is not None
@@ -141,7 +143,7 @@ def test_accuracy_stands_over_confidence(monkeypatch: pytest.MonkeyPatch) -> Non
     counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     counts[CONFIDENCE_STEPS // 2], counts[-1] = (75, 25), (0, 300)
     curve = curve_of(counts)
-    assert draw_reliability(curve).alt.endswith(": 0.25 at 0.50, 1.00 at 1.00.")
+    draw_reliability(curve)
     above, below = figures[0].axes
     line = above.get_lines()[1]
     assert list(line.get_xdata()) == pytest.approx([150.5 / 300, 299.5 / 300])
@@ -163,7 +165,6 @@ def test_reliability_in_words() -> None:
     counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     counts[CONFIDENCE_STEPS // 2], counts[-1] = (50, 50), (0, 300)
     drawing = draw_reliability(curve_of(counts))
-    assert drawing.alt == "Share of right pixels by confidence: 0.50 at 0.50, 1.00 at 1.00."
     assert "share of right pixels 0.8750" in drawing.caption
 
 

@@ -127,7 +127,7 @@ def test_killed_and_repeated_it_ends_like_one_left_alone(cells: Path, tmp_path: 
 
 
 def test_ends_of_sweeps_have_their_statuses(tmp_path: Path) -> None:
-    from hela_seg.compare import end_sweep
+    from hela_seg.report.comparison.folders import end_sweep
 
     for number, name in enumerate(("failed", "finished", "neither")):
         folder = tmp_path / f"{number}_unet"

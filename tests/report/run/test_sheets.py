@@ -11,16 +11,15 @@ from fabricated import write_run
 
 from hela_seg.comparison import compare_runs
 from hela_seg.comparison.found import Run, read_run
-from hela_seg.report.comparison.sheets import Sheet
-from hela_seg.report.run import run_sheets
-from hela_seg.report.run.run_sheets import (
+from hela_seg.report.run import sheets
+from hela_seg.report.run.sheets import (
     class_sheet,
     confusion_sheets,
     cost_sheet,
     series_sheet,
-    words_sheet,
+    settings_sheet,
 )
-from hela_seg.report.tables import ABSENT
+from hela_seg.report.tables import ABSENT, Sheet
 from hela_seg.scores.counts import FrameCounts
 
 FRAMES = np.array(
@@ -58,16 +57,16 @@ def test_scores_of_each_class(run: Run) -> None:
         "Acc.",
         "True pixels",
     )
-    mean, *classes = [[*row[:2], *row[3:]] for row in texts(sheet)]
+    *classes, mean = [[*row[:2], *row[3:]] for row in texts(sheet)]
     assert classes == [
         # 19 of 24, 38 of 43, 19 of 21, 19 of 22, 35 of 40
         ["background", "0.7917", "0.8837", "0.9048", "0.8636", "0.8750", "22"],
         # 16 of 21, 32 of 37, 16 of 19, 16 of 18
         ["round", "0.7619", "0.8649", "0.8421", "0.8889", "0.8750", "18"],
-        ["spread", "n/a", "n/a", "n/a", "n/a", "n/a", "0"],
+        ["spread", "–", "–", "–", "–", "–", "0"],
     ]
     assert mean == ["mean", "0.7768", "0.8743", "0.8734", "0.8763", "0.8750", ""]
-    assert sheet.notes == ("n/a: absent from truth and prediction, left out of the means: spread.",)
+    assert sheet.notes == ("–: absent from truth and prediction, left out of the means: spread.",)
 
 
 def test_rows_of_the_confusion_matrix_are_the_truth(run: Run) -> None:
@@ -81,7 +80,7 @@ def test_rows_of_the_confusion_matrix_are_the_truth(run: Run) -> None:
     assert texts(shares) == [
         ["background", "86.36", "13.64", "0.00"],
         ["round", "11.11", "88.89", "0.00"],
-        ["spread", "n/a", "n/a", "n/a"],
+        ["spread", "–", "–", "–"],
     ]
     for sheet in (pixels, shares):
         assert sheet.rows[0][2].share == 3 / 22
@@ -90,13 +89,13 @@ def test_rows_of_the_confusion_matrix_are_the_truth(run: Run) -> None:
 
 def test_series_stand_from_the_lowest_up(run: Run) -> None:
     assert texts(series_sheet(run)) == [
-        ["a", "2", "0.6571", "0.7143", "0.6000", "n/a"],  # 10 of 14, 6 of 10
-        ["b", "1", "0.9045", "0.9000", "0.9091", "n/a"],
+        ["a", "2", "0.6571", "0.7143", "0.6000", "–"],  # 10 of 14, 6 of 10
+        ["b", "1", "0.9045", "0.9000", "0.9091", "–"],
     ]
 
 
 def test_series_that_are_left_out_are_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_sheets, "MOST_ROWS", 1)
+    monkeypatch.setattr(sheets, "MOST_ROWS", 1)
     sheet = series_sheet(run)
     assert [row[0] for row in texts(sheet)] == ["a"]
     assert sheet.notes == ("The lowest 1; 1 more are in frames.csv.",)
@@ -117,6 +116,6 @@ def test_costs_have_their_units(run: Run) -> None:
 
 
 def test_nested_settings_have_names_joined_by_dots() -> None:
-    sheet = words_sheet("Settings", {"model": {"width": 8}, "seed": None})
+    sheet = settings_sheet("Settings", {"model": {"width": 8}, "seed": None})
     assert texts(sheet) == [["model.width", "8"], ["seed", "None"]]
     assert sheet.names == len(sheet.headings)  # numbers in settings are sorted as words

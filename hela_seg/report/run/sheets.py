@@ -8,38 +8,37 @@ from typing import Any
 
 import numpy as np
 
-from hela_seg.comparison import NetRow
+from hela_seg.comparison import Figure, NetRow
 from hela_seg.comparison.found import Run
-from hela_seg.report.comparison.sheets import HEADINGS, MEBI, Cell, Sheet, ends, number
+from hela_seg.report.comparison.sheets import HEADINGS, MEBI, interval_cell
 from hela_seg.report.run.balance import MOST_ROWS
-from hela_seg.report.run.stability import Overlaps, matrices_by_series
+from hela_seg.report.run.stability import matrices_by_series
+from hela_seg.report.tables import ABSENT, Cell, Sheet, number_cell
 from hela_seg.runs.records import MEASURED, RunRecord
 from hela_seg.runs.run_folder import FRAME_COUNTS
+from hela_seg.scores.confusion import mean_over_classes, scores_of
 from hela_seg.system.settings import flatten
-
-ABSENT = "n/a"
 
 
 def class_sheet(run: Run, row: NetRow) -> Sheet:
-    """Scores of each class and their means, with the intervals of a comparison.
-
-    Args:
-        run: that was scored.
-        row: the same run as a comparison has it.
-    """
-    _, *others = HEADINGS
-    rows = [_mean_row(row, others)]
+    """Scores of each class and their means, with the intervals of a comparison of this run alone."""
     pixels = run.counts.pooled.sum(axis=1).tolist()
+    rows = []
     for entry in run.classes:
-        iou, *rest = (row.by_class[measure][entry.index].interval for measure in HEADINGS)
-        scores = (number(of.value, absent=ABSENT) for of in rest)
-        name = Cell(entry.name, colour=entry.colour)
-        shown = (number(iou.value, absent=ABSENT), ends(iou, absent=ABSENT), *scores)
-        rows.append((name, *shown, number(pixels[entry.index], ",d")))
-    headings = ("Class", "IoU", "95 % interval", *(HEADINGS[measure] for measure in others), "True pixels")
+        scores = _score_cells({measure: row.by_class[measure][entry.index] for measure in HEADINGS})
+        true_pixels = number_cell(pixels[entry.index], ",d")
+        rows.append((Cell(entry.name, colour=entry.colour), *scores, true_pixels))
+    rows.append((Cell("mean"), *_score_cells(row.means), Cell("")))
+    iou, *others = HEADINGS.values()
+    headings = ("Class", iou, "95 % interval", *others, "True pixels")
     frames, series = len(run.counts), len(set(run.counts.series))
     title = f"Scores of {frames} frame(s) of {series} series, all pixels pooled"
     return Sheet(title, headings, rows, notes=_why_absent(run))
+
+
+def _score_cells(figures: Mapping[str, Figure]) -> tuple[Cell, ...]:
+    iou, *others = (figures[measure].interval for measure in HEADINGS)
+    return (number_cell(iou.value), interval_cell(iou), *(number_cell(other.value) for other in others))
 
 
 def confusion_sheets(run: Run) -> tuple[Sheet, Sheet]:
@@ -52,9 +51,9 @@ def confusion_sheets(run: Run) -> tuple[Sheet, Sheet]:
     for entry, counts, of_row in zip(run.classes, matrix.tolist(), shares.tolist(), strict=True):
         name = Cell(entry.name, colour=entry.colour)
         absolute.append(
-            (name, *(_shaded(number(n, ",d"), share) for n, share in zip(counts, of_row, strict=True)))
+            (name, *(_shaded(number_cell(n, ",d"), share) for n, share in zip(counts, of_row, strict=True)))
         )
-        by_row.append((name, *(_shaded(number(100 * share, ".2f", ABSENT), share) for share in of_row)))
+        by_row.append((name, *(_shaded(number_cell(100 * share, ".2f"), share) for share in of_row)))
     return (
         Sheet("Confusion matrix, pixels", headings, absolute, notes=("Rows are truth, columns prediction.",)),
         Sheet(
@@ -66,18 +65,12 @@ def confusion_sheets(run: Run) -> tuple[Sheet, Sheet]:
 def series_sheet(run: Run) -> Sheet:
     """IoU of each series, the lowest mean first."""
     by_series = matrices_by_series(run.counts)
-    found = Overlaps.of(np.stack(list(by_series.values())))
-    names = list(by_series)
-    frames = Counter(run.counts.series)
-    order = np.argsort(found.mean, kind="stable")[:MOST_ROWS]
+    names, frames = list(by_series), Counter(run.counts.series)
+    iou = scores_of(np.stack(list(by_series.values()))).iou
+    mean_iou = mean_over_classes(iou)
     rows = [
-        (
-            Cell(names[place]),
-            number(frames[names[place]], "d"),
-            number(found.mean[place], absent=ABSENT),
-            *(number(value, absent=ABSENT) for value in found.by_class[place].tolist()),
-        )
-        for place in order
+        (Cell(names[s]), number_cell(frames[names[s]], "d"), *map(number_cell, (mean_iou[s], *iou[s])))
+        for s in np.argsort(mean_iou, kind="stable")[:MOST_ROWS]
     ]
     left = len(names) - MOST_ROWS
     notes = (f"The lowest {MOST_ROWS}; {left} more are in {FRAME_COUNTS}.",) if left > 0 else ()
@@ -91,27 +84,21 @@ def cost_sheet(record: RunRecord) -> Sheet:
     tile = "a tile" if costs.tile is None else f"{costs.tile[0]}x{costs.tile[1]}"
     batch = "a batch" if costs.batch_size is None else f"{costs.batch_size} tiles"
     measured = {
-        "parameters": ("parameters", number(costs.parameters, ",")),
-        "multiply_adds": (f"multiply-adds of {tile}", number(costs.multiply_adds, ",")),
-        "step_ms": (f"ms a step of {batch}", number(costs.step_ms, ".4g")),
-        "frame_s": ("seconds a frame", number(costs.frame_s, ".3g")),
-        "peak_memory": ("peak memory, MiB", number(memory, ",.0f")),
+        "parameters": ("parameters", number_cell(costs.parameters, ",")),
+        "multiply_adds": (f"multiply-adds of {tile}", number_cell(costs.multiply_adds, ",")),
+        "step_ms": (f"ms a step of {batch}", number_cell(costs.step_ms, ".4g")),
+        "frame_s": ("seconds a frame", number_cell(costs.frame_s, ".3g")),
+        "peak_memory": ("peak memory, MiB", number_cell(memory, ",.0f")),
     }
     rows = [(Cell(name), cell) for name, cell in measured.values()]
     notes = tuple(f"{measured[key][0]}: {how}." for key, how in MEASURED.items())
     return Sheet("What it cost", ("What", "Measured"), rows, notes=notes)
 
 
-def words_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
-    """Names and what they stand for; of what is nested, names joined by dots."""
+def settings_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
+    """Names and values; names of nested settings are joined by dots."""
     rows = [(Cell(name), Cell(str(value))) for name, value in flatten(facts).items()]
     return Sheet(title, ("Name", "Value"), rows, names=2)
-
-
-def _mean_row(row: NetRow, others: list[str]) -> tuple[Cell, ...]:
-    iou = row.means["iou"].interval
-    rest = (number(row.means[measure].interval.value, absent=ABSENT) for measure in others)
-    return (Cell("mean"), number(iou.value, absent=ABSENT), ends(iou, absent=ABSENT), *rest, Cell(""))
 
 
 def _shaded(cell: Cell, share: float) -> Cell:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hela_seg.comparison.fold_quality import pool_quality
+from hela_seg.comparison.quality import pool_quality
 from hela_seg.data.classes import Classes
 from hela_seg.report.quality import quality_to_plain
 from hela_seg.scores.frames import SegmentedFrame
