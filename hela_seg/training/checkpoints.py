@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from hela_seg.runs import logs, run_folder
 from hela_seg.runs.checkpoint import PROGRESS_KEY, rotate_checkpoints, save_whole
-from hela_seg.system import distributed
+from hela_seg.system import distributed, lightning_loops
 from hela_seg.system.files import whole_file
 
 
@@ -99,7 +99,7 @@ class LastCheckpoint(pl.Callback):
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
         if self._taken_up is not None:
             trainer.callback_metrics.update(self._taken_up["metrics"])
-            _as_if_never_stopped(trainer)
+            lightning_loops.continue_epoch_as_usual(trainer)
             if not self._is_own(trainer):
                 _set_optimisers(trainer)
 
@@ -124,7 +124,7 @@ class LastCheckpoint(pl.Callback):
         """Add what Lightning leaves out."""
         if self._batches is None:
             return
-        _count_between_steps(checkpoint["loops"]["fit_loop"], self._batches)
+        lightning_loops.count_between_steps(checkpoint, self._batches)
         for logger in trainer.loggers:
             logger.save()
         checkpoint[PROGRESS_KEY] = {
@@ -149,9 +149,8 @@ class LastCheckpoint(pl.Callback):
         _set_patience(trainer, checkpoint["callbacks"], anew=not own)
         if self._taken_up is not None:
             trainer.should_stop = own and self._taken_up["stopped"]
-            seen = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
-            steps = seen["completed"] // self._taken_up["batches_in_step"]
-            seen.update(dict.fromkeys(seen, steps * trainer.accumulate_grad_batches))
+            before, now = self._taken_up["batches_in_step"], trainer.accumulate_grad_batches
+            lightning_loops.rescale_batches(checkpoint, before, now)
 
     def _is_own(self, trainer: pl.Trainer) -> bool:
         """Whether the checkpoint that training starts from is one of this run's."""
@@ -174,35 +173,6 @@ class LastCheckpoint(pl.Callback):
         if trainer.is_global_zero:
             rotate_checkpoints(self._folder)
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
-
-
-def _count_between_steps(loop: dict[str, Any], batches: int) -> None:
-    """Set Lightning's counters as they are between two steps, in whatever hook they were read.
-
-    Args:
-        loop: state of the fit loop.
-        batches: how many the present epoch has seen; 0 stands for the end of the epoch before.
-    """
-    begun = int(batches > 0)
-    for counts in (loop["epoch_progress"]["total"], loop["epoch_progress"]["current"]):
-        done = counts["completed"]
-        counts.update(ready=done + begun, started=done + begun, processed=done)
-    seen = loop["epoch_loop.batch_progress"]
-    seen["is_last_batch"] = False
-    for counts, done in ((seen["total"], seen["total"]["completed"]), (seen["current"], batches)):
-        counts.update(dict.fromkeys(counts, done))
-
-
-def _as_if_never_stopped(trainer: pl.Trainer) -> None:
-    """Have Lightning do at the end of this epoch what it does at the end of any.
-
-    It counts the whole epoch as restarted, and leaves the learning rate of a plateau schedule as it was. With
-    ``max_steps`` it even takes the end of an epoch for the middle of one.
-    """
-    loop = trainer.fit_loop
-    loop._restarting = False
-    if loop.epoch_loop.batch_progress.current.completed == 0:
-        loop.epoch_loop.restarting = False
 
 
 def _set_patience(trainer: pl.Trainer, states: dict[str, Any], *, anew: bool) -> None:
