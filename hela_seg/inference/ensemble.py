@@ -133,6 +133,8 @@ def choose_device(name: str) -> torch.device:
         raise InputError(
             f"device is '{name}', which is not on this machine: choose auto, cpu or cuda"
         ) from None
+    if device.type == "mps":
+        raise InputError(f"device is '{name}', expected auto, cpu or cuda: Apple's MPS is not supported")
     return device
 
 

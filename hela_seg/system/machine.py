@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-from hela_seg.system.hardware import Machine
+from hela_seg.system.errors import InputError
+from hela_seg.system.hardware import Machine, on_gpu
 from hela_seg.system.version import __version__
 
 PEAK_SIZE = {"cpu": 1536, "cuda": 8192}
@@ -25,6 +26,23 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def hardware(machine: Machine) -> dict[str, str]:
     """What the times depend on, in words."""
     return {"device": machine.name, "processor": _processor(), "system": platform.system()}
+
+
+def accelerator_of(setting: str) -> str:
+    """The accelerator that ``trainer.accelerator`` means, by Lightning's name for it.
+
+    For ``auto`` and ``gpu`` Lightning would take Apple's MPS on a Mac, which this program does not support.
+
+    Raises:
+        InputError: the setting means MPS.
+    """
+    if setting == "mps" or (setting == "gpu" and not on_gpu(setting) and torch.backends.mps.is_available()):
+        raise InputError(
+            f"trainer.accelerator is {setting}, expected auto, cpu or cuda: Apple's MPS is not supported"
+        )
+    if setting == "auto":
+        return "cuda" if on_gpu(setting) else "cpu"
+    return setting
 
 
 def versions(*libraries: str) -> dict[str, str]:

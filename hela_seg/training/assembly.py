@@ -23,7 +23,7 @@ from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.hardware import OWN_KEYS
-from hela_seg.system.machine import versions
+from hela_seg.system.machine import accelerator_of, versions
 from hela_seg.training import ddp
 from hela_seg.training.callbacks import EpochBar, ValidateAtMaxSteps
 from hela_seg.training.checkpoints import AtomicCheckpointIO
@@ -213,6 +213,7 @@ def trainer_of(config: DictConfig, folder: Path, clock: StepClock, *, validated:
     with refused_by_lightning("trainer", OTHER_TRAINER):
         trainer: pl.Trainer = instantiate(
             {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
+            accelerator=accelerator_of(config.trainer.accelerator),
             callbacks=callbacks,
             logger=loggers,
             plugins=[AtomicCheckpointIO(), *ddp.plugins(config.trainer)],
