@@ -42,7 +42,7 @@ print(len(names))
 def test_every_module_is_imported_without_what_windows_lacks() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    modules = [path for path in (Path(__file__).parents[1] / "hela_seg").rglob("*.py")]
+    modules = list((Path(__file__).parents[1] / "hela_seg").rglob("*.py"))
     assert int(done.stdout) == len(modules) - 1  # the package itself is not among its modules
 
 

@@ -1,4 +1,4 @@
-"""The machine that times are taken on: what it is, how fast it multiplies matrices, memory that was used."""
+"""The machine that times are taken on: what it is, its clock, and the memory that was used."""
 
 from __future__ import annotations
 
@@ -15,11 +15,7 @@ from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import Machine, on_gpu
 from hela_seg.system.version import __version__
 
-PEAK_SIZE = {"cpu": 1536, "cuda": 8192}
-"""Rows and columns of the matrices that are multiplied: large enough for the full rate."""
-
-PEAK_REPEATS = 8
-LIBRARIES = ("torch", "pytorch-lightning", "segmentation-models-pytorch", "monai")
+LIBRARIES = ("torch", "pytorch-lightning", "segmentation-models-pytorch")
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -58,18 +54,6 @@ def versions(*libraries: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def matrix_product_peak(device: torch.device, dtype: torch.dtype) -> float:
-    """Multiply-adds a second of the fastest of some products of square matrices."""
-    size = PEAK_SIZE[device.type]
-    a, b = torch.ones(2, size, size, device=device, dtype=dtype)
-    seconds = []
-    for _ in range(PEAK_REPEATS):
-        began = now(device)
-        torch.mm(a, b)
-        seconds.append(now(device) - began)
-    return size**3 / min(seconds)
 
 
 def now(device: torch.device) -> float:
