@@ -10,42 +10,55 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("benchmark"))
 
+import json
 import logging
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import CSVLogger
+from rich.console import Console
+from rich.text import Text
 
 from hela_seg.cli import CONFIG
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
-from hela_seg.report.tables import print_files
+from hela_seg.report.tables import ABSENT, plain_table, print_files, print_plain
 from hela_seg.runs.checkpoint import ModelInfo, option_of
-from hela_seg.system.files import make_folder
-from hela_seg.system.hardware import HardwareChoices, Machine
-from hela_seg.system.machine import hardware, matrix_product_peak, versions
-from hela_seg.system.settings import Count, Group, Seed, build, checked
+from hela_seg.system.files import make_folder, whole_file
+from hela_seg.system.hardware import Machine
+from hela_seg.system.machine import accelerator_of, hardware, versions
+from hela_seg.system.settings import Count, Group, Seed, build, checked, to_plain
 from hela_seg.training import assembly
 from hela_seg.training.settings import TrainerSettings, for_hardware
-from hela_seg.training.timing.data_stages import time_data
-from hela_seg.training.timing.net_stages import Setting, time_net
-from hela_seg.training.timing.record import NetTimes, Record, Stage, read_record, write_record
-from hela_seg.training.timing.tables import print_ratios, print_times
+from hela_seg.training.task import SegmentationTask
+from hela_seg.training.timing import FULL_STEP, time_data, time_net
 
 log = logging.getLogger(__name__)
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 BENCHMARK_JSON = "benchmark.json"
-PRODUCT_DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-"""What convolutions are computed in by precision; float32 in the others."""
+OF_DATA = {
+    "reading": "reading a batch",
+    "augmentation": "augmenting it",
+    "loader": "a batch from the loader",
+}
+OF_NET = {
+    "forward": "forward",
+    "forward and backward": "+ backward",
+    FULL_STEP: "full step",
+    "prediction of a frame": "frame",
+}
+"""Stages, with what each is called in print."""
+
+MEBI = 2**20
 
 
 @dataclass(frozen=True)
@@ -60,98 +73,85 @@ class BenchmarkSettings:
     output_dir: str
     model: Group | None = None
     repeats: Count = 3
-    peers: bool = True
-    compare: str | None = None
     seed: Seed = 0
 
 
-def benchmark(config: Mapping[str, Any]) -> Record:
+def benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
     """Time reading, training and prediction as a configuration says; see ``conf/benchmark.yaml``.
 
-    Writes tables to standard output and benchmark.json into the run's folder.
+    Prints one table of medians, and writes all times into ``benchmark.json`` in the run's folder.
+
+    Returns:
+        The content of ``benchmark.json``.
 
     Raises:
-        InputError: data or settings that cannot be used, or no record to compare with.
+        InputError: data or settings that cannot be used.
     """
     settings = checked(BenchmarkSettings, config)
-    before = None if settings.compare is None else read_record(settings.compare)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     choices, trainer, optimizer = for_hardware(TrainerSettings.of(settings.trainer), settings.optimizer)
+    settings = replace(settings, optimizer=optimizer)
     choices.apply()
     folder = make_folder(Path(settings.output_dir))
-    data_stages, batch, data = _time_data(settings)
-    setting = Setting(
-        batch,
-        data.recordings[0].image.frame(0),
-        _info(data),
-        build(assembly.loss_config(settings.loss, data), "loss"),
-        build(optimizer, "optimizer"),
-        settings.repeats,
-        settings.peers,
-    )
-    record = Record(
-        hardware(Machine.here(trainer.accelerator)),
-        versions(),
-        _settings(settings, choices),
-        _peak(trainer, choices),
-        {
-            name: _time_net(net, settings, trainer, choices, setting, data_stages, folder)
-            for name, net in _nets(settings.model).items()
-        },
-    )
-    write_record(folder / BENCHMARK_JSON, record)
+    augment = build(settings.augment, "augment")
+    data: TimelapseData = build(settings.data, "data", augment=augment)
+    data.prepare()
+    of_data, batch = time_data(data, augment, settings.repeats)
+    nets = _time_nets(settings, trainer, data, batch, folder)
+    for net in nets.values():
+        net["seconds"] |= of_data
+    record = {
+        "hardware": hardware(Machine.here(trainer.accelerator)) | {"choices": choices.why},
+        "versions": versions(),
+        "settings": {key: settings.data[key] for key in ("batch_size", "workers", "tile")}
+        | {"repeats": settings.repeats, "precision": choices.precision},
+        "nets": nets,
+    }
+    with whole_file(folder / BENCHMARK_JSON) as beside:
+        beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print_times(record)
-    if before is not None:
-        print_ratios(record, before)
     print_files({"record": folder / BENCHMARK_JSON})
     return record
 
 
-def _nets(model: Group | None) -> dict[str, Any]:
-    """Configurations of the nets to time, by name: the chosen one, or all that there are."""
+def _time_nets(
+    settings: BenchmarkSettings, trainer: TrainerSettings, data: TimelapseData, batch: Sample, folder: Path
+) -> dict[str, dict[str, Any]]:
+    """Times and most memory of each net, by name."""
+    frame, info = data.recordings[0].image.frame(0), _info(data)
+    loss = build(assembly.loss_config(settings.loss, data), "loss")
+    times = {}
+    for name, model in _nets(settings.model).items():
+        log.info("timing %s", name)
+        net = assembly.net_of({**model, "in_channels": data.channels, "classes": len(data.classes)})
+        assembly.refuse_tile(data.tile, net)
+        task = SegmentationTask(net, loss, build(settings.optimizer, "optimizer"), info)
+        if trainer.compile:
+            task.net.compile()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Lightning's advice on the loaders and loggers of a real run
+            make = partial(_trainer, trainer, folder)
+            seconds, peak = time_net(task, make, batch, frame, info, settings.repeats)
+        times[name] = {"seconds": seconds, "peak_memory": peak}
+    return times
+
+
+def _nets(model: Group | None) -> dict[str, Group]:
+    """Settings of the nets to time, by name: the chosen one, or all of ``conf/model``."""
     if model is not None:
         return {option_of(model["_target_"]): model}
-    return {path.stem: dict(OmegaConf.load(path)) for path in sorted((CONFIG / "model").glob("*.yaml"))}
+    return {
+        path.stem: to_plain(OmegaConf.create(path.read_text("utf-8")))
+        for path in sorted((CONFIG / "model").glob("*.yaml"))
+    }
 
 
-def _time_data(settings: BenchmarkSettings) -> tuple[dict[str, Stage], Sample, TimelapseData]:
-    augment = build(settings.augment, "augment")
-    plain: TimelapseData = build(settings.data, "data")
-    augmented: TimelapseData = build(settings.data, "data", augment=augment)
-    for data in (plain, augmented):
-        data.prepare()
-    stages, batch = time_data(plain, augmented, augment, plain.batch_size, settings.repeats)
-    return stages, batch, plain
-
-
-def _time_net(
-    net: Group,
-    benchmark_settings: BenchmarkSettings,
-    trainer: TrainerSettings,
-    choices: HardwareChoices,
-    setting: Setting,
-    data_stages: dict[str, Stage],
-    folder: Path,
-) -> NetTimes:
-    log.info("timing %s", str(net["_target_"]).rpartition(".")[2])
-    channels, classes = setting.info.channels, len(setting.info.classes)
-    settings = {str(key): value for key, value in net.items()}
-    make = partial(assembly.net_of, settings | {"in_channels": channels, "classes": classes})
-    assembly.refuse_tile(benchmark_settings.data["tile"], make())
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # Lightning's advice on loaders and loggers, which are not a run's here
-        times = time_net(make, partial(_trainer, trainer, folder), setting, compiled=choices.compile)
-    return NetTimes(data_stages | times.stages, times.peak_memory)
-
-
-def _trainer(settings_of_trainer: TrainerSettings, folder: Path, **arguments: Any) -> pl.Trainer:
-    settings = settings_of_trainer.for_lightning()
-    settings |= {"enable_progress_bar": False, "enable_checkpointing": False}
+def _trainer(settings: TrainerSettings, folder: Path, **arguments: Any) -> pl.Trainer:
+    plain = settings.for_lightning() | {"enable_progress_bar": False, "enable_checkpointing": False}
+    plain["accelerator"] = accelerator_of(settings.accelerator)
     logger = CSVLogger(folder, name="", version="logs")
     with assembly.refused_by_lightning("trainer", assembly.OTHER_TRAINER):
-        trainer: pl.Trainer = instantiate(settings, logger=logger, default_root_dir=str(folder), **arguments)
+        trainer: pl.Trainer = instantiate(plain, logger=logger, default_root_dir=str(folder), **arguments)
     return trainer
 
 
@@ -168,17 +168,34 @@ def _info(data: TimelapseData) -> ModelInfo:
     )
 
 
-def _settings(settings: BenchmarkSettings, choices: HardwareChoices) -> dict[str, Any]:
-    return {
-        "tile": list(settings.data["tile"]),
-        "batch_size": settings.data["batch_size"],
-        "workers": settings.data["workers"],
-        "repeats": settings.repeats,
-        "precision": choices.precision,
-        "hardware": choices.why,
+def print_times(record: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print median milliseconds: a line of making batches, and a table with a row a net.
+
+    Args:
+        record: see `benchmark`.
+        console: where to print; standard output by default.
+    """
+    console = console or Console()
+    settings, nets = record["settings"], record["nets"]
+    (height, width), batch = settings["tile"], settings["batch_size"]
+    medians = {
+        name: {stage: median(times) for stage, times in net["seconds"].items()} for name, net in nets.items()
     }
-
-
-def _peak(trainer: TrainerSettings, choices: HardwareChoices) -> float:
-    device = torch.device("cpu" if Machine.here(trainer.accelerator).gpu is None else "cuda")
-    return matrix_product_peak(device, PRODUCT_DTYPES.get(choices.precision, torch.float32))
+    of_data = next(iter(medians.values()))
+    lines = [
+        record["hardware"]["processor"],
+        record["hardware"]["choices"],
+        f"Tiles of {height}x{width}, {batch} a batch; milliseconds, medians of {settings['repeats']} repeats",
+        ", ".join(f"{words} {1000 * of_data[stage]:,.1f}" for stage, words in OF_DATA.items()),
+    ]
+    print_plain(Text("\n".join(lines)), console)
+    table = plain_table(["net"], [*OF_NET.values(), "tiles/s", "MiB"], console)
+    for name, net in nets.items():
+        times, peak = medians[name], net["peak_memory"]
+        table.add_row(
+            Text(name),
+            *(f"{1000 * times[stage]:,.1f}" for stage in OF_NET),
+            f"{batch / times[FULL_STEP]:,.1f}",
+            ABSENT if peak is None else f"{peak / MEBI:,.0f}",
+        )
+    print_plain(table, console)

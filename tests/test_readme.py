@@ -30,7 +30,7 @@ TYPED = [
 ]
 ELSEWHERE = ("pip install", "pytest", "torchrun")  # the last is run by test_ddp.py
 COMMANDS = [command for command in TYPED if not command.startswith(ELSEWHERE)]
-SHORT_BENCHMARK = ["data.tile=[32,32]", "model.width=4", "repeats=1", "peers=false"]
+SHORT_BENCHMARK = ["data.tile=[32,32]", "model.width=4", "repeats=1"]
 EXTRAS = {
     "search=": "hydra_plugins.hydra_optuna_sweeper",
     "hydra/launcher=joblib": "hydra_plugins.hydra_joblib_launcher",

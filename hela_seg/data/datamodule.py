@@ -25,6 +25,7 @@ from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
 from hela_seg.data.tiles import Size
+from hela_seg.system import lightning_loops
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Count, NonNegative, Share, fitting_arguments, validated
@@ -277,10 +278,7 @@ class TimelapseData(pl.LightningDataModule):
 
     def _epoch(self) -> int:
         """The epoch in which the trainer is about to begin or go on."""
-        if self.trainer is None:
-            return 0
-        progress: Any = self.trainer.fit_loop.epoch_progress.current  # Lightning states a wider type
-        return int(progress.processed)
+        return 0 if self.trainer is None else lightning_loops.epochs_ended(self.trainer)
 
     def _samples_seen(self) -> int:
         """How many samples of the present epoch the trainer has been through.
@@ -290,5 +288,5 @@ class TimelapseData(pl.LightningDataModule):
         """
         if self.trainer is None:
             return 0
-        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        batches = lightning_loops.batches_begun(self.trainer)
         return batches * self.batch_size * self.launch.count % self._epoch_length()

@@ -5,7 +5,7 @@ From the outside in:
 - ``predictor``: the object that a user holds; ``counting``: its frames against their masks
 - ``trained``: a net as its checkpoint describes it; ``onnx_net``: one that ONNX Runtime computes
 - ``bands``: sends frames through, a band at a time; ``prefetch`` lets reading and computing overlap
-- ``ensemble``: one net or several, and the views of a tile; ``fuse``: the same nets in less time
+- ``ensemble``: one net or several, and test-time augmentation; ``fuse`` merges batch norm into convolutions
 - ``tiling`` and ``stitch``: how frames are cut, and tiles joined; ``batches``: how many go through at once
 """
 

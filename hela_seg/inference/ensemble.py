@@ -1,4 +1,4 @@
-"""One net or several, one view of a tile or several: images in, class indices or probabilities out."""
+"""One net or several, with test-time augmentation: images in, class indices or probabilities out."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Ensemble:
         if precision not in {"auto", *PRECISIONS}:
             raise InputError(f"precision is '{precision}', expected auto, {', '.join(PRECISIONS)}")
         self.device, self._inputs, self._tta = device, tuple(inputs), tta
-        self._precision = _by_hardware(device) if precision == "auto" else PRECISIONS[precision]
+        self._precision = _precision_of(device) if precision == "auto" else PRECISIONS[precision]
         self._nets = [
             net.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             for net in nets
@@ -56,12 +56,12 @@ class Ensemble:
 
     @property
     def inputs(self) -> int:
-        """How many tensors to hand in: one for each normalisation."""
+        """How many tensors `classes` takes: one for each normalisation."""
         return max(self._inputs) + 1
 
     @property
     def is_single(self) -> bool:
-        """Whether there is nothing to average."""
+        """Whether one net predicts each tile once, so that no probabilities are averaged."""
         return len(self._nets) == 1 and self._tta == "none"
 
     @torch.inference_mode()
@@ -82,7 +82,7 @@ class Ensemble:
         moved = self._moved(images)
         if self.is_single:
             logits = self._logits(self._nets[0], moved[0])
-            return predicted_classes(logits).to(torch.uint8), _shares(logits)
+            return predicted_classes(logits).to(torch.uint8), _softmax(logits)
         mean = self._mean(moved)
         return predicted_classes(mean).to(torch.uint8), mean
 
@@ -90,8 +90,8 @@ class Ensemble:
         total: Tensor | None = None
         count = 0
         for net, which in zip(self._nets, self._inputs, strict=True):
-            for turn, turn_back in tta_transforms(self._tta):
-                found = turn_back(_shares(self._logits(net, turn(images[which]))))
+            for transform, inverse in tta_transforms(self._tta):
+                found = inverse(_softmax(self._logits(net, transform(images[which]))))
                 total = found if total is None else total.add_(found)
                 count += 1
         if total is None:
@@ -109,13 +109,13 @@ class Ensemble:
 
 
 def tta_transforms(tta: str) -> Iterator[tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]:
-    """Ways to look at images (..., H, W): how to turn them, and how to turn back what is found.
+    """Transforms of images (..., H, W) for test-time augmentation, each with its inverse.
 
-    One for ``none``, four for ``flips``, eight for ``dihedral``; the first leaves them as they are.
+    One for ``none``, four for ``flips``, eight for ``dihedral``; the first is the identity.
     """
     axes: list[tuple[int, ...]] = [()] if tta == "none" else [(), (-1,), (-2,), (-2, -1)]
     for transposed, flipped in product((False, True) if tta == "dihedral" else (False,), axes):
-        yield _turned(transposed, flipped), _turned_back(transposed, flipped)
+        yield _transform(transposed, flipped), _inverse(transposed, flipped)
 
 
 def choose_device(name: str) -> torch.device:
@@ -133,32 +133,34 @@ def choose_device(name: str) -> torch.device:
         raise InputError(
             f"device is '{name}', which is not on this machine: choose auto, cpu or cuda"
         ) from None
+    if device.type == "mps":
+        raise InputError(f"device is '{name}', expected auto, cpu or cuda: Apple's MPS is not supported")
     return device
 
 
-def _shares(logits: Tensor) -> Tensor:
+def _softmax(logits: Tensor) -> Tensor:
     """Probabilities of logits (N, K, H, W), class by class in memory, which takes half the time."""
     probabilities: Tensor = logits.float().contiguous().softmax(1)
     return probabilities
 
 
-def _by_hardware(device: torch.device) -> torch.dtype:
+def _precision_of(device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if has_bfloat16() else torch.float16
 
 
-def _turned(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    def turn(images: Tensor) -> Tensor:
+def _transform(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    def transform(images: Tensor) -> Tensor:
         images = images.flip(flipped) if flipped else images
         return images.transpose(-2, -1) if transposed else images
 
-    return turn
+    return transform
 
 
-def _turned_back(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    def turn_back(images: Tensor) -> Tensor:
+def _inverse(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    def invert(images: Tensor) -> Tensor:
         images = images.transpose(-2, -1) if transposed else images
         return images.flip(flipped) if flipped else images
 
-    return turn_back
+    return invert

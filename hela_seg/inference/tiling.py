@@ -14,7 +14,7 @@ CROP_TILE, GAUSSIAN_TILE = 1024, 512
 """Rows and columns of the pieces of larger frames, by the way of joining them."""
 
 BLENDS = ("crop", "gaussian")
-VIEWS = ("none", "flips", "dihedral")
+TTA = ("none", "flips", "dihedral")
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,13 @@ class Tiling:
             frames of up to `WHOLE_FRAME_PIXELS` whole and cuts larger ones.
         blend: how pieces are joined. ``crop`` keeps the inner part of each, which equals the prediction of
             the whole frame where the halo covers the net's receptive field; ``gaussian`` averages
-            probabilities where pieces overlap, weighted by a bell around the middle of each.
+            probabilities where pieces overlap, weighted by a Gaussian around the middle of each.
         halo: context in pixels around the part that ``crop`` keeps.
         overlap: share of a piece's side that neighbours have in common with ``gaussian``, 0 to below 1.
         batch_size: pieces that go through the net at once; ``auto`` finds how many fit.
-        tta: views of each piece whose probabilities are averaged (test-time augmentation): ``none`` sees it
-            as it is, ``flips`` in four mirrorings, ``dihedral`` in these and turned by a quarter.
+        tta: test-time augmentation, which averages the probabilities of transformed copies of each piece:
+            ``none`` predicts it once, ``flips`` also its three mirror images, ``dihedral`` all of these also
+            transposed.
 
     Raises:
         InputError: a value that is none of these.
@@ -53,7 +54,7 @@ class Tiling:
             _expect(sound, "tile", sides, "auto or [rows, columns] above 0")
             object.__setattr__(self, "tile", sides)
         _expect(self.blend in BLENDS, "blend", self.blend, " or ".join(BLENDS))
-        _expect(self.tta in VIEWS, "tta", self.tta, ", ".join(VIEWS))
+        _expect(self.tta in TTA, "tta", self.tta, ", ".join(TTA))
         _expect(
             isinstance(self.halo, int) and self.halo >= 0,
             "halo",

@@ -1,4 +1,4 @@
-"""What a bioimage.io package says of its net, in the words of version 0.4 of the format.
+"""The description file of a bioimage.io package, in version 0.4 of its format.
 
 That is the oldest version that all of today's readers take: deepImageJ's refuses older ones and ilastik's and
 QuPath's take 0.4 as well as 0.5, the former by translating it.

@@ -1,4 +1,4 @@
-"""What all exports of a net share: sizes that may vary, an example, and a proof that nothing changed."""
+"""What all exports share: metadata, example images, dynamic sizes, and a check of the logits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LARGEST_DIFFERENCE = 1e-4
 """Of logits computed by the export and by PyTorch, as a share of the largest."""
 
 
-def words(trained: TrainedNet) -> dict[str, str]:
-    """What an export says about itself: all of the checkpoint's words, the chief ones to be read by eye."""
+def metadata(trained: TrainedNet) -> dict[str, str]:
+    """The checkpoint's description as texts by name; the chief entries also stand alone, for people."""
     info = trained.info
     return {
         CHECKPOINT_KEY: json.dumps(info.to_plain()),
@@ -52,16 +52,16 @@ def dynamic_shapes(trained: TrainedNet) -> tuple[dict[int, Any]]:
     return ({0: torch.export.Dim("images"), 2: rows, 3: columns},)
 
 
-def inexpressible(trained: TrainedNet, what: str, error: Exception) -> InputError:
-    """The error for a net that a format has no words for."""
+def not_exportable(trained: TrainedNet, what: str, error: Exception) -> InputError:
+    """The error for a net that a format cannot express."""
     reason = " ".join(str(error.__cause__ or error).split())[:200]
     return InputError(
         f"{trained.source} holds a net that {what} cannot express ({reason}): choose another format="
     )
 
 
-def refuse_different(trained: TrainedNet, what: str, run: Callable[[Tensor], Tensor]) -> None:
-    """Compute images of another size and number than the net was exported with, in both ways.
+def refuse_changed_logits(trained: TrainedNet, what: str, run: Callable[[Tensor], Tensor]) -> None:
+    """Compare the logits of PyTorch and of an export, for images of a size and number new to it.
 
     Raises:
         InputError: the logits differ, or the export does not take these images.
@@ -72,7 +72,7 @@ def refuse_different(trained: TrainedNet, what: str, run: Callable[[Tensor], Ten
         try:
             found = run(images)
         except Exception as error:  # each runtime has its own
-            raise inexpressible(trained, what, error) from None
+            raise not_exportable(trained, what, error) from None
     largest = expected.abs().max().clamp(min=1e-30)
     difference = float((found - expected).abs().max() / largest) if found.shape == expected.shape else 1.0
     if not difference <= LARGEST_DIFFERENCE:

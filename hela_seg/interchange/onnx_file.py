@@ -13,7 +13,13 @@ import torch
 
 from hela_seg.inference.onnx_net import OnnxNet
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.interchange.exported import dynamic_shapes, example, inexpressible, refuse_different, words
+from hela_seg.interchange.exported import (
+    dynamic_shapes,
+    example,
+    metadata,
+    not_exportable,
+    refuse_changed_logits,
+)
 from hela_seg.runs.checkpoint import CHECKPOINT_KEY
 from hela_seg.system.errors import import_extra
 from hela_seg.system.files import whole_file
@@ -46,11 +52,11 @@ def write_onnx(trained: TrainedNet, path: Path, output: str = LOGITS) -> None:
     with whole_file(path) as beside:
         program.save(str(beside), external_data=False)
         model = onnx.load(beside)
-        onnx.helper.set_model_props(model, words(trained))
+        onnx.helper.set_model_props(model, metadata(trained))
         onnx.save(model, beside)
-        refuse_different(trained, "ONNX Runtime", OnnxNet(beside))
+        refuse_changed_logits(trained, "ONNX Runtime", OnnxNet(beside))
         if output != LOGITS:
-            others = {name: said for name, said in words(trained).items() if name != CHECKPOINT_KEY}
+            others = {name: said for name, said in metadata(trained).items() if name != CHECKPOINT_KEY}
             onnx.helper.set_model_props(model, others)
             onnx.save(model, beside)
 
@@ -69,7 +75,7 @@ def _exported(trained: TrainedNet, output: str) -> Any:
                 verbose=False,
             )
         except Exception as error:  # whatever a layer without counterpart, or one of a fixed size, raises
-            raise inexpressible(trained, "ONNX", error) from None
+            raise not_exportable(trained, "ONNX", error) from None
 
 
 @contextmanager

@@ -10,10 +10,16 @@ from pathlib import Path
 import torch
 
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.interchange.exported import dynamic_shapes, example, inexpressible, refuse_different, words
+from hela_seg.interchange.exported import (
+    dynamic_shapes,
+    example,
+    metadata,
+    not_exportable,
+    refuse_changed_logits,
+)
 from hela_seg.system.files import whole_file
 
-WORDS_FILE = "hela_seg.json"
+METADATA_FILE = "hela_seg.json"
 """Name, inside of both kinds of files, of what they say about themselves."""
 
 
@@ -34,11 +40,11 @@ def write_torch_export(trained: TrainedNet, path: Path) -> None:
                 trained.net.eval(), (example(trained),), dynamic_shapes=dynamic_shapes(trained)
             )
         except Exception as error:  # whatever a layer raises that computes with sizes
-            raise inexpressible(trained, "torch.export", error) from None
-        refuse_different(trained, "torch.export", program.module())
+            raise not_exportable(trained, "torch.export", error) from None
+        refuse_changed_logits(trained, "torch.export", program.module())
         # a path would have to end in .pt2, and a file's name before it is whole does not
         content = io.BytesIO()
-        torch.export.save(program, content, extra_files={WORDS_FILE: json.dumps(words(trained))})
+        torch.export.save(program, content, extra_files={METADATA_FILE: json.dumps(metadata(trained))})
     with whole_file(path) as beside:
         beside.write_bytes(content.getbuffer())
 
@@ -58,10 +64,10 @@ def write_torchscript(trained: TrainedNet, path: Path) -> None:
             with torch.no_grad():
                 traced = torch.jit.trace(trained.net.eval(), example(trained), check_trace=False)  # type: ignore[no-untyped-call]
         except Exception as error:  # whatever a layer raises that is no plain function of tensors
-            raise inexpressible(trained, "TorchScript", error) from None
-        refuse_different(trained, "TorchScript", traced)
+            raise not_exportable(trained, "TorchScript", error) from None
+        refuse_changed_logits(trained, "TorchScript", traced)
         # into memory first: PyTorch has its own errors for a disk that is full or may not be written
         content = io.BytesIO()
-        torch.jit.save(traced, content, _extra_files={WORDS_FILE: json.dumps(words(trained))})
+        torch.jit.save(traced, content, _extra_files={METADATA_FILE: json.dumps(metadata(trained))})
     with whole_file(path) as beside:
         beside.write_bytes(content.getbuffer())

@@ -249,7 +249,8 @@ def _own_encoder(name: str, like: nn.Module, channels: int, weights: dict[str, T
     """An encoder of segmentation-models-pytorch with weights that were learned on three channels."""
     from segmentation_models_pytorch.encoders import get_encoder
 
-    encoder: Any = get_encoder(name, in_channels=3, depth=like._depth, weights=None)
+    depth = len(like.out_channels) - 1  # type: ignore[arg-type]
+    encoder: Any = get_encoder(name, in_channels=3, depth=depth, weights=None)
     encoder.load_state_dict(weights)
     encoder.set_in_channels(channels, pretrained=True)
     filled: nn.Module = encoder

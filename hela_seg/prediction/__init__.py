@@ -5,12 +5,12 @@ a hidden folder beside the results; a unit whose part is there is never computed
 order of time, come the results. So a run that was killed goes on with the units that are missing, several
 jobs can each do some of them, and what comes out does not depend on any of that.
 
-- ``run``: all of it, from the first unit to the results
-- ``job``: what decides how a prediction comes out, and its units
+- ``run``: a whole prediction, from the first unit to the results
+- ``job``: recordings, nets and settings of a prediction, and its units
 - ``folder``: the folder of results: the record of the job, the parts, locks
-- ``compute``: missing units -> parts
-- ``analyse``: parts -> cells and figures of every frame, while later units are still computed
-- ``results``: parts -> the files that a user opens
-- ``intensity``: whether a recording can be of the kind that the net was trained on
-- ``ranking``: what to label next; ``to_label``: that as a list and as thumbnails
+- ``compute``: predicts missing units and writes their parts
+- ``analyse``: measures cells and counts pixels of every frame, while later units are still computed
+- ``results``: writes the files that a user opens from the parts
+- ``intensity``: warns of grey values unlike those of the training images
+- ``ranking``: chooses the frames to label next; ``to_label`` writes them as a table and as thumbnails
 """

@@ -1,4 +1,4 @@
-"""Parts -> cells and figures of every frame, in order of time, while later units are still computed."""
+"""Measures the cells and counts the pixels of every predicted frame, while later units are still computed."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ Labels = NDArray[np.uint8]
 
 @dataclass
 class RecordingResult:
-    """What is known of a recording's frames.
+    """What was counted and measured in the frames of one recording.
 
     Attributes:
-        pixels: of each frame, pixels of each class (K,).
-        cells: of each frame, cells of each class (K,); empty where cells are not counted.
-        flicker: of each frame, its pixels' flicker; None at both ends and where it is not judged.
-        cell_flicker: of each frame, its cells' flicker, likewise.
-        entropy: of each frame, the mean entropy of its probabilities; empty where it was not asked for.
-        unreadable: why a frame could not be read, by its number.
+        pixels: (K,) pixels of each class, for each frame.
+        cells: (K,) cells of each class, for each frame; empty where cells are not counted.
+        flicker: of the pixels of each frame; None for the first and the last frame and for large frames.
+        cell_flicker: the same of the cells.
+        entropy: mean entropy of the probabilities of each frame; empty where it was not asked for.
+        unreadable: the reader's error by the number of each frame that could not be read.
     """
 
     pixels: list[NDArray[np.int64]] = field(default_factory=list)
@@ -49,13 +49,13 @@ class RecordingResult:
     unreadable: dict[int, str] = field(default_factory=dict)
 
     def time_course(self, name: str, frame_interval: float | None) -> TimeCourse:
-        """As figures and tables take it."""
+        """The pixels and cells of each class over time, for figures."""
         cells = np.stack(self.cells) if self.cells else None
         return TimeCourse(name, np.stack(self.pixels), cells, frame_interval)
 
 
 def analyse(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[RecordingResult]:
-    """Look at every frame of every recording once, and write the table of cells.
+    """Analyse every frame of every recording once, and write the table of cells.
 
     Args:
         job: what the units belong to.
@@ -63,16 +63,16 @@ def analyse(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[Recor
         units: all of the job's, in order, each when it is done. What asking for the next one raises goes on
             to the caller, and no table is left then.
     """
-    courses = [RecordingResult() for _ in job.series]
+    results = [RecordingResult() for _ in job.series]
     with _cells_written(job, folder.path) as write:
         for index, of_series in groupby(units, lambda unit: unit.series):
-            frames = _frames(job, folder, of_series, courses[index])
+            frames = _frames(job, folder, of_series, results[index])
             if not job.is_large(index):
-                _look(job, index, frames, courses[index], write)
+                _analyse_frames(job, index, frames, results[index], write)
             else:
                 for _ in frames:
                     pass
-    return courses
+    return results
 
 
 def label_frames(job: Job, folder: ResultFolder, series: int) -> Iterator[Labels]:
@@ -81,19 +81,19 @@ def label_frames(job: Job, folder: ResultFolder, series: int) -> Iterator[Labels
 
 
 def _frames(
-    job: Job, folder: ResultFolder, units: Iterable[Unit], course: RecordingResult
+    job: Job, folder: ResultFolder, units: Iterable[Unit], result: RecordingResult
 ) -> Iterator[Labels]:
-    """Class maps as predicted; what their units' records say goes to the course."""
+    """Class maps as predicted; adds the counts in the records of their units to the result."""
     for unit in units:
         record = folder.record(job, unit)
         if record is None:
             raise ValueError(f"{unit} is not done")
-        course.pixels += [np.array(pixels, np.int64) for pixels in record.pixels]
-        course.entropy += record.entropy
-        course.unreadable |= record.unreadable
+        result.pixels += [np.array(pixels, np.int64) for pixels in record.pixels]
+        result.entropy += record.entropy
+        result.unreadable |= record.unreadable
         part = folder.part(job, unit, "labels")
         for number in range(len(unit.frames)):
-            # of large frames, the figures in the record are all that is wanted
+            # of large frames only the counts in the record are used
             yield np.empty((0, 0), np.uint8) if job.is_large(unit.series) else part.frame(number)
 
 
@@ -101,11 +101,11 @@ def _filtered(job: Job, frames: Iterator[Labels]) -> Iterator[Labels]:
     return frames if job.wanted.majority == 1 else majority_over_time(frames, job.wanted.majority)
 
 
-def _look(
+def _analyse_frames(
     job: Job,
     index: int,
     frames: Iterator[Labels],
-    course: RecordingResult,
+    result: RecordingResult,
     write: Callable[[str, Columns], None],
 ) -> None:
     series, counted = job.series[index], job.wanted.cells != "none"
@@ -113,16 +113,16 @@ def _look(
     counts = []
     for t, labels in enumerate(_filtered(job, frames)):
         counts.append(class_pixels(labels, len(job.classes)))
-        course.flicker.append(pixels.add(labels))
+        result.flicker.append(pixels.add(labels))
         if counted:
-            rows = cells.add(t, labels, readable=t not in course.unreadable)
-            course.cells.append(cells.count(rows))
-            course.cell_flicker.append(cells.flicker)
+            rows = cells.add(t, labels, readable=t not in result.unreadable)
+            result.cells.append(cells.count(rows))
+            result.cell_flicker.append(cells.flicker)
             if not job.wanted.track:
                 write(series.name, rows)
-    course.pixels = counts
-    # each figure is known when the next frame is seen: none of the first frame, none of the last
-    for of_frame in (course.flicker, course.cell_flicker):
+    result.pixels = counts
+    # a frame's flicker is known when the next frame is seen, and does not exist for the first and the last
+    for of_frame in (result.flicker, result.cell_flicker):
         of_frame[:] = [*of_frame[1:], None][: len(of_frame)]
     for rows in cells.tracked() if job.wanted.track else ():
         write(series.name, rows)
@@ -183,7 +183,7 @@ class _Cells:
 
 
 def _or_unknown(stated: Sequence[float | None], index: int) -> float | None:
-    """What a recording states; NaN where others alone do, because one table has one set of columns."""
+    """The value of this recording; NaN if only others state one, because one table has one set of columns."""
     return stated[index] or (float("nan") if any(stated) else None)
 
 

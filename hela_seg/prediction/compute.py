@@ -1,4 +1,4 @@
-"""Missing units -> parts: nets in the caller's thread, reading before and encoding behind in others."""
+"""Predicts missing units and writes their parts; other threads read and encode while the nets run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grey values of another kind than a net was trained on: a doubt worth a line before hours of work."""
+"""Warns of grey values that a net can hardly have been trained on, before hours of prediction."""
 
 from __future__ import annotations
 
@@ -11,37 +11,35 @@ from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import Series
 from hela_seg.system.errors import InputError
 
-LOOKED_AT = 1024
-"""Rows and columns, at most, of the window in the middle of a frame that is judged."""
+MOST_SIDE = 1024
+"""Most rows and columns of the window in the middle of a frame that is examined."""
 
 NARROW, WIDE = 0.1, 20.0
-"""Contrasts, in parts of the training images' own, that another exposure alone hardly leads to."""
+"""Lowest and highest contrast, relative to the training images, that another exposure can explain."""
 
 REACH = {"percentile": NARROW, "zscore": 3.0}
-"""How far, on that scale, all of a frame may lie below 0 or above 1 where it shows cells or background alone:
-percentiles are near the ends of what training saw, a mean and a deviation within it."""
+"""How far all grey values of a frame, normalised, may lie below 0 or above 1 before they are reported."""
 
 SCALES = (1.0, 255.0)
 """Largest grey values that programs convert images to: fractions and 8 bits."""
 
 
 def intensity_mismatch(normalisation: Normalisation, series: Series) -> str | None:
-    """Say where a recording's grey values can hardly be of the kind that a net was trained on.
+    """A warning, if the grey values of a recording can hardly be like those of the training images.
 
-    Frames of another bit depth, or rescaled on their way through another program, look right in a viewer and
-    leave a net nothing to see. Three frames are judged, normalised as the net has it, so that its training
-    images reached from about 0 to 1. They are in doubt where nearly all pixels lie well below or above that,
-    or where their contrast is many times of it; a small part of it is found wherever nothing but background
-    is seen, and doubted only if all values fit into one of `SCALES` that the training images exceed. Where
-    integers are divided by their largest value, only floating-point frames can be odd; where each frame is
-    normalised by itself, none is.
+    Frames of another bit depth, or rescaled by another program, look right in a viewer but not to the net.
+    Three frames are normalised as the net does it, which brings its training images to about 0 to 1. They are
+    reported if nearly all pixels lie well below or above that range, or if their contrast is many times as
+    large. A low contrast also occurs where a frame shows only background; it is reported only if all values
+    fit into one of `SCALES` that the training images exceed. With ``normalise=dtype`` only floating-point
+    frames can be reported, with ``normalise=frame`` none.
 
     Args:
         normalisation: the net's.
         series: a recording that it can take.
 
     Returns:
-        One line, or None where nothing is odd, or a frame cannot be read, which the prediction will say.
+        One line; None if nothing is to be reported, or if a frame cannot be read, which prediction reports.
 
     Example:
         A net was trained on 12-bit images, 100 to 4000, and now gets them rescaled to 0 to 255: their
@@ -71,7 +69,7 @@ def _some(series: Series) -> NDArray[Any]:
     """The middle of the first, the middle and the last frame, (C, h, w) with one below the other."""
     length, _, height, width = series.shape
     rows, columns = (
-        slice(max(0, side - LOOKED_AT) // 2, min(side, (side + LOOKED_AT) // 2)) for side in (height, width)
+        slice(max(0, side - MOST_SIDE) // 2, min(side, (side + MOST_SIDE) // 2)) for side in (height, width)
     )
     frames = sorted({0, length // 2, length - 1})
     return np.concatenate([series.read(t, rows, columns) for t in frames], axis=1)

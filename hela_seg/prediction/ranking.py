@@ -1,10 +1,10 @@
-"""What to label next: frames that leave the net in doubt and are not copies of each other.
+"""Chooses the frames to label next: frames of high entropy that are not copies of each other.
 
-Doubt alone would name ten neighbouring frames of one difficult moment. Here it is weighed by distance to what
-was chosen before. The product of the two has the form of "information density" in Settles and Craven (2008),
-"An analysis of active learning strategies for sequence labeling tasks", with the distance to the chosen
-frames in place of a similarity to all. The greedy order, farthest from the chosen first, is that of Sener and
-Savarese (2018), "Active learning for convolutional neural networks: a core-set approach".
+Entropy alone would choose ten neighbouring frames of one difficult moment. Here it is multiplied by the
+distance to the frames chosen before. The product has the form of "information density" in Settles and Craven
+(2008), "An analysis of active learning strategies for sequence labeling tasks", with the distance to the
+chosen frames in place of a similarity to all. The greedy order, farthest from the chosen first, is that of
+Sener and Savarese (2018), "Active learning for convolutional neural networks: a core-set approach".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hela_seg.data.checks.near_duplicates import Hash
 FAR_IN_TIME = 10
 """Frames of one recording this far apart are as far as frames of two recordings."""
 
-FAR_IN_LOOKS = 100
+FAR_IN_HASH = 100
 """Bits of 255 that frames of different cells differ by at least, see `near_duplicates.ALIKE`."""
 
 
@@ -33,7 +33,7 @@ class Candidate:
         series: its recording, counted from 0.
         t: the frame, counted from 0.
         entropy: mean over its pixels of the entropy of the net's class probabilities, in any unit.
-        hash: (4,) uint64, its looks, see `hela_seg.data.checks.near_duplicates.perceptual_hash`.
+        hash: (4,) uint64, its perceptual hash, see `hela_seg.data.checks.near_duplicates.perceptual_hash`.
     """
 
     series: int
@@ -63,8 +63,8 @@ class Choice:
 def rank(candidates: Iterable[Candidate], count: int) -> list[Choice]:
     """Choose frames one after another, each time that of the highest mean entropy times distance.
 
-    The distance of two frames is the smaller of two numbers: how much their looks differ, in bits of their
-    hashes, of which 100 or more count as 1; and, for frames of one recording, how far they lie apart in
+    The distance of two frames is the smaller of two numbers: how many bits their perceptual hashes differ in,
+    of which 100 or more count as 1; and, for frames of one recording, how far they lie apart in
     time, where 10 frames or more count as 1. A candidate's distance is that to the nearest chosen frame. Of
     equal scores the first in order of series and frame is taken, so that the order of candidates is no
     matter. A frame that scores 0, such as a copy of a chosen one, is not chosen.
@@ -110,5 +110,5 @@ class _Table:
         bits = np.bitwise_count(self._hashes ^ self._hashes[row]).sum(axis=1, dtype=np.int64)
         apart = np.abs(self._t - self._t[row]) / FAR_IN_TIME
         in_time = np.where(self._series == self._series[row], apart, 1.0)
-        nearest: npt.NDArray[np.float64] = np.minimum(np.minimum(bits / FAR_IN_LOOKS, in_time), 1.0)
+        nearest: npt.NDArray[np.float64] = np.minimum(np.minimum(bits / FAR_IN_HASH, in_time), 1.0)
         return nearest

@@ -1,4 +1,4 @@
-"""Parts -> the files that a user opens."""
+"""Writes the files that a user opens from the parts of a prediction."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def result_paths(job: Job, folder: Path) -> list[Path]:
     return [folder / name for name in [*of_series, *tables]]
 
 
-def write_results(job: Job, folder: ResultFolder, courses: Sequence[RecordingResult]) -> None:
+def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingResult]) -> None:
     """Write everything but the table of cells, which `hela_seg.prediction.analyse.analyse` writes.
 
     Args:
         job: all of whose units are done.
         folder: where the parts are and the results go.
-        courses: what ``follow`` found.
+        results: what `hela_seg.prediction.analyse.analyse` found of each recording.
 
     Raises:
         InputError: a disk that is full; each file is whole or not there.
@@ -82,21 +82,21 @@ def write_results(job: Job, folder: ResultFolder, courses: Sequence[RecordingRes
         "mp4": _write_film,
         "png": _write_film,
     }
-    for index, course in enumerate(courses):
-        recording = _Recording(job, folder, index, course)
+    for index, result in enumerate(results):
+        recording = _Recording(job, folder, index, result)
         for kind in results_of(job):
             writers[kind](recording, folder.path / f"{recording.series.name}{SUFFIXES[kind]}")
-    _write_areas(job, folder.path / run_folder.AREAS_TABLE, courses)
-    _write_time_course(job, folder.path / run_folder.TIME_COURSE, courses)
+    _write_areas(job, folder.path / run_folder.AREAS_TABLE, results)
+    _write_time_course(job, folder.path / run_folder.TIME_COURSE, results)
     if job.wanted.label_next:
-        _write_ranking(job, folder, courses)
+        _write_ranking(job, folder, results)
 
 
 class _Recording:
     """One recording of a job, for the functions below."""
 
-    def __init__(self, job: Job, folder: ResultFolder, index: int, course: RecordingResult) -> None:
-        self.job, self.folder, self.index, self.course = job, folder, index, course
+    def __init__(self, job: Job, folder: ResultFolder, index: int, result: RecordingResult) -> None:
+        self.job, self.folder, self.index, self.result = job, folder, index, result
         self.series = job.series[index]
         self.provenance = job.provenance_of(index)
         self.label_provenance = self.provenance | job.filtered
@@ -120,7 +120,7 @@ class _Recording:
 
     def image(self, t: int) -> NDArray[Any]:
         """Frame t (C, H, W), black where it could not be read."""
-        if t in self.course.unreadable:
+        if t in self.result.unreadable:
             return np.zeros(self.series.shape[1:], self.series.dtype)
         return self.series.frame(t)
 
@@ -138,7 +138,7 @@ def _write_labels(recording: _Recording, path: Path) -> None:
         (frame_count, height, width),
         provenance=recording.label_provenance,
         classes=recording.job.classes,
-        ignored=bool(recording.course.unreadable),
+        ignored=bool(recording.result.unreadable),
         pixel_size_um=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
@@ -192,7 +192,7 @@ def _write_overlay(recording: _Recording, path: Path) -> None:
         pictures = [
             (t, *_thinned(recording.series, t, part, number))
             for t, part, number in recording.parts("labels")
-            if t in shown and t not in recording.course.unreadable
+            if t in shown and t not in recording.result.unreadable
         ]
     else:
         pictures = [(t, recording.image(t), labels) for t, labels in recording.labels_of(shown).items()]
@@ -225,7 +225,7 @@ def _write_film(recording: _Recording, path: Path) -> None:
     )
 
 
-def _write_areas(job: Job, path: Path, courses: Sequence[RecordingResult]) -> None:
+def _write_areas(job: Job, path: Path, results: Sequence[RecordingResult]) -> None:
     names = job.classes.names
     header = ["series", "frame", "time s"]
     header += [f"{name} {unit}" for unit in ("pixels", "share", "um2") for name in names]
@@ -234,13 +234,13 @@ def _write_areas(job: Job, path: Path, courses: Sequence[RecordingResult]) -> No
     with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(header)
-        for index, course in enumerate(courses):
-            for t in range(len(course.pixels)):
-                table.writerow(_area_row(job, index, course, t))
+        for index, result in enumerate(results):
+            for t in range(len(result.pixels)):
+                table.writerow(_area_row(job, index, result, t))
 
 
-def _area_row(job: Job, index: int, course: RecordingResult, t: int) -> list[Any]:
-    series, pixels = job.series[index], course.pixels[t]
+def _area_row(job: Job, index: int, result: RecordingResult, t: int) -> list[Any]:
+    series, pixels = job.series[index], result.pixels[t]
     total = max(int(pixels.sum()), 1)
     area = None if series.pixel_size is None else series.pixel_size**2
     interval = series.frame_interval
@@ -248,9 +248,9 @@ def _area_row(job: Job, index: int, course: RecordingResult, t: int) -> list[Any
     row += [*pixels.tolist(), *(f"{count / total:.6f}" for count in pixels)]
     row += ["" if area is None else f"{count * area:.2f}" for count in pixels]
     if job.wanted.cells != "none":
-        row += course.cells[t][1:].tolist() if course.cells else [""] * (len(pixels) - 1)
-    row += [_share(course.flicker, t), _share(course.cell_flicker, t)]
-    row += [f"{course.entropy[t]:.6f}" if course.entropy else "", course.unreadable.get(t, "")]
+        row += result.cells[t][1:].tolist() if result.cells else [""] * (len(pixels) - 1)
+    row += [_share(result.flicker, t), _share(result.cell_flicker, t)]
+    row += [f"{result.entropy[t]:.6f}" if result.entropy else "", result.unreadable.get(t, "")]
     return row
 
 
@@ -259,17 +259,17 @@ def _share(flicker: Sequence[Flicker | None], t: int) -> str:
     return "" if found is None or found.share is None else f"{found.share:.6f}"
 
 
-def _write_time_course(job: Job, path: Path, courses: Sequence[RecordingResult]) -> None:
+def _write_time_course(job: Job, path: Path, results: Sequence[RecordingResult]) -> None:
     drawn = [
-        course.time_course(series.name, series.frame_interval)
-        for series, course in zip(job.series, courses, strict=True)
+        result.time_course(series.name, series.frame_interval)
+        for series, result in zip(job.series, results, strict=True)
     ]
     title = job.series[0].name if len(drawn) == 1 else f"{len(drawn)} recordings"
     write_time_course(path, drawn, job.classes, title, json.dumps({**job.provenance, **job.filtered}))
 
 
-def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[RecordingResult]) -> None:
-    recordings = [_Recording(job, folder, index, course) for index, course in enumerate(courses)]
+def _write_ranking(job: Job, folder: ResultFolder, results: Sequence[RecordingResult]) -> None:
+    recordings = [_Recording(job, folder, index, result) for index, result in enumerate(results)]
     choices = rank(_candidates(recordings), job.wanted.label_next)
     names = [series.name for series in job.series]
     write_ranking(folder.path / run_folder.RANKING_TABLE, choices, names)
@@ -293,7 +293,7 @@ def _write_ranking(job: Job, folder: ResultFolder, courses: Sequence[RecordingRe
 
 def _candidates(recordings: Iterable[_Recording]) -> Iterator[Candidate]:
     for recording in recordings:
-        for t, entropy in enumerate(recording.course.entropy):
-            looks = None if t in recording.course.unreadable else perceptual_hash(recording.image(t))
+        for t, entropy in enumerate(recording.result.entropy):
+            looks = None if t in recording.result.unreadable else perceptual_hash(recording.image(t))
             if looks is not None:
                 yield Candidate(recording.index, t, entropy, looks)

@@ -17,7 +17,7 @@ Announce = Callable[[Unit], None]
 
 
 class _AbandonedError(Exception):
-    """The nets ended early, so that there is nothing more to follow."""
+    """The nets ended early, so no further units will arrive to be analysed."""
 
 
 def run(
@@ -40,23 +40,23 @@ def run(
         skip_unreadable: see `compute`.
 
     Returns:
-        What is known of the recordings; None where other shards are still at work, or did this.
+        The result of each recording; None where other shards are still at work, or have written the results.
 
     Raises:
         InputError: see `compute`.
     """
     if shard.count == 1:
-        courses = _compute_and_follow(predictor, job, folder, announce, skip_unreadable)
+        results = _compute_and_analyse(predictor, job, folder, announce, skip_unreadable)
     else:
         _compute_own(predictor, job, folder, shard, announce, skip_unreadable)
     with folder.results_taken():
         if folder.is_finished(job) or not all(folder.is_done(job, unit) for unit in job.units):
             return None
         if shard.count > 1:
-            courses = analyse(job, folder, job.units)
-        write_results(job, folder, courses)
+            results = analyse(job, folder, job.units)
+        write_results(job, folder, results)
         folder.finish(job)
-    return courses
+    return results
 
 
 def _compute_own(
@@ -77,7 +77,7 @@ def _compute_own(
         announce(unit)
 
 
-def _compute_and_follow(
+def _compute_and_analyse(
     predictor: Predictor, job: Job, folder: ResultFolder, announce: Announce, skip_unreadable: bool
 ) -> list[RecordingResult]:
     units = job.units
@@ -85,17 +85,17 @@ def _compute_and_follow(
     computed = compute(predictor, job, folder, missing, skip_unreadable=skip_unreadable)
     to_compute, done = set(missing), SimpleQueue[Unit | None]()
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(analyse, job, folder, _arriving(done, len(units)))
+        analysis = pool.submit(analyse, job, folder, _arriving(done, len(units)))
         try:
             for unit in units:
                 done.put(next(computed) if unit in to_compute else unit)
                 announce(unit)
-                if following.done():
+                if analysis.done():
                     break  # it has failed, or this was the last unit: its result says which
         except BaseException:
             done.put(None)
             raise
-        return following.result()
+        return analysis.result()
 
 
 def _arriving(done: SimpleQueue[Unit | None], count: int) -> Iterator[Unit]:

@@ -1,4 +1,4 @@
-"""What to label next, as a list and as a sheet of thumbnails."""
+"""Writes the frames to label next as a CSV table and as a sheet of thumbnails."""
 
 from __future__ import annotations
 

@@ -5,5 +5,6 @@
 - ``settings``: settings by their paths, and those that were typed held against those that are shipped
 - ``machine``: what the machine is; ``hardware``: what is switched on for it
 - ``ranks``: which of several processes this is; ``distributed``: what they tell each other
+- ``lightning_loops``: the counters inside of Lightning that a resumed run depends on
 - ``version`` of this program
 """

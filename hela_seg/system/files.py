@@ -69,7 +69,7 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
 
 def _to_disk(path: Path) -> None:
     # Renaming first and losing power before the bytes are down would leave an empty file of the final name.
-    with path.open("rb") as file:
+    with path.open("rb+") as file:  # Windows flushes only files that are open for writing
         os.fsync(file.fileno())
 
 

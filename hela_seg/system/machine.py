@@ -1,4 +1,4 @@
-"""The machine that times are taken on: what it is, how fast it multiplies matrices, memory that was used."""
+"""The machine that times are taken on: what it is, its clock, and the memory that was used."""
 
 from __future__ import annotations
 
@@ -11,20 +11,34 @@ from pathlib import Path
 
 import torch
 
-from hela_seg.system.hardware import Machine
+from hela_seg.system.errors import InputError
+from hela_seg.system.hardware import Machine, on_gpu
 from hela_seg.system.version import __version__
 
-PEAK_SIZE = {"cpu": 1536, "cuda": 8192}
-"""Rows and columns of the matrices that are multiplied: large enough for the full rate."""
-
-PEAK_REPEATS = 8
-LIBRARIES = ("torch", "pytorch-lightning", "segmentation-models-pytorch", "monai")
+LIBRARIES = ("torch", "pytorch-lightning", "segmentation-models-pytorch")
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def hardware(machine: Machine) -> dict[str, str]:
     """What the times depend on, in words."""
     return {"device": machine.name, "processor": _processor(), "system": platform.system()}
+
+
+def accelerator_of(setting: str) -> str:
+    """The accelerator that ``trainer.accelerator`` means, by Lightning's name for it.
+
+    For ``auto`` and ``gpu`` Lightning would take Apple's MPS on a Mac, which this program does not support.
+
+    Raises:
+        InputError: the setting means MPS.
+    """
+    if setting == "mps" or (setting == "gpu" and not on_gpu(setting) and torch.backends.mps.is_available()):
+        raise InputError(
+            f"trainer.accelerator is {setting}, expected auto, cpu or cuda: Apple's MPS is not supported"
+        )
+    if setting == "auto":
+        return "cuda" if on_gpu(setting) else "cpu"
+    return setting
 
 
 def versions(*libraries: str) -> dict[str, str]:
@@ -40,18 +54,6 @@ def versions(*libraries: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def matrix_product_peak(device: torch.device, dtype: torch.dtype) -> float:
-    """Multiply-adds a second of the fastest of some products of square matrices."""
-    size = PEAK_SIZE[device.type]
-    a, b = torch.ones(2, size, size, device=device, dtype=dtype)
-    seconds = []
-    for _ in range(PEAK_REPEATS):
-        began = now(device)
-        torch.mm(a, b)
-        seconds.append(now(device) - began)
-    return size**3 / min(seconds)
 
 
 def now(device: torch.device) -> float:

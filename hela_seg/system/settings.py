@@ -56,7 +56,7 @@ MISSING = "???"
 _TARGET, _OWN_OF_HYDRA = "_target_", {"_target_", "_partial_", "_convert_", "_recursive_"}
 
 
-def to_plain(config: Mapping[str, Any]) -> dict[str, Any]:
+def to_plain(config: Any) -> dict[str, Any]:
     """A configuration as dicts, lists and primitives, with every reference to another setting resolved."""
     if isinstance(config, DictConfig):
         plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]

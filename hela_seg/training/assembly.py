@@ -21,7 +21,7 @@ from hela_seg.models import find_net
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.machine import versions
+from hela_seg.system.machine import accelerator_of, versions
 from hela_seg.system.settings import Group, build
 from hela_seg.training import ddp
 from hela_seg.training.callbacks import EpochBar, ValidateAtMaxSteps
@@ -196,6 +196,7 @@ def trainer_of(settings: TrainSettings, folder: Path, clock: StepClock, *, valid
         trainer: pl.Trainer = instantiate(
             settings.trainer.for_lightning()
             | {"enable_progress_bar": on_terminal, "limit_val_batches": 1.0 if validated else 0},
+            accelerator=accelerator_of(settings.trainer.accelerator),
             callbacks=callbacks,
             logger=loggers,
             plugins=[AtomicCheckpointIO(), *ddp.plugins(settings.trainer)],

@@ -1,4 +1,4 @@
-"""What happens beside the training steps: lines for people, statistics for the net."""
+"""Callbacks: lines and a progress bar for people, validation at the last step, precise batch norm."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 BAR_SECONDS = 0.5
-"""After so long the figures beside a progress bar are read anew."""
+"""Seconds between two updates of the figures beside the progress bar."""
 
 
 class EpochLine(pl.Callback):
@@ -44,7 +44,7 @@ class EpochLine(pl.Callback):
         self._validated = False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note that this epoch has figures of its own, and need not keep silent about them."""
+        """Note that this epoch was validated, so that its line states the scores."""
         self._validated = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -70,10 +70,9 @@ class EpochBar(RichProgressBar):
         self._shown: dict[str, Any] = {}
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """What stands behind the bar, under short names: 80 columns hold no more.
+        """Loss and m-IoU under short names, so that the bar fits into 80 columns.
 
-        It is read anew every so often and not at each step, because a GPU's figures are there only once the
-        step has ended.
+        They are read every `BAR_SECONDS` and not at each step, because reading a GPU's value waits for it.
         """
         now = time.perf_counter()
         if now - self._read >= BAR_SECONDS:
@@ -85,12 +84,12 @@ class EpochBar(RichProgressBar):
 
 
 class ValidateAtMaxSteps(pl.Callback):
-    """Has what ``max_steps`` ends within an epoch validated and saved as at the end of one."""
+    """Validates and saves also where ``max_steps`` ends training within an epoch."""
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop as if nothing improved any more: Lightning validates before it does that."""
+        """Stop like early stopping does, before which Lightning validates."""
         if _at_last_step(trainer):
             trainer.should_stop = True
 
@@ -100,7 +99,7 @@ def _at_last_step(trainer: pl.Trainer) -> bool:
 
 
 class PreciseBatchNorm(pl.Callback):
-    """Takes the statistics of batch normalisation anew when an epoch ends, with the weights as they then are.
+    """Recomputes the statistics of batch normalisation at the end of an epoch, with its final weights.
 
     The running averages that PyTorch keeps while training lag behind weights that change fast, and a net that
     scores well on its training tiles then fails on whole frames. Averaging over batches that all pass through
@@ -108,11 +107,11 @@ class PreciseBatchNorm(pl.Callback):
     200 steps on HeLa H2B frames it raised ResNet34-U-Net's m-IoU from 0.58 to 0.79.
 
     Args:
-        batches: how many to average over, the first ones of the epoch once more; or those that are left of
-            it, where ``max_steps`` ends training within.
+        batches: how many batches to average over: the first ones of the epoch, or, where ``max_steps`` ends
+            training within the epoch, the ones that follow.
 
     Raises:
-        InputError: of none, there are no statistics.
+        InputError: ``batches`` is below 1.
     """
 
     def __init__(self, batches: Count = 16) -> None:
@@ -121,7 +120,7 @@ class PreciseBatchNorm(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """After the last step of an epoch, or of all, before anything is validated or saved."""
+        """Recompute after the last step of an epoch or of the run, before validation and saving."""
         layers = [module for module in pl_module.modules() if isinstance(module, _BatchNorm)]
         if not layers or not (trainer.is_last_batch or _at_last_step(trainer)):
             return

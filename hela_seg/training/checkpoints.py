@@ -1,4 +1,4 @@
-"""What is kept of a run while it trains: the best weights, and all that it takes to go on."""
+"""The checkpoints that a run writes: the best weights, and the last state, from which it resumes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from hela_seg.runs import logs, run_folder
 from hela_seg.runs.checkpoint import PROGRESS_KEY, rotate_checkpoints, save_whole
-from hela_seg.system import distributed
+from hela_seg.system import distributed, lightning_loops
 from hela_seg.system.files import whole_file
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, and moves it there once all of it is on the disk."""
+    """Writes a checkpoint under a temporary name, and renames it once all of it is on the disk."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint.
@@ -52,7 +52,7 @@ class BestCheckpoint(ModelCheckpoint):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a record of what was kept, here or by another run; where that is gone, keep anew.
+        """Continue with the best checkpoint that this or another run kept; without one, if it is gone.
 
         The record names the folder in which it was written, from where the run may since have been moved.
         """
@@ -70,13 +70,13 @@ class BestCheckpoint(ModelCheckpoint):
 
 
 class LastCheckpoint(pl.Callback):
-    """Keeps all that it takes to go on, as ``last.ckpt``, and the one before as ``previous.ckpt``.
+    """Keeps the state from which a run resumes, as ``last.ckpt``, and the one before as ``previous.ckpt``.
 
-    Written when an epoch has ended and, in long epochs, every so often within one. A run that goes on from it
-    ends with the weights of one that was never interrupted, bit by bit on the same CPU with as many threads.
+    Written when an epoch has ended and, in long epochs, also within one. A run that resumes from it ends with
+    the weights of a run that was never interrupted, bit by bit on the same CPU with as many threads.
 
-    It stands first among the callbacks: what it saves is the state between two steps, when all that belongs
-    to the one before has been done and logged, and nothing of the next.
+    It stands first among the callbacks, so that it saves the state between two steps: the step before is
+    complete and logged, and the next has not begun.
 
     Args:
         folder: where the checkpoints lie.
@@ -92,43 +92,43 @@ class LastCheckpoint(pl.Callback):
         self._steps = every_steps
         self._saved_step, self._saved_at = 0, 0.0
         self._batches: int | None = None
-        self._taken_up: dict[str, Any] | None = None
+        self._restored: dict[str, Any] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock; where a run goes on, put right what Lightning restores too little or much of."""
+        """Start the clock; in a resumed run, correct what Lightning restores incompletely."""
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
-        if self._taken_up is not None:
-            trainer.callback_metrics.update(self._taken_up["metrics"])
-            _as_if_never_stopped(trainer)
+        if self._restored is not None:
+            trainer.callback_metrics.update(self._restored["metrics"])
+            lightning_loops.continue_epoch_as_usual(trainer)
             if not self._is_own(trainer):
                 _set_optimisers(trainer)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save what the epoch before has come to; only now are its scores logged and its rates set."""
+        """Save the end of the epoch before; only now are its scores logged and its learning rates set."""
         self._save(trainer, batches=0)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Save within an epoch, where it is time and no gradient is half summed up."""
+        """Save within an epoch, when it is due and no gradient is being accumulated."""
         if batch_idx % trainer.accumulate_grad_batches == 0 and self._due(trainer):
             self._save(trainer, batches=batch_idx)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save what the last epoch has come to."""
+        """Save the end of the last epoch."""
         self._save(trainer, batches=0)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add what Lightning leaves out."""
+        """Add metrics, the extent of the logs and early stopping, which Lightning does not save."""
         if self._batches is None:
             return
-        _count_between_steps(checkpoint["loops"]["fit_loop"], self._batches)
+        lightning_loops.count_between_steps(checkpoint, self._batches)
         for logger in trainer.loggers:
             logger.save()
         checkpoint[PROGRESS_KEY] = {
-            # for good, and not by `LastStep`: a run may be made longer
+            # by early stopping, and not by `ValidateAtMaxSteps`: a run may be made longer
             "stopped": trainer.should_stop and trainer.global_step != trainer.max_steps,
             "batches_in_step": trainer.accumulate_grad_batches,
             "metrics": dict(trainer.callback_metrics),
@@ -139,19 +139,17 @@ class LastCheckpoint(pl.Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take up what `on_save_checkpoint` added.
+        """Restore what `on_save_checkpoint` added.
 
-        A run that had been stopped early does not train on, but another one that starts from it does. Where
-        fewer or more tiles than before pass through the net at a time, the same samples make other numbers of
-        batches.
+        A run that was stopped early does not train on, but another run that starts from it does. With another
+        ``trainer.batch_size`` the samples seen so far are another number of batches.
         """
-        own, self._taken_up = self._is_own(trainer), checkpoint.get(PROGRESS_KEY)
+        own, self._restored = self._is_own(trainer), checkpoint.get(PROGRESS_KEY)
         _set_patience(trainer, checkpoint["callbacks"], anew=not own)
-        if self._taken_up is not None:
-            trainer.should_stop = own and self._taken_up["stopped"]
-            seen = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
-            steps = seen["completed"] // self._taken_up["batches_in_step"]
-            seen.update(dict.fromkeys(seen, steps * trainer.accumulate_grad_batches))
+        if self._restored is not None:
+            trainer.should_stop = own and self._restored["stopped"]
+            before, now = self._restored["batches_in_step"], trainer.accumulate_grad_batches
+            lightning_loops.rescale_batches(checkpoint, before, now)
 
     def _is_own(self, trainer: pl.Trainer) -> bool:
         """Whether the checkpoint that training starts from is one of this run's."""
@@ -176,42 +174,13 @@ class LastCheckpoint(pl.Callback):
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
 
 
-def _count_between_steps(loop: dict[str, Any], batches: int) -> None:
-    """Set Lightning's counters as they are between two steps, in whatever hook they were read.
-
-    Args:
-        loop: state of the fit loop.
-        batches: how many the present epoch has seen; 0 stands for the end of the epoch before.
-    """
-    begun = int(batches > 0)
-    for counts in (loop["epoch_progress"]["total"], loop["epoch_progress"]["current"]):
-        done = counts["completed"]
-        counts.update(ready=done + begun, started=done + begun, processed=done)
-    seen = loop["epoch_loop.batch_progress"]
-    seen["is_last_batch"] = False
-    for counts, done in ((seen["total"], seen["total"]["completed"]), (seen["current"], batches)):
-        counts.update(dict.fromkeys(counts, done))
-
-
-def _as_if_never_stopped(trainer: pl.Trainer) -> None:
-    """Have Lightning do at the end of this epoch what it does at the end of any.
-
-    It counts the whole epoch as restarted, and leaves the learning rate of a plateau schedule as it was. With
-    ``max_steps`` it even takes the end of an epoch for the middle of one.
-    """
-    loop = trainer.fit_loop
-    loop._restarting = False
-    if loop.epoch_loop.batch_progress.current.completed == 0:
-        loop.epoch_loop.restarting = False
-
-
 def _set_patience(trainer: pl.Trainer, states: dict[str, Any], *, anew: bool) -> None:
-    """Give early stopping the patience of this run, in place of the one that it was saved with.
+    """Give early stopping the patience of this run instead of the saved one.
 
     Args:
-        trainer: about to take up a checkpoint.
+        trainer: about to restore a checkpoint.
         states: of the callbacks in the checkpoint.
-        anew: whether it begins to wait anew.
+        anew: whether it starts to count epochs without improvement from 0.
     """
     for callback in trainer.early_stopping_callbacks:
         state = states.get(callback.state_key, {})
@@ -219,9 +188,9 @@ def _set_patience(trainer: pl.Trainer, states: dict[str, Any], *, anew: bool) ->
 
 
 def _set_optimisers(trainer: pl.Trainer) -> None:
-    """Give optimisers the settings of this run: with their state they have taken over those of another one.
+    """Give optimisers the settings of this run instead of those restored from another run.
 
-    The learning rate is the one that a schedule has come to, where there is one.
+    With a schedule, the learning rate is the one that the schedule has reached.
     """
     for optimizer in trainer.optimizers:
         for group in optimizer.param_groups:

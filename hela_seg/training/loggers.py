@@ -1,6 +1,6 @@
-"""Logs kept by services: one for each run, however often it goes on.
+"""Logs of MLflow and of Weights & Biases, one for each run, however often it is resumed.
 
-Their packages are extras, and not imported before a run asks for them.
+Their packages are extras, which are imported only when a run asks for them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ _SQLITE = "sqlite:///"
 
 
 class WandbLog(WandbLogger):
-    """A log that ends with its run, so that the next run of a sweep in this process begins its own.
+    """A log of Weights & Biases that ends with its run, so that the next run of a sweep begins its own.
 
-    Where a run goes on, steps that are done again are in it twice: what was logged offline can neither be
-    read nor taken back.
+    After a run is resumed, repeated steps appear twice: offline logs can be neither read nor removed.
     """
 
     @rank_zero_only
@@ -33,13 +32,12 @@ class WandbLog(WandbLogger):
 
 
 class MlflowLog(MLFlowLogger):
-    """A log that keeps what its run has logged before it goes on, for MLflow takes nothing back.
+    """A log of MLflow that logs no step twice after its run is resumed, because MLflow removes nothing.
 
-    It refuses other settings than those that the run began with, and of steps that are done again it would
-    show every figure twice.
+    Settings are logged only when the run begins, because MLflow refuses to change them.
 
     Args:
-        is_new: whether its run begins, and does not go on.
+        is_new: whether the run begins rather than resumes.
         others: see Lightning's `MLFlowLogger`.
     """
 
@@ -50,13 +48,13 @@ class MlflowLog(MLFlowLogger):
 
     @rank_zero_only
     def log_hyperparams(self, params: Any) -> None:
-        """Add the settings of a run that begins."""
+        """Log the settings, if the run begins."""
         if self._is_new:
             super().log_hyperparams(params)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add figures, but for those that the run had logged of this step before it was interrupted."""
+        """Log metrics, without those that the run logged for this step before it was interrupted."""
         if self._is_new or step is None:
             super().log_metrics(metrics, step)
             return
@@ -70,7 +68,7 @@ class MlflowLog(MLFlowLogger):
 
 
 def tell_settings(loggers: Iterable[Logger], settings: Mapping[str, Any]) -> None:
-    """Hand a run's settings to those logs that lie outside of its folder, where they already are."""
+    """Log a run's settings with the services; in the run's folder they already are."""
     for logger in loggers:
         if isinstance(logger, MlflowLog | WandbLog):
             logger.log_hyperparams(dict(settings))

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import torch
-from segmentation_models_pytorch.losses._functional import soft_dice_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -168,8 +167,9 @@ class DiceLoss(_ClassWeightedLoss):
         truth = ((labels.unsqueeze(1) == classes) & counted).to(logits.dtype)  # (N, K, H, W)
         probability = logits.softmax(dim=1) * counted
         over_batch = (0, 2, 3)
-        dice: Tensor = soft_dice_score(probability, truth, dims=over_batch)  # (K,)
-        losses = (1 - dice) * (truth.sum(over_batch) > 0)
+        overlap, pixels = (probability * truth).sum(over_batch), truth.sum(over_batch)  # (K,)
+        both = probability.sum(over_batch) + pixels
+        losses = (1 - 2 * overlap / both.clamp_min(torch.finfo(logits.dtype).tiny)) * (pixels > 0)
         weights = torch.ones_like(losses) if self.class_weights is None else self.class_weights
         return _weighted_mean(losses, weights)
 

@@ -1,4 +1,4 @@
-"""The same few validation frames every few epochs, as image, truth and prediction, for whoever watches."""
+"""Pictures of the same few validation frames every few epochs: image, truth and prediction side by side."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GAP = 8
 
 
 class ValidationPictures(pl.Callback):
-    """Hands pictures of validation frames to every logger that takes some; beside a CSV they are PNG files.
+    """Logs pictures of validation frames to every logger that accepts them; beside a CSV as PNG files.
 
     Args:
         frames: how many, evenly spread over all validation frames.
@@ -43,7 +43,7 @@ class ValidationPictures(pl.Callback):
         self._frames, self._every = frames, every_epochs
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the frames, where it is time."""
+        """Log the frames, when they are due."""
         due = trainer.current_epoch % self._every == 0 and not trainer.sanity_checking
         if not due or not trainer.is_global_zero:
             return
@@ -56,7 +56,7 @@ class ValidationPictures(pl.Callback):
 
 
 def spread(blocks: Sequence[Block], count: int) -> list[tuple[int, int]]:
-    """Series and frame of so many frames, evenly spread over blocks; of all where there are fewer.
+    """Series and frame of ``count`` frames, evenly spread over blocks; of all frames if there are fewer.
 
     Example:
         Of one block of 10 frames, two are frame 2 and frame 7.
@@ -67,7 +67,7 @@ def spread(blocks: Sequence[Block], count: int) -> list[tuple[int, int]]:
 
 
 def show(logger: Logger, name: str, picture: Picture, epoch: int, step: int) -> None:
-    """Hand a picture to a logger; one that takes none is left alone.
+    """Log a picture; a logger that accepts no pictures is skipped.
 
     Args:
         logger: any.

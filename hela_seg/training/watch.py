@@ -1,4 +1,4 @@
-"""Says when training goes wrong: a loss that is no number, a loader that is slow, a score that stays low."""
+"""Callbacks that report trouble: a loss of NaN or infinity, a slow loader, a score that stays low."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ log = logging.getLogger(__name__)
 class NonFiniteLossGuard(pl.Callback):
     """Ends training when a loss is NaN or infinite, with the tiles of that batch on disk to look at.
 
-    That is the user's to mend, in the data or the settings: one line, and status 2. On a CPU every loss is
-    looked at. On a GPU a look waits for the device: there the device notes which batch was the first, and the
-    note is looked at every so many steps, at the end of an epoch and before a checkpoint is written. The
-    batch need not be kept so long: what a sample is follows from its epoch and number, so it is read anew.
+    The user can correct this in the data or the settings, so it is one line and status 2. On a CPU every loss
+    is checked. On a GPU reading a value waits for the device: there the device stores the number of the first
+    bad batch, which is read every ``every_steps`` batches, at the end of an epoch and before a checkpoint is
+    written. The tiles of that batch are then read again, because epoch and number determine every sample.
 
     Args:
         folder: gets ``images.tif`` (N, C, h, w) float32, as the net saw them, and ``labels.tif``.
-        every_steps: batches between two looks on a GPU.
+        every_steps: batches between two checks on a GPU.
 
     Raises:
         InputError: that number is below 1.
@@ -50,13 +50,13 @@ class NonFiniteLossGuard(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note the loss, and look where it is time."""
+        """Note the loss, and check it when it is due."""
         self._note(outputs["loss"], batch_idx)
         on_cpu = pl_module.device.type == "cpu"
         # validation follows, whose batches are counted anew
         at_end = trainer.is_last_batch or trainer.global_step == trainer.max_steps
         if on_cpu or at_end or (batch_idx + 1) % self._every == 0:
-            self._look(trainer)
+            self._check(trainer)
 
     def on_validation_batch_end(
         self,
@@ -71,14 +71,14 @@ class NonFiniteLossGuard(pl.Callback):
         self._note(outputs, batch_idx)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look before the score decides which weights are kept."""
-        self._look(trainer)
+        """Check before the score decides which weights are kept."""
+        self._check(trainer)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Look, so that the last checkpoint is always one worth going on from."""
-        self._look(trainer)
+        """Check, so that no checkpoint is written with weights of NaN."""
+        self._check(trainer)
 
     def _note(self, loss: Tensor, batch_idx: int) -> None:
         if self._first_bad is None:
@@ -86,7 +86,7 @@ class NonFiniteLossGuard(pl.Callback):
         bad = ~torch.isfinite(loss.detach()) & (self._first_bad < 0)
         self._first_bad = torch.where(bad, batch_idx, self._first_bad)
 
-    def _look(self, trainer: pl.Trainer) -> None:
+    def _check(self, trainer: pl.Trainer) -> None:
         index = -1 if self._first_bad is None else int(self._first_bad)
         bad = [rank for rank, first in enumerate(distributed.all_gather(index)) if first >= 0]
         if not bad:
@@ -113,11 +113,11 @@ class NonFiniteLossGuard(pl.Callback):
 
 
 class LoaderWatch(pl.Callback):
-    """Reports once that the net waits for tiles, and what would help.
+    """Warns once that the net waits for tiles, and says what would help.
 
-    The rule: after the first steps of an epoch, more than so much of the time passes between the end of one
-    step and the beginning of the next, and it adds up to a second or more. A run that goes on within an epoch
-    counts from there.
+    It warns if, after the first steps of an epoch, the time between the end of one step and the beginning of
+    the next is more than ``share`` of all time and adds up to a second or more. A run that resumes within an
+    epoch counts from there.
 
     Args:
         share: of the time, from 0 to 1.
@@ -163,7 +163,7 @@ class LoaderWatch(pl.Callback):
 
 
 class ScoreWatch(pl.Callback):
-    """Points out once that a net scores no better than one that calls all pixels the same class.
+    """Warns once that a net scores no better than calling every pixel the most frequent class.
 
     Where no frame is for testing, it also names the classes that the net has not learned in the end; else
     those are named where the test scores are printed.
@@ -210,11 +210,11 @@ class ScoreWatch(pl.Callback):
             warn_of_unlearned(self._last, data.classes.names, config, "the validation tiles")
 
     def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint."""
+        """The count of low scores, for the checkpoint."""
         return {"in_a_row": self._in_a_row}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Count on from a checkpoint."""
+        """Restore the count from a checkpoint."""
         self._in_a_row = state_dict["in_a_row"]
 
 

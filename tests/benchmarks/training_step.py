@@ -1,9 +1,10 @@
 """One training step as ``hela_seg.train`` makes it, against the same net, loss and optimiser in a bare loop.
 
-    python tests/benchmarks/training_step.py [NET ...] [--steps 20] [--tile 128] [--batch 4]
+    python tests/benchmarks/training_step.py [NET ...] [--steps 20] [--tile 128] [--batch 4] [--smp]
 
 Both take turns within one process, step by step, on the same tiles in memory. The step of a run has all that
 the shipped configuration adds: scores of the training tiles, losses and loggers, checkpoints, callbacks.
+``--smp`` has the bare loop train segmentation-models-pytorch's Unet on a ResNet34 in place of the run's net.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import segmentation_models_pytorch as smp
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
@@ -79,13 +81,15 @@ def _without_validation(callbacks: Any) -> list[pl.Callback]:
 class BesideBareLoop(pl.Callback):
     """After each step of the run makes one of a bare loop, and takes the time of both."""
 
-    def __init__(self) -> None:
+    def __init__(self, peer: torch.nn.Module | None = None) -> None:
+        self.peer = peer
         self.run: list[float] = []
         self.bare: list[float] = []
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Make the bare loop's own net and optimiser."""
-        fresh = SegmentationTask(type(pl_module.net)(), pl_module.loss, pl_module._optimizer, pl_module._info)
+        net = self.peer or type(pl_module.net)()
+        fresh = SegmentationTask(net, pl_module.loss, pl_module._optimizer, pl_module._info)
         self.net, self.loss = fresh.net.train(), pl_module.loss
         self.optimizer = pl_module._optimizer(self.net.parameters())
         self.since = time.perf_counter()
@@ -112,10 +116,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--tile", type=int, default=128)
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--smp", action="store_true")
     given = parser.parse_args()
     print("net               run s   bare s   median of ratios")
     for net in given.nets:
-        watch = BesideBareLoop()
+        peer = smp.Unet("resnet34", encoder_weights=None, in_channels=3, classes=3) if given.smp else None
+        watch = BesideBareLoop(peer)
         fit(net, given.batch, given.tile, given.steps + WARM_UP, watch)
         pairs = list(zip(watch.run, watch.bare, strict=True))[WARM_UP:]
         run, bare = (statistics.median(times) for times in zip(*pairs, strict=True))

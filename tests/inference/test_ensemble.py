@@ -108,4 +108,4 @@ def test_a_gpu_that_only_imitates_bfloat16_computes_in_float16(
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda including_emulation=True: own or including_emulation
     )
-    assert ensemble._by_hardware(torch.device("cuda")) == expected
+    assert ensemble._precision_of(torch.device("cuda")) == expected

@@ -12,10 +12,10 @@ from toy_nets import Brightness, info
 
 from hela_seg.inference import TrainedNet
 from hela_seg.inference.onnx_net import OnnxNet
-from hela_seg.interchange.exported import words
+from hela_seg.interchange.exported import metadata
 from hela_seg.system.errors import InputError
 
-SAID = words(TrainedNet(Brightness(), info(2)))
+SAID = metadata(TrainedNet(Brightness(), info(2)))
 
 
 def written(path: Path, said: dict[str, str]) -> Path:

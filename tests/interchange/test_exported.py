@@ -12,7 +12,13 @@ from small_nets import Doubles
 
 from hela_seg.data.classes import Classes
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.interchange.exported import dynamic_shapes, example, inexpressible, refuse_different, words
+from hela_seg.interchange.exported import (
+    dynamic_shapes,
+    example,
+    metadata,
+    not_exportable,
+    refuse_changed_logits,
+)
 from hela_seg.system.errors import InputError
 
 
@@ -24,7 +30,7 @@ def trained() -> TrainedNet:
 
 
 def test_words_are_those_of_the_checkpoint(trained: TrainedNet) -> None:
-    found = words(trained)
+    found = metadata(trained)
     assert json.loads(found.pop("hela_seg")) == json.loads(json.dumps(trained.info.to_plain()))
     assert json.loads(found.pop("normalisation"))["kind"] == "dtype"
     assert found == {
@@ -45,7 +51,7 @@ def test_examples_have_rows_and_columns_in_strides(trained: TrainedNet) -> None:
 
 
 def test_the_same_logits_are_not_refused(trained: TrainedNet) -> None:
-    refuse_different(trained, "it", lambda images: 2 * images * (1 + 1e-6))
+    refuse_changed_logits(trained, "it", lambda images: 2 * images * (1 + 1e-6))
 
 
 @pytest.mark.parametrize(
@@ -58,13 +64,13 @@ def test_the_same_logits_are_not_refused(trained: TrainedNet) -> None:
 )
 def test_other_logits_are_refused(run: Any, trained: TrainedNet) -> None:
     with pytest.raises(InputError, match=r"best\.ckpt holds a net whose logits it computes .* off"):
-        refuse_different(trained, "it", run)
+        refuse_changed_logits(trained, "it", run)
 
 
 def test_what_a_format_cannot_express_has_its_reason_in_one_line(trained: TrainedNet) -> None:
     error = RuntimeError("in general")
     error.__cause__ = ValueError("a layer\nof lines")
-    said = str(inexpressible(trained, "ONNX", error))
+    said = str(not_exportable(trained, "ONNX", error))
     assert said == "best.ckpt holds a net that ONNX cannot express (a layer of lines): choose another format="
     with pytest.raises(InputError, match="that it cannot express"):
-        refuse_different(trained, "it", lambda _: torch.tensor(1 // 0))
+        refuse_changed_logits(trained, "it", lambda _: torch.tensor(1 // 0))

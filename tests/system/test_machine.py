@@ -26,16 +26,6 @@ def test_a_large_array_is_seen_in_the_peak_and_then_forgotten() -> None:
     assert seen - after > 150 * 2**20
 
 
-def test_products_that_take_half_the_time_have_twice_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = []
-    monkeypatch.setattr(machine, "PEAK_SIZE", {"cpu": 8})
-    for step in (2.0, 1.0):
-        clock = iter(np.arange(0, 100, step))
-        monkeypatch.setattr(machine, "now", lambda _, clock=clock: float(next(clock)))
-        rates.append(machine.matrix_product_peak(CPU, torch.float32))
-    assert rates == [8**3 / 2, 8**3]
-
-
 def test_a_system_that_tells_no_peak_costs_no_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "status").write_text("Name: python\n")
     (tmp_path / "clear_refs").mkdir()  # which cannot be written

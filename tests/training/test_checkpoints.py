@@ -119,13 +119,13 @@ def test_a_run_that_was_moved_or_copied_keeps_its_own_best(take: Callable[..., A
 def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The steps of each last checkpoint, as they are written."""
     steps: list[int] = []
-    hand_down = checkpoints.runs.hand_down
+    rotate_checkpoints = checkpoints.rotate_checkpoints
 
     def record(folder: Path) -> None:
         steps.append(steps_of(folder / "next.ckpt"))
-        hand_down(folder)
+        rotate_checkpoints(folder)
 
-    monkeypatch.setattr(checkpoints.runs, "hand_down", record)
+    monkeypatch.setattr(checkpoints, "rotate_checkpoints", record)
     return steps
 
 

@@ -75,7 +75,8 @@ class SegmentCache:
 cache = SegmentCache(CACHE_BYTES)
 """Of this process."""
 
-os.register_at_fork(after_in_child=cache.clear)
+if hasattr(os, "register_at_fork"):  # Windows starts processes without forking
+    os.register_at_fork(after_in_child=cache.clear)
 
 
 def assemble(

@@ -92,27 +92,33 @@ def by_numbers(plan: Plan, layers: Collection[str]) -> dict[Layer, str]:
         For each layer of the plan that has variables the name of the file's.
 
     Raises:
-        UnlikeError: what is left over on either side.
+        UnlikeError: layers that only one of the two has.
     """
-    named = {layer.name for layer in plan.weighted if layer.name}
-    numbered = _numbered([name for name in layers if name not in named])
-    wanted = _wanted(plan)
+    expected: dict[str, list[Layer]] = defaultdict(list)
+    for layer in plan.weighted:
+        expected[layer.name or NUMBERED[layer.kind]].append(layer)
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for name in layers:
+        kind, number = (name, 0) if name in expected else _kind_and_number(name)
+        found[kind].append((number, name))
     complaints = {
-        "lacks": sorted(named - set(layers)),
-        "has left over": [name for kind, names in numbered.items() if kind not in wanted for name in names],
+        "lacks": [kind for kind in expected if kind not in found],
+        "has left over": [name for kind, names in found.items() if kind not in expected for _, name in names],
         "has": [
-            f"{len(numbered[kind])} layers {kind}_N where {len(places)} are expected"
-            for kind, places in wanted.items()
-            if len(numbered[kind]) != len(places)
+            f"{len(found[kind])} layers {kind}_N where {len(places)} are expected"
+            for kind, places in expected.items()
+            if kind in found and len(found[kind]) != len(places)
         ],
     }
     said = complaint(complaints)
     if said:
         raise UnlikeError(f"it {said}")
-    pairs = {layer: layer.name for layer in plan.weighted if layer.name}
-    for kind, places in wanted.items():
-        pairs |= dict(zip(places, numbered[kind], strict=True))
-    return {layer: pairs[layer] for layer in plan.weighted}
+    names_of = {
+        layer: name
+        for kind, places in expected.items()
+        for layer, (_, name) in zip(places, sorted(found[kind]), strict=True)
+    }
+    return {layer: names_of[layer] for layer in plan.weighted}
 
 
 def complaint(lists: Mapping[str, list[str]]) -> str:
@@ -122,24 +128,6 @@ def complaint(lists: Mapping[str, list[str]]) -> str:
         ``complaint({"lacks": ["a", "b"], "has left over": []}) == "lacks a, b"``
     """
     return " and ".join(f"{what} {join_names(names, 8)}" for what, names in lists.items() if names)
-
-
-def _wanted(plan: Plan) -> dict[str, list[Layer]]:
-    """The plan's layers without a name of their own, by what Keras names them before the number."""
-    wanted: dict[str, list[Layer]] = defaultdict(list)
-    for layer in plan.weighted:
-        if not layer.name:
-            wanted[NUMBERED[layer.kind]].append(layer)
-    return wanted
-
-
-def _numbered(names: list[str]) -> dict[str, list[str]]:
-    """Names without their numbers -> the names in the order of their numbers."""
-    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for name in names:
-        kind, number = _kind_and_number(name)
-        found[kind].append((number, name))
-    return defaultdict(list, {kind: [name for _, name in sorted(entries)] for kind, entries in found.items()})
 
 
 def _kind_and_number(layer: str) -> tuple[str, int]:

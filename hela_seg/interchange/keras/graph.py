@@ -23,8 +23,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 """For each class of layers of the paper's nets: what decides what it computes, beside the shapes of its
 variables, with Keras' default values."""
 
-IDLE = {"Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise"}
-"""Classes of layers that do nothing but while training."""
+IDLE = {"Dropout", "SpatialDropout2D"}
+"""Classes of layers that do something only during training."""
 
 LINEAR = "linear"
 

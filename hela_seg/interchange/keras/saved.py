@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
     import h5py
 
 EXPECTED = "expected an HDF5 file of Keras 2's model.save or model.save_weights"
-SAVE_AGAIN = "load it with the Keras that wrote it, and write it with model.save('name.h5')"
-
-_KERAS_3_GROUPS = ("layers", "_layer_checkpoint_dependencies")
+SAVE_AGAIN = "load a file of Keras 3 with Keras, and write it with model.save('name.h5')"
 
 _DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, UnicodeDecodeError)
 """What h5py raises over a file that is cut short or overwritten in places."""
@@ -53,9 +50,8 @@ class Variable:
             InputError: its bytes cannot be read, or hold NaN or infinite numbers.
         """
         try:
-            with np.errstate(
-                over="ignore"
-            ):  # what float32 cannot hold becomes infinite, and is refused below
+            # a number too large for float32 becomes infinite, which is refused below
+            with np.errstate(over="ignore"):
                 values = np.asarray(self.array[()], np.float32)
         except _DAMAGE as error:
             raise InputError(
@@ -118,34 +114,24 @@ def open_saved(path: Path) -> Iterator[SavedNet]:
 
 
 def _refuse_others(path: Path) -> None:
-    """Files that h5py need not be asked about."""
+    """Refuse files that are not there and that are no HDF5, such as the ``.keras`` files of Keras 3."""
     if not path.is_file():
         raise InputError(f"{path} is not there, {EXPECTED}: check weights=")
-    if _is_keras_archive(path):
-        raise InputError(f"{path} is a .keras file in the form of Keras 3, {EXPECTED}: {SAVE_AGAIN}")
     try:
         with path.open("rb") as file:
             begins_as_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check its rights") from None
     if not begins_as_hdf5:
-        raise InputError(f"{path} is no HDF5 file, {EXPECTED}: check weights=")
-
-
-def _is_keras_archive(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "model.weights.h5" in archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
+        raise InputError(f"{path} is no HDF5 file, {EXPECTED}: check weights=, or {SAVE_AGAIN}")
 
 
 def _look(path: Path, file: h5py.File) -> SavedNet:
     root = file.get("model_weights", file)
-    if "layer_names" not in root.attrs and "layer_names0" not in root.attrs:
-        if any(group in file for group in _KERAS_3_GROUPS):
-            raise InputError(f"{path} is a .weights.h5 file in the form of Keras 3, {EXPECTED}: {SAVE_AGAIN}")
-        raise InputError(f"{path} is an HDF5 file, but none of Keras, {EXPECTED}: check weights=")
+    if "layer_names" not in root.attrs:
+        raise InputError(
+            f"{path} is an HDF5 file without layers of Keras 2, {EXPECTED}: check weights=, or {SAVE_AGAIN}"
+        )
     found = {layer: _variables(root[layer], layer) for layer in _texts(root, "layer_names")}
     config = file.attrs.get("model_config")
     return SavedNet(
@@ -180,15 +166,7 @@ def _array(group: h5py.Group, place: str) -> h5py.Dataset:
 
 
 def _texts(group: h5py.Group, attribute: str) -> list[str]:
-    """A list of names, which Keras cuts into numbered parts where it is long."""
-    if attribute in group.attrs:
-        return [_text(entry) for entry in group.attrs[attribute]]
-    parts: list[str] = []
-    number = 0
-    while f"{attribute}{number}" in group.attrs:
-        parts += [_text(entry) for entry in group.attrs[f"{attribute}{number}"]]
-        number += 1
-    return parts
+    return [_text(entry) for entry in group.attrs[attribute]]
 
 
 def _text(value: Any) -> str:

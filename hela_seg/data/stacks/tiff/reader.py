@@ -207,6 +207,7 @@ class _RawFile:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
+        self._lock = threading.Lock()
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):
@@ -214,7 +215,12 @@ class _RawFile:
 
     def read(self, offset: int, count: int) -> bytes:
         """Bytes of the file; as many as asked for."""
-        encoded = os.pread(self._file.fileno(), count, offset)
+        if hasattr(os, "pread"):
+            encoded = os.pread(self._file.fileno(), count, offset)
+        else:  # Windows, where no process inherits the position from another one
+            with self._lock:
+                self._file.seek(offset)
+                encoded = self._file.read(count) or b""
         if len(encoded) < count:
             raise tifffile.TiffFileError(f"it ends inside the {count} bytes at {offset}")
         return encoded

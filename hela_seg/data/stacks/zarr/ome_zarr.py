@@ -195,5 +195,5 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
 def _to_disk(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
-            with path.open("rb") as file:
+            with path.open("rb+") as file:  # Windows flushes only files that are open for writing
                 os.fsync(file.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import math
 from functools import lru_cache
@@ -17,6 +16,7 @@ from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
 from hela_seg.data.stacks.series import Pixels, channels_first, name_of
 from hela_seg.data.stacks.volume import VolumeSeries
+from hela_seg.data.stacks.zarr.fill_value import with_fill_value
 from hela_seg.data.stacks.zarr.multiscales import find_image
 from hela_seg.system.errors import InputError, not_installed
 
@@ -123,7 +123,4 @@ def _open(path: Path, inside: str, version: Version, fill_value: Any) -> zarr.Ar
     import zarr
 
     array = zarr.open_array(str(path), path=inside, mode="r")
-    if fill_value is None:
-        return array
-    metadata = dataclasses.replace(array.metadata, fill_value=fill_value)
-    return zarr.Array(zarr.AsyncArray(metadata=metadata, store_path=array.store_path))
+    return array if fill_value is None else with_fill_value(array, fill_value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from conftest import write_folder
 
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.training.timing import data_stages
+from hela_seg.training import timing
 
 
 class Minutes:
@@ -30,10 +29,9 @@ class Minutes:
 def test_each_repeat_makes_a_batch_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two repeats of three tiles: three minutes each, and more batches than an epoch has."""
     minutes = Minutes()
-    monkeypatch.setattr(data_stages, "now", lambda _: minutes.clock)
+    monkeypatch.setattr(timing, "now", lambda _: minutes.clock)
     write_folder(tmp_path)
-    build = partial(
-        TimelapseData,
+    data = TimelapseData(
         layout="folder",
         root=tmp_path,
         classes=["background", "dim", "bright"],
@@ -41,17 +39,11 @@ def test_each_repeat_makes_a_batch_anew(tmp_path: Path, monkeypatch: pytest.Monk
         batch_size=3,
         steps_per_epoch=1,
         workers=0,
+        augment=minutes,
     )
-    plain, augmented = build(), build(augment=minutes)
-    for one in (plain, augmented):
-        one.prepare()
-    stages, batch = data_stages.time_data(plain, augmented, minutes, 3, repeats=2)
-    assert {name: stage.seconds for name, stage in stages.items()} == {
-        "reading": [0, 0],
-        "augmentation": [180, 180],
-        "loader": [180, 180],
-    }
-    assert {stage.tiles for stage in stages.values()} == {3}
+    data.prepare()
+    seconds, batch = timing.time_data(data, minutes, repeats=2)
+    assert seconds == {"reading": [0, 0], "augmentation": [180, 180], "loader": [180, 180]}
     assert batch["image"].shape == (3, 1, 8, 8)
     assert len(minutes.numbers) == 3 + 2 * (3 + 3)  # the batch that starts the loader counts nowhere
     assert {number for _, _, number in minutes.numbers} == set(range(6))
