@@ -139,7 +139,7 @@ def _write_labels(recording: _Recording, path: Path) -> None:
         provenance=recording.label_provenance,
         classes=recording.job.classes,
         ignored=bool(recording.course.unreadable),
-        pixel_size_um=recording.series.pixel_size,
+        pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
 
@@ -157,7 +157,7 @@ def _write_zarr(recording: _Recording, path: Path) -> None:
         (frame_count, height, width),
         provenance=recording.label_provenance,
         classes=recording.job.classes,
-        pixel_size_um=recording.series.pixel_size,
+        pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
 
@@ -172,7 +172,7 @@ def _write_planes(recording: _Recording, path: Path, *, kind: str) -> None:
         (frame_count, *planes, *size),
         provenance=recording.provenance,
         classes=classes,
-        pixel_size_um=recording.series.pixel_size,
+        pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
 
@@ -220,7 +220,7 @@ def _write_film(recording: _Recording, path: Path) -> None:
         recording.job.classes,
         recording.series.name,
         comment=json.dumps(recording.label_provenance),
-        pixel_size_um=recording.series.pixel_size,
+        pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
 
@@ -242,7 +242,7 @@ def _write_areas(job: Job, path: Path, courses: Sequence[RecordingResult]) -> No
 def _area_row(job: Job, index: int, course: RecordingResult, t: int) -> list[Any]:
     series, pixels = job.series[index], course.pixels[t]
     total = max(int(pixels.sum()), 1)
-    area = None if series.pixel_size is None else series.pixel_size**2
+    area = None if series.pixel_size is None else series.pixel_size.area
     interval = series.frame_interval
     row: list[Any] = [series.name, t, "" if interval is None else f"{t * interval:.{SIGNIFICANT_DIGITS}g}"]
     row += [*pixels.tolist(), *(f"{count / total:.6f}" for count in pixels)]

@@ -105,7 +105,7 @@ def _print_series(series: Sequence[SeriesFacts], console: Console) -> None:
             str(frames),
             size,
             str(facts.recording.image.dtype),
-            ABSENT if pixel_size is None else f"{pixel_size:.3g}",
+            ABSENT if pixel_size is None else "x".join(dict.fromkeys(f"{side:.3g}" for side in pixel_size)),
             *_over_channels(facts),
         )
     print_plain(

@@ -20,6 +20,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
+from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.numbering import by_value, numbered_sequence
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
@@ -43,6 +44,7 @@ __all__ = [
     "EncodedFrame",
     "FrameSequence",
     "Part",
+    "PixelSize",
     "Series",
     "Z",
     "find_files",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks.axes import checked
+from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.system.errors import InputError
 
 Pixels = NDArray[Any]
@@ -30,7 +31,7 @@ class Series(ABC):
         shape: (T, C, H, W).
         dtype: as stored in the file.
         axes: the order in which the file holds its axes, e.g. ``"TYX"``.
-        pixel_size: width of a pixel in micrometres, where the file states it.
+        pixel_size: height and width of a pixel in micrometres, where the file states them.
         frame_interval: seconds from frame to frame, where the file states it.
     """
 
@@ -39,7 +40,7 @@ class Series(ABC):
     shape: tuple[int, int, int, int]
     dtype: np.dtype[Any]
     axes: str
-    pixel_size: float | None = None
+    pixel_size: PixelSize | None = None
     frame_interval: float | None = None
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.stacks import PixelSize
 from hela_seg.data.stacks.video import format_of, write_video
 from hela_seg.report.pictures.blending import Contrast, Image, Labels, Picture, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.overlay import (
@@ -47,7 +48,7 @@ def write_film(
     title: str,
     *,
     contrast: Contrast | None = None,
-    pixel_size_um: float | None = None,
+    pixel_size: PixelSize | None = None,
     frame_interval_s: float | None = None,
     frames_per_second: float = 10.0,
     comment: str = "",
@@ -65,7 +66,7 @@ def write_film(
         classes: the classes that the labels stand for.
         title: what stands above, such as the recording's name.
         contrast: see `hela_seg.report.pictures.blending.contrast_of`; by default that of the first frame.
-        pixel_size_um: width of a pixel in micrometres.
+        pixel_size: height and width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
         frames_per_second: how fast it plays.
         comment: what made the film, in ASCII; kept among its metadata.
@@ -79,7 +80,7 @@ def write_film(
     first = next(remaining, None)
     if first is None:
         raise ValueError("a film needs at least one frame")
-    template = _Template(first, classes, title, contrast, pixel_size_um, frame_interval_s)
+    template = _Template(first, classes, title, contrast, pixel_size, frame_interval_s)
     pictures = (template.draw(*frame) for frame in chain([first], remaining))
     write_video(path, pictures, frames_per_second, comment)
 
@@ -113,7 +114,7 @@ class _Template:
         classes: Classes,
         title: str,
         contrast: Contrast | None,
-        pixel_size_um: float | None,
+        pixel_size: PixelSize | None,
         frame_interval_s: float | None,
     ) -> None:
         _, image, labels = first
@@ -122,8 +123,9 @@ class _Template:
         self._contrast = contrast_of([panel_image]) if contrast is None else contrast
         height, width = panel_labels.shape
         self._bar: Picture | None = None
-        if pixel_size_um is not None:
-            self._bar = scale_bar(width, pixel_size_um * labels.shape[1] / width)
+        if pixel_size is not None:
+            down, across = (n / shown for n, shown in zip(labels.shape, (height, width), strict=True))
+            self._bar = scale_bar(width, PixelSize(pixel_size.height * down, pixel_size.width * across))
         empty = np.zeros((height, width, 3), np.uint8)
         self._page = _even(rendered(compose([empty], [""], 1, legend_of(classes, False), title)))
 
@@ -146,18 +148,20 @@ class _Template:
         return line_of_text(caption, width)
 
 
-def scale_bar(width: int, pixel_size_um: float) -> Picture:
+def scale_bar(width: int, pixel_size: PixelSize) -> Picture:
     """A white bar on black with its length in micrometres: 1, 2 or 5 times a power of ten.
+
+    Of rectangular pixels a second bar at the left shows the same length from top to bottom.
 
     Args:
         width: of the frame in pixels; the bar takes up to a fifth of it, the text no less than it needs.
-        pixel_size_um: width of one of these pixels in micrometres.
+        pixel_size: height and width of one of these pixels in micrometres.
 
     Returns:
         (h, w, 3) uint8.
     """
-    length = _round_length(LARGEST_BAR * width * pixel_size_um)
-    pixels = max(1, round(length / pixel_size_um))
+    length = _round_length(LARGEST_BAR * width * pixel_size.width)
+    down, pixels = (max(1, round(length / side)) for side in pixel_size)
     text = f"{length:g} µm"
     writing = 255 - _trimmed(line_of_text(text, CHARACTER * len(text)))
     inside = max(pixels, writing.shape[1])
@@ -166,7 +170,21 @@ def scale_bar(width: int, pixel_size_um: float) -> Picture:
     box[PADDING : PADDING + len(writing), left : left + writing.shape[1]] = writing
     left = PADDING + (inside - pixels) // 2
     box[-PADDING - BAR_HEIGHT : -PADDING, left : left + pixels] = 255
-    return box
+    return box if _is_square(pixel_size) else _beside_upright(box, down)
+
+
+def _is_square(pixel_size: PixelSize) -> bool:
+    """Up to what shrinking a frame to whole pixels changes."""
+    return math.isclose(pixel_size.height, pixel_size.width, rel_tol=0.02)
+
+
+def _beside_upright(box: Picture, pixels: int) -> Picture:
+    """A scale bar with an upright one of so many pixels at its left, the lower ends side by side."""
+    height = max(len(box), pixels + 2 * PADDING)
+    both = np.zeros((height, box.shape[1] + PADDING + BAR_HEIGHT, 3), np.uint8)
+    both[height - len(box) :, PADDING + BAR_HEIGHT :] = box
+    both[height - PADDING - pixels : height - PADDING, PADDING : PADDING + BAR_HEIGHT] = 255
+    return both
 
 
 def _round_length(longest: float) -> float:

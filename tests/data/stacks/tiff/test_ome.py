@@ -39,7 +39,7 @@ def test_recording_over_several_files_is_one_series(tmp_path, options, part):
     write_parts(tmp_path, **options)
     series = open_series(tmp_path / f"dish_t{part}.ome.tif")
     assert (series.shape, series.axes) == ((4, 2, 37, 53), "TCYX")
-    assert (series.pixel_size, series.frame_interval) == (0.65, 300)
+    assert (series.pixel_size, series.frame_interval) == ((0.65, 0.65), 300)
     assert sorted(path.name for path in series.paths) == [f"dish_t{t}.ome.tif" for t in range(4)]
     for t, frame in enumerate(MOVIE):
         np.testing.assert_array_equal(series.frame(t), frame)

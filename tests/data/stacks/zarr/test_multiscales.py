@@ -32,11 +32,11 @@ def test_the_first_level_is_the_image_and_its_scale_is_times_that_of_all(tmp_pat
     group = zarr.create_group(str(tmp_path / "a.zarr"))
     add(group, "half", (3, 4, 5))
     add(group, "full")
-    levels = ("full", (1, 0.5, 0.5)), ("half", (1, 1, 1))
+    levels = ("full", (1, 0.25, 0.5)), ("half", (1, 0.5, 1))
     group.attrs["ome"] = {"multiscales": [image(TYX, *levels, coordinateTransformations=scale(60, 2, 2))]}
     found = find_image(tmp_path / "a.zarr")
     assert (found.array.shape, found.axes) == ((3, 8, 9), "TYX")
-    assert (found.calibration.pixel_size, found.calibration.frame_interval) == (1.0, 60.0)
+    assert (found.calibration.pixel_size, found.calibration.frame_interval) == ((0.5, 1.0), 60.0)
 
 
 def test_names_of_axes_in_words_and_unknown_ones(tmp_path):

@@ -59,7 +59,7 @@ def assert_reads(series, expected):
 def test_ome_zarr_is_read_at_its_highest_resolution_with_axes_and_sizes(tmp_path, version):
     series = open_series(write_ome(tmp_path / "dish 1.ome.zarr", version))
     assert (series.name, series.axes, series.dtype) == ("dish 1", "TCYX", np.uint16)
-    assert (series.pixel_size, series.frame_interval) == (pytest.approx(1.3), 300)
+    assert (series.pixel_size, series.frame_interval) == (pytest.approx((1.3, 1.3)), 300)
     assert_reads(series, MOVIE)
     assert_reads(pickle.loads(pickle.dumps(series)), MOVIE)
 
