@@ -97,7 +97,8 @@ def file_rules(
     """
     settings = _label_settings(labels)
     colours = settings.kind == "colours"
-    return FileRules(colours, settings.sparse, settings.resize, z, max_frame_pixels, fill_missing_chunks)
+    ids = settings.kind == "instances"
+    return FileRules(colours, settings.sparse, settings.resize, z, max_frame_pixels, fill_missing_chunks, ids)
 
 
 @dataclass(frozen=True)

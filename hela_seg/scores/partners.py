@@ -154,7 +154,7 @@ class _Search:
         return None
 
     def _open(self, path: Path, recording: Recording, frames: int) -> Series:
-        series = open_series(path, assumed_axes=self._axes, labels=not self._colours)
+        series = open_series(path, assumed_axes=self._axes, labels=not self._colours, colours=self._colours)
         found, expected = (series.shape[0], *series.shape[2:]), (frames, *recording.image.shape[2:])
         if found != expected:
             raise InputError(

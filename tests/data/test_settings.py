@@ -59,7 +59,7 @@ def test_painted_masks_have_a_colour_that_is_ignored():
 def test_files_are_taken_as_labels_say():
     assert settings.file_rules(None) == FileRules()
     given = {"kind": "instances", "sparse": True, "resize": "nearest"}
-    assert settings.file_rules(given, z="max") == FileRules(sparse=True, resize="nearest", z="max")
+    assert settings.file_rules(given, z="max") == FileRules(sparse=True, resize="nearest", z="max", ids=True)
 
 
 @pytest.mark.parametrize(

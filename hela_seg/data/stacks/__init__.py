@@ -68,6 +68,7 @@ def open_series(
     z: Z = None,
     max_frame_pixels: int = MAX_FRAME_PIXELS,
     fill_missing_chunks: bool = False,
+    colours: bool = False,
 ) -> Series:
     """Open one file as a series of frames, reading its header only.
 
@@ -87,6 +88,8 @@ def open_series(
         max_frame_pixels: most values of one frame, rows x columns x channels.
         fill_missing_chunks: chunks of Zarr that are not on disk hold the fill value, as the format has it,
             and are no damage.
+        colours: the file is a mask painted in colours: a TIFF's colour table means colours, whatever program
+            wrote it.
 
     Returns:
         The series, of shape (T, C, H, W).
@@ -96,7 +99,7 @@ def open_series(
             z, or axes that cannot be known.
     """
     path = Path(path)
-    options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks)
+    options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours)
     suffix = path.suffix.lower()
     _refuse_unprintable(path)
     if suffix not in SUFFIXES and path.is_dir():

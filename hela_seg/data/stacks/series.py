@@ -64,6 +64,13 @@ class Series(ABC):
         """The file that holds frame t."""
         return self.path
 
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of frame t in; None where it has no colour table.
+
+        Only where pixels are read as the values of such a table, not as its colours.
+        """
+        return None
+
     def refuse_colours(self) -> None:
         """Refuse to be a mask with channels that are neither one grey nor the three of RGB.
 
@@ -139,6 +146,10 @@ class FrameSequence(Series):
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w)."""
         return self._frames[t].read(0, rows, columns)
+
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of frame t in."""
+        return self._frames[t].colour_table(0)
 
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""
