@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -52,9 +53,7 @@ def refuse_unfit(path: Path, metadata: str | None) -> None:
             "states the axes: open that one"
         )
     for pixels in root.iterfind(".//{*}Pixels"):
-        planes = 1
-        for key in ("SizeT", "SizeC", "SizeZ"):
-            planes *= max(int(pixels.get(key, 1)), 1)
+        planes = _planes(pixels)
         counts = [
             int(data.get("PlaneCount", data.get("NumPlanes", 1))) for data in pixels.iterfind("{*}TiffData")
         ]
@@ -63,6 +62,17 @@ def refuse_unfit(path: Path, metadata: str | None) -> None:
                 f"{path} states {max(planes, *counts)} planes, expected at most {MAX_PLANES}: export the "
                 "file again"
             )
+
+
+def stated_planes(metadata: str | None) -> int:
+    """How many planes (frames x channels x Z) the metadata of a file with one image state; else 0."""
+    root = _parsed(metadata)
+    images = [] if root is None else root.findall(".//{*}Pixels")
+    return _planes(images[0]) if len(images) == 1 else 0
+
+
+def _planes(pixels: ElementTree.Element) -> int:
+    return math.prod(max(int(pixels.get(key, 1)), 1) for key in ("SizeT", "SizeC", "SizeZ"))
 
 
 def _parsed(metadata: str | None) -> ElementTree.Element | None:

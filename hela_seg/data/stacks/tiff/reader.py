@@ -21,9 +21,9 @@ from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
 from hela_seg.data.stacks.series import Pixels, channels_first, name_of
-from hela_seg.data.stacks.tiff.ifds import refuse_loops
+from hela_seg.data.stacks.tiff.ifds import refuse_broken_chain
 from hela_seg.data.stacks.tiff.mapped import MappedStack, map_bytes
-from hela_seg.data.stacks.tiff.ome import refuse_unfit
+from hela_seg.data.stacks.tiff.ome import refuse_unfit, stated_planes
 from hela_seg.data.stacks.tiff.photometric import colours_of, photometric_of
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError
@@ -55,7 +55,7 @@ class TiffSeries(VolumeSeries):
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self.name, self.path = name_of(path), path
         with damage_is_reported(path):
-            refuse_loops(path)
+            refuse_broken_chain(path)
             with tifffile.TiffFile(path) as file:
                 self._read_header(file, options)
 
@@ -63,6 +63,7 @@ class TiffSeries(VolumeSeries):
         refuse_unfit(self.path, file.ome_metadata)
         series = _only_series(file, self.path)
         shape = tuple(int(length) for length in series.shape)
+        _refuse_lost_frames(file, series)
         if options.labels:
             options = options.for_mask(len(shape))
         letters = resolve(
@@ -84,6 +85,8 @@ class TiffSeries(VolumeSeries):
         self._settle(letters, shape, self._photometric.shown_dtype, options, channels)
         self._refuse_unfit(series, options)
         self._versions = {path: version_of(path) for path in _parts(series, self.path)}
+        for other in self.paths[1:]:
+            refuse_broken_chain(other)
         self._refuse_truncated(series)
         self._stack = None
         if self._offset is not None:
@@ -189,7 +192,7 @@ class TiffSeries(VolumeSeries):
             return
         count = math.prod(self._file_shape[: self._outer])
         last: Any = series.pages[-1]
-        if len(series.pages) < count or last is None:
+        if len(series.pages) < count or last is None or (series.is_multifile and None in [*series.pages]):
             raise tifffile.TiffFileError(f"it holds fewer than the {count} pages that it states")
         parts: dict[Path, Any] = {self.path: last}
         if len(self._versions) > 1:
@@ -303,6 +306,18 @@ def _in_order(segment: Pixels, order: str) -> Pixels:
         return rows_columns_samples
     grey: Pixels = rows_columns_samples[..., 0]
     return grey if order == "YX" else grey[np.newaxis]
+
+
+def _refuse_lost_frames(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
+    """Refuse fewer frames than the metadata state; tifffile would tell its logger alone."""
+    lengths = zip(series.axes, series.shape, strict=True)
+    found = math.prod(length for axis, length in lengths if axis not in "YX")
+    stated = stated_planes(file.ome_metadata)
+    if file.imagej_metadata is not None:
+        samples = dict(zip(series.axes, series.shape, strict=True)).get("S", 1)
+        stated = int(file.imagej_metadata.get("images", 1)) * samples
+    if found < stated:
+        raise tifffile.TiffFileError(f"it states {stated} planes and holds {found}")
 
 
 def _states_axes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
