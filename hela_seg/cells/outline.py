@@ -50,7 +50,8 @@ def perimeters(
     cell = of_border.ravel()
 
     def neighbours(*steps: int) -> Whole:
-        return np.sum([cell[border] == cell[border + step] for step in steps], axis=0, dtype=np.int64)
+        same: Whole = np.sum([cell[border] == cell[border + step] for step in steps], axis=0, dtype=np.int64)
+        return same
 
     vertical, horizontal = neighbours(-row, row), neighbours(-1, 1)
     diagonal = neighbours(-row - 1, -row + 1, row - 1, row + 1)

@@ -119,7 +119,8 @@ def compare_boundaries(
         edges = [_boundary(labels == index, known) for labels in (truth, found)]
         pixels[index] = sum(map(np.count_nonzero, edges))
         if all(edge.any() for edge in edges):
-            ways = [_distances(*pair, pixel_size) for pair in (edges, edges[::-1])]
+            one, other = edges
+            ways = [_distances(one, other, pixel_size), _distances(other, one, pixel_size)]
             within[index] = sum(np.count_nonzero(way <= tolerance * _ROUNDING) for way in ways)
             hausdorff[index] = max(np.percentile(way, PERCENTILE) for way in ways)
         elif pixels[index]:

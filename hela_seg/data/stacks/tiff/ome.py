@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -40,7 +42,7 @@ def refuse_unfit(path: Path, metadata: str | None) -> None:
     """Refuse a part that leaves the metadata to another file, and numbers of planes that no file has.
 
     Raises:
-        InputError: either of them.
+        InputError: either of them, or parts in other folders.
         tifffile.TiffFileError: sizes that are no numbers.
     """
     root = _parsed(metadata)
@@ -52,6 +54,7 @@ def refuse_unfit(path: Path, metadata: str | None) -> None:
             f"{path} is a part of the OME-TIFF {elsewhere.get('MetadataFile')}, expected the file that "
             "states the axes: open that one"
         )
+    refuse_other_folders(path, (uuid.get("FileName", "") for uuid in root.iterfind(".//{*}UUID")))
     for pixels in root.iterfind(".//{*}Pixels"):
         planes = _planes(pixels)
         counts = [
@@ -61,6 +64,26 @@ def refuse_unfit(path: Path, metadata: str | None) -> None:
             raise InputError(
                 f"{path} states {max(planes, *counts)} planes, expected at most {MAX_PLANES}: export the "
                 "file again"
+            )
+
+
+def refuse_other_folders(path: Path, names: Iterable[str]) -> None:
+    """Refuse parts of a recording that lie in another folder than its first file.
+
+    Whoever made a file decides what it names, and would so have any file of the user read as its frames.
+
+    Args:
+        path: the first file.
+        names: of the files that it names.
+
+    Raises:
+        InputError: a name that leads to another folder.
+    """
+    for name in names:
+        if name == ".." or re.search(r"[/\\:]", name):
+            raise InputError(
+                f"{path} names {name} as a part of it, expected files in its own folder: put them there and "
+                "export it again, or convert it to one file"
             )
 
 

@@ -80,7 +80,8 @@ class Photometric:
             return np.moveaxis(self.colours[pixels[0]], -1, 0).copy()
         if self.largest is None:
             return pixels
-        return ~pixels if pixels.dtype == bool else self.dtype.type(self.largest) - pixels
+        inverted: Pixels = ~pixels if pixels.dtype == bool else self.dtype.type(self.largest) - pixels
+        return inverted
 
 
 def photometric_of(

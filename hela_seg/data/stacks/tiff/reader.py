@@ -23,7 +23,7 @@ from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
 from hela_seg.data.stacks.series import Pixels, channels_first, name_of
 from hela_seg.data.stacks.tiff.ifds import refuse_broken_chain
 from hela_seg.data.stacks.tiff.mapped import MappedStack, map_bytes
-from hela_seg.data.stacks.tiff.ome import refuse_unfit, stated_planes
+from hela_seg.data.stacks.tiff.ome import refuse_other_folders, refuse_unfit, stated_planes
 from hela_seg.data.stacks.tiff.photometric import colours_of, photometric_of
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError
@@ -32,6 +32,9 @@ OPEN_FILES = 64
 """Most files that a process keeps open between reads, of each way of reading."""
 
 _KINDS_OF_PIXELS = "buif"
+
+NDTIFF_INDEX = "NDTiff.index"
+"""In Micro-Manager's folders, the file that names the files of a recording."""
 
 _ORDERS_OF_PAGES = ("YX", "YXS", "SYX")
 """Axes of a single page that are read: grey, samples interleaved, samples in planes."""
@@ -61,6 +64,9 @@ class TiffSeries(VolumeSeries):
 
     def _read_header(self, file: tifffile.TiffFile, options: ReadOptions) -> None:
         refuse_unfit(self.path, file.ome_metadata)
+        index = self.path.with_name(NDTIFF_INDEX)
+        if file.is_ndtiff and index.exists():
+            refuse_other_folders(self.path, (entry[1] for entry in tifffile.read_ndtiff_index(index)))
         series = _only_series(file, self.path)
         shape = tuple(int(length) for length in series.shape)
         _refuse_lost_frames(file, series)

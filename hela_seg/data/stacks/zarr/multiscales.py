@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -69,6 +70,10 @@ def _only(path: Path, what: str, found: Sequence[Any]) -> Any:
 def _highest_resolution(path: Path, group: zarr.Group, multiscales: Sequence[Mapping[str, Any]]) -> ZarrImage:
     multiscale = _only_multiscale(path, multiscales)
     level = multiscale["datasets"][0]  # OME-Zarr demands them from highest to lowest
+    if {"", ".."} & set(re.split(r"[/\\]", level["path"])):
+        raise InputError(
+            f"{path} names the array {level['path']}, expected one inside of its folder: export it again"
+        )
     array: Any = group[level["path"]]
     axes = multiscale["axes"]
     if len(axes) != array.ndim:

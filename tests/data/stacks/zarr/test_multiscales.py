@@ -107,3 +107,12 @@ def test_pixels_are_those_of_the_highest_resolution(tmp_path):
     group["0"][:] = np.arange(216, dtype=np.uint8).reshape(3, 8, 9)
     group.attrs["ome"] = {"multiscales": [image(TYX, ("0", (1, 1, 1)))]}
     assert find_image(tmp_path / "a.zarr").array[2, 7, 8] == 215
+
+
+@pytest.mark.parametrize("place", ["../secret", "/secret", "0/../../secret", "..\\secret"])
+def test_arrays_outside_of_the_folder_are_not_read(tmp_path, place):
+    zarr.create_array(str(tmp_path / "secret"), shape=(3, 8, 9), dtype="uint8", chunks=(1, 8, 9))
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    group.attrs["ome"] = {"multiscales": [image(TYX, (place, (1, 1, 1)))]}
+    with pytest.raises(InputError, match=r"a\.zarr names the array .*expected one inside of its folder"):
+        find_image(tmp_path / "a.zarr")
