@@ -112,6 +112,30 @@ def test_results_are_replaced_only_when_told_to(
     assert tifffile.imread(target).shape == (2, 48, 64)
 
 
+def test_results_beside_their_recordings_are_no_recordings_of_the_next_prediction(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("dish 0.tif", "dish 1.tif"):
+        (tmp_path / name).write_bytes((cells / "images" / name).read_bytes())
+    typed = [str(checkpoint), str(tmp_path), "-o", str(tmp_path)]
+    assert main("predict", typed) == 0
+    there = {path.name for path in tmp_path.iterdir()}
+    assert main("predict", typed) == 0
+    assert "done before" in capfd.readouterr().out
+    assert main("predict", [*typed, "overwrite=true"]) == 0
+    assert main("predict", [str(checkpoint), str(tmp_path), "-o", str(tmp_path / "other")]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {*there, "other"}
+
+
+@pytest.mark.parametrize("name", ["results.tif", "all.lock.tif"])
+def test_recordings_may_be_called_as_the_program_calls_its_own_files(
+    checkpoint: Path, tmp_path: Path, name: str
+) -> None:
+    write_tiff(tmp_path / name, draw_cells(0, 2)[0], "TYX")
+    assert main("predict", [str(checkpoint), str(tmp_path / name), "-o", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / f"{name.removesuffix('.tif')}.labels.ome.tif").is_file()
+
+
 def test_relative_paths_mean_the_shells_folder(
     checkpoint: Path, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

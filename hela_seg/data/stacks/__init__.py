@@ -102,13 +102,14 @@ def open_series(
     options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours)
     suffix = path.suffix.lower()
     _refuse_unprintable(path)
+    _refuse_missing(path)
     if suffix not in SUFFIXES and path.is_dir():
         raise InputError(f"{path} is a folder, expected one file: give its files one by one")
     if suffix not in SUFFIXES:
         raise InputError(
             f"{path} ends in '{path.suffix}', expected one of {', '.join(SUFFIXES)}: convert it to TIFF"
         )
-    _refuse_unreadable(path, folder=suffix == ".zarr")
+    _refuse_unfit(path, folder=suffix == ".zarr")
     if suffix == ".zarr":
         return ZarrSeries(path, options)
     return PngSeries(path, options) if suffix == ".png" else TiffSeries(path, options)
@@ -154,16 +155,19 @@ def _refuse_unprintable(path: Path) -> None:
         )
 
 
-def _refuse_unreadable(path: Path, *, folder: bool) -> None:
+def _refuse_missing(path: Path) -> None:
     try:
-        size = path.stat().st_size
+        path.stat()
     except OSError as error:
         raise InputError(
             f"{path} is not there or cannot be read ({error.strerror}): check the path"
         ) from None
+
+
+def _refuse_unfit(path: Path, *, folder: bool) -> None:
     if folder and not path.is_dir():
         raise InputError(f"{path} is no folder, expected one of Zarr: check the path")
     if not folder and not path.is_file():
         raise InputError(f"{path} is no file, expected a TIFF or PNG file: check the path")
-    if size == 0 and not folder:
+    if path.stat().st_size == 0 and not folder:
         raise InputError(f"{path} is empty (0 bytes), expected an image: copy or export the file again")

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,8 +108,12 @@ def channels_first(pixels: Pixels, letters: str) -> Pixels:
 
 
 def name_of(path: Path) -> str:
-    """File name without its ending; ``name_of(Path("a/b.ome.tif")) == "b"``."""
-    return path.stem.removesuffix(".ome")
+    """File name without its ending; ``name_of(Path("a/b.ome.tif")) == "b"``.
+
+    In Unicode's composed form (NFC), for macOS and some archives take letters and accents apart (NFD), which
+    looks the same.
+    """
+    return normalize("NFC", path.stem).removesuffix(".ome")
 
 
 class FrameSequence(Series):

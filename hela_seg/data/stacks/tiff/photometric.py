@@ -21,6 +21,7 @@ import tifffile
 from numpy.typing import NDArray
 from tifffile import PHOTOMETRIC
 
+from hela_seg.data.stacks.damage import damaged
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.series import Pixels
 from hela_seg.system.errors import InputError
@@ -76,8 +77,9 @@ class Photometric:
             pixels = pixels[:-1]
         if self.colours is not None:
             if pixels.size and pixels.max() >= len(self.colours):
-                raise tifffile.TiffFileError(f"pixel {pixels.max()} has no entry in its colour table")
-            return np.moveaxis(self.colours[pixels[0]], -1, 0).copy()
+                raise damaged(self.path, f"the pixel {pixels.max()} has no entry in its colour table")
+            shown: Pixels = np.moveaxis(self.colours[pixels[0]], -1, 0).copy()
+            return shown
         if self.largest is None:
             return pixels
         inverted: Pixels = ~pixels if pixels.dtype == bool else self.dtype.type(self.largest) - pixels

@@ -6,6 +6,7 @@ import tifffile
 from PIL import Image
 
 from hela_seg.data.stacks import open_series
+from hela_seg.data.stacks.tiff.photometric import Photometric
 from hela_seg.system.errors import InputError
 
 GREY = np.random.default_rng(0).integers(0, 256, (37, 53), np.uint8)
@@ -134,3 +135,10 @@ def test_pictures_that_are_to_be_turned_are_refused(tmp_path):
         open_series(path)
     path = write(tmp_path / "b.tif", GREY, photometric="minisblack", extratags=[(274, 3, 1, 1, True)])
     np.testing.assert_array_equal(open_series(path).frame(0)[0], GREY)
+
+
+def test_pixels_beyond_a_colour_table_are_damage(tmp_path):
+    photometric = Photometric(tmp_path / "a.tif", np.dtype(np.uint8), colours=np.zeros((16, 3), np.uint8))
+    assert photometric.apply(np.full((1, 2, 2), 15, np.uint8)).shape == (3, 2, 2)
+    with pytest.raises(InputError, match=r"a\.tif is damaged .*pixel 16 has no entry in its colour table"):
+        photometric.apply(np.full((1, 2, 2), 16, np.uint8))

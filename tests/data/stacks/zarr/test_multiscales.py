@@ -116,3 +116,31 @@ def test_arrays_outside_of_the_folder_are_not_read(tmp_path, place):
     group.attrs["ome"] = {"multiscales": [image(TYX, (place, (1, 1, 1)))]}
     with pytest.raises(InputError, match=r"a\.zarr names the array .*expected one inside of its folder"):
         find_image(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+def test_versions_that_name_no_axes_have_five(tmp_path, version):
+    group = zarr.create_group(str(tmp_path / "a.zarr"), zarr_format=2)
+    add(
+        group,
+        "0",
+        (3, 2, 1, 8, 9),
+        chunk_key_encoding={"name": "v2", "separator": "." if version == "0.1" else "/"},
+    )
+    group.attrs["multiscales"] = [{"version": version, "datasets": [{"path": "0"}]}]
+    found = find_image(tmp_path / "a.zarr")
+    assert (found.axes, found.calibration) == ("TCZYX", (None, None))
+    add(group, "1", (3, 8, 9))
+    group.attrs["multiscales"] = [{"version": version, "datasets": [{"path": "1"}]}]
+    with pytest.raises(
+        InputError, match=r"a\.zarr is OME-Zarr without names of axes, .* has 3, expected the five"
+    ):
+        find_image(tmp_path / "a.zarr")
+
+
+def test_version_0_3_names_axes_in_words(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"), zarr_format=2)
+    add(group, "0")
+    axes = ["t", "y", "x"]
+    group.attrs["multiscales"] = [{"version": "0.3", "axes": axes, "datasets": [{"path": "0"}]}]
+    assert find_image(tmp_path / "a.zarr").axes == "TYX"
