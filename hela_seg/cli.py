@@ -165,7 +165,7 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
             flags += [argument, _value(argument, rest)]
         elif argument.startswith("-"):
             flags.append(argument)
-        elif _is_position(argument):
+        elif _is_position(argument, command):
             if positions:
                 result.append(_quoted(positions.pop(0), argument))
             elif command.listed:
@@ -175,7 +175,9 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
         else:
             key, equals, value = argument.partition("=")
             is_path = equals and key.lstrip("+") in command.paths and not _is_hydra_value(value, multirun)
-            result.append(_quoted(key, value) if is_path else argument)
+            # a shell expands ~ in front of a word alone
+            at_home = value if not is_path or _exists(value) else os.path.expanduser(value)  # noqa: PTH111
+            result.append(_quoted(key, at_home) if is_path else argument)
     if listed:
         result.append(f"{command.listed}=[{','.join(listed)}]")
     return flags + result
@@ -224,6 +226,13 @@ def _sweeps() -> Path:
     return Path(written["hydra"]["sweep"]["dir"]).parent
 
 
+def _known_keys(name: str) -> set[str]:
+    """Top-level keys and groups of a command's configuration."""
+    written: Any = OmegaConf.to_container(OmegaConf.load(CONFIG / f"{name}.yaml"), resolve=False)
+    groups = {group for entry in written["defaults"] if isinstance(entry, dict) for group in entry}
+    return {*written, *groups}
+
+
 def _refuse_missing(config: DictConfig, found: frozenset[str]) -> None:
     missing = sorted(OmegaConf.missing_keys(config) - found)
     if missing:
@@ -250,8 +259,14 @@ def _say_at_once(name: str, config: DictConfig) -> None:
         print(f"hela-seg {name}{into}", file=sys.stderr, flush=True)
 
 
-def _is_position(argument: str) -> bool:
-    return not argument.startswith(("-", "+", "~")) and ("=" not in argument or _exists(argument))
+def _is_position(argument: str, command: Command) -> bool:
+    """Whether an argument is a path or name without its key; ``seed=0`` may also be the folder of a run."""
+    if argument.startswith(("-", "+", "~")) or "=" not in argument:
+        return not argument.startswith(("-", "+", "~"))
+    if not (command.positions or command.listed) or not _exists(argument):
+        return False
+    key = re.split(r"[=.@/]", argument, maxsplit=1)[0]
+    return not any(key in _known_keys(name) for name, known in COMMANDS.items() if known is command)
 
 
 def _exists(path: str) -> bool:

@@ -32,7 +32,7 @@ from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.intensity import intensity_mismatch
 from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
-from hela_seg.prediction.results import result_paths
+from hela_seg.prediction.results import result_paths, without_results
 from hela_seg.prediction.run import Announce, run
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
@@ -152,7 +152,7 @@ def _report_unreadable(job: Job, courses: Sequence[RecordingResult]) -> None:
 def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]:
     source = Path(settings.input)
     is_folder = source.is_dir() and source.suffix.lower() != ".zarr"
-    paths = find_files(source) if is_folder else [source]
+    paths = without_results(find_files(source), source) if is_folder else [source]
     recordings = [predictor.open(path, settings.axes, settings.z) for path in paths]
     if settings.sequence:
         numbered_sequence(paths)

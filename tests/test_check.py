@@ -238,4 +238,4 @@ def test_synthetic_data_are_the_default(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     drawing = "data.drawing={series: 3, frames: 2, height: 64, width: 64, seed: 0}"
     assert main("check", [drawing, f"hydra.run.dir={tmp_path / 'out'}"]) == 0
-    assert found(tmp_path / "out")["series"][0]["pixel_size_um"] == pytest.approx(0.6, rel=1e-3)
+    assert found(tmp_path / "out")["series"][0]["pixel_size_um"] == pytest.approx([0.6, 0.6], rel=1e-3)

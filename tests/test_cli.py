@@ -53,6 +53,30 @@ def test_a_path_means_what_the_shell_means(
         assert parsed(override) == path
 
 
+def test_a_folder_named_as_a_setting_leaves_it_a_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("seed=0", "model=unet", "axes=TYX", "lr=0.1"):
+        Path(name).mkdir()
+    assert overrides(COMMANDS["train"], ["seed=0", "model=unet"]) == ["seed=0", "model=unet"]
+    assert overrides(PREDICT, ["a.ckpt", "axes=TYX"]) == ["ckpt='a.ckpt'", "axes=TYX"]
+    assert overrides(PREDICT, ["seed=0"]) == ["ckpt='seed=0'"]  # predict has no such key
+    assert overrides(COMMANDS["compare"], ["lr=0.1", "./seed=0"]) == ["runs=['lr=0.1','./seed=0']"]
+
+
+def test_the_users_folder_is_meant_by_a_tilde_in_paths_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    typed = ["input=~/movie.tif", "-o", "out", "shard=~/x"]
+    assert overrides(PREDICT, typed) == [f"input='{tmp_path}/movie.tif'", "output='out'", "shard=~/x"]
+    assert overrides(COMMANDS["train"], ["data.root=~/cells"]) == [f"data.root='{tmp_path}/cells'"]
+    Path("~").mkdir()
+    assert overrides(PREDICT, ["input=~"]) == ["input='~'"]
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r$"), min_size=1))
 def test_quoting_survives_hydras_grammar(path: str) -> None:
     assert parsed(cli._quoted("input", path)) == path

@@ -13,7 +13,7 @@ from PIL import Image
 
 import hela_seg
 from hela_seg.cli import main
-from hela_seg.data.stacks import write_tiff
+from hela_seg.data.stacks import PixelSize, open_series, write_tiff
 
 
 def test_a_folder_gives_labels_overlays_and_areas(checkpoint: Path, cells: Path, tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_folder_gives_labels_overlays_and_areas(checkpoint: Path, cells: Path,
 
 def test_areas_count_every_pixel_and_know_micrometres(checkpoint: Path, tmp_path: Path) -> None:
     images, _ = draw_cells(7, 3)
-    write_tiff(tmp_path / "film.tif", images, "TYX", pixel_size_um=0.5)
+    write_tiff(tmp_path / "film.tif", images, "TYX", pixel_size=PixelSize(1.0, 0.25))
     assert main("predict", [str(checkpoint), str(tmp_path / "film.tif"), "-o", str(tmp_path / "out")]) == 0
     labels = tifffile.imread(tmp_path / "out" / "film.labels.ome.tif")
     with (tmp_path / "out" / "areas.csv").open() as file:
@@ -48,6 +48,7 @@ def test_areas_count_every_pixel_and_know_micrometres(checkpoint: Path, tmp_path
             assert int(row[f"{name} pixels"]) == pixels
             assert float(row[f"{name} share"]) == pytest.approx(pixels / labels[t].size, abs=1e-6)
             assert float(row[f"{name} um2"]) == pytest.approx(0.25 * pixels)
+    assert open_series(tmp_path / "out" / "film.labels.ome.tif").pixel_size == pytest.approx((1.0, 0.25))
 
 
 def test_tables_have_the_time_of_recordings_that_state_their_interval(
@@ -109,6 +110,30 @@ def test_results_are_replaced_only_when_told_to(
     assert target.read_text() == "mine"
     assert main("predict", [*typed, "overwrite=true"]) == 0
     assert tifffile.imread(target).shape == (2, 48, 64)
+
+
+def test_results_beside_their_recordings_are_no_recordings_of_the_next_prediction(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("dish 0.tif", "dish 1.tif"):
+        (tmp_path / name).write_bytes((cells / "images" / name).read_bytes())
+    typed = [str(checkpoint), str(tmp_path), "-o", str(tmp_path)]
+    assert main("predict", typed) == 0
+    there = {path.name for path in tmp_path.iterdir()}
+    assert main("predict", typed) == 0
+    assert "done before" in capfd.readouterr().out
+    assert main("predict", [*typed, "overwrite=true"]) == 0
+    assert main("predict", [str(checkpoint), str(tmp_path), "-o", str(tmp_path / "other")]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {*there, "other"}
+
+
+@pytest.mark.parametrize("name", ["results.tif", "all.lock.tif"])
+def test_recordings_may_be_called_as_the_program_calls_its_own_files(
+    checkpoint: Path, tmp_path: Path, name: str
+) -> None:
+    write_tiff(tmp_path / name, draw_cells(0, 2)[0], "TYX")
+    assert main("predict", [str(checkpoint), str(tmp_path / name), "-o", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / f"{name.removesuffix('.tif')}.labels.ome.tif").is_file()
 
 
 def test_relative_paths_mean_the_shells_folder(

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.cells.outline import convex_areas, perimeters
-from hela_seg.cells.runs import Floats, Moments, Runs, find_runs, moments
+from hela_seg.cells.runs import Floats, Runs, find_runs, moments
 from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.stacks import PixelSize
 
 Columns = dict[str, NDArray[Any]]
 """A table by its column names; all columns have one entry a row."""
@@ -25,7 +26,7 @@ def measure_cells(
     image: NDArray[Any] | None = None,
     *,
     frame: int = 0,
-    pixel_size: float | None = None,
+    pixel_size: PixelSize | None = None,
     frame_interval: float | None = None,
 ) -> Columns:
     """Measure every cell of a frame.
@@ -36,7 +37,9 @@ def measure_cells(
     the convex hull; ``row_px`` and ``column_px``, the centroid from the centre of the frame's first pixel;
     ``touches_border``, whether a pixel lies at the frame's edge, so that the cell may be cut off; with an
     image ``mean_intensity_0`` and on, one a channel; with a pixel size ``area_um2``, ``perimeter_um``,
-    ``row_um`` and ``column_um``.
+    ``row_um`` and ``column_um``. Where
+    pixels are known to be rectangular, the eccentricity is that of the cell, not of its picture drawn with
+    square pixels.
 
     Args:
         labels: cell numbers (H, W), 0 for no cell; consecutive or not, their cells in one piece or several.
@@ -44,7 +47,7 @@ def measure_cells(
         classes: the K classes.
         image: the frame (C, H, W) as recorded, for the intensities.
         frame: its number in the recording, counted from 0.
-        pixel_size: width of a pixel in micrometres, where known.
+        pixel_size: height and width of a pixel in micrometres, where known.
         frame_interval: seconds from frame to frame, where known.
 
     Returns:
@@ -56,7 +59,7 @@ def measure_cells(
     """
     _refuse_misfits(labels, class_map, image)
     runs = find_runs(labels)
-    of_cell = moments(runs)
+    of_cell = moments(runs, 1.0 if pixel_size is None else pixel_size.aspect)
     perimeter = perimeters(labels, runs)
     columns: Columns = {"frame": np.full(len(runs.labels), frame, np.int64)}
     if frame_interval is not None:
@@ -75,7 +78,13 @@ def measure_cells(
     if image is not None:
         columns |= _intensities(labels, image, runs, of_cell.area)
     if pixel_size is not None:
-        columns |= _in_micrometres(of_cell, perimeter, pixel_size)
+        height, width = pixel_size
+        columns |= {
+            "area_um2": of_cell.area * pixel_size.area,
+            "perimeter_um": perimeter * width if height == width else perimeters(labels, runs, height, width),
+            "row_um": of_cell.row * height,
+            "column_um": of_cell.column * width,
+        }
     return columns
 
 
@@ -110,15 +119,6 @@ def _intensities(labels: NDArray[Any], image: NDArray[Any], runs: Runs, area: Fl
     return {
         f"mean_intensity_{index}": np.bincount(cell, channel[inside], minlength=len(area)) / area
         for index, channel in enumerate(image)
-    }
-
-
-def _in_micrometres(of_cell: Moments, perimeter: Floats, pixel_size: float) -> Columns:
-    return {
-        "area_um2": of_cell.area * pixel_size**2,
-        "perimeter_um": perimeter * pixel_size,
-        "row_um": of_cell.row * pixel_size,
-        "column_um": of_cell.column * pixel_size,
     }
 
 

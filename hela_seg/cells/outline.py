@@ -16,34 +16,51 @@ from hela_seg.cells.runs import Floats, Runs, Whole
 _BESIDE, _DIAGONAL = 2, 10
 """What a neighbour on the border adds to a border pixel's code, that pixel itself adding 1."""
 
-_LENGTH_OF_CODE = np.zeros(1 + 4 * _BESIDE + 4 * _DIAGONAL + 1)
-_LENGTH_OF_CODE[[5, 7, 15, 17, 25, 27]] = 1
-_LENGTH_OF_CODE[[21, 33]] = np.sqrt(2)
-_LENGTH_OF_CODE[[13, 23]] = (1 + np.sqrt(2)) / 2
+_STEPS_OF_CODE = np.zeros((2, 1 + 4 * _BESIDE + 4 * _DIAGONAL + 1))
+"""By a border pixel's code, steps that it adds: to a pixel beside it, and to a diagonal one."""
+_STEPS_OF_CODE[0, [5, 7, 15, 17, 25, 27]] = 1
+_STEPS_OF_CODE[1, [21, 33]] = 1
+_STEPS_OF_CODE[:, [13, 23]] = 0.5
 
 
-def perimeters(labels: NDArray[np.integer[Any]], runs: Runs) -> Floats:
-    """Perimeter (n,) of every cell in pixels, by the estimator of Benkrid and Crookes (2000).
+def perimeters(
+    labels: NDArray[np.integer[Any]], runs: Runs, height: float = 1.0, width: float = 1.0
+) -> Floats:
+    """Perimeter of every cell, by the estimator of Benkrid and Crookes (2000).
 
     A border pixel is one with a pixel beside it that is not of its cell, the frame's outside included. It
-    adds 1, 1.41 or their mean, depending on which of its eight neighbours are on the cell's border as well.
-    Cells stand in the order of ``runs.labels``; ``runs`` are those of the label map (H, W).
+    adds a step to a pixel beside it, a diagonal one or half of each (1, 1.41 or their mean where pixels are
+    squares of 1), depending on which of its eight neighbours are on the cell's border as well. In rectangular
+    pixels, the step beside it is the mean of those to the border pixels above, below, left and right of it.
+
+    Args:
+        labels: label map (H, W), 0 for no cell.
+        runs: its runs.
+        height: of a pixel.
+        width: of a pixel; 1 and 1 give perimeters in pixels.
+
+    Returns:
+        (n,) float64, in the order of ``runs.labels``.
     """
     around = np.pad(labels, 1)
-    width = around.shape[1]
+    row = around.shape[1]
     border = np.flatnonzero(_on_border(around))
     of_border = np.zeros_like(around)
     of_border.flat[border] = around.flat[border]
     cell = of_border.ravel()
-    code = np.ones(len(border), np.intp)
-    for step, worth in (
-        *((step, _BESIDE) for step in (-width, -1, 1, width)),
-        *((step, _DIAGONAL) for step in (-width - 1, -width + 1, width - 1, width + 1)),
-    ):
-        code += worth * (cell[border] == cell[border + step])
+
+    def neighbours(*steps: int) -> Whole:
+        same: Whole = np.sum([cell[border] == cell[border + step] for step in steps], axis=0, dtype=np.int64)
+        return same
+
+    vertical, horizontal = neighbours(-row, row), neighbours(-1, 1)
+    diagonal = neighbours(-row - 1, -row + 1, row - 1, row + 1)
+    beside = vertical + horizontal
+    steps, diagonal_steps = _STEPS_OF_CODE[:, 1 + _BESIDE * beside + _DIAGONAL * diagonal]
+    step = (vertical * height + horizontal * width) / np.maximum(beside, 1)
     position = np.searchsorted(runs.labels, cell[border])
-    lengths = np.bincount(position, _LENGTH_OF_CODE[code], minlength=len(runs.labels))
-    return lengths.astype(np.float64)
+    lengths = steps * step + diagonal_steps * np.hypot(height, width)
+    return np.bincount(position, lengths, minlength=len(runs.labels)).astype(np.float64)
 
 
 def _on_border(around: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:

@@ -82,11 +82,15 @@ class Moments:
     eccentricity: Floats
 
 
-def moments(runs: Runs) -> Moments:
+def moments(runs: Runs, aspect: float = 1.0) -> Moments:
     """Area in pixels, centroid in pixels from the centre of the frame's first one, and eccentricity.
 
     The eccentricity is that of the ellipse with the cell's second central moments: 0 for a disc, towards 1
     for a line, and 0 for a single pixel.
+
+    Args:
+        runs: of the cells.
+        aspect: height of a pixel over its width, for the eccentricity.
     """
     # Counted from each cell's own corner, all sums stay small enough to be exact.
     top, left = runs.least(runs.row), runs.least(runs.first)
@@ -99,7 +103,7 @@ def moments(runs: Runs) -> Moments:
     yy = runs.total(n * y * y) / area - mean_y**2
     xx = runs.total(sum_xx) / area - mean_x**2
     xy = runs.total(y * sum_x) / area - mean_y * mean_x
-    return Moments(area, top + mean_y, left + mean_x, _eccentricity(yy, xx, xy))
+    return Moments(area, top + mean_y, left + mean_x, _eccentricity(aspect**2 * yy, xx, aspect * xy))
 
 
 def _eccentricity(yy: Floats, xx: Floats, xy: Floats) -> Floats:

@@ -111,6 +111,7 @@ class TimelapseData(pl.LightningDataModule):
             z,
             max_frame_pixels,
             fill_missing_chunks,
+            ids=masks_as.kind == "instances",
         )
         self._files = DataOnDisk(
             layout, Path(root), images, masks, axes, sequence, rules, asdict(drawing or DrawingSettings())

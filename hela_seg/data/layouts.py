@@ -37,6 +37,7 @@ class FileRules:
         z: of Z-stacks, the plane that is seen, or ``"max"`` or ``"mean"`` over all; None refuses them.
         max_frame_pixels: most values of one frame, rows x columns x channels.
         fill_missing_chunks: whether chunks of Zarr that are not on disk hold the fill value.
+        ids: masks number cells, so that a value may have another colour in each.
     """
 
     colours: bool = False
@@ -45,6 +46,7 @@ class FileRules:
     z: Z = None
     max_frame_pixels: int = MAX_FRAME_PIXELS
     fill_missing_chunks: bool = False
+    ids: bool = False
 
 
 @dataclass(frozen=True)
@@ -262,12 +264,13 @@ def _opened(pair: tuple[Path, Path], axes: str | None, rules: FileRules) -> tupl
         open_series(
             path,
             axes,
-            labels=labels,
+            labels=is_mask and not rules.colours,
             z=rules.z,
             max_frame_pixels=rules.max_frame_pixels,
             fill_missing_chunks=rules.fill_missing_chunks,
+            colours=is_mask and rules.colours,
         )
-        for path, labels in zip(pair, (False, not rules.colours), strict=True)
+        for path, is_mask in zip(pair, (False, True), strict=True)
     )
     size = (image.shape[2], image.shape[3])
     if rules.resize == "nearest" and mask.shape[2:] != size:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hela_seg.data import layouts
+from hela_seg.data.labels.palettes import refuse_unlike_palettes
 from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.splits.table import Block
 from hela_seg.data.synthetic import render
@@ -52,8 +53,15 @@ class DataOnDisk:
         """Open the header of every file, each image paired with its mask.
 
         Raises:
-            InputError: files that are missing, damaged or without a partner.
+            InputError: files that are missing, damaged or without a partner, or masks with colour tables that
+                contradict each other.
         """
+        found = self._found()
+        if not self.rules.ids:
+            refuse_unlike_palettes(recording.mask for recording in found)
+        return found
+
+    def _found(self) -> list[Recording]:
         if self.layout == "dryad":
             return layouts.dryad(self.root, self.axes, rules=self.rules)
         if self.layout == "ctc":

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,15 @@ from hela_seg.cells.timecourse import (
     class_pixels,
     majority_over_time,
 )
+from hela_seg.data.stacks import PixelSize
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Unit
 from hela_seg.runs import run_folder
 
 Labels = NDArray[np.uint8]
+Stated = TypeVar("Stated", float, PixelSize)
+
+_UNKNOWN_SIZE = PixelSize(float("nan"), float("nan"))
 
 
 @dataclass
@@ -134,8 +139,8 @@ class _Cells:
     def __init__(self, job: Job, index: int) -> None:
         self._classes, self._series = job.classes, job.series[index]
         self._neck, self._least_area = job.wanted.neck, job.wanted.least_area
-        self._pixel_size = _or_unknown([series.pixel_size for series in job.series], index)
-        self._interval = _or_unknown([series.frame_interval for series in job.series], index)
+        self._pixel_size = _or_unknown([series.pixel_size for series in job.series], index, _UNKNOWN_SIZE)
+        self._interval = _or_unknown([series.frame_interval for series in job.series], index, float("nan"))
         self._index_of = {entry.name: entry.index for entry in job.classes}
         self._linker = CellLinker() if job.wanted.track else None
         self._rows: list[Columns] = []
@@ -182,9 +187,9 @@ class _Cells:
             yield rows | {"track": tracks["track"][mine], "parent": tracks["parent"][mine]}
 
 
-def _or_unknown(stated: Sequence[float | None], index: int) -> float | None:
+def _or_unknown(stated: Sequence[Stated | None], index: int, unknown: Stated) -> Stated | None:
     """The value of this recording; NaN if only others state one, because one table has one set of columns."""
-    return stated[index] or (float("nan") if any(stated) else None)
+    return stated[index] or (unknown if any(stated) else None)
 
 
 @contextmanager

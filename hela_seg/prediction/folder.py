@@ -55,6 +55,8 @@ class ResultFolder:
 
     def __init__(self, folder: Path) -> None:
         self.path, self._parts = make_folder(folder), folder / run_folder.PREDICTION_PARTS
+        # apart, for a recording may have any name, also that of a lock
+        self._recordings, self._locks = self._parts / "recordings", self._parts / "locks"
         self._record = folder / run_folder.PREDICTION_RECORD
 
     @contextmanager
@@ -64,13 +66,13 @@ class ResultFolder:
         Raises:
             InputError: somebody else works here.
         """
-        make_folder(self._parts)
+        make_folder(self._locks)
         alone = shard.count == 1
-        mine = self._parts / ("all.lock" if alone else f"{shard.number}-of-{shard.count}.lock")
+        mine = self._locks / ("all.lock" if alone else f"{shard.number}-of-{shard.count}.lock")
         with ExitStack() as held:
             held.enter_context(self._locked(mine))
             # each of two that start at once sees the other, whoever comes first
-            for lock in self._locks():
+            for lock in self._held():
                 if lock != mine and (alone or lock.name == "all.lock"):
                     with self._locked(lock):
                         pass
@@ -90,20 +92,20 @@ class ResultFolder:
             return
         with ExitStack() as held:
             try:
-                for lock in self._locks():
+                for lock in self._held():
                     held.enter_context(self._locked(lock))
             except InputError:
                 return
             rmtree(self._parts, ignore_errors=True)
 
-    def _locks(self) -> list[Path]:
-        return sorted(self._parts.glob("*.lock"))
+    def _held(self) -> list[Path]:
+        return sorted(self._locks.glob("*.lock"))
 
     @contextmanager
     def results_taken(self) -> Iterator[None]:
         """Wait until nobody else begins here or joins parts to results, and keep others from it."""
-        make_folder(self._parts)
-        with FileLock(self._parts / "results"):
+        make_folder(self._locks)
+        with FileLock(self._locks / "results"):
             yield
 
     def is_finished(self, job: Job) -> bool:
@@ -142,8 +144,8 @@ class ResultFolder:
     def _clear(self) -> None:
         """Drop all parts; locks stay with those who hold them."""
         for entry in self._parts.iterdir():
-            if entry.is_dir():
-                rmtree(entry)
+            if entry != self._locks:
+                rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def record(self, job: Job, unit: Unit) -> UnitRecord | None:
         """What is known of a unit; None where it is not done, or its record is damaged."""
@@ -186,7 +188,7 @@ class ResultFolder:
         return read_part(self.part_path(job, unit, kind))
 
     def _of(self, job: Job, unit: Unit, ending: str) -> Path:
-        return self._parts / job.series[unit.series].name / f"{unit.number:06d}.{ending}"
+        return self._recordings / job.series[unit.series].name / f"{unit.number:06d}.{ending}"
 
     def _recorded(self) -> dict[str, Any] | None:
         if not self._record.is_file():
@@ -234,6 +236,15 @@ class ResultFolder:
             yield
         finally:
             lock.release()
+
+
+def recorded_names(folder: Path) -> set[str]:
+    """Names of the recordings whose results lie in a folder, as its record says; none without a record."""
+    try:
+        recorded = json.loads((folder / run_folder.PREDICTION_RECORD).read_text(encoding="utf-8"))
+        return set(recorded["inputs"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return set()
 
 
 def _is_same(recorded: dict[str, Any], plain: dict[str, Any]) -> bool:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from hela_seg.cells.table import SIGNIFICANT_DIGITS
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.checks.near_duplicates import perceptual_hash
-from hela_seg.data.stacks import EncodedFrame, Part, Series, write_ome_tiff, write_ome_zarr_labels
+from hela_seg.data.stacks import EncodedFrame, Part, Series, name_of, write_ome_tiff, write_ome_zarr_labels
 from hela_seg.prediction.analyse import RecordingResult, label_frames
-from hela_seg.prediction.folder import ResultFolder
+from hela_seg.prediction.folder import ResultFolder, recorded_names
 from hela_seg.prediction.job import Job
 from hela_seg.prediction.ranking import Candidate, Choice, rank
 from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
@@ -60,6 +60,22 @@ def result_paths(job: Job, folder: Path) -> list[Path]:
     tables += [run_folder.RANKING_TABLE, run_folder.RANKING_SHEET] if job.wanted.label_next else []
     of_series = [f"{series.name}{SUFFIXES[kind]}" for kind in results_of(job) for series in job.series]
     return [folder / name for name in [*of_series, *tables]]
+
+
+def without_results(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """The files of a folder without the results that an earlier prediction wrote into it.
+
+    Args:
+        paths: recordings and results.
+        folder: that they lie in.
+
+    Returns:
+        Those that are recordings, in their order.
+    """
+    recordings = recorded_names(folder)
+    tables = {run_folder.TIME_COURSE, run_folder.RANKING_SHEET} if recordings else set()
+    results = tables | {f"{name}{suffix}" for name in recordings for suffix in SUFFIXES.values()}
+    return [path for path in paths if path.name not in results or name_of(path) in recordings]
 
 
 def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingResult]) -> None:
@@ -139,7 +155,7 @@ def _write_labels(recording: _Recording, path: Path) -> None:
         provenance=recording.label_provenance,
         classes=recording.job.classes,
         ignored=bool(recording.result.unreadable),
-        pixel_size_um=recording.series.pixel_size,
+        pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
 
@@ -157,7 +173,7 @@ def _write_zarr(recording: _Recording, path: Path) -> None:
         (frame_count, height, width),
         provenance=recording.label_provenance,
         classes=recording.job.classes,
-        pixel_size_um=recording.series.pixel_size,
+        pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
 
@@ -172,7 +188,7 @@ def _write_planes(recording: _Recording, path: Path, *, kind: str) -> None:
         (frame_count, *planes, *size),
         provenance=recording.provenance,
         classes=classes,
-        pixel_size_um=recording.series.pixel_size,
+        pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
 
@@ -220,7 +236,7 @@ def _write_film(recording: _Recording, path: Path) -> None:
         recording.job.classes,
         recording.series.name,
         comment=json.dumps(recording.label_provenance),
-        pixel_size_um=recording.series.pixel_size,
+        pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
 
@@ -242,7 +258,7 @@ def _write_areas(job: Job, path: Path, results: Sequence[RecordingResult]) -> No
 def _area_row(job: Job, index: int, result: RecordingResult, t: int) -> list[Any]:
     series, pixels = job.series[index], result.pixels[t]
     total = max(int(pixels.sum()), 1)
-    area = None if series.pixel_size is None else series.pixel_size**2
+    area = None if series.pixel_size is None else series.pixel_size.area
     interval = series.frame_interval
     row: list[Any] = [series.name, t, "" if interval is None else f"{t * interval:.{SIGNIFICANT_DIGITS}g}"]
     row += [*pixels.tolist(), *(f"{count / total:.6f}" for count in pixels)]

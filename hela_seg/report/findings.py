@@ -87,7 +87,8 @@ def _series_sheet(series: Sequence[SeriesFacts]) -> Sheet:
         image = facts.recording.image
         frames, channels, height, width = image.shape
         size = f"{height}x{width}" + (f"x{channels}" if channels > 1 else "")
-        pixel_size = number_cell(image.pixel_size, ".3g").text
+        sides = image.pixel_size or ()
+        pixel_size = "x".join(dict.fromkeys(f"{side:.3g}" for side in sides)) or ABSENT
         texts = (facts.recording.name, str(frames), size, str(image.dtype), pixel_size)
         rows.append(tuple(map(Cell, (*texts, *_over_channels(facts)))))
     left = len(series) - SERIES_SHOWN

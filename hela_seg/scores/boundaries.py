@@ -15,8 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.stacks import PixelSize
 from hela_seg.scores.confusion import divide, mean_over_classes, to_plain
 
 Floats = NDArray[np.float64]
@@ -25,6 +27,9 @@ Mask = NDArray[np.bool_]
 
 PERCENTILE = 95
 """Of the distances: the largest alone would be that of the worst pixel."""
+
+SQUARE = PixelSize(1.0, 1.0)
+"""With pixels of this size, distances are in pixels."""
 
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 _ROUNDING = 1 + 1e-6
@@ -108,7 +113,7 @@ def compare_boundaries(
     found: NDArray[np.integer[Any]],
     classes: int,
     tolerance: float,
-    pixel_size: float = 1.0,
+    pixel_size: PixelSize = SQUARE,
 ) -> FrameBoundaries:
     """Compare the boundaries of each class in two class maps (H, W) of one frame.
 
@@ -123,7 +128,7 @@ def compare_boundaries(
         found: class indices; not looked at where the truth is ignored.
         classes: K.
         tolerance: distance up to which a boundary is where it should be, in the unit of ``pixel_size``.
-        pixel_size: width of a pixel; 1 gives distances in pixels.
+        pixel_size: height and width of a pixel; 1 and 1 give distances in pixels.
 
     Raises:
         ValueError: the shapes differ.
@@ -137,7 +142,7 @@ def compare_boundaries(
         edges = [_boundary(labels == index, known) for labels in (truth, found)]
         pixels[index] = sum(map(np.count_nonzero, edges))
         if all(edge.any() for edge in edges):
-            directed = [pixel_size * _distances(*pair) for pair in (edges, edges[::-1])]
+            directed = [_distances(one, other, pixel_size) for one, other in (edges, edges[::-1])]
             within[index] = sum(
                 np.count_nonzero(distances <= tolerance * _ROUNDING) for distances in directed
             )
@@ -177,7 +182,10 @@ def _boundary(inside: Mask, known: Mask) -> Mask:
     return beside & inside & known
 
 
-def _distances(origin: Mask, goal: Mask) -> Floats:
-    """From each pixel of one boundary to the nearest of the other, in pixels."""
+def _distances(origin: Mask, goal: Mask, pixel_size: PixelSize) -> Floats:
+    """From each pixel of one boundary to the nearest of the other."""
+    if pixel_size.height != pixel_size.width:
+        exact: Floats = ndimage.distance_transform_edt(~goal, pixel_size)[origin]
+        return exact
     distance = cv2.distanceTransform((~goal).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return distance[origin].astype(np.float64)
+    return pixel_size.width * distance[origin].astype(np.float64)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
+from hela_seg.data.stacks import PixelSize
 
 Ids = NDArray[np.integer[Any]]
 
@@ -22,7 +23,7 @@ class SegmentedFrame:
 
     Attributes:
         path: of the image, for messages.
-        pixel_size: width of a pixel in micrometres, where the image states it.
+        pixel_size: height and width of a pixel in micrometres, where the image states them.
         truth: class indices (H, W) uint8, ``IGNORE_INDEX`` where a pixel counts nowhere.
         found: class indices (H, W) uint8.
         true_cells: ids (H, W), 0 for no cell, where the masks number cells.
@@ -30,7 +31,7 @@ class SegmentedFrame:
     """
 
     path: Path
-    pixel_size: float | None
+    pixel_size: PixelSize | None
     truth: NDArray[np.uint8]
     found: NDArray[np.uint8]
     true_cells: Ids | None = None

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.frames import LabelFrames
-from hela_seg.data.labels.readers import LabelReader
+from hela_seg.data.labels.palettes import refuse_unlike_palettes
+from hela_seg.data.labels.readers import LabelReader, ValueLabels
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
 from hela_seg.data.stacks import Series
@@ -84,8 +85,11 @@ def score_labels(
         What was counted. Frames without a label image are skipped: `find_partners` has reported them.
 
     Raises:
-        InputError: not one frame could be read; or what a meter raises.
+        InputError: not one frame could be read; colour tables that contradict each other; or what a meter
+            raises.
     """
+    if isinstance(readers.found, ValueLabels):
+        refuse_unlike_palettes(dict.fromkeys(series for series, _ in partners.frames.values()))
     places: list[tuple[int, int]] = []
     matrices, faults = [], []
     for number, t in ((number, t) for number, block in enumerate(blocks) for t in _frames(block)):

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from hela_seg.cells import NECK, CellScores, Matches, match_cells, split_cells
 from hela_seg.data.classes import IGNORE_INDEX
-from hela_seg.scores.boundaries import BoundaryScores, FrameBoundaries, compare_boundaries, pool_boundaries
+from hela_seg.data.stacks import PixelSize
+from hela_seg.scores.boundaries import (
+    SQUARE,
+    BoundaryScores,
+    FrameBoundaries,
+    compare_boundaries,
+    pool_boundaries,
+)
 from hela_seg.scores.frames import Ids, SegmentedFrame
 from hela_seg.system.errors import InputError
 
@@ -43,7 +50,7 @@ class BoundaryMeter:
         Raises:
             InputError: the unit is micrometres and the image does not state its pixel size.
         """
-        size = 1.0 if self._unit == "pixels" else self._micrometres(frame)
+        size = SQUARE if self._unit == "pixels" else self._micrometres(frame)
         compared = compare_boundaries(frame.truth, frame.found, self._classes, self._tolerance, size)
         self._frames.append(compared)
 
@@ -52,7 +59,7 @@ class BoundaryMeter:
         """Scores of all frames so far, at least one."""
         return pool_boundaries(self._frames, self._tolerance, self._unit)
 
-    def _micrometres(self, frame: SegmentedFrame) -> float:
+    def _micrometres(self, frame: SegmentedFrame) -> PixelSize:
         if frame.pixel_size is None:
             raise InputError(
                 f"{frame.path} does not state the size of its pixels, expected it with "

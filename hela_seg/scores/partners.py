@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from unicodedata import normalize
 
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
@@ -120,8 +121,9 @@ class _Search:
 
     def _single_frames(self, images: Series, which: Sequence[int]) -> dict[int, Path]:
         """Files of single frames: by the names of the frames' images, else by number or order."""
-        folders = [self._folder / pattern.replace("{name}", images.name) for pattern in RESULT_FOLDERS]
-        inside = next((find_files(folder) for folder in folders if folder.is_dir()), [])
+        entries = {normalize("NFC", folder.name): folder for folder in self._folder.glob("*/")}
+        names = [pattern.replace("{name}", images.name) for pattern in RESULT_FOLDERS]
+        inside = next((find_files(entries[name]) for name in names if name in entries), [])
         self.seen += inside
         files = inside or self.seen
         own = [images.path_of(t) for t in range(images.shape[0])]
@@ -153,7 +155,7 @@ class _Search:
         return None
 
     def _open(self, path: Path, recording: Recording, frames: int) -> Series:
-        series = open_series(path, assumed_axes=self._axes, labels=not self._colours)
+        series = open_series(path, assumed_axes=self._axes, labels=not self._colours, colours=self._colours)
         found, expected = (series.shape[0], *series.shape[2:]), (frames, *recording.image.shape[2:])
         if found != expected:
             raise InputError(
@@ -184,7 +186,7 @@ def _refuse_namesakes(recordings: Sequence[Recording]) -> None:
 def _label_names(name: str, pattern: str | None) -> list[list[str]]:
     """Names that a label file may have, by priority."""
     if pattern is not None:
-        return [[pattern.replace("{name}", name)]]
+        return [[normalize("NFC", pattern).replace("{name}", name)]]
     names = [name, *([name.removesuffix(FIRST_CHANNEL)] if name.endswith(FIRST_CHANNEL) else [])]
     return [[one + ending for one in names for ending in APPENDED], names]
 

@@ -5,10 +5,12 @@ import pytest
 import tifffile
 from drawn import label_maps
 from hypothesis import given
+from hypothesis import strategies as st
 from skimage.measure import regionprops_table
 
 from hela_seg.cells import count_cells, measure_cells, split_cells
 from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.stacks import PixelSize
 
 CLASSES = Classes(["background", "round", "spread"])
 OURS = {
@@ -49,7 +51,7 @@ def assert_same_as_scikit_image(labels, image):
 def test_a_square_by_hand():
     labels = np.zeros((6, 7), np.int32)
     labels[1:5, 2:6] = 9
-    cells = measured(labels, np.stack([labels, 2 * labels]), frame=3, pixel_size=0.5)
+    cells = measured(labels, np.stack([labels, 2 * labels]), frame=3, pixel_size=PixelSize(0.5, 0.5))
     assert {name: column.tolist() for name, column in cells.items()} == {
         "frame": [3],
         "label": [9],
@@ -68,6 +70,33 @@ def test_a_square_by_hand():
         "row_um": [1.25],
         "column_um": [1.75],
     }
+
+
+def test_rectangular_pixels_measure_by_their_height_and_width():
+    """Four rows of 0.5 and four columns of 0.25: 2 x 1 µm, its border's pixels 1.5 and 0.75 apart."""
+    labels = np.zeros((6, 7), np.int32)
+    labels[1:5, 2:6] = 1
+    cells = measured(labels, pixel_size=PixelSize(height=0.5, width=0.25))
+    assert (cells["area_px"].tolist(), cells["perimeter_px"].tolist()) == ([16], [12.0])
+    assert (cells["area_um2"].tolist(), cells["perimeter_um"].tolist()) == ([2.0], [4.5])
+    assert (cells["row_um"].tolist(), cells["column_um"].tolist()) == ([1.25], [0.875])
+    assert cells["eccentricity"] == pytest.approx([math.sqrt(1 - 1 / 4)])
+
+
+@given(label_maps(), st.floats(0.1, 10), st.floats(0.1, 10))
+def test_turned_by_a_quarter_rectangular_pixels_measure_the_same(labels, height, width):
+    upright = measured(labels, pixel_size=PixelSize(height, width))
+    turned = measured(labels.T, pixel_size=PixelSize(width, height))
+    for name in ("area_um2", "perimeter_um"):
+        np.testing.assert_allclose(upright[name], turned[name], rtol=1e-9)
+    np.testing.assert_allclose(upright["eccentricity"], turned["eccentricity"], atol=1e-6)
+    np.testing.assert_allclose(upright["row_um"], turned["column_um"], rtol=1e-9)
+
+
+def test_cells_whose_pixel_size_is_unknown_keep_their_shape_in_pixels():
+    cells = measured(np.ones((2, 4), int), pixel_size=PixelSize(math.nan, math.nan))
+    assert cells["eccentricity"] == pytest.approx([math.sqrt(1 - 1 / 5)])
+    assert np.isnan(cells["perimeter_um"]).all()
 
 
 def test_the_time_stands_beside_the_frame_where_frames_have_an_interval():
@@ -118,8 +147,8 @@ def test_the_class_is_that_of_most_pixels_and_ignored_ones_have_no_say():
 
 
 def test_a_frame_without_cells_has_all_columns_and_no_row():
-    cells = measured(np.zeros((4, 4), np.int32), np.zeros((2, 4, 4)), pixel_size=1.0)
-    one = measured(np.ones((4, 4), np.int32), np.zeros((2, 4, 4)), pixel_size=1.0)
+    cells = measured(np.zeros((4, 4), np.int32), np.zeros((2, 4, 4)), pixel_size=PixelSize(1.0, 1.0))
+    one = measured(np.ones((4, 4), np.int32), np.zeros((2, 4, 4)), pixel_size=PixelSize(1.0, 1.0))
     assert list(cells) == list(one)
     assert all(len(column) == 0 for column in cells.values())
     assert {n: c.dtype for n, c in cells.items()} == {n: c.dtype for n, c in one.items()}

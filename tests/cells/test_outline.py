@@ -34,6 +34,17 @@ def test_a_square_of_four_by_hand() -> None:
     assert convex_areas(find_runs(mask)).tolist() == [16]
 
 
+def test_in_rectangular_pixels_each_step_has_its_own_length() -> None:
+    square, diagonal, line = np.ones((4, 4), int), np.eye(5, dtype=int), np.ones((5, 1), int)
+    assert perimeters(square, find_runs(square), height=3.0, width=0.5).tolist() == [
+        2 * 3 * 3.0 + 2 * 3 * 0.5
+    ]
+    (in_squares,) = perimeters(diagonal, find_runs(diagonal))
+    assert perimeters(diagonal, find_runs(diagonal), 3.0, 4.0) == pytest.approx([in_squares / 2**0.5 * 5.0])
+    (in_squares,) = perimeters(line, find_runs(line))
+    assert perimeters(line, find_runs(line), 3.0, 4.0) == pytest.approx([in_squares * 3.0])
+
+
 def test_a_neighbour_is_outside() -> None:
     two = np.array([[1, 1, 1, 2, 2, 2]] * 3)
     alone = np.array([[1, 1, 1]] * 3)

@@ -132,7 +132,7 @@ def test_synthetic_recordings_are_drawn_and_then_read_like_any_other(tmp_path):
     module = data(tmp_path, normalise="dtype", **options)
     module.prepare()
     assert [r.image.shape for r in module.recordings] == [(2, 3, 48, 40)] * 3
-    assert module.recordings[0].image.pixel_size == pytest.approx(0.6)
+    assert module.recordings[0].image.pixel_size == pytest.approx((0.6, 0.6))
     assert module.survey.pixels["train"].sum() == 2 * 48 * 40
 
 

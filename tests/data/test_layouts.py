@@ -1,3 +1,5 @@
+from unicodedata import normalize
+
 import numpy as np
 import pytest
 import tifffile
@@ -50,6 +52,16 @@ def test_images_pair_with_masks_of_their_name_whatever_the_ending(tmp_path):
     ]
     assert [r.name for r in recordings] == ["Zellen äöü (1)", "b", "dish 2", "dish 10"]
     assert {r.part for r in recordings} == {None}
+
+
+@pytest.mark.parametrize(("image", "mask"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_pair_in_whichever_form_of_unicode_they_are(tmp_path, image, mask):
+    """macOS and some archives write the ü of a name as two characters, which look the same."""
+    name = "Müller é"
+    (recording,) = paired_by_stem(
+        fill(tmp_path, [f"{normalize(image, name)}.tif"], [f"{normalize(mask, name)}.png"]), "images", "masks"
+    )
+    assert recording.name == name
 
 
 def test_hidden_and_other_files_are_left_aside(tmp_path):

@@ -58,3 +58,9 @@ def test_folder_that_is_not_there_or_holds_no_image_is_refused(tmp_path):
     for path in (tmp_path / "gone", tmp_path / ".hidden.tif"):
         with pytest.raises(InputError, match="is no folder, expected one with TIFF or PNG files"):
             find_files(path)
+
+
+@pytest.mark.parametrize("name", ["gone", "gone.tif", "gone.avi", "gone.zarr"])
+def test_what_is_missing_is_said_to_be_missing_whatever_its_ending(tmp_path, name):
+    with pytest.raises(InputError, match=rf"{name} is not there .*: check the path"):
+        open_series(tmp_path / name)

@@ -81,7 +81,7 @@ def test_a_unit_whose_record_is_damaged_is_done_again(content: str, tmp_path: Pa
     net, folder = levels(batch_size=1), ResultFolder(tmp_path / "out")
     task = job(tmp_path, net, film(2))
     done(task, net, folder.path, Shard(1, 2))
-    (record,) = (folder.path / ".prediction" / "film0").glob("*.json")
+    (record,) = (folder.path / ".prediction" / "recordings" / "film0").glob("*.json")
     assert folder.is_done(task, task.units[0])
     record.write_text(content)
     assert not folder.is_done(task, task.units[0])
@@ -99,13 +99,25 @@ def test_the_last_to_leave_removes_the_parts(tmp_path: Path) -> None:
     assert not (folder.path / ".prediction").exists()
 
 
+@pytest.mark.parametrize("name", ["results", "all.lock", "1-of-2.lock", "locks", "recordings"])
+def test_a_recording_may_have_any_name(name: str, tmp_path: Path) -> None:
+    net = levels(batch_size=1)
+    task = job(tmp_path, net, film(2))
+    task.series[0].name = name
+    task = replace(task, inputs={name: task.inputs["film0"]})
+    assert done(task, net, tmp_path / "out", Shard(1, 2)) is None
+    assert done(task, net, tmp_path / "out", Shard(2, 2)) is not None
+    assert (tmp_path / "out" / f"{name}.labels.ome.tif").is_file()
+    assert not (tmp_path / "out" / ".prediction").exists()
+
+
 def test_what_a_killed_process_was_writing_goes_when_one_job_works_alone(tmp_path: Path) -> None:
     folder = ResultFolder(tmp_path / "out")
     task = job(tmp_path, levels(batch_size=1), film(2))
-    unfinished = folder.path / ".prediction" / "film0" / ".000000.labels.tif.77.part"
+    unfinished = folder.path / ".prediction" / "recordings" / "film0" / ".000000.labels.tif.77.part"
     with folder.taken_by(Shard()):
         folder.begin(task, [], overwrite=False)
-    unfinished.parent.mkdir()
+    unfinished.parent.mkdir(parents=True)
     unfinished.write_text("half")
     with folder.taken_by(Shard(1, 2)):
         assert unfinished.exists()  # another shard may be writing it

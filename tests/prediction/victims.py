@@ -35,7 +35,7 @@ def write_film(folder: Path) -> Path:
 
 def units_done(folder: Path) -> int:
     """How many units of an unfinished prediction are on disk."""
-    return len(list((folder / run_folder.PREDICTION_PARTS).glob("*/*.json")))
+    return len(list((folder / run_folder.PREDICTION_PARTS).glob("*/*/*.json")))
 
 
 def start(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.stacks import PixelSize
 from hela_seg.scores.boundaries import FrameBoundaries, compare_boundaries, pool_boundaries
 
 CLASSES = 3
@@ -69,8 +70,18 @@ def test_two_squares_that_are_shifted(shift: int, tolerance: float, within: int,
 
 
 def test_distances_are_in_the_unit_of_the_pixel_size() -> None:
-    found = compare_boundaries(square(10), square(13), 2, 1.0, pixel_size=0.5)
+    found = compare_boundaries(square(10), square(13), 2, 1.0, pixel_size=PixelSize(0.5, 0.5))
     assert (found.within[1], found.hausdorff[1]) == (2 * 22, 1.5)
+
+
+def test_rectangular_pixels_count_by_their_height_and_width() -> None:
+    """A square of 10 moved by 3 pixels of 1.5 height or 0.5 width: its far side is off by 4.5 or 1.5."""
+    tall = PixelSize(height=1.5, width=0.5)
+    across = compare_boundaries(square(10), square(13), 2, 1.5, tall)
+    down = compare_boundaries(square(10).T, square(13).T, 2, 1.5, tall)
+    assert (across.hausdorff[1], down.hausdorff[1]) == (1.5, 4.5)
+    assert across.within[1] == 72
+    assert down.within[1] < 72
 
 
 def test_a_diagonal_distance_equal_to_the_tolerance_is_within() -> None:
@@ -82,7 +93,7 @@ def test_a_diagonal_distance_equal_to_the_tolerance_is_within() -> None:
 
 def test_rounding_takes_nothing_out_of_the_tolerance() -> None:
     assert 3 * 0.1 > 0.3
-    assert compare_boundaries(square(10), square(13), 2, 0.3, pixel_size=0.1).within[1] == 72
+    assert compare_boundaries(square(10), square(13), 2, 0.3, pixel_size=PixelSize(0.1, 0.1)).within[1] == 72
 
 
 def test_the_edge_of_the_frame_is_no_boundary() -> None:

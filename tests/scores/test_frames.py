@@ -9,7 +9,7 @@ import numpy as np
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.labels.readers import InstanceLabels, ValueLabels
 from hela_seg.data.layouts import Recording
-from hela_seg.data.stacks import ArraySeries, FrameSequence
+from hela_seg.data.stacks import ArraySeries, FrameSequence, PixelSize
 from hela_seg.scores.frames import against_truth
 
 IDS = np.array([[[0, 7, 7, 9]], [[5, 5, 9, 0]]], np.uint16)
@@ -18,7 +18,7 @@ IDS = np.array([[[0, 7, 7, 9]], [[5, 5, 9, 0]]], np.uint16)
 def recording() -> Recording:
     images = [ArraySeries(np.zeros((1, 4), np.uint8), "YX", 1) for _ in IDS]
     for t, image in enumerate(images):
-        image.path, image.pixel_size = Path(f"t{t}.tif"), 0.25
+        image.path, image.pixel_size = Path(f"t{t}.tif"), PixelSize(0.25, 0.5)
     return Recording(FrameSequence(images, "dish"), ArraySeries(IDS, "TYX", 1))
 
 
@@ -31,7 +31,7 @@ def test_masks_that_number_cells_give_their_ids_but_where_pixels_are_ignored() -
     assert frame.true_cells is not None
     assert frame.true_cells.tolist() == [[5, 5, 0, 0]]
     assert (frame.truth is truth, frame.found is found, frame.found_cells is found_cells) == (True,) * 3
-    assert (frame.path.name, frame.pixel_size) == ("t1.tif", 0.25)
+    assert (frame.path.name, frame.pixel_size) == ("t1.tif", (0.25, 0.5))
 
 
 def test_masks_of_classes_give_no_ids() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.stacks import PixelSize
 from hela_seg.scores.frames import SegmentedFrame
 from hela_seg.scores.meters import BoundaryMeter, CellMeter, Meters
 from hela_seg.system.errors import InputError
@@ -21,7 +22,7 @@ def frame(truth, found, pixel_size=None, true_cells=None, found_cells=None) -> S
 
 def test_tolerance_and_distances_are_in_micrometres_where_asked_for() -> None:
     meter = BoundaryMeter(2, tolerance=0.5, unit="micrometres")
-    meter.add(frame([0, 0, 0, 1, 1, 1], [0, 1, 1, 1, 1, 1], pixel_size=0.25))
+    meter.add(frame([0, 0, 0, 1, 1, 1], [0, 1, 1, 1, 1, 1], pixel_size=PixelSize(0.5, 0.25)))
     scores = meter.scores
     assert (scores.surface_distance[1], scores.hausdorff_mean[1], scores.unit) == (1, 0.5, "micrometres")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -176,3 +177,13 @@ def test_recordings_of_one_name_cannot_be_told_apart(tmp_path: Path) -> None:
     write(tmp_path / "a.png")
     with pytest.raises(InputError, match="2 recordings are named a"):
         found(tmp_path, [recording("a"), recording("a")])
+
+
+def test_names_of_other_forms_of_unicode_are_the_same(tmp_path: Path) -> None:
+    """A program on macOS gives ä as two characters, to files and to folders."""
+    write(tmp_path / f"{normalize('NFD', 'Zäpfchen')}.tif", 1)
+    write(tmp_path / normalize("NFD", "Gläser") / "t0.png")
+    write(tmp_path / normalize("NFD", "Gläser") / "t1.png")
+    partners = found(tmp_path, [recording("Zäpfchen"), recording("Gläser", 2)])
+    assert partners.faults == []
+    assert set(partners.frames) == {(0, 0), (1, 0), (1, 1)}

@@ -51,6 +51,10 @@ class NearestSeries(Series):
         """All files that the masks are read from."""
         return self._source.paths
 
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours that the file shows the values of frame t in."""
+        return self._source.colour_table(t)
+
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""
         return self._source.path_of(t)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
+from unicodedata import normalize
 
 from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.files import whole_file
@@ -86,6 +87,7 @@ def blocks_of_rows(
     Raises:
         InputError: a series is gone, or has lost frames of the split.
     """
+    rows = [{**row, "series": normalize("NFC", row["series"])} for row in rows]
     number = {name: index for index, name in enumerate(names)}
     length_of = dict(zip(names, lengths, strict=True))
     gone = [str(row["series"]) for row in rows if int(row["stop"]) > length_of.get(row["series"], 0)]
@@ -100,12 +102,14 @@ def blocks_of_rows(
 def read_rows(path: Path) -> list[list[str]]:
     """All rows of a CSV table, its header first; rows without any cell are left out.
 
+    Cells are in Unicode's composed form, as `hela_seg.data.stacks.name_of` gives names.
+
     Raises:
         InputError: it cannot be read, or is no text in UTF-8.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins UTF-8 with a mark
-            return [row for row in csv.reader(file) if row]
+            return [[normalize("NFC", cell) for cell in row] for row in csv.reader(file) if row]
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from None
     except (UnicodeDecodeError, csv.Error) as error:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
+from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.numbering import by_value, numbered_sequence
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
@@ -43,6 +44,7 @@ __all__ = [
     "EncodedFrame",
     "FrameSequence",
     "Part",
+    "PixelSize",
     "Series",
     "Z",
     "find_files",
@@ -66,6 +68,7 @@ def open_series(
     z: Z = None,
     max_frame_pixels: int = MAX_FRAME_PIXELS,
     fill_missing_chunks: bool = False,
+    colours: bool = False,
 ) -> Series:
     """Open one file as a series of frames, reading its header only.
 
@@ -85,6 +88,8 @@ def open_series(
         max_frame_pixels: most values of one frame, rows x columns x channels.
         fill_missing_chunks: chunks of Zarr that are not on disk hold the fill value, as the format has it,
             and are no damage.
+        colours: the file is a mask painted in colours: a TIFF's colour table means colours, whatever program
+            wrote it.
 
     Returns:
         The series, of shape (T, C, H, W).
@@ -94,16 +99,17 @@ def open_series(
             z, or axes that cannot be known.
     """
     path = Path(path)
-    options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks)
+    options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours)
     suffix = path.suffix.lower()
     _refuse_unprintable(path)
+    _refuse_missing(path)
     if suffix not in SUFFIXES and path.is_dir():
         raise InputError(f"{path} is a folder, expected one file: give its files one by one")
     if suffix not in SUFFIXES:
         raise InputError(
             f"{path} ends in '{path.suffix}', expected one of {', '.join(SUFFIXES)}: convert it to TIFF"
         )
-    _refuse_unreadable(path, folder=suffix == ".zarr")
+    _refuse_unfit(path, folder=suffix == ".zarr")
     if suffix == ".zarr":
         return ZarrSeries(path, options)
     return PngSeries(path, options) if suffix == ".png" else TiffSeries(path, options)
@@ -149,16 +155,19 @@ def _refuse_unprintable(path: Path) -> None:
         )
 
 
-def _refuse_unreadable(path: Path, *, folder: bool) -> None:
+def _refuse_missing(path: Path) -> None:
     try:
-        size = path.stat().st_size
+        path.stat()
     except OSError as error:
         raise InputError(
             f"{path} is not there or cannot be read ({error.strerror}): check the path"
         ) from None
+
+
+def _refuse_unfit(path: Path, *, folder: bool) -> None:
     if folder and not path.is_dir():
         raise InputError(f"{path} is no folder, expected one of Zarr: check the path")
     if not folder and not path.is_file():
         raise InputError(f"{path} is no file, expected a TIFF or PNG file: check the path")
-    if size == 0 and not folder:
+    if path.stat().st_size == 0 and not folder:
         raise InputError(f"{path} is empty (0 bytes), expected an image: copy or export the file again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -40,10 +41,27 @@ _SECONDS = {
 }
 
 
-class Calibration(NamedTuple):
-    """Width of a pixel in micrometres and seconds from frame to frame; None where a file does not say."""
+class PixelSize(NamedTuple):
+    """Height and width of a pixel in micrometres; some cameras and scanners have rectangular pixels."""
 
-    pixel_size: float | None
+    height: float
+    width: float
+
+    @property
+    def area(self) -> float:
+        """Square micrometres of a pixel."""
+        return self.height * self.width
+
+    @property
+    def aspect(self) -> float:
+        """Height over width; 1 where neither is known (NaN)."""
+        return 1.0 if math.isnan(self.area) else self.height / self.width
+
+
+class Calibration(NamedTuple):
+    """Size of a pixel and seconds from frame to frame; None where a file does not say."""
+
+    pixel_size: PixelSize | None
     frame_interval: float | None
 
 
@@ -57,23 +75,34 @@ def calibration(file: tifffile.TiffFile) -> Calibration:
 
 
 def calibration_of_axes(axes: Mapping[str, tuple[object, str]]) -> Calibration:
-    """From the width of a step along each axis and its unit, by axis letter, as OME-Zarr gives them.
+    """From the length of a step along each axis and its unit, by axis letter, as OME-Zarr gives them.
 
-    ``calibration_of_axes({"T": (5, "minute"), "X": (650, "nanometer")}) == (0.65, 300.0)``
+    ``calibration_of_axes({"T": (5, "minute"), "Y": (1, "micrometer"), "X": (650, "nanometer")})`` is
+    ``((1.0, 0.65), 300.0)``.
     """
+    unknown = (None, "")
     return Calibration(
-        _scaled(*axes.get("X", (None, "")), _MICROMETRES), _scaled(*axes.get("T", (None, "")), _SECONDS)
+        _pixel_size(axes.get("Y", unknown), axes.get("X", unknown)),
+        _scaled(*axes.get("T", unknown), _SECONDS),
     )
 
 
 def _from_imagej(file: tifffile.TiffFile, metadata: Mapping[str, object]) -> Calibration:
-    unit = str(metadata.get("unit", "")).replace("\\u00B5", "µ")
-    resolution = file.pages.first.tags.get("XResolution")
-    pixels, units = resolution.value if resolution is not None else (0, 1)
+    unit = metadata.get("unit", "")
+    height = _step(file, "YResolution"), str(metadata.get("yunit", unit))
     return Calibration(
-        _scaled(units / pixels if pixels else None, unit, _MICROMETRES),
+        _pixel_size(height, (_step(file, "XResolution"), str(unit))),
         _scaled(metadata.get("finterval"), str(metadata.get("tunit", "sec")), _SECONDS),
     )
+
+
+def _step(file: tifffile.TiffFile, tag: str) -> float | None:
+    """Units from pixel to pixel; None where the tag is missing."""
+    resolution = file.pages.first.tags.get(tag)
+    if resolution is None:
+        return None
+    pixels, units = resolution.value
+    return float(units / pixels) if pixels else 0.0
 
 
 def _from_ome(text: str) -> Calibration:
@@ -84,9 +113,19 @@ def _from_ome(text: str) -> Calibration:
     if pixels is None:
         return Calibration(None, None)
     return Calibration(
-        _scaled(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm"), _MICROMETRES),
+        _pixel_size(
+            (pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeYUnit", "µm")),
+            (pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm")),
+        ),
         _scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), _SECONDS),
     )
+
+
+def _pixel_size(height: tuple[object, str], width: tuple[object, str]) -> PixelSize | None:
+    """From each length and its unit; where only one length is given at all, pixels are square."""
+    given = height if height[0] is not None else width, width if width[0] is not None else height
+    down, across = (_scaled(length, unit.replace("\\u00B5", "µ"), _MICROMETRES) for length, unit in given)
+    return None if down is None or across is None else PixelSize(down, across)
 
 
 def _scaled(value: object, unit: str, units: Mapping[str, float]) -> float | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from hela_seg.data.stacks.options import ReadOptions
@@ -19,6 +20,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PALETTE = 3
 _SAMPLES = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}
 """Samples a pixel by colour type: grey, RGB, palette, grey with alpha, RGB with alpha."""
+
+_LONGEST_PALETTE = 256 * 3
 
 _DAMAGE = (OSError, SyntaxError, ValueError, RuntimeError, struct.error, Image.DecompressionBombError)
 """What Pillow and imagecodecs raise on damaged files."""
@@ -60,6 +63,10 @@ class PngSeries(Series):
         frame = cache.get((self.path, version, self._indices), self._pixels)
         return frame[:, rows, columns].copy()
 
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows its values in."""
+        return np.frombuffer(self._header.palette, np.uint8).reshape(-1, 3) if self._indices else None
+
     def _pixels(self) -> Pixels:
         """The frame as (C, H, W)."""
         try:
@@ -94,13 +101,17 @@ class PngSeries(Series):
 
 
 class _Header(NamedTuple):
-    """What a PNG says about itself before its pixels; ``depth`` in bits, ``colour`` PNG's colour type."""
+    """What a PNG says about itself before its pixels; ``depth`` in bits, ``colour`` PNG's colour type.
+
+    ``palette`` holds red, green and blue of each entry of the colour table.
+    """
 
     width: int
     height: int
     depth: int
     colour: int
     has_alpha: bool
+    palette: bytes
 
     @property
     def dtype(self) -> np.dtype[np.bool_ | np.uint8 | np.uint16]:
@@ -124,8 +135,11 @@ def _read_header(path: Path) -> _Header:
                 raise _damaged(path, "it does not begin as a PNG does")
             length, kind = struct.unpack(">I4s", file.read(8))
             width, height, depth, colour = struct.unpack(">IIBB", file.read(10))
-            kinds = {kind}
+            kinds, palette = {kind}, b""
             while kind != b"IEND":
+                if kind == b"PLTE" and length <= _LONGEST_PALETTE:
+                    palette = file.read(length)
+                    length = 0
                 file.seek(length + 4 - (10 if kind == b"IHDR" else 0), 1)
                 length, kind = struct.unpack(">I4s", file.read(8))
                 kinds.add(kind)
@@ -133,7 +147,9 @@ def _read_header(path: Path) -> _Header:
         raise _damaged(path, "it ends too early") from None
     if b"IHDR" not in kinds or colour not in _SAMPLES or not (width and height):
         raise _damaged(path, "its header makes no sense")
-    return _Header(width, height, depth, colour, b"tRNS" in kinds or _SAMPLES[colour] in {2, 4})
+    if colour == _PALETTE and (not palette or len(palette) % 3):
+        raise _damaged(path, "it lacks its colour table")
+    return _Header(width, height, depth, colour, b"tRNS" in kinds or _SAMPLES[colour] in {2, 4}, palette)
 
 
 def _damaged(path: Path, reason: str) -> InputError:

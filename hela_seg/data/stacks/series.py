@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks.axes import checked
+from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.system.errors import InputError
 
 Pixels = NDArray[Any]
@@ -30,7 +32,7 @@ class Series(ABC):
         shape: (T, C, H, W).
         dtype: as stored in the file.
         axes: the order in which the file holds its axes, e.g. ``"TYX"``.
-        pixel_size: width of a pixel in micrometres, where the file states it.
+        pixel_size: height and width of a pixel in micrometres, where the file states them.
         frame_interval: seconds from frame to frame, where the file states it.
     """
 
@@ -39,7 +41,7 @@ class Series(ABC):
     shape: tuple[int, int, int, int]
     dtype: np.dtype[Any]
     axes: str
-    pixel_size: float | None = None
+    pixel_size: PixelSize | None = None
     frame_interval: float | None = None
 
     @property
@@ -62,6 +64,13 @@ class Series(ABC):
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""
         return self.path
+
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of frame t in; None where it has no colour table.
+
+        Only where pixels are read as the values of such a table, not as its colours.
+        """
+        return None
 
     def refuse_colours(self) -> None:
         """Refuse to be a mask with channels that are neither one grey nor the three of RGB.
@@ -99,8 +108,12 @@ def channels_first(pixels: Pixels, letters: str) -> Pixels:
 
 
 def name_of(path: Path) -> str:
-    """File name without its ending; ``name_of(Path("a/b.ome.tif")) == "b"``."""
-    return path.stem.removesuffix(".ome")
+    """File name without its ending; ``name_of(Path("a/b.ome.tif")) == "b"``.
+
+    In Unicode's composed form (NFC), for macOS and some archives take letters and accents apart (NFD), which
+    looks the same.
+    """
+    return normalize("NFC", path.stem).removesuffix(".ome")
 
 
 class FrameSequence(Series):
@@ -138,6 +151,10 @@ class FrameSequence(Series):
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w)."""
         return self._frames[t].read(0, rows, columns)
+
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of frame t in."""
+        return self._frames[t].colour_table(0)
 
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""

@@ -51,9 +51,14 @@ class VolumeSeries(Series):
         return (mean if pixels.dtype.kind == "f" else np.rint(mean)).astype(pixels.dtype)
 
     def _settle(
-        self, letters: str, shape: tuple[int, ...], dtype: np.dtype[Any], options: ReadOptions
+        self,
+        letters: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        options: ReadOptions,
+        channels: int | None = None,
     ) -> None:
-        """Set what every series states, from the axes of the file.
+        """Set what every series states, from the axes of the file and C where that is not its axis' length.
 
         Raises:
             InputError: a Z-stack without a choice, a projected mask, a mask in colours, or frames too large.
@@ -63,7 +68,7 @@ class VolumeSeries(Series):
         self._depth = length.get("Z", 1)
         self.dtype = dtype.newbyteorder("=")
         self.axes = letters.replace("_", "")
-        self.shape = (length.get("T", 1), length.get("C", 1), length["Y"], length["X"])
+        self.shape = (length.get("T", 1), channels or length.get("C", 1), length["Y"], length["X"])
         self._settle_plane(options.labels)
         refuse_oversized(self.path, self.shape, options.max_frame_pixels)
         if options.labels:

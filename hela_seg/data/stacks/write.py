@@ -13,6 +13,7 @@ from typing import Any
 
 import tifffile
 
+from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.series import Pixels
 from hela_seg.system.files import whole_file
 
@@ -22,7 +23,7 @@ def write_tiff(
     array: Pixels,
     axes: str,
     *,
-    pixel_size_um: float | None = None,
+    pixel_size: PixelSize | None = None,
     frame_interval_s: float | None = None,
 ) -> None:
     """Write an array as a deflate-compressed TIFF that states its axes and opens in Fiji.
@@ -31,7 +32,7 @@ def write_tiff(
         path: the file, replaced once the new one is whole.
         array: uint8, uint16 or float32, one axis a letter.
         axes: letters T, C, Y, X and S (samples of RGB, uint8 only), slowest first, e.g. ``"TYXS"``.
-        pixel_size_um: width of a pixel in micrometres.
+        pixel_size: height and width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
 
     Raises:
@@ -42,20 +43,16 @@ def write_tiff(
             beside,
             array,
             imagej=True,
-            metadata=_metadata(axes, pixel_size_um, frame_interval_s),
-            resolution=_resolution(pixel_size_um),
+            metadata=_metadata(axes, pixel_size, frame_interval_s),
+            resolution=None if pixel_size is None else (1 / pixel_size.width, 1 / pixel_size.height),
             compression="zlib",
         )
 
 
-def _metadata(axes: str, pixel_size_um: float | None, frame_interval_s: float | None) -> dict[str, Any]:
+def _metadata(axes: str, pixel_size: PixelSize | None, frame_interval_s: float | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": axes}
-    if pixel_size_um is not None:
+    if pixel_size is not None:
         metadata["unit"] = "um"
     if frame_interval_s is not None:
         metadata |= {"finterval": frame_interval_s, "fps": 1.0 / frame_interval_s}
     return metadata
-
-
-def _resolution(pixel_size_um: float | None) -> tuple[float, float] | None:
-    return None if pixel_size_um is None else (1.0 / pixel_size_um, 1.0 / pixel_size_um)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from hela_seg.data.stacks import write_tiff
+from hela_seg.data.stacks import PixelSize, write_tiff
 from hela_seg.data.synthetic.culture import Cell, Culture, Floats, live
 from hela_seg.system.errors import InputError
 
@@ -138,9 +138,10 @@ def _write_series(folder: Path, series: int, frames: int, height: int, width: in
         own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
         images, labels = draw(frames, height, width, own_seed)
         name = f"culture-{number:0{max(2, len(str(series)))}d}.tif"
-        scale = {"pixel_size_um": PIXEL_SIZE_UM, "frame_interval_s": FRAME_INTERVAL_S}
-        write_tiff(folder / "images" / name, images, "TYXS", **scale)
-        write_tiff(folder / "masks" / name, labels, "TYX", **scale)
+        square = PixelSize(PIXEL_SIZE_UM, PIXEL_SIZE_UM)
+        for part, array, axes in (("images", images, "TYXS"), ("masks", labels, "TYX")):
+            path = folder / part / name
+            write_tiff(path, array, axes, pixel_size=square, frame_interval_s=FRAME_INTERVAL_S)
 
 
 def _put_in_place(whole: Path, folder: Path) -> None:

@@ -127,12 +127,12 @@ def _refuse_others(path: Path) -> None:
 
 
 def _look(path: Path, file: h5py.File) -> SavedNet:
-    root = file.get("model_weights", file)
+    root = _own(file, "model_weights") if "model_weights" in file.keys() else file  # noqa: SIM118
     if "layer_names" not in root.attrs:
         raise InputError(
             f"{path} is an HDF5 file without layers of Keras 2, {EXPECTED}: check weights=, or {SAVE_AGAIN}"
         )
-    found = {layer: _variables(root[layer], layer) for layer in _texts(root, "layer_names")}
+    found = {layer: _variables(_own(root, layer), layer) for layer in _texts(root, "layer_names")}
     config = file.attrs.get("model_config")
     return SavedNet(
         path,
@@ -153,16 +153,28 @@ def _variables(group: h5py.Group, layer: str) -> dict[str, Variable]:
 
 
 def _array(group: h5py.Group, place: str) -> h5py.Dataset:
-    """The array of that name; one of this file, not a link to another one."""
+    """The array of that name, whose numbers lie in this file too."""
     import h5py
 
-    dataset = group.get(place)
-    here = isinstance(dataset, h5py.Dataset) and dataset.file.filename == group.file.filename
-    if not here or dataset.external or dataset.is_virtual:
+    dataset = _own(group, place)
+    if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
         raise ValueError(f"{place} is no array that lies in this file")
     if dataset.dtype.kind != "f":
         raise ValueError(f"{place} holds {dataset.dtype}, not floating-point numbers")
     return dataset
+
+
+def _own(group: h5py.Group, place: str) -> Any:
+    """What lies at a place in this file; links, which may lead to other files, are not followed."""
+    import h5py
+
+    found: Any = group
+    for name in place.strip("/").split("/"):
+        linked = found.get(name, getlink=True) if isinstance(found, h5py.Group) else None
+        if not isinstance(linked, h5py.HardLink):
+            raise ValueError(f"{place} is no array that lies in this file")
+        found = found[name]
+    return found
 
 
 def _texts(group: h5py.Group, attribute: str) -> list[str]:

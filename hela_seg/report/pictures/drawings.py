@@ -11,8 +11,12 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-INK, QUIET, LINE, PAPER = "#123456", "#234567", "#345678", "#456789"
-"""Stand-ins for the page's colours of text, lesser text, grid lines and ground."""
+INK, QUIET, LINE, PAPER = "#c91e85", "#7e02d9", "#f3a917", "#03d4b6"
+"""Stand-ins for the page's colours of text, lesser text, grid lines and ground.
+
+In the SVG, a class of exactly such a colour could not be told from the page's, so they are colours without a
+pattern, which nobody types.
+"""
 
 _OF_PAGE = {INK: "var(--ink)", QUIET: "var(--quiet)", LINE: "var(--line)", PAPER: "var(--paper)"}
 

@@ -12,6 +12,7 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.stacks import PixelSize
 from hela_seg.data.stacks.video import format_of, write_video
 from hela_seg.report.pictures.blending import Contrast, Image, Labels, Picture, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.overlay import (
@@ -49,7 +50,7 @@ def write_film(
     title: str,
     *,
     contrast: Contrast | None = None,
-    pixel_size_um: float | None = None,
+    pixel_size: PixelSize | None = None,
     frame_interval_s: float | None = None,
     frames_per_second: float = 10.0,
     comment: str = "",
@@ -67,7 +68,7 @@ def write_film(
         classes: the classes that the labels stand for.
         title: such as the recording's name.
         contrast: see `hela_seg.report.pictures.blending.contrast_of`; by default that of the first frame.
-        pixel_size_um: width of a pixel in micrometres.
+        pixel_size: height and width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
         frames_per_second: how fast it plays.
         comment: in ASCII, kept among the metadata.
@@ -81,7 +82,7 @@ def write_film(
     first = next(remaining, None)
     if first is None:
         raise ValueError("a film needs at least one frame")
-    template = _Template(first, classes, title, contrast, pixel_size_um, frame_interval_s)
+    template = _Template(first, classes, title, contrast, pixel_size, frame_interval_s)
     pictures = (template.draw(*frame) for frame in chain([first], remaining))
     write_video(path, pictures, frames_per_second, comment)
 
@@ -109,7 +110,7 @@ class _Template:
         classes: Classes,
         title: str,
         contrast: Contrast | None,
-        pixel_size_um: float | None,
+        pixel_size: PixelSize | None,
         frame_interval_s: float | None,
     ) -> None:
         _, image, labels = first
@@ -118,8 +119,9 @@ class _Template:
         self._contrast = contrast_of([panel_image]) if contrast is None else contrast
         height, width = panel_labels.shape
         self._bar: Picture | None = None
-        if pixel_size_um is not None:
-            self._bar = scale_bar(width, pixel_size_um * labels.shape[1] / width)
+        if pixel_size is not None:
+            down, across = (n / shown for n, shown in zip(labels.shape, (height, width), strict=True))
+            self._bar = scale_bar(width, PixelSize(pixel_size.height * down, pixel_size.width * across))
         empty = np.zeros((height, width, 3), np.uint8)
         self._page = _even(compose([empty], [""], 1, legend_of(classes, False), title))
 
@@ -142,17 +144,20 @@ class _Template:
         return line_of_text(caption, width)
 
 
-def scale_bar(width: int, pixel_size_um: float) -> Picture:
+def scale_bar(width: int, pixel_size: PixelSize) -> Picture:
     """A white bar on black, (h, w, 3) uint8, with its length: 1, 2 or 5 times a power of ten micrometres.
+
+    Of rectangular pixels a second bar at the left shows the same length from top to bottom.
 
     Args:
         width: of the frame in pixels; the bar takes up to a fifth of it, the text as much as it needs.
-        pixel_size_um: width of one of these pixels in micrometres.
+        pixel_size: height and width of one of these pixels in micrometres.
     """
-    longest = LARGEST_BAR * width * pixel_size_um
+    longest = LARGEST_BAR * width * pixel_size.width
     power = 10.0 ** math.floor(math.log10(longest))
     length = next(step * power for step in (5, 2, 1) if step * power <= longest)
-    pixels, text = max(1, round(length / pixel_size_um)), f"{length:g} µm"
+    down, pixels = (max(1, round(length / side)) for side in pixel_size)
+    text = f"{length:g} µm"
     left, top, right, bottom = font_of(TEXT_SIZE).getbbox(text)
     box_width = max(pixels, math.ceil(right - left)) + 2 * PADDING
     text_height = math.ceil(bottom - top)
@@ -161,7 +166,18 @@ def scale_bar(width: int, pixel_size_um: float) -> Picture:
     draw.text(((box_width - right - left) / 2, PADDING - top), text, "white", font_of(TEXT_SIZE))
     start, below = (box_width - pixels) // 2, text_height + 2 * PADDING
     draw.rectangle((start, below, start + pixels - 1, below + BAR_HEIGHT - 1), "white")
-    return np.asarray(box)
+    # shrinking a frame to whole pixels changes their sides by a little
+    is_square = math.isclose(pixel_size.height, pixel_size.width, rel_tol=0.02)
+    return np.asarray(box) if is_square else _beside_upright(np.asarray(box), down)
+
+
+def _beside_upright(box: Picture, pixels: int) -> Picture:
+    """A scale bar with an upright one of so many pixels at its left, the lower ends side by side."""
+    height = max(len(box), pixels + 2 * PADDING)
+    both = np.zeros((height, box.shape[1] + PADDING + BAR_HEIGHT, 3), np.uint8)
+    both[height - len(box) :, PADDING + BAR_HEIGHT :] = box
+    both[height - PADDING - pixels : height - PADDING, PADDING : PADDING + BAR_HEIGHT] = 255
+    return both
 
 
 def _put_in_corner(bar: Picture, panel: Picture) -> None:

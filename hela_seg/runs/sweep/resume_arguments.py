@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from hela_seg.system.files import whole_file
 from hela_seg.system.ranks import MULTIRUN
 
 _RUN = "hydra.run.dir"
+_PATHS = {"ckpt_path", "output_dir", "resume"}
+"""Keys without a group whose values are paths."""
 
 
 def expand_resume_arguments(
@@ -48,7 +51,9 @@ def expand_resume_arguments(
         raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")
     now = [argument for argument in typed if key_of(argument) != "resume"]
     if (Path(folder) / SWEEP_RECORD).is_file():
-        then = [line for line in typed_before(Path(folder)) if key_of(line) not in given]
+        record = typed_before(Path(folder))
+        _refuse_other_folders(Path(folder) / SWEEP_RECORD, record)
+        then = [line for line in record if key_of(line) not in given]
         return ["--multirun", *then, *(a for a in now if a not in MULTIRUN), *_again(folder, "sweep")]
     if sweeping:
         raise InputError(
@@ -58,8 +63,24 @@ def expand_resume_arguments(
     if not before.is_file() and not by_switch:
         raise InputError(f"{folder} holds no run to go on with, expected a folder that hela_seg.train made")
     lines: Any = OmegaConf.load(before) if before.is_file() else []
+    _refuse_other_folders(before, lines)
     then = [line for line in lines if key_of(line) not in given]
     return [*then, *now, *(["resume=true"] if by_switch else _again(folder, "run"))]
+
+
+def _refuse_other_folders(record: Path, lines: Iterable[str]) -> None:
+    """Refuse a record that takes configuration files from elsewhere: what a user would not see in it.
+
+    ``model=../../file`` includes any YAML file of this machine, and so do Hydra's search paths.
+    """
+    for line in lines:
+        value, is_group = line.partition("=")[2], "." not in key_of(line) and key_of(line) not in _PATHS
+        outside = re.search(r"(^|[\[,'\"\s])/|\.\.|\\", value)
+        if (is_group and outside) or key_of(line) == "hydra.searchpath":
+            raise InputError(
+                f"{record} holds {line}, which takes settings from a file outside of this program, expected "
+                "names of its own: go on without it, by removing that line, if you trust the rest"
+            )
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,3 +144,11 @@ def test_ten_names_are_listed_and_more_are_counted() -> None:
     assert quoted(["a", "b"]) == "'a', 'b'"
     assert quoted([str(n) for n in range(10)]).endswith("'8', '9'")
     assert quoted([str(n) for n in range(12)]).endswith("'8', '9' and 2 more")
+
+
+def test_series_are_found_in_whichever_form_of_unicode_the_table_names_them(tmp_path):
+    apart = normalize("NFD", "Müller")
+    (tmp_path / "split.csv").write_text(f"series,start,stop,part\n{apart},0,4,train\n", encoding="utf-8")
+    assert read_split(tmp_path / "split.csv", ["Müller"]) == [Block(0, 0, 4, "train")]
+    rows = [{"series": apart, "start": 0, "stop": 4, "part": "test"}]
+    assert blocks_of_rows(rows, ["Müller"], [4]) == [Block(0, 0, 4, "test")]

@@ -32,7 +32,7 @@ def ome(path, **metadata):
 )
 def test_pixel_size_of_imagej_in_micrometres(tmp_path, unit, pixels, expected):
     series = imagej(tmp_path / "a.tif", (pixels, pixels), unit=unit)
-    assert series.pixel_size == (None if expected is None else pytest.approx(expected))
+    assert series.pixel_size == (None if expected is None else pytest.approx((expected, expected)))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_frame_interval_of_imagej_in_seconds(tmp_path, metadata, expected):
 )
 def test_pixel_size_of_ome_in_micrometres(tmp_path, metadata, expected):
     series = ome(tmp_path / "a.ome.tif", **metadata)
-    assert series.pixel_size == (None if expected is None else pytest.approx(expected))
+    assert series.pixel_size == (None if expected is None else pytest.approx((expected, expected)))
     assert series.name == "a"
 
 
@@ -77,6 +77,27 @@ def test_pixel_size_of_ome_in_micrometres(tmp_path, metadata, expected):
 )
 def test_frame_interval_of_ome_in_seconds(tmp_path, metadata, expected):
     assert ome(tmp_path / "a.ome.tif", **metadata).frame_interval == expected
+
+
+def test_rectangular_pixels_of_imagej(tmp_path):
+    series = imagej(tmp_path / "a.tif", (5, 2.5), unit="um")  # pixels a unit, across and down
+    assert series.pixel_size == pytest.approx((0.4, 0.2))
+    assert (series.pixel_size.height, series.pixel_size.area) == pytest.approx((0.4, 0.08))
+    assert imagej(tmp_path / "b.tif", (5, 0.0025), unit="um", yunit="nm").pixel_size == pytest.approx(
+        (0.4, 0.2)
+    )
+    assert imagej(tmp_path / "c.tif", (5, 5), unit="um", yunit="pixel").pixel_size is None
+
+
+def test_rectangular_pixels_of_ome(tmp_path):
+    sizes = {"PhysicalSizeX": 0.2, "PhysicalSizeY": 400, "PhysicalSizeYUnit": "nm"}
+    assert ome(tmp_path / "a.ome.tif", **sizes).pixel_size == pytest.approx((0.4, 0.2))
+
+
+def test_where_one_length_is_stated_pixels_are_square_and_an_unknown_unit_is_no_length(tmp_path):
+    assert ome(tmp_path / "a.ome.tif", PhysicalSizeY=0.4).pixel_size == (0.4, 0.4)
+    half_known = {"PhysicalSizeX": 0.2, "PhysicalSizeY": 1, "PhysicalSizeYUnit": "pixel"}
+    assert ome(tmp_path / "b.ome.tif", **half_known).pixel_size is None
 
 
 def test_plain_tiff_states_neither(tmp_path):

@@ -42,6 +42,8 @@ GOOD = {
     "imagej": {"imagej": True, "metadata": {"axes": "TYX"}},
     "imagej compressed": {"imagej": True, "metadata": {"axes": "TYX"}, "compression": "zlib"},
     "ome": {"ome": True, "metadata": {"axes": "TYX"}, "compression": "lzw"},
+    "ome contiguous": {"ome": True, "metadata": {"axes": "TYX"}},
+    "plain contiguous": {"metadata": None},
     "plain": {"metadata": None, "compression": "zlib"},
     "bigtiff": {"metadata": {"axes": "TYX"}, "bigtiff": True},
 }
@@ -68,8 +70,10 @@ def test_damaged_file_is_refused_in_one_line_that_names_it(tmp_path, kind, damag
     assert isinstance(outcome(path), str)
 
 
+@pytest.mark.parametrize("silenced", [False, True], ids=["", "tifffile's logger is silenced"])
 @pytest.mark.parametrize("kind", GOOD)
-def test_wherever_a_file_is_cut_no_frame_is_lost_in_silence(tmp_path, kind):
+def test_wherever_a_file_is_cut_no_frame_is_lost_in_silence(tmp_path, monkeypatch, kind, silenced):
+    monkeypatch.setattr(logging.getLogger("tifffile"), "disabled", silenced)
     path = tmp_path / "cut.tif"
     array = draw("TYX")[:, :9, :11]
     tifffile.imwrite(path, array, photometric="minisblack", **GOOD[kind])
@@ -119,12 +123,31 @@ def test_damage_inside_compressed_data_is_refused_when_read(tmp_path):
         series.frame(2)
 
 
-def test_imagej_stack_with_fewer_pages_than_it_states_is_refused(tmp_path):
+@pytest.mark.parametrize("silenced", [False, True], ids=["", "tifffile's logger is silenced"])
+def test_imagej_stack_with_fewer_pages_than_it_states_is_refused(tmp_path, monkeypatch, silenced):
+    monkeypatch.setattr(logging.getLogger("tifffile"), "disabled", silenced)
     description = "ImageJ=1.54f\nimages=9\nframes=9\nhyperstack=true\n"
     options = {"description": description, "metadata": None, "compression": "zlib"}
     tifffile.imwrite(tmp_path / "a.tif", draw("TYX"), photometric="minisblack", **options)
     with pytest.raises(InputError, match=r"a\.tif is damaged"):
         open_series(tmp_path / "a.tif")
+
+
+def test_large_imagej_stack_with_one_directory_is_counted_by_what_it_states(tmp_path, monkeypatch):
+    """ImageJ writes no further directory beyond 4 GiB: all frames follow the first one."""
+    monkeypatch.setattr(logging.getLogger("tifffile"), "disabled", True)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, draw("TYX"), imagej=True, metadata={"axes": "TYX"}, byteorder="<")
+    with tifffile.TiffFile(path) as file:
+        first, frames = file.pages.first, file.pages.first.dataoffsets[0]
+    content = bytearray(path.read_bytes())
+    place = first.offset + 2 + 12 * len(first.tags)
+    content[place : place + 4] = bytes(4)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(open_series(path).frame(4)[0], draw("TYX")[4])
+    path.write_bytes(content[: frames + 37 * 53 * 3])
+    with pytest.raises(InputError, match=r"a\.tif is damaged .*states 5 planes and holds 1"):
+        open_series(path)
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)

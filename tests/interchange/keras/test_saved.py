@@ -141,6 +141,22 @@ def test_links_to_other_files_are_not_followed(file: Path, tmp_path: Path) -> No
     refused(file, "is no array that lies in this file")
 
 
+@pytest.mark.parametrize("place", ["conv2d", "model_weights", "conv2d/conv2d/bias:0"])
+@pytest.mark.parametrize("kind", ["external", "soft"])
+def test_groups_that_lie_elsewhere_are_not_followed(
+    file: Path, tmp_path: Path, place: str, kind: str
+) -> None:
+    """A whole group of another file has arrays of its own, which all lie in one file with it."""
+    foreign = write_saved(tmp_path / "secret.h5", small_values("unet"))
+    with h5py.File(file, "a") as h5:
+        h5["elsewhere"] = h5py.ExternalLink(str(foreign), "/" if place == "model_weights" else place)
+        if place in h5:
+            del h5[place]
+        whole = h5py.ExternalLink(str(foreign), "/" if place == "model_weights" else place)
+        h5[place] = whole if kind == "external" else h5py.SoftLink("/elsewhere")
+    refused(file, "is no array that lies in this file")
+
+
 def test_arrays_kept_in_other_files_are_refused(file: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(bytes(16))
     outside = [(str(tmp_path / "secret"), 0, 16)]

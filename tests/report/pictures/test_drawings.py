@@ -24,6 +24,13 @@ def test_colours_are_those_of_the_page() -> None:
         assert f"var(--{name})" in svg
 
 
+def test_a_class_keeps_its_colour_also_one_that_is_easily_typed() -> None:
+    figure, (axes,) = panel()
+    for colour in ("#123456", "#234567", "#345678", "#456789"):
+        axes.plot([0, 1], color=colour)
+    assert all(colour in themed_svg(figure) for colour in ("#123456", "#234567", "#345678", "#456789"))
+
+
 def test_the_same_figure_is_the_same_text() -> None:
     assert drawn() == drawn()
 

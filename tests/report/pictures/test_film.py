@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.stacks import PixelSize
 from hela_seg.report.pictures.blending import blend, contrast_of
-from hela_seg.report.pictures.film import LONGEST, scale_bar, time_stamp, write_film
+from hela_seg.report.pictures.film import LONGEST, PADDING, scale_bar, time_stamp, write_film
 from hela_seg.report.pictures.overlay import LINE, MARGIN, TITLE
 from hela_seg.system.errors import InputError
 
@@ -45,7 +46,7 @@ def test_frames_are_drawn_pixel_by_pixel_in_the_contrast_of_the_first(tmp_path):
 
 @pytest.mark.parametrize("size", [(37, 53), (481, 521), (64, 2000), (1500, 1400)])
 def test_mp4_is_of_even_size_and_at_most_1280_wide(tmp_path, size):
-    write_film(tmp_path / "a.mp4", frames(2, *size), CLASSES, "movie", pixel_size_um=0.5)
+    write_film(tmp_path / "a.mp4", frames(2, *size), CLASSES, "movie", pixel_size=PixelSize(0.5, 0.5))
     height, width, _ = decoded(tmp_path / "a.mp4")[0].shape
     assert height % 2 == width % 2 == 0
     assert width <= 1280
@@ -101,15 +102,26 @@ def test_time_stamps(seconds, interval, stamp):
     [(1000, 0.5, 200), (1000, 0.65, 154), (520, 1.0, 100), (512, 0.1, 100), (1248, 26.0, 192)],
 )
 def test_scale_bar_has_a_round_length(width, pixel_size, length):
-    bar = scale_bar(width, pixel_size)
+    bar = scale_bar(width, PixelSize(pixel_size, pixel_size))
     line = (bar[-6] == 255).all(axis=1)
     assert line.sum() == length
     assert line.sum() <= width / 5
 
 
+def test_of_rectangular_pixels_the_scale_bar_stands_upright_too():
+    """In 500 columns of 0.5 µm, 50 µm take 100 columns, and 50 rows of 1 µm."""
+    bar = scale_bar(500, PixelSize(height=1.0, width=0.5))
+    white = (bar == 255).all(axis=2)
+    assert white[-6, 4 + PADDING + PADDING :].sum() == 100
+    assert white[-PADDING - 50 : -PADDING, PADDING].all()
+    assert not white[: -PADDING - 50, PADDING].any()
+
+
 def test_scale_bar_counts_pixels_as_shown(tmp_path):
     """Shrunk from 2496 to 1248 columns, a pixel of 1.2 µm is 2.4 µm wide, and 500 µm take 208 pixels."""
-    write_film(tmp_path / "a.png", frames(1, 624, 2 * LONGEST), CLASSES, "movie", pixel_size_um=1.2)
+    write_film(
+        tmp_path / "a.png", frames(1, 624, 2 * LONGEST), CLASSES, "movie", pixel_size=PixelSize(1.2, 1.2)
+    )
     panel = decoded(tmp_path / "a.png")[0][TOP : TOP + 312, MARGIN : MARGIN + LONGEST]
     row = (panel[-12 - 6] == 255).all(axis=1)
     assert row[-12 - 5 - 208 : -12 - 5].all()
@@ -117,7 +129,7 @@ def test_scale_bar_counts_pixels_as_shown(tmp_path):
 
 
 def test_frames_smaller_than_the_scale_bar_are_drawn(tmp_path):
-    write_film(tmp_path / "a.png", frames(1, 3, 900), CLASSES, "movie", pixel_size_um=0.5)
+    write_film(tmp_path / "a.png", frames(1, 3, 900), CLASSES, "movie", pixel_size=PixelSize(0.5, 0.5))
     assert len(decoded(tmp_path / "a.png")) == 1
 
 

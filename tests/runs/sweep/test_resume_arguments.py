@@ -80,3 +80,22 @@ def test_to_go_on_takes_a_folder_that_holds_a_run(tmp_path: Path) -> None:
         expand_resume_arguments(["resume=true"], quoted, lambda: tmp_path)
     with pytest.raises(InputError, match="holds no run to go on with"):
         expand_resume_arguments([f"resume={tmp_path}"], quoted, lambda: tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "model=../../elsewhere/net",
+        "+callbacks=[watch,'../evil']",
+        "model=/home/me/net",
+        "hydra/launcher=..\\evil",
+        "hydra.searchpath=[file:///home/me]",
+    ],
+)
+def test_a_folder_that_includes_settings_from_elsewhere_is_refused(line: str, tmp_path: Path) -> None:
+    held(tmp_path, "run", "data.root=../images", "ckpt_path=/a/last.ckpt", line)
+    with pytest.raises(InputError, match=r"overrides\.yaml holds .*a file outside of this program"):
+        expand_resume_arguments([f"resume={tmp_path / 'run'}"], quoted, lambda: tmp_path)
+    sweep = begun(tmp_path / "x", 0, [line] if line.startswith("hydra") else [], [line, "seed=0,1"])
+    with pytest.raises(InputError, match=r"multirun\.yaml holds .*a file outside of this program"):
+        expand_resume_arguments([f"resume={sweep}"], quoted, lambda: tmp_path)

@@ -1,4 +1,6 @@
 """TIFF: ``reader`` opens any, ``ifds`` finds its pages, ``mapped`` reads what is not compressed.
 
+``photometric`` knows what the numbers mean: grey, inverted, colours, a colour table, opacity.
+
 ``ome`` knows the metadata of OME-TIFF, ``ome_tiff`` writes such files.
 """

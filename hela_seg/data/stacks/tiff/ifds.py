@@ -1,4 +1,8 @@
-"""The chain of directories (IFDs) in a TIFF file, walked before tifffile follows it without an end."""
+"""The chain of directories (IFDs) in a TIFF file, one a page, walked before tifffile follows it.
+
+tifffile goes round in loops of many IFDs, and of a chain that is cut it reads what is left and tells its
+logger alone, which a program around this one may have silenced.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,13 @@ class _Format(NamedTuple):
 _FORMATS = {42: _Format("H", 12, "I"), 43: _Format("Q", 20, "Q")}
 
 
-def refuse_loops(path: Path) -> None:
-    """Refuse a file whose IFDs lead back to one of them; tifffile sees that within the first hundred only.
+def refuse_broken_chain(path: Path) -> None:
+    """Refuse a file whose IFDs lead back to one of them, or beyond its end.
 
     Other damage is left to tifffile, which has better words for it.
 
     Raises:
-        tifffile.TiffFileError: an IFD is met twice.
+        tifffile.TiffFileError: an IFD is met twice, or the file ends before or inside of one.
     """
     with path.open("rb") as file:
         header = file.read(16)
@@ -45,15 +49,18 @@ def refuse_loops(path: Path) -> None:
 def _walk(file: BinaryIO, offset: int, order: str, kind: _Format) -> None:
     seen: set[int] = set()
     size = os.fstat(file.fileno()).st_size
-    while 0 < offset < size:
+    while offset:
+        if offset >= size:
+            raise tifffile.TiffFileError(f"it ends after {size} bytes, its page {len(seen)} is at {offset}")
         if offset in seen:
             raise tifffile.TiffFileError(f"its IFDs form a loop at {offset}")
         seen.add(offset)
         entries = _number(file, offset, order + kind.counter)
         end = offset + struct.calcsize(order + kind.counter) + (entries or 0) * kind.entry
-        if entries is None or end >= size:
-            return
-        offset = _number(file, end, order + kind.offset) or 0
+        following = None if entries is None else _number(file, end, order + kind.offset)
+        if following is None:
+            raise tifffile.TiffFileError(f"it ends after {size} bytes, inside its page {len(seen) - 1}")
+        offset = following
 
 
 def _number(file: BinaryIO, offset: int, code: str) -> int | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -39,7 +42,7 @@ def refuse_unfit(path: Path, metadata: str | None) -> None:
     """Refuse a part that leaves the metadata to another file, and numbers of planes that no file has.
 
     Raises:
-        InputError: either of them.
+        InputError: either of them, or parts in other folders.
         tifffile.TiffFileError: sizes that are no numbers.
     """
     root = _parsed(metadata)
@@ -51,10 +54,9 @@ def refuse_unfit(path: Path, metadata: str | None) -> None:
             f"{path} is a part of the OME-TIFF {elsewhere.get('MetadataFile')}, expected the file that "
             "states the axes: open that one"
         )
+    refuse_other_folders(path, (uuid.get("FileName", "") for uuid in root.iterfind(".//{*}UUID")))
     for pixels in root.iterfind(".//{*}Pixels"):
-        planes = 1
-        for key in ("SizeT", "SizeC", "SizeZ"):
-            planes *= max(int(pixels.get(key, 1)), 1)
+        planes = _planes(pixels)
         counts = [
             int(data.get("PlaneCount", data.get("NumPlanes", 1))) for data in pixels.iterfind("{*}TiffData")
         ]
@@ -63,6 +65,37 @@ def refuse_unfit(path: Path, metadata: str | None) -> None:
                 f"{path} states {max(planes, *counts)} planes, expected at most {MAX_PLANES}: export the "
                 "file again"
             )
+
+
+def refuse_other_folders(path: Path, names: Iterable[str]) -> None:
+    """Refuse parts of a recording that lie in another folder than its first file.
+
+    Whoever made a file decides what it names, and would so have any file of the user read as its frames.
+
+    Args:
+        path: the first file.
+        names: of the files that it names.
+
+    Raises:
+        InputError: a name that leads to another folder.
+    """
+    for name in names:
+        if name == ".." or re.search(r"[/\\:]", name):
+            raise InputError(
+                f"{path} names {name} as a part of it, expected files in its own folder: put them there and "
+                "export it again, or convert it to one file"
+            )
+
+
+def stated_planes(metadata: str | None) -> int:
+    """How many planes (frames x channels x Z) the metadata of a file with one image state; else 0."""
+    root = _parsed(metadata)
+    images = [] if root is None else root.findall(".//{*}Pixels")
+    return _planes(images[0]) if len(images) == 1 else 0
+
+
+def _planes(pixels: ElementTree.Element) -> int:
+    return math.prod(max(int(pixels.get(key, 1)), 1) for key in ("SizeT", "SizeC", "SizeZ"))
 
 
 def _parsed(metadata: str | None) -> ElementTree.Element | None:

@@ -23,6 +23,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX, CellClass, Classes
+from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.parts import TILE, needs_bigtiff, tile_grid
 from hela_seg.data.stacks.series import name_of
 from hela_seg.system.files import whole_file
@@ -42,7 +43,7 @@ def write_ome_tiff(
     provenance: Mapping[str, str],
     classes: Classes | None = None,
     ignored: bool = False,
-    pixel_size_um: float | None = None,
+    pixel_size: PixelSize | None = None,
     frame_interval_s: float | None = None,
 ) -> None:
     """Write frames of encoded tiles as an OME-TIFF, a page a plane; memory holds a tile and one page's index.
@@ -60,7 +61,7 @@ def write_ome_tiff(
             channels. None for other planes, e.g. entropy, which are grey.
         ignored: `IGNORE_INDEX` occurs among the labels and needs its grey. Without it, viewers that stretch
             the colour table to the highest label show the classes' colours all the same.
-        pixel_size_um: width of a pixel in micrometres.
+        pixel_size: height and width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
 
     Raises:
@@ -88,7 +89,7 @@ def write_ome_tiff(
             compression="zlib",
             software=NAMESPACE,
             metadata=_metadata(name_of(path), shape, classes, provenance)
-            | _calibration(pixel_size_um, frame_interval_s),
+            | _calibration(pixel_size, frame_interval_s),
         )
         if next(tiles, None) is not None:
             raise ValueError(f"there are more tiles than frames of {shape} have")
@@ -130,11 +131,11 @@ def _metadata(
     return metadata
 
 
-def _calibration(pixel_size_um: float | None, frame_interval_s: float | None) -> dict[str, Any]:
+def _calibration(pixel_size: PixelSize | None, frame_interval_s: float | None) -> dict[str, Any]:
     calibration: dict[str, Any] = {}
-    if pixel_size_um is not None:
-        for axis in "XY":
-            calibration |= {f"PhysicalSize{axis}": pixel_size_um, f"PhysicalSize{axis}Unit": "µm"}
+    if pixel_size is not None:
+        for axis, length in zip("YX", pixel_size, strict=True):
+            calibration |= {f"PhysicalSize{axis}": length, f"PhysicalSize{axis}Unit": "µm"}
     if frame_interval_s is not None:
         calibration |= {"TimeIncrement": frame_interval_s, "TimeIncrementUnit": "s"}
     return calibration

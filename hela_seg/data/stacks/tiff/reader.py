@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.calibration import calibration
@@ -20,9 +21,10 @@ from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
 from hela_seg.data.stacks.series import Pixels, channels_first, name_of
-from hela_seg.data.stacks.tiff.ifds import refuse_loops
+from hela_seg.data.stacks.tiff.ifds import refuse_broken_chain
 from hela_seg.data.stacks.tiff.mapped import MappedStack, map_bytes
-from hela_seg.data.stacks.tiff.ome import refuse_unfit
+from hela_seg.data.stacks.tiff.ome import refuse_other_folders, refuse_unfit, stated_planes
+from hela_seg.data.stacks.tiff.photometric import colours_of, photometric_of
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError
 
@@ -30,6 +32,9 @@ OPEN_FILES = 64
 """Most files that a process keeps open between reads, of each way of reading."""
 
 _KINDS_OF_PIXELS = "buif"
+
+NDTIFF_INDEX = "NDTiff.index"
+"""In Micro-Manager's folders, the file that names the files of a recording."""
 
 _ORDERS_OF_PAGES = ("YX", "YXS", "SYX")
 """Axes of a single page that are read: grey, samples interleaved, samples in planes."""
@@ -53,14 +58,18 @@ class TiffSeries(VolumeSeries):
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self.name, self.path = name_of(path), path
         with damage_is_reported(path):
-            refuse_loops(path)
+            refuse_broken_chain(path)
             with tifffile.TiffFile(path) as file:
                 self._read_header(file, options)
 
     def _read_header(self, file: tifffile.TiffFile, options: ReadOptions) -> None:
         refuse_unfit(self.path, file.ome_metadata)
+        index = self.path.with_name(NDTIFF_INDEX)
+        if file.is_ndtiff and index.exists():
+            refuse_other_folders(self.path, (entry[1] for entry in tifffile.read_ndtiff_index(index)))
         series = _only_series(file, self.path)
         shape = tuple(int(length) for length in series.shape)
+        _refuse_lost_frames(file, series)
         if options.labels:
             options = options.for_mask(len(shape))
         letters = resolve(
@@ -72,11 +81,18 @@ class TiffSeries(VolumeSeries):
             path=self.path,
         )
         self._stored = np.dtype(f"{file.byteorder}{series.dtype.char}")
+        self._refuse_numbers()
         self._offset: int | None = series.dataoffset  # None: the frames do not lie one behind another
         self._outer = 0 if self._offset is not None else len(letters) - series.keyframe.ndim
-        self._settle(letters, shape, self._stored, options)
+        stored = shape[letters.index("C")] if "C" in letters else 1
+        samples = stored if letters[series.axes.find("S")] == "C" and "S" in series.axes else 1
+        self._photometric = photometric_of(file, series.keyframe, samples, options, self.path)
+        channels = self._photometric.channels(stored)
+        self._settle(letters, shape, self._photometric.shown_dtype, options, channels)
         self._refuse_unfit(series, options)
         self._versions = {path: version_of(path) for path in _parts(series, self.path)}
+        for other in self.paths[1:]:
+            refuse_broken_chain(other)
         self._refuse_truncated(series)
         self._stack = None
         if self._offset is not None:
@@ -89,7 +105,19 @@ class TiffSeries(VolumeSeries):
         """All files that hold frames."""
         return tuple(self._versions)
 
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of frame t in."""
+        if not self._photometric.is_indexed:
+            return None
+        number = 0 if self._offset is not None else self._pages_of(t, 0)[0]
+        with damage_is_reported(self.path):
+            page = _open(self.path, self._unchanged(self.path), os.getpid()).page(number)
+            return colours_of(page.aspage())
+
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
+        return self._photometric.apply(self._stored_plane(t, z, rows, columns))
+
+    def _stored_plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         if self._stack is not None:
             return self._stack.read(t, z, rows, columns)
         parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
@@ -105,7 +133,7 @@ class TiffSeries(VolumeSeries):
         outer, lengths = self._letters[: self._outer], self._file_shape[: self._outer]
         if not outer:
             return [0]
-        parts = {"T": [t], "C": range(self.shape[1]), "Z": [z], "_": [0]}
+        parts = {"T": [t], "Z": [z], "_": [0]} | {"C": range(self._file_shape[self._letters.find("C")])}
         positions = product(*(parts[letter] for letter in outer))
         return [int(np.ravel_multi_index(position, lengths)) for position in positions]
 
@@ -115,7 +143,7 @@ class TiffSeries(VolumeSeries):
         if page.is_final:
             mapped = map_bytes(path, self._unchanged(path))
             pixels: Pixels = np.ndarray(page.keyframe.shape, self._stored, mapped, page.dataoffsets[0])
-            return pixels[tuple(window)].astype(self.dtype)
+            return pixels[tuple(window)].astype(self._photometric.dtype)
         version = self._unchanged(path)
 
         def fetch(place: tuple[int, ...]) -> Pixels | None:
@@ -125,7 +153,9 @@ class TiffSeries(VolumeSeries):
             key = (path, version, page.index, segment)
             return cache.get(key, lambda: _decode(page, segment, _raw(path, version)))
 
-        return assemble(window, page.keyframe.shape, _segment_shape(page.keyframe), self.dtype, fetch)
+        return assemble(
+            window, page.keyframe.shape, _segment_shape(page.keyframe), self._photometric.dtype, fetch
+        )
 
     def _unchanged(self, path: Path) -> Version:
         """The file's version; reading from a map of a file that was cut since would end the process."""
@@ -134,13 +164,15 @@ class TiffSeries(VolumeSeries):
             raise tifffile.TiffFileError(f"{path.name} changed after it was opened")
         return version
 
+    def _refuse_numbers(self) -> None:
+        if self._stored.kind not in _KINDS_OF_PIXELS:
+            raise InputError(f"{self.path} holds {self._stored} pixels, expected real numbers: convert it")
+
     def _refuse_unfit(self, series: tifffile.TiffPageSeries, options: ReadOptions) -> None:
         """Refuse what is no picture, or laid out in pages that do not make up its frames."""
         if 0 in self._file_shape:
             raise tifffile.TiffFileError(f"it states {self._file_shape} pixels")
         page, outer = series.keyframe, self._letters[: self._outer]
-        if self._stored.kind not in _KINDS_OF_PIXELS:
-            raise InputError(f"{self.path} holds {series.dtype} pixels, expected real numbers: convert it")
         if options.labels and page.compression not in _LOSSLESS:
             name = tifffile.COMPRESSION(page.compression).name
             raise InputError(
@@ -166,7 +198,7 @@ class TiffSeries(VolumeSeries):
             return
         count = math.prod(self._file_shape[: self._outer])
         last: Any = series.pages[-1]
-        if len(series.pages) < count or last is None:
+        if len(series.pages) < count or last is None or (series.is_multifile and None in [*series.pages]):
             raise tifffile.TiffFileError(f"it holds fewer than the {count} pages that it states")
         parts: dict[Path, Any] = {self.path: last}
         if len(self._versions) > 1:
@@ -288,11 +320,25 @@ def _in_order(segment: Pixels, order: str) -> Pixels:
     return grey if order == "YX" else grey[np.newaxis]
 
 
+def _refuse_lost_frames(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
+    """Refuse fewer frames than the metadata state; tifffile would tell its logger alone."""
+    lengths = zip(series.axes, series.shape, strict=True)
+    found = math.prod(length for axis, length in lengths if axis not in "YX")
+    stated = stated_planes(file.ome_metadata)
+    if file.imagej_metadata is not None:
+        samples = dict(zip(series.axes, series.shape, strict=True)).get("S", 1)
+        stated = int(file.imagej_metadata.get("images", 1)) * samples
+    if found < stated:
+        raise tifffile.TiffFileError(f"it states {stated} planes and holds {found}")
+
+
 def _states_axes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
     """Whether the file itself says what its axes are."""
     if series.kind in {"ome", "imagej"}:
         return True
     if series.kind == "shaped" and any("axes" in (entry or {}) for entry in file.shaped_metadata or ()):
         return True
-    # one colour picture: samples interleaved in each pixel can be nothing but channels
-    return bool(series.axes == "YXS")
+    # one colour picture: samples interleaved in each pixel can be nothing but channels, and samples in planes
+    # are what the tags say, unless tifffile guessed RGB from the shape of an array, as it does by default
+    guessed = "tifffile" in series.keyframe.software
+    return bool(series.axes == "YXS" or (series.axes == "SYX" and not guessed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,8 +25,9 @@ class ZarrImage(NamedTuple):
 def find_image(path: Path) -> ZarrImage:
     """The image of a folder: its array, or the highest resolution of its OME-Zarr multiscales.
 
-    Axes come from the multiscales of OME-Zarr 0.4 and 0.5, from the dimension names of Zarr 3, or from
-    xarray's ``_ARRAY_DIMENSIONS``. What bioformats2raw writes is an image where it holds a single one.
+    Axes come from the multiscales of OME-Zarr (0.1 and 0.2 always have the five t, c, z, y and x), from the
+    dimension names of Zarr 3, or from xarray's ``_ARRAY_DIMENSIONS``. What bioformats2raw writes is an image
+    where it holds a single one.
 
     Raises:
         InputError: no image, or several.
@@ -69,8 +71,13 @@ def _only(path: Path, what: str, found: Sequence[Any]) -> Any:
 def _highest_resolution(path: Path, group: zarr.Group, multiscales: Sequence[Mapping[str, Any]]) -> ZarrImage:
     multiscale = _only_multiscale(path, multiscales)
     level = multiscale["datasets"][0]  # OME-Zarr demands them from highest to lowest
+    if {"", ".."} & set(re.split(r"[/\\]", level["path"])):
+        raise InputError(
+            f"{path} names the array {level['path']}, expected one inside of its folder: export it again"
+        )
     array: Any = group[level["path"]]
-    axes = multiscale["axes"]
+    stated: Sequence[Any] = multiscale.get("axes") or _implied_axes(path, array.ndim)
+    axes = [{"name": axis} if isinstance(axis, str) else axis for axis in stated]  # words in 0.3
     if len(axes) != array.ndim:
         raise ValueError(f"its metadata name {len(axes)} axes of {array.ndim}")
     letters = "".join(_letter(axis["name"]) for axis in axes)
@@ -79,6 +86,16 @@ def _highest_resolution(path: Path, group: zarr.Group, multiscales: Sequence[Map
     return ZarrImage(
         array, letters, calibration_of_axes(dict(zip(letters, zip(steps, units, strict=True), strict=True)))
     )
+
+
+def _implied_axes(path: Path, count: int) -> Sequence[str]:
+    """Those of OME-Zarr 0.1 and 0.2, which do not name them, for all images have five."""
+    if count != 5:
+        raise InputError(
+            f"{path} is OME-Zarr without names of axes, as of version 0.1 or 0.2, and has {count}, expected "
+            "the five t, c, z, y and x: convert it to a later version"
+        )
+    return "tczyx"
 
 
 def _only_multiscale(path: Path, multiscales: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.series import Pixels, name_of
 from hela_seg.data.stacks.tiff.ome_tiff import IGNORED_GREY, NAMESPACE
 from hela_seg.system.errors import InputError, not_installed
@@ -39,7 +40,7 @@ def write_ome_zarr_labels(
     *,
     provenance: Mapping[str, str],
     classes: Classes,
-    pixel_size_um: float | None = None,
+    pixel_size: PixelSize | None = None,
     frame_interval_s: float | None = None,
 ) -> None:
     """Write label maps as an OME-Zarr label image; memory holds two rows of chunks.
@@ -54,7 +55,7 @@ def write_ome_zarr_labels(
         shape: (T, H, W).
         provenance: what made the labels, by name, kept as the group's attribute ``hela_seg``.
         classes: names and colours; the background is transparent, so that viewers show what lies below.
-        pixel_size_um: width of a pixel in micrometres.
+        pixel_size: height and width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
 
     Raises:
@@ -73,7 +74,7 @@ def write_ome_zarr_labels(
         _fill(arrays[0], frames)
         for source, target in pairwise(arrays):
             _halve(source, target)
-        calibration = (frame_interval_s, pixel_size_um, pixel_size_um)
+        calibration = (frame_interval_s, *(pixel_size or (None, None)))
         group.attrs.update(
             {
                 "multiscales": [_multiscale(name_of(folder), len(levels), calibration)],

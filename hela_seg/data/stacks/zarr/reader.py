@@ -1,4 +1,4 @@
-"""Zarr arrays of format 2 and 3 and OME-Zarr 0.4 and 0.5 as series."""
+"""Zarr arrays of format 2 and 3 and OME-Zarr 0.1 to 0.5 as series."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -39,7 +41,7 @@ def test_recording_over_several_files_is_one_series(tmp_path, options, part):
     write_parts(tmp_path, **options)
     series = open_series(tmp_path / f"dish_t{part}.ome.tif")
     assert (series.shape, series.axes) == ((4, 2, 37, 53), "TCYX")
-    assert (series.pixel_size, series.frame_interval) == (0.65, 300)
+    assert (series.pixel_size, series.frame_interval) == ((0.65, 0.65), 300)
     assert sorted(path.name for path in series.paths) == [f"dish_t{t}.ome.tif" for t in range(4)]
     for t, frame in enumerate(MOVIE):
         np.testing.assert_array_equal(series.frame(t), frame)
@@ -67,3 +69,27 @@ def test_part_that_leaves_its_metadata_to_another_file_is_refused_and_not_listed
         open_series(tmp_path / "second.ome.tif")
     with pytest.raises(InputError, match="holds no image"):
         find_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret/s.ome.tif", "/home/me/s.ome.tif", "sub\\s.ome.tif", "C:s.ome.tif"]
+)
+def test_parts_in_other_folders_are_not_read(tmp_path, name):
+    (tmp_path / "secret").mkdir()
+    tifffile.imwrite(tmp_path / "secret" / "s.ome.tif", MOVIE[1, 0], metadata=None)
+    (tmp_path / "dish").mkdir()
+    text = description(0).replace("dish_t1.ome.tif", name)
+    tifffile.imwrite(tmp_path / "dish" / "dish_t0.ome.tif", MOVIE[0], description=text, metadata=None)
+    with pytest.raises(InputError, match="as a part of it, expected files in its own folder"):
+        open_series(tmp_path / "dish" / "dish_t0.ome.tif")
+
+
+def test_parts_of_micro_manager_in_other_folders_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(tifffile.TiffFile, "is_ndtiff", True)
+    axes, name = b'{"time": 0}', b"../secret/NDTiffStack.tif"
+    pixels = struct.pack("<IiiiiIii", 8, 53, 37, 1, 0, 0, 0, 0)
+    entry = struct.pack("<I", len(axes)) + axes + struct.pack("<I", len(name)) + name + pixels
+    (tmp_path / "NDTiff.index").write_bytes(entry)
+    tifffile.imwrite(tmp_path / "NDTiffStack.tif", MOVIE[0, 0], metadata=None)
+    with pytest.raises(InputError, match="expected files in its own folder"):
+        open_series(tmp_path / "NDTiffStack.tif")

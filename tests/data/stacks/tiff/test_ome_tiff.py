@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
-from hela_seg.data.stacks import EncodedFrame, open_series, write_ome_tiff
+from hela_seg.data.stacks import EncodedFrame, PixelSize, open_series, write_ome_tiff
 from hela_seg.data.stacks.tiff import ome_tiff
 from hela_seg.system.errors import InputError
 
@@ -45,26 +45,32 @@ def described(path):
 def test_labels_read_back_with_axes_and_calibration(tmp_path, monkeypatch, frames, bigtiff):
     monkeypatch.setattr(ome_tiff, "needs_bigtiff", lambda shape: bigtiff)
     labels = draw((frames, 300, 530))
-    path = write(tmp_path / "a.ome.tif", labels, classes=CLASSES, pixel_size_um=0.325, frame_interval_s=300.5)
+    path = write(
+        tmp_path / "a.ome.tif",
+        labels,
+        classes=CLASSES,
+        pixel_size=PixelSize(0.65, 0.325),
+        frame_interval_s=300.5,
+    )
     with tifffile.TiffFile(path) as file:
         assert (file.is_bigtiff, len(file.pages), file.pages.first.tile) == (bigtiff, frames, (256, 256))
         assert file.series[0].axes == ("TYX" if frames > 1 else "YX")
         np.testing.assert_array_equal(file.asarray().reshape(labels.shape), labels)
     series = open_series(path, labels=True)
     assert (series.shape, series.axes) == ((frames, 1, 300, 530), "TYX" if frames > 1 else "YX")
-    assert (series.pixel_size, series.frame_interval) == (0.325, 300.5)
+    assert (series.pixel_size, series.frame_interval) == ((0.65, 0.325), 300.5)
     np.testing.assert_array_equal([series.frame(t)[0] for t in range(frames)], labels)
 
 
 def test_the_xml_states_sizes_units_classes_and_what_made_the_file(tmp_path):
-    calibration = {"pixel_size_um": 0.5, "frame_interval_s": 60}
+    calibration = {"pixel_size": PixelSize(0.25, 0.5), "frame_interval_s": 60}
     root = described(write(tmp_path / "dish 1.ome.tif", draw((2, 30, 40)), classes=CLASSES, **calibration))
     assert root.find("{*}Image").get("Name") == "dish 1"
     pixels = dict(root.find(".//{*}Pixels").attrib)
     assert (pixels.pop("ID"), pixels.pop("DimensionOrder")) == ("Pixels:0", "XYCZT")
     sizes = {"SizeX": "40", "SizeY": "30", "SizeC": "1", "SizeZ": "1", "SizeT": "2"}
     width = {"PhysicalSizeX": "0.5", "PhysicalSizeXUnit": "µm"}
-    height = {"PhysicalSizeY": "0.5", "PhysicalSizeYUnit": "µm"}
+    height = {"PhysicalSizeY": "0.25", "PhysicalSizeYUnit": "µm"}
     interval = {"TimeIncrement": "60", "TimeIncrementUnit": "s"}
     assert pixels == {"Type": "uint8"} | sizes | width | height | interval
     annotations = {

@@ -32,11 +32,11 @@ def test_the_first_level_is_the_image_and_its_scale_is_times_that_of_all(tmp_pat
     group = zarr.create_group(str(tmp_path / "a.zarr"))
     add(group, "half", (3, 4, 5))
     add(group, "full")
-    levels = ("full", (1, 0.5, 0.5)), ("half", (1, 1, 1))
+    levels = ("full", (1, 0.25, 0.5)), ("half", (1, 0.5, 1))
     group.attrs["ome"] = {"multiscales": [image(TYX, *levels, coordinateTransformations=scale(60, 2, 2))]}
     found = find_image(tmp_path / "a.zarr")
     assert (found.array.shape, found.axes) == ((3, 8, 9), "TYX")
-    assert (found.calibration.pixel_size, found.calibration.frame_interval) == (1.0, 60.0)
+    assert (found.calibration.pixel_size, found.calibration.frame_interval) == ((0.5, 1.0), 60.0)
 
 
 def test_names_of_axes_in_words_and_unknown_ones(tmp_path):
@@ -107,3 +107,40 @@ def test_pixels_are_those_of_the_highest_resolution(tmp_path):
     group["0"][:] = np.arange(216, dtype=np.uint8).reshape(3, 8, 9)
     group.attrs["ome"] = {"multiscales": [image(TYX, ("0", (1, 1, 1)))]}
     assert find_image(tmp_path / "a.zarr").array[2, 7, 8] == 215
+
+
+@pytest.mark.parametrize("place", ["../secret", "/secret", "0/../../secret", "..\\secret"])
+def test_arrays_outside_of_the_folder_are_not_read(tmp_path, place):
+    zarr.create_array(str(tmp_path / "secret"), shape=(3, 8, 9), dtype="uint8", chunks=(1, 8, 9))
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    group.attrs["ome"] = {"multiscales": [image(TYX, (place, (1, 1, 1)))]}
+    with pytest.raises(InputError, match=r"a\.zarr names the array .*expected one inside of its folder"):
+        find_image(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+def test_versions_that_name_no_axes_have_five(tmp_path, version):
+    group = zarr.create_group(str(tmp_path / "a.zarr"), zarr_format=2)
+    add(
+        group,
+        "0",
+        (3, 2, 1, 8, 9),
+        chunk_key_encoding={"name": "v2", "separator": "." if version == "0.1" else "/"},
+    )
+    group.attrs["multiscales"] = [{"version": version, "datasets": [{"path": "0"}]}]
+    found = find_image(tmp_path / "a.zarr")
+    assert (found.axes, found.calibration) == ("TCZYX", (None, None))
+    add(group, "1", (3, 8, 9))
+    group.attrs["multiscales"] = [{"version": version, "datasets": [{"path": "1"}]}]
+    with pytest.raises(
+        InputError, match=r"a\.zarr is OME-Zarr without names of axes, .* has 3, expected the five"
+    ):
+        find_image(tmp_path / "a.zarr")
+
+
+def test_version_0_3_names_axes_in_words(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"), zarr_format=2)
+    add(group, "0")
+    axes = ["t", "y", "x"]
+    group.attrs["multiscales"] = [{"version": "0.3", "axes": axes, "datasets": [{"path": "0"}]}]
+    assert find_image(tmp_path / "a.zarr").axes == "TYX"

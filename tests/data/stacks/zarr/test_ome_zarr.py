@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from hela_seg.data.classes import Classes
-from hela_seg.data.stacks import EncodedFrame, open_series, read_part, write_ome_zarr_labels, write_part
+from hela_seg.data.stacks import (
+    EncodedFrame,
+    PixelSize,
+    open_series,
+    read_part,
+    write_ome_zarr_labels,
+    write_part,
+)
 from hela_seg.system.errors import InputError
 
 zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")
@@ -35,10 +42,10 @@ def contents(folder):
 @pytest.mark.parametrize("shape", [(3, 30, 40), (1, 1, 1), (2, 1025, 2051)])
 def test_labels_read_back_with_axes_and_calibration(tmp_path, shape):
     labels = draw(shape)
-    path = write(tmp_path / "a.zarr", labels, pixel_size_um=0.325, frame_interval_s=300.5)
+    path = write(tmp_path / "a.zarr", labels, pixel_size=PixelSize(0.65, 0.325), frame_interval_s=300.5)
     series = open_series(path, labels=True)
     assert (series.shape, series.axes[-2:]) == ((shape[0], 1, *shape[1:]), "YX")
-    assert (series.pixel_size, series.frame_interval) == (0.325, 300.5)
+    assert (series.pixel_size, series.frame_interval) == ((0.65, 0.325), 300.5)
     np.testing.assert_array_equal([series.frame(t)[0] for t in range(shape[0])], labels)
 
 
@@ -57,7 +64,7 @@ def test_empty_chunks_are_on_disk_so_that_a_missing_one_is_damage(tmp_path):
 
 
 def test_the_metadata_are_those_of_an_image_label_of_version_0_4(tmp_path):
-    path = write(tmp_path / "dish 1.zarr", draw((2, 2000, 30)), pixel_size_um=0.5)
+    path = write(tmp_path / "dish 1.zarr", draw((2, 2000, 30)), pixel_size=PixelSize(0.5, 0.5))
     assert json.loads((path / ".zgroup").read_text()) == {"zarr_format": 2}
     assert json.loads((path / ".zattrs").read_text()) == {
         "multiscales": [

@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import os
 import pickle
 
 import numpy as np
@@ -59,7 +60,7 @@ def assert_reads(series, expected):
 def test_ome_zarr_is_read_at_its_highest_resolution_with_axes_and_sizes(tmp_path, version):
     series = open_series(write_ome(tmp_path / "dish 1.ome.zarr", version))
     assert (series.name, series.axes, series.dtype) == ("dish 1", "TCYX", np.uint16)
-    assert (series.pixel_size, series.frame_interval) == (pytest.approx(1.3), 300)
+    assert (series.pixel_size, series.frame_interval) == (pytest.approx((1.3, 1.3)), 300)
     assert_reads(series, MOVIE)
     assert_reads(pickle.loads(pickle.dumps(series)), MOVIE)
 
@@ -163,3 +164,26 @@ def test_folders_of_zarr_are_found_and_files_of_that_name_are_not(tmp_path):
     write_plain(tmp_path / "b.zarr")
     (tmp_path / "a.zarr").touch()
     assert [path.name for path in find_files(tmp_path)] == ["b.zarr"]
+
+
+class Evil:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+@pytest.mark.parametrize("filters", [[{"id": "pickle"}], [{"id": "vlen-bytes"}, {"id": "pickle"}]], ids=str)
+@pytest.mark.parametrize("dtype", ["|u1", "|O"])
+def test_chunks_that_would_run_code_are_not_decoded(tmp_path, filters, dtype):
+    path = write_plain(tmp_path / "a.zarr", 2, MOVIE[:, 0].astype(np.uint8), compressors=None)
+    metadata = json.loads((path / ".zarray").read_text()) | {"dtype": dtype, "filters": filters}
+    (path / ".zarray").write_text(json.dumps(metadata))
+    for chunk in path.glob("[0-9]*"):
+        chunk.write_bytes(pickle.dumps(Evil(tmp_path / "trace")))
+    with pytest.raises(InputError):
+        open_series(path, "TYX").frame(0)
+    assert not (tmp_path / "trace").exists()
