@@ -92,7 +92,7 @@ COMMANDS = {
     ),
     "check": Command(paths=_DATA_PATHS, inputs=("data.root",)),
     "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"}), inputs=("runs",)),
-    "benchmark": Command(options={"--compare": "compare"}, paths=_DATA_PATHS | {"compare"}),
+    "benchmark": Command(paths=_DATA_PATHS, inputs=("data.root",)),
     "convert": Command(
         ("weights",), options={"-o": "output"}, paths=frozenset({"weights", "output"}), inputs=("weights",)
     ),
@@ -119,7 +119,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         if name == "train":
-            typed = expand_resume_arguments(typed, partial(overrides, COMMANDS[name]), _sweeps)
+            typed = expand_resume_arguments(typed, partial(overrides, COMMANDS[name]), _sweeps, CONFIG)
             typed = overrides_for_rank(RankInfo.here(), typed)
         with record_kept(typed) if name == "train" else nullcontext():
             _run_hydra(name, overrides(COMMANDS[name], typed))

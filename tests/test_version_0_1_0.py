@@ -43,7 +43,7 @@ def test_its_checkpoint_is_scored_on_its_own_test_frames(
 
 
 def test_its_unfinished_run_goes_on(run_of_then: Path) -> None:
-    assert main("train", [f"resume={run_of_then}", "trainer.max_epochs=4"]) == 0
+    assert main("train", [f"resume={run_of_then}", "data.root=cells", "trainer.max_epochs=4"]) == 0
     epochs = (run_of_then / "logs" / "metrics.csv").read_text(encoding="utf-8").splitlines()
     assert {line.split(",")[0] for line in epochs[1:]} == {"0", "1", "2", "3"}
     assert (run_of_then / "finished.json").is_file()

@@ -206,6 +206,8 @@ def _fitting(value: Any, hint: Any, path: str, parameter: inspect.Parameter | No
         return checked(schema, value, path)  # type: ignore[arg-type]
     if schema is not None and isinstance(value, schema):  # type: ignore[arg-type]
         return value
+    if isinstance(value, Mapping) and _TARGET in value:  # an object to be built, of whatever class
+        return value
     try:
         as_json = json.dumps(value)
     except TypeError:  # an object that a caller made

@@ -125,6 +125,12 @@ def test_arguments_of_any_name_and_type_are_left_to_those_that_take_them() -> No
         {"_target_": "torch.optim.Adam", "_partial_": True, "betas": [0.9, 0.99], "lr": 1}, "optimizer"
     )
     check_group({"_target_": "collections.Counter", "anything": "goes"}, "x")
+    built = {"_target_": "hela_seg.training.schedules.cosine", "_partial_": True, "warm_up": 0.1}
+    check_group({"_target_": "hela_seg.training.task.Schedule", "decay": built}, "scheduler")
+    with pytest.raises(InputError, match=r"^scheduler\.decay has the unknown key\(s\) speed"):
+        check_group(
+            {"_target_": "hela_seg.training.task.Schedule", "decay": built | {"speed": 1}}, "scheduler"
+        )
 
 
 def test_a_group_becomes_the_object_that_it_describes() -> None:

@@ -3,6 +3,7 @@
 - ``folders``: which folder belongs to which job, and which sweep to which command
 - ``jobs``: what became of each job
 - ``resume_arguments``: from ``resume=`` to what was typed at the beginning
+- ``trust``: what a record may say
 - ``search``: what a search for settings needs to be told
 """
 

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]
+
+from hela_seg.system.errors import InputError
 
 SWEEP_RECORD = "multirun.yaml"
 """Hydra's configuration of a whole sweep, in its folder."""
@@ -21,6 +25,31 @@ def key_of(override: str) -> str:
     return re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0]
 
 
+def read_plain(record: Path) -> Any:
+    """What a YAML file of Hydra's holds, as dicts and lists; references to other settings stay as written.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    try:
+        return OmegaConf.to_container(OmegaConf.load(record), resolve=False)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{record} is damaged ({reason}), expected a record that Hydra wrote") from None
+
+
+def read_lines(record: Path) -> list[str]:
+    """The settings that were typed for a job, as Hydra lists them.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    lines = read_plain(record)
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise InputError(f"{record} is damaged, expected a list of settings that Hydra wrote")
+    return lines
+
+
 def job_folder(*, _root_: DictConfig) -> str:
     """Name of a job's folder, as ``${job_folder:}`` in ``hydra.sweep.subdir``.
 
@@ -32,9 +61,7 @@ def job_folder(*, _root_: DictConfig) -> str:
     if not _root_.resume:
         return name
     sweep, own = Path(_root_.hydra.sweep.dir), _settings(_root_.hydra.overrides.task)
-    held = {
-        record.parents[1].name: _settings(OmegaConf.load(record)) for record in sweep.glob(f"*/{JOB_RECORD}")
-    }
+    held = {record.parents[1].name: _settings(read_lines(record)) for record in sweep.glob(f"*/{JOB_RECORD}")}
     same = sorted(folder for folder, settings in held.items() if settings == own)
     while not same and name in held:
         name += "-again"
@@ -54,7 +81,7 @@ def last_sweep(overrides: Iterable[str], parent: Path) -> Path | None:
     own = _settings(overrides)
     records = sorted(parent.glob(f"*/{SWEEP_RECORD}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for record in records:
-        if _settings(_overrides_of(record).task) == own:
+        if _settings(_overrides_of(record)["task"]) == own:
             return record.parent
     return None
 
@@ -62,12 +89,21 @@ def last_sweep(overrides: Iterable[str], parent: Path) -> Path | None:
 def typed_before(sweep: Path) -> list[str]:
     """The overrides that a sweep was begun with, Hydra's own among them, but for its folder and mode."""
     overrides = _overrides_of(sweep / SWEEP_RECORD)
-    lines = [*overrides.hydra, *overrides.task]
+    lines = [*overrides["hydra"], *overrides["task"]]
     return [line for line in lines if key_of(line) not in {"hydra.mode", "hydra.sweep.dir", "resume"}]
 
 
-def _overrides_of(record: Path) -> Any:
-    return OmegaConf.load(record).hydra.overrides
+def _overrides_of(record: Path) -> dict[str, list[str]]:
+    """Settings of a sweep, of Hydra's own and of the command.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    try:
+        overrides = read_plain(record)["hydra"]["overrides"]
+        return {key: list(map(str, overrides[key])) for key in ("hydra", "task")}
+    except (KeyError, TypeError):
+        raise InputError(f"{record} is damaged, expected the settings of a sweep") from None
 
 
 def _settings(overrides: Iterable[str]) -> frozenset[str]:

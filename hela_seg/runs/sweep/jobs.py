@@ -15,7 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.runs import records, run_folder
-from hela_seg.runs.sweep.folders import JOB_RECORD, SWEEP_RECORD
+from hela_seg.runs.sweep.folders import JOB_RECORD, SWEEP_RECORD, read_lines
 from hela_seg.runs.sweep.search import configure_sweeper
 from hela_seg.system.files import whole_file
 
@@ -106,8 +106,7 @@ def _number(folder: Path) -> tuple[float, str]:
 
 
 def _job(folder: Path) -> Job:
-    overrides: Any = OmegaConf.load(folder / JOB_RECORD)
-    settings = tuple(overrides)
+    settings = tuple(read_lines(folder / JOB_RECORD))
     if (folder / run_folder.FAILED).is_file():
         return Job(
             folder, settings, FAILED, error=str(records.read_json(folder / run_folder.FAILED).get("error"))

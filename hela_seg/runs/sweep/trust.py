@@ -1,0 +1,101 @@
+"""What the record of a run may say: a stranger's folder names no code to call and no place to write to.
+
+``resume=FOLDER`` replays the settings that stand in the folder. What is typed anew on the command line is the
+user's own word, and is not looked at here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from hela_seg.runs.sweep.folders import key_of
+from hela_seg.system.errors import InputError
+
+PLACES = {
+    *(
+        "artifacts",
+        "default_root_dir",
+        "dir",
+        "dirpath",
+        "filename",
+        "folder",
+        "log_dir",
+        "output_dir",
+        "path",
+    ),
+    *("root_dir", "save_dir", "storage", "store", "subdir"),
+}
+"""Last parts of keys whose values say where something is written."""
+
+CONSTRUCTORS = re.compile(
+    r"(torch\.optim|torch\.optim\.lr_scheduler|torch\.nn|torchmetrics(\.\w+)?|pytorch_lightning\.(callbacks|loggers))"
+    r"\.[A-Z]\w*"
+)
+"""Names of classes of others that a record may name, beside those of the shipped configuration files."""
+
+SEARCHES = re.compile(
+    r"hydra\.(sweeper\.(n_trials|n_jobs|direction|params\..*)|launcher\.(n_jobs|timeout_min))$"
+)
+"""Settings of Hydra itself that a record may hold: how much is searched, and not how or where."""
+
+MOST_DRAWN = 10**8
+"""Pixels of synthetic recordings that a record may have drawn."""
+
+_WORDS = {"ckpt_path", "resume"}
+"""Keys without a group whose values may be paths."""
+
+_ELSEWHERE = re.compile(r"(^|[\[,'\"\s])/|\.\.|\\")
+"""What takes the choice of a group, ``model=../../file``, out of the folder of configuration files."""
+
+_TARGET = re.compile(r"_target_['\"]?\s*[:=]\s*['\"]?([\w.]*)")
+
+
+def refuse_untrusted(record: Path, lines: Iterable[str], shipped: Path) -> None:
+    """Refuse a record of settings that would call or write what the user has not named.
+
+    Args:
+        record: for the message.
+        lines: of the record, such as ``data.root='cells'``.
+        shipped: the folder of this program's configuration files.
+
+    Raises:
+        InputError: names the first line that is not replayed.
+    """
+    for line in lines:
+        key, value = key_of(line), line.partition("=")[2]
+        if "." not in key and key not in _WORDS and _ELSEWHERE.search(value):
+            raise _refusal(record, line, "takes settings from a file outside of this program")
+        if "_target_" in line or "_args_" in line:
+            targets = _TARGET.findall(line)
+            known = len(targets) == line.count("_target_") and "_args_" not in line
+            if not (known and all(t in _shipped(shipped) or CONSTRUCTORS.fullmatch(t) for t in targets)):
+                raise _refusal(record, line, "names code that is not of this program, torch or Lightning")
+        if key.startswith("hydra.") and not SEARCHES.match(key):
+            raise _refusal(record, line, "changes how the program is started")
+        if PLACES & set(re.findall(r"\w+", key.rpartition(".")[2] + " " + _keys_in(value))):
+            raise _refusal(record, line, "says where files are written")
+        if key.startswith("data.drawing") and math.prod(map(int, re.findall(r"\d+", value))) > MOST_DRAWN:
+            raise _refusal(record, line, "has large recordings drawn")
+
+
+def _keys_in(value: str) -> str:
+    """The keys of a value such as ``{folder: a, share: 0.2}``, in one text."""
+    return " ".join(re.findall(r"(\w+)['\"]?\s*:", value))
+
+
+def _refusal(record: Path, line: str, why: str) -> InputError:
+    return InputError(
+        f"{record} holds {line}, which {why}, expected plain settings: add this line to the command if you "
+        "trust it"
+    )
+
+
+@cache
+def _shipped(folder: Path) -> frozenset[str]:
+    """All names of code in the shipped configuration files."""
+    texts = (path.read_text(encoding="utf-8") for path in folder.rglob("*.yaml"))
+    return frozenset(target for text in texts for target in _TARGET.findall(text))
