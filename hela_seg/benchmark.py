@@ -52,8 +52,8 @@ OF_DATA = {
 }
 OF_NET = {
     "forward": "forward",
-    "forward and backward": "+ backward",
-    FULL_STEP: "full step",
+    "forward and backward": "fwd+bwd",
+    FULL_STEP: "step",
     "prediction of a frame": "frame",
 }
 """Stages, with what each is called in print."""

@@ -47,7 +47,7 @@ def test_one_table_has_a_row_a_net() -> None:
     lines = printed.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     rows = [re.split(r" {2,}", line.strip()) for line in lines]
-    assert ["net", "forward", "+ backward", "full step", "frame", "tiles/s", "MiB"] in rows
+    assert ["net", "forward", "fwd+bwd", "step", "frame", "tiles/s", "MiB"] in rows
     assert ["unet", "100.0", "100.0", "200.0", "100.0", "20.0", "3"] in rows
     assert ["residual_attention_unet", "100.0", "100.0", "200.0", "100.0", "20.0", "–"] in rows
     assert any("augmenting it 100.0" in line for line in lines)

@@ -65,7 +65,7 @@ def fake_trainer(**more: Any) -> Any:
 
 def test_on_a_gpu_the_loss_is_looked_at_every_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
-    monkeypatch.setattr(NonFiniteLossGuard, "_look", lambda self, _: looks.append(int(self._first_bad)))
+    monkeypatch.setattr(NonFiniteLossGuard, "_check", lambda self, _: looks.append(int(self._first_bad)))
     watched, module = NonFiniteLossGuard("", every_steps=4), SimpleNamespace(device=torch.device("cuda"))
     losses = torch.ones(10)
     losses[[5, 6]] = torch.nan
