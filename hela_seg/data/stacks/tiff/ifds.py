@@ -51,7 +51,7 @@ def _walk(file: BinaryIO, offset: int, order: str, kind: _Format) -> None:
     size = os.fstat(file.fileno()).st_size
     while offset:
         if offset >= size:
-            raise tifffile.TiffFileError(f"it ends after {size} bytes, its page {len(seen)} is at {offset}")
+            raise tifffile.TiffFileError(f"invalid page offset {offset}")  # as tifffile says it
         if offset in seen:
             raise tifffile.TiffFileError(f"its IFDs form a loop at {offset}")
         seen.add(offset)
@@ -59,7 +59,7 @@ def _walk(file: BinaryIO, offset: int, order: str, kind: _Format) -> None:
         end = offset + struct.calcsize(order + kind.counter) + (entries or 0) * kind.entry
         following = None if entries is None else _number(file, end, order + kind.offset)
         if following is None:
-            raise tifffile.TiffFileError(f"it ends after {size} bytes, inside its page {len(seen) - 1}")
+            raise tifffile.TiffFileError(f"it ends after {size} bytes, inside of page {len(seen) - 1}")
         offset = following
 
 

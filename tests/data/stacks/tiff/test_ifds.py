@@ -74,7 +74,5 @@ def test_a_chain_that_is_cut_is_refused_with_the_page(tmp_path, kind):
         last = file.pages[-1].offset
     for length in range(16, last + 40):
         path.write_bytes(content[:length])
-        with pytest.raises(
-            tifffile.TiffFileError, match=r"ends after \d+ bytes, (its|inside its) page [0-2]"
-        ):
+        with pytest.raises(tifffile.TiffFileError, match=r"inside of page [0-2]$|invalid page offset \d+$"):
             refuse_broken_chain(path)
