@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ from hela_seg.system.files import whole_file
 from hela_seg.system.ranks import MULTIRUN
 
 _RUN = "hydra.run.dir"
+_GROUPS = {"augment", "data", "loss", "model", "optimizer", "scheduler"}
+"""Groups that a run goes on with as it began."""
+
 _PATHS = {"ckpt_path", "data.root", "data.split.table", "data.split.file"}
 """Keys whose values are paths, relative to the folder in which a run was begun."""
 
@@ -71,7 +75,8 @@ def expand_resume_arguments(
     before = Path(folder) / JOB_RECORD
     if not before.is_file() and not by_switch:
         raise InputError(f"{folder} holds no run to go on with, expected a folder that hela_seg.train made")
-    then = _replayed(before, read_lines(before) if before.is_file() else [], given, shipped)
+    lines = [*_chosen(before), *read_lines(before)] if before.is_file() else []
+    then = _replayed(before, lines, given, shipped)
     return [*then, *now, *(["resume=true"] if by_switch else _again(folder, "run"))]
 
 
@@ -83,12 +88,34 @@ def _replayed(record: Path, lines: Iterable[str], given: Collection[str], shippe
     return [_as_meant(line, began) for line in kept]
 
 
+def _chosen(record: Path) -> list[str]:
+    """The choice of each group that a run was begun with, for this version may have other defaults."""
+    typed = {key_of(line) for line in read_lines(record)}
+    choices = _runtime(record).get("choices")
+    found = choices.items() if isinstance(choices, dict) else ()
+    return [
+        f"{group}={choice}"
+        for group, choice in found
+        if group in _GROUPS
+        and group not in typed
+        and re.fullmatch(r"\w+", str(choice))
+        and choice is not None
+    ]
+
+
 def _working_folder(record: Path) -> Path:
     """The folder in which the run of a record was begun; the present one where nothing says so."""
+    told = _runtime(record).get("cwd")
+    return Path(told) if isinstance(told, str) else Path()
+
+
+def _runtime(record: Path) -> dict[str, Any]:
+    """What Hydra noted of a run's start, beside its record."""
     beside = record.with_name("hydra.yaml") if record.name == JOB_RECORD.name else record
     plain: Any = read_plain(beside) if beside.is_file() else {}
-    told = plain.get("hydra", {}).get("runtime", {}).get("cwd") if isinstance(plain, dict) else None
-    return Path(told) if isinstance(told, str) else Path()
+    for key in ("hydra", "runtime"):
+        plain = plain.get(key) if isinstance(plain, dict) else None
+    return plain if isinstance(plain, dict) else {}
 
 
 def _as_meant(line: str, began: Path) -> str:

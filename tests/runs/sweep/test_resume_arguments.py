@@ -71,9 +71,7 @@ def test_a_run_takes_up_its_settings_and_those_that_are_typed_now_count_more(tmp
     held(tmp_path, "run", "model=unet", "trainer.max_epochs=3")
     folder = tmp_path / "run"
     expected = ["model=unet", "trainer.max_epochs=5", "resume=true", f"hydra.run.dir={folder}"]
-    assert (
-        expanded(["trainer.max_epochs=5", f"resume={folder}"], quoted, lambda: tmp_path, CONFIG) == expected
-    )
+    assert expanded(["trainer.max_epochs=5", f"resume={folder}"], tmp_path) == expected
 
 
 def test_to_go_on_takes_a_folder_that_holds_a_run(tmp_path: Path) -> None:
