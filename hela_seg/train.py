@@ -178,6 +178,8 @@ def _net(
     """The net to train, with its first weights where Lightning does not take them from a checkpoint."""
     net = assembly.net_of(config)
     assembly.refuse_tile(data.tile, net)
+    if settings.ckpt_path is not None and start.begun is None:
+        resume.check_same_classes(Path(settings.ckpt_path), data.classes.names)
     if start.checkpoint is not None:
         goes_on = start.begun is not None
         resume.check_compatible(start.checkpoint, net, settings.to_plain(), goes_on=goes_on)

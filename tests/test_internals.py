@@ -13,8 +13,7 @@ OURS = {"_target_", "_replace", "_counts", "_samples"}
 
 ALLOWED = {
     "system/lightning_loops.py": {"_restarting", "_broadcast_sigterm_tensor"},
-    "training/ddp.py": {"_parameters", "_buffers", "_non_persistent_buffers_set"}  # of torch.nn.Module
-    | {"_broadcast_sigterm_tensor"},
+    "training/ddp.py": {"_parameters", "_buffers", "_non_persistent_buffers_set"},  # of torch.nn.Module
     "train.py": {"_dynamo", "_inductor"},  # of torch, whose exceptions have no public name
 }
 

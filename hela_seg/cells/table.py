@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 
 from hela_seg.cells.measure import Columns
 from hela_seg.system.errors import InputError, not_installed
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import as_cell, whole_file
 
 ENDINGS = (".csv", ".parquet")
 """File name endings that a table can have, in lower case."""
@@ -83,7 +83,7 @@ class _Csv:
         """See `CellTable`."""
         if not self._names:
             self._names = list(cells)
-            self._writer.writerow(self._names)
+            self._writer.writerow(map(as_cell, self._names))
         _refuse_other_columns(self._names, cells)
         columns = [map(_written, cells[name].tolist()) for name in self._names]
         self._writer.writerows(zip(*columns, strict=True))
@@ -124,4 +124,4 @@ def _written(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.{SIGNIFICANT_DIGITS}g}"
-    return str(value)
+    return str(as_cell(value))

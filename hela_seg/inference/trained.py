@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class TrainedNet:
             computed = onnx_net.OnnxNet(Path(path))
             return cls(computed, computed.info, str(path))
         info, weights = read_checkpoint(path)
+        _refuse_other_sizes(path, info, weights)
         with _NothingDrawn():
             net = build(info.net)
         try:
@@ -54,6 +55,19 @@ class TrainedNet:
                 "expected a file written by hela_seg.train"
             ) from None
         return cls(net, info, str(path))
+
+
+def _refuse_other_sizes(path: Path | str, info: ModelInfo, weights: Mapping[str, Any]) -> None:
+    """Hold the sizes of the net that a checkpoint names against its weights, before memory is taken."""
+    with torch.device("meta"):
+        named = build(info.net).state_dict()
+    for name, value in named.items():
+        held = weights.get(name)
+        if isinstance(held, torch.Tensor) and held.shape != value.shape:
+            raise InputError(
+                f"{path} holds weights of another net than it names ({name} is {tuple(held.shape)}, expected "
+                f"{tuple(value.shape)}): expected a file written by hela_seg.train"
+            )
 
 
 class _NothingDrawn(TorchFunctionMode):

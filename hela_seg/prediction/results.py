@@ -25,7 +25,7 @@ from hela_seg.report.pictures.curves import write_time_course
 from hela_seg.report.pictures.film import write_film
 from hela_seg.report.pictures.overlay import write_overlay
 from hela_seg.runs import run_folder
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import as_cell, whole_file
 
 OVERLAY_FRAMES = 6
 """Most frames that an overlay shows."""
@@ -249,10 +249,10 @@ def _write_areas(job: Job, path: Path, results: Sequence[RecordingResult]) -> No
     header += ["pixel flicker", "cell flicker", "mean entropy", "unreadable"]
     with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(header)
+        table.writerow(map(as_cell, header))
         for index, result in enumerate(results):
             for t in range(len(result.pixels)):
-                table.writerow(_area_row(job, index, result, t))
+                table.writerow(map(as_cell, _area_row(job, index, result, t)))
 
 
 def _area_row(job: Job, index: int, result: RecordingResult, t: int) -> list[Any]:

@@ -10,7 +10,7 @@ from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.prediction.ranking import Choice
 from hela_seg.report.pictures.blending import Image, Labels, blend, fit_panel
 from hela_seg.report.pictures.overlay import caption_of, compose, legend_of, write_png
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import as_cell, whole_file
 
 COLUMNS = 5
 PANEL = 240
@@ -36,7 +36,7 @@ def write_ranking(path: Path, choices: Sequence[Choice], names: Sequence[str]) -
         for place, choice in enumerate(choices, start=1):
             frame = choice.candidate
             numbers = (f"{value:.6g}" for value in (frame.entropy, choice.distance, choice.score))
-            table.writerow([place, names[frame.series], frame.t, *numbers])
+            table.writerow([place, as_cell(names[frame.series]), frame.t, *numbers])
 
 
 def write_ranking_sheet(

@@ -137,7 +137,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): the run has not ended") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON ({error}): the file is damaged") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds {type(content).__name__}, expected an object of a run's JSON")

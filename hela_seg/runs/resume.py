@@ -6,7 +6,7 @@ import json
 import logging
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,33 @@ def take_weights(checkpoint: Path, net: nn.Module) -> None:
     """
     _, weights = _of_this_net(checkpoint, net)
     net.load_state_dict(weights)
+
+
+def check_same_classes(checkpoint: Path, names: Sequence[str]) -> None:
+    """Make sure that weights are taken over for the classes that they were trained for.
+
+    Args:
+        checkpoint: that a run starts from.
+        names: of the run's classes, in their order.
+
+    Raises:
+        InputError: the checkpoint has the same classes in another order.
+    """
+    info = read_info(checkpoint, read_content(checkpoint))
+    held = [str(entry["name"]) for entry in info.classes]
+    if held == list(names):
+        return
+    if sorted(held) == sorted(names):
+        raise InputError(
+            f"{checkpoint} was trained with the classes {', '.join(held)}, but data.classes names "
+            f"{', '.join(names)}, expected the same order: give that one, with values= where masks hold others"
+        )
+    log.warning(
+        "warning: %s was trained with the classes %s, and its outputs now stand for %s",
+        checkpoint,
+        ", ".join(held),
+        ", ".join(names),
+    )
 
 
 def _of_this_net(checkpoint: Path, net: nn.Module) -> tuple[ModelInfo, dict[str, Any]]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import as_cell, from_cell, whole_file
 
 REMEDY = "python -m hela_seg.evaluate writes it anew"
 
@@ -66,9 +66,9 @@ def write_counts(path: Path, counts: FrameCounts, names: Sequence[str]) -> None:
     """Write a row a frame: series, frame, block, pixels of each pair of classes, ``TRUTH as PREDICTION``."""
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(_header(names))
+        table.writerow(map(as_cell, _header(names)))
         for place, matrix in zip(counts.places, counts.matrix, strict=True):
-            table.writerow([*place, *matrix.ravel().tolist()])
+            table.writerow([*map(as_cell, place), *matrix.ravel().tolist()])
 
 
 def read_counts(path: Path, names: Sequence[str]) -> FrameCounts:
@@ -84,7 +84,7 @@ def read_counts(path: Path, names: Sequence[str]) -> FrameCounts:
         raise InputError(f"{path} cannot be read ({error.strerror}): {REMEDY}") from None
     except (ValueError, csv.Error):
         raise InputError(f"{path} is empty or no table, expected a row a frame: {REMEDY}") from None
-    if header != _header(names):
+    if [*map(from_cell, header)] != _header(names):
         raise InputError(f"{path} has other columns than those of {', '.join(names)}: {REMEDY}")
     return _parsed(path, rows, len(names))
 
@@ -98,7 +98,7 @@ def _parsed(path: Path, rows: Sequence[Sequence[str]], classes: int) -> FrameCou
     if not rows or (numbers < 0).any():
         raise InputError(f"{path} is damaged, expected rows of {width} cells with whole numbers: {REMEDY}")
     matrix = numbers[:, 2:].reshape(-1, classes, classes)
-    return FrameCounts(tuple(row[0] for row in rows), numbers[:, 0], numbers[:, 1], matrix)
+    return FrameCounts(tuple(from_cell(row[0]) for row in rows), numbers[:, 0], numbers[:, 1], matrix)
 
 
 def _header(names: Sequence[str]) -> list[str]:

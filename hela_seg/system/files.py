@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         _forget(part)
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of cells that spreadsheets compute."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
     """Write a CSV table with a header; the file appears whole or not at all.
 
@@ -64,7 +71,23 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, list(dict.fromkeys([*columns, *found])), lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
+        table.writerows({column: as_cell(value) for column, value in row.items()} for row in rows)
+
+
+def as_cell(value: Any) -> Any:
+    """A value for a cell of a CSV table; text that spreadsheets would compute gets a ``'`` in front.
+
+    Example:
+        ``as_cell("=1+1") == "'=1+1"``, and numbers stay as they are
+    """
+    if not isinstance(value, str) or not value.startswith(_FORMULA) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}"
+
+
+def from_cell(text: str) -> str:
+    """The text that `as_cell` made a cell of."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
 def _to_disk(path: Path) -> None:

@@ -18,7 +18,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hela_seg.system import distributed
+from hela_seg.system import distributed, lightning_loops
 from hela_seg.training.settings import TrainerSettings
 
 
@@ -44,7 +44,7 @@ class DDPSyncCallback(pl.Callback):
         Lightning would ask the others whether they were told too, at each step, and wait for the device.
         """
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+        lightning_loops.do_not_share_sigterm(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validate everywhere with the running averages of rank 0, which are those that are saved."""
@@ -86,5 +86,5 @@ def plugins(trainer: TrainerSettings) -> list[LayerSync | ClusterEnvironment]:
     if not trainer.is_distributed:
         # a single process inside of a SLURM job is one all the same, however many tasks the job has
         return [LightningEnvironment()]
-    # `processes.process_group` says in its words what any launcher says
+    # `distributed.process_group` says in its words what any launcher says
     return [TorchElasticEnvironment(), *([SyncedBatchNorm()] if trainer.sync_batchnorm else [])]

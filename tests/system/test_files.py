@@ -1,10 +1,12 @@
+import csv
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import HALVES, make_folder, whole_file, write_table
+from hela_seg.system.files import HALVES, from_cell, make_folder, whole_file, write_table
 
 
 def test_file_appears_with_its_content_when_the_block_ends(tmp_path):
@@ -93,3 +95,11 @@ def test_halves_are_told_from_files_of_others(tmp_path):
     with whole_file(tmp_path / "scores.csv") as part:
         part.write_text("a", encoding="utf-8")
         assert list(tmp_path.rglob(HALVES)) == [part]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-x", "@SUM(A1)", "\tx"])
+def test_a_cell_is_no_formula_and_comes_back_as_it_was(text: str, tmp_path: Path) -> None:
+    write_table(tmp_path / "a.csv", [{"name": text, "score": -0.5, "shown": "-0.5"}])
+    (row,) = csv.DictReader((tmp_path / "a.csv").open(encoding="utf-8", newline=""))
+    assert row == {"name": f"'{text}", "score": "-0.5", "shown": "-0.5"}
+    assert from_cell(row["name"]) == text

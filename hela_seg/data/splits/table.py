@@ -11,7 +11,7 @@ from typing import Any, Literal
 from unicodedata import normalize
 
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import as_cell, from_cell, whole_file
 
 Part = Literal["train", "validation", "test"]
 """What frames are used for."""
@@ -48,7 +48,7 @@ def write_split(path: Path, blocks: Sequence[Block], names: Sequence[str]) -> No
     with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
-        table.writerows((names[b.series], b.start, b.stop, b.part) for b in blocks)
+        table.writerows((as_cell(names[b.series]), b.start, b.stop, b.part) for b in blocks)
 
 
 def read_split(path: Path, names: Sequence[str]) -> list[Block]:
@@ -109,7 +109,7 @@ def read_rows(path: Path) -> list[list[str]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins UTF-8 with a mark
-            return [[normalize("NFC", cell) for cell in row] for row in csv.reader(file) if row]
+            return [[normalize("NFC", from_cell(cell)) for cell in row] for row in csv.reader(file) if row]
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from None
     except (UnicodeDecodeError, csv.Error) as error:
