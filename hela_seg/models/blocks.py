@@ -70,8 +70,8 @@ class StridedPointwiseConv2d(nn.Conv2d):
     """1x1 convolution of every second pixel, or of every third and so on: the function of ``nn.Conv2d``.
 
     The pixels are taken first and then convolved without a stride, because the backward pass of oneDNN (seen
-    with torch 2.14) writes beyond its memory where a strided 1x1 convolution reads fewer channels last than a
-    vector of AVX2 or AVX-512 holds numbers: see `NARROW`. It takes no padding and no groups.
+    with torch 2.8 and 2.14) writes beyond its memory where a strided 1x1 convolution reads fewer channels
+    last than a vector of AVX2 or AVX-512 holds numbers: see `NARROW`. It takes no padding and no groups.
     """
 
     def forward(self, x: Tensor) -> Tensor:
