@@ -175,7 +175,8 @@ def check_same_classes(checkpoint: Path, names: Sequence[str]) -> None:
     if sorted(held) == sorted(names):
         raise InputError(
             f"{checkpoint} was trained with the classes {', '.join(held)}, but data.classes names "
-            f"{', '.join(names)}, expected the same order: give that one, with values= where masks hold others"
+            f"{', '.join(names)}, expected the same order: give that one, with values= where masks hold "
+            "others"
         )
     log.warning(
         "warning: %s was trained with the classes %s, and its outputs now stand for %s",
