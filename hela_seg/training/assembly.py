@@ -180,6 +180,7 @@ def model_info(config: DictConfig, net: dict[str, Any], data: TimelapseData) -> 
         split=data.split_rows(),
         config=resolved,
         versions=versions("torch", "pytorch-lightning"),
+        training_statistics=data.training_statistics().to_plain(),
     )
 
 
