@@ -9,7 +9,7 @@ others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +51,14 @@ INVERTED = 0.35
 WHOLE = 0.5
 """Area, in parts of a training frame's, from which on a frame is no crop that may show one thing alone."""
 
-MANY_TIMES, LEAST_SHARE = 5.0, 0.1
-"""A class is odd at so many times its largest share of a training frame, if it has this share at least."""
+MANY_TIMES, LEAST_SHARE = 5.0, 0.5
+"""A class is odd at so many times its largest share of a training frame, if it has this share at least: a net
+that has learned little gives a rare class many times its share too, but most pixels to the background."""
 
 DARK, BRIGHT, CONTRAST, MIDTONE = range(4)
 """Figures of a channel: both ends, their distance, and where between them (0 to 1) the median lies."""
 
-_INTEGERS = {str(np.dtype(code)): float(np.iinfo(code).max) for code in "bBhHiIlLqQ"}
+_INTEGERS = {np.dtype(code).name: float(np.iinfo(code).max) for code in "bBhHiIlLqQ"}
 
 Figures = NDArray[np.float64]
 
@@ -116,10 +117,11 @@ class TrainingStatistics:
                 f"the checkpoint's training_statistics are damaged ({type(error).__name__}), expected those "
                 "that hela_seg.train writes"
             ) from None
-        if figures.shape != (3, channels, 4) or shares.shape != (2, classes):
+        right_shapes = figures.shape == (3, channels, 4) and shares.shape == (2, classes)
+        if not right_shapes or not np.isfinite(figures).all():
             raise InputError(
                 f"the checkpoint's training_statistics have the shapes {figures.shape} and {shares.shape}, "
-                f"expected {(3, channels, 4)} and {(2, classes)}: it is damaged"
+                f"expected finite numbers of {(3, channels, 4)} and {(2, classes)}: it is damaged"
             )
         return cls(normalisation.kind, dtypes, pixels, figures, shares)
 
@@ -127,41 +129,49 @@ class TrainingStatistics:
     def _from_normalisation(cls, normalisation: Normalisation, channels: int) -> TrainingStatistics:
         zeros = np.zeros(channels)
         low, high = np.array(normalisation.low or zeros), np.array(normalisation.high or zeros + 1)
-        if normalisation.kind == "zscore":  # a mean and a deviation, within what training saw
+        lowest, highest = [low, high], [low, high]
+        if normalisation.kind == "zscore":  # a mean and a deviation, which lie within what training saw
             low, high = low - 2 * (high - low), low + 5 * (high - low)
-        ends = np.stack([low, high, zeros * np.nan, zeros * np.nan], axis=-1)
-        return cls(normalisation.kind, (), np.inf, np.stack([ends] * 3), np.zeros((2, 0)))
+            lowest, highest = [low, low], [high, high]
+        ends = np.array([lowest, [zeros * np.nan] * 2, highest]).transpose(0, 2, 1)
+        figures = np.concatenate([ends, np.full_like(ends, np.nan)], axis=-1)
+        return cls(normalisation.kind, (), np.inf, figures, np.zeros((2, 0)))
 
-    def range_differs(self, found: Figures, dtype: np.dtype[Any], size: Sequence[int]) -> bool:
-        """Whether grey values of one channel or more lie where the training frames had none.
+    def unlike_range(self, found: Figures, dtype: str, size: Sequence[int]) -> list[int]:
+        """Channels whose grey values lie where the training frames had none.
 
         Args:
             found: (C, 4) figures of a recording, on the scale of `figures`.
-            dtype: of its frames.
+            dtype: name of its frames' type.
             size: H and W of its frames.
         """
-        whole, changed = self._is_whole(size), bool(self.dtypes) and str(dtype) not in self.dtypes
-        channels = zip(found, *self.figures, strict=True)
-        return self.kind != "frame" and any(self._differs(*of, changed, whole) for of in channels)
+        whole, changed = self._is_whole(size), bool(self.dtypes) and dtype not in self.dtypes
+        if self.kind == "frame":
+            return []
+        low, usual, high = self.figures
+        return [
+            channel
+            for channel, own in enumerate(found)
+            if self._differs(own, low[channel], usual[channel], high[channel], changed, whole)
+        ]
 
-    def is_inverted(self, found: Figures, size: Sequence[int]) -> bool:
-        """Whether bright pixels are as many as dark ones were in training, or the other way round.
+    def inverted(self, found: Figures, size: Sequence[int]) -> list[int]:
+        """Channels with as many bright pixels as training had dark ones, or the other way round.
 
         Args:
-            found: see `range_differs`.
-            size: see `range_differs`.
+            found: see `unlike_range`.
+            size: see `unlike_range`.
         """
-        below, above = self.figures[0, :, MIDTONE] - INVERTED, self.figures[2, :, MIDTONE] + INVERTED
-        return self._is_whole(size) and bool(
-            ((found[:, MIDTONE] < below) | (found[:, MIDTONE] > above)).any()
-        )
+        low, high = self.figures[0, :, MIDTONE] - INVERTED, self.figures[2, :, MIDTONE] + INVERTED
+        odd = (found[:, MIDTONE] < low) | (found[:, MIDTONE] > high)
+        return [int(channel) for channel in np.flatnonzero(odd)] if self._is_whole(size) else []
 
     def odd_classes(self, pixels: NDArray[np.int64], size: Sequence[int]) -> NDArray[np.int64]:
         """Classes that have many times their share of the training frames.
 
         Args:
             pixels: (K,) predicted ones of each class.
-            size: see `range_differs`.
+            size: see `unlike_range`.
         """
         if not self._is_whole(size) or not self.shares.size or not pixels.sum():
             return np.zeros(0, np.int64)
@@ -221,7 +231,7 @@ def training_statistics(
     shares = [labelled.sum(axis=0) / max(labelled.sum(), 1), by_frame.max(axis=1, initial=0)]
     return TrainingStatistics(
         kind,
-        tuple(sorted({str(series.dtype) for series, _ in looked_at})),
+        tuple(sorted({series.dtype.name for series, _ in looked_at})),
         float(np.median([series.shape[2] * series.shape[3] for series, _ in looked_at])),
         np.stack([found.min(axis=0), np.median(found, axis=0), found.max(axis=0)]),
         np.stack(shares),
@@ -249,17 +259,15 @@ def intensity_mismatch(statistics: TrainingStatistics, series: Series) -> str | 
     except InputError:
         return None
     found, size = np.median(frames, axis=0), series.shape[2:]
-    if statistics.range_differs(found, series.dtype, size):
-        return _range_line(statistics, series, found)
-    if statistics.is_inverted(found, size):
-        low, high = statistics.figures[0, :, MIDTONE].min(), statistics.figures[2, :, MIDTONE].max()
-        here = found[:, MIDTONE]
-        odd = here[np.argmax(np.maximum(low - here, here - high))]
+    for channel in statistics.unlike_range(found, series.dtype.name, size):
+        return _range_line(statistics, series, channel, found[channel])
+    for channel in statistics.inverted(found, size):
+        low, _, high = statistics.figures[:, channel, MIDTONE]
         return (
-            f"the median grey value of '{series.name}' lies at {odd:.0%} of the way from its dark to its "
-            f"bright end, in the training frames at {low:.0%} to {high:.0%}: the result is likely to be "
-            "wrong; if black and white have changed places, invert the images, else use a net trained on such "
-            "images"
+            f"the median grey value of '{series.name}' lies at {found[channel, MIDTONE]:.0%} of the way from "
+            f"its dark to its bright end, in the training frames at {low:.0%} to {high:.0%}: the result is "
+            "likely to be wrong; if black and white have changed places, invert the images, else use a net "
+            "trained on such images"
         )
     return None
 
@@ -291,8 +299,15 @@ def share_mismatch(
     return (
         f"class '{classes[worst].name}' has {pixels[worst] / pixels.sum():.1%} of the pixels of '{name}', in "
         f"the training frames {usual:.1%} and at most {largest:.1%} of one: look at the class maps; if they "
-        "are wrong, these images differ from those of the training, and a net trained on such ones is needed"
+        "are wrong, use a net that was trained longer, or on images such as these"
     )
+
+
+def in_one_line(doubts: Iterable[str | None]) -> str | None:
+    """The first of recordings' doubts, and how many others have one; None where none has."""
+    found = [doubt for doubt in doubts if doubt is not None]
+    others = f" ({len(found) - 1} other recordings likewise)" if found[1:] else ""
+    return found[0] + others if found else None
 
 
 def figures_of(percentiles: NDArray[Any]) -> Figures:
@@ -306,13 +321,12 @@ def figures_of(percentiles: NDArray[Any]) -> Figures:
     return np.stack([dark, bright, contrast, (median - dark) / np.where(contrast > 0, contrast, 1)], axis=-1)
 
 
-def _range_line(statistics: TrainingStatistics, series: Series, found: Figures) -> str:
-    """What was found and expected, of the brightest channel."""
-    channel = int(np.argmax(found[:, BRIGHT]))
+def _range_line(statistics: TrainingStatistics, series: Series, channel: int, found: Figures) -> str:
+    """What was found and expected of a channel."""
     unit = max((_unit(statistics.kind, name) for name in statistics.dtypes), default=1.0)
     low, usual, high = statistics.figures[:, channel]
-    factor = usual[CONTRAST] / (found[channel, CONTRAST] or np.nan)
-    dark, bright, *_ = found[channel] * _unit(statistics.kind, str(series.dtype))
+    factor = usual[CONTRAST] / (found[CONTRAST] or np.nan)
+    dark, bright = found[[DARK, BRIGHT]] * _unit(statistics.kind, series.dtype.name)
     by = f" (about {factor:.2g} times theirs)" if not 0.5 < factor < 2 and np.isfinite(factor) else ""
     types = f" ({', '.join(statistics.dtypes)})" if statistics.dtypes else ""
     trained = f"{low[DARK] * unit:g} to {high[BRIGHT] * unit:g}{types}"
@@ -328,14 +342,14 @@ def _frame_figures(series: Series, t: int, kind: str) -> Figures:
     rows, columns = (
         slice(max(0, side - WINDOW) // 2, min(side, (side + WINDOW) // 2)) for side in series.shape[2:]
     )
-    pixels = series.read(t, rows, columns)
+    pixels = series.read(t, rows, columns).astype(np.float64)  # of bool there are no percentiles
     found = np.percentile(pixels.reshape(len(pixels), -1), PERCENTILES, axis=1).T
-    return figures_of(found / _unit(kind, str(series.dtype)))
+    return figures_of(found / _unit(kind, series.dtype.name))
 
 
 def _spread(count: int, most: int) -> list[int]:
     """At most so many of the numbers below a count, evenly spread from the first to the last."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
+    return [round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()]
 
 
 def _unit(kind: str, dtype: str) -> float:

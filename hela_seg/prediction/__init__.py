@@ -11,6 +11,5 @@ jobs can each do some of them, and what comes out does not depend on any of that
 - ``compute``: missing units -> parts
 - ``analyse``: parts -> cells and figures of every frame, while later units are still computed
 - ``results``: parts -> the files that a user opens
-- ``intensity``: whether a recording can be of the kind that the net was trained on
 - ``ranking``: what to label next; ``to_label``: that as a list and as thumbnails
 """

@@ -66,7 +66,9 @@ def conversions(images: list[Image]) -> dict[str, list[Image]]:
     }
     if images[0].dtype == np.uint8:
         wide = [image.astype(np.uint16) for image in images]
-        changed |= {f"times {by} as uint16": [image * np.uint16(by) for image in wide] for by in (4, 16, 19, 20)}
+        changed |= {
+            f"times {by} as uint16": [image * np.uint16(by) for image in wide] for by in (4, 16, 19, 20)
+        }
         changed |= {"times 128 above 30000": [image * np.uint16(128) + np.uint16(30000) for image in wide]}
         changed |= {"times 257 as uint16 (no harm to dtype)": [image * np.uint16(257) for image in wide]}
     else:
