@@ -18,6 +18,7 @@ from omegaconf import DictConfig, ListConfig
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.comparison.nets import what_differs
+from hela_seg.comparison.published import AUTO
 from hela_seg.report.comparison.folds import write_folds
 from hela_seg.report.comparison.jobs import print_jobs, write_jobs
 from hela_seg.report.comparison.write import print_comparison, write_comparison
@@ -42,10 +43,13 @@ def compare(config: DictConfig) -> list[Comparison]:
     if not isinstance(config.seed, int) or config.seed < 0:
         raise InputError(f"seed is {config.seed}, expected a whole number from 0 on")
     # jobs of a sweep lie in folders that are named 0, 1 and so on
-    return compare_folders([Path(str(folder)) for folder in given], Path(config.output_dir), config.seed)
+    folders, output = [Path(str(folder)) for folder in given], Path(config.output_dir)
+    return compare_folders(folders, output, config.seed, config.published)
 
 
-def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Comparison]:
+def compare_folders(
+    folders: list[Path], output: Path, seed: int = 0, published: str = AUTO
+) -> list[Comparison]:
     """Compare all finished runs in folders and below, print the tables and write them.
 
     What cannot be compared is warned of, and the rest goes on.
@@ -54,6 +58,8 @@ def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Co
         folders: see `hela_seg.comparison.find_runs`.
         output: folder for the files.
         seed: of the bootstrap's draws.
+        published: beside which nets the paper's figures stand, see
+            `hela_seg.comparison.published.published_of`.
 
     Returns:
         The tables, one for each set of runs that may be compared with each other.
@@ -64,7 +70,7 @@ def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Co
     runs, faults = find_runs(folders)
     if not runs:
         raise InputError("no finished run to compare: " + "; ".join(faults))
-    comparisons = compare_runs(runs, seed)
+    comparisons = compare_runs(runs, seed, published)
     warnings = [*_apart(comparisons), *faults]
     for comparison in comparisons:
         print_comparison(comparison)

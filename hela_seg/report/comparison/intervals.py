@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hela_seg.comparison import PUBLISHED, Comparison, NetRow, Pair
+from hela_seg.comparison import Comparison, NetRow, Pair
+from hela_seg.comparison.published import SOURCE
 from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.drawings import INK, PAPER, QUIET, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable
@@ -29,17 +30,19 @@ def draw_nets(comparison: Comparison) -> Drawing:
         _draw_interval(axes, place, row.means["iou"].interval, filled=True)
         seeds = _of_seeds(row) if len(row.runs) > 1 else []
         axes.plot(seeds, [place] * len(seeds), "|", color=INK, markersize=9)
-        if row.kind in PUBLISHED:
-            score = PUBLISHED[row.kind].scores["iou"]
-            axes.plot(score, place, "D", color=QUIET, markerfacecolor=PAPER, markersize=6)
+        if row.published is not None:
+            axes.plot(
+                row.published.scores["iou"], place, "D", color=QUIET, markerfacecolor=PAPER, markersize=6
+            )
     axes.set_xlabel("m-IoU")
     best = rows[0]
+    diamond = f" Diamond: published, {SOURCE}." if any(row.published for row in rows) else ""
     return Drawing(
         themed_svg(figure),
         f"m-IoU of {len(comparison.rows)} net(s) with intervals; the highest is {best.name} with "
         f"{best.means['iou'].interval.value:.4f}.",
-        "Dot: m-IoU, the mean over seeds. Bar: 95 % interval over images. Ticks: each seed. Diamond: the "
-        f"paper's figure, on other images.{_of_all(len(comparison.rows), 'nets')}",
+        f"Dot: m-IoU, the mean over seeds. Bar: 95 % interval over images. Ticks: each seed.{diamond}"
+        f"{_of_all(len(comparison.rows), 'nets')}",
     )
 
 

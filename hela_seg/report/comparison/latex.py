@@ -63,9 +63,12 @@ def _tables(sheet: Sheet) -> Iterator[str]:
     names = "l" if longest <= room else broken
     columns = names * sheet.names + "r" * (len(sheet.headings) - sheet.names)
     rows = LINES // -(-longest // room)
+    caveats = [note.removesuffix(".") for note in sheet.notes if note.startswith("Published: ")]
     for start in range(0, len(sheet.rows), rows):
         title = f"{sheet.title}, continued" if start else sheet.title
-        yield from _table(title, columns, sheet.headings, sheet.rows[start : start + rows])
+        yield from _table(
+            ". ".join([title, *caveats]), columns, sheet.headings, sheet.rows[start : start + rows]
+        )
 
 
 def _table(
