@@ -5,11 +5,12 @@ A net's training frames are every other image of a set (of the time-lapse, the f
 conversion. Nothing is trained: the rule needs percentiles alone.
 
 Alarms of the crops of 64, 128 and 256 pixels of all four sets, as last run: 0 of 6322 for each kind of
-normalisation, and 0 of 30 whole frames. Of whole frames after a conversion that changes what the net sees, all
-are doubted but inverted phase contrast (T98G), whose grey values lie evenly about their middle. Of their crops
-of 128 pixels, those of T98G and H2B, which have a black level, are found after division, and of nucleoli, whose
-black is 0, 72 % at 4 times the grey values and 97 % at 16 times; with ``dtype`` none of these, since a crop of
-background looks like them. 64 pixels with 5 training tiles of that size instead of frames: 4 of 448 nucleoli.
+normalisation, and 0 of 30 whole frames. Of whole frames after a conversion that changes what the net sees,
+all are doubted but inverted phase contrast (T98G), whose grey values lie evenly about their middle. Of their
+crops of 128 pixels, those of T98G and H2B, which have a black level, are found after division; of nucleoli,
+whose black is 0, 72 % at 4 times the grey values and 97 % at 16 times, but none with ``dtype``, where crops
+of background look the same. With 5 tiles of 64 pixels as training frames, 4 of 448 such tiles of nucleoli
+are doubted, and with 20 none.
 
 Usage: python tests/benchmarks/intensity_alarms.py SHARED/data
 """

@@ -82,6 +82,20 @@ def test_8_bit_values_times_256_above_an_offset_are_doubted(images: Images, kind
     assert intensity_mismatch(trained_on(images, kind), series(raised))
 
 
+def test_of_the_same_type_only_more_than_three_times_the_span_is() -> None:
+    twelve_bits = BLACK.astype(np.uint16) * np.uint16(16)
+    for factor, doubted in ((2, False), (4, True)):
+        changed = series(twelve_bits * np.uint16(factor))
+        assert (intensity_mismatch(trained_on(twelve_bits), changed) is not None) == doubted
+
+
+def test_of_a_wider_type_so_are_values_well_above_all_that_the_training_type_holds() -> None:
+    bright, dim = BLACK + BLACK // 5, BLACK // 2  # up to 252 and 105
+    for factor, doubted in ((3, False), (4, True)):  # up to 315 and 420, which is below 3 times the span
+        changed = series(dim.astype(np.uint16) * np.uint16(factor))
+        assert (intensity_mismatch(trained_on(bright), changed) is not None) == doubted
+
+
 def test_an_offset_alone_is_doubted() -> None:
     raised = series(TWELVE_BITS + np.uint16(3000))
     assert "trained on 34" in (intensity_mismatch(trained_on(TWELVE_BITS), raised) or "")
