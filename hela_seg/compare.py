@@ -13,7 +13,7 @@ if __name__ == "__main__":
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Len
 
@@ -31,6 +31,7 @@ class CompareSettings:
     ]
     output_dir: str
     seed: NonNegative = 0
+    published: Literal["auto", "always", "never"] = "auto"
 
 
 def compare(config: Mapping[str, Any]) -> list[Comparison]:
@@ -42,4 +43,5 @@ def compare(config: Mapping[str, Any]) -> list[Comparison]:
     settings = checked(CompareSettings, config)
     # jobs of a sweep lie in folders that are named 0, 1 and so on
     given = [settings.runs] if isinstance(settings.runs, str | int) else settings.runs
-    return compare_folders([Path(str(folder)) for folder in given], Path(settings.output_dir), settings.seed)
+    folders, output = [Path(str(folder)) for folder in given], Path(settings.output_dir)
+    return compare_folders(folders, output, settings.seed, settings.published)

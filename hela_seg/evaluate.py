@@ -10,7 +10,8 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("evaluate"))
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.intensity import in_one_line
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
@@ -40,6 +42,8 @@ from hela_seg.system.files import make_folder
 from hela_seg.system.machine import versions
 from hela_seg.system.settings import MISSING, Group, build, checked
 from hela_seg.training.costs import costs_of, record_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     _refuse_unlike(data, predictor)
     blocks = _blocks(data, settings.part)
     meters = _meters(settings, data.classes)
+    scored = {data.names[block.series]: data.recordings[block.series].image for block in blocks}
+    _warn_of(map(predictor.intensity_mismatch, scored.values()))
 
     def measure(recording: Recording, t: int, truth: Any, found: Any) -> None:
         meters.add(against_truth(recording, t, truth, found, data.labels))
@@ -90,6 +96,9 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     counts, reliability, seconds = count_frames(
         predictor, data.recordings, blocks, data.labels, watcher=measure
     )
+    series = np.array(counts.series)
+    pixels = (counts.matrix[series == name].sum(axis=(0, 1)) for name in scored)
+    _warn_of(map(predictor.share_mismatch, scored.values(), pixels))
     costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     found = _written(settings, counts, predictor.classes, record, meters, reliability)
@@ -186,6 +195,11 @@ def _blocks(data: TimelapseData, part: str) -> list[Block]:
             f"no frame of the data is for '{part}', expected train, validation, test or all: set part="
         )
     return blocks
+
+
+def _warn_of(doubts: Iterable[str | None]) -> None:
+    if (line := in_one_line(doubts)) is not None:
+        log.warning("warning: %s", line)
 
 
 def _truth(settings: EvaluateSettings, info: ModelInfo | None) -> tuple[TimelapseData, Mapping[str, Any]]:

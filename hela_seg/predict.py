@@ -13,24 +13,24 @@ if __name__ == "__main__":
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from hela_seg.cells.timecourse import Flicker
-from hela_seg.data.normalise import Normalisation
+from hela_seg.data.intensity import in_one_line
 from hela_seg.data.stacks import FrameSequence, Series, Z, find_files, numbered_sequence
 from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
-from hela_seg.prediction.intensity import intensity_mismatch
 from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
 from hela_seg.prediction.results import result_paths, without_results
 from hela_seg.prediction.run import Announce, run
@@ -99,11 +99,14 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
             print_files({"done before": f"{sum(map(Path.exists, results))} files in {folder.path}"})
             return results
         job = folder.begin(job, results, overwrite=settings.overwrite)
-        _warn_of_odd_grey_values(predictor, job)
+        _warn_of(map(predictor.intensity_mismatch, job.series))
         with _progress(job, shard, verbose=settings.verbose) as announce:
             courses = run(
                 predictor, job, folder, shard, announce=announce, skip_unreadable=settings.on_error == "skip"
             )
+    if courses is not None:
+        pixels = (np.sum(course.pixels, axis=0) for course in courses)
+        _warn_of(map(predictor.share_mismatch, job.series, pixels))
     _print_end(job, folder, shard, courses, time.perf_counter() - began)
     return results
 
@@ -182,14 +185,9 @@ def _refuse_large(job: Job) -> None:
         )
 
 
-def _warn_of_odd_grey_values(predictor: Predictor, job: Job) -> None:
-    normalisation = Normalisation.from_plain(predictor.info.normalisation)
-    doubts = [
-        found for series in job.series if (found := intensity_mismatch(normalisation, series)) is not None
-    ]
-    if doubts:
-        others = f" ({len(doubts) - 1} other recordings likewise)" if doubts[1:] else ""
-        log.warning("warning: %s%s", doubts[0], others)
+def _warn_of(doubts: Iterable[str | None]) -> None:
+    if (line := in_one_line(doubts)) is not None:
+        log.warning("warning: %s", line)
 
 
 @contextmanager

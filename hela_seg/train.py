@@ -25,6 +25,7 @@ import torch
 
 from hela_seg.data.checks.near_duplicates import find_near_duplicates, hash_frames
 from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.labels.balance import never_trained
 from hela_seg.data.splits.split import write_split
 from hela_seg.models import start_from_pretrained
 from hela_seg.report.tables import print_split
@@ -168,6 +169,8 @@ def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo)
     if is_rank_zero():
         write_split(folder / run_folder.SPLIT_TABLE, data.blocks, data.names)
         print_split(data.blocks, data.names)
+        for line in never_trained(data.survey.pixels, data.classes):
+            log.warning("warning: %s", line)
         _warn_of_leaks(data)
     return data
 

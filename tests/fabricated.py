@@ -55,11 +55,14 @@ def write_run(
     names: tuple[str, ...] = NAMES,
     split: list[dict[str, Any]] | None = None,
     step_ms: float | None = 100.0,
+    width: int = 64,
+    layout: str = "dryad",
     **settings: Any,
 ) -> Path:
-    """The folder of a finished run with these counts."""
+    """The folder of a finished run with these counts, by default of a net and on data such as the paper's."""
     folder.mkdir(parents=True)
-    model = {"_target_": f"hela_seg.models.{net}.Net", "width": 8}
+    model = {"_target_": f"hela_seg.models.{net}.Net", "width": width}
+    settings["data"] = {"layout": layout, **settings.get("data", {})}
     record = RunRecord(
         net=model,
         seed=seed,

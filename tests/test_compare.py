@@ -66,6 +66,10 @@ def test_folders_may_be_named_by_numbers_as_the_jobs_of_a_sweep_are(
     assert (own["runs"], own["seeds"]) == ("0 1", "2")
     assert main("compare", ["0", "seed=-1", "hydra.run.dir=out"]) == 2
     assert capfd.readouterr().err == "error: seed is -1, expected a whole number from 0 on\n"
+    assert main("compare", ["0", "published=never", "hydra.run.dir=out"]) == 0
+    assert len(csv_rows(tmp_path / "out" / "comparison.csv")) == 1
+    assert main("compare", ["0", "published=true", "hydra.run.dir=out"]) == 2
+    assert capfd.readouterr().err == "error: published is 'True', expected auto, always or never\n"
     assert main("compare", ["runs=null", "hydra.run.dir=out"]) == 2
     assert capfd.readouterr().err.startswith("error: runs is None, expected folders such as")
 
@@ -120,7 +124,7 @@ def test_one_checkpoint_has_one_set_of_numbers_everywhere(
     assert main("compare", [str(run), f"hydra.run.dir={tmp_path / 'out'}"]) == 0
     compared = capfd.readouterr().out
     written = json.loads((run / "scores.json").read_text())
-    (own, _) = csv_rows(tmp_path / "out" / "comparison.csv")
+    (own,) = csv_rows(tmp_path / "out" / "comparison.csv")
     by_class = {row["class"]: row for row in csv_rows(tmp_path / "again" / "scores.csv")}
     texts = [(tmp_path / "out" / f"comparison.{kind}").read_text() for kind in ("md", "tex", "html")]
     for name, values in {**written["scores"], "mean": written["mean"]}.items():

@@ -329,6 +329,18 @@ def test_class_weights_are_balanced_from_the_training_labels(cells: Path, tmp_pa
     np.testing.assert_allclose(info.config["loss"]["class_weights"], counts.sum() / (3 * counts), rtol=1e-6)
 
 
+def test_a_class_that_training_cannot_learn_is_named_before_it_starts(
+    cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    classes = "data.classes=[background,dim,bright,ghost]"
+    arguments = ["data=folder", f"data.root={cells}", classes, *SMALL_NET, "model=unet"]
+    assert main("train", [*arguments, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"]) == 0
+    said = capfd.readouterr().err
+    warned = said.index("warning: class 'ghost' has no pixel in the training frames, no net can learn it: ")
+    assert warned < said.index("trainable parameters")
+    assert said.count("has no pixel in the training frames") == 1
+
+
 def test_training_stops_early_when_nothing_improves(cells: Path, tmp_path: Path) -> None:
     stop = ["callbacks.early_stopping.patience=1", "optimizer.lr=0.0", "trainer.max_epochs=9"]
     assert train(cells, tmp_path, *stop) == 0

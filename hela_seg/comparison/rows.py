@@ -14,6 +14,7 @@ from hela_seg.comparison.folds import median_costs, pool_folds
 from hela_seg.comparison.found import Run
 from hela_seg.comparison.nets import by_net, by_test, without_repeats
 from hela_seg.comparison.notes import notes_on
+from hela_seg.comparison.published import AUTO, Published, published_of
 from hela_seg.comparison.quality import NetQuality, quality_of
 from hela_seg.data.classes import Classes
 from hela_seg.runs.records import Costs
@@ -61,6 +62,7 @@ class NetRow:
         by_class: figures of each class, by the names in `MEASURES`.
         costs: the median over runs of what each measured.
         quality: boundaries and cells, where they were measured.
+        published: the paper's figures, where they may stand beside these.
     """
 
     name: str
@@ -70,6 +72,7 @@ class NetRow:
     by_class: dict[str, list[Figure]]
     costs: Costs
     quality: NetQuality
+    published: Published | None = None
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,20 @@ class Comparison:
     notes: list[str]
 
 
-def compare_runs(runs: Sequence[Run], seed: int = 0) -> list[Comparison]:
+def compare_runs(runs: Sequence[Run], seed: int = 0, published: str = AUTO) -> list[Comparison]:
     """Compare runs, in one table for all that were trained and scored on the same frames and classes.
 
-    The folds of a cross-validation count as one run, see `hela_seg.comparison.folds.pool_folds`. The table
-    with most runs comes first; ``seed`` is that of the bootstrap's draws.
+    The folds of a cross-validation count as one run, see `hela_seg.comparison.folds.pool_folds`.
+
+    Args:
+        runs: see `hela_seg.comparison.find_runs`.
+        seed: of the bootstrap's draws.
+        published: beside which nets the paper's figures stand, see `published_of`.
+
+    Returns:
+        The tables, the one with most runs first.
     """
-    return [_compare(group, seed) for group in by_test(pool_folds(without_repeats(runs)))]
+    return [_compare(group, seed, published) for group in by_test(pool_folds(without_repeats(runs)))]
 
 
 def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
@@ -140,14 +150,14 @@ def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
     return np.stack(figures)
 
 
-def _compare(runs: Sequence[Run], seed: int) -> Comparison:
+def _compare(runs: Sequence[Run], seed: int, published: str) -> Comparison:
     nets = dict(sorted(by_net(runs).items(), key=lambda net: -_mean_iou(net[1])))
     counts = runs[0].counts
     units = units_of(counts)
     matrices = [np.stack([run.counts.matrix for run in group]) for group in nets.values()]
     figures, differences = _resampled([summed(matrix, units) for matrix in matrices], seed)
     rows = [
-        _row(name, group, own, all_figures(matrix.sum(axis=1)))
+        _row(name, group, own, all_figures(matrix.sum(axis=1)), published)
         for (name, group), own, matrix in zip(nets.items(), figures, matrices, strict=True)
     ]
     pairs = _pairs(list(nets), differences, matrices, units)
@@ -188,19 +198,22 @@ def _resampled(
     return [found[start : start + per_net] for start in starts], found[per_net * len(matrices) :]
 
 
-def _row(name: str, group: list[Run], intervals: Sequence[Interval], of_runs: FloatArray) -> NetRow:
+def _row(
+    name: str, group: list[Run], intervals: Sequence[Interval], of_runs: FloatArray, published: str
+) -> NetRow:
     spreads = of_runs.std(axis=1, ddof=1).tolist() if len(group) > 1 else [None] * len(of_runs)
     figures = [Figure(*both) for both in zip(intervals, spreads, strict=True)]
-    size = len(figures) // len(MEASURES)
+    size, record = len(figures) // len(MEASURES), group[0].record
     by_measure = {measure: figures[size * place :][:size] for place, measure in enumerate(MEASURES)}
     return NetRow(
         name,
-        group[0].record.kind,
+        record.kind,
         group,
         {measure: found[0] for measure, found in by_measure.items()},
         {measure: found[1:] for measure, found in by_measure.items()},
         median_costs([run.record.costs for run in group]),
         quality_of(group),
+        published_of(record.kind, record.config, group[0].classes.names, published),
     )
 
 

@@ -14,7 +14,8 @@ Recordings to parts:
 Parts to batches:
 
 - ``tiles``: geometry alone; ``frames``: windows of images and labels as a net takes them
-- ``normalise`` and ``augment``: change grey values, and shapes
+- ``normalise`` and ``augment``: change grey values, and shapes; ``intensity``: whether grey values and class
+  shares are those of the training frames
 - ``dataset``: cuts one tile; ``sampler``: which tiles make an epoch
 - ``datamodule``: wires all of it into loaders, as ``settings`` has checked
 

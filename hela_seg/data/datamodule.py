@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader
 from hela_seg.data.augment import Augmentation
 from hela_seg.data.classes import Classes
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
+from hela_seg.data.intensity import TrainingStatistics, training_statistics
 from hela_seg.data.labels.survey import MOST_FRAMES, Survey, survey
 from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.normalise import Normalisation, fit
@@ -200,6 +202,13 @@ class TimelapseData(pl.LightningDataModule):
         self.normalisation: Normalisation = fit(
             self._normalise, (image.frame(t) for image, t in islice(frames, 0, None, step))
         )
+
+    def training_statistics(self) -> TrainingStatistics:
+        """What the training frames are like, for checkpoints; after `prepare`."""
+        blocks, positions = self.blocks_of("train"), self.survey.positions
+        frames = [(self.recordings[b.series].image, t) for b in blocks for t in range(b.start, b.stop)]
+        counts = np.concatenate([positions.of_series(b.series)[b.start : b.stop] for b in blocks])
+        return training_statistics(frames, counts, self.normalisation.kind)
 
     def blocks_of(self, part: Part) -> list[Block]:
         """The blocks of one part."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from hela_seg.cells import Columns, measure_cells, split_cells
 from hela_seg.data.classes import Classes
 from hela_seg.data.frames import NormalisedFrames
+from hela_seg.data.intensity import TrainingStatistics, intensity_mismatch, share_mismatch
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import ArraySeries, Series, Z, open_series
 from hela_seg.data.tiles import Size
@@ -61,6 +63,15 @@ class Predictor:
         nets = [fuse_conv_bn(one.net, self.info.channels) for one in trained]
         ensemble = Ensemble(nets, inputs, self.tiling.tta, self.device, precision)
         self._maker = BandMaker(ensemble, self.tiling, self.info.channels)
+        self._statistics = [
+            TrainingStatistics.from_plain(
+                one.info.training_statistics,
+                Normalisation.from_plain(one.info.normalisation),
+                self.info.channels,
+                len(self.classes),
+            )
+            for one in trained
+        ]
 
     @classmethod
     def from_checkpoint(
@@ -105,8 +116,35 @@ class Predictor:
             )
         return series
 
+    def intensity_mismatch(self, series: Series) -> str | None:
+        """Say where a series' grey values can hardly be of the kind that one of the nets was trained on.
+
+        Args:
+            series: from `open`.
+
+        Returns:
+            One line, or None; see `hela_seg.data.intensity.intensity_mismatch`.
+        """
+        return next(filter(None, (intensity_mismatch(known, series) for known in self._statistics)), None)
+
+    def share_mismatch(self, series: Series, pixels: NDArray[np.int64]) -> str | None:
+        """Say where a class was given many times the pixels that it has in training frames.
+
+        Args:
+            series: from `open`.
+            pixels: (K,) predicted ones of each class, in all frames of the series.
+
+        Returns:
+            One line, or None; see `hela_seg.data.intensity.share_mismatch`.
+        """
+        size = series.shape[2:]
+        return share_mismatch(self._statistics[0], series.name, pixels, self.classes, size)
+
     def predict(self, source: Source, axes: str | None = None, z: Z = None) -> NDArray[np.uint8]:
         """Class maps (T, H, W) uint8 of a recording, all at once in memory.
+
+        Python warns (`UserWarning`) where the grey values can hardly be of the kind that the net was trained
+        on, and where a class has many times its share of the training frames.
 
         Args:
             source: a TIFF or PNG file, or an array of grey values.
@@ -119,7 +157,11 @@ class Predictor:
         Raises:
             InputError: a file that cannot be read, or another number of channels than the net was trained on.
         """
-        return np.stack(list(self.frames(self.open(source, axes, z))))
+        series = self.open(source, axes, z)
+        _warn(self.intensity_mismatch(series))
+        labels = np.stack(list(self.frames(series)))
+        _warn(self.share_mismatch(series, np.bincount(labels.ravel(), minlength=len(self.classes))))
+        return labels
 
     def predict_proba(self, source: Source, axes: str | None = None, z: Z = None) -> NDArray[np.float32]:
         """Probabilities (T, K, H, W) float32 of a recording, all at once in memory; see `predict`.
@@ -127,6 +169,7 @@ class Predictor:
         Over K they sum to 1.
         """
         series = self.open(source, axes, z)
+        _warn(self.intensity_mismatch(series))
         found = whole_frames(self.bands(series, self.groups(series), probabilities=True))
         return np.stack([band.probabilities for band in found if band.probabilities is not None])
 
@@ -138,6 +181,7 @@ class Predictor:
             mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
         """
         series = self.open(source, axes, z)
+        _warn(self.intensity_mismatch(series))
         of_frames = [
             measure_cells(
                 split_cells(labels),
@@ -210,3 +254,9 @@ class Predictor:
     def _frame(self, series: Series, at: int, t: int) -> Frame:
         images = [NormalisedFrames(series, normalisation) for normalisation in self._normalisations]
         return Frame(t, images, at)
+
+
+def _warn(doubt: str | None) -> None:
+    """Warn the caller of a method of `Predictor`, if there is a doubt."""
+    if doubt is not None:
+        warnings.warn(doubt, stacklevel=3)

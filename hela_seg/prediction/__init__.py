@@ -11,6 +11,5 @@ jobs can each do some of them, and what comes out does not depend on any of that
 - ``compute``: predicts missing units and writes their parts
 - ``analyse``: measures cells and counts pixels of every frame, while later units are still computed
 - ``results``: writes the files that a user opens from the parts
-- ``intensity``: warns of grey values unlike those of the training images
 - ``ranking``: chooses the frames to label next; ``to_label`` writes them as a table and as thumbnails
 """

@@ -27,7 +27,7 @@ PROGRESS_KEY = "hela_seg_progress"
 SCORE_KEY = "hela_seg_validation_score"
 """Where in a checkpoint's dictionary lies the m-IoU on the validation frames of its weights."""
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
 """Raised when an older program could no longer read a newer checkpoint."""
 
 FORMER_NAMES = {
@@ -54,6 +54,9 @@ class ModelInfo:
         config: the resolved configuration of the training run, as plain dicts.
         versions: name and version of the program and the libraries that trained it.
         format: `CHECKPOINT_FORMAT` of the program that wrote it.
+        training_statistics: grey values and class shares of the training frames, as
+            `hela_seg.data.intensity.TrainingStatistics.from_plain` takes them; None where they are not known,
+            as in checkpoints of format 1.
     """
 
     net: dict[str, Any]
@@ -65,6 +68,7 @@ class ModelInfo:
     config: dict[str, Any]
     versions: dict[str, str]
     format: int = CHECKPOINT_FORMAT
+    training_statistics: dict[str, Any] | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """Lists, dicts and primitives: all that ``torch.load(weights_only=True)`` lets through."""
@@ -196,6 +200,7 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
             "update hela_seg"
         )
     names = {field.name for field in fields(ModelInfo)}
+    plain = {"training_statistics": None, **plain}  # which format 1 lacks
     if set(plain) != names:
         odd = ", ".join(sorted(set(plain) ^ names))
         raise InputError(

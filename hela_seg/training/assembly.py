@@ -163,6 +163,7 @@ def model_info(settings: TrainSettings, net: dict[str, Any], data: TimelapseData
         split=data.split_rows(),
         config=settings.to_plain(),
         versions=versions("torch", "pytorch-lightning"),
+        training_statistics=data.training_statistics().to_plain(),
     )
 
 

@@ -57,7 +57,7 @@ def test_nets_that_differ_in_much_are_numbered_and_the_numbers_are_told(tmp_path
     }
     (table,) = compare_runs(found)
     told = "unet (1): loss._target_=hela_seg.training.losses.FocalLoss, optimizer.lr=0.001."
-    assert sheets_of(table)[0].notes[0] == told
+    assert told in sheets_of(table)[0].notes
     write_comparison(tmp_path, [table], [])
     with (tmp_path / "comparison.csv").open(encoding="utf-8", newline="") as file:
         settings = {row["net"]: row["settings"] for row in csv.DictReader(file) if row["source"] == "own"}

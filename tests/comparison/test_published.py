@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from hela_seg.comparison.published import PUBLISHED
+from hela_seg.comparison.published import CLASSES, PUBLISHED, published_of
+from hela_seg.system.errors import InputError
 
 
 def test_means_are_those_of_the_classes_and_dice_follows_from_iou() -> None:
@@ -20,8 +23,39 @@ def test_nets_stand_in_the_order_of_their_scores_as_in_the_papers_table() -> Non
     assert scores == sorted(scores)
 
 
-def test_classes_are_matched_by_their_order_where_there_are_three() -> None:
+def test_classes_are_matched_by_name() -> None:
     net = PUBLISHED["resnet34_unet"]
-    assert net.of_class(2, classes=3) == {"iou": 0.73783, "dice": 0.84914}
-    assert net.of_class(0, classes=2) == {}
-    assert PUBLISHED["unet"].of_class(0, classes=3) == {}
+    assert net.of_class("spread") == {"iou": 0.73783, "dice": 0.84914}
+    assert net.of_class("nucleolus") == {}
+    assert PUBLISHED["unet"].of_class("background") == {}
+
+
+THEIRS = {"data": {"layout": "dryad"}, "model": {"width": 64}}
+NUCLEOLI = ("background", "nucleolus", "nucleoplasm")
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "classes", "when", "stands"),
+    [
+        ("unet", THEIRS, CLASSES, "auto", True),
+        ("inception_unet", THEIRS | {"model": {"width": 32}}, CLASSES, "auto", True),
+        ("inception_unet", THEIRS, CLASSES, "auto", False),
+        ("unet", THEIRS | {"model": {"width": 8}}, CLASSES, "auto", False),
+        ("unet", THEIRS, NUCLEOLI, "auto", False),
+        ("unet", THEIRS, CLASSES[::-1], "auto", False),
+        ("unet", THEIRS | {"data": {"layout": "folder"}}, CLASSES, "auto", False),
+        ("unet", {}, NUCLEOLI, "auto", False),
+        ("unet", {}, NUCLEOLI, "always", True),
+        ("smp", THEIRS, CLASSES, "always", False),
+        ("unet", THEIRS, CLASSES, "never", False),
+    ],
+)
+def test_figures_stand_beside_full_nets_on_the_papers_data_or_where_asked_for(
+    kind: str, settings: dict[str, Any], classes: tuple[str, ...], when: str, stands: bool
+) -> None:
+    assert (published_of(kind, settings, classes, when) is not None) == stands
+
+
+def test_another_answer_than_these_is_refused() -> None:
+    with pytest.raises(InputError, match="published is 'yes', expected auto, always or never"):
+        published_of("unet", THEIRS, CLASSES, "yes")

@@ -130,6 +130,7 @@ def test_a_device_that_is_not_there_is_refused(checkpoint: Path) -> None:
         hela_seg.load(checkpoint, device="abacus")
 
 
+@pytest.mark.filterwarnings("ignore:.*where the net was trained on", "ignore:class 'dim' has")
 @pytest.mark.parametrize("name", ["hela-nucleolus/images/cell56.tif", "t98g-phase/stills/images/set01.tif"])
 def test_real_frames_come_back_at_their_own_size(name: str, shared: Path, checkpoint: Path) -> None:
     labels = hela_seg.load(checkpoint).predict(shared / name)

@@ -10,6 +10,8 @@ import numpy as np
 from hela_seg.data.checks.examine import Examination, SeriesFacts
 from hela_seg.data.checks.near_duplicates import NearDuplicate, find_near_duplicates
 from hela_seg.data.classes import Classes
+from hela_seg.data.intensity import BRIGHT, DARK, TrainingStatistics, figures_of
+from hela_seg.data.labels.balance import never_trained
 from hela_seg.data.splits.table import PARTS, Block
 from hela_seg.system.errors import join_names
 
@@ -100,12 +102,17 @@ def _classes_in_want(examination: Examination, blocks: Sequence[Block], classes:
         for entry in classes
         if 0 < total[entry.index] < RARE * total.sum()
     ]
+    if examination.pixels.get("train", total * 0).any():
+        lines += never_trained(examination.pixels, classes)
     used = {block.part for block in blocks}
     for entry in classes:
         absent = [
             part
             for part in PARTS
-            if part in used and part in examination.pixels and not examination.pixels[part][entry.index]
+            if part != "train"
+            and part in used
+            and part in examination.pixels
+            and not examination.pixels[part][entry.index]
         ]
         if absent:
             lines.append(f"class '{entry.name}' is absent from {', '.join(absent)}: it gets no score there")
@@ -122,16 +129,47 @@ def _unlike_series(series: Sequence[SeriesFacts]) -> list[str]:
         [np.ptp(facts.percentiles, axis=1).mean() for facts in known if facts.percentiles is not None]
     )
     usual = float(np.median(spans)) if len(spans) else 0.0
-    unlike = [
-        f"{facts.recording.name} ({span:g})"
+    unlike = {
+        facts.recording.name: f"{facts.recording.name} ({span:g})"
         for facts, span in zip(known, spans, strict=True)
         if not usual / UNLIKE <= span <= usual * UNLIKE
-    ]
-    if not unlike:
-        return []
-    return [
-        f"the grey values of {join_names(unlike, 5)} span more than {UNLIKE:g} times the usual "
+    }
+    contrasts = [
+        f"the grey values of {join_names([*unlike.values()], 5)} span more than {UNLIKE:g} times the usual "
         f"{usual:g}, or less than 1/{UNLIKE:g} of it: if exposure differs, set data.normalise=frame"
+    ]
+    return [*(contrasts if unlike else []), *_elsewhere(known, set(unlike))]
+
+
+def _elsewhere(known: Sequence[SeriesFacts], told: set[str]) -> list[str]:
+    """Series whose grey values lie where no other series has any, by the rule for what a net predicts.
+
+    Args:
+        known: series with percentiles.
+        told: names of series of which nothing more needs to be said.
+    """
+    channels = {facts.recording.image.shape[1] for facts in known}
+    if len(known) < 2 or len(channels) > 1:
+        return []
+    figures = figures_of(np.array([facts.percentiles for facts in known]))  # (S, C, 4)
+    ordered, usual = np.sort(figures, axis=0), np.median(figures, axis=0)
+    odd = []
+    for facts, own in zip(known, figures, strict=True):
+        image, name = facts.recording.image, facts.recording.name
+        # the ends of all others: where it has an end itself, the second one
+        lowest = np.where(own == ordered[0], ordered[1], ordered[0])
+        highest = np.where(own == ordered[-1], ordered[-2], ordered[-1])
+        others = TrainingStatistics(
+            "percentile", (image.dtype.name,), 0, np.stack([lowest, usual, highest]), np.zeros((2, 0))
+        )
+        if name not in told and others.unlike_range(own, image.dtype.name, image.shape[2:]):
+            odd.append(f"{name} ({own[:, DARK].min():g} to {own[:, BRIGHT].max():g})")
+    if not odd:
+        return []
+    dark, bright = usual[:, DARK].min(), usual[:, BRIGHT].max()
+    return [
+        f"the grey values of {join_names(odd, 5)} lie elsewhere than those of the other series, usually "
+        f"{dark:g} to {bright:g}: convert all alike, or if exposure differs, set data.normalise=frame"
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.comparison.nets import what_differs
+from hela_seg.comparison.published import AUTO
 from hela_seg.report.comparison.folds import write_folds
 from hela_seg.report.comparison.jobs import print_jobs, write_jobs
 from hela_seg.report.comparison.write import print_comparison, write_comparison
@@ -20,7 +21,9 @@ from hela_seg.system.files import make_folder
 log = logging.getLogger(__name__)
 
 
-def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Comparison]:
+def compare_folders(
+    folders: list[Path], output: Path, seed: int = 0, published: str = AUTO
+) -> list[Comparison]:
     """Compare all finished runs in folders and below, print the tables and write them.
 
     What cannot be compared is warned of, and the rest goes on.
@@ -29,6 +32,7 @@ def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Co
         folders: see `hela_seg.comparison.find_runs`.
         output: folder for the files.
         seed: of the bootstrap's draws.
+        published: beside which nets the paper's figures stand, see `published_of`.
 
     Returns:
         The tables, one for each set of runs that may be compared with each other.
@@ -39,7 +43,7 @@ def compare_folders(folders: list[Path], output: Path, seed: int = 0) -> list[Co
     runs, faults = find_runs(folders)
     if not runs:
         raise InputError("no finished run to compare: " + "; ".join(faults))
-    comparisons = compare_runs(runs, seed)
+    comparisons = compare_runs(runs, seed, published)
     warnings = [*_apart(comparisons), *faults]
     for comparison in comparisons:
         print_comparison(comparison)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hela_seg.comparison import PUBLISHED, Comparison, Pair
+from hela_seg.comparison import Comparison, Pair
+from hela_seg.comparison.published import SOURCE
 from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.drawings import INK, PAPER, QUIET, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable
@@ -31,16 +32,17 @@ def draw_nets(comparison: Comparison) -> Drawing:
         if len(row.runs) > 1:
             seeds = [scores_of(run.counts.pooled).mean_iou for run in row.runs]
             axes.plot(seeds, [place] * len(seeds), "|", color=INK, markersize=9)
-        if row.kind in PUBLISHED:
-            score = PUBLISHED[row.kind].scores["iou"]
+        if row.published is not None:
+            score = row.published.scores["iou"]
             axes.plot(score, place, "D", color=QUIET, markerfacecolor=PAPER, markersize=6)
     axes.set_xlabel("m-IoU")
     best = rows[0]
+    diamond = f" Diamond: published, {SOURCE}." if any(row.published for row in rows) else ""
     return Drawing(
         themed_svg(figure),
         f"m-IoU of {len(comparison.rows)} net(s); the highest is {best.name} with "
         f"{best.means['iou'].interval.value:.4f}. Dot: mean over seeds. Bar: 95 % interval over images. "
-        "Ticks: each seed. Diamond: the paper's figure, on other images."
+        f"Ticks: each seed.{diamond}"
         f"{_of_all(len(comparison.rows), 'nets')}",
     )
 

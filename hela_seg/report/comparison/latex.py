@@ -49,7 +49,8 @@ def _table(sheet: Sheet) -> Iterator[str]:
     name = rf">{{\raggedright\arraybackslash\hangindent=1em}}p{{{NAME_WIDTHS[sheet.names]}\linewidth}}"
     columns = name * sheet.names + "r" * (len(sheet.headings) - sheet.names)
     yield r"\begin{table}\footnotesize\setlength{\tabcolsep}{2pt}"
-    yield rf"\caption{{{_escaped(sheet.title)}.}}"
+    caveats = [note.removesuffix(".") for note in sheet.notes if note.startswith("Published: ")]
+    yield rf"\caption{{{_escaped('. '.join([sheet.title, *caveats]))}.}}"
     yield rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}"
     yield r"\toprule"
     yield _row(sheet.headings)

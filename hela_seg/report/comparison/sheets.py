@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hela_seg.comparison import PUBLISHED, Comparison, Figure, NetRow, Pair, Published
+from hela_seg.comparison import Comparison, Figure, NetRow, Pair, Published
 from hela_seg.comparison.nets import what_numbers_mean
-from hela_seg.comparison.published import CLASSES, SOURCE, STEP_IMAGES, STEP_SIDE
+from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
 from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.report.tables import ABSENT, SHORT_UNITS, Cell, Sheet, number_cell
 from hela_seg.runs.records import MEASURED
@@ -24,8 +24,7 @@ SIDES = {"true": "truth", "found": "found"}
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
     """All sheets: scores as means over classes, each class's own, and what else there is."""
-    known = [(row.kind, PUBLISHED[row.kind]) for row in comparison.rows if row.kind in PUBLISHED]
-    published = list(dict(known).items())
+    published = published_beside(comparison)
     costly = any(row.costs.parameters for row in comparison.rows)  # label images alone have no costs
     return [
         _means(comparison, published),
@@ -36,14 +35,20 @@ def sheets_of(comparison: Comparison) -> list[Sheet]:
     ]
 
 
+def published_beside(comparison: Comparison) -> list[tuple[str, Published]]:
+    """The published nets that stand in a comparison, each once, by the name of their module."""
+    known = {row.kind: row.published for row in comparison.rows if row.published is not None}
+    return list(known.items())
+
+
 def _means(comparison: Comparison, published: list[tuple[str, Published]]) -> Sheet:
     rows = [_scores(row.name, row.means) for row in comparison.rows]
     rows += [_published_scores(kind, paper.scores) for kind, paper in published]
     frames, series = len(comparison.counts), len(set(comparison.counts.series))
     title = f"Scores of {frames} frames of {series} series, all pixels pooled, means over classes"
     numbered = what_numbers_mean([run for row in comparison.rows for run in row.runs])
-    notes = [f"{name}: {settings}." for name, settings in numbered.items()]
-    notes += [f"Published: {SOURCE}."] if published else []
+    notes = [f"Published: {SOURCE}."] if published else []
+    notes += [f"{name}: {settings}." for name, settings in numbered.items()]
     return Sheet(title, _score_headings("m-IoU"), rows, notes=tuple(notes))
 
 
@@ -55,10 +60,9 @@ def _class(comparison: Comparison, index: int, published: list[tuple[str, Publis
     name = comparison.classes[index].name
     notes: tuple[str, ...] = ()
     for kind, paper in published:
-        if own := paper.of_class(index, len(comparison.classes)):
+        if own := paper.of_class(name):
             rows.append(_published_scores(kind, own))
-            if name != CLASSES[index]:
-                notes = (f"Published: of the paper's class {CLASSES[index]}, which has the same place.",)
+            notes = (f"Published: {SOURCE}.",)
     return Sheet(f"Scores of class {name}", _score_headings("IoU"), rows, notes=notes)
 
 
@@ -143,6 +147,7 @@ def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
         f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}{published_step}.",
         f"s/frame: {MEASURED['frame_s']}.",
         f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
+        *([f"Published: {SOURCE}."] if published else []),
     )
     return Sheet("What each net costs", headings, rows, notes=notes)
 

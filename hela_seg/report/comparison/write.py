@@ -9,14 +9,14 @@ from typing import Any
 
 from rich.console import Console
 
-from hela_seg.comparison import PUBLISHED, Comparison, NetRow, Published
+from hela_seg.comparison import Comparison, NetRow, Published
 from hela_seg.comparison.nets import what_numbers_mean
 from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
 from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.data.classes import Classes
 from hela_seg.report.comparison.intervals import draw_differences, draw_nets
 from hela_seg.report.comparison.latex import latex
-from hela_seg.report.comparison.sheets import sheets_of
+from hela_seg.report.comparison.sheets import published_beside, sheets_of
 from hela_seg.report.page import Page, Section
 from hela_seg.report.tables import Sheet, print_notes, print_sheet
 from hela_seg.scores.confusion import to_plain
@@ -117,17 +117,16 @@ def _csv_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
             **_quality(row),
             **_costs(row),
         }
-    for kind in dict.fromkeys(row.kind for row in comparison.rows):
-        if kind in PUBLISHED:
-            published = _published(PUBLISHED[kind], comparison.classes)
-            yield {"table": number, "net": kind, "source": f"published: {SOURCE}", **published}
+    for kind, paper in published_beside(comparison):
+        published = _published(paper, comparison.classes)
+        yield {"table": number, "net": kind, "source": f"published: {SOURCE}", **published}
 
 
 def _published(paper: Published, classes: Classes) -> dict[str, float]:
     by_class = {
         f"{entry.name} {measure}": value
         for entry in classes
-        for measure, value in paper.of_class(entry.index, len(classes)).items()
+        for measure, value in paper.of_class(entry.name).items()
     }
     return {
         **{f"mean {measure}": value for measure, value in paper.scores.items()},

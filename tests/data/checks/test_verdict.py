@@ -89,14 +89,37 @@ def test_a_class_that_a_part_lacks_gets_no_score_there():
     assert line == "class 'round' is absent from test: it gets no score there"
 
 
+def test_a_class_that_training_lacks_cannot_be_learned():
+    (line,) = judged(pixels={**GOOD, "train": np.array([1000, 0])}).warnings
+    assert line.startswith(
+        "class 'round' has no pixel in the training frames, no net can learn it: move a series"
+    )
+
+
 @pytest.mark.parametrize(
     ("bright", "warned"), [(35.0, False), (34.0, True), (410.0, False), (411.0, True)]
 )  # a quarter of the usual span of 100, and four times it
 def test_a_contrast_far_from_the_usual_one_is_a_warning(bright, warned):
     facts = [series("one"), series("two"), series("odd", (10.0, 20.0, bright))]
-    lines = judged(facts).warnings
+    lines = [line for line in judged(facts).warnings if " span " in line]
     assert [line.startswith(f"the grey values of odd ({bright - 10:g}) span") for line in lines] == (
         [True] if warned else []
+    )
+
+
+@pytest.mark.parametrize("factor", [1, 4, 16])
+def test_a_series_with_other_grey_values_than_all_others_is_named_once(factor):
+    odd = series("odd", tuple(factor * value for value in GREY), np.uint16)
+    lines = judged([series("one", dtype=np.uint16), series("two", dtype=np.uint16), odd]).warnings
+    assert [line.startswith("the grey values of odd (") for line in lines] == [True] * (factor > 1)
+
+
+def test_a_series_above_an_offset_is_named_though_its_contrast_is_the_usual_one():
+    facts = [series("one"), series("two", (12.0, 60.0, 115.0)), series("odd", (110.0, 150.0, 210.0))]
+    (line,) = judged(facts).warnings
+    assert line == (
+        "the grey values of odd (110 to 210) lie elsewhere than those of the other series, usually 12 to 115"
+        ": convert all alike, or if exposure differs, set data.normalise=frame"
     )
 
 

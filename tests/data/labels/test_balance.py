@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from hela_seg.data.labels.balance import balanced_weights
+from hela_seg.data.classes import Classes
+from hela_seg.data.labels.balance import balanced_weights, never_trained
 from hela_seg.system.errors import InputError
 
 
@@ -26,3 +27,21 @@ class TestBalancedWeights:
     def test_refuses_labels_without_a_pixel(self):
         with pytest.raises(InputError, match="hold no pixel of any class"):
             balanced_weights([0, 0, 0])
+
+
+class TestNeverTrained:
+    CLASSES = Classes(["background", "dim", "bright"])
+
+    def test_a_class_that_trains_is_not_named(self):
+        assert never_trained({"train": np.array([5, 1, 1]), "test": np.array([5, 0, 0])}, self.CLASSES) == []
+
+    def test_a_class_of_other_parts_is_named_with_them_and_how_to_move_it(self):
+        counts = {"train": np.array([5, 0, 1]), "test": np.array([5, 2, 0]), None: np.array([5, 2, 0])}
+        (line,) = never_trained(counts, self.CLASSES)
+        assert line.startswith("class 'dim' has no pixel in the training frames, no net can learn it")
+        assert "from test or frames in no part into training" in line
+        assert "data.split.test" in line
+
+    def test_a_class_of_no_part_is_to_be_left_out(self):
+        (line,) = never_trained({"train": np.array([5, 0, 1])}, self.CLASSES)
+        assert "leave it out there" in line

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 from pathlib import Path
 
 from fabricated import frame_counts, write_run
@@ -11,6 +13,7 @@ from pages import ReadPage, outside
 from rich.console import Console
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.comparison.published import SOURCE
 from hela_seg.report.comparison.sheets import sheets_of
 from hela_seg.report.comparison.write import PAIR_COLUMNS, markdown, print_comparison, write_comparison
 from hela_seg.report.comparison.write import html as as_html
@@ -92,19 +95,42 @@ def test_published_figures_are_marked_and_stand_below_ones_own(comparison: Compa
     assert rows[2][1:] == ["0.8067", "–", "–", "0.8874", "–", "–", "0.9909"]
     of_round = [[cell.text for cell in row] for row in sheets_of(comparison)[2].rows]
     assert of_round[2][:5] == ["resnet34_unet (published)", "0.6912", "–", "–", "0.8174"]
-    assert sheets_of(comparison)[2].notes == ()
+    assert sheets_of(comparison)[2].notes == (f"Published: {SOURCE}.",)
     costs = next(sheet for sheet in sheets_of(comparison) if sheet.title == "What each net costs")
     assert any(note.endswith("tiles of a step: 8 of 32x64; published: 8 of 512x512.") for note in costs.notes)
 
 
-def test_published_scores_of_a_class_of_another_name_say_which_it_was(tmp_path: Path) -> None:
-    write_run(
-        tmp_path / "a", frame_counts(), net="resnet34_unet", names=("background", "nucleolus", "spread")
-    )
-    (named,) = compare_runs(find_runs([tmp_path])[0])
-    _, _, nucleolus, spread, *_ = sheets_of(named)
-    assert nucleolus.notes == ("Published: of the paper's class round, which has the same place.",)
-    assert spread.notes == ()
+def test_the_papers_figures_stand_nowhere_beside_other_classes_nets_or_data(
+    tmp_path: Path,
+) -> None:
+    nucleoli = ("background", "nucleolus", "nucleoplasm")
+    write_run(tmp_path / "a", frame_counts(), net="resnet34_unet", names=nucleoli)
+    write_run(tmp_path / "b", frame_counts(1), net="resnet34_unet", width=8)
+    write_run(tmp_path / "c", frame_counts(2), net="resnet34_unet", layout="folder", width=32)
+    runs = find_runs([tmp_path])[0]
+    for comparison in compare_runs(runs):
+        written = write_comparison(tmp_path / "out", [comparison], [])
+        texts = [Path(str(path)).read_text(encoding="utf-8") for path in written.values()]
+        for text in [*texts, printed(comparison)]:
+            assert not re.search("published|Ghaznavi|Diamond|0[.]6912", text)
+
+
+def test_where_it_is_asked_for_classes_are_matched_by_name(tmp_path: Path) -> None:
+    names = ("background", "nucleolus", "round")
+    write_run(tmp_path / "a", frame_counts(), net="resnet34_unet", width=8, names=names)
+    (comparison,) = compare_runs(find_runs([tmp_path])[0], published="always")
+    _, background, nucleolus, round_, *_ = sheets_of(comparison)
+    assert [len(sheet.rows) for sheet in (background, nucleolus, round_)] == [2, 1, 2]
+    assert round_.rows[1][1].text == "0.6912"
+
+
+def test_the_caveat_of_what_is_published_stands_in_every_form(comparison: Comparison, tmp_path: Path) -> None:
+    written = write_comparison(tmp_path / "out", [comparison], [])
+    for what in ("table", "Markdown", "page"):
+        assert SOURCE in html.unescape(Path(str(written[what])).read_text(encoding="utf-8"))
+    assert SOURCE in " ".join(printed(comparison).split())
+    captions = re.findall("caption{.*}", Path(str(written["LaTeX"])).read_text(encoding="utf-8"))
+    assert sum("Published: Ghaznavi" in caption for caption in captions) == 5  # means, classes and costs
 
 
 def test_print_fits_80_columns_and_loses_nothing_on_narrow_terminals(comparison: Comparison) -> None:

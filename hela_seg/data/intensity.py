@@ -1,0 +1,357 @@
+"""Whether images can be of the kind that a net was trained on: their grey values, and what it makes of them.
+
+Frames of another bit depth, or rescaled on their way through another program, look right in a viewer and
+leave a net nothing to see. So a checkpoint keeps between which grey values the training frames lay, and a
+recording is compared with them. The rule must not take what a frame shows for how it was stored: a crop of
+background alone, or of the inside of one cell, holds a part of the training's grey values and hardly any
+others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hela_seg.data.classes import Classes
+from hela_seg.data.normalise import Normalisation
+from hela_seg.data.stacks import Series
+from hela_seg.system.errors import InputError
+
+PERCENTILES = (1.0, 50.0, 99.8)
+"""Of a frame's grey values: its dark end, its middle and its bright end."""
+
+WINDOW = 1024
+"""Rows and columns, at most, of the window in the middle of a frame that is looked at."""
+
+FRAMES, TRAINING_FRAMES = 5, 64
+"""How many frames of a recording, and of all that train, are looked at, spread evenly."""
+
+BRIGHTER = 3.0
+"""Times the training's whole span (lowest dark end to highest bright end) that no exposure alone reaches."""
+
+BEYOND_TYPE = 1.5
+"""Times the largest value of the training's integer type, for images of another type."""
+
+SHIFT, SLIGHT_SHIFT = 0.25, 0.1
+"""Shifts of both ends, in parts of the span: so far off, black is grey to the net."""
+
+FAINT, VERY_FAINT = 0.3, 0.1
+"""Contrasts in parts of the training's: where the type or the black level differs too, and by itself."""
+
+LEAST_BLACK = 0.02
+"""Black levels, in parts of the span, below which half of one says nothing."""
+
+INVERTED = 0.35
+"""How far outside of the training's range the median may lie between the ends, which are 0 and 1."""
+
+WHOLE = 0.5
+"""Area, in parts of a training frame's, from which on a frame is no crop that may show one thing alone."""
+
+MANY_TIMES, LEAST_SHARE = 5.0, 0.5
+"""A class is odd at so many times its largest share of a training frame, if it has this share at least: a net
+that has learned little gives a rare class many times its share too, but most pixels to the background."""
+
+DARK, BRIGHT, CONTRAST, MIDTONE = range(4)
+"""Figures of a channel: both ends, their distance, and where between them (0 to 1) the median lies."""
+
+_INTEGERS = {np.dtype(code).name: float(np.iinfo(code).max) for code in "bBhHiIlLqQ"}
+
+Figures = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStatistics:
+    """What a net's training frames were like.
+
+    Attributes:
+        kind: of the `Normalisation`. For ``dtype`` grey values are parts of their type's largest value.
+        dtypes: names of the frames' types; empty where they are not known.
+        frame_pixels: H W of a frame, the median.
+        figures: (3, C, 4) the lowest, the median and the highest over frames of `DARK`, `BRIGHT`, `CONTRAST`
+            and `MIDTONE`; NaN where one is not known, which is then not judged.
+        shares: (2, K) of each class, its share of all labelled training pixels, and its largest of a frame;
+            K is 0 where they are not known.
+    """
+
+    kind: str
+    dtypes: tuple[str, ...]
+    frame_pixels: float
+    figures: Figures
+    shares: Figures
+
+    def to_plain(self) -> dict[str, Any]:
+        """As lists and primitives, for checkpoints."""
+        return {
+            "dtypes": list(self.dtypes),
+            "frame_pixels": self.frame_pixels,
+            "figures": self.figures.tolist(),
+            "shares": self.shares.tolist(),
+        }
+
+    @classmethod
+    def from_plain(
+        cls, plain: Mapping[str, Any] | None, normalisation: Normalisation, channels: int, classes: int
+    ) -> TrainingStatistics:
+        """What `to_plain` gave, read back.
+
+        Args:
+            plain: of a checkpoint; None, as in those of version 0.1.0, leaves what the normalisation tells.
+            normalisation: of its net.
+            channels: C of its net.
+            classes: K of its net.
+
+        Raises:
+            InputError: it holds something else.
+        """
+        if plain is None:
+            return cls._from_normalisation(normalisation, channels)
+        try:
+            figures, shares = (np.array(plain[key], np.float64) for key in ("figures", "shares"))
+            dtypes, pixels = tuple(map(str, plain["dtypes"])), float(plain["frame_pixels"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(
+                f"the checkpoint's training_statistics are damaged ({type(error).__name__}), expected those "
+                "that hela_seg.train writes"
+            ) from None
+        right_shapes = figures.shape == (3, channels, 4) and shares.shape == (2, classes)
+        if not right_shapes or not np.isfinite(figures).all():
+            raise InputError(
+                f"the checkpoint's training_statistics have the shapes {figures.shape} and {shares.shape}, "
+                f"expected finite numbers of {(3, channels, 4)} and {(2, classes)}: it is damaged"
+            )
+        return cls(normalisation.kind, dtypes, pixels, figures, shares)
+
+    @classmethod
+    def _from_normalisation(cls, normalisation: Normalisation, channels: int) -> TrainingStatistics:
+        zeros = np.zeros(channels)
+        low, high = np.array(normalisation.low or zeros), np.array(normalisation.high or zeros + 1)
+        lowest, highest = [low, high], [low, high]
+        if normalisation.kind == "zscore":  # a mean and a deviation, which lie within what training saw
+            low, high = low - 2 * (high - low), low + 5 * (high - low)
+            lowest, highest = [low, low], [high, high]
+        ends = np.array([lowest, [zeros * np.nan] * 2, highest]).transpose(0, 2, 1)
+        figures = np.concatenate([ends, np.full_like(ends, np.nan)], axis=-1)
+        return cls(normalisation.kind, (), np.inf, figures, np.zeros((2, 0)))
+
+    def unlike_range(self, found: Figures, dtype: str, size: Sequence[int]) -> list[int]:
+        """Channels whose grey values lie where the training frames had none.
+
+        Args:
+            found: (C, 4) figures of a recording, on the scale of `figures`.
+            dtype: name of its frames' type.
+            size: H and W of its frames.
+        """
+        whole, changed = self._is_whole(size), bool(self.dtypes) and dtype not in self.dtypes
+        if self.kind == "frame":
+            return []
+        low, usual, high = self.figures
+        return [
+            channel
+            for channel, own in enumerate(found)
+            if self._differs(own, low[channel], usual[channel], high[channel], changed, whole)
+        ]
+
+    def inverted(self, found: Figures, size: Sequence[int]) -> list[int]:
+        """Channels with as many bright pixels as training had dark ones, or the other way round.
+
+        Args:
+            found: see `unlike_range`.
+            size: see `unlike_range`.
+        """
+        low, high = self.figures[0, :, MIDTONE] - INVERTED, self.figures[2, :, MIDTONE] + INVERTED
+        odd = (found[:, MIDTONE] < low) | (found[:, MIDTONE] > high)
+        return [int(channel) for channel in np.flatnonzero(odd)] if self._is_whole(size) else []
+
+    def odd_classes(self, pixels: NDArray[np.int64], size: Sequence[int]) -> NDArray[np.int64]:
+        """Classes that have many times their share of the training frames.
+
+        Args:
+            pixels: (K,) predicted ones of each class.
+            size: see `unlike_range`.
+        """
+        if not self._is_whole(size) or not self.shares.size or not pixels.sum():
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(pixels / pixels.sum() >= np.maximum(MANY_TIMES * self.shares[1], LEAST_SHARE))
+
+    def _is_whole(self, size: Sequence[int]) -> bool:
+        return size[0] * size[1] >= WHOLE * self.frame_pixels
+
+    def _differs(
+        self, found: Figures, low: Figures, usual: Figures, high: Figures, changed: bool, whole: bool
+    ) -> bool:
+        """The rule for one channel, of which each argument has four figures."""
+        span = high[BRIGHT] - low[DARK]
+        limit = low[DARK] + BRIGHTER * span
+        if changed or self.kind == "dtype":
+            limit = min(limit, BEYOND_TYPE * self._largest)
+        raised = found[DARK] > high[DARK] + SHIFT * span
+        lowered = found[DARK] < low[DARK] - SHIFT * span and found[BRIGHT] < low[BRIGHT] - SHIFT * span
+        # dividing by a number moves the black level, which a crop of background alone still has
+        halved = LEAST_BLACK * span <= low[DARK] and found[DARK] < low[DARK] / 2
+        faint = FAINT * usual[CONTRAST] if changed else VERY_FAINT * low[CONTRAST]
+        return bool(
+            found[BRIGHT] > limit
+            or (raised and (whole or found[BRIGHT] > high[BRIGHT] + SLIGHT_SHIFT * span))
+            or lowered
+            or (halved and found[CONTRAST] <= FAINT * span)
+            or (whole and found[CONTRAST] <= faint)
+        )
+
+    @property
+    def _largest(self) -> float:
+        """The largest value that the training's integer types hold; infinite for other types."""
+        if self.kind == "dtype" and not self.dtypes:
+            return 1.0
+        return max(
+            (_INTEGERS.get(name, np.inf) / _unit(self.kind, name) for name in self.dtypes), default=np.inf
+        )
+
+
+def training_statistics(
+    frames: Sequence[tuple[Series, int]], counts: NDArray[np.integer[Any]], kind: str
+) -> TrainingStatistics:
+    """Look at training frames, at most `TRAINING_FRAMES` of them.
+
+    Args:
+        frames: series and number of each.
+        counts: (F, K) pixels of each class in the F frames; zeros where a frame has no labels.
+        kind: of the net's `Normalisation`.
+
+    Raises:
+        InputError: a frame that cannot be read.
+    """
+    looked_at = [frames[place] for place in _spread(len(frames), TRAINING_FRAMES)]
+    found = np.array([_frame_figures(series, t, kind) for series, t in looked_at])
+    labelled = counts[counts.any(axis=1)].astype(np.float64)
+    by_frame = labelled.T / labelled.sum(axis=1)
+    shares = [labelled.sum(axis=0) / max(labelled.sum(), 1), by_frame.max(axis=1, initial=0)]
+    return TrainingStatistics(
+        kind,
+        tuple(sorted({series.dtype.name for series, _ in looked_at})),
+        float(np.median([series.shape[2] * series.shape[3] for series, _ in looked_at])),
+        np.stack([found.min(axis=0), np.median(found, axis=0), found.max(axis=0)]),
+        np.stack(shares),
+    )
+
+
+def intensity_mismatch(statistics: TrainingStatistics, series: Series) -> str | None:
+    """Say where a recording's grey values can hardly be of the kind that a net was trained on.
+
+    Five frames are looked at, of which the median counts, so that an empty one among others does not.
+
+    Args:
+        statistics: of the net's training frames.
+        series: a recording that it can take.
+
+    Returns:
+        One line, or None where nothing is odd, or a frame cannot be read, which the prediction will say.
+
+    Example:
+        A net was trained on 8-bit images, 10 to 250, and now gets the same pictures with 12 bits: their
+        bright end is 4000, sixteen times what an 8-bit image holds, and the line says so.
+    """
+    try:
+        frames = [_frame_figures(series, t, statistics.kind) for t in _spread(series.shape[0], FRAMES)]
+    except InputError:
+        return None
+    found, size = np.median(frames, axis=0), series.shape[2:]
+    for channel in statistics.unlike_range(found, series.dtype.name, size):
+        return _range_line(statistics, series, channel, found[channel])
+    for channel in statistics.inverted(found, size):
+        low, _, high = statistics.figures[:, channel, MIDTONE]
+        return (
+            f"the median grey value of '{series.name}' lies at {found[channel, MIDTONE]:.0%} of the way from "
+            f"its dark to its bright end, in the training frames at {low:.0%} to {high:.0%}: the result is "
+            "likely to be wrong; if black and white have changed places, invert the images, else use a net "
+            "trained on such images"
+        )
+    return None
+
+
+def share_mismatch(
+    statistics: TrainingStatistics,
+    name: str,
+    pixels: NDArray[np.int64],
+    classes: Classes,
+    size: Sequence[int],
+) -> str | None:
+    """Say where a class was given many times the pixels that it has in training frames.
+
+    Args:
+        statistics: of the net's training frames.
+        name: of the recording.
+        pixels: (K,) predicted ones of each class, in all frames of the recording.
+        classes: the K classes.
+        size: H and W of its frames.
+
+    Returns:
+        One line, or None.
+    """
+    odd = statistics.odd_classes(pixels, size)
+    if not len(odd):
+        return None
+    worst = int(odd[np.argmax(pixels[odd])])
+    usual, largest = statistics.shares[:, worst]
+    return (
+        f"class '{classes[worst].name}' has {pixels[worst] / pixels.sum():.1%} of the pixels of '{name}', in "
+        f"the training frames {usual:.1%} and at most {largest:.1%} of one: look at the class maps; if they "
+        "are wrong, use a net that was trained longer, or on images such as these"
+    )
+
+
+def in_one_line(doubts: Iterable[str | None]) -> str | None:
+    """The first of recordings' doubts, and how many others have one; None where none has."""
+    found = [doubt for doubt in doubts if doubt is not None]
+    others = f" ({len(found) - 1} other recordings likewise)" if found[1:] else ""
+    return found[0] + others if found else None
+
+
+def figures_of(percentiles: NDArray[Any]) -> Figures:
+    """Figures (..., 4) from grey values (..., 3) at `PERCENTILES`.
+
+    Example:
+        ``figures_of(np.array([10, 30, 110])).tolist() == [10, 110, 100, 0.2]``
+    """
+    dark, median, bright = np.moveaxis(np.asarray(percentiles, np.float64), -1, 0)
+    contrast = bright - dark
+    return np.stack([dark, bright, contrast, (median - dark) / np.where(contrast > 0, contrast, 1)], axis=-1)
+
+
+def _range_line(statistics: TrainingStatistics, series: Series, channel: int, found: Figures) -> str:
+    """What was found and expected of a channel."""
+    unit = max((_unit(statistics.kind, name) for name in statistics.dtypes), default=1.0)
+    low, usual, high = statistics.figures[:, channel]
+    factor = usual[CONTRAST] / (found[CONTRAST] or np.nan)
+    dark, bright = found[[DARK, BRIGHT]] * _unit(statistics.kind, series.dtype.name)
+    by = f" (about {factor:.2g} times theirs)" if not 0.5 < factor < 2 and np.isfinite(factor) else ""
+    types = f" ({', '.join(statistics.dtypes)})" if statistics.dtypes else ""
+    trained = f"{low[DARK] * unit:g} to {high[BRIGHT] * unit:g}{types}"
+    return (
+        f"'{series.name}' has grey values of about {dark:g} to {bright:g} ({series.dtype}), where the net "
+        f"was trained on {trained}: the result is likely to be wrong; convert the images{by} to the grey "
+        "values of the training, or use a net trained on such images or with data.normalise=frame"
+    )
+
+
+def _frame_figures(series: Series, t: int, kind: str) -> Figures:
+    """Figures (C, 4) of the middle of a frame, on the scale of `TrainingStatistics`."""
+    rows, columns = (
+        slice(max(0, side - WINDOW) // 2, min(side, (side + WINDOW) // 2)) for side in series.shape[2:]
+    )
+    pixels = series.read(t, rows, columns).astype(np.float64)  # of bool there are no percentiles
+    found = np.percentile(pixels.reshape(len(pixels), -1), PERCENTILES, axis=1).T
+    return figures_of(found / _unit(kind, series.dtype.name))
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most so many of the numbers below a count, evenly spread from the first to the last."""
+    return [round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()]
+
+
+def _unit(kind: str, dtype: str) -> float:
+    """What a net's images are divided by before anything else."""
+    return _INTEGERS.get(dtype, 1.0) if kind == "dtype" else 1.0
