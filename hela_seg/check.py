@@ -42,6 +42,7 @@ class CheckSettings:
     data: Group
     output_dir: str
     seed: int = 0
+    trainer: Group | None = None  # of data=synthetic, of no effect here
 
 
 def check(config: Mapping[str, Any]) -> Verdict:

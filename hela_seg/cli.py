@@ -26,6 +26,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.runs.sweep import Sweep, expand_resume_arguments, jobs_in, record_kept, run_job
+from hela_seg.runs.sweep.folders import key_of
 from hela_seg.system.errors import InputError, Interrupted, PartialResultError
 from hela_seg.system.faults import user_message
 from hela_seg.system.ranks import MULTIRUN, RankInfo, overrides_for_rank
@@ -78,8 +79,8 @@ COMMANDS = {
     "train": Command(paths=_DATA_PATHS | {"ckpt_path"}, inputs=("data.root", "ckpt_path")),
     "evaluate": Command(
         ("ckpt",),
-        paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files"},
-        inputs=("ckpt", "labels", "data.root"),
+        paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files", "root"},
+        inputs=("ckpt", "labels", "data.root", "root"),
         found=frozenset({"data.classes"}),
     ),
     "predict": Command(
@@ -121,6 +122,9 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
         if name == "train":
             typed = expand_resume_arguments(typed, partial(overrides, COMMANDS[name]), _sweeps, CONFIG)
             typed = overrides_for_rank(RankInfo.here(), typed)
+        if name == "evaluate" and not any(key_of(argument) == "data" for argument in typed):
+            # of a checkpoint's own data nothing but their place may be said
+            typed = [re.sub(r"^data\.root=", "root=", argument) for argument in typed]
         with record_kept(typed) if name == "train" else nullcontext():
             _run_hydra(name, overrides(COMMANDS[name], typed))
     except PartialResultError as left_out:

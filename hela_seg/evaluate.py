@@ -54,6 +54,7 @@ class EvaluateSettings:
     output_dir: str
     data: Group | None = None
     ckpt: str | None = None
+    root: str | None = None
     labels: str | None = None
     name: str | None = None
     on_error: Literal["stop", "skip"] = "stop"
@@ -62,6 +63,7 @@ class EvaluateSettings:
     part: Literal["train", "validation", "test", "all"] = "test"
     device: str = "auto"
     seed: int = 0
+    trainer: Group | None = None  # of data=synthetic, of no effect here
 
 
 def evaluate(config: Mapping[str, Any]) -> Scores:
@@ -83,7 +85,7 @@ def evaluate(config: Mapping[str, Any]) -> Scores:
 
 def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     predictor = Predictor.from_checkpoint(ckpt, settings.device)
-    data = _own_data(predictor.info) if settings.data is None else _other_data(settings.data, predictor.info)
+    data = _data(settings, predictor.info)
     _refuse_unlike(data, predictor)
     blocks = _blocks(data, settings.part)
     meters = _meters(settings, data.classes)
@@ -101,7 +103,15 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     _warn_of(map(predictor.share_mismatch, scored.values(), pixels))
     costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
-    found = _written(settings, counts, predictor.classes, record, meters, reliability)
+    trained = _of_training(predictor.info, counts)
+    if trained:
+        log.warning(
+            "warning: %d of %d frame(s) have the series and number of frames that trained this net, which "
+            "flatters their scores: score frames that it never saw",
+            trained,
+            len(counts),
+        )
+    found = _written(settings, counts, predictor.classes, record, meters, reliability, trained)
     maps = Predicted(predictor, data.recordings)
     report = write_report(Path(settings.output_dir), "evaluate", data, blocks, maps)
     _print_files(settings, {"checkpoint": ckpt}, {"report": report or "none"})
@@ -139,15 +149,34 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     return found
 
 
-def _own_data(info: ModelInfo) -> TimelapseData:
+def _data(settings: EvaluateSettings, info: ModelInfo) -> TimelapseData:
+    """The data to score a net on: those that are named, or its own."""
+    if settings.data is None:
+        return _own_data(info, settings.root)
+    return _other_data(settings.data, info)
+
+
+def _own_data(info: ModelInfo, root: str | None = None) -> TimelapseData:
     """The data that the checkpoint was trained on, split as it was then.
 
+    A checkpoint is data: recordings that it would have drawn somewhere are not drawn by its word.
+
+    Args:
+        info: of the checkpoint.
+        root: where these data lie now; None for where they lay then.
+
     Raises:
-        InputError: it does not say which these were, as one that was converted.
+        InputError: it does not say which these were, as one that was converted; or they are not there.
     """
-    if "data" not in info.config:
+    plain = info.config.get("data")
+    if not isinstance(plain, Mapping):
         raise InputError("the checkpoint knows no data of its own, expected some to score it on: set data=")
-    data = TimelapseData.from_plain(info.config["data"])
+    data = TimelapseData.from_plain(dict(plain) if root is None else {**plain, "root": root})
+    if not data.is_drawn:
+        raise InputError(
+            f"the synthetic recordings of the checkpoint are not below {root or plain['root']}, expected "
+            "those that it was trained on: draw some with data=synthetic, or name their place with data.root="
+        )
     data.open(info.split)
     return data
 
@@ -188,6 +217,17 @@ def _refuse_unlike(data: TimelapseData, predictor: Predictor) -> None:
         )
 
 
+def _of_training(info: ModelInfo, counts: FrameCounts) -> int:
+    """How many of the scored frames have the series and number of frames that trained the net."""
+    trained = {
+        (row["series"], t)
+        for row in info.split
+        if row["part"] == "train"
+        for t in range(row["start"], row["stop"])
+    }
+    return sum(place in trained for place in zip(counts.series, counts.frame.tolist(), strict=True))
+
+
 def _blocks(data: TimelapseData, part: str) -> list[Block]:
     blocks = data.blocks if part == "all" else [block for block in data.blocks if block.part == part]
     if not blocks:
@@ -211,7 +251,7 @@ def _truth(settings: EvaluateSettings, info: ModelInfo | None) -> tuple[Timelaps
             "labels are given without truth, expected masks to score them on: name some with data=folder "
             "data.root=..., or with ckpt=... those that a net was tested on"
         )
-    return _own_data(info), info.config["data"]
+    return _own_data(info, settings.root), info.config["data"]
 
 
 def _meters(settings: EvaluateSettings, classes: Classes) -> Meters:
@@ -243,13 +283,15 @@ def _written(
     record: records.RunRecord,
     meters: Meters,
     reliability: NDArray[np.int64] | None = None,
+    trained: int = 0,
 ) -> Scores:
-    """Write and print all that was found."""
+    """Write and print all that was found; ``trained`` of the frames may have trained the net."""
     folder, quality = make_folder(Path(settings.output_dir)), meters.quality
-    more = quality_to_plain(quality, classes)
+    more = quality_to_plain(quality, classes) | ({"frames_of_training": trained} if trained else {})
     found = write_results(folder, counts, classes, record, reliability, more)
     write_quality(folder, quality, classes)
-    print_scores(found, classes, f"Scores on {len(counts)} frame(s), all pixels pooled")
+    seen = f", {trained} OF THEM SEEN IN TRAINING" if trained else ""
+    print_scores(found, classes, f"Scores on {len(counts)} frame(s){seen}, all pixels pooled")
     print_quality(quality, classes)
     return found
 

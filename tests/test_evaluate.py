@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 from conftest import write_folder
 
 import hela_seg
@@ -65,7 +67,7 @@ def test_any_part_can_be_scored(part: str, series: int, checkpoint: Path, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["part=tset"], "no frame of the data is for 'tset'"),
+        (["part=tset"], "part is 'tset', expected train or validation or test or all"),
         (["data=synthetic"], "the data have 3 channels, expected 1"),
         (["data=folder", "data.classes=[background,cell]"], "data.root not given"),
     ],
@@ -120,3 +122,35 @@ def test_data_that_are_gone_are_named(run: Path, tmp_path: Path, capfd: pytest.C
     (tmp_path / "cells").rename(tmp_path / "moved")
     assert main("evaluate", [str(tmp_path / "run" / "checkpoints" / "best.ckpt")]) == 2
     assert f"{tmp_path / 'cells'} is no folder" in capfd.readouterr().err
+
+
+def test_moved_data_are_scored_on_the_frames_of_the_run(
+    checkpoint: Path, run: Path, cells: Path, tmp_path: Path
+) -> None:
+    moved = Path(shutil.copytree(cells, tmp_path / "moved"))
+    assert main("evaluate", [str(checkpoint), f"data.root={moved}", f"hydra.run.dir={tmp_path / 'out'}"]) == 0
+    assert (tmp_path / "out" / "scores.csv").read_text() == (run / "scores.csv").read_text()
+
+
+def test_frames_that_trained_the_net_are_counted_loudly(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["data=folder", f"data.root={cells}", f"hydra.run.dir={tmp_path}"]
+    assert main("evaluate", [str(checkpoint), *arguments]) == 0
+    said = capfd.readouterr()
+    assert "6 of 10 frame(s) have the series and number of frames that trained this net" in said.err
+    assert "6 OF THEM SEEN IN TRAINING" in said.out
+    assert json.loads((tmp_path / "scores.json").read_text())["frames_of_training"] == 6
+
+
+def test_a_checkpoint_draws_nothing_where_it_says(
+    checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    drawing = {"series": 3, "frames": 2, "height": 64, "width": 64, "seed": 0}
+    data = {"layout": "synthetic", "root": str(tmp_path / "planted"), "drawing": drawing}
+    content["hela_seg"]["config"]["data"] |= data
+    torch.save(content, tmp_path / "stranger.ckpt")
+    assert main("evaluate", [str(tmp_path / "stranger.ckpt"), f"hydra.run.dir={tmp_path / 'out'}"]) == 2
+    assert "draw some with data=synthetic" in capfd.readouterr().err
+    assert not (tmp_path / "planted").exists()

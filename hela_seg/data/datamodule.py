@@ -167,6 +167,11 @@ class TimelapseData(pl.LightningDataModule):
             self.blocks = self._split.blocks(lengths, self.names)
         self._opened = True
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether nothing is left to be drawn: the layout has real files, or its drawings are there."""
+        return self._files.drawn_before
+
     def open_all(self) -> None:
         """Like `open`, but every frame is for testing, except where the layout on disk says otherwise."""
         self._open_files()

@@ -49,6 +49,11 @@ class DataOnDisk:
         if self.layout not in LAYOUTS:
             raise InputError(f"data.layout is '{self.layout}', expected one of {', '.join(LAYOUTS)}")
 
+    @property
+    def drawn_before(self) -> bool:
+        """Whether the files are there, as far as this program would have to draw them."""
+        return self.layout != "synthetic" or render.folder_of(self.root, **self.drawing).is_dir()
+
     def recordings(self) -> list[Recording]:
         """Open the header of every file, each image paired with its mask.
 

@@ -17,6 +17,7 @@ from typing import Any
 from hela_seg.runs.run_folder import BEST_CHECKPOINT, LAST_CHECKPOINT, NEXT_CHECKPOINT, PREVIOUS_CHECKPOINT
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
+from hela_seg.system.settings import Count, checked
 
 CHECKPOINT_KEY = "hela_seg"
 """Where in a checkpoint's dictionary lies what this program added."""
@@ -62,7 +63,7 @@ class ModelInfo:
     net: dict[str, Any]
     classes: list[dict[str, Any]]
     normalisation: dict[str, Any]
-    channels: int
+    channels: Count
     axes: str
     split: list[dict[str, Any]]
     config: dict[str, Any]
@@ -194,7 +195,8 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
     plain = content.get(CHECKPOINT_KEY) if isinstance(content, Mapping) else None
     if not isinstance(plain, Mapping):
         raise InputError(f"{path} does not say which net it holds, expected a file written by hela_seg.train")
-    if plain.get("format", 0) > CHECKPOINT_FORMAT:
+    written = plain.get("format", 0)
+    if isinstance(written, int) and written > CHECKPOINT_FORMAT:
         raise InputError(
             f"{path} has checkpoint format {plain['format']}, expected at most {CHECKPOINT_FORMAT}: "
             "update hela_seg"
@@ -206,7 +208,11 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
         raise InputError(
             f"{path} is damaged (missing or unknown: {odd}), expected a file written by hela_seg.train"
         )
-    return ModelInfo(**{**plain, "config": _with_todays_names(plain["config"])})
+    try:
+        return checked(ModelInfo, {**plain, "config": _with_todays_names(plain["config"])})
+    except (InputError, RecursionError) as error:
+        reason = str(error).partition(":")[0]
+        raise InputError(f"{path} is damaged ({reason}), expected a file written by hela_seg.train") from None
 
 
 def _with_todays_names(settings: Any) -> Any:

@@ -210,7 +210,7 @@ def _fitting(value: Any, hint: Any, path: str, parameter: inspect.Parameter | No
         return value
     try:
         as_json = json.dumps(value)
-    except TypeError:  # an object that a caller made
+    except (TypeError, ValueError):  # an object that a caller made
         return value
     try:
         _adapter(hint).validate_json(as_json, strict=True)

@@ -1,6 +1,7 @@
 """Training a net.
 
 - ``task``: one step and its scores; ``losses``; ``schedules`` of the learning rate
+- ``settings``: of a run, checked and resolved once
 - ``assembly``: settings and data -> the parts of a run; ``outcome``: what it ends with
 - ``callbacks``, ``checkpoints``, ``watch``, ``pictures``: what happens beside the steps
 - ``advice``: what to try where a class is not learned

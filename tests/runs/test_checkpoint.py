@@ -11,6 +11,8 @@ import torch
 from small_checkpoints import INFO, saved
 
 from hela_seg.cli import main
+from hela_seg.inference.trained import TrainedNet
+from hela_seg.models import build
 from hela_seg.runs.checkpoint import CHECKPOINT_FORMAT, CHECKPOINT_KEY, read_checkpoint, save_whole
 from hela_seg.system.errors import InputError
 
@@ -113,3 +115,30 @@ def test_a_bare_tensor_is_refused(tmp_path: Path) -> None:
     torch.save(torch.ones(3), tmp_path / "a.ckpt")
     with pytest.raises(InputError, match="does not say which net it holds"):
         read_checkpoint(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("channels", "three"),
+        ("channels", 0),
+        ("channels", True),
+        ("classes", "cell"),
+        ("net", []),
+        ("axes", 7),
+    ],
+)
+def test_what_a_checkpoint_says_has_the_types_that_it_should(key: str, value: Any, tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.ckpt", **{CHECKPOINT_KEY: INFO.to_plain() | {key: value}})
+    with pytest.raises(InputError, match=rf"a\.ckpt is damaged \({key} is "):
+        read_checkpoint(path)
+
+
+def test_a_net_larger_than_its_weights_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    net = {"_target_": "hela_seg.models.unet.UNet", "in_channels": 1, "classes": 2}
+    small = build({**net, "width": 2}).state_dict()
+    state = {f"net.{name}": value for name, value in small.items()}
+    plain = INFO.to_plain() | {"net": {**net, "width": 2**14}}  # 8 TB of weights
+    path = saved(tmp_path / "a.ckpt", state_dict=state, **{CHECKPOINT_KEY: plain})
+    with pytest.raises(InputError, match="holds weights of another net than it names"):
+        TrainedNet.from_checkpoint(path)

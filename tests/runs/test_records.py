@@ -73,3 +73,9 @@ def test_what_is_no_object_of_json_is_refused(tmp_path: Path, written: str | Non
         path.write_text(written)
     with pytest.raises(InputError, match=expected):
         read_json(path)
+
+
+def test_a_record_that_nests_without_end_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("[" * 200_000 + "]" * 200_000)
+    with pytest.raises(InputError, match=r"run\.json is no JSON"):
+        read_json(tmp_path / "run.json")

@@ -249,6 +249,7 @@ def test_without_one_whole_checkpoint_it_says_so(tmp_path: Path) -> None:
         ("model=resnet34_unet", "holds weights of model=unet"),
         ("data.classes=[background,{name: cell, values: [1, 2]}]", "classes=3, expected those of this run's"),
         ("optimizer=sgd", "holds the state of torch.optim.Adam, but optimizer is torch.optim.SGD"),
+        ("data.classes=[background,bright,dim]", "was trained with the classes background, dim, bright, but"),
         ("trainer.max_epochs=3", "has 3 epochs behind it, which count: choose more"),
         ("trainer.max_steps=12", "has 12 steps behind it, which count: choose more"),
     ],

@@ -102,7 +102,7 @@ def write(
     settings = {"series": series, "frames": frames, "height": height, "width": width, "seed": seed}
     _refuse_small({name: value for name, value in settings.items() if name != "seed"}, least=1)
     _refuse_small({"seed": seed}, least=0)
-    folder = Path(root) / _digest(settings)
+    folder = folder_of(root, **settings)
     if folder.is_dir():
         return folder
     try:
@@ -116,6 +116,11 @@ def write(
             f"synthetic recordings cannot be written to {root}: {error.strerror}; choose another folder"
         ) from error
     return folder
+
+
+def folder_of(root: Path | str, **settings: int) -> Path:
+    """The folder of recordings with these arguments of `write`, whether or not it is there."""
+    return Path(root) / _digest(settings)
 
 
 def _refuse_small(settings: dict[str, int], least: int) -> None:
