@@ -91,7 +91,7 @@ COMMANDS = {
         inputs=("ckpt", "input"),
         goes_on="the same command goes on where it stood",
     ),
-    "check": Command(paths=_DATA_PATHS, inputs=("data.root",)),
+    "check": Command(paths=_DATA_PATHS),
     "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"}), inputs=("runs",)),
     "benchmark": Command(paths=_DATA_PATHS, inputs=("data.root",)),
     "convert": Command(
