@@ -52,9 +52,9 @@ def series(images: Images, axes: str = "TYX", channels: int = 1) -> ArraySeries:
 
 
 def trained_on(images: Images, kind: str = "percentile") -> TrainingStatistics:
-    """Statistics of frames (T, H, W), of which a tenth is of class 1."""
+    """Statistics of frames (T, H, W), of which a twentieth is of class 1."""
     frames = [(series(images), t) for t in range(len(images))]
-    return training_statistics(frames, np.full((len(images), 2), (90, 10)), kind)
+    return training_statistics(frames, np.full((len(images), 2), (95, 5)), kind)
 
 
 def of_version_0_1_0(images: Images, kind: str = "percentile") -> TrainingStatistics:
@@ -269,7 +269,7 @@ def test_statistics_come_back_from_a_checkpoint_and_from_json() -> None:
     plain = json.loads(json.dumps(statistics.to_plain()))
     again = TrainingStatistics.from_plain(plain, Normalisation("percentile", (0.0,), (1.0,)), 1, 2)
     assert again.to_plain() == statistics.to_plain()
-    assert again.shares.tolist() == [[0.9, 0.1], [0.9, 0.1]]
+    assert again.shares.tolist() == [[0.95, 0.05], [0.95, 0.05]]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_a_class_of_many_times_its_training_share_is_doubted(
     )
     assert (said is not None) == odd
     if said:
-        assert "class 'cell' has 97.0% of the pixels of 'film', in the training frames 10.0%" in said
+        assert "class 'cell' has 97.0% of the pixels of 'film', in the training frames 5.0%" in said
 
 
 def test_of_several_recordings_the_first_doubt_is_told_and_how_many_have_one() -> None:
