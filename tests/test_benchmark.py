@@ -63,13 +63,13 @@ def test_a_gpu_is_not_invented(cells: Path, tmp_path: Path, capsys: pytest.Captu
 
 def test_no_repeats_are_refused(cells: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main("benchmark", [*small(tmp_path, cells), "repeats=0"]) == 2
-    assert "repeats is 0, expected 1 or more" in capsys.readouterr().err
+    assert "repeats is 0, expected a whole number of 1 or more" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("repeats=1.5", "repeats is 1.5, expected 1 or more"),
+        ("repeats=1.5", "repeats is 1.5, expected a whole number of 1 or more"),
         ("seed=-1", "seed is -1, expected a whole number from 0"),
         ("data.tile=[7,7]", "data.tile is [7, 7], expected multiples of 16"),
         ("model.width=-1", "model: "),

@@ -113,7 +113,7 @@ def test_a_long_list_is_no_path_that_is_too_long() -> None:
         (["optimizer.lr=fast"], "optimizer.lr is 'fast', expected a number, such as 0.001"),
         (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
         (["seed=x"], "seed is 'x', expected a whole number from 0 to 4294967295"),
-        (["data.tile=[30,30]"], "data.tile is [30, 30], expected multiples of 32"),
+        (["data.tile=[30,30]"], "data.tile is [30, 30], expected multiples of 16"),
         (["data=null"], "a group such as data or model is set to what is no name"),
         (["model=3"], "a group such as data or model is set to what is no name"),
         (["ckpt_path=nowhere.ckpt"], "nowhere.ckpt is not there"),
@@ -176,6 +176,8 @@ def test_who_stops_a_command_gets_one_line_and_the_shell_s_status(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     name, *arguments = typed
+    for path in ("a.ckpt", "a.tif"):
+        (tmp_path / path).touch()
     monkeypatch.setattr(f"hela_seg.{name}.{name}", stopped)
     assert main(name, arguments) == 130
     assert capfd.readouterr().err == said

@@ -65,13 +65,13 @@ def test_folders_may_be_named_by_numbers_as_the_jobs_of_a_sweep_are(
     (own, _) = csv_rows(tmp_path / "out" / "comparison.csv")
     assert (own["runs"], own["seeds"]) == ("0 1", "2")
     assert main("compare", ["0", "seed=-1", "hydra.run.dir=out"]) == 2
-    assert capfd.readouterr().err == "error: seed is -1, expected a whole number from 0 on\n"
+    assert capfd.readouterr().err.startswith("error: seed is -1, expected a whole number of 0 or more")
     assert main("compare", ["0", "published=never", "hydra.run.dir=out"]) == 0
     assert len(csv_rows(tmp_path / "out" / "comparison.csv")) == 1
     assert main("compare", ["0", "published=true", "hydra.run.dir=out"]) == 2
-    assert capfd.readouterr().err == "error: published is 'True', expected auto, always or never\n"
+    assert capfd.readouterr().err == "error: published is true, expected auto, always or never\n"
     assert main("compare", ["runs=null", "hydra.run.dir=out"]) == 2
-    assert capfd.readouterr().err.startswith("error: runs is None, expected folders such as")
+    assert capfd.readouterr().err.startswith("error: runs is null, expected folders such as")
 
 
 @pytest.mark.parametrize("arguments", [["empty"], ["nowhere"], []])

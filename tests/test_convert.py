@@ -133,7 +133,7 @@ def test_what_is_there_stays_unless_the_user_says_so(
         ([*SMALL, "classes=[background,cell]"], "tells 3 classes apart and 2 are named (background, cell)"),
         ([*SMALL, "+model.classes=4"], "model.classes is 4 but"),
         ([*SMALL, "+model.in_channels=1"], "model.in_channels is 1 but"),
-        ([*SMALL, "normalise=percentile"], "normalise is 'percentile', expected one of dtype, frame"),
+        ([*SMALL, "normalise=percentile"], "normalise is 'percentile', expected dtype or frame"),
         ([*SMALL, "output=/proc/nowhere/a.ckpt"], "cannot write /proc/nowhere/a.ckpt"),
     ],
 )

@@ -67,7 +67,7 @@ def test_any_part_can_be_scored(part: str, series: int, checkpoint: Path, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["part=tset"], "part is 'tset', expected train or validation or test or all"),
+        (["part=tset"], "part is 'tset', expected train, validation, test or all"),
         (["data=synthetic"], "the data have 3 channels, expected 1"),
         (["data=folder", "data.classes=[background,cell]"], "data.root not given"),
     ],

@@ -242,7 +242,7 @@ def test_a_frame_that_is_left_out_parts_its_block(desk: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["labels=nowhere"], "nowhere is no folder"),
+        (["labels=nowhere"], "nowhere is not there"),
         (["labels=empty"], "empty holds no image"),
         (["data.classes=???"], "data.classes not given"),
         (["labels=null"], "ckpt not given, expected a checkpoint or label images to score"),

@@ -120,12 +120,12 @@ def test_files_stand_beside_the_checkpoint_by_default(checkpoint: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["format=tflite"], "format is 'tflite', expected one of onnx, torch_export"),
+        (["format=tflite"], "format is 'tflite', expected onnx, torch_export"),
         (["output=/proc/nowhere/a", "format=card"], "cannot write /proc/nowhere/a"),
         (["output=/proc/nowhere/a", "format=torchscript"], "cannot write /proc/nowhere/a"),
         (["ckpt=nowhere.ckpt"], "nowhere.ckpt is not there"),
-        (["ckpt=null"], "ckpt is None, expected the path of one checkpoint"),
-        (["ckpt=[a.ckpt,b.ckpt]"], "expected the path of one checkpoint"),
+        (["ckpt=null"], "ckpt is null, expected the path of one checkpoint"),
+        (["ckpt=[a.ckpt,b.ckpt]"], "a.ckpt is not there"),
     ],
 )
 def test_settings_that_cannot_be_used_are_one_line(

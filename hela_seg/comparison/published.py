@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hela_seg.system.errors import InputError
-
 SOURCE = (
     "Ghaznavi et al., Symmetry 2024, 16(2), 227: the paper's test images, one Colab GPU; not measured by "
     "this program, nor of necessity on the frames of this table"
@@ -79,12 +77,7 @@ def published_of(
         classes: names of the classes that it was scored on.
         when: ``auto``, beside a net of the paper's width on data in the paper's layout with the paper's
             classes; ``always``, beside every net of these names; or ``never``.
-
-    Raises:
-        InputError: ``when`` is something else.
     """
-    if when not in (AUTO, ALWAYS, NEVER):
-        raise InputError(f"published is '{when}', expected {AUTO}, {ALWAYS} or {NEVER}")
     paper = PUBLISHED.get(kind)
     if paper is None or when != AUTO:
         return paper if when == ALWAYS else None

@@ -64,11 +64,6 @@ class Reading:
     def _classes(self, truth: Classes) -> Classes:
         if self.classes is None:
             return truth
-        if isinstance(self.classes, str) or not isinstance(self.classes, Sequence):
-            raise InputError(
-                f"reading.classes is {self.classes}, expected a list as in data.classes: "
-                f"write reading.classes=[{','.join(truth.names)}]"
-            )
         classes = Classes(self.classes)
         if classes.names != truth.names:
             raise InputError(

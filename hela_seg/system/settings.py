@@ -216,7 +216,7 @@ def _fitting(value: Any, hint: Any, path: str, parameter: inspect.Parameter | No
         _adapter(hint).validate_json(as_json, strict=True)
     except ValidationError:
         default = None if parameter is None else parameter.default
-        found = "null" if value is None else f"'{value}'" if isinstance(value, str) else value
+        found = f"'{value}'" if isinstance(value, str) else as_json if value in (None, True, False) else value
         raise InputError(f"{path} is {found}, expected {_expected(hint, default)}") from None
     except PydanticSchemaGenerationError:
         pass  # a type of others that only type checkers know
@@ -238,20 +238,23 @@ def _kinds(hint: Any) -> Iterator[Any]:
 
 
 def _expected(hint: Any, default: Any) -> str:
-    """What belongs in a value's place, in words."""
-    words = list(dict.fromkeys(filter(None, map(_words, _kinds(hint)))))
+    """What belongs in a value's place, in words, with the default as an example."""
+    words = list(dict.fromkeys(word for kind in _kinds(hint) for word in _words(kind)))
     is_example = isinstance(default, int | float | str) and not isinstance(default, bool) and default != ""
-    return " or ".join(words) + (f", such as {default}" if is_example else "")
+    example = f", such as {default}" if is_example and str(default) not in words else ""
+    return (
+        " or ".join(filter(None, [", ".join(words[:-1]), words[-1] if words else "another value"])) + example
+    )
 
 
-def _words(kind: Any) -> str:
+def _words(kind: Any) -> list[str]:
     if get_origin(kind) is Annotated:
         said = next((part.words for part in get_args(kind)[1:] if isinstance(part, Expected)), None)
-        return said or _words(get_args(kind)[0])
+        return _words(get_args(kind)[0]) if said is None else [said]
     if get_origin(kind) is Literal:
-        return " or ".join(map(str, get_args(kind)))
+        return [str(value) for value in get_args(kind)]
     if is_dataclass(kind) or get_origin(kind) in (Mapping, dict):
-        return "settings of its own"
+        return ["settings of its own"]
     if get_origin(kind) in (Sequence, list, tuple):
-        return "a list"
-    return _WORDS.get(kind, "")
+        return ["a list"]
+    return [_WORDS[kind]] if kind in _WORDS else []

@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch.optim.lr_scheduler import LambdaLR
 
 from hela_seg.runs import logs, run_folder
 from hela_seg.runs.checkpoint import PROGRESS_KEY, rotate_checkpoints, save_whole
@@ -196,6 +197,11 @@ def _set_optimisers(trainer: pl.Trainer) -> None:
         for group in optimizer.param_groups:
             group.update(optimizer.defaults)
     for plan in trainer.lr_scheduler_configs:
-        rates = plan.scheduler.get_last_lr()
-        for group, rate in zip(plan.scheduler.optimizer.param_groups, rates, strict=True):
+        scheduler, groups = plan.scheduler, plan.scheduler.optimizer.param_groups
+        rates = scheduler.get_last_lr()
+        if isinstance(scheduler, LambdaLR):  # whose restored base is the learning rate of the other run
+            scheduler.base_lrs = [group["lr"] for group in groups]
+            shares = (share(scheduler.last_epoch) for share in scheduler.lr_lambdas)
+            rates = [base * share for base, share in zip(scheduler.base_lrs, shares, strict=True)]
+        for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate

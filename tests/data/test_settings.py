@@ -41,7 +41,7 @@ def test_painted_masks_have_a_colour_that_is_ignored():
             {"ignore_value": "#ffffff"},
             "data.labels.ignore_value is '#ffffff', expected a whole number",
         ),
-        (THREE, {"kind": "paint"}, "data.labels.kind is 'paint', expected values or colours or instances"),
+        (THREE, {"kind": "paint"}, "data.labels.kind is 'paint', expected values, colours or instances"),
         (
             THREE,
             {"width": 3},

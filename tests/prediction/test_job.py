@@ -12,6 +12,7 @@ from jobs import film, job, levels
 
 from hela_seg.prediction.job import Shard, Unit, Wanted
 from hela_seg.system.errors import InputError
+from hela_seg.system.settings import checked
 
 
 def test_units_cover_every_frame_once(tmp_path: Path) -> None:
@@ -50,16 +51,16 @@ def test_a_shard_that_is_none_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"labels": "png"}, "labels is png, expected tiff, zarr, both"),
-        ({"cells": "xlsx"}, "cells is xlsx"),
-        ({"film": "gif"}, "film is gif"),
+        ({"labels": "png"}, "labels is 'png', expected tiff, zarr or both"),
+        ({"cells": "xlsx"}, "cells is 'xlsx'"),
+        ({"film": "gif"}, "film is 'gif'"),
         ({"majority": 4}, "majority is 4, expected an odd number"),
-        ({"majority": 3.0}, r"majority is 3\.0, expected a whole number"),
-        ({"majority": None}, "majority is None, expected a whole number"),
+        ({"majority": 3.0}, r"majority is 3\.0, expected an odd number"),
+        ({"majority": None}, "majority is null, expected an odd number"),
         ({"least_area": 0.5}, r"least_area is 0\.5, expected a whole number"),
         ({"label_next": 1.5}, r"label_next is 1\.5, expected a whole number"),
-        ({"neck": None}, "neck is None, expected a share"),
-        ({"neck": 1.5}, r"neck is 1\.5, expected a share"),
+        ({"neck": None}, "neck is null, expected a number from 0 to 1"),
+        ({"neck": 1.5}, r"neck is 1\.5, expected a number from 0 to 1"),
         ({"least_area": -1}, "least_area is -1"),
         ({"label_next": -1}, "label_next is -1"),
         ({"track": True, "cells": "none"}, "track=true follows cells"),
@@ -67,7 +68,7 @@ def test_a_shard_that_is_none_is_refused(text: str) -> None:
 )
 def test_results_that_cannot_be_made_are_refused(wanted: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        Wanted(**wanted)  # type: ignore[arg-type]
+        checked(Wanted, wanted)
 
 
 def test_what_made_a_result_is_all_there(tmp_path: Path) -> None:

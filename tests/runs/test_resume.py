@@ -37,6 +37,7 @@ def settings(cells: Path) -> list[str]:
     """A run of three epochs of four steps, with a checkpoint at every second one."""
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET]
     more = ["model=unet", "trainer.max_epochs=3", "callbacks.last.every_steps=2", "data.steps_per_epoch=4"]
+    more += ["scheduler=constant"]  # a run that is made longer would have had other rates from its beginning
     return [*data, *more]
 
 
@@ -278,8 +279,9 @@ def test_a_run_that_starts_from_another_has_its_own_settings_of_the_optimiser(
     whole: Path, settings: list[str], tmp_path: Path
 ) -> None:
     start = whole / "checkpoints" / "last.ckpt"
-    more = ["trainer.max_epochs=4", "optimizer.lr=0.0", f"ckpt_path={start}"]
-    assert train(tmp_path / "run", *settings, *more) == 0
+    own = [setting for setting in settings if setting != "scheduler=constant"]
+    more = ["scheduler=cosine", "trainer.max_epochs=4", "optimizer.lr=0.0", f"ckpt_path={start}"]
+    assert train(tmp_path / "run", *own, *more) == 0
     before, after = (
         read_checkpoint(path)[1] for path in (start, tmp_path / "run" / "checkpoints" / "last.ckpt")
     )
@@ -288,12 +290,13 @@ def test_a_run_that_starts_from_another_has_its_own_settings_of_the_optimiser(
 
 
 def test_a_run_that_starts_from_another_has_its_own_schedule(settings: list[str], tmp_path: Path) -> None:
-    first = [*settings, "trainer.max_epochs=1", "scheduler=cosine"]  # which has come to a rate of 0
+    own = [setting for setting in settings if setting != "scheduler=constant"]
+    first = [*own, "trainer.max_epochs=1", "scheduler=cosine"]  # which has come to a rate of 0
     assert train(tmp_path / "first", *first) == 0
     start = f"ckpt_path={tmp_path / 'first' / 'checkpoints' / 'last.ckpt'}"
     rates = {}
     for name in ("constant", "polynomial", "cosine"):
-        assert train(tmp_path / name, *settings, f"scheduler={name}", start, "trainer.max_epochs=3") == 0
+        assert train(tmp_path / name, *own, f"scheduler={name}", start, "trainer.max_epochs=3") == 0
         content = read_content(tmp_path / name / "checkpoints" / "previous.ckpt")  # of 5 steps of the 6
         rates[name] = content["optimizer_states"][0]["param_groups"][0]["lr"]
     fallen = (5 / 6 - 0.05) / 0.95

@@ -8,6 +8,7 @@ import pytest
 from hela_seg.data.classes import Classes
 from hela_seg.scores.reading import Reading
 from hela_seg.system.errors import InputError
+from hela_seg.system.settings import checked
 
 TWO, THREE = Classes(["background", "cell"]), Classes(["background", "round", "spread"])
 RAW = np.array([[0, 1, 1, 7]], np.uint16)
@@ -51,7 +52,7 @@ def test_colours_are_known_before_files_are_opened(kind, masks, expected: bool) 
     [
         ({"kind": "instances"}, "the truth has 3 classes"),
         ({"classes": ["background", "spread", "round"]}, "expected background, round, spread"),
-        ({"classes": "spread"}, "reading.classes is spread, expected a list"),
+        ({"classes": "spread"}, "reading.classes is 'spread', expected a list"),
         ({"classes": 3}, "reading.classes is 3, expected a list"),
         ({"kind": "boxes"}, "reading.kind is 'boxes', expected values, colours or instances"),
         ({"files": "mask"}, "reading.files is 'mask', expected {name} in it"),
@@ -59,4 +60,4 @@ def test_colours_are_known_before_files_are_opened(kind, masks, expected: bool) 
 )
 def test_what_cannot_be_read_against_this_truth_is_refused(reading, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
-        Reading(**reading).reader(THREE, {"kind": "values"})
+        checked(Reading, reading, "reading").reader(THREE, {"kind": "values"})

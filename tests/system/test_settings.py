@@ -62,7 +62,7 @@ def test_the_object_cannot_be_changed() -> None:
         ("count", "many", "data.count is 'many', expected a whole number of 1 or more, such as 4"),
         ("count", 0, "data.count is 0, expected a whole number of 1 or more"),
         ("count", 1.5, "data.count is 1.5, expected a whole number of 1 or more"),
-        ("count", True, "data.count is True, expected a whole number of 1 or more"),
+        ("count", True, "data.count is true, expected a whole number of 1 or more"),
         ("count", None, "data.count is null, expected a whole number of 1 or more"),
         ("count", [1], "data.count is [1], expected a whole number of 1 or more"),
         ("share", 1.5, "data.share is 1.5, expected a number from 0 to 1"),
@@ -70,7 +70,7 @@ def test_the_object_cannot_be_changed() -> None:
         ("seed", -1, "data.seed is -1, expected a whole number from 0 to 4294967295"),
         ("seed", 2**32, "data.seed is 4294967296, expected a whole number from 0 to 4294967295"),
         ("mode", "halt", "data.mode is 'halt', expected stop or skip"),
-        ("wish", "many", "data.wish is 'many', expected a whole number of 1 or more or auto or null"),
+        ("wish", "many", "data.wish is 'many', expected a whole number of 1 or more, auto or null"),
         ("report", "yes", "data.report is 'yes', expected true or false"),
         ("report", 1, "data.report is 1, expected true or false"),
         ("root", None, "data.root is null, expected a word"),
@@ -97,7 +97,7 @@ def test_what_is_missing_is_asked_for() -> None:
     ("group", "said"),
     [
         ({"_target_": "torch.optim.Adam", "lr": "fast"}, "x.lr is 'fast', expected a number, such as 0.001"),
-        ({"_target_": "torch.optim.Adam", "lr": True}, "x.lr is True, expected a number"),
+        ({"_target_": "torch.optim.Adam", "lr": True}, "x.lr is true, expected a number"),
         (
             {"_target_": "torch.optim.Adam", "rate": 1},
             r"x has the unknown key(s) rate, expected some of params",

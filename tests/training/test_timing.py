@@ -16,7 +16,7 @@ class Minutes:
     """An augmentation that takes a minute of a clock of its own, and counts how often."""
 
     def __init__(self) -> None:
-        self.clock, self.numbers = 0.0, list[tuple[int, ...]]()
+        self.clock, self.numbers, self.rotations = 0.0, list[tuple[int, ...]](), None
 
     def __call__(
         self, image: np.ndarray, label: np.ndarray, number: tuple[int, ...]

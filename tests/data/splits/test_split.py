@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hela_seg.data.splits.split import Block, Split, split_series, write_split
 from hela_seg.system.errors import InputError
+from hela_seg.system.settings import checked
 
 NAMES = [f"series {index}" for index in range(20)]
 AMOUNTS = st.one_of(st.integers(0, 4), st.floats(0, 0.35))
@@ -158,12 +159,12 @@ def test_a_table_of_other_data_or_with_leaks_is_refused(tmp_path, rows, message)
         ({"fold": 0}, "data.split.fold is given without data.split.folds"),
         ({"folds": 3, "fold": 0, "gap": -1}, "data.split.gap is -1, expected a whole number of 0 or more"),
         ({"folds": 3.5, "fold": 0}, "data.split.folds is 3.5, expected a whole number of 1 or more"),
-        ({"seed": "x"}, "data.split.seed is x, expected a whole number of 0 or more"),
+        ({"seed": "x"}, "data.split.seed is 'x', expected a whole number of 0 or more"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings, message) -> None:
     with pytest.raises(InputError, match=message):
-        Split(**settings)
+        checked(Split, settings, "data.split")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_settings_that_contradict_each_other_are_refused(settings, message) -> N
 )
 def test_settings_that_no_split_can_have_are_refused(settings, said) -> None:
     with pytest.raises(InputError, match=said):
-        Split(**settings)
+        checked(Split, settings, "data.split")
 
 
 def test_a_table_that_is_not_there_is_named(tmp_path) -> None:
