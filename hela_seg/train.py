@@ -181,8 +181,6 @@ def _net(
     """The net to train, with its first weights where Lightning does not take them from a checkpoint."""
     net = assembly.net_of(config)
     assembly.refuse_tile(data.tile, net)
-    if settings.ckpt_path is not None and start.begun is None:
-        resume.check_same_classes(Path(settings.ckpt_path), data.classes.names)
     if start.checkpoint is not None:
         goes_on = start.begun is not None
         resume.check_compatible(start.checkpoint, net, settings.to_plain(), goes_on=goes_on)
@@ -190,6 +188,8 @@ def _net(
         resume.take_weights(Path(settings.ckpt_path), net)
     else:
         start_from_pretrained(net)
+    if settings.ckpt_path is not None and start.begun is None:
+        resume.check_same_classes(Path(settings.ckpt_path), data.classes.names)
     return net
 
 

@@ -231,7 +231,7 @@ class DiceCrossEntropyLoss(nn.Module):
         self,
         cross_entropy_weight: float = 1.0,
         dice_weight: float = 1.0,
-        class_weights: Sequence[float] | None = None,
+        class_weights: ClassWeights = None,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:
         super().__init__()

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from hela_seg.comparison.published import CLASSES, PUBLISHED, published_of
-from hela_seg.system.errors import InputError
 
 
 def test_means_are_those_of_the_classes_and_dice_follows_from_iou() -> None:
@@ -54,8 +53,3 @@ def test_figures_stand_beside_full_nets_on_the_papers_data_or_where_asked_for(
     kind: str, settings: dict[str, Any], classes: tuple[str, ...], when: str, stands: bool
 ) -> None:
     assert (published_of(kind, settings, classes, when) is not None) == stands
-
-
-def test_another_answer_than_these_is_refused() -> None:
-    with pytest.raises(InputError, match="published is 'yes', expected auto, always or never"):
-        published_of("unet", THEIRS, CLASSES, "yes")

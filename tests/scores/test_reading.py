@@ -54,7 +54,7 @@ def test_colours_are_known_before_files_are_opened(kind, masks, expected: bool) 
         ({"classes": ["background", "spread", "round"]}, "expected background, round, spread"),
         ({"classes": "spread"}, "reading.classes is 'spread', expected a list"),
         ({"classes": 3}, "reading.classes is 3, expected a list"),
-        ({"kind": "boxes"}, "reading.kind is 'boxes', expected values, colours or instances"),
+        ({"kind": "boxes"}, "reading.kind is 'boxes', expected values, colours, instances or null"),
         ({"files": "mask"}, "reading.files is 'mask', expected {name} in it"),
     ],
 )

@@ -100,6 +100,7 @@ def test_halves_are_told_from_files_of_others(tmp_path):
 @pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-x", "@SUM(A1)", "\tx"])
 def test_a_cell_is_no_formula_and_comes_back_as_it_was(text: str, tmp_path: Path) -> None:
     write_table(tmp_path / "a.csv", [{"name": text, "score": -0.5, "shown": "-0.5"}])
-    (row,) = csv.DictReader((tmp_path / "a.csv").open(encoding="utf-8", newline=""))
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
     assert row == {"name": f"'{text}", "score": "-0.5", "shown": "-0.5"}
     assert from_cell(row["name"]) == text

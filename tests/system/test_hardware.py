@@ -40,7 +40,7 @@ import torch
 from hela_seg.system.hardware import keep_freed_memory
 
 def new_pages():
-    for _ in range(3):
+    for _ in range(8):  # until a freed block is found that has room for the alignment too
         torch.ones(2**24)  # 64 MiB, which is 16,384 pages
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
