@@ -61,7 +61,7 @@ def export(config: Mapping[str, Any]) -> Path:
     target = Path(settings.output) if settings.output is not None else source.with_suffix(ending)
     if target.exists() and not settings.overwrite:
         raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
-    told = {"image_type": settings.image_type} if settings.format == "bioimageio" else {}
-    write(TrainedNet.from_checkpoint(source), target, **told)
+    options = {"image_type": settings.image_type} if settings.format == "bioimageio" else {}
+    write(TrainedNet.from_checkpoint(source), target, **options)
     print_files({"read": source, settings.format: target})
     return target
