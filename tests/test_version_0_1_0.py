@@ -30,7 +30,9 @@ def run_of_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_its_checkpoint_predicts_as_it_did(run_of_then: Path) -> None:
     net = hela_seg.load(run_of_then / "checkpoints" / "best.ckpt", "cpu")
     found = net.predict_proba("cells/images/dish 2.tif")
-    np.testing.assert_allclose(found, np.load(LEFT_BEHIND / "probabilities.npz")["probabilities"], atol=1e-5)
+    then = np.load(LEFT_BEHIND / "probabilities.npz")["probabilities"]
+    # written on a processor with AVX-512; rounding with AVX2 alone changes them by up to 3e-5
+    np.testing.assert_allclose(found, then, atol=1e-4)
 
 
 def test_its_checkpoint_is_scored_on_its_own_test_frames(
