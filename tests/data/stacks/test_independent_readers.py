@@ -125,8 +125,8 @@ def test_tiff_in_colours(tmp_path_factory, size, options, fourth, data):
         assert_shows(path, tifffile.imread(path) if not planar else np.moveaxis(tifffile.imread(path), 0, -1))
     else:
         # OpenCV leaves planes of 16 bits in part as its memory was, so there what was written is the measure
-        of_16_bits = stored if planar else by_opencv(path)
-        expected = of_16_bits if dtype == np.uint16 else by_pillow(path, "RGB")
+        of_16_bits = (lambda path: stored) if planar else by_opencv
+        expected = of_16_bits(path) if dtype == np.uint16 else by_pillow(path, "RGB")
         assert_shows(path, expected, labels=labels)
 
 
