@@ -136,7 +136,7 @@ def test_arguments_of_any_name_and_type_are_left_to_those_that_take_them() -> No
 def test_a_group_becomes_the_object_that_it_describes() -> None:
     adam = {"_target_": "torch.optim.Adam", "_partial_": True, "betas": [0.5, 0.9]}
     optimizer = build(adam, "optimizer")([torch.nn.Parameter(torch.ones(1))])
-    assert optimizer.defaults["betas"] == (0.5, 0.9)
+    assert tuple(optimizer.defaults["betas"]) == (0.5, 0.9)
     net = {"_target_": "hela_seg.models.unet.UNet", "width": 2, "in_channels": 1}
     assert isinstance(build(net, "model", classes=2), UNet)
 
