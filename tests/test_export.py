@@ -30,7 +30,7 @@ def onnx_export(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
-@pytest.mark.filterwarnings("ignore:the median grey value", "ignore:class 'dim' has")  # of noise
+@pytest.mark.filterwarnings("ignore:the median grey value")  # of noise
 def test_an_onnx_file_predicts_as_its_checkpoint_does(
     onnx_export: Path, checkpoint: Path, cells: Path, tmp_path: Path
 ) -> None:

@@ -213,7 +213,6 @@ def test_weights_that_an_encoder_does_not_have_are_one_line() -> None:
         pretrained.read_weights(Path("nowhere/a.pth"))
 
 
-@pytest.mark.filterwarnings("ignore:class 'dim' has")  # of a net that has hardly been trained
 def test_a_checkpoint_asks_for_no_weights_again(own_file: Path, cells: Path, tmp_path: Path) -> None:
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET[1:]]
     chosen = ["model=smp", "model.encoder_name=resnet18", f"model.encoder_weights={own_file}"]
