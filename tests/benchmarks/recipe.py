@@ -165,16 +165,11 @@ def train(
         ``steps``, ``iou`` a class, ``miou``, ``offset`` in rows and columns of the rarest class; with
         ``flips``, also ``flips``, the m-IoU of the mean of mirrored views.
     """
-    images = SETS[name]
     loop = {"ema": 0.0, "clip": 0.0}
     loop |= {key: float(value) for key, _, value in (o.partition("=") for o in overrides) if key in loop}
     overrides = [o for o in overrides if o.partition("=")[0] not in loop]
-    with initialize_config_dir(str(CONFIG), version_base="1.3"):
-        settings = [entry.format(root=root.absolute()) for entry in images.settings]
-        config = compose("train", [*settings, *overrides, f"seed={seed}", "output_dir=unused"])
-    data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
-    data.open(images.rows(part, seed))
-    data.prepare()
+    config = configuration(root, name, overrides, seed)
+    data = open_data(root, name, overrides, seed=seed, part=part)
     torch.manual_seed(seed)
     net = instantiate(config.model, in_channels=data.channels, classes=len(data.classes))
     net = net.to(memory_format=torch.channels_last)
@@ -200,6 +195,22 @@ def train(
     _settle(net, (_batch(tiles, batch, number)[0] for number in range(SETTLED)))
     found = {"steps": steps} | evaluate(net.eval(), data, views=False)
     return found | ({"flips": evaluate(net, data, views=True)["miou"]} if flips else {})
+
+
+def configuration(root: Path, name: str, overrides: list[str], seed: int) -> Any:
+    """All settings of a training on a set."""
+    with initialize_config_dir(str(CONFIG), version_base="1.3"):
+        settings = [entry.format(root=root.absolute()) for entry in SETS[name].settings]
+        return compose("train", [*settings, *overrides, f"seed={seed}", "output_dir=unused"])
+
+
+def open_data(root: Path, name: str, overrides: list[str], *, seed: int, part: str) -> TimelapseData:
+    """A set, split and ready to train on."""
+    config = configuration(root, name, overrides, seed)
+    data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
+    data.open(SETS[name].rows(part, seed))
+    data.prepare()
+    return data
 
 
 def _batch(tiles: Any, batch: int, number: int) -> tuple[Tensor, Tensor]:
