@@ -1,12 +1,12 @@
 """nnU-Net 2.8 on the sets of `recipe.py`, for the same CPU seconds of training, scored in the same way.
 
-    python tests/benchmarks/nnunet.py prepare DATA FOLDER                            # with hela_seg's Python
-    pip install nnunetv2                                                              # in an environment of its own
+    python tests/benchmarks/nnunet.py prepare DATA FOLDER
     OMP_NUM_THREADS=1 PYTHON tests/benchmarks/nnunet.py train FOLDER OUT.json --seconds 600 --seeds 0 1 2
 
-``prepare`` writes the images and class indices of each set in the form that nnU-Net reads. ``train`` runs
-nnU-Net's own planning, preprocessing, loss, optimiser, augmentation, deep supervision and mirrored prediction,
-with tiles of 128x128, 4 a batch, and a net of 6 stages. Its rate falls with the share of the CPU seconds
+``prepare`` is run by the Python that has hela_seg: it writes the images and class indices of each set in the
+form that nnU-Net reads. ``train`` is run by the Python of another environment, with ``nnunetv2``: nnU-Net's
+own planning, preprocessing, loss, optimiser, augmentation, deep supervision and mirrored prediction, with
+tiles of 128x128, 4 a batch, and a net of 6 stages. Its rate falls with the share of the CPU seconds that is
 used, as it falls with the epochs there; planning, preprocessing and prediction are not counted.
 OUT.json holds entries as those of `recipe.py`, whose ``--table`` prints both.
 """
@@ -18,7 +18,6 @@ import json
 import os
 import random
 import time
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -86,26 +85,26 @@ def train_all(args: argparse.Namespace) -> None:
     """Plan and preprocess each set, train each seed, and add its scores to OUT.json."""
     for kind in ("raw", "preprocessed", "results"):
         os.environ[f"nnUNet_{kind}"] = str((args.folder / kind).absolute())
-    os.environ |= {"nnUNet_compile": "f"}
+    os.environ["nnUNet_compile"] = "f"  # noqa: SIM112
     for raw in sorted((args.folder / "raw").iterdir()):
         name = raw.name.partition("_")[2]
         if args.sets and name not in args.sets:
             continue
-        os.environ["nnUNet_n_proc_DA"] = "1"  # planning takes no 0
-        plan(raw.name)
-        os.environ["nnUNet_n_proc_DA"] = "0"
+        os.environ["nnUNet_n_proc_DA"] = "1"  # planning takes no 0  # noqa: SIM112
+        plan(args.folder / "preprocessed" / raw.name)
+        os.environ["nnUNet_n_proc_DA"] = "0"  # noqa: SIM112
         for seed in args.seeds:
             run = {"set": name, "recipe": "nnU-Net", "seed": seed, "seconds": args.seconds, "part": "test"}
             found = json.loads(args.out.read_text()) if args.out.exists() else []
             if any(run.items() <= there.items() for there in found):
                 continue
-            run |= train(raw, seed, args.seconds)
+            run |= train(raw, args.folder / "preprocessed" / raw.name, seed, args.seconds)
             found = json.loads(args.out.read_text()) if args.out.exists() else []
             args.out.write_text(json.dumps([*found, run], indent=1))
             print(json.dumps(run), flush=True)
 
 
-def plan(dataset: str) -> None:
+def plan(folder: Path) -> None:
     """nnU-Net's own plan of a set, with the size of tiles, of batches and of the net as above."""
     from nnunetv2.experiment_planning.plan_and_preprocess_api import (
         extract_fingerprints,
@@ -113,8 +112,7 @@ def plan(dataset: str) -> None:
         preprocess,
     )
 
-    number = int(dataset[7:10])
-    path = Path(os.environ["nnUNet_preprocessed"], dataset, "nnUNetPlans.json")
+    number, path = int(folder.name[7:10]), folder / "nnUNetPlans.json"
     if path.exists():
         return
     extract_fingerprints([number], num_processes=1)
@@ -134,7 +132,7 @@ def plan(dataset: str) -> None:
     preprocess([number], configurations=("2d",), num_processes=(1,))
 
 
-def train(raw: Path, seed: int, seconds: float) -> dict[str, Any]:
+def train(raw: Path, planned: Path, seed: int, seconds: float) -> dict[str, Any]:
     """Train for so many CPU seconds, predict the test images with mirroring, and score them.
 
     Returns:
@@ -149,26 +147,23 @@ def train(raw: Path, seed: int, seconds: float) -> dict[str, Any]:
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     description = json.loads((raw / "dataset.json").read_text())
-    plans = json.loads(Path(os.environ["nnUNet_preprocessed"], raw.name, "nnUNetPlans.json").read_text())
-    trainer = nnUNetTrainer(
-        plans | {"continue_training": False}, "2d", "all", description, device=torch.device("cpu")
-    )
+    plans = json.loads((planned / "nnUNetPlans.json").read_text()) | {"continue_training": False}
+    cpu = torch.device("cpu")
+    trainer = nnUNetTrainer(plans, "2d", "all", description, device=cpu)
     trainer.on_train_start()
     trainer.network.train()
     began, steps = time.process_time(), 0
-    for steps in count():
-        progress = (time.process_time() - began) / seconds
-        if progress >= 1:
-            break
+    while (progress := (time.process_time() - began) / seconds) < 1:
         for group in trainer.optimizer.param_groups:
             group["lr"] = trainer.initial_lr * (1 - progress) ** 0.9
         trainer.train_step(next(trainer.dataloader_train))
+        steps += 1
     trainer.set_deep_supervision_enabled(False)
     predictor = nnUNetPredictor(
         tile_step_size=0.5,
         use_gaussian=True,
         use_mirroring=True,
-        device=torch.device("cpu"),
+        device=cpu,
         allow_tqdm=False,
     )
     predictor.manual_initialization(
@@ -180,10 +175,10 @@ def train(raw: Path, seed: int, seconds: float) -> dict[str, Any]:
         "nnUNetTrainer",
         trainer.inference_allowed_mirroring_axes,
     )
-    return {"steps": steps} | evaluate(predictor, raw, trainer, len(description["labels"]))
+    return {"steps": steps} | evaluate(predictor, raw, len(description["labels"]))
 
 
-def evaluate(predictor: Any, raw: Path, trainer: Any, classes: int) -> dict[str, Any]:
+def evaluate(predictor: Any, raw: Path, classes: int) -> dict[str, Any]:
     """IoU of each class over all test pixels."""
     from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 
