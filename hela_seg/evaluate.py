@@ -142,7 +142,7 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     found = _written(settings, counts, data.classes, _record_of_labels(settings, data), meters)
     lost = _left_out(blocks, len(counts), [*partners.faults, *faults])
     maps = LabelImages(partners, readers.found)
-    report = write_report(Path(settings.output_dir), "evaluate", data, scored, maps, lost)
+    report = write_report(Path(settings.output_dir), "evaluate", data, scored, maps, [lost] if lost else [])
     _print_files(settings, _files_of(labels, partners), {"report": report or "none"})
     if lost:
         raise PartialResultError(lost)

@@ -13,6 +13,7 @@ if __name__ == "__main__":
 import logging
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ from hela_seg.system.hardware import HardwareChoices, on_gpu
 from hela_seg.system.machine import forget_peak_memory, peak_memory
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import build
-from hela_seg.training import assembly, memory, outcome
+from hela_seg.training import assembly, memory, outcome, plan
 from hela_seg.training.costs import StepClock, costs_of, record_of
 from hela_seg.training.outcome import Result
 from hela_seg.training.settings import TrainerSettings, TrainSettings, resolve
@@ -79,6 +80,7 @@ def train(config: Mapping[str, Any]) -> Result:
 
 
 def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) -> Result:
+    began = time.monotonic()
     if ranks.rank:
         logging.getLogger().setLevel(logging.ERROR)  # rank 0 says it for all
     folder = make_folder(Path(settings.output_dir))
@@ -98,6 +100,14 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     device = torch.device("cuda" if on_gpu(settings.trainer.accelerator) else "cpu")
     trial = memory.MemoryTrial(net, loss, optimizer, (data.channels, *data.tile), device)
     trainer_settings = _with_batch(settings.trainer, start, trial, data)
+    planned = _plan(settings, trainer_settings, start, trial, data, began)
+    if planned is not None:
+        trainer_settings = replace(
+            trainer_settings,
+            max_steps=planned.steps,
+            max_epochs=planned.epochs,
+            check_val_every_n_epoch=planned.every,
+        )
 
     settings = replace(settings, loss=loss_config, trainer=trainer_settings)  # as they are kept
     info = assembly.model_info(settings, net_config, data)
@@ -105,9 +115,17 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     if hardware.compile:
         net.compile()
     clock = StepClock()
-    trainer = assembly.trainer_of(settings, folder, clock, validated=bool(data.blocks_of("validation")))
+    trainer = assembly.trainer_of(
+        settings,
+        folder,
+        clock,
+        validated=bool(data.blocks_of("validation")),
+        seconds=None if planned is None else planned.seconds,
+    )
     log.info("%s", assembly.describe(net, settings.seed))
     log.info("%s", hardware.why)
+    if planned is not None:
+        log.info("minutes=%g: %s", settings.minutes, planned)
     forget_peak_memory(device)
     if not _fit(trainer, task, data, start.checkpoint):
         raise memory.explain(
@@ -171,6 +189,7 @@ def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo)
         print_split(data.blocks, data.names)
         for line in never_trained(data.survey.pixels, data.classes):
             log.warning("warning: %s", line)
+        _tell_exposures(data)
         _warn_of_leaks(data)
     return data
 
@@ -210,6 +229,27 @@ def _with_batch(
     if fit * count < batch:
         log.info("%d tiles at a time, whose gradients add up to steps of %d", fit, fit * passes)
     return replace(settings, batch_size=fit, accumulate_grad_batches=passes)
+
+
+def _plan(
+    settings: TrainSettings,
+    trainer: TrainerSettings,
+    start: _Start,
+    trial: memory.MemoryTrial,
+    data: TimelapseData,
+    began: float,
+) -> plan.Plan | None:
+    """How the minutes that a run may take are used; None where it has no such limit, or its plan is kept.
+
+    The tiles that pass at a time are settled before; ``began`` is when the run did, by `time.monotonic`.
+    """
+    if settings.minutes is None or start.begun is not None:
+        return None
+    settling = settings.chosen("callbacks").get("settled_batch_norm", {}).get("batches", 0)
+    work = plan.Work.of(data, trainer.accumulate_grad_batches, settling)
+    pace = plan.measure(trial, data, trainer.precision)
+    made = plan.plan(60 * settings.minutes - (time.monotonic() - began), pace, work)
+    return distributed.broadcast_from_rank_zero(made)
 
 
 def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start: Path | None) -> bool:
@@ -258,6 +298,15 @@ def _ending_as_by_keyboard() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _tell_exposures(data: TimelapseData) -> None:
+    normalisation = data.normalisation
+    if normalisation.reason is not None:
+        log.info("data.normalise=auto: %s, since %s", normalisation.kind, normalisation.reason)
+    elif normalisation.kind != "frame":
+        for line in data.unlike_exposures:
+            log.warning("warning: %s: convert all alike, or take data.normalise=auto or frame", line)
 
 
 def _warn_of_leaks(data: TimelapseData) -> None:

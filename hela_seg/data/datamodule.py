@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from torch.utils.data import DataLoader
 from hela_seg.data.augment import Augmentation
 from hela_seg.data.classes import Classes
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
+from hela_seg.data.exposure import exposures_of, unlike_exposures
 from hela_seg.data.intensity import TrainingStatistics, training_statistics
 from hela_seg.data.labels.survey import MOST_FRAMES, Survey, survey
 from hela_seg.data.layouts import FileRules, Recording
-from hela_seg.data.normalise import Normalisation, fit
+from hela_seg.data.normalise import AUTO, Normalisation, fit
 from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels
 from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.settings import DrawingSettings, LabelSettings, TileSize, default_workers, label_reader
@@ -55,7 +56,8 @@ class TimelapseData(pl.LightningDataModule):
         drawing: what is drawn for ``layout: synthetic``, or the fields of `DrawingSettings` as a dict.
         labels: how masks are read, or the fields of `LabelSettings` as a dict.
         split: how series are split, or the fields of `Split` as a dict.
-        normalise: a kind of `hela_seg.data.normalise.Normalisation`.
+        normalise: a kind of `hela_seg.data.normalise.Normalisation`; ``auto`` for ``frame`` where series were
+            exposed unlike each other (`hela_seg.data.exposure`), and ``percentile`` elsewhere.
         tile: rows and columns of a tile.
         batch_size: N.
         foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
@@ -94,7 +96,7 @@ class TimelapseData(pl.LightningDataModule):
         drawing: DrawingSettings | None = None,
         labels: LabelSettings | None = None,
         split: Split | None = None,
-        normalise: str = "percentile",
+        normalise: str = AUTO,
         tile: TileSize = (128, 128),
         batch_size: Count = 4,
         foreground_share: Share = 0.0,
@@ -122,7 +124,7 @@ class TimelapseData(pl.LightningDataModule):
         self.labels = label_reader(self.classes, masks_as)
         self._foreground_share, self._most_indexed = foreground_share, most_indexed
         self._split = split or Split()
-        self._normalise = Normalisation(normalise).kind
+        self._normalise = normalise if normalise == AUTO else Normalisation(normalise).kind
         self.tile: Size = (tile[0], tile[1])
         self.batch_size = self._batch = batch_size
         self._steps, self._seed = steps_per_epoch, seed
@@ -188,7 +190,7 @@ class TimelapseData(pl.LightningDataModule):
     def prepare(self, index: Path | None = None) -> None:
         """Look at the masks and fit the normalisation to the training frames.
 
-        Sets ``normalisation`` and ``survey``.
+        Sets ``normalisation``, ``survey`` and ``unlike_exposures``: lines of `unlike_exposures`.
 
         Args:
             index: file that keeps what was found in the masks, for the next start; None keeps nothing.
@@ -204,9 +206,15 @@ class TimelapseData(pl.LightningDataModule):
             for t in range(b.start, b.stop)
         )
         step = -(-sum(b.stop - b.start for b in self.blocks_of("train")) // FRAMES_TO_FIT)
-        self.normalisation: Normalisation = fit(
-            self._normalise, (image.frame(t) for image, t in islice(frames, 0, None, step))
-        )
+        used = {block.series for block in self.blocks}
+        exposures = exposures_of([self.recordings[series].image for series in sorted(used)])
+        self.unlike_exposures = unlike_exposures(exposures)
+        kind, reason = self._normalise, None
+        if kind == AUTO:
+            kind = "frame" if self.unlike_exposures else "percentile"
+            reason = self.unlike_exposures[0] if self.unlike_exposures else "all series were exposed alike"
+        fitted = fit(kind, (image.frame(t) for image, t in islice(frames, 0, None, step)))
+        self.normalisation: Normalisation = replace(fitted, reason=reason)
 
     def training_statistics(self) -> TrainingStatistics:
         """What the training frames are like, for checkpoints; after `prepare`."""

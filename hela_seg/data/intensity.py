@@ -224,7 +224,7 @@ def training_statistics(
     Raises:
         InputError: a frame that cannot be read.
     """
-    looked_at = [frames[place] for place in _spread(len(frames), TRAINING_FRAMES)]
+    looked_at = [frames[place] for place in spread(len(frames), TRAINING_FRAMES)]
     found = np.array([_frame_figures(series, t, kind) for series, t in looked_at])
     labelled = counts[counts.any(axis=1)].astype(np.float64)
     by_frame = labelled.T / labelled.sum(axis=1)
@@ -241,8 +241,6 @@ def training_statistics(
 def intensity_mismatch(statistics: TrainingStatistics, series: Series) -> str | None:
     """Say where a recording's grey values can hardly be of the kind that a net was trained on.
 
-    Five frames are looked at, of which the median counts, so that an empty one among others does not.
-
     Args:
         statistics: of the net's training frames.
         series: a recording that it can take.
@@ -255,10 +253,10 @@ def intensity_mismatch(statistics: TrainingStatistics, series: Series) -> str | 
         bright end is 4000, sixteen times what an 8-bit image holds, and the line says so.
     """
     try:
-        frames = [_frame_figures(series, t, statistics.kind) for t in _spread(series.shape[0], FRAMES)]
+        found = figures_of_series(series, statistics.kind)
     except InputError:
         return None
-    found, size = np.median(frames, axis=0), series.shape[2:]
+    size = series.shape[2:]
     for channel in statistics.unlike_range(found, series.dtype.name, size):
         return _range_line(statistics, series, channel, found[channel])
     for channel in statistics.inverted(found, size):
@@ -321,6 +319,33 @@ def figures_of(percentiles: NDArray[Any]) -> Figures:
     return np.stack([dark, bright, contrast, (median - dark) / np.where(contrast > 0, contrast, 1)], axis=-1)
 
 
+def figures_of_series(series: Series, kind: str) -> Figures:
+    """The median of `FRAMES` frames, so that an empty one among others does not count.
+
+    Args:
+        series: a recording.
+        kind: of the `Normalisation` on whose scale the figures are; see `TrainingStatistics`.
+
+    Returns:
+        (C, 4) `DARK`, `BRIGHT`, `CONTRAST` and `MIDTONE`.
+
+    Raises:
+        InputError: a frame that cannot be read.
+    """
+    frames = [_frame_figures(series, t, kind) for t in spread(series.shape[0], FRAMES)]
+    found: Figures = np.median(frames, axis=0)
+    return found
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most so many of the numbers below a count, evenly spread from the first to the last.
+
+    Example:
+        ``spread(9, 3) == [0, 4, 8]``
+    """
+    return [round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()]
+
+
 def _range_line(statistics: TrainingStatistics, series: Series, channel: int, found: Figures) -> str:
     """What was found and expected of a channel."""
     unit = max((_unit(statistics.kind, name) for name in statistics.dtypes), default=1.0)
@@ -345,11 +370,6 @@ def _frame_figures(series: Series, t: int, kind: str) -> Figures:
     pixels = series.read(t, rows, columns).astype(np.float64)  # of bool there are no percentiles
     found = np.percentile(pixels.reshape(len(pixels), -1), PERCENTILES, axis=1).T
     return figures_of(found / _unit(kind, series.dtype.name))
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most so many of the numbers below a count, evenly spread from the first to the last."""
-    return [round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()]
 
 
 def _unit(kind: str, dtype: str) -> float:

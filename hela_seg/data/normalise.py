@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,9 @@ Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
 KINDS = ("dtype", "percentile", "frame", "zscore")
 """See :class:`Normalisation`."""
+
+AUTO = "auto"
+"""Stands for ``frame`` where series were exposed unlike each other, and for ``percentile`` elsewhere."""
 
 DEFAULT_PERCENTILES = (1.0, 99.8)
 """As CSBDeep and StarDist have them: cells are rare and bright, so the upper one lies near the end."""
@@ -69,6 +72,7 @@ class Normalisation:
         low: by channel, where the training set gives it (``percentile``, ``zscore``), else None.
         high: the same.
         percentiles: the lower and the upper, of 100.
+        reason: why this kind was taken, where nobody named one.
 
     Raises:
         InputError: an unknown kind, or percentiles that are not in order.
@@ -78,10 +82,11 @@ class Normalisation:
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
     percentiles: tuple[float, float] = DEFAULT_PERCENTILES
+    reason: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise InputError(f"data.normalise is '{self.kind}', expected one of {', '.join(KINDS)}")
+            raise InputError(f"data.normalise is '{self.kind}', expected {AUTO} or one of {', '.join(KINDS)}")
         lower, upper = self.percentiles
         if not 0 <= lower < upper <= 100:
             raise InputError(
@@ -129,6 +134,7 @@ class Normalisation:
             "low": None if self.low is None else list(self.low),
             "high": None if self.high is None else list(self.high),
             "percentiles": list(self.percentiles),
+            "reason": self.reason,
         }
 
     @classmethod
@@ -136,7 +142,7 @@ class Normalisation:
         """What :meth:`to_plain` gave, read back."""
         low, high = (None if plain[key] is None else tuple(plain[key]) for key in ("low", "high"))
         lower, upper = plain["percentiles"]
-        return cls(plain["kind"], low, high, (lower, upper))
+        return cls(plain["kind"], low, high, (lower, upper), plain.get("reason"))
 
     def _levels(self, channels: int, dtype: np.dtype[Any], statistics: Statistics | None) -> Statistics:
         if self.kind == "dtype":

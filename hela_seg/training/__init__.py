@@ -7,6 +7,7 @@
 - ``advice``: what to try where a class is not learned
 - ``loggers``: services that keep logs
 - ``memory``: how many tiles fit into it; ``ddp``: several devices
+- ``plan``: how many steps fit into so many minutes
 - ``costs``: what training and using a net takes
 - ``timing``: where the time of training and prediction goes
 """

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hela_seg.scores.metrics import Scores
 from hela_seg.system.errors import join_names
-
-log = logging.getLogger(__name__)
 
 LEARNED = 0.01
 """A class whose IoU is lower is not learned."""
@@ -49,8 +46,8 @@ def _not_in_force(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"trainer.{length}={2 * present}"
 
 
-def warn_of_unlearned(found: Scores, names: Sequence[str], config: Mapping[str, Any], where: str) -> None:
-    """Name each class that is not learned in a warning, with what to try first.
+def unlearned(found: Scores, names: Sequence[str], config: Mapping[str, Any], where: str) -> list[str]:
+    """A line for each class that is not learned, with what to try first.
 
     Args:
         found: scores of the trained net.
@@ -58,13 +55,10 @@ def warn_of_unlearned(found: Scores, names: Sequence[str], config: Mapping[str, 
         config: see `settings_to_try`.
         where: what was scored, such as ``the test frames``.
     """
-    for name, iou in zip(names, found.iou, strict=True):
-        if float(iou) < LEARNED:  # not so where it is NaN, of a class that is nowhere
-            log.warning(
-                "warning: class '%s' is not learned, its IoU on %s is %.4f: look at its masks with python -m "
-                "hela_seg.check, and try, in this order, %s",
-                name,
-                where,
-                float(iou),
-                join_names(settings_to_try(config)) or "a longer training",
-            )
+    cures = join_names(settings_to_try(config)) or "a longer training"
+    return [
+        f"class '{name}' is not learned, its IoU on {where} is {float(iou):.4f}: look at its masks with "
+        f"python -m hela_seg.check, and try, in this order, {cures}"
+        for name, iou in zip(names, found.iou, strict=True)
+        if float(iou) < LEARNED  # not so where it is NaN, of a class that is nowhere
+    ]

@@ -24,7 +24,7 @@ from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.machine import accelerator_of, versions
 from hela_seg.system.settings import Group, build
 from hela_seg.training import ddp
-from hela_seg.training.callbacks import EpochBar, ValidateAtMaxSteps
+from hela_seg.training.callbacks import Deadline, EpochBar, ValidateAtMaxSteps
 from hela_seg.training.checkpoints import AtomicCheckpointIO
 from hela_seg.training.costs import StepClock
 from hela_seg.training.loggers import tell_settings
@@ -167,7 +167,9 @@ def model_info(settings: TrainSettings, net: dict[str, Any], data: TimelapseData
     )
 
 
-def trainer_of(settings: TrainSettings, folder: Path, clock: StepClock, *, validated: bool) -> pl.Trainer:
+def trainer_of(
+    settings: TrainSettings, folder: Path, clock: StepClock, *, validated: bool, seconds: float | None = None
+) -> pl.Trainer:
     """Lightning's trainer with the callbacks and logs that the settings name.
 
     Args:
@@ -175,6 +177,7 @@ def trainer_of(settings: TrainSettings, folder: Path, clock: StepClock, *, valid
         folder: of the run.
         clock: takes the time of steps.
         validated: whether there are frames for validation; without, callbacks that watch them are left out.
+        seconds: after which training ends in any case.
 
     Raises:
         InputError: settings that Lightning refuses.
@@ -185,6 +188,8 @@ def trainer_of(settings: TrainSettings, folder: Path, clock: StepClock, *, valid
             for name, callback in settings.chosen("callbacks").items()
             if validated or callback.get("monitor") is None
         ]
+    if seconds is not None:
+        callbacks.insert(0, Deadline(seconds))
     callbacks += [clock, ValidateAtMaxSteps()]
     if settings.trainer.is_distributed:
         callbacks.append(ddp.DDPSyncCallback())

@@ -1,4 +1,4 @@
-"""Callbacks: lines and a progress bar for people, validation at the last step, precise batch norm."""
+"""Callbacks: lines and a progress bar for people, the end of training, precise batch norm."""
 
 from __future__ import annotations
 
@@ -94,6 +94,40 @@ class ValidateAtMaxSteps(pl.Callback):
             trainer.should_stop = True
 
 
+class Deadline(pl.Callback):
+    """Ends training when its time is up, where the machine has become slower than it was when planned.
+
+    It must stand before callbacks that act on the last step. A run that is gone on with has none: it takes
+    the steps that were planned, so that it ends as it would have without an interruption.
+
+    Args:
+        seconds: from the start of training.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._ends = seconds, math.inf
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._ends = time.monotonic() + self._seconds
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop like early stopping does, before which Lightning validates."""
+        late = time.monotonic() >= self._ends
+        if trainer.should_stop or not trainer.strategy.reduce_boolean_decision(late, all=False):
+            return
+        trainer.should_stop = True
+        if not _at_last_step(trainer):
+            log.warning(
+                "warning: the time is up after %d of %d planned steps, before the learning rate has fallen "
+                "to its end: steps took longer than measured, as they do where other programs compute",
+                trainer.global_step,
+                trainer.max_steps,
+            )
+
+
 def _at_last_step(trainer: pl.Trainer) -> bool:
     return trainer.global_step == trainer.max_steps
 
@@ -122,7 +156,7 @@ class PreciseBatchNorm(pl.Callback):
     ) -> None:
         """Recompute after the last step of an epoch or of the run, before validation and saving."""
         layers = [module for module in pl_module.modules() if isinstance(module, _BatchNorm)]
-        if not layers or not (trainer.is_last_batch or _at_last_step(trainer)):
+        if not layers or not (trainer.is_last_batch or _at_last_step(trainer) or trainer.should_stop):
             return
         momenta = [layer.momentum for layer in layers]
         for layer in layers:

@@ -21,7 +21,7 @@ from hela_seg.runs.checkpoint import validation_score
 from hela_seg.scores.metrics import Scores, scores
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
-from hela_seg.training.advice import warn_of_unlearned
+from hela_seg.training.advice import unlearned
 
 log = logging.getLogger(__name__)
 
@@ -105,9 +105,11 @@ def score(
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
         write_results(folder, counts, data.classes, record, reliability)
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
-        warn_of_unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
+        told = unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
+        for line in told:
+            log.warning("warning: %s", line)
         maps = Predicted(predictor, data.recordings)
-        page = write_report(folder, "train", data, data.blocks_of("test"), maps) if report else None
+        page = write_report(folder, "train", data, data.blocks_of("test"), maps, told) if report else None
         _print_end(checkpoint, folder, page)
     return result
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal
 
-from annotated_types import Predicate
+from annotated_types import Gt, Predicate
 
 from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import HardwareChoices, Machine, choose, on_gpu, take_gpu
@@ -17,6 +17,8 @@ from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Count, Expected, Group, Seed, check_group, checked, to_plain
 
 TORCHRUN = "torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"
+
+Minutes = Annotated[float, Gt(0), Expected("a number above 0")]
 
 Length = Annotated[
     int, Predicate(lambda number: number == -1 or number >= 1), Expected("a whole number of 1 or more")
@@ -97,6 +99,7 @@ class TrainSettings:
     logger: Mapping[str, Group | None]
     output_dir: str
     seed: Seed = 0
+    minutes: Minutes | None = None
     resume: bool = False
     ckpt_path: str | None = None
     report: bool = True

@@ -22,7 +22,7 @@ from hela_seg.scores.metrics import Scores, scores
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.settings import Count
-from hela_seg.training.advice import settings_to_try, warn_of_unlearned
+from hela_seg.training.advice import settings_to_try, unlearned
 
 log = logging.getLogger(__name__)
 
@@ -207,7 +207,8 @@ class ScoreWatch(pl.Callback):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         if self._last is not None and trainer.is_global_zero and not data.blocks_of("test"):
             config: Any = pl_module.info.config  # type: ignore[union-attr]
-            warn_of_unlearned(self._last, data.classes.names, config, "the validation tiles")
+            for line in unlearned(self._last, data.classes.names, config, "the validation tiles"):
+                log.warning("warning: %s", line)
 
     def state_dict(self) -> dict[str, Any]:
         """The count of low scores, for the checkpoint."""

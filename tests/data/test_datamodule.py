@@ -62,7 +62,7 @@ def refusal(function, *arguments, **options):
         ({"steps_per_epoch": 0}, "data.steps_per_epoch is 0, expected a whole number of 1 or more"),
         ({"workers": -1}, "data.workers is -1, expected a whole number of 0 or more"),
         ({"seed": -1}, "data.seed is -1, expected a whole number of 0 or more"),
-        ({"normalise": "max"}, "data.normalise is 'max', expected one of"),
+        ({"normalise": "max"}, "data.normalise is 'max', expected auto or one of"),
         ({"labels": {"kind": "instances"}, "classes": ["a", "b"]}, "data.classes has 2 entries"),
     ],
 )

@@ -10,16 +10,14 @@ import numpy as np
 from hela_seg.data.checks.examine import Examination, SeriesFacts
 from hela_seg.data.checks.near_duplicates import NearDuplicate, find_near_duplicates
 from hela_seg.data.classes import Classes
-from hela_seg.data.intensity import BRIGHT, DARK, TrainingStatistics, figures_of
+from hela_seg.data.exposure import Exposure, unlike_exposures
+from hela_seg.data.intensity import figures_of
 from hela_seg.data.labels.balance import never_trained
 from hela_seg.data.splits.table import PARTS, Block
 from hela_seg.system.errors import join_names
 
 RARE = 0.001
 """Share of all pixels below which a class is rare."""
-
-UNLIKE = 4.0
-"""Times the usual contrast (bright end less dark end), or its fraction, from which on a series is named."""
 
 
 @dataclass(frozen=True)
@@ -120,56 +118,20 @@ def _classes_in_want(examination: Examination, blocks: Sequence[Block], classes:
 
 
 def _unlike_series(series: Sequence[SeriesFacts]) -> list[str]:
-    """Series of another type of values than most, or whose contrast is far from the usual one."""
-    known = [facts for facts in series if facts.percentiles is not None]
-    dtypes = {str(facts.recording.image.dtype) for facts in known}
-    if len(dtypes) > 1:
-        return [f"series have different types of values ({', '.join(sorted(dtypes))}): convert them alike"]
-    spans = np.array(
-        [np.ptp(facts.percentiles, axis=1).mean() for facts in known if facts.percentiles is not None]
-    )
-    usual = float(np.median(spans)) if len(spans) else 0.0
-    unlike = {
-        facts.recording.name: f"{facts.recording.name} ({span:g})"
-        for facts, span in zip(known, spans, strict=True)
-        if not usual / UNLIKE <= span <= usual * UNLIKE
-    }
-    contrasts = [
-        f"the grey values of {join_names([*unlike.values()], 5)} span more than {UNLIKE:g} times the usual "
-        f"{usual:g}, or less than 1/{UNLIKE:g} of it: if exposure differs, set data.normalise=frame"
-    ]
-    return [*(contrasts if unlike else []), *_elsewhere(known, set(unlike))]
-
-
-def _elsewhere(known: Sequence[SeriesFacts], told: set[str]) -> list[str]:
-    """Series whose grey values lie where no other series has any, by the rule for what a net predicts.
-
-    Args:
-        known: series with percentiles.
-        told: names of series of which nothing more needs to be said.
-    """
-    channels = {facts.recording.image.shape[1] for facts in known}
-    if len(known) < 2 or len(channels) > 1:
-        return []
-    figures = figures_of(np.array([facts.percentiles for facts in known]))  # (S, C, 4)
-    ordered, usual = np.sort(figures, axis=0), np.median(figures, axis=0)
-    odd = []
-    for facts, own in zip(known, figures, strict=True):
-        image, name = facts.recording.image, facts.recording.name
-        # the ends of all others: where it has an end itself, the second one
-        lowest = np.where(own == ordered[0], ordered[1], ordered[0])
-        highest = np.where(own == ordered[-1], ordered[-2], ordered[-1])
-        others = TrainingStatistics(
-            "percentile", (image.dtype.name,), 0, np.stack([lowest, usual, highest]), np.zeros((2, 0))
+    """Series of another type of values than most, or exposed otherwise."""
+    exposures = [
+        Exposure(
+            facts.recording.name,
+            str(facts.recording.image.dtype),
+            facts.recording.image.shape[2:],
+            figures_of(facts.percentiles),
         )
-        if name not in told and others.unlike_range(own, image.dtype.name, image.shape[2:]):
-            odd.append(f"{name} ({own[:, DARK].min():g} to {own[:, BRIGHT].max():g})")
-    if not odd:
-        return []
-    dark, bright = usual[:, DARK].min(), usual[:, BRIGHT].max()
+        for facts in series
+        if facts.percentiles is not None
+    ]
     return [
-        f"the grey values of {join_names(odd, 5)} lie elsewhere than those of the other series, usually "
-        f"{dark:g} to {bright:g}: convert all alike, or if exposure differs, set data.normalise=frame"
+        f"{line}: convert all alike, or if exposure differs, take data.normalise=auto or frame"
+        for line in unlike_exposures(exposures)
     ]
 
 

@@ -53,7 +53,7 @@ def write_report(
     data: TimelapseData,
     blocks: Sequence[Block],
     maps: ClassMaps | None,
-    warning: str = "",
+    warnings: Sequence[str] = (),
 ) -> Path | None:
     """Write the report of a run beside its results; whatever goes wrong with it is only warned of.
 
@@ -63,7 +63,7 @@ def write_report(
         data: opened.
         blocks: the frames that were scored.
         maps: the class maps that were scored; None where there were none.
-        warning: a sentence that stands above all.
+        warnings: what stands above all, a line each, without the full stop.
 
     Returns:
         Where it is; None where it could not be written.
@@ -71,8 +71,8 @@ def write_report(
     try:
         material = Material(folder, command, data, blocks, maps)
         sections = tuple(_section(title, make, material) for title, make in SECTIONS.items())
-        warnings = (f"{warning}.",) if warning else ()
-        page = Page(_title(material), sections, tuple(_facts(material)), warnings)
+        told = tuple(f"{line[:1].upper()}{line[1:]}." for line in warnings)
+        page = Page(_title(material), sections, tuple(_facts(material)), told)
         page.write(folder / run_folder.REPORT)
     # the run's results are whole and must not be lost to a fault in a figure of them
     except Exception as error:

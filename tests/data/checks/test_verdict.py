@@ -119,14 +119,15 @@ def test_a_series_above_an_offset_is_named_though_its_contrast_is_the_usual_one(
     (line,) = judged(facts).warnings
     assert line == (
         "the grey values of odd (110 to 210) lie elsewhere than those of the other series, usually 12 to 115"
-        ": convert all alike, or if exposure differs, set data.normalise=frame"
+        ": convert all alike, or if exposure differs, take data.normalise=auto or frame"
     )
 
 
 def test_types_of_values_that_differ_are_named_and_their_contrasts_not_compared():
     facts = [series("one"), series("two", (0.0, 9e3, 6e4), np.uint16), series("three", None)]
     assert judged(facts).warnings == [
-        "series have different types of values (uint16, uint8): convert them alike"
+        "series have different types of values (uint16, uint8): convert all alike, or if exposure differs, "
+        "take data.normalise=auto or frame"
     ]
 
 

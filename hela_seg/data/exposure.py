@@ -1,0 +1,114 @@
+"""Whether series were exposed alike: which have other types, spans or levels of values than the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hela_seg.data.intensity import (
+    BRIGHT,
+    CONTRAST,
+    DARK,
+    Figures,
+    TrainingStatistics,
+    figures_of_series,
+    spread,
+)
+from hela_seg.data.stacks import Series
+from hela_seg.system.errors import InputError, join_names
+
+UNLIKE = 4.0
+"""Times the usual contrast (bright end less dark end), or its fraction, from which on a series is named."""
+
+MOST_SERIES = 100
+"""Series that are looked at before training, spread evenly over all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """Grey values of a series.
+
+    Attributes:
+        name: of the series.
+        dtype: of its values.
+        size: H and W of a frame.
+        figures: (C, 4) the dark end, the bright end, their distance, and where between them the median lies.
+    """
+
+    name: str
+    dtype: str
+    size: tuple[int, int]
+    figures: Figures
+
+
+def exposures_of(series: Sequence[Series]) -> list[Exposure]:
+    """Look at a few frames of each series; those that cannot be read are left out."""
+    return [*_exposures([series[place] for place in spread(len(series), MOST_SERIES)])]
+
+
+def _exposures(series: Sequence[Series]) -> Iterator[Exposure]:
+    for one in series:
+        try:
+            figures = figures_of_series(one, "percentile")
+        except InputError:
+            continue  # training names the frame
+        yield Exposure(one.name, one.dtype.name, (one.shape[2], one.shape[3]), figures)
+
+
+def unlike_exposures(exposures: Sequence[Exposure]) -> list[str]:
+    """Name the series that were exposed unlike the others, in a line for each way in which they differ.
+
+    Of values of different types nothing else is compared. A contrast is odd from `UNLIKE` times the median
+    over all series on; else a level is odd by the rule for images that a net was not trained on
+    (`hela_seg.data.intensity`), with all other series in place of the training frames.
+
+    Args:
+        exposures: of all series, in any order.
+    """
+    dtypes = sorted({exposure.dtype for exposure in exposures})
+    if len(dtypes) > 1:
+        return [f"series have different types of values ({', '.join(dtypes)})"]
+    spans = np.array([exposure.figures[:, CONTRAST].mean() for exposure in exposures])
+    usual = float(np.median(spans)) if len(spans) else 0.0
+    odd = {
+        exposure.name: f"{exposure.name} ({span:g})"
+        for exposure, span in zip(exposures, spans, strict=True)
+        if not usual / UNLIKE <= span <= usual * UNLIKE
+    }
+    contrasts = [
+        f"the grey values of {join_names([*odd.values()], 5)} span more than {UNLIKE:g} times the usual "
+        f"{usual:g}, or less than 1/{UNLIKE:g} of it"
+    ]
+    return [*(contrasts if odd else []), *_elsewhere(exposures, set(odd))]
+
+
+def _elsewhere(exposures: Sequence[Exposure], told: set[str]) -> list[str]:
+    """Series whose grey values lie where no other series has any.
+
+    Args:
+        exposures: of all series.
+        told: names of series of which nothing more needs to be said.
+    """
+    if len(exposures) < 2 or len({len(exposure.figures) for exposure in exposures}) > 1:
+        return []
+    figures = np.stack([exposure.figures for exposure in exposures])  # (S, C, 4)
+    ordered, usual = np.sort(figures, axis=0), np.median(figures, axis=0)
+    odd = []
+    for exposure, own in zip(exposures, figures, strict=True):
+        # the ends of all others: where it has an end itself, the second one
+        lowest = np.where(own == ordered[0], ordered[1], ordered[0])
+        highest = np.where(own == ordered[-1], ordered[-2], ordered[-1])
+        others = TrainingStatistics(
+            "percentile", (exposure.dtype,), 0, np.stack([lowest, usual, highest]), np.zeros((2, 0))
+        )
+        if exposure.name not in told and others.unlike_range(own, exposure.dtype, exposure.size):
+            odd.append(f"{exposure.name} ({own[:, DARK].min():g} to {own[:, BRIGHT].max():g})")
+    if not odd:
+        return []
+    dark, bright = usual[:, DARK].min(), usual[:, BRIGHT].max()
+    return [
+        f"the grey values of {join_names(odd, 5)} lie elsewhere than those of the other series, usually "
+        f"{dark:g} to {bright:g}"
+    ]

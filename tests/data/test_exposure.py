@@ -1,0 +1,66 @@
+"""Series exposed unlike each other are named, and each of their frames is then normalised by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.exposure import exposures_of, unlike_exposures
+from hela_seg.data.stacks import open_series
+
+
+def write_series(folder: Path, factors: dict[str, tuple[float, float]]) -> Path:
+    """One frame a series, of the same cells: grey values times a factor, above an offset."""
+    random = np.random.default_rng(0)
+    for name, (factor, offset) in factors.items():
+        pixels = random.integers(100, 600, (32, 32)) * factor + offset
+        for kind in ("images", "masks"):
+            (folder / kind).mkdir(exist_ok=True)
+        tifffile.imwrite(folder / "images" / f"{name}.tif", pixels.astype(np.uint16))
+        tifffile.imwrite(folder / "masks" / f"{name}.tif", random.integers(0, 2, (32, 32), np.uint8))
+    return folder
+
+
+ALIKE = dict.fromkeys("abcd", (1.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("odd", "word"), [((1.2, 20.0), None), ((5.0, 0.0), "span"), ((1.0, 700.0), "lie elsewhere")]
+)
+def test_a_series_of_another_span_or_level_is_named(odd, word, tmp_path):
+    folder = write_series(tmp_path, ALIKE | {"odd": odd})
+    lines = unlike_exposures(exposures_of([open_series(p) for p in sorted((folder / "images").iterdir())]))
+    assert [("odd (" in line, str(word) in line) for line in lines] == (
+        [] if word is None else [(True, True)]
+    )
+
+
+def test_a_file_that_cannot_be_read_is_left_to_training(tmp_path):
+    folder = write_series(tmp_path, ALIKE)
+    path = folder / "images" / "a.tif"
+    series = open_series(path)
+    path.write_bytes(path.read_bytes()[:300])
+    assert exposures_of([series]) == []
+
+
+@pytest.mark.parametrize(("odd", "kind"), [((1.0, 0.0), "percentile"), ((1.0, 700.0), "frame")])
+def test_auto_takes_percentiles_of_each_frame_where_series_differ(odd, kind, tmp_path):
+    folder = write_series(tmp_path, ALIKE | {"odd": odd})
+    data = TimelapseData("folder", folder, ["background", "cell"], normalise="auto")
+    data.prepare()
+    assert data.normalisation.kind == kind
+    assert ("odd (" in str(data.normalisation.reason)) == (kind == "frame")
+    plain = data.normalisation.to_plain()
+    assert type(data.normalisation).from_plain(plain).reason == data.normalisation.reason
+
+
+def test_types_that_differ_are_normalised_by_frame(tmp_path):
+    folder = write_series(tmp_path, ALIKE)
+    tifffile.imwrite(folder / "images" / "a.tif", np.arange(1024, dtype=np.float32).reshape(32, 32))
+    data = TimelapseData("folder", folder, ["background", "cell"])
+    data.prepare()
+    assert data.normalisation.kind == "frame"
