@@ -6,6 +6,7 @@ from PIL import Image
 
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.normalise import fit
 from hela_seg.data.splits.split import Block
 from hela_seg.system.errors import InputError
 
@@ -208,9 +209,13 @@ def test_the_normalisation_looks_at_a_few_frames_spread_over_all_series(tmp_path
     monkeypatch.setattr("hela_seg.data.datamodule.FRAMES_TO_FIT", 4)
     module = data(fill(tmp_path, frames=4), split={"validation": 0, "test": ["dish 3"]}, normalise="zscore")
     fitted = []
-    monkeypatch.setattr(
-        "hela_seg.data.datamodule.fit", lambda kind, frames: fitted.extend(f[0, 1, 1] for f in frames)
-    )
+
+    def noted(kind, frames):
+        looked_at = list(frames)
+        fitted.extend(frame[0, 1, 1] for frame in looked_at)
+        return fit(kind, looked_at)
+
+    monkeypatch.setattr("hela_seg.data.datamodule.fit", noted)
     module.prepare()
     assert fitted == [10, 10, 11, 12]  # frames 0 and 3 of dish 0, 2 of dish 1 and 1 of dish 2, of 12 in all
 

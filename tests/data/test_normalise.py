@@ -179,7 +179,9 @@ def test_no_frames_to_fit_to_is_refused(kind) -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="'minmax', expected one of dtype, percentile, frame, zscore"):
+    with pytest.raises(
+        InputError, match="'minmax', expected auto or one of dtype, percentile, frame, zscore"
+    ):
         fit("minmax", FRAMES)
 
 
