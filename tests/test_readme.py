@@ -78,7 +78,7 @@ def small(arguments: list[str]) -> list[str]:
     if not any(argument.startswith(("data=", "experiment=")) for argument in arguments):
         settings.append(DRAWING)
     if any(argument.startswith("search=") for argument in arguments):
-        settings.append("hydra.sweeper.n_trials=2")
+        settings += ["hydra.sweeper.n_trials=2", "minutes=null"]
     return [setting for setting in settings if setting.split("=")[0] not in chosen - {"data.steps_per_epoch"}]
 
 

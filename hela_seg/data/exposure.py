@@ -95,13 +95,19 @@ def _elsewhere(exposures: Sequence[Exposure], told: set[str]) -> list[str]:
         return []
     figures = np.stack([exposure.figures for exposure in exposures])  # (S, C, 4)
     ordered, usual = np.sort(figures, axis=0), np.median(figures, axis=0)
+    # the ends are whole numbers where values are, which of a channel of two or three values says nothing
+    step = np.array([1, 1, 1, 0]) * (np.dtype(exposures[0].dtype).kind in "ui")
     odd = []
     for exposure, own in zip(exposures, figures, strict=True):
         # the ends of all others: where it has an end itself, the second one
         lowest = np.where(own == ordered[0], ordered[1], ordered[0])
         highest = np.where(own == ordered[-1], ordered[-2], ordered[-1])
         others = TrainingStatistics(
-            "percentile", (exposure.dtype,), 0, np.stack([lowest, usual, highest]), np.zeros((2, 0))
+            "percentile",
+            (exposure.dtype,),
+            0,
+            np.stack([lowest - step, usual, highest + step]),
+            np.zeros((2, 0)),
         )
         if exposure.name not in told and others.unlike_range(own, exposure.dtype, exposure.size):
             odd.append(f"{exposure.name} ({own[:, DARK].min():g} to {own[:, BRIGHT].max():g})")

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.exposure import exposures_of, unlike_exposures
+from hela_seg.data.exposure import Exposure, exposures_of, unlike_exposures
 from hela_seg.data.stacks import open_series
 
 
@@ -37,6 +37,13 @@ def test_a_series_of_another_span_or_level_is_named(odd, word, tmp_path):
     assert [("odd (" in line, str(word) in line) for line in lines] == (
         [] if word is None else [(True, True)]
     )
+
+
+def test_a_rounded_value_is_no_difference():
+    dark = [
+        Exposure(name, "uint8", (64, 64), np.array([[low, 18, 18 - low, 0.5]])) for name, low in ODD.items()
+    ]
+    assert unlike_exposures(dark) == []
 
 
 def test_a_file_that_cannot_be_read_is_left_to_training(tmp_path):

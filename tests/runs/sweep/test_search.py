@@ -43,6 +43,7 @@ def test_a_search_that_is_repeated_asks_for_the_same_and_then_more(
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="needs the extra [sweep]")
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
     settings = [*SMALL_NET, "model=unet", "trainer.max_epochs=1", "logger=csv", f"search={search}"]
+    settings.append("minutes=null")  # the recipe's trials are planned to take five
     sweep = [*data, *settings, "--multirun", f"hydra.sweep.dir={tmp_path}", "hydra.sweeper.n_jobs=1"]
     assert main("train", [*sweep, "hydra.sweeper.n_trials=1"]) == 0
     capfd.readouterr()
