@@ -40,8 +40,10 @@ def test_a_series_of_another_span_or_level_is_named(odd, word, tmp_path):
 
 
 def test_a_rounded_value_is_no_difference():
+    levels = {"a": 16.0, "b": 17.0, "c": 16.0}
     dark = [
-        Exposure(name, "uint8", (64, 64), np.array([[low, 18, 18 - low, 0.5]])) for name, low in ODD.items()
+        Exposure(name, "uint8", (64, 64), np.array([[low, 18, 18 - low, 0.5]]))
+        for name, low in levels.items()
     ]
     assert unlike_exposures(dark) == []
 
