@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import tifffile
 from conftest import draw_cells
@@ -67,6 +69,29 @@ def content(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
+
+
+class SignalAfterRename:
+    """Has a process send itself a signal once it has given so many files their final names.
+
+    Args:
+        number: the signal's.
+        pattern: of the names that count, as `Path.match` has it.
+        times: how many of them.
+    """
+
+    def __init__(self, number: signal.Signals, pattern: str, times: int) -> None:
+        self.number, self.pattern, self.times = number, pattern, times
+
+    def __call__(self) -> None:
+        replace, left = os.replace, iter(range(self.times - 1))
+
+        def replaced(source: str | Path, target: str | Path, **options: Any) -> None:
+            replace(source, target, **options)
+            if Path(target).match(self.pattern) and next(left, None) is None:
+                os.kill(os.getpid(), self.number)
+
+        os.replace = replaced
 
 
 class DieAtRename:
