@@ -158,7 +158,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Ctrl+C interrupts, as in a foreground process; those that a shell starts in the background ignore it."""
+    """Ctrl+C interrupts, which processes that a shell started in the background ignore."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
