@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import random
@@ -16,6 +15,7 @@ import pytest
 from victims import (
     EVERYTHING,
     DieAtRename,
+    FullDisk,
     SignalAfterRename,
     content,
     predict,
@@ -124,23 +124,6 @@ def test_nothing_is_left_of_files_that_a_killed_prediction_was_writing(
     assert (folder / ".notes.txt.12.part").read_text() == "mine"
     (folder / ".notes.txt.12.part").unlink()
     assert content(folder) == undisturbed.files
-
-
-class FullDisk:
-    """No file gets to the disk after the first few."""
-
-    def __init__(self, files: int) -> None:
-        self.files = files
-
-    def __call__(self) -> None:
-        left, to_disk = iter(range(self.files)), os.fsync
-
-        def full(descriptor: int) -> None:
-            if next(left, None) is None:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            to_disk(descriptor)
-
-        os.fsync = full
 
 
 @pytest.mark.parametrize("files", [0, 6, 20])
