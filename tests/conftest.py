@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -25,6 +26,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # one core for each process that runs tests and for those that it starts; read when torch is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+def pytest_collection_finish() -> None:
+    """Garbage collections leave out what modules made while they were imported: a million objects."""
+    gc.collect()
+    gc.freeze()
+
+
 settings.register_profile("patient", deadline=None)  # a busy machine is not a slow function
 settings.load_profile("patient")
 
@@ -46,6 +54,24 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the real images of ../shared/data are not on this machine")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _composed_once() -> Iterator[None]:
+    """Commands that run inside of tests compose their configuration once.
+
+    Hydra composes it a first time only to see whether it sets ``hydra.mode``, which no file of ours does;
+    that is a quarter of a small training run. Commands in processes of their own do both.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hydra._internal.hydra.Hydra.get_mode", lambda *_, **__: None)
+        yield
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations write no report: its figures take longer than all else, and the test looks at none."""
+    monkeypatch.setattr("hela_seg.evaluate.write_report", lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

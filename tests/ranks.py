@@ -32,7 +32,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 # what takes seconds is imported once, not for each process
 CONTEXT.set_forkserver_preload(["hela_seg.train", "hela_seg.cli", "torch.utils.tensorboard"])
 
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 300
 """After which processes that hang are killed, and a test fails."""
 
 Environment = Callable[[int, int, int], dict[str, str]]

@@ -40,7 +40,12 @@ def test_a_command_gets_what_is_typed_behind_it_and_its_status_is_returned(name,
     assert called == [(name, ["a=1", "--help"])]
 
 
-def test_the_package_runs_as_a_module() -> None:
-    ended = subprocess.run([sys.executable, "-m", "hela_seg", "tarin"], capture_output=True, text=True)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("error: 'tarin' is no command")
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [(["tarin"], 2, "error: 'tarin' is no command"), (["train", "--help"], 0, "Train a net")],
+)
+def test_the_package_runs_as_a_module(arguments: list[str], status: int, said: str) -> None:
+    command = [sys.executable, "-m", "hela_seg", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == status
+    assert (ended.stdout + ended.stderr).startswith(said)

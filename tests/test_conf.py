@@ -89,8 +89,8 @@ ELSEWHERE = {
 }
 """Configuration files that the other tests here, and those of the commands, run."""
 
-RATES = {"constant": 1e-3, "cosine": 0.0, "plateau": 1e-3, "polynomial": 0.0}
-"""Learning rate after the last epoch."""
+RATES = {"constant": 1, "cosine": 0, "plateau": 1, "polynomial": 0}
+"""Learning rate after the last epoch, over the optimiser's own."""
 
 
 def trained(folder: Path, arguments: Sequence[str]) -> ModelInfo:
@@ -122,21 +122,29 @@ def test_every_file_is_run_by_a_test() -> None:
     assert files == set(CASES) | ELSEWHERE
 
 
-@pytest.mark.parametrize("name", sorted(CASES))
-def test_a_choice_trains_and_is_on_record(name: str, cells: Path, tmp_path: Path) -> None:
-    arguments, expected = CASES[name]
+def together() -> list[list[str]]:
+    """Choices to train with, one of each group at a time, until every choice has been in a run."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(CASES):
+        groups.setdefault(name.split("/")[0], []).append(name)
+    longest = max(len(names) for names in groups.values())
+    return [[names[number % len(names)] for names in groups.values()] for number in range(longest)]
+
+
+@pytest.mark.parametrize("names", together(), ids=lambda names: "-".join(Path(name).name for name in names))
+def test_choices_train_and_are_on_record(names: list[str], cells: Path, tmp_path: Path) -> None:
+    arguments = [argument for name in names for argument in CASES[name][0]]
+    expected = {key: value for name in names for key, value in CASES[name][1].items()}
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
     info = trained(tmp_path, [*data, *small(arguments), *arguments])
     assert {key: stated(info, key) for key in expected} == expected
-    group, choice = name.split("/")
-    if group == "scheduler":
-        content = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
-        rate = content["optimizer_states"][0]["param_groups"][0]["lr"]
-        assert rate == pytest.approx(RATES[choice])
-    if group == "logger":
-        assert (tmp_path / "logs" / "metrics.csv").is_file()
-        assert (tmp_path / "logs" / "tensorboard").is_dir() == (choice != "csv")
-        assert len(list((tmp_path / "logs" / "validation").glob("epoch_001 *.png"))) == 2
+    chosen = dict(name.split("/") for name in names)
+    content = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    rate = content["optimizer_states"][0]["param_groups"][0]["lr"]
+    assert rate == pytest.approx(RATES[chosen["scheduler"]] * stated(info, "optimizer.lr"))
+    assert (tmp_path / "logs" / "metrics.csv").is_file()
+    assert (tmp_path / "logs" / "tensorboard").is_dir() == (chosen["logger"] != "csv")
+    assert len(list((tmp_path / "logs" / "validation").glob("epoch_001 *.png"))) == 2
 
 
 @pytest.mark.parametrize("layout", ["folder", "timelapse"])

@@ -17,6 +17,8 @@ from hela_seg.cells import match_cells, split_cells
 from hela_seg.cli import main
 from hela_seg.scores.boundaries import compare_boundaries, pool_boundaries
 
+pytestmark = pytest.mark.usefixtures("no_report")
+
 
 def test_its_own_test_data_give_the_scores_of_the_training_run(
     checkpoint: Path, run: Path, tmp_path: Path

@@ -20,6 +20,7 @@ from hela_seg.report.pictures.blending import fit_panel
 from hela_seg.report.run import examples
 
 CLASSES = "data.classes=[background,dim,bright]"
+no_report = pytest.mark.usefixtures("no_report")
 
 
 @pytest.fixture
@@ -100,6 +101,7 @@ def test_pictures_are_of_the_labels_that_were_scored(desk: Path, monkeypatch: py
     assert "1 of 6 frame(s) were left out" in report()
 
 
+@no_report
 def test_a_shift_by_three_pixels_is_beyond_a_tolerance_of_two(desk: Path) -> None:
     for name in ("dish 0.tif", "dish 1.tif"):
         change(name, lambda labels: np.roll(labels, 3, axis=2))
@@ -114,12 +116,14 @@ def test_a_shift_by_three_pixels_is_beyond_a_tolerance_of_two(desk: Path) -> Non
     assert float(rows["dim"]["hausdorff_95_mean"]) == wide["classes"]["dim"]["hausdorff_95_mean"]
 
 
+@no_report
 def test_ids_without_a_word_are_told_what_to_set(desk: Path, capfd: pytest.CaptureFixture[str]) -> None:
     change("dish 0.tif", lambda labels: labels * 50)
     assert evaluate() == 2
     assert "set reading.kind=instances or reading.classes" in capfd.readouterr().err
 
 
+@no_report
 def test_ids_of_cellpose_against_two_classes(desk: Path) -> None:
     shutil.rmtree("their masks")
     Path("their masks").mkdir()
@@ -140,6 +144,7 @@ def test_ids_of_cellpose_against_two_classes(desk: Path) -> None:
     assert json.loads(Path("out/run.json").read_text())["net"] == {"name": "Cellpose"}
 
 
+@no_report
 def test_other_values_names_and_files_as_ilastik_writes_them(desk: Path) -> None:
     for path in sorted(Path("their masks").iterdir()):
         change(path.name, lambda labels: labels + 1)
@@ -151,6 +156,7 @@ def test_other_values_names_and_files_as_ilastik_writes_them(desk: Path) -> None
     assert json.loads(Path("out/run.json").read_text())["net"] == {"name": "ilastik 1.4 (pixels)"}
 
 
+@no_report
 def test_classes_painted_in_colours(desk: Path) -> None:
     for path in sorted(Path("their masks").iterdir()):
         painted = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)[tifffile.imread(path)]
@@ -164,6 +170,7 @@ def test_classes_painted_in_colours(desk: Path) -> None:
     assert set(written()["mean"].values()) == {1.0}
 
 
+@no_report
 def test_instances_on_both_sides_are_compared_by_their_ids(desk: Path) -> None:
     names = "data.classes=[background,interior,border]"
     assert evaluate("data.labels.kind=instances", names) == 0
@@ -201,6 +208,7 @@ def damage() -> None:
     Path("their masks/dish 1.tif").write_bytes(b"no image")
 
 
+@no_report
 @pytest.mark.parametrize(
     ("harm", "expected"),
     [
@@ -227,6 +235,7 @@ def test_label_images_that_cannot_be_used_stop_or_are_left_out(
     assert np.sum(written()["confusion_matrix"]) == 3 * 48 * 64
 
 
+@no_report
 def test_a_frame_that_is_left_out_parts_its_block(desk: Path) -> None:
     def spoil(labels: np.ndarray) -> np.ndarray:
         labels[1] = 9
@@ -239,6 +248,7 @@ def test_a_frame_that_is_left_out_parts_its_block(desk: Path) -> None:
     assert places[:3] == [("dish 0", "0", "0"), ("dish 0", "2", "1"), ("dish 1", "0", "2")]
 
 
+@no_report
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -262,6 +272,7 @@ def test_what_cannot_be_scored_gets_one_line(
     assert not Path("out/scores.json").exists()
 
 
+@no_report
 def test_labels_without_truth_get_one_line(desk: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main("evaluate", ["labels=their masks", "hydra.run.dir=out"]) == 2
     error = capfd.readouterr().err
@@ -269,6 +280,7 @@ def test_labels_without_truth_get_one_line(desk: Path, capfd: pytest.CaptureFixt
     assert error.count("\n") == 1
 
 
+@no_report
 def test_a_single_image_and_a_class_that_is_nowhere_true_are_scored(
     desk: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -288,6 +300,7 @@ def test_a_single_image_and_a_class_that_is_nowhere_true_are_scored(
     assert bright["hausdorff_95_mean"] is None
 
 
+@no_report
 def test_ignored_pixels_of_the_truth_may_hold_anything_and_others_nothing(
     desk: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -303,6 +316,7 @@ def test_ignored_pixels_of_the_truth_may_hold_anything_and_others_nothing(
     assert "144 pixel(s) have the value to ignore where the truth has a class" in capfd.readouterr().err
 
 
+@no_report
 def test_beside_a_net_on_the_frames_that_it_was_tested_on(
     run: Path, checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import shutil
 import tomllib
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from conftest import SMALL_NET, write_dryad, write_folder
 from keras_h5 import graph, small_values, write_saved
 
 from hela_seg.cli import main
+from hela_seg.models.smp import encoder_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,6 +32,9 @@ TYPED = [
 ]
 ELSEWHERE = ("pip install", "pytest", "torchrun")  # the last is run by test_ddp.py
 COMMANDS = [command for command in TYPED if not command.startswith(ELSEWHERE)]
+FOLLOWING = {"best.onnx": "format=onnx"}
+"""What a command reads that another one of the README writes, and words of that one."""
+
 SHORT_BENCHMARK = ["data.tile=[32,32]", "model.width=4", "repeats=1"]
 EXTRAS = {
     "search=": "hydra_plugins.hydra_optuna_sweeper",
@@ -54,18 +59,8 @@ def desk(tmp_path: Path, run: Path, checkpoint: Path, monkeypatch: pytest.Monkey
     shutil.copytree(recordings / "masks", tmp_path / "their masks")
     shutil.copy(recordings / "images" / "dish 0.tif", tmp_path / "movie.tif")
     write_dryad(tmp_path / "dryad")
-    values, config = small_values("resnet34_unet"), graph("resnet34_unet", by=57)
-    write_saved(tmp_path / "ResNet34_UNet.hdf5", values, config, by=57)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def onnx_file(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoint as ONNX, for the command that follows its export."""
-    path = tmp_path_factory.mktemp("onnx") / "best.onnx"
-    assert main("export", [str(checkpoint), "-o", str(path)]) == 0
-    return path
 
 
 def small(arguments: list[str]) -> list[str]:
@@ -73,13 +68,44 @@ def small(arguments: list[str]) -> list[str]:
     chosen = {argument.split("=")[0] for argument in arguments}
     if "resume" in chosen and "--multirun" not in chosen:
         return []  # the run's own settings
-    narrow = SMALL_NET[1:] if "model=smp" in arguments else SMALL_NET  # which has no width
+    narrow = SMALL_NET
+    if "model=smp" in arguments:  # which has no width
+        narrow = ["model.encoder_name=tu-convnext_atto", *SMALL_NET[1:]]
     settings = [*narrow, "trainer.max_epochs=1"]
     if not any(argument.startswith(("data=", "experiment=")) for argument in arguments):
         settings.append(DRAWING)
     if any(argument.startswith("search=") for argument in arguments):
         settings += ["hydra.sweeper.n_trials=2", "minutes=null"]
-    return [setting for setting in settings if setting.split("=")[0] not in chosen - {"data.steps_per_epoch"}]
+    shorter = {"data.steps_per_epoch", "model.encoder_name"}
+    return [setting for setting in settings if setting.split("=")[0] not in chosen - shorter]
+
+
+def words_of(command: str) -> tuple[str, list[str]]:
+    """The command's name and what is typed behind it."""
+    words = shlex.split(command)
+    if words[0] == "hela-seg":
+        return words[1], words[2:]
+    assert words[:2] == ["python", "-m"]
+    return words[2].removeprefix("hela_seg."), words[3:]
+
+
+def in_order() -> list[Any]:
+    """Each command once, behind those whose files it reads; what needs the real images is slow."""
+    before = {
+        command: [
+            other
+            for other in COMMANDS
+            if any(file in command and words in other for file, words in FOLLOWING.items())
+        ]
+        for command in COMMANDS
+    }
+    taken = {other for others in before.values() for other in others}
+    slow = [pytest.mark.slow]
+    return [
+        pytest.param([*before[command], command], marks=slow if "../shared" in command else [], id=command)
+        for command in COMMANDS
+        if command not in taken
+    ]
 
 
 def test_it_opens_with_the_two_commands_that_a_fresh_machine_needs() -> None:
@@ -88,31 +114,32 @@ def test_it_opens_with_the_two_commands_that_a_fresh_machine_needs() -> None:
     assert second == 'pip install -e ".[test]" && pytest'
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_readme_works(command: str, desk: Path, request: pytest.FixtureRequest) -> None:
-    for choice, package in EXTRAS.items():
-        if choice in command:
-            pytest.importorskip(package, reason=f"{choice} needs an extra")
-            warnings.simplefilter("ignore")  # of these packages about their own
-    words = shlex.split(command)
-    if "../shared" in command:
-        shared = request.getfixturevalue("shared")
-        words = [word.replace("../shared/data", str(shared)) for word in words]
-    if "best.onnx" in command:
-        shutil.copy(request.getfixturevalue("onnx_file"), desk)
-    if words[0] == "hela-seg":
-        name, arguments = words[1], words[2:]
-    else:
-        assert words[:2] == ["python", "-m"]
-        name, arguments = words[2].removeprefix("hela_seg."), words[3:]
-    # the settings that stand in the README come last but for what makes a run short
-    short = {
-        "train": small(arguments),
-        "benchmark": [*SHORT_BENCHMARK, DRAWING],
-        "convert": ["model.width=4"],
-    }
-    shortened = [*arguments, *short.get(name, [])]
-    assert main(name, shortened) == 0
+@pytest.mark.parametrize("commands", in_order())
+def test_commands_of_the_readme_work(commands: list[str], desk: Path, request: pytest.FixtureRequest) -> None:
+    for command in commands:
+        for choice, package in EXTRAS.items():
+            if choice in command:
+                pytest.importorskip(package, reason=f"{choice} needs an extra")
+                warnings.simplefilter("ignore")  # of these packages about their own
+        name, arguments = words_of(command)
+        if "../shared" in command:
+            shared = request.getfixturevalue("shared")
+            arguments = [word.replace("../shared/data", str(shared)) for word in arguments]
+        if name == "convert":
+            values, config = small_values("resnet34_unet"), graph("resnet34_unet", by=57)
+            write_saved(desk / "ResNet34_UNet.hdf5", values, config, by=57)
+        # the settings that stand in the README come last but for what makes a run short
+        short = {
+            "train": small(arguments),
+            "benchmark": [*SHORT_BENCHMARK, DRAWING],
+            "convert": ["model.width=4"],
+        }
+        assert main(name, [*arguments, *short.get(name, [])]) == 0
+
+
+def test_the_encoder_that_the_readme_names_is_there() -> None:
+    (named,) = re.findall(r"^python .*model\.encoder_name=(\S+)$", README, re.MULTILINE)
+    assert named in encoder_names()  # a smaller one is trained above
 
 
 @pytest.mark.parametrize("code", [text for language, text in BLOCKS if language == "python"])

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,10 @@ def test_one_seed_gives_the_same_weights_and_another_does_not(cells: Path, tmp_p
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than cores
 def test_the_number_of_workers_changes_nothing(cells: Path, tmp_path: Path) -> None:
     more = ["model=unet", "augment=microscopy", "trainer.max_epochs=2"]  # this net has dropout
-    for workers in range(4):
+    for workers in (0, 3):
         assert train(cells, tmp_path / str(workers), *more, f"data.workers={workers}") == 0
-    first, *others = (state(tmp_path / str(workers) / "checkpoints" / "last.ckpt") for workers in range(4))
-    for other in others:
-        assert all(torch.equal(first[key], other[key]) for key in first)
+    none, three = (state(tmp_path / workers / "checkpoints" / "last.ckpt") for workers in "03")
+    assert all(torch.equal(none[key], three[key]) for key in none)
 
 
 def test_a_resumed_run_ends_like_one_that_was_never_interrupted(cells: Path, tmp_path: Path) -> None:
@@ -156,8 +156,19 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(
     assert (run / "checkpoints" / "best.ckpt").read_bytes() == before
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("step", ["training_step", "validation_step"])
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl+C interrupts, which processes that a shell started in the background ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize(
+    ("step", "number", "status"),
+    [("training_step", signal.SIGTERM, 143), ("validation_step", signal.SIGINT, 130)],
+)
 def test_a_signal_ends_training_at_once_with_its_status_and_how_to_go_on(
     step: str,
     number: signal.Signals,
@@ -356,14 +367,10 @@ def test_a_multirun_trains_every_net_into_a_folder_of_its_own(cells: Path, tmp_p
         "data.classes=[background,dim,bright]",
         "trainer.max_epochs=1",
     ]
-    sweep = [
-        "--multirun",
-        "model=unet,vgg19_unet,inception_unet,resnet34_unet",
-        f"hydra.sweep.dir={tmp_path}",
-    ]
+    sweep = ["--multirun", "model=unet,resnet34_unet", f"hydra.sweep.dir={tmp_path}"]
     assert main("train", [*data, *SMALL_NET, *sweep]) == 0
     runs = sorted(path.parent.name for path in tmp_path.glob("*/scores.json"))
-    assert runs == ["0_unet", "1_vgg19_unet", "2_inception_unet", "3_resnet34_unet"]
+    assert runs == ["0_unet", "1_resnet34_unet"]
 
 
 def test_too_few_series_for_the_split_say_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

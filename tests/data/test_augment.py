@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import hashlib
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,11 +70,34 @@ def test_a_tile_drawn_with_the_same_seed_tells_nothing_about_its_augmentation() 
     assert strengths[0] not in places
 
 
-def test_another_process_draws_the_same() -> None:
-    seeds = [(0, 1, index) for index in range(4)]
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        elsewhere = list(pool.map(outcome, ["microscopy"] * 4, seeds))
-    assert elsewhere == [outcome("microscopy", seed) for seed in seeds]
+SEEDS = [(0, 1, index) for index in range(4)]
+ELSEWHERE = """
+import hashlib
+import socket
+import sys
+
+def refuse(*arguments, **keywords):
+    print("asked for", arguments)
+    raise OSError("no network here")
+
+socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
+sys.path.insert(0, sys.argv[1])
+from test_augment import SEEDS, outcome
+
+for seed in SEEDS:
+    print(hashlib.sha256(outcome("microscopy", seed)).hexdigest())
+"""
+"""Draws in a process that has no network."""
+
+
+def test_another_process_draws_the_same_and_importing_asks_no_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_ALBUMENTATIONS_UPDATE", raising=False)
+    command = [sys.executable, "-c", ELSEWHERE, str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    here = [hashlib.sha256(outcome("microscopy", seed)).hexdigest() for seed in SEEDS]
+    assert done.stdout.split("\n") == [*here, ""]
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -244,24 +267,6 @@ def test_each_change_of_grey_values_is_drawn_with_its_probability() -> None:
     for index in range(500):
         rarely(image, label, (0, 0, index))
     assert 150 < len(counted) < 250
-
-
-IMPORT_WITHOUT_NETWORK = """
-import socket
-def refuse(*arguments, **keywords):
-    print("asked for", arguments)
-    raise OSError("no network here")
-socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
-import hela_seg.data.augment
-"""
-
-
-def test_importing_asks_no_network(monkeypatch) -> None:
-    monkeypatch.delenv("NO_ALBUMENTATIONS_UPDATE", raising=False)
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORT_WITHOUT_NETWORK], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == ""
 
 
 # Rotations, cut from a larger window

@@ -353,6 +353,7 @@ def sixteen_times(tmp_path: Path) -> Path:
     return tmp_path / "wide"
 
 
+@pytest.mark.usefixtures("no_report")
 def test_the_commands_say_it_in_one_line(
     checkpoint: Path, cells: Path, sixteen_times: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -137,6 +137,7 @@ def test_real_frames_come_back_at_their_own_size(name: str, shared: Path, checkp
     assert labels.shape[1:] == tifffile.imread(shared / name).shape
 
 
+@pytest.mark.slow  # what it guards, the small file above does too
 def test_a_real_stack_of_unstated_axes_is_predicted_as_time(
     shared: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ def test_work_goes_on_while_a_result_is_used() -> None:
     second = threading.Event()
     results = prefetch(lambda job: second.set() if job == 1 else None, range(2))
     next(results)
-    assert second.wait(5)
+    assert second.wait(60)
 
 
 def test_an_error_comes_in_its_place() -> None:
@@ -42,8 +42,8 @@ def test_an_error_comes_in_its_place() -> None:
 
 
 def test_no_thread_is_left_when_the_caller_stops_early() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     results = prefetch(lambda job: job, range(1000))
     next(results)
     results.close()  # type: ignore[attr-defined]
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before

@@ -20,6 +20,7 @@ SIZES = ((1, 1, 1), (1, 2, 5), (3, 4, 3), (2, 7, 2), (1, 16, 11))
 
 MODELS = "hela_seg.models."
 NETS: dict[str, dict[str, Any]] = {
+    "residual_unet": {"_target_": MODELS + "residual_unet.ResidualUNet", "width": 2, "levels": 3},
     "unet": {"_target_": MODELS + "unet.UNet", "width": 4},
     "vgg19_unet": {"_target_": MODELS + "vgg19_unet.VGG19UNet", "width": 4},
     "inception_unet": {"_target_": MODELS + "inception_unet.InceptionUNet", "width": 4},
@@ -27,10 +28,14 @@ NETS: dict[str, dict[str, Any]] = {
     "attention_unet": {"_target_": MODELS + "attention_unet.AttentionUNet", "width": 4},
     "smp": {"_target_": MODELS + "smp.SegmentationModel", "encoder_name": "tu-convnext_atto"},
 }
-QUICK = {"resnet34_unet"}
-each_net = pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETS]
-)
+
+
+def each_net(quick: str) -> pytest.MarkDecorator:
+    """One net a test, all but one of them slow: exporting some takes ten times as long as others."""
+    slow = pytest.mark.slow
+    return pytest.mark.parametrize(
+        "name", [name if name == quick else pytest.param(name, marks=slow) for name in NETS]
+    )
 
 
 class Doubles(nn.Module):

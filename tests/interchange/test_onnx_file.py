@@ -20,7 +20,7 @@ from hela_seg.system.errors import InputError
 CHATTY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
 
-@each_net
+@each_net(quick="residual_unet")
 def test_onnx_runtimes_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
     net = made(name)
     write_onnx(net, tmp_path / "a.onnx")

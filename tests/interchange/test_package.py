@@ -34,6 +34,7 @@ if Version(pydantic.VERSION) >= Version("2.14"):
 pytestmark = pytest.mark.filterwarnings("ignore")
 """The zoo's library warns of its own dependencies."""
 
+RESIDUAL_UNET = "hela_seg.models.residual_unet.ResidualUNet"
 NORMALISATIONS = {
     "dtype": Normalisation("dtype"),
     "percentile": Normalisation("percentile", (10.0, 20.0, 30.0), (200.0, 180.0, 190.0)),
@@ -44,7 +45,7 @@ NORMALISATIONS = {
 
 def made(kind: str, classes: int = 3) -> TrainedNet:
     """A small net, with each kind of normalisation."""
-    net = {"_target_": "hela_seg.models.unet.UNet", "width": 4, "in_channels": 3, "classes": classes}
+    net = {"_target_": RESIDUAL_UNET, "width": 4, "levels": 3, "in_channels": 3, "classes": classes}
     torch.manual_seed(1)
     built = build(net)
     with torch.no_grad():

@@ -35,7 +35,7 @@ def loaded(write: Write, path: Path) -> tuple[torch.nn.Module, Said]:
     return net, json.loads(extra["hela_seg.json"])
 
 
-@each_net
+@each_net(quick="resnet34_unet")
 def test_torch_exports_logits_are_pytorchs(name: str, tmp_path: Path) -> None:
     net = made(name)
     write_torch_export(net, tmp_path / "a.pt2")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import random
@@ -13,7 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from victims import EVERYTHING, DieAtRename, content, predict, start, units_done, write_film
+from victims import (
+    EVERYTHING,
+    DieAtRename,
+    FullDisk,
+    SignalAfterRename,
+    content,
+    predict,
+    start,
+    units_done,
+    write_film,
+)
 
 from hela_seg.prediction.folder import RECORDED
 from hela_seg.runs import run_folder
@@ -43,15 +52,16 @@ def undisturbed(typed: list[str], tmp_path_factory: pytest.TempPathFactory) -> U
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
 
-MOMENTS: dict[str, Callable[[Path], bool]] = {
-    "predicting": lambda folder: units_done(folder) >= 2,
-    "writing results": lambda folder: (folder / f"film{run_folder.LABELS_SUFFIX}").exists(),
+UNITS = f"{run_folder.PREDICTION_PARTS}/*/*/*.json"
+MOMENTS = {
+    "predicting": SignalAfterRename(signal.SIGKILL, UNITS, 2),
+    "writing results": SignalAfterRename(signal.SIGKILL, f"film{run_folder.LABELS_SUFFIX}", 1),
 }
 
 
@@ -59,11 +69,8 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 def test_a_killed_prediction_goes_on(
     moment: str, typed: list[str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    process = start([*typed, "-o", str(tmp_path / "out")])
-    wait_for(lambda: MOMENTS[moment](tmp_path / "out"))
-    process.kill()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    killed = predict([*typed, "-o", str(tmp_path / "out")], before=MOMENTS[moment])
+    assert killed == -signal.SIGKILL
     assert content(tmp_path / "out") != undisturbed.files
     assert predict([*typed, "-o", str(tmp_path / "out")]) == 0
     assert content(tmp_path / "out") == undisturbed.files
@@ -117,23 +124,6 @@ def test_nothing_is_left_of_files_that_a_killed_prediction_was_writing(
     assert (folder / ".notes.txt.12.part").read_text() == "mine"
     (folder / ".notes.txt.12.part").unlink()
     assert content(folder) == undisturbed.files
-
-
-class FullDisk:
-    """No file gets to the disk after the first few."""
-
-    def __init__(self, files: int) -> None:
-        self.files = files
-
-    def __call__(self) -> None:
-        left, to_disk = iter(range(self.files)), os.fsync
-
-        def full(descriptor: int) -> None:
-            if next(left, None) is None:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            to_disk(descriptor)
-
-        os.fsync = full
 
 
 @pytest.mark.parametrize("files", [0, 6, 20])
@@ -208,14 +198,14 @@ def test_the_second_of_two_predictions_into_one_folder_is_told_so(
     typed: list[str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     folder, log = tmp_path / "out", tmp_path / "log"
-    first = start([*typed, "-o", str(folder)])
+    first = start([*typed, "-o", str(folder)], before=SignalAfterRename(signal.SIGSTOP, UNITS, 1))
     wait_for(lambda: units_done(folder) > 0)
-    os.kill(first.pid or 0, signal.SIGSTOP)
     assert predict([*typed, "-o", str(folder)], log) == 2
     assert log.read_text().count("\n") == 1
     assert "is being written by another prediction" in log.read_text()
-    os.kill(first.pid or 0, signal.SIGCONT)
-    first.join()
+    while first.is_alive():  # it stops itself, which may be a moment later
+        os.kill(first.pid or 0, signal.SIGCONT)
+        first.join(1)
     assert first.exitcode == 0
     assert content(folder) == undisturbed.files
 

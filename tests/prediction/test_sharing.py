@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 import tifffile
 from conftest import draw_cells
-from victims import content, predict, start
+from victims import Rank, content, predict, start
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +27,6 @@ def alone(typed: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[st
     folder = tmp_path_factory.mktemp("alone")
     assert predict([*typed, "-o", str(folder)]) == 0
     return content(folder)
-
-
-class Rank:
-    """What torchrun tells a process."""
-
-    def __init__(self, number: int, count: int) -> None:
-        self.number, self.count = number, count
-
-    def __call__(self) -> None:
-        os.environ |= {"RANK": str(self.number), "LOCAL_RANK": "0", "WORLD_SIZE": str(self.count)}
 
 
 def test_jobs_with_shards_make_what_one_job_makes(

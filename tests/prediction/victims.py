@@ -1,17 +1,22 @@
-"""Predictions in processes of their own, which cost no import each, to be killed at any moment."""
+"""Predictions in processes of their own, to be killed at any moment.
+
+Each process imports this module, which is why it needs nothing that takes long, such as `conftest`.
+"""
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import tifffile
-from conftest import draw_cells
 
 from hela_seg.cli import main
 from hela_seg.runs import run_folder
@@ -27,6 +32,8 @@ FRAMES = 22
 
 def write_film(folder: Path) -> Path:
     """A recording with deflated frames."""
+    from conftest import draw_cells
+
     images, _ = draw_cells(0, FRAMES, 64, 64)
     path, axes = folder / "film.tif", {"axes": "TYX"}
     tifffile.imwrite(path, images, photometric="minisblack", metadata=axes, compression="zlib")
@@ -67,6 +74,56 @@ def content(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
+
+
+class FullDisk:
+    """No file gets to the disk after the first few."""
+
+    def __init__(self, files: int) -> None:
+        self.files = files
+
+    def __call__(self) -> None:
+        left, to_disk = iter(range(self.files)), os.fsync
+
+        def full(descriptor: int) -> None:
+            if next(left, None) is None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            to_disk(descriptor)
+
+        os.fsync = full
+
+
+class Rank:
+    """What torchrun tells a process."""
+
+    def __init__(self, number: int, count: int) -> None:
+        self.number, self.count = number, count
+
+    def __call__(self) -> None:
+        os.environ |= {"RANK": str(self.number), "LOCAL_RANK": "0", "WORLD_SIZE": str(self.count)}
+
+
+class SignalAfterRename:
+    """Has a process send itself a signal once it has given so many files their final names.
+
+    Args:
+        number: the signal's.
+        pattern: of the names that count, as `Path.match` has it.
+        times: how many of them.
+    """
+
+    def __init__(self, number: signal.Signals, pattern: str, times: int) -> None:
+        self.number, self.pattern, self.times = number, pattern, times
+
+    def __call__(self) -> None:
+        replace, left = os.replace, iter(range(self.times - 1))
+
+        def replaced(source: str | Path, target: str | Path, **options: Any) -> None:
+            replace(source, target, **options)
+            if Path(target).match(self.pattern) and next(left, None) is None:
+                os.kill(os.getpid(), self.number)
+
+        os.replace = replaced
 
 
 class DieAtRename:

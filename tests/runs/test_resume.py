@@ -49,10 +49,9 @@ def whole(settings: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-@pytest.fixture
-def interrupted(whole: Path, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def interrupted_once(settings: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that ended for no reason after ten of its twelve steps."""
-
     step, calls = SegmentationTask.training_step, iter(range(100))
 
     def fail_in_the_eleventh(self: SegmentationTask, batch: Any, batch_idx: int) -> torch.Tensor:
@@ -60,10 +59,17 @@ def interrupted(whole: Path, settings: list[str], tmp_path: Path, monkeypatch: p
             raise KeyError("a fault")
         return step(self, batch, batch_idx)
 
-    with monkeypatch.context() as patch:
+    folder = tmp_path_factory.mktemp("interrupted") / "run"
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SegmentationTask, "training_step", fail_in_the_eleventh)
-        assert train(tmp_path / "run", *settings) == 1
-    return tmp_path / "run"
+        assert train(folder, *settings) == 1
+    return folder
+
+
+@pytest.fixture
+def interrupted(interrupted_once: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, for a test to go on with."""
+    return shutil.copytree(interrupted_once, tmp_path / "run")
 
 
 def steps_of(path: Path) -> int:

@@ -123,7 +123,7 @@ def test_forked_processes_read_right_at_once(tmp_path, compression):
     for process in processes:
         process.start()
     _compare(series, start, results)
-    right = [results.get(timeout=30) for _ in range(4)]
+    right = [results.get(timeout=120) for _ in range(4)]
     for process in processes:
         process.join()
     assert right == [True] * 4
