@@ -96,7 +96,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     loss, optimizer = build(loss_config, "loss"), build(settings.optimizer, "optimizer")
     schedule = build(settings.scheduler, "scheduler")
     device = torch.device("cuda" if on_gpu(settings.trainer.accelerator) else "cpu")
-    trial = memory.MemoryTrial(net, loss, optimizer, (data.channels, *data.tile), device)
+    trial = memory.MemoryTrial(net, loss, optimizer, (data.input_channels, *data.tile), device)
     trainer_settings = _with_batch(settings.trainer, start, trial, data)
 
     settings = replace(settings, loss=loss_config, trainer=trainer_settings)  # as they are kept

@@ -26,6 +26,7 @@ def metadata(trained: TrainedNet) -> dict[str, str]:
         "classes": ", ".join(entry["name"] for entry in info.classes),
         "normalisation": json.dumps(info.normalisation),
         "axes": "NCHW",
+        "context": str(info.context),
         "stride": str(stride_of(trained)),
         "halo": str(Tiling().halo),
         "pixel_size": json.dumps(info.config.get("data", {}).get("pixel_size")),
@@ -42,7 +43,9 @@ def example(trained: TrainedNet, rows: int = 4, columns: int = 6, images: int = 
     """Images (N, C, H, W) of 0 to 1, H and W as many times the stride."""
     generator = torch.Generator().manual_seed(0)
     stride = stride_of(trained)
-    return torch.rand(images, trained.info.channels, rows * stride, columns * stride, generator=generator)
+    return torch.rand(
+        images, trained.info.input_channels, rows * stride, columns * stride, generator=generator
+    )
 
 
 def dynamic_shapes(trained: TrainedNet) -> tuple[dict[int, Any]]:

@@ -193,7 +193,8 @@ def _of_this_net(checkpoint: Path, net: nn.Module) -> tuple[ModelInfo, dict[str,
         model = option_of(info.net["_target_"])
         raise InputError(
             f"{checkpoint} holds weights of model={model} with {held}, expected "
-            "those of this run's net: choose that model, and data with so many channels and classes"
+            "those of this run's net: choose that model, and data with so many channels and classes and the "
+            "same data.context"
         )
     return info, weights
 

@@ -39,13 +39,13 @@ OTHER_TRAINER = "Choose trainer=auto, or other trainer settings"
 
 
 def net_config(model: Group, data: TimelapseData) -> dict[str, Any]:
-    """The net's configuration with channels and classes as the data have them.
+    """The net's configuration with channels, of all frames that it is shown, and classes as the data have them.
 
     Raises:
         InputError: it says otherwise itself.
     """
     plain = dict(model)
-    for key, found in (("in_channels", data.channels), ("classes", len(data.classes))):
+    for key, found in (("in_channels", data.input_channels), ("classes", len(data.classes))):
         if plain.get(key) not in (None, found):
             raise InputError(
                 f"model.{key} is {plain[key]} but the data have {found}: leave model.{key} "

@@ -106,7 +106,7 @@ def score(
         write_results(folder, counts, data.classes, record, reliability)
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
         warn_of_unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
-        maps = Predicted(predictor, data.recordings)
+        maps = Predicted(predictor, data.recordings, data.blocks_of("test"))
         page = write_report(folder, "train", data, data.blocks_of("test"), maps) if report else None
         _print_end(checkpoint, folder, page)
     return result
