@@ -227,7 +227,7 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
         raise InputError(f"{path} is damaged ({reason}), expected a file written by hela_seg.train") from None
     if info.context and info.net.get("in_channels") != info.input_channels:
         raise InputError(
-            f"{path} is damaged (it states data.context={info.context} with {info.channels} channel(s), but a "
+            f"{path} is damaged (it states data.context={info.context} and {info.channels} channels, but a "
             f"net of {info.net.get('in_channels')}), expected a file written by hela_seg.train"
         )
     return info

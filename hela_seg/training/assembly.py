@@ -39,7 +39,7 @@ OTHER_TRAINER = "Choose trainer=auto, or other trainer settings"
 
 
 def net_config(model: Group, data: TimelapseData) -> dict[str, Any]:
-    """The net's configuration with channels, of all frames that it is shown, and classes as the data have them.
+    """The net's configuration with channels (of all frames that are shown) and classes as the data have them.
 
     Raises:
         InputError: it says otherwise itself.
