@@ -10,8 +10,8 @@ to OUT.json; runs that it holds are not repeated. ``--table`` prints them as Mar
 
 - m-IoU: over all pixels of all frames;
 - F1: of cells, at an IoU of 0.5;
-- flicker: share of the pixels whose class is another one than in the frame before, of the prediction and of the
-  truth, without ignored pixels.
+- flicker: share of the pixels whose class is another one than in the frame before, of the prediction and of
+  the truth, without ignored pixels.
 """
 
 from __future__ import annotations
