@@ -53,20 +53,21 @@ def own_channels(channels: int, context: int) -> slice:
     return slice(context * channels, (context + 1) * channels)
 
 
-def parts_of_time(blocks: Iterable[Block], series: int, part: Part) -> list[range]:
-    """The frames of a series that are of one part, as ranges of consecutive frames.
+def parts_of_time(blocks: Iterable[Block]) -> dict[tuple[int, Part], list[range]]:
+    """The frames of each series and part, as ranges of consecutive frames.
 
     The context of a frame ends where its range ends: frames of other parts, and those that a split leaves out
     between parts, are not shown.
 
     Example:
-        The blocks 0 to 3, 4 to 6 and 9 of one part give ``[range(0, 7), range(9, 10)]``.
+        The blocks 0 to 3, 4 to 6 and 9 of one series and part give ``[range(0, 7), range(9, 10)]``.
     """
-    ranges: list[range] = []
-    for block in sorted((b for b in blocks if (b.series, b.part) == (series, part)), key=lambda b: b.start):
-        touches = bool(ranges) and block.start <= ranges[-1].stop
-        start = ranges.pop().start if touches else block.start
-        ranges.append(range(start, block.stop))
+    ranges: dict[tuple[int, Part], list[range]] = {}
+    for block in sorted(blocks, key=lambda block: block.start):
+        mine = ranges.setdefault((block.series, block.part), [])
+        touches = bool(mine) and block.start <= mine[-1].stop
+        start = mine.pop().start if touches else block.start
+        mine.append(range(start, block.stop))
     return ranges
 
 

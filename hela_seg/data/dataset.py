@@ -61,8 +61,8 @@ class _Tiles:
         context: int,
     ) -> None:
         parts: list[list[range]] = [[] for _ in recordings]
-        for series, part in sorted({(block.series, block.part) for block in blocks}):
-            parts[series] += parts_of_time(blocks, series, part)
+        for (series, _), ranges in parts_of_time(blocks).items():
+            parts[series] += ranges
         self._images = [
             NormalisedFrames(recording.image, normalisation, context, shown_together)
             for recording, shown_together in zip(recordings, parts, strict=True)

@@ -69,13 +69,15 @@ def count_frames(
     waiting, classes, launch = _Stopwatch(), len(predictor.classes), launch or RankInfo()
     counted: list[tuple[int, int, NDArray[np.int64]]] = []
     reliability = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
+    parts = parts_of_time(blocks)
     for number, block in enumerate(blocks):
         recording = recordings[block.series]
-        parts = parts_of_time(blocks, block.series, block.part)
         groups = predictor.groups(recording.image, range(block.start, block.stop))
         own = islice(groups, launch.rank, None, launch.count)
         masks = LabelFrames(recording.mask, reader)
-        bands = waiting.timed(predictor.bands(recording.image, own, parts=parts, probabilities=True))
+        bands = waiting.timed(
+            predictor.bands(recording.image, own, parts=parts[block.series, block.part], probabilities=True)
+        )
         for t, of_frame in groupby(bands, attrgetter("t")):
             truth = masks.whole(t)
             matrix, by_confidence, labels = _count(of_frame, truth, classes)

@@ -120,7 +120,11 @@ def test_blocks_of_one_part_that_touch_are_one_stretch_of_time() -> None:
         Block(0, 9, 10, "train"),
         Block(1, 7, 9, "train"),
     ]
-    assert parts_of_time([*blocks, Block(0, 7, 9, "test")], 0, "train") == [range(7), range(9, 10)]
+    assert parts_of_time([*blocks, Block(0, 7, 9, "test")]) == {
+        (0, "train"): [range(7), range(9, 10)],
+        (1, "train"): [range(7, 9)],
+        (0, "test"): [range(7, 9)],
+    }
 
 
 def recording(frames: int) -> Recording:

@@ -74,6 +74,14 @@ def test_each_frame_is_read_once(context: int, tiling: Tiling, kind: str) -> Non
         np.testing.assert_array_equal(found, rising(FILM, context))
 
 
+def test_frames_too_large_to_be_kept_are_read_by_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hela_seg.data.context.HELD_BYTES", 3 * FILM[0].nbytes - 1)
+    series = Counted(FILM)
+    found = list(Predictor([with_context(1)]).frames(series))
+    np.testing.assert_array_equal(found, rising(FILM, 1))
+    assert len(series.reads) == 7 + 12
+
+
 def test_nets_that_look_further_and_less_far_predict_together() -> None:
     """The net without context sees nothing rise, and leaves the mean to the others."""
     series = Counted(FILM)

@@ -47,5 +47,5 @@ class Predicted:
         # with the neighbours that it was counted with, for a batch may round otherwise than a single frame
         groups = self._predictor.groups(image, range(block.start, block.stop))
         group = next(group for group in groups if t in group)
-        parts = parts_of_time([*self._blocks, block], block.series, block.part)
+        parts = parts_of_time([*self._blocks, block])[block.series, block.part]
         return dict(zip(group, self._predictor.frames(image, group, parts), strict=True))[t]
