@@ -34,6 +34,8 @@ FREE = ("trainer", "callbacks", "logger", "output_dir", "ckpt_path", "resume", "
 FREE_KEYS = ("data.root", "data.workers", "optimizer.fused")
 """Further ones, which say where the run happens rather than what it is."""
 
+ADDED_KEYS = {"data.context": 0}
+"""Settings that runs of version 0.1.0 do not state, as these runs were."""
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -107,7 +109,7 @@ def check_same_settings(begun: ModelInfo, settings: Mapping[str, Any], checkpoin
     Raises:
         InputError: names the first setting that differs.
     """
-    before, now = flatten(begun.config), flatten(settings)
+    before, now = (ADDED_KEYS | flatten(plain) for plain in (begun.config, settings))
     if now.get("loss.class_weights") == "balanced":
         before.pop("loss.class_weights"), now.pop("loss.class_weights")
     for key in sorted(before.keys() | now.keys()):
