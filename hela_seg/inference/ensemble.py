@@ -61,14 +61,14 @@ class Ensemble:
 
     @torch.inference_mode()
     def classes(self, images: Sequence[Tensor]) -> tuple[Tensor]:
-        """Class indices (N, H, W) uint8 of images (N, C, H, W), one for each normalisation and context."""
+        """Class indices (N, H, W) uint8 of images (N, C, H, W), one tensor for each input."""
         moved = self._moved(images)
         scores = self._logits(self._nets[0], moved[0]) if self.is_single else self._mean(moved)
         return (predicted_classes(scores).to(torch.uint8),)
 
     @torch.inference_mode()
     def probabilities(self, images: Sequence[Tensor]) -> tuple[Tensor]:
-        """Probabilities (N, K, H, W) float32 of images (N, C, H, W), one for each normalisation and context."""
+        """Probabilities (N, K, H, W) float32 of images (N, C, H, W), one tensor for each input."""
         return (self._mean(self._moved(images)),)
 
     @torch.inference_mode()
