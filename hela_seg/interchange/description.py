@@ -147,7 +147,7 @@ def description(trained: TrainedNet, image_type: str | None, digests: dict[str, 
                 "classes": info.classes,
                 "stride": stride_of(trained),
                 "normalisation": info.normalisation,
-                "context": info.context,
+                **({"context": info.context} if info.context else {}),
             }
         },
     }

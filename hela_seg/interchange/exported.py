@@ -26,11 +26,11 @@ def metadata(trained: TrainedNet) -> dict[str, str]:
         "classes": ", ".join(entry["name"] for entry in info.classes),
         "normalisation": json.dumps(info.normalisation),
         "axes": "NCHW",
-        "context": str(info.context),
         "stride": str(stride_of(trained)),
         "halo": str(Tiling().halo),
         "pixel_size": json.dumps(info.config.get("data", {}).get("pixel_size")),
         "written_by": f"hela_seg {info.versions.get('hela_seg', '')}".strip(),
+        **({"context": str(info.context)} if info.context else {}),
     }
 
 

@@ -113,7 +113,7 @@ def _picture(
     data: TimelapseData, series: int, t: int, trainer: pl.Trainer, task: pl.LightningModule
 ) -> Picture:
     recording = data.recordings[series]
-    parts = parts_of_time(data.blocks)[series, "validation"]
+    parts = parts_of_time(data.blocks).get((series, "validation"))
     frames = NormalisedFrames(recording.image, data.normalisation, data.context, parts)
     window = _middle(frames.size, getattr(task.net, "stride", 1))
     image = frames.read(t, window)

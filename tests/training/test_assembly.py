@@ -11,7 +11,7 @@ from torch import nn
 from hela_seg.system.errors import InputError
 from hela_seg.training.assembly import describe, net_config, net_of, refuse_tile, refuse_unlogged
 
-DATA: Any = SimpleNamespace(channels=3, classes=["background", "round"])
+DATA: Any = SimpleNamespace(input_channels=3, classes=["background", "round"])
 
 
 def test_channels_and_classes_follow_from_the_data() -> None:
