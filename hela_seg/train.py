@@ -188,6 +188,7 @@ def _net(
         resume.take_weights(Path(settings.ckpt_path), net)
     else:
         start_from_pretrained(net)
+        assembly.begin_with_own_frame(net, data.channels, data.context)
     if settings.ckpt_path is not None and start.begun is None:
         resume.check_same_classes(Path(settings.ckpt_path), data.classes.names)
     return net

@@ -38,6 +38,7 @@ from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.scores.frames import against_truth
 from hela_seg.scores.meters import CellMeter
 from hela_seg.scores.metrics import scores
+from hela_seg.training.assembly import begin_with_own_frame
 
 SETTLING = 16
 """Batches that the statistics of batch normalisation are averaged over at the end, as in training."""
@@ -55,6 +56,9 @@ def main() -> None:
     asked.add_argument("--contexts", nargs="*", type=int, default=[0, 1, 2])
     asked.add_argument("--seeds", nargs="*", type=int, default=[0])
     asked.add_argument("--seconds", type=float, default=100.0)
+    asked.add_argument(
+        "--alike", action="store_true", help="let the first layer look at all frames alike at first"
+    )
     asked.add_argument("--table", action="store_true", help="print what there is and run nothing")
     args = asked.parse_args()
     torch.set_num_threads(1)
@@ -62,9 +66,11 @@ def main() -> None:
         for name in args.sets:
             for context in args.contexts:
                 run = {"set": name, "context": context, "seed": seed, "seconds": args.seconds}
+                run["start"] = "alike" if args.alike and context else "own"
                 if any(run.items() <= there.items() for there in _found(args.out)):
                     continue
-                run |= measure(_data(name, args.data, args.out.parent, context, seed), seed, args.seconds)
+                prepared = _data(name, args.data, args.out.parent, context, seed)
+                run |= measure(prepared, seed, args.seconds, own_first=not args.alike)
                 args.out.write_text(json.dumps([*_found(args.out), run], indent=1))
                 print(json.dumps(run), flush=True)
     print(table(_found(args.out)))
@@ -91,7 +97,9 @@ def _data(name: str, root: Path, drawn: Path, context: int, seed: int) -> tuple[
     return config, data
 
 
-def measure(prepared: tuple[Any, TimelapseData], seed: int, seconds: float) -> dict[str, Any]:
+def measure(
+    prepared: tuple[Any, TimelapseData], seed: int, seconds: float, *, own_first: bool
+) -> dict[str, Any]:
     """Train for so many CPU seconds, and score the test frames.
 
     Returns:
@@ -100,6 +108,8 @@ def measure(prepared: tuple[Any, TimelapseData], seed: int, seconds: float) -> d
     config, data = prepared
     torch.manual_seed(seed)
     net = instantiate(config.model, in_channels=data.input_channels, classes=len(data.classes))
+    if own_first:
+        begin_with_own_frame(net, data.channels, data.context)
     net = net.to(memory_format=torch.channels_last)
     loss, optimizer = instantiate(config.loss), instantiate(config.optimizer)(net.parameters())
     decay = instantiate(config.scheduler).decay
@@ -155,12 +165,13 @@ def _changed(maps: list[Any], counted: list[Any]) -> float:
 
 def table(runs: list[dict[str, Any]]) -> str:
     """The runs as Markdown, a row for each set and context: means over seeds, and the range of m-IoU."""
-    lines = [
-        "| set | context | CPU s | seeds | steps | m-IoU | IoU by class | F1 of cells | flicker (truth) |"
-    ]
-    lines.append("|" + "---|" * 9)
-    for name, seconds, context in sorted({(r["set"], r["seconds"], r["context"]) for r in runs}):
-        key = {"set": name, "seconds": seconds, "context": context}
+    titles = ["set", "context", "first weights", "CPU s", "seeds", "steps", "m-IoU", "IoU by class"]
+    titles += ["F1 of cells", "flicker (truth)"]
+    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+    keys = ("set", "seconds", "context", "start")
+    for values in sorted({tuple(run[name] for name in keys) for run in runs}):
+        key = dict(zip(keys, values, strict=True))
+        name, seconds, context, start = values
         of = [run for run in runs if key.items() <= run.items()]
         mean = {k: np.mean([r[k] for r in of], axis=0) for k in of[0] if k not in key and k != "seed"}
         spread = f" ({min(r['miou'] for r in of)} to {max(r['miou'] for r in of)})" if of[1:] else ""
