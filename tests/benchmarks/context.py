@@ -178,6 +178,7 @@ def table(runs: list[dict[str, Any]]) -> str:
         cells = [
             name,
             context,
+            start,
             f"{seconds:g}",
             len(of),
             f"{mean['steps']:.0f}",
