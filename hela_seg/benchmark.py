@@ -123,7 +123,7 @@ def _time_nets(
     times = {}
     for name, model in _nets(settings.model).items():
         log.info("timing %s", name)
-        net = assembly.net_of({**model, "in_channels": data.channels, "classes": len(data.classes)})
+        net = assembly.net_of({**model, "in_channels": data.input_channels, "classes": len(data.classes)})
         assembly.refuse_tile(data.tile, net)
         task = SegmentationTask(net, loss, build(settings.optimizer, "optimizer"), info)
         if trainer.compile:
@@ -163,7 +163,7 @@ def _info(data: TimelapseData) -> ModelInfo:
         channels=data.channels,
         axes=data.axes,
         split=[],
-        config={},
+        config={"data": {"context": data.context}},
         versions={},
     )
 

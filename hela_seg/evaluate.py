@@ -112,7 +112,7 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
             len(counts),
         )
     found = _written(settings, counts, predictor.classes, record, meters, reliability, trained)
-    maps = Predicted(predictor, data.recordings)
+    maps = Predicted(predictor, data.recordings, blocks)
     report = write_report(Path(settings.output_dir), "evaluate", data, blocks, maps)
     _print_files(settings, {"checkpoint": ckpt}, {"report": report or "none"})
     return found
@@ -193,9 +193,25 @@ def _other_data(given: Group, info: ModelInfo | None) -> TimelapseData:
                 "data.classes not given, expected the names of the classes: add data.classes=..."
             )
         given = {**given, "classes": info.classes}
+    if info is not None:
+        given = {**given, "context": _context(given, info)}
     data: TimelapseData = build(given, "data")
     data.open_all()
     return data
+
+
+def _context(given: Group, info: ModelInfo) -> int:
+    """How many frames before and after each the net was trained with.
+
+    Raises:
+        InputError: the user names another number.
+    """
+    if given.get("context") not in (None, 0, info.context):
+        raise InputError(
+            f"data.context is {given['context']}, expected {info.context} as the net was trained with: leave "
+            "it out"
+        )
+    return info.context
 
 
 def _refuse_unlike(data: TimelapseData, predictor: Predictor) -> None:

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from hela_seg.cells.timecourse import Flicker
+from hela_seg.data.context import note_of_single_frames
 from hela_seg.data.intensity import in_one_line
 from hela_seg.data.stacks import FrameSequence, Series, Z, find_files, numbered_sequence
 from hela_seg.inference import Predictor, Tiling
@@ -99,6 +100,7 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
             print_files({"done before": f"{sum(map(Path.exists, results))} files in {folder.path}"})
             return results
         job = folder.begin(job, results, overwrite=settings.overwrite)
+        _warn_of([note_of_single_frames(predictor.context, job.series)])
         _warn_of(map(predictor.intensity_mismatch, job.series))
         with _progress(job, shard, verbose=settings.verbose) as announce:
             courses = run(

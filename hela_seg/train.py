@@ -98,7 +98,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     loss, optimizer = build(loss_config, "loss"), build(settings.optimizer, "optimizer")
     schedule = build(settings.scheduler, "scheduler")
     device = torch.device("cuda" if on_gpu(settings.trainer.accelerator) else "cpu")
-    trial = memory.MemoryTrial(net, loss, optimizer, (data.channels, *data.tile), device)
+    trial = memory.MemoryTrial(net, loss, optimizer, (data.input_channels, *data.tile), device)
     trainer_settings = _with_batch(settings.trainer, start, trial, data)
     planned = _plan(settings, trainer_settings, start, trial, data, began)
     if planned is not None:
@@ -207,6 +207,7 @@ def _net(
         resume.take_weights(Path(settings.ckpt_path), net)
     else:
         start_from_pretrained(net)
+        assembly.begin_with_own_frame(net, data.channels, data.context)
     if settings.ckpt_path is not None and start.begun is None:
         resume.check_same_classes(Path(settings.ckpt_path), data.classes.names)
     return net

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from hela_seg.data.augment import Augmentation
 from hela_seg.data.classes import Classes
+from hela_seg.data.context import note_of_single_frames
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
 from hela_seg.data.exposure import exposures_of, unlike_exposures
 from hela_seg.data.intensity import TrainingStatistics, training_statistics
@@ -32,6 +34,8 @@ from hela_seg.system import lightning_loops
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Count, NonNegative, Share, fitting_arguments, validated
+
+log = logging.getLogger(__name__)
 
 FRAMES_TO_FIT = 200
 """Most training frames that the normalisation is fitted on, evenly spread over all."""
@@ -58,6 +62,8 @@ class TimelapseData(pl.LightningDataModule):
         split: how series are split, or the fields of `Split` as a dict.
         normalise: a kind of `hela_seg.data.normalise.Normalisation`; ``auto`` for ``frame`` where series were
             exposed unlike each other (`hela_seg.data.exposure`), and ``percentile`` elsewhere.
+        context: how many frames before and after each the net is shown as further channels; see
+            `hela_seg.data.context`.
         tile: rows and columns of a tile.
         batch_size: N.
         foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
@@ -71,6 +77,7 @@ class TimelapseData(pl.LightningDataModule):
     Attributes:
         classes: as given.
         labels: the reader of masks.
+        context: as given.
         tile: as given.
         batch_size: tiles that loaders hand out at a time. Where it is set to a part of the batch, an epoch
             remains the same samples.
@@ -97,6 +104,7 @@ class TimelapseData(pl.LightningDataModule):
         labels: LabelSettings | None = None,
         split: Split | None = None,
         normalise: str = AUTO,
+        context: NonNegative = 0,
         tile: TileSize = (128, 128),
         batch_size: Count = 4,
         foreground_share: Share = 0.0,
@@ -116,6 +124,7 @@ class TimelapseData(pl.LightningDataModule):
             max_frame_pixels,
             fill_missing_chunks,
             ids=masks_as.kind == "instances",
+            neighbours=context > 0,
         )
         self._files = DataOnDisk(
             layout, Path(root), images, masks, axes, sequence, rules, asdict(drawing or DrawingSettings())
@@ -125,6 +134,7 @@ class TimelapseData(pl.LightningDataModule):
         self._foreground_share, self._most_indexed = foreground_share, most_indexed
         self._split = split or Split()
         self._normalise = normalise if normalise == AUTO else Normalisation(normalise).kind
+        self.context = context
         self.tile: Size = (tile[0], tile[1])
         self.batch_size = self._batch = batch_size
         self._steps, self._seed = steps_per_epoch, seed
@@ -149,7 +159,7 @@ class TimelapseData(pl.LightningDataModule):
     def open(self, split: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Find, open and pair the files, and split them; a second call changes nothing.
 
-        Sets ``recordings``, ``blocks`` and ``channels``.
+        Sets ``recordings``, ``blocks`` and ``channels``, which is C of one frame.
 
         Args:
             split: rows that an earlier run wrote (`split_rows`), to be kept to.
@@ -186,6 +196,14 @@ class TimelapseData(pl.LightningDataModule):
     def _open_files(self) -> None:
         self.recordings: list[Recording] = self._files.recordings()
         self.channels: int = common_channels(self.recordings)
+        note = note_of_single_frames(self.context, [recording.image for recording in self.recordings])
+        if note is not None:
+            log.warning("warning: %s", note)
+
+    @property
+    def input_channels(self) -> int:
+        """Channels that the net is shown: those of each frame, of its neighbours and its own."""
+        return (2 * self.context + 1) * self.channels
 
     def prepare(self, index: Path | None = None) -> None:
         """Look at the masks and fit the normalisation to the training frames.
@@ -261,6 +279,7 @@ class TimelapseData(pl.LightningDataModule):
             self.survey.positions,
             self._foreground_share,
             self._augment.rotations if augmented and self._augment else None,
+            self.context,
         )
 
     def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
@@ -271,7 +290,12 @@ class TimelapseData(pl.LightningDataModule):
         if not self.blocks_of("validation"):
             return []
         tiles = GridTiles(
-            self.recordings, self.blocks_of("validation"), self.normalisation, self.labels, self.tile
+            self.recordings,
+            self.blocks_of("validation"),
+            self.normalisation,
+            self.labels,
+            self.tile,
+            self.context,
         )
         own = range(self.launch.rank, len(tiles), self.launch.count)
         return self._loader(tiles, own) if own else self._loader(Uncounted(tiles), range(1))

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from hela_seg.data.augment import Rotation
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.context import parts_of_time
 from hela_seg.data.frames import LabelFrames, NormalisedFrames
 from hela_seg.data.labels.positions import ClassPositions, ForegroundPixels, labelled_frames
 from hela_seg.data.labels.readers import LabelReader
@@ -38,7 +39,7 @@ class Sample(TypedDict):
     """One tile, or a batch of them with N before each shape.
 
     Attributes:
-        image: (C, h, w) float32, normalised.
+        image: (C, h, w) float32, normalised; with context C is that of all frames, see `NormalisedFrames`.
         label: (h, w) int64 class indices, or ``IGNORE_INDEX``.
         origin: (4,) int64: series, frame, row and column of the tile's corner.
     """
@@ -52,9 +53,20 @@ class _Tiles:
     """Reads tiles of recordings, opened at the first read."""
 
     def __init__(
-        self, recordings: Sequence[Recording], normalisation: Normalisation, reader: LabelReader
+        self,
+        recordings: Sequence[Recording],
+        normalisation: Normalisation,
+        reader: LabelReader,
+        blocks: Sequence[Block],
+        context: int,
     ) -> None:
-        self._images = [NormalisedFrames(recording.image, normalisation) for recording in recordings]
+        parts: list[list[range]] = [[] for _ in recordings]
+        for (series, _), ranges in parts_of_time(blocks).items():
+            parts[series] += ranges
+        self._images = [
+            NormalisedFrames(recording.image, normalisation, context, shown_together)
+            for recording, shown_together in zip(recordings, parts, strict=True)
+        ]
         self._labels = [LabelFrames(recording.mask, reader) for recording in recordings]
 
     def read(self, series: int, t: int, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -87,6 +99,7 @@ class RandomTiles(Dataset[Sample]):
         foreground_share: from 0 to 1; needs ``positions``.
         rotate: how each tile lies in its frame, or None for upright; where a frame is too small to rotate a
             tile in, it stays upright.
+        context: how many frames before and after each are shown with it, of the blocks alone.
 
     Raises:
         InputError: the share lies outside of 0 to 1, the blocks hold no foreground to show, or no labels.
@@ -105,9 +118,10 @@ class RandomTiles(Dataset[Sample]):
         positions: ClassPositions | None = None,
         foreground_share: float = 0.0,
         rotate: Rotate | None = None,
+        context: int = 0,
     ) -> None:
         self._rotate = rotate
-        self._tiles = _Tiles(recordings, normalisation, reader)
+        self._tiles = _Tiles(recordings, normalisation, reader, blocks, context)
         self._sizes = [recording.image.shape[2:] for recording in recordings]
         self._blocks, self._tile, self._augment, self._seed = list(blocks), tile, augment, seed
         self._ends = np.cumsum([block.stop - block.start for block in blocks])
@@ -208,6 +222,7 @@ class GridTiles(Dataset[Sample]):
         normalisation: of the images.
         reader: of the masks.
         tile: (h, w) of a tile.
+        context: how many frames before and after each are shown with it, of the blocks alone.
     """
 
     def __init__(
@@ -217,8 +232,9 @@ class GridTiles(Dataset[Sample]):
         normalisation: Normalisation,
         reader: LabelReader,
         tile: Size,
+        context: int = 0,
     ) -> None:
-        self._tiles = _Tiles(recordings, normalisation, reader)
+        self._tiles = _Tiles(recordings, normalisation, reader, blocks, context)
         self._blocks = list(blocks)
         sizes: list[Size] = [recordings[block.series].image.shape[2:] for block in blocks]
         # one list for all frames of a size, however many series there are

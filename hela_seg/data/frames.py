@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.context import neighbours, own_channels
 from hela_seg.data.labels.readers import InstanceLabels, LabelReader
 from hela_seg.data.normalise import AffineMap, Normalisation
 from hela_seg.data.stacks import Series
@@ -22,10 +24,24 @@ class NormalisedFrames:
     Args:
         series: the images.
         normalisation: maps grey values; fitted.
+        context: how many frames before and after each are shown with it, see `hela_seg.data.context`.
+        parts: ranges of frames that are not shown together with those of others; by default all are one.
+        skip_unreadable: where a neighbour cannot be read, show the nearest that can be, instead of ending.
     """
 
-    def __init__(self, series: Series, normalisation: Normalisation) -> None:
+    def __init__(
+        self,
+        series: Series,
+        normalisation: Normalisation,
+        context: int = 0,
+        parts: Sequence[range] | None = None,
+        *,
+        skip_unreadable: bool = False,
+    ) -> None:
         self._series, self._normalisation = series, normalisation
+        self._whole, self._numbers = series.whole()
+        self._context, self._skip = context, skip_unreadable
+        self._parts = [range(series.shape[0])] if parts is None else list(parts)
         self._maps: dict[int, AffineMap] = {}
 
     @property
@@ -33,23 +49,57 @@ class NormalisedFrames:
         """Rows and columns of a frame."""
         return self._series.shape[2:]
 
+    @property
+    def own_channels(self) -> slice:
+        """The channels of frame t itself in what `read` gives."""
+        return own_channels(self._series.shape[1], self._context)
+
     def read(self, t: int, window: Window) -> NDArray[np.float32]:
-        """A window of frame t as (C, h, w) float32; it may stick out of the frame.
+        """A window of frame t and its neighbours as ((2 context + 1) C, h, w) float32.
+
+        The frames follow each other in time, each with its C channels; the window may stick out of them.
 
         Raises:
             InputError: the file is damaged there.
         """
-        size: Size = self._series.shape[2:]
-        pixels = read_padded(partial(self._series.read, t), size, window)
-        return self._map_of(t).apply(pixels)
+        number, lost = self._numbers[t], set[int]()
+        if not self._context:
+            return self._read(number, window)
+        while True:
+            there = self._shown_with(t)
+            seen = neighbours(number, self._context, [n for n in there if n not in lost] if lost else there)
+            pixels: dict[int, NDArray[np.float32]] = {}
+            for other in dict.fromkeys(seen):
+                try:
+                    pixels[other] = self._read(other, window)
+                except InputError as error:
+                    if other == number:
+                        raise
+                    if not self._skip:
+                        raise InputError(f"frame {t} is shown with frame {other}: {error}") from None
+                    lost.add(other)
+            if len(pixels) == len(set(seen)):
+                return np.concatenate([pixels[other] for other in seen])
 
-    def _map_of(self, t: int) -> AffineMap:
-        """The map of grey values for frame t, made once: of its own by kind ``frame``, else one for all."""
+    def _read(self, number: int, window: Window) -> NDArray[np.float32]:
+        """A window of one frame of the whole recording."""
+        pixels = read_padded(partial(self._whole.read, number), self.size, window)
+        return self._map_of(number).apply(pixels)
+
+    def _shown_with(self, t: int) -> range:
+        """Numbers, in the whole recording, of the frames that may be shown with frame t."""
+        part = next((part for part in self._parts if t in part), range(t, t + 1))
+        start = self._numbers[part.start - 1] + 1 if part.start else 0
+        stop = self._numbers[part.stop] if part.stop < len(self._numbers) else self._whole.shape[0]
+        return range(start, stop)
+
+    def _map_of(self, number: int) -> AffineMap:
+        """The map of grey values for a frame, made once: of its own by kind ``frame``, else one for all."""
         by_frame = self._normalisation.kind == "frame"
-        key = t if by_frame else 0
+        key = number if by_frame else 0
         if key not in self._maps:
             channels, dtype = self._series.shape[1], self._series.dtype
-            statistics = self._normalisation.statistics(self._series.frame(t)) if by_frame else None
+            statistics = self._normalisation.statistics(self._whole.frame(number)) if by_frame else None
             self._maps[key] = self._normalisation.map_of(channels, dtype, statistics)
         return self._maps[key]
 

@@ -13,6 +13,7 @@ from hela_seg.data.splits.split import Part
 from hela_seg.data.stacks import (
     MAX_FRAME_PIXELS,
     FrameSequence,
+    SelectedFrames,
     Series,
     Z,
     find_files,
@@ -38,6 +39,7 @@ class FileRules:
         max_frame_pixels: most values of one frame, rows x columns x channels.
         fill_missing_chunks: whether chunks of Zarr that are not on disk hold the fill value.
         ids: masks number cells, so that a value may have another colour in each.
+        neighbours: frames of a sequence without a mask are opened too, to be shown beside others.
     """
 
     colours: bool = False
@@ -47,6 +49,7 @@ class FileRules:
     max_frame_pixels: int = MAX_FRAME_PIXELS
     fill_missing_chunks: bool = False
     ids: bool = False
+    neighbours: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,10 @@ def paired_by_stem(
     else:
         pairs = _pairs_by_name(root / images, root / masks, rules)
     if sequence:
+        files = find_files(root / images) if (root / images).is_dir() else [root / images]
         if (root / images).is_dir():
-            numbered_sequence(find_files(root / images))
-        return [_sequence(pairs, axes, rules, root.absolute().name)]
+            numbered_sequence(files)
+        return [_sequence(pairs, axes, rules, root.absolute().name, files)]
     return [Recording(*_opened(pair, axes, rules)) for pair in pairs]
 
 
@@ -157,7 +161,10 @@ def ctc(
             of single planes of a 3D data set are), a gap in the numbers of the images, or unlike sizes.
     """
     folders = ctc_folders(root, masks)
-    return [_sequence(paired_by_number(*pair), axes, rules, name) for name, pair in folders.items()]
+    return [
+        _sequence(paired_by_number(*pair), axes, rules, name, find_files(pair[0]))
+        for name, pair in folders.items()
+    ]
 
 
 def ctc_folders(root: Path, masks: str = "GT") -> dict[str, tuple[Path, Path]]:
@@ -212,9 +219,18 @@ def _ctc_number(path: Path, prefix: str) -> int:
     return int(match[1])
 
 
-def _sequence(pairs: Sequence[tuple[Path, Path]], axes: str | None, rules: FileRules, name: str) -> Recording:
+def _sequence(
+    pairs: Sequence[tuple[Path, Path]], axes: str | None, rules: FileRules, name: str, files: Sequence[Path]
+) -> Recording:
+    """Pairs as one recording; ``files`` are all its images in order of time, with and without a mask."""
     images, masks = zip(*(_opened(pair, axes, rules) for pair in pairs), strict=True)
-    return Recording(FrameSequence(images, name), FrameSequence(masks, name))
+    image: Series = FrameSequence(images, name)
+    if rules.neighbours and len(files) > len(pairs):
+        opened = {path: frame for (path, _), frame in zip(pairs, images, strict=True)}
+        frames = [opened[path] if path in opened else _open(path, axes, rules) for path in files]
+        numbers = [number for number, path in enumerate(files) if path in opened]
+        image = SelectedFrames(FrameSequence(frames, name), numbers)
+    return Recording(image, FrameSequence(masks, name))
 
 
 def _pairs_by_name(images: Path, masks: Path, rules: FileRules) -> list[tuple[Path, Path]]:
@@ -261,21 +277,24 @@ def _by_name(folder: Path) -> dict[str, Path]:
 
 def _opened(pair: tuple[Path, Path], axes: str | None, rules: FileRules) -> tuple[Series, Series]:
     image, mask = (
-        open_series(
-            path,
-            axes,
-            labels=is_mask and not rules.colours,
-            z=rules.z,
-            max_frame_pixels=rules.max_frame_pixels,
-            fill_missing_chunks=rules.fill_missing_chunks,
-            colours=is_mask and rules.colours,
-        )
-        for path, is_mask in zip(pair, (False, True), strict=True)
+        _open(path, axes, rules, is_mask=is_mask) for path, is_mask in zip(pair, (False, True), strict=True)
     )
     size = (image.shape[2], image.shape[3])
     if rules.resize == "nearest" and mask.shape[2:] != size:
         mask = NearestSeries(mask, size)
     return image, mask
+
+
+def _open(path: Path, axes: str | None, rules: FileRules, *, is_mask: bool = False) -> Series:
+    return open_series(
+        path,
+        axes,
+        labels=is_mask and not rules.colours,
+        z=rules.z,
+        max_frame_pixels=rules.max_frame_pixels,
+        fill_missing_chunks=rules.fill_missing_chunks,
+        colours=is_mask and rules.colours,
+    )
 
 
 def _size(size: Sequence[int]) -> str:

@@ -52,7 +52,7 @@ class Frame:
 
     Attributes:
         t: the number under which its bands come out.
-        images: where its pixels come from, once for each normalisation that the nets ask for.
+        images: where its pixels come from, once for each normalisation and context that the nets ask for.
         at: its number there.
     """
 
@@ -94,10 +94,10 @@ class BandMaker:
     Args:
         ensemble: the nets.
         tiling: how frames are cut and joined.
-        channels: C of the images.
+        channels: of the images, once for each normalisation and context.
     """
 
-    def __init__(self, ensemble: Ensemble, tiling: Tiling, channels: int) -> None:
+    def __init__(self, ensemble: Ensemble, tiling: Tiling, channels: Sequence[int]) -> None:
         self._ensemble, self._tiling, self._channels = ensemble, tiling, channels
         self._on_gpu = ensemble.device.type == "cuda"
         self._batch_sizes: dict[Size, int] = {}
@@ -149,7 +149,7 @@ class BandMaker:
         tile = cut.tiles[0].read
         size = (tile.height, tile.width)
         if size not in self._batch_sizes:
-            self._batch_sizes[size] = self._classes.size(self._channels, size, self._ensemble.inputs)
+            self._batch_sizes[size] = self._classes.size(self._channels, size)
         return self._batch_sizes[size]
 
     def _cut(self, group: Sequence[Frame]) -> Iterator[list[tuple[_Transit, Tile]]]:

@@ -38,8 +38,8 @@ class Batches:
         self._run, self._device, self._size = run, device, size
         self._most: int | None = None
 
-    def size(self, channels: int, tile: Size, inputs: int = 1) -> int:
-        """Tiles of (channels, h, w) in a batch.
+    def size(self, channels: Sequence[int], tile: Size) -> int:
+        """Tiles of (h, w) in a batch, with so many channels in each of the tensors that `run` takes.
 
         On a GPU one tile goes through the net first, and the memory that it takes tells how many fit.
         """
@@ -49,7 +49,7 @@ class Batches:
         if self._device.type != "cuda":
             return max(1, CPU_PIXELS // pixels)
         most = max(1, GPU_PIXELS // pixels)
-        return min(most, self._fitting([torch.zeros(1, channels, *tile)] * inputs))
+        return min(most, self._fitting([torch.zeros(1, count, *tile) for count in channels]))
 
     def run(self, images: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Results (N, ...) each, of images (N, C, h, w), one tensor for each normalisation.

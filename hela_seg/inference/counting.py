@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hela_seg.data.context import parts_of_time
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
@@ -59,7 +60,7 @@ def count_frames(
     Args:
         predictor: the net.
         recordings: images and masks.
-        blocks: the frames to count.
+        blocks: the frames to count; those of other parts are not looked at beside them.
         reader: of the masks.
         launch: the place of this process among several that share the frames; each of them gets the whole
             result. Frames that fill a batch stay together, so that they are predicted as by one process.
@@ -68,12 +69,15 @@ def count_frames(
     waiting, classes, launch = _Stopwatch(), len(predictor.classes), launch or RankInfo()
     counted: list[tuple[int, int, NDArray[np.int64]]] = []
     reliability = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
+    parts = parts_of_time(blocks)
     for number, block in enumerate(blocks):
         recording = recordings[block.series]
         groups = predictor.groups(recording.image, range(block.start, block.stop))
         own = islice(groups, launch.rank, None, launch.count)
         masks = LabelFrames(recording.mask, reader)
-        bands = waiting.timed(predictor.bands(recording.image, own, probabilities=True))
+        bands = waiting.timed(
+            predictor.bands(recording.image, own, parts=parts[block.series, block.part], probabilities=True)
+        )
         for t, of_frame in groupby(bands, attrgetter("t")):
             truth = masks.whole(t)
             matrix, by_confidence, labels = _count(of_frame, truth, classes)

@@ -22,7 +22,7 @@ class Ensemble:
     Args:
         nets: (N, C, H, W) float32 -> logits (N, K, H, W); each has an attribute ``stride``.
         inputs: for each net, which of the tensors handed in is its own; nets may be trained on differently
-            normalised images.
+            normalised images, and with more or fewer frames around each.
         tta: see `hela_seg.inference.tiling.Tiling`.
         device: where they compute.
         precision: ``auto`` (bfloat16 on a GPU that has it, float16 on another, float32 on a CPU) or one of
@@ -55,25 +55,20 @@ class Ensemble:
         return math.lcm(*(net.stride for net in self._nets))
 
     @property
-    def inputs(self) -> int:
-        """How many tensors `classes` takes: one for each normalisation."""
-        return max(self._inputs) + 1
-
-    @property
     def is_single(self) -> bool:
         """Whether one net predicts each tile once, so that no probabilities are averaged."""
         return len(self._nets) == 1 and self._tta == "none"
 
     @torch.inference_mode()
     def classes(self, images: Sequence[Tensor]) -> tuple[Tensor]:
-        """Class indices (N, H, W) uint8 of images (N, C, H, W), one tensor for each normalisation."""
+        """Class indices (N, H, W) uint8 of images (N, C, H, W), one tensor for each input."""
         moved = self._moved(images)
         scores = self._logits(self._nets[0], moved[0]) if self.is_single else self._mean(moved)
         return (predicted_classes(scores).to(torch.uint8),)
 
     @torch.inference_mode()
     def probabilities(self, images: Sequence[Tensor]) -> tuple[Tensor]:
-        """Probabilities (N, K, H, W) float32 of images (N, C, H, W), one tensor for each normalisation."""
+        """Probabilities (N, K, H, W) float32 of images (N, C, H, W), one tensor for each input."""
         return (self._mean(self._moved(images)),)
 
     @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 
 from hela_seg.cells import Columns, measure_cells, split_cells
 from hela_seg.data.classes import Classes
+from hela_seg.data.context import keeping_recent, note_of_single_frames, with_those_around
 from hela_seg.data.frames import NormalisedFrames
 from hela_seg.data.intensity import TrainingStatistics, intensity_mismatch, share_mismatch
 from hela_seg.data.normalise import Normalisation
-from hela_seg.data.stacks import ArraySeries, Series, Z, open_series
+from hela_seg.data.stacks import ArraySeries, FrameSequence, Series, Z, open_series
 from hela_seg.data.tiles import Size
 from hela_seg.inference.bands import Band, BandMaker, Frame, Unreadable, whole_frames
 from hela_seg.inference.ensemble import Ensemble, choose_device
@@ -25,6 +27,8 @@ from hela_seg.inference.tiling import Tiling
 from hela_seg.inference.trained import TrainedNet, check_same_classes
 from hela_seg.system.errors import InputError
 
+log = logging.getLogger(__name__)
+
 Source = NDArray[Any] | Path | str
 """A recording: an array of grey values, or a file."""
 
@@ -32,13 +36,17 @@ Source = NDArray[Any] | Path | str
 class Predictor:
     """Predicts class maps with one trained net, or with the mean of several.
 
-    It may be used from several threads at once.
+    It may be used from several threads at once. Nets that were trained with ``data.context`` are shown the
+    frames before and after each as well; no frame is read twice for that.
 
     Args:
         trained: the nets.
         tiling: how frames go through them.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         precision: see `hela_seg.inference.ensemble.Ensemble`.
+
+    Attributes:
+        context: how many frames before and after each are looked at.
 
     Raises:
         InputError: there is no such device, or nets that cannot predict together.
@@ -55,14 +63,17 @@ class Predictor:
         self.info = trained[0].info
         self.classes = Classes(self.info.classes)
         self.tiling = tiling or Tiling()
-        kinds = [one.info.normalisation for one in trained]
+        kinds = [(one.info.normalisation, one.info.context) for one in trained]
         distinct = [kind for index, kind in enumerate(kinds) if kind not in kinds[:index]]
-        self._normalisations = [Normalisation.from_plain(kind) for kind in distinct]
+        self._kinds = [(Normalisation.from_plain(plain), context) for plain, context in distinct]
+        self.context = max(context for _, context in kinds)
         inputs = [distinct.index(kind) for kind in kinds]
         self.device = choose_device(device)
-        nets = [fuse_conv_bn(one.net, self.info.channels) for one in trained]
+        nets = [fuse_conv_bn(one.net, one.info.input_channels) for one in trained]
         ensemble = Ensemble(nets, inputs, self.tiling.tta, self.device, precision)
-        self._maker = BandMaker(ensemble, self.tiling, self.info.channels)
+        shown = [trained[inputs.index(number)].info.input_channels for number in range(len(distinct))]
+        self._maker = BandMaker(ensemble, self.tiling, shown)
+        self._said_single = False
         self._statistics = [
             TrainingStatistics.from_plain(
                 one.info.training_statistics,
@@ -157,7 +168,7 @@ class Predictor:
         Raises:
             InputError: a file that cannot be read, or another number of channels than the net was trained on.
         """
-        series = self.open(source, axes, z)
+        series = self._open_to_predict(source, axes, z)
         _warn(self.intensity_mismatch(series))
         labels = np.stack(list(self.frames(series)))
         _warn(self.share_mismatch(series, np.bincount(labels.ravel(), minlength=len(self.classes))))
@@ -168,7 +179,7 @@ class Predictor:
 
         Over K they sum to 1.
         """
-        series = self.open(source, axes, z)
+        series = self._open_to_predict(source, axes, z)
         _warn(self.intensity_mismatch(series))
         found = whole_frames(self.bands(series, self.groups(series), probabilities=True))
         return np.stack([band.probabilities for band in found if band.probabilities is not None])
@@ -180,7 +191,7 @@ class Predictor:
             Columns by name, as `hela_seg.cells.measure_cells` gives them: class, area, shape, place and
             mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
         """
-        series = self.open(source, axes, z)
+        series = self._open_to_predict(source, axes, z)
         _warn(self.intensity_mismatch(series))
         of_frames = [
             measure_cells(
@@ -199,30 +210,40 @@ class Predictor:
     def stream(self, frames: Iterable[NDArray[Any]], axes: str | None = None) -> Iterator[NDArray[np.uint8]]:
         """Class maps (H, W) uint8 of frames as they come, from a camera for instance.
 
-        Two frames are read ahead.
+        Two frames are read ahead, and with context so many more as the net is shown after each frame. A frame
+        of another size ends the context, as the end of a recording does.
 
         Args:
             frames: (H, W), or (C, H, W) where the net takes several channels; sizes may differ.
             axes: order of a frame's axes, e.g. ``YXC``.
         """
         singles = (self.open(frame, axes) for frame in frames)
-        bands = self._maker.bands([self._frame(series, 0, t)] for t, series in enumerate(singles))
+        shown = enumerate(with_those_around(singles, self.context))
+        bands = self._maker.bands([self._single(t, *together)] for t, together in shown)
         return (band.labels for band in whole_frames(bands))
 
-    def frames(self, series: Series, frames: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
+    def frames(
+        self,
+        series: Series,
+        frames: Iterable[int] | None = None,
+        parts: Sequence[range] | None = None,
+    ) -> Iterator[NDArray[np.uint8]]:
         """Class maps (H, W) uint8 of a series, each as soon as it is done.
 
         Args:
             series: from `open`.
             frames: which ones, rising; by default all.
+            parts: see `bands`.
         """
-        return (band.labels for band in whole_frames(self.bands(series, self.groups(series, frames))))
+        bands = self.bands(series, self.groups(series, frames), parts=parts)
+        return (band.labels for band in whole_frames(bands))
 
     def bands(
         self,
         series: Series,
         groups: Iterable[Sequence[int]],
         *,
+        parts: Sequence[range] | None = None,
         probabilities: bool = False,
         skip_unreadable: bool = False,
     ) -> Iterator[Band | Unreadable]:
@@ -231,13 +252,17 @@ class Predictor:
         Args:
             series: from `open`.
             groups: frames to predict, see `groups`; what is predicted of a frame depends on its group alone.
+            parts: ranges of frames that are not shown with those of others, as they are neighbours in time;
+                by default all are one.
             probabilities: whether bands bring them.
-            skip_unreadable: say so instead of ending where a frame cannot be read.
+            skip_unreadable: say so instead of ending where a frame cannot be read, and show the nearest
+                frame that can be read beside its neighbours.
 
         Raises:
             InputError: a frame that cannot be read.
         """
-        frames = ([self._frame(series, t, t) for t in group] for group in groups)
+        images = self._images(keeping_recent(series, self.context), parts, skip_unreadable)
+        frames = ([Frame(t, images, t) for t in group] for group in groups)
         return self._maker.bands(frames, probabilities=probabilities, skip_unreadable=skip_unreadable)
 
     def groups(self, series: Series, frames: Iterable[int] | None = None) -> Iterator[list[int]]:
@@ -251,9 +276,28 @@ class Predictor:
         """How many frames of H x W pixels fill a batch; 1 where one frame makes one batch or more."""
         return self._maker.group_size(size)
 
-    def _frame(self, series: Series, at: int, t: int) -> Frame:
-        images = [NormalisedFrames(series, normalisation) for normalisation in self._normalisations]
-        return Frame(t, images, at)
+    def _open_to_predict(self, source: Source, axes: str | None, z: Z) -> Series:
+        """Open a recording, and say, once, where it holds a single frame and the net looks at several."""
+        series = self.open(source, axes, z)
+        note = note_of_single_frames(self.context, [series])
+        if note is not None and not self._said_single:
+            self._said_single = True
+            log.warning("warning: %s", note)
+        return series
+
+    def _images(
+        self, series: Series, parts: Sequence[range] | None = None, skip_unreadable: bool = False
+    ) -> list[NormalisedFrames]:
+        """The series as the nets are shown it, once for each normalisation and context."""
+        return [
+            NormalisedFrames(series, normalisation, context, parts, skip_unreadable=skip_unreadable)
+            for normalisation, context in self._kinds
+        ]
+
+    def _single(self, t: int, together: Sequence[Series], at: int) -> Frame:
+        """A frame that came by itself, with those around it."""
+        series = together[0] if len(together) == 1 else FrameSequence(together, "frames")
+        return Frame(t, self._images(series), at)
 
 
 def _warn(doubt: str | None) -> None:

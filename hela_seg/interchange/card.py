@@ -74,6 +74,8 @@ def _net(trained: TrainedNet) -> Iterator[str]:
         f", {parameters:,} weights" if parameters else ""
     )
     yield f"- Takes: {info.channels} channel(s), axes of its files {info.axes or 'as they state them'}"
+    if info.context:
+        yield f"- {frames_in_words(info)}"
     yield f"- Normalisation of grey values: {_normalisation(info)}"
     yield f"- Made with: {', '.join(f'{name} {version}' for name, version in info.versions.items())}"
 
@@ -132,6 +134,16 @@ def _use(info: ModelInfo, run: Run | None) -> Iterator[str]:
         yield "- Few independent test images: the true scores may lie outside of the intervals."
     if run is None:
         yield "- Not scored here."
+
+
+def frames_in_words(info: ModelInfo) -> str:
+    """How the frames follow each other in the channels of a net that is shown several."""
+    k, count = info.context, 2 * info.context + 1
+    return (
+        f"Frames: {count}, from t - {k} to t + {k} in order of time, each with its {info.channels} "
+        f"channel(s), {info.input_channels} in all; the classes are those of frame t, and at the ends of a "
+        "recording the nearest frame stands for those that are not there"
+    )
 
 
 def names_of(info: ModelInfo) -> list[str]:

@@ -16,7 +16,7 @@ from hela_seg.data.normalise import Normalisation
 from hela_seg.data.tiles import padded_size
 from hela_seg.inference.tiling import Tiling
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.interchange.card import kind_of, names_of
+from hela_seg.interchange.card import frames_in_words, kind_of, names_of
 from hela_seg.interchange.exported import stride_of
 from hela_seg.interchange.onnx_file import OPSET
 from hela_seg.interchange.probabilities import Probabilities
@@ -89,6 +89,7 @@ def preprocessing(info: ModelInfo, image_type: str | None = None) -> list[dict[s
     if normalisation.kind == "dtype":
         linear = {"name": "scale_linear", "kwargs": {"gain": 1 / high[0], "offset": 0.0}}
         return [linear] if high[0] != 1 else []
+    low, high = (levels * (2 * info.context + 1) for levels in (low, high))  # of each frame alike
     spans = [most - least or 1.0 for least, most in zip(low, high, strict=True)]
     # the one affine map by channel that all readers have, whatever it is called
     settings = {"mode": "fixed", "axes": "yx", "mean": low, "std": spans, "eps": SMALLEST}
@@ -146,6 +147,7 @@ def description(trained: TrainedNet, image_type: str | None, digests: dict[str, 
                 "classes": info.classes,
                 "stride": stride_of(trained),
                 "normalisation": info.normalisation,
+                **({"context": info.context} if info.context else {}),
             }
         },
     }
@@ -155,10 +157,11 @@ def _input(trained: TrainedNet, image_type: str | None) -> dict[str, Any]:
     side, stride = tile_side(trained), stride_of(trained)
     return {
         "name": "image",
-        "description": "grey values as the microscope's files hold them",
+        "description": "grey values as the microscope's files hold them"
+        + (f". {frames_in_words(trained.info)}" if trained.info.context else ""),
         "axes": "bcyx",
         "data_type": "float32",
-        "shape": {"min": [1, trained.info.channels, side, side], "step": [0, 0, stride, stride]},
+        "shape": {"min": [1, trained.info.input_channels, side, side], "step": [0, 0, stride, stride]},
         "preprocessing": preprocessing(trained.info, image_type),
     }
 
@@ -173,7 +176,7 @@ def _output(info: ModelInfo, classes: list[str]) -> dict[str, Any]:
         "shape": {
             "reference_tensor": "image",
             # not by an offset, of which QuPath takes half as many channels as the format means
-            "scale": [1.0, len(classes) / info.channels, 1.0, 1.0],
+            "scale": [1.0, len(classes) / info.input_channels, 1.0, 1.0],
             "offset": [0.0] * 4,
         },
         "halo": [0, 0, HALO, HALO],

@@ -30,6 +30,7 @@ def metadata(trained: TrainedNet) -> dict[str, str]:
         "halo": str(Tiling().halo),
         "pixel_size": json.dumps(info.config.get("data", {}).get("pixel_size")),
         "written_by": f"hela_seg {info.versions.get('hela_seg', '')}".strip(),
+        **({"context": str(info.context)} if info.context else {}),
     }
 
 
@@ -42,7 +43,9 @@ def example(trained: TrainedNet, rows: int = 4, columns: int = 6, images: int = 
     """Images (N, C, H, W) of 0 to 1, H and W as many times the stride."""
     generator = torch.Generator().manual_seed(0)
     stride = stride_of(trained)
-    return torch.rand(images, trained.info.channels, rows * stride, columns * stride, generator=generator)
+    return torch.rand(
+        images, trained.info.input_channels, rows * stride, columns * stride, generator=generator
+    )
 
 
 def dynamic_shapes(trained: TrainedNet) -> tuple[dict[int, Any]]:

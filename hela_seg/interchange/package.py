@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from hela_seg.data.classes import Classes
+from hela_seg.data.context import own_channels
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import write_tiff
 from hela_seg.data.synthetic.render import draw
@@ -94,13 +95,16 @@ def write_package(trained: TrainedNet, path: Path, image_type: str | None = None
 
 
 def example_image(info: ModelInfo, size: int, image_type: str | None) -> Floats:
-    """Drawn cells (1, C, H, W), H and W of that size, over the range of grey values that the net is for."""
-    drawn = draw(1, size, size, seed=0)[0][0].transpose(2, 0, 1).astype(np.float32)
-    if info.channels != len(drawn):
-        drawn = np.repeat(drawn.mean(axis=0, keepdims=True), info.channels, axis=0)
+    """Drawn cells (1, C, H, W), H and W of that size, over the range of grey values that the net is for.
+
+    C is that of all frames that the net is shown.
+    """
+    drawn = draw(2 * info.context + 1, size, size, seed=0)[0].transpose(0, 3, 1, 2).astype(np.float32)
+    if info.channels != drawn.shape[1]:
+        drawn = np.repeat(drawn.mean(axis=1, keepdims=True), info.channels, axis=1)
     low, high = (np.array(ends, np.float32).reshape(-1, 1, 1) for ends in grey_values(info, image_type))
-    image: Floats = (low + drawn / drawn.max() * (high - low)).astype(np.float32)
-    return image[None]
+    frames: Floats = (low + drawn / drawn.max() * (high - low)).astype(np.float32)
+    return frames.reshape(1, -1, size, size)
 
 
 def _fill(shown: TrainedNet, image_type: str | None, folder: Path) -> None:
@@ -125,7 +129,8 @@ def _write_example(info: ModelInfo, image: Floats, probabilities: Floats, folder
     write_tiff(folder / FILES.sample_input, image[0], "CYX")
     write_tiff(folder / FILES.sample_output, probabilities[0], "CYX")
     labels = probabilities[0].argmax(axis=0).astype(np.uint8)
-    shown = [blend(image[0], kind, Classes(info.classes)) for kind in (0 * labels, labels)]
+    own = image[0, own_channels(info.channels, info.context)]
+    shown = [blend(own, kind, Classes(info.classes)) for kind in (0 * labels, labels)]
     pictures.imsave(folder / FILES.cover, np.concatenate(shown, axis=1))
 
 
@@ -146,7 +151,8 @@ def _normalised(info: ModelInfo, image: Floats, image_type: str | None) -> Float
     levels = Normalisation.from_plain(info.normalisation)
     if levels.kind == "dtype":
         return image / np.float32(LARGEST[image_type or "uint8"])
-    return levels.apply(image[0], levels.statistics(image[0]))[None]
+    frames = np.split(image[0], 2 * info.context + 1)
+    return np.concatenate([levels.apply(frame, levels.statistics(frame)) for frame in frames])[None]
 
 
 def _refuse_failing(core: Any, file: Path, trained: TrainedNet) -> None:

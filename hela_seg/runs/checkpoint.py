@@ -71,6 +71,18 @@ class ModelInfo:
     format: int = CHECKPOINT_FORMAT
     training_statistics: dict[str, Any] | None = None
 
+    @property
+    def context(self) -> int:
+        """How many frames before and after each the net is shown; see `hela_seg.data.context`."""
+        data = self.config.get("data")
+        found = data.get("context", 0) if isinstance(data, Mapping) else 0
+        return found if isinstance(found, int) and found > 0 else 0
+
+    @property
+    def input_channels(self) -> int:
+        """Channels that the net takes: C of each frame that it is shown."""
+        return (2 * self.context + 1) * self.channels
+
     def to_plain(self) -> dict[str, Any]:
         """Lists, dicts and primitives: all that ``torch.load(weights_only=True)`` lets through."""
         return asdict(self)
@@ -209,10 +221,16 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
             f"{path} is damaged (missing or unknown: {odd}), expected a file written by hela_seg.train"
         )
     try:
-        return checked(ModelInfo, {**plain, "config": _with_todays_names(plain["config"])})
+        info = checked(ModelInfo, {**plain, "config": _with_todays_names(plain["config"])})
     except (InputError, RecursionError) as error:
         reason = str(error).partition(":")[0]
         raise InputError(f"{path} is damaged ({reason}), expected a file written by hela_seg.train") from None
+    if info.context and info.net.get("in_channels") != info.input_channels:
+        raise InputError(
+            f"{path} is damaged (it states data.context={info.context} and {info.channels} channels, but a "
+            f"net of {info.net.get('in_channels')}), expected a file written by hela_seg.train"
+        )
+    return info
 
 
 def _with_todays_names(settings: Any) -> Any:

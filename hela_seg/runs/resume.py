@@ -34,6 +34,8 @@ FREE = ("trainer", "callbacks", "logger", "output_dir", "ckpt_path", "resume", "
 FREE_KEYS = ("data.root", "data.workers", "optimizer.fused")
 """Further ones, which say where the run happens rather than what it is."""
 
+ADDED_KEYS = {"data.context": 0}
+"""Settings that runs of version 0.1.0 do not state, as these runs were."""
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -107,7 +109,7 @@ def check_same_settings(begun: ModelInfo, settings: Mapping[str, Any], checkpoin
     Raises:
         InputError: names the first setting that differs.
     """
-    before, now = flatten(begun.config), flatten(settings)
+    before, now = (ADDED_KEYS | flatten(plain) for plain in (begun.config, settings))
     if now.get("loss.class_weights") == "balanced":
         before.pop("loss.class_weights"), now.pop("loss.class_weights")
     for key in sorted(before.keys() | now.keys()):
@@ -193,7 +195,8 @@ def _of_this_net(checkpoint: Path, net: nn.Module) -> tuple[ModelInfo, dict[str,
         model = option_of(info.net["_target_"])
         raise InputError(
             f"{checkpoint} holds weights of model={model} with {held}, expected "
-            "those of this run's net: choose that model, and data with so many channels and classes"
+            "those of this run's net: choose that model, and data with so many channels and classes and the "
+            "same data.context"
         )
     return info, weights
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Checkpoint
-from torch import nn
+from torch import Tensor, nn
 
+from hela_seg.data.context import own_channels
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.labels.balance import balanced_weights
 from hela_seg.models import find_net
@@ -39,13 +41,13 @@ OTHER_TRAINER = "Choose trainer=auto, or other trainer settings"
 
 
 def net_config(model: Group, data: TimelapseData) -> dict[str, Any]:
-    """The net's configuration with channels and classes as the data have them.
+    """The net's configuration with channels (of all frames that are shown) and classes as the data have them.
 
     Raises:
         InputError: it says otherwise itself.
     """
     plain = dict(model)
-    for key, found in (("in_channels", data.channels), ("classes", len(data.classes))):
+    for key, found in (("in_channels", data.input_channels), ("classes", len(data.classes))):
         if plain.get(key) not in (None, found):
             raise InputError(
                 f"model.{key} is {plain[key]} but the data have {found}: leave model.{key} "
@@ -75,6 +77,41 @@ def net_of(config: Mapping[str, Any]) -> nn.Module:
             ) from None
         raise
     return net
+
+
+def begin_with_own_frame(net: nn.Module, channels: int, context: int) -> None:
+    """Let a new net with context begin as one that is shown frame t alone.
+
+    The weights with which its first layer looks at the other frames become 0, those for frame t as large as
+    without others, so that the sum over all frames has the variance that it was drawn for. Else all frames
+    count alike at first, and cells are found where they were before and after.
+
+    Args:
+        net: (N, (2 context + 1) C, H, W) -> logits; its first layer is what looks at the image first.
+        channels: C of one frame.
+        context: see `hela_seg.data.context`; with 0 nothing changes.
+    """
+    if not context:
+        return
+    first: list[tuple[Tensor, nn.Conv2d]] = []
+    count, own = 2 * context + 1, own_channels(channels, context)
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        if isinstance(module, nn.Conv2d) and (not first or inputs[0] is first[0][0]):
+            first.append((inputs[0], module))
+
+    hooks = [module.register_forward_hook(note) for module in net.modules()]
+    side, training = 4 * int(getattr(net, "stride", 1)), net.training
+    with torch.no_grad():
+        net.eval()(torch.zeros(1, count * channels, side, side))
+        for hook in hooks:
+            hook.remove()
+        for _, convolution in first:
+            weight = convolution.weight
+            if weight.shape[1] == count * channels:  # of several groups none is shown all frames
+                kept = weight[:, own] * count**0.5
+                weight.zero_()[:, own] = kept
+    net.train(training)
 
 
 def refuse_tile(tile: Sequence[int], net: nn.Module) -> None:

@@ -35,7 +35,7 @@ def costs_of(info: ModelInfo) -> Costs:
     processes = trainer["devices"] * trainer["num_nodes"] if "num_nodes" in trainer else 1
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         net = build(info.net).eval()
-        net(torch.empty(1, info.channels, rows, columns))
+        net(torch.empty(1, info.input_channels, rows, columns))
     return Costs(
         parameters=_parameters(net),
         multiply_adds=int(counter.get_total_flops()) // 2,

@@ -108,7 +108,7 @@ def score(
         told = unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
         for line in told:
             log.warning("warning: %s", line)
-        maps = Predicted(predictor, data.recordings)
+        maps = Predicted(predictor, data.recordings, data.blocks_of("test"))
         page = write_report(folder, "train", data, data.blocks_of("test"), maps, told) if report else None
         _print_end(checkpoint, folder, page)
     return result

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from hela_seg.data.classes import Classes
+from hela_seg.data.context import parts_of_time
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.frames import LabelFrames, NormalisedFrames
 from hela_seg.data.splits.split import Block
@@ -112,7 +113,8 @@ def _picture(
     data: TimelapseData, series: int, t: int, trainer: pl.Trainer, task: pl.LightningModule
 ) -> Picture:
     recording = data.recordings[series]
-    frames = NormalisedFrames(recording.image, data.normalisation)
+    parts = parts_of_time(data.blocks).get((series, "validation"))
+    frames = NormalisedFrames(recording.image, data.normalisation, data.context, parts)
     window = _middle(frames.size, getattr(task.net, "stride", 1))
     image = frames.read(t, window)
     truth = LabelFrames(recording.mask, data.labels).read(t, window)
@@ -121,7 +123,8 @@ def _picture(
         logits = task(torch.from_numpy(image[None]).to(task.device))
     prediction = predicted_classes(logits)[0].cpu().numpy().astype(np.uint8)
     rows, columns = _inside(window, frames.size)
-    return panels(image[:, rows, columns], truth[rows, columns], prediction[rows, columns], data.classes)
+    shown = image[frames.own_channels, rows, columns]
+    return panels(shown, truth[rows, columns], prediction[rows, columns], data.classes)
 
 
 def _middle(size: Size, stride: int) -> Window:

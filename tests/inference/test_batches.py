@@ -51,13 +51,13 @@ def test_a_tile_that_fits_nowhere_says_what_to_do() -> None:
 
 
 def test_a_stated_size_is_taken() -> None:
-    assert Batches(Card(9), torch.device("cpu"), 7).size(1, (64, 64)) == 7
+    assert Batches(Card(9), torch.device("cpu"), 7).size([1], (64, 64)) == 7
 
 
 @pytest.mark.parametrize(("tile", "size"), [((512, 512), 2), ((704, 1120), 1), ((256, 256), 8)])
 def test_a_cpu_gets_batches_of_a_bounded_number_of_pixels(tile: tuple[int, int], size: int) -> None:
     assert CPU_PIXELS == 2 * 512 * 512
-    assert Batches(Card(9), torch.device("cpu")).size(1, tile) == size
+    assert Batches(Card(9), torch.device("cpu")).size([1], tile) == size
 
 
 def test_a_gpu_gets_what_fits_into_its_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,4 +66,4 @@ def test_a_gpu_gets_what_fits_into_its_free_memory(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 50)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 150)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 2000))
-    assert Batches(Card(9), torch.device("cuda")).size(1, (64, 64)) == 6
+    assert Batches(Card(9), torch.device("cuda")).size([1], (64, 64)) == 6

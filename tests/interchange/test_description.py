@@ -63,6 +63,24 @@ def test_levels_of_the_training_images_are_one_affine_map_by_channel(kind: str) 
     np.testing.assert_allclose(here.apply(image, here.statistics(image)), there, rtol=1e-6)
 
 
+def test_channels_of_all_frames_that_are_shown_are_scaled_alike() -> None:
+    settings = {**NETS["unet"], "in_channels": 9}
+    levels = Normalisation("percentile", (10.0, 20.0, 30.0), (11.0, 22.0, 33.0)).to_plain()
+    net = trained(Doubles(), settings, config={"data": {"context": 1}}, normalisation=levels)
+    found = description(net, None, DIGESTS)
+    (image,), (output,) = found["inputs"], found["outputs"]
+    assert image["shape"]["min"][1] == 9
+    assert 9 * output["shape"]["scale"][1] == pytest.approx(3)
+    (step,) = image["preprocessing"]
+    assert step["kwargs"]["mean"] == [10.0, 20.0, 30.0] * 3
+    assert step["kwargs"]["std"] == [1.0, 2.0, 3.0] * 3
+    assert (
+        "3, from t - 1 to t + 1 in order of time, each with its 3 channel(s), 9 in all"
+        in image["description"]
+    )
+    assert found["config"]["hela_seg"]["context"] == 1
+
+
 def test_grey_values_of_frames_are_those_of_their_type() -> None:
     assert grey_values(normalised("frame"), None) == ([0.0] * 3, [255.0] * 3)
     assert grey_values(normalised("frame"), "uint16") == ([0.0] * 3, [65535.0] * 3)

@@ -43,16 +43,18 @@ NORMALISATIONS = {
 }
 
 
-def made(kind: str, classes: int = 3) -> TrainedNet:
+def made(kind: str, classes: int = 3, context: int = 0) -> TrainedNet:
     """A small net, with each kind of normalisation."""
-    net = {"_target_": RESIDUAL_UNET, "width": 4, "levels": 3, "in_channels": 3, "classes": classes}
+    channels = 3 * (2 * context + 1)
+    net = {"_target_": RESIDUAL_UNET, "width": 4, "levels": 3, "in_channels": channels, "classes": classes}
     torch.manual_seed(1)
     built = build(net)
     with torch.no_grad():
         for _ in range(10):
-            built(torch.rand(2, 3, 64, 96))
+            built(torch.rand(2, channels, 64, 96))
     named = Classes(["background", "dim", "bright", "dead", "blurred"][:classes]).to_plain()
-    info = ModelInfo(net, named, NORMALISATIONS[kind].to_plain(), 3, "YXC", [], {}, {"hela_seg": "0"})
+    config = {"data": {"context": context}}
+    info = ModelInfo(net, named, NORMALISATIONS[kind].to_plain(), 3, "YXC", [], config, {"hela_seg": "0"})
     return TrainedNet(built.eval(), info, "best.ckpt")
 
 
@@ -105,6 +107,20 @@ def test_a_tile_has_the_labels_that_it_has_here(kind: str, image_type: str, tmp_
         scores = here.predict_proba(image, "YXC")
         np.testing.assert_allclose(there, scores, atol=1e-4)
         assert_same_but_for_near_ties(there.argmax(axis=1), here.predict(image, "YXC"), scores, within=2e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["percentile", "frame"])
+def test_a_net_that_sees_frames_before_and_after_takes_them_as_channels(kind: str, tmp_path: Path) -> None:
+    trained, path = made(kind, context=1), tmp_path / "a.zip"
+    write_package(trained, path)
+    film = np.stack([np.roll(grey(512, 544), 8 * t, axis=1) for t in range(3)])
+    here, channels = Predictor([trained]), np.concatenate(list(film), axis=-1)
+    expected, scores = here.predict(film, "TYXC")[1:2], here.predict_proba(film, "TYXC")[1:2]
+    for weights in WEIGHTS:
+        there = computed(path, channels, weights)
+        np.testing.assert_allclose(there, scores, atol=1e-4)
+        assert_same_but_for_near_ties(there.argmax(axis=1), expected, scores, within=2e-4)
 
 
 def grey(height: int, width: int) -> np.ndarray:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
-from jobs import done, film, job, levels
+import tifffile
+from jobs import CLASSES, Levels, classes_of, done, film, job, levels
+from small_checkpoints import INFO
+from torch import Tensor
 
+from hela_seg.inference import Predictor, Tiling, TrainedNet
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Shard, Unit
 from hela_seg.prediction.run import run
+from hela_seg.runs.checkpoint import ModelInfo
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -41,6 +47,23 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_undisturbed_one(tmp_path: P
     assert not folder.is_finished(task)
     done(task, net, tmp_path / "parts")
     assert content(tmp_path / "parts") == content(tmp_path / "whole")
+
+
+class LastShown(Levels):
+    """The levels of the last of the frames that are shown."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return super().forward(image[:, -1:])
+
+
+def test_shards_look_at_the_frames_across_their_borders(tmp_path: Path) -> None:
+    known = ModelInfo(**(INFO.to_plain() | {"classes": CLASSES, "config": {"data": {"context": 2}}}))
+    net, images = Predictor([TrainedNet(LastShown(), known)], Tiling(batch_size=2)), film(7)
+    task = job(tmp_path, net, images)
+    for number in (2, 1, 3):
+        done(task, net, tmp_path / "shared", Shard(number, 3))
+    labels = tifffile.imread(tmp_path / "shared" / "film0.labels.ome.tif")
+    np.testing.assert_array_equal(labels, classes_of(images)[[2, 3, 4, 5, 6, 6, 6]])
 
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])

@@ -6,12 +6,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from hela_seg.system.errors import InputError
-from hela_seg.training.assembly import describe, net_config, net_of, refuse_tile, refuse_unlogged
+from hela_seg.training.assembly import (
+    begin_with_own_frame,
+    describe,
+    net_config,
+    net_of,
+    refuse_tile,
+    refuse_unlogged,
+)
 
-DATA: Any = SimpleNamespace(channels=3, classes=["background", "round"])
+DATA: Any = SimpleNamespace(input_channels=3, classes=["background", "round"])
 
 
 def test_channels_and_classes_follow_from_the_data() -> None:
@@ -38,6 +46,32 @@ def test_what_a_constructor_cannot_take_is_the_users_to_mend(width: object) -> N
 def test_a_net_that_no_checkpoint_could_be_opened_with_is_refused_before_it_is_trained() -> None:
     with pytest.raises(InputError, match=r"model\._target_ is 'torch\.nn\.Conv2d', expected a net of"):
         net_of({"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 2, "kernel_size": 1})
+
+
+@pytest.mark.parametrize("model", ["residual_unet.ResidualUNet", "resnet34_unet.ResNet34UNet"])
+def test_a_net_with_context_begins_as_one_that_is_shown_its_own_frame(model: str) -> None:
+    """Of five frames of two channels, the third one alone decides; the others have weights that can learn."""
+    torch.manual_seed(0)
+    settings = {"_target_": f"hela_seg.models.{model}", "classes": 2, "width": 4}
+    net = net_of({**settings, "in_channels": 10})
+    begin_with_own_frame(net, 2, 2)
+    assert net.training
+    net.eval()
+    image = torch.rand(1, 10, 64, 64)
+    others = image.clone()
+    others[:, :4], others[:, 6:] = torch.rand(1, 4, 64, 64), torch.rand(1, 4, 64, 64)
+    logits = net(image)
+    torch.testing.assert_close(net(others), logits)
+    torch.autograd.backward(logits.square().mean())
+    first = next(p for p in net.parameters() if p.ndim == 4 and p.shape[1] == 10)
+    assert first.grad is not None
+    assert (first.grad.abs().amax(dim=(0, 2, 3)) > 0).all()
+    plain = net_of({**settings, "in_channels": 2})
+    alone = next(p for p in plain.parameters() if p.ndim == 4)
+    assert 0.7 < float((first[:, 4:6].std() / alone.std()).detach()) < 1.4
+    before = {name: value.clone() for name, value in plain.state_dict().items()}
+    begin_with_own_frame(plain, 2, 0)
+    assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())
 
 
 def watching(monitor: str, **callbacks: Any) -> Any:

@@ -139,7 +139,7 @@ def _pairs_in(
 def _open(pair: _Pair, plain: Mapping[str, Any], faults: list[str]) -> Recording | None:
     """One pair opened as the data set would open it."""
     image, mask = str(pair.image.absolute()), str(pair.mask.absolute())
-    alone = {**plain, "layout": "folder", "images": image, "masks": mask, "sequence": False}
+    alone = {**plain, "layout": "folder", "images": image, "masks": mask, "sequence": False, "context": 0}
 
     def open_alone() -> Recording:
         data = TimelapseData.from_plain(alone)

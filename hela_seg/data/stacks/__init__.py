@@ -25,7 +25,7 @@ from hela_seg.data.stacks.numbering import by_value, numbered_sequence
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
 from hela_seg.data.stacks.png import PngSeries
-from hela_seg.data.stacks.series import ArraySeries, FrameSequence, Series, name_of
+from hela_seg.data.stacks.series import ArraySeries, FrameSequence, SelectedFrames, Series, name_of
 from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
 from hela_seg.data.stacks.tiff.ome_tiff import write_ome_tiff
 from hela_seg.data.stacks.tiff.reader import TiffSeries
@@ -45,6 +45,7 @@ __all__ = [
     "FrameSequence",
     "Part",
     "PixelSize",
+    "SelectedFrames",
     "Series",
     "Z",
     "find_files",

@@ -61,6 +61,10 @@ class Series(ABC):
         """Read the whole frame t as (C, H, W)."""
         return self.read(t, slice(0, self.shape[2]), slice(0, self.shape[3]))
 
+    def whole(self) -> tuple[Series, Sequence[int]]:
+        """The recording that these frames are of, and the number in it of each of them."""
+        return self, range(self.shape[0])
+
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""
         return self.path
@@ -159,6 +163,39 @@ class FrameSequence(Series):
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""
         return self._frames[t].path
+
+
+class SelectedFrames(Series):
+    """Some frames of a recording, such as those with masks; the others remain within reach (`Series.whole`).
+
+    Args:
+        recording: all frames.
+        numbers: which of them, rising.
+    """
+
+    def __init__(self, recording: Series, numbers: Sequence[int]) -> None:
+        self._recording, self._numbers = recording, tuple(numbers)
+        self.name, self.path = recording.name, recording.path_of(self._numbers[0])
+        self.shape = (len(self._numbers), *recording.shape[1:])
+        self.dtype, self.axes = recording.dtype, recording.axes
+        self.pixel_size, self.frame_interval = recording.pixel_size, recording.frame_interval
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files of the selected frames."""
+        return tuple(dict.fromkeys(map(self.path_of, range(len(self._numbers)))))
+
+    def whole(self) -> tuple[Series, Sequence[int]]:
+        """The recording, and the numbers of the selected frames."""
+        return self._recording, self._numbers
+
+    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
+        """Read one window of the selected frame t as (C, h, w)."""
+        return self._recording.read(self._numbers[t], rows, columns)
+
+    def path_of(self, t: int) -> Path:
+        """The file that holds the selected frame t."""
+        return self._recording.path_of(self._numbers[t])
 
 
 class ArraySeries(Series):

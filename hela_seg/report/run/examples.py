@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.context import own_channels
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.data.frames import LabelFrames
@@ -148,10 +149,11 @@ def _foreground(sample: Sample) -> int:
 
 
 def _pair(number: int, before: Sample, after: Sample, data: TimelapseData) -> Iterator[Picture]:
-    contrast = contrast_of([before["image"].numpy()])
+    own = own_channels(data.channels, data.context)
+    contrast = contrast_of([before["image"][own].numpy()])
     series, t, row, column = before["origin"].tolist()
     place = f"{data.names[series]}, frame {t}, row {row}, column {column}"
     for sample, what in ((before, "as cut"), (after, "augmented")):
         labels = sample["label"].numpy().astype(np.uint8)
-        pixels = blend(*fit_panel(sample["image"].numpy(), labels, TILE_SIDE), data.classes, contrast)
+        pixels = blend(*fit_panel(sample["image"][own].numpy(), labels, TILE_SIDE), data.classes, contrast)
         yield Picture.of(pixels, f"Tile {number} {what}: {place}", f"{number} {what}")

@@ -18,12 +18,16 @@ class Recorder:
 
     def __init__(self) -> None:
         self.groups_seen: list[list[int]] = []
+        self.parts_seen: list[range] = []
 
     def groups(self, _: Any, frames: range) -> Iterator[list[int]]:
         return (list(frames[start : start + 2]) for start in range(0, len(frames), 2))
 
-    def frames(self, image: ArraySeries, group: Sequence[int]) -> Iterator[np.ndarray]:
+    def frames(
+        self, image: ArraySeries, group: Sequence[int], parts: Sequence[range]
+    ) -> Iterator[np.ndarray]:
         self.groups_seen.append(list(group))
+        self.parts_seen += parts
         return (np.full(image.shape[2:], t, np.uint8) for t in group)
 
 
@@ -34,3 +38,4 @@ def test_the_frames_group_is_that_of_its_block() -> None:
     assert maps.of(Block(1, 3, 8, "test"), 6).tolist() == [[6, 6, 6]]
     assert maps.of(Block(0, 3, 8, "test"), 7).tolist() == [[7, 7]]
     assert net.groups_seen == [[5, 6], [7]]
+    assert net.parts_seen == [range(3, 8)] * 2

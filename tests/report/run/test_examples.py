@@ -104,6 +104,7 @@ class Tiles:
 
     names = ("dish",)
     classes = CLASSES
+    channels, context = 1, 0
 
     def __init__(self, *, labelled: bool = True) -> None:
         self.labelled = labelled

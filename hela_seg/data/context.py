@@ -1,0 +1,165 @@
+"""Frames before and after a frame: which ones a net is shown, and how they are kept while a film passes.
+
+With ``data.context=k`` the image of frame t has the channels of the frames t-k, ..., t, ..., t+k in this
+order, each with its own C channels: (2k + 1) C in all, and those of frame t itself in the middle.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, takewhile
+from math import prod
+from pathlib import Path
+
+from hela_seg.data.splits.table import Block, Part
+from hela_seg.data.stacks import SelectedFrames, Series
+from hela_seg.data.stacks.series import Pixels
+from hela_seg.system.errors import InputError
+
+HELD_BYTES = 2**30
+"""Most memory for the whole frames that are kept in prediction; of larger ones each window is read anew."""
+
+
+def neighbours(t: int, context: int, there: Sequence[int]) -> list[int]:
+    """The frames that are shown for frame t.
+
+    Args:
+        t: the frame.
+        context: how many frames before it and after it are shown.
+        there: numbers of the frames that may be shown, rising, with t among them.
+
+    Returns:
+        2 context + 1 numbers: for each of t - context to t + context the nearest number that is there, and of
+        two equally near ones that which is nearer to t.
+
+    Example:
+        ``neighbours(0, 2, range(9)) == [0, 0, 0, 1, 2]``, and
+        ``neighbours(4, 1, [0, 1, 4, 5, 6]) == [4, 4, 5]``.
+    """
+    return [_nearest(wanted, t, there) for wanted in range(t - context, t + context + 1)]
+
+
+def _nearest(wanted: int, t: int, there: Sequence[int]) -> int:
+    place = bisect_left(there, wanted)
+    return min(
+        there[max(place - 1, 0) : place + 1], key=lambda number: (abs(number - wanted), abs(number - t))
+    )
+
+
+def own_channels(channels: int, context: int) -> slice:
+    """The channels of frame t itself, of C channels a frame."""
+    return slice(context * channels, (context + 1) * channels)
+
+
+def parts_of_time(blocks: Iterable[Block]) -> dict[tuple[int, Part], list[range]]:
+    """The frames of each series and part, as ranges of consecutive frames.
+
+    The context of a frame ends where its range ends: frames of other parts, and those that a split leaves out
+    between parts, are not shown.
+
+    Example:
+        The blocks 0 to 3, 4 to 6 and 9 of one series and part give ``[range(0, 7), range(9, 10)]``.
+    """
+    ranges: dict[tuple[int, Part], list[range]] = {}
+    for block in sorted(blocks, key=lambda block: block.start):
+        mine = ranges.setdefault((block.series, block.part), [])
+        touches = bool(mine) and block.start <= mine[-1].stop
+        start = mine.pop().start if touches else block.start
+        mine.append(range(start, block.stop))
+    return ranges
+
+
+def note_of_single_frames(context: int, series: Sequence[Series]) -> str | None:
+    """What to tell the user where recordings hold one frame, so that there is nothing before and after it."""
+    single = [one.name for one in series if one.whole()[0].shape[0] == 1]
+    if not context or not single:
+        return None
+    return (
+        f"data.context={context}, but {len(single)} of {len(series)} recording(s) hold one frame, such as "
+        f"'{single[0]}': it is shown {2 * context + 1} times over; where the files are the frames of one "
+        "recording, say so with sequence=true"
+    )
+
+
+def keeping_recent(series: Series, context: int) -> Series:
+    """The same series, which keeps the frames that the next ones are shown with too: none is read twice.
+
+    Args:
+        series: read frame after frame, from one thread.
+        context: see `neighbours`; with 0 nothing is kept.
+    """
+    whole, numbers = series.whole()
+    count = 2 * context + 1
+    if not context or count * prod(whole.shape[1:]) * whole.dtype.itemsize > HELD_BYTES:
+        return series
+    recent = RecentFrames(whole, count)
+    return recent if whole is series else SelectedFrames(recent, numbers)
+
+
+class RecentFrames(Series):
+    """Reads whole frames of a series and keeps those that were asked for last.
+
+    Args:
+        series: what is read.
+        count: how many frames are kept, those among them that cannot be read.
+    """
+
+    def __init__(self, series: Series, count: int) -> None:
+        self._series, self._count = series, count
+        self._held: OrderedDict[int, Pixels | InputError] = OrderedDict()
+        self.name, self.path, self.axes = series.name, series.path, series.axes
+        self.shape, self.dtype = series.shape, series.dtype
+        self.pixel_size, self.frame_interval = series.pixel_size, series.frame_interval
+
+    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
+        """Read one window of frame t as (C, h, w); see `Series.read`."""
+        if t not in self._held:
+            self._held[t] = self._read_whole(t)
+        self._held.move_to_end(t)
+        while len(self._held) > self._count:
+            self._held.popitem(last=False)
+        frame = self._held[t]
+        if isinstance(frame, InputError):
+            raise frame
+        return frame[:, rows, columns].copy()
+
+    def path_of(self, t: int) -> Path:
+        """The file that holds frame t."""
+        return self._series.path_of(t)
+
+    def _read_whole(self, t: int) -> Pixels | InputError:
+        try:
+            return self._series.frame(t)
+        except InputError as error:
+            return error
+
+
+def with_those_around(series: Iterable[Series], context: int) -> Iterator[tuple[list[Series], int]]:
+    """Of single frames that come one by one, each with those around it.
+
+    A frame of another size or type ends the context, as the end of a recording does.
+
+    Args:
+        series: of one frame each; so many as ``context`` are asked for ahead.
+        context: see `neighbours`.
+
+    Yields:
+        Consecutive frames, and the place of the one among them whose turn it is.
+    """
+    source = iter(series)
+    before: deque[Series] = deque(maxlen=context)
+    after = deque(islice(source, context))
+    while True:
+        after.extend(islice(source, 1))
+        if not after:
+            return
+        now = after.popleft()
+
+        def alike(other: Series, kind: tuple[object, ...] = (now.shape, now.dtype)) -> bool:
+            return (other.shape, other.dtype) == kind
+
+        former = [*takewhile(alike, reversed(before))][::-1]
+        yield [*former, now, *takewhile(alike, after)], len(former)
+        before.append(now)
