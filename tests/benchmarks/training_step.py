@@ -26,10 +26,12 @@ from torch.utils.data import DataLoader
 
 from hela_seg.cli import CONFIG
 from hela_seg.runs.checkpoint import ModelInfo
-from hela_seg.system.hardware import OWN_KEYS, resolve_hardware
+from hela_seg.system.ranks import RankInfo
+from hela_seg.system.settings import build
+from hela_seg.training.settings import TrainSettings, resolve
 from hela_seg.training.task import SegmentationTask
 
-NETS = ("unet", "vgg19_unet", "inception_unet", "resnet34_unet")
+NETS = ("residual_unet", "unet", "vgg19_unet", "inception_unet", "resnet34_unet")
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 GOAL, WARM_UP, SHARES = 1.03, 3, (0.94, 0.02, 0.04)
 
@@ -47,21 +49,20 @@ def fit(net: str, batch: int, tile: int, steps: int, watch: pl.Callback) -> None
     with tempfile.TemporaryDirectory() as folder, initialize_config_dir(str(CONFIG), version_base="1.3"):
         arguments = [f"model={net}", f"output_dir={folder}", "trainer=cpu", "trainer.precision=32-true"]
         config = compose("train", arguments)
-        resolve_hardware(config.trainer, config.optimizer).apply()
+        settings, hardware = resolve(config, RankInfo())
+        hardware.apply()
         task = SegmentationTask(
-            instantiate(config.model, in_channels=3, classes=3),
-            instantiate(config.loss),
-            instantiate(config.optimizer),
+            build(settings.model, "model", in_channels=3, classes=3),
+            build(settings.loss, "loss"),
+            build(settings.optimizer, "optimizer"),
             _info(),
-            instantiate(config.scheduler),
+            build(settings.scheduler, "scheduler"),
         )
+        further = {"max_steps": steps, "enable_progress_bar": False, "default_root_dir": folder}
         trainer = instantiate(
-            {key: value for key, value in config.trainer.items() if key not in OWN_KEYS},
-            callbacks=[*_without_validation(config.callbacks), watch],
-            logger=[instantiate(logger) for logger in config.logger.values()],
-            default_root_dir=folder,
-            max_steps=steps,
-            enable_progress_bar=False,
+            settings.trainer.for_lightning() | further,
+            callbacks=[*_without_validation(settings), watch],
+            logger=[build(logger, name) for name, logger in settings.chosen("logger").items()],
         )
         image, label = tiles(batch, tile)
         sample = {"image": torch.from_numpy(image).permute(0, 3, 1, 2), "label": torch.from_numpy(label)}
@@ -74,8 +75,9 @@ def _info() -> ModelInfo:
     return ModelInfo(**plain, channels=3, axes="TYXC", versions={})
 
 
-def _without_validation(callbacks: Any) -> list[pl.Callback]:
-    return [instantiate(callback) for callback in callbacks.values() if callback.get("monitor") is None]
+def _without_validation(settings: TrainSettings) -> list[pl.Callback]:
+    callbacks = settings.chosen("callbacks")
+    return [build(callback, name) for name, callback in callbacks.items() if callback.get("monitor") is None]
 
 
 class BesideBareLoop(pl.Callback):
@@ -89,7 +91,7 @@ class BesideBareLoop(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Make the bare loop's own net and optimiser."""
         net = self.peer or type(pl_module.net)()
-        fresh = SegmentationTask(net, pl_module.loss, pl_module._optimizer, pl_module._info)
+        fresh = SegmentationTask(net, pl_module.loss, pl_module._optimizer, pl_module.info)
         self.net, self.loss = fresh.net.train(), pl_module.loss
         self.optimizer = pl_module._optimizer(self.net.parameters())
         self.since = time.perf_counter()
