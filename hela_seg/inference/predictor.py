@@ -190,7 +190,7 @@ class Predictor:
                 series.frame(t),
                 frame=t,
                 pixel_size=series.pixel_size,
-                frame_interval=series.frame_interval,
+                time=series.time_of(t),
             )
             for t, labels in enumerate(self.frames(series))
         ]

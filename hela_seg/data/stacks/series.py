@@ -34,6 +34,9 @@ class Series(ABC):
         axes: the order in which the file holds its axes, e.g. ``"TYX"``.
         pixel_size: height and width of a pixel in micrometres, where the file states them.
         frame_interval: seconds from frame to frame, where the file states it.
+        frame_times: seconds of each frame since the first one, where the file has a time stamp for each; they
+            need not be regular.
+        channel_names: what the file calls its channels; empty where it does not say.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Series(ABC):
     axes: str
     pixel_size: PixelSize | None = None
     frame_interval: float | None = None
+    frame_times: tuple[float, ...] | None = None
+    channel_names: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -64,6 +69,12 @@ class Series(ABC):
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""
         return self.path
+
+    def time_of(self, t: int) -> float | None:
+        """Seconds of frame t since the first one; None where neither time stamps nor interval are known."""
+        if self.frame_times is not None:
+            return self.frame_times[t]
+        return None if self.frame_interval is None else t * self.frame_interval
 
     def colour_table(self, t: int) -> NDArray[np.uint8] | None:
         """Colours (n, 3) that the file shows the values of frame t in; None where it has no colour table.
@@ -142,6 +153,7 @@ class FrameSequence(Series):
         self.dtype = first.dtype
         self.axes = "T" + first.axes.replace("T", "")
         self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval
+        self.channel_names = first.channel_names
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -1,0 +1,103 @@
+"""The images of a folder, and the positions in each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from hela_seg.data.stacks.formats import FOLDERS, SUFFIXES, known_format
+from hela_seg.data.stacks.numbering import by_value
+from hela_seg.data.stacks.positions import Position, picked
+from hela_seg.data.stacks.series import name_of
+from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
+from hela_seg.system.errors import InputError, join_names
+
+
+class ImageFile(NamedTuple):
+    """A recording on disk that is not opened yet: a file, or one position of it.
+
+    Attributes:
+        path: of the file.
+        position: its name; None where the file holds one recording only.
+    """
+
+    path: Path
+    position: str | None = None
+
+    @property
+    def name(self) -> str:
+        """File name without its ending, with the position behind it: ``dish_A1`` for A1 in ``dish.nd2``."""
+        return name_of(self.path) + (f"_{self.position}" if self.position is not None else "")
+
+    def __str__(self) -> str:
+        return self.path.name + (f" (position {self.position})" if self.position is not None else "")
+
+
+def images_in(paths: Iterable[Path], wanted: Position = None) -> list[ImageFile]:
+    """The recordings in some files: one each, or one for each position of a file that holds several.
+
+    Args:
+        paths: of the files.
+        wanted: names or numbers of the positions that are meant; None for all. Files of one recording are
+            listed in any case. A file that cannot be opened is listed once, so that opening it says why.
+
+    Raises:
+        InputError: no file has a position that is meant, or a name that is asked for is in none of them.
+    """
+    found: list[ImageFile] = []
+    there: dict[str, None] = {}
+    for path in paths:
+        names = _positions(path)
+        if len(names) < 2:
+            found.append(ImageFile(path))
+            continue
+        there |= dict.fromkeys([*names, *map(str, range(len(names)))])
+        found += [ImageFile(path, names[number]) for number in picked(names, wanted)]
+    items = [] if wanted is None else [wanted] if isinstance(wanted, str | int) else wanted
+    missing = [str(item) for item in items if there and str(item) not in there]
+    if missing:
+        raise InputError(
+            f"no file has the position {join_names(missing)}, expected one of {join_names(list(there))}: set "
+            "data.position (position, to predict)"
+        )
+    return found
+
+
+def _positions(path: Path) -> list[str]:
+    try:
+        kind = known_format(path)
+        return [] if kind is None else list(kind.positions(path))
+    except InputError:
+        return []  # opening it says what is wrong
+
+
+def find_files(folder: Path) -> list[Path]:
+    """Readable images directly in a folder, files and folders of Zarr; hidden ones are left out.
+
+    A recording spread over several OME-TIFF files is listed once, by the file with its first plane. Links
+    that lead nowhere are listed, so that opening them says so.
+
+    Returns:
+        Paths in the order of their names, numbers in them by value: ``t2.tif`` comes before ``t10.tif``.
+
+    Raises:
+        InputError: the folder is not there or holds no such file.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder, expected one with image files: check the path")
+    visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    files = [entry for entry in visible if entry.suffix.lower() in SUFFIXES and _may_be_image(entry)]
+    parts = frozenset[str]().union(*(later_parts(path) for path in files if is_ome_tiff(path)))
+    files = [path for path in files if path.name not in parts]
+    if not files:
+        raise InputError(
+            f"{folder} holds no image, expected files ending in {', '.join(SUFFIXES)}: check the path"
+        )
+    return sorted(files, key=by_value)
+
+
+def _may_be_image(entry: Path) -> bool:
+    if not entry.exists():
+        return True  # a link that leads nowhere, or in a circle
+    return entry.is_dir() if entry.suffix.lower() in FOLDERS else entry.is_file()
