@@ -9,7 +9,7 @@ Reading; ``open_series`` reads a file's header and answers with a `Series`, pixe
 - ``options``, ``axes``, ``calibration``, ``numbering``: what files say, or users, of order, size and time
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
-- ``damage`` and ``ifds``: what is wrong with a file, in one line
+- ``damage`` and ``ifds``: what is wrong with a file, in one line; ``warn``: what is no error
 
 Writing:
 

@@ -208,7 +208,7 @@ class _Described:
     """What the metadata of a file say of its scenes."""
 
     def __init__(self, path: Path, metadata: str | None, times: Sequence[float], scenes: int) -> None:
-        root = ElementTree.fromstring(metadata or "<none/>")
+        root = ElementTree.fromstring("<none/>" if metadata is None else metadata)
         steps = {
             distance.get("Id", ""): float(distance.findtext("Value") or 0) * 1e6
             for distance in root.iterfind("./Metadata/Scaling/Items/Distance")

@@ -16,10 +16,10 @@ from hela_seg.data.stacks.microscope.reader import (
     Reader,
     median_interval,
     seconds_since_first,
-    warn,
 )
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels
+from hela_seg.data.stacks.warn import warn
 
 _FRAME_AXES = "CYXS"
 """Axes within one of the file's frames; the others are loops of the experiment."""

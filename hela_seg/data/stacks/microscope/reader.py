@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -14,8 +12,7 @@ import numpy as np
 
 from hela_seg.data.stacks.calibration import Calibration
 from hela_seg.data.stacks.series import Pixels
-
-log = logging.getLogger(__name__)
+from hela_seg.data.stacks.warn import warn
 
 UNKNOWN = "Q"
 """Letter of an axis that is neither time, channel, depth, row nor column, such as a wavelength."""
@@ -104,9 +101,3 @@ def median_interval(times: Sequence[float]) -> float | None:
     """Seconds from frame to frame where time stamps alone say it: the median of all intervals."""
     interval = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     return interval if interval > 0 else None
-
-
-@lru_cache(1024)
-def warn(line: str) -> None:
-    """Log a warning about a file, once in each process however often the file is opened."""
-    log.warning("warning: %s", line)

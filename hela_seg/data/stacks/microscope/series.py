@@ -130,9 +130,7 @@ class _OpenFile:
             self.reader = kind(path)
         except InputError:
             raise
-        except (
-            Exception
-        ) as error:  # each library has errors of its own, and meets None where parts are missing
+        except Exception as error:  # each library has errors of its own
             raise ValueError(str(error) or type(error).__name__) from error
 
     def __del__(self) -> None:

@@ -25,6 +25,7 @@ from hela_seg.data.stacks.tiff.ifds import refuse_broken_chain
 from hela_seg.data.stacks.tiff.mapped import MappedStack, map_bytes
 from hela_seg.data.stacks.tiff.ome import refuse_other_folders, refuse_unfit, stated_planes
 from hela_seg.data.stacks.tiff.photometric import colours_of, photometric_of
+from hela_seg.data.stacks.tiff.shaped import open_tiff
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError
 
@@ -59,7 +60,7 @@ class TiffSeries(VolumeSeries):
         self.name, self.path = name_of(path), path
         with damage_is_reported(path):
             refuse_broken_chain(path)
-            with tifffile.TiffFile(path) as file:
+            with open_tiff(path) as file:
                 self._read_header(file, options)
 
     def _read_header(self, file: tifffile.TiffFile, options: ReadOptions) -> None:
@@ -218,7 +219,7 @@ class _OpenTiff:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._file = tifffile.TiffFile(path)
+        self._file = open_tiff(path)
         self._series = self._file.series[0]
 
     def __del__(self) -> None:
