@@ -166,7 +166,8 @@ def make_job(
         "settings": json.dumps(dict(settings), sort_keys=True),
     }
     sizes = [predictor.group_size(one.shape[2:]) for one in series]
-    inputs = {one.name: digest(one.paths) for one in series}
+    digests = {paths: digest(paths) for paths in {one.paths for one in series}}  # positions share a file
+    inputs = {one.name: digests[one.paths] for one in series}
     return Job(series, predictor.classes, wanted, sizes, made_by, inputs)
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.formats import FOLDERS, SUFFIXES, known_format
-from hela_seg.data.stacks.listing import ImageFile, find_files, images_in
+from hela_seg.data.stacks.listing import ImageFile, find_files, images_in, is_image, names_left_out
 from hela_seg.data.stacks.numbering import numbered_sequence
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
@@ -49,7 +49,9 @@ __all__ = [
     "Z",
     "find_files",
     "images_in",
+    "is_image",
     "name_of",
+    "names_left_out",
     "numbered_sequence",
     "open_series",
     "read_part",

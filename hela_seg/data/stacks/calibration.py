@@ -65,10 +65,15 @@ class Calibration(NamedTuple):
     frame_interval: float | None
 
 
-def calibration(file: tifffile.TiffFile) -> Calibration:
-    """What an open TIFF file states in ImageJ's or OME's way; others state it in no way to rely on."""
+def calibration(file: tifffile.TiffFile, image: int = 0) -> Calibration:
+    """What an open TIFF file states in ImageJ's or OME's way; others state it in no way to rely on.
+
+    Args:
+        file: the file.
+        image: number of the image that is meant, where an OME-TIFF has several.
+    """
     if file.ome_metadata is not None:
-        return _from_ome(file.ome_metadata)
+        return _from_ome(file.ome_metadata, image)
     if file.imagej_metadata is not None:
         return _from_imagej(file, file.imagej_metadata)
     return Calibration(None, None)
@@ -105,13 +110,14 @@ def _step(file: tifffile.TiffFile, tag: str) -> float | None:
     return float(units / pixels) if pixels else 0.0
 
 
-def _from_ome(text: str) -> Calibration:
+def _from_ome(text: str, image: int) -> Calibration:
     try:
-        pixels = ElementTree.fromstring(text).find(".//{*}Pixels")
+        images = ElementTree.fromstring(text).findall(".//{*}Pixels")
     except ElementTree.ParseError:
-        pixels = None
-    if pixels is None:
+        images = []
+    if image >= len(images):
         return Calibration(None, None)
+    pixels = images[image]
     return Calibration(
         _pixel_size(
             (pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeYUnit", "µm")),

@@ -16,7 +16,9 @@ from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.png import PngSeries
 from hela_seg.data.stacks.series import Series
 from hela_seg.data.stacks.tiff.reader import TiffSeries
+from hela_seg.data.stacks.tiff.reader import positions_of as tiff_positions
 from hela_seg.data.stacks.zarr.reader import ZarrSeries
+from hela_seg.data.stacks.zarr.reader import positions_of as zarr_positions
 from hela_seg.system.errors import InputError
 
 LFS_POINTER = b"version https://git-lfs"
@@ -60,9 +62,9 @@ def _microscope(reader: type[Reader], suffixes: tuple[str, ...], starts: tuple[b
 
 
 FORMATS = (
-    Format("TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffSeries),
+    Format("TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffSeries, tiff_positions),
     Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), PngSeries),
-    Format("Zarr", (".zarr",), (), ZarrSeries),
+    Format("Zarr", (".zarr",), (), ZarrSeries, zarr_positions),
     _microscope(Nd2Reader, (".nd2",), (b"\xda\xce\xbe\n", b"\0\0\0\x0cjP  ")),
     _microscope(CziReader, (".czi",), (b"ZISRAWFILE",)),
     _microscope(LifReader, (".lif",), (b"p\0\0\0",)),

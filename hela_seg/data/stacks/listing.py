@@ -30,8 +30,18 @@ class ImageFile(NamedTuple):
         """File name without its ending, with the position behind it: ``dish_A1`` for A1 in ``dish.nd2``."""
         return name_of(self.path) + (f"_{self.position}" if self.position is not None else "")
 
+    @property
+    def where(self) -> str:
+        """Path and position, for messages."""
+        return f"{self.path}" + ("" if self.position is None else f" (position {self.position})")
+
+    @property
+    def namesake(self) -> str:
+        """How messages call a file that goes with this one."""
+        return "of the same name" if self.position is None else f"named {self.name}"
+
     def __str__(self) -> str:
-        return self.path.name + (f" (position {self.position})" if self.position is not None else "")
+        return self._replace(path=Path(self.path.name)).where
 
 
 def images_in(paths: Iterable[Path], wanted: Position = None) -> list[ImageFile]:
@@ -62,6 +72,19 @@ def images_in(paths: Iterable[Path], wanted: Position = None) -> list[ImageFile]
             "data.position (position, to predict)"
         )
     return found
+
+
+def names_left_out(paths: Iterable[Path], wanted: Position) -> set[str]:
+    """Names of the recordings that `images_in` leaves out, so that their masks can be left out too."""
+    if wanted is None:
+        return set()
+    files = list(paths)
+    return {image.name for image in images_in(files)} - {image.name for image in images_in(files, wanted)}
+
+
+def is_image(path: Path) -> bool:
+    """Whether a path is one image, a file or a folder of Zarr, and no folder of images."""
+    return path.suffix.lower() in FOLDERS or path.is_file()
 
 
 def _positions(path: Path) -> list[str]:

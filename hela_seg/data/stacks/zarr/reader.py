@@ -13,18 +13,19 @@ import numpy as np
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.data.stacks.options import ReadOptions
+from hela_seg.data.stacks.positions import chosen
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
 from hela_seg.data.stacks.series import Pixels, channels_first, name_of
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.data.stacks.zarr.fill_value import with_fill_value
-from hela_seg.data.stacks.zarr.multiscales import find_image
+from hela_seg.data.stacks.zarr.multiscales import find_image, positions
 from hela_seg.system.errors import InputError, not_installed
 
 if TYPE_CHECKING:
     import zarr
 
-_METADATA = ("zarr.json", ".zarray")
-"""The file that describes an array, in format 3 and 2."""
+_METADATA = ("zarr.json", ".zarray", ".zattrs")
+"""The file that describes an array, or a group with its images, in format 3 and 2."""
 
 OPEN_ARRAYS = 64
 """Most arrays that a process keeps open between reads."""
@@ -53,7 +54,9 @@ class ZarrSeries(VolumeSeries):
         self.name, self.path = name_of(path), path
         self._fill = options.fill_missing_chunks
         with damage_is_reported(path, "Zarr"):
-            array, axes, (self.pixel_size, self.frame_interval) = find_image(path)
+            names, group = _position(path, options.position)
+            self.name += names
+            array, axes, (self.pixel_size, self.frame_interval) = find_image(path, group)
             if array.dtype.kind not in _KINDS_OF_PIXELS:
                 raise InputError(f"{path} holds {array.dtype} pixels, expected real numbers: convert it")
             if options.labels:
@@ -113,8 +116,41 @@ class ZarrSeries(VolumeSeries):
             )
 
     def _current_version(self) -> Version:
-        folder = self.path / self._inside
-        return version_of(next((folder / name for name in _METADATA if (folder / name).exists()), folder))
+        return _metadata_version(self.path, self._inside)
+
+
+def positions_of(path: Path) -> list[str]:
+    """Names of the positions in a folder; one where it holds a single image.
+
+    Raises:
+        InputError: no ``zarr`` package, or damage.
+    """
+    if importlib.util.find_spec("zarr") is None:
+        raise not_installed(str(path), "zarr", "zarr")
+    with damage_is_reported(path, "Zarr"):
+        return list(_groups(path))
+
+
+def _position(path: Path, wanted: str | None) -> tuple[str, str]:
+    """What the chosen position adds to the name, and its group in the folder."""
+    groups = _groups(path)
+    name = list(groups)[chosen(list(groups), wanted, path)]
+    return f"_{name}" if len(groups) > 1 else "", groups[name]
+
+
+def _groups(path: Path) -> dict[str, str]:
+    return _positions(path, _metadata_version(path, ""), version_of(path))
+
+
+@lru_cache(16)
+def _positions(path: Path, *versions: Version) -> dict[str, str]:
+    """The wells of a plate have a file of metadata each, too many to be read for every position."""
+    return positions(path)
+
+
+def _metadata_version(path: Path, inside: str) -> Version:
+    folder = path / inside
+    return version_of(next((folder / name for name in _METADATA if (folder / name).exists()), folder))
 
 
 @lru_cache(OPEN_ARRAYS)
