@@ -6,7 +6,7 @@ Reading; ``open_series`` reads a file's header and answers with a `Series`, pixe
 - ``formats``: which there are, and what each is known by; ``listing``: the images of a folder
 - ``tiff``, ``png``, ``zarr``: one each for a format; ``microscope``: those that microscopes write
 - ``positions``: several recordings in one file
-- ``options``, ``axes``, ``calibration``, ``numbering``: what files say, or users, of order, size and time
+- ``options``, ``axes``, ``calibration``, ``times``, ``numbering``: what files or users say
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
 - ``damage`` and ``ifds``: what is wrong with a file, in one line; ``warn``: what is no error

@@ -61,8 +61,11 @@ def _microscope(reader: type[Reader], suffixes: tuple[str, ...], starts: tuple[b
     )
 
 
+_TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk", ".svs", ".qptiff", ".qpi")
+"""BigTIFF of all names, Zeiss's LSM, MetaMorph's STK and slides of Aperio and Akoya are TIFF inside."""
+
 FORMATS = (
-    Format("TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffSeries, tiff_positions),
+    Format("TIFF", _TIFF_SUFFIXES, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffSeries, tiff_positions),
     Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), PngSeries),
     Format("Zarr", (".zarr",), (), ZarrSeries, zarr_positions),
     _microscope(Nd2Reader, (".nd2",), (b"\xda\xce\xbe\n", b"\0\0\0\x0cjP  ")),

@@ -18,13 +18,7 @@ import imagecodecs
 import numpy as np
 
 from hela_seg.data.stacks.calibration import Calibration, PixelSize
-from hela_seg.data.stacks.microscope.reader import (
-    UNKNOWN,
-    Image,
-    Reader,
-    median_interval,
-    seconds_since_first,
-)
+from hela_seg.data.stacks.microscope.reader import UNKNOWN, Image, Reader
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels
 
@@ -92,7 +86,7 @@ class CziReader(Reader):
         self._pixels = np.memmap(path, np.uint8, "r")
         tiles = [tile for _, _, tile in found]
         scenes = sorted({tile.place.get("S", 0) for tile in tiles})
-        described = _Described(path, metadata, times, len(scenes))
+        described = _Described(metadata, times, len(scenes))
         self._scenes = [_Scene([tile for tile in tiles if tile.place.get("S", 0) == n]) for n in scenes]
         self.images = [
             described.image(scene, number, self._dtype)
@@ -207,7 +201,7 @@ class _Scene:
 class _Described:
     """What the metadata of a file say of its scenes."""
 
-    def __init__(self, path: Path, metadata: str | None, times: Sequence[float], scenes: int) -> None:
+    def __init__(self, metadata: str | None, times: Sequence[float], scenes: int) -> None:
         root = ElementTree.fromstring("<none/>" if metadata is None else metadata)
         steps = {
             distance.get("Id", ""): float(distance.findtext("Value") or 0) * 1e6
@@ -217,7 +211,7 @@ class _Described:
         self._size = PixelSize(height, width) if height > 0 and width > 0 else None
         # some programs write days since 1899 in place of seconds, which nothing in the file tells apart
         days = len(times) > 1 and _DAYS[0] < min(times) and max(times) < _DAYS[1]
-        self._times = () if days else seconds_since_first(path, times)
+        self._times = () if days else tuple(times)
         dimensions = "./Metadata/Information/Image/Dimensions/"
         self._channels = tuple(
             channel.get("Name") or channel.get("Id") or ""
@@ -231,10 +225,8 @@ class _Described:
 
     def image(self, scene: _Scene, number: int, dtype: np.dtype[Any]) -> Image:
         axes = "".join(axis if axis in "TCZYXS" else UNKNOWN for axis in scene.axes)
-        frames = dict(zip(axes, scene.shape, strict=True)).get("T", 1)
-        times = self._times if len(self._times) == frames else ()
-        calibration, name = Calibration(self._size, median_interval(times)), self._names.get(number, "")
-        return Image(name, axes, scene.shape, dtype, calibration, times, self._channels)
+        calibration = Calibration(self._size, None, self._times, self._channels)
+        return Image(self._names.get(number, ""), axes, scene.shape, dtype, calibration)
 
 
 def _entry_places(entry: Any) -> dict[str, tuple[int, int, int]]:

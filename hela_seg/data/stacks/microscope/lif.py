@@ -10,13 +10,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from hela_seg.data.stacks.calibration import Calibration, PixelSize
-from hela_seg.data.stacks.microscope.reader import (
-    UNKNOWN,
-    Image,
-    Reader,
-    median_interval,
-    seconds_since_first,
-)
+from hela_seg.data.stacks.microscope.reader import UNKNOWN, Image, Reader
 from hela_seg.data.stacks.series import Pixels
 
 _LETTERS = {1: "X", 2: "Y", 3: "Z", 4: "T", 10: "M"}
@@ -52,7 +46,6 @@ class LifReader(Reader):
     def __init__(self, path: Path) -> None:
         import liffile
 
-        self._path = path
         self._bytes = np.memmap(path, np.uint8, "r")
         self.images: list[Image] = []
         self._channels: list[list[Pixels]] = []
@@ -107,8 +100,8 @@ class LifReader(Reader):
             letters, shape = f"{letters[:-2]}CYX", (*shape[:-2], len(views), *shape[-2:])
         steps = {one.letter: one.step for one in dimensions}
         size = PixelSize(steps["Y"] * 1e6, steps["X"] * 1e6)
-        times = () if suffix else self._times(image, letters, shape)
-        interval = median_interval(times) or steps.get("T") or None
+        times = () if suffix else _times(image, letters, shape)
+        names = tuple(channel.name for channel in channels)
         self._channels.append(views)
         self.images.append(
             Image(
@@ -116,9 +109,12 @@ class LifReader(Reader):
                 letters,
                 shape,
                 views[0].dtype,
-                Calibration(size if min(size) > 0 else None, interval),
-                times,
-                tuple(channel.name for channel in channels if channel.name),
+                Calibration(
+                    size if min(size) > 0 else None,
+                    None if times else steps.get("T") or None,
+                    times,
+                    names,
+                ),
             )
         )
 
@@ -136,15 +132,6 @@ class LifReader(Reader):
             start + channel.offset,
             [one.stride for one in dimensions],
         )
-
-    def _times(self, image: Any, letters: str, shape: tuple[int, ...]) -> tuple[float, ...]:
-        """Seconds of each frame, from the time stamps of all planes."""
-        frames = shape[letters.index("T")] if "T" in letters else 1
-        stamps = image.timestamps
-        if stamps is None or len(stamps) < frames or len(stamps) % frames or letters.find("T") > 0:
-            return ()
-        seconds = stamps.astype(np.int64)[:: len(stamps) // frames] / 1000
-        return seconds_since_first(self._path, seconds.tolist())
 
 
 def _dimensions(element: Element) -> list[_Dimension]:
@@ -171,3 +158,13 @@ def _channels(element: Element) -> list[_Channel]:
     if not found or len({channel.dtype for channel in found}) > 1 or min(one.offset for one in found) < 0:
         raise ValueError("its channels have pixels of several kinds, or it states none")
     return sorted(found, key=lambda channel: channel.tag)
+
+
+def _times(image: Any, letters: str, shape: tuple[int, ...]) -> tuple[float, ...]:
+    """Seconds of each frame, from the time stamps of all planes."""
+    frames = shape[letters.index("T")] if "T" in letters else 1
+    stamps = image.timestamps
+    if stamps is None or len(stamps) < frames or len(stamps) % frames or letters.find("T") > 0:
+        return ()
+    seconds = stamps.astype(np.int64)[:: len(stamps) // frames] / 1000
+    return tuple(seconds.tolist())

@@ -10,13 +10,7 @@ from typing import Any
 import numpy as np
 
 from hela_seg.data.stacks.calibration import Calibration, PixelSize
-from hela_seg.data.stacks.microscope.reader import (
-    UNKNOWN,
-    Image,
-    Reader,
-    median_interval,
-    seconds_since_first,
-)
+from hela_seg.data.stacks.microscope.reader import UNKNOWN, Image, Reader
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels
 from hela_seg.data.stacks.warn import warn
@@ -67,16 +61,13 @@ class Nd2Reader(Reader):
         size, channels = self._metadata()
         self.images = []
         for position, name in enumerate(self._position_names(loops.get("P", 1))):
-            times = self._times(position, loops.get("T", 1))
             self.images.append(
                 Image(
                     name,
                     "".join(axis if axis in "TCZYXS" else UNKNOWN for axis in order),
                     tuple(kept[axis] for axis in order),
                     np.dtype(self._file.dtype),
-                    Calibration(size, median_interval(times)),
-                    times,
-                    channels,
+                    Calibration(size, None, self._times(position, loops.get("T", 1)), channels),
                 )
             )
 
@@ -107,7 +98,7 @@ class Nd2Reader(Reader):
             stamps = [self._file.frame_metadata(index).channels[0].time.relativeTimeMs for index in indices]
         except (AttributeError, LookupError, TypeError, ValueError):  # older files state no times
             return ()
-        return seconds_since_first(self._path, [stamp / 1000 for stamp in stamps])
+        return tuple(stamp / 1000 for stamp in stamps)
 
     def _index(self, place: dict[str, int]) -> int:
         """Number of a frame in the file from its index along each loop, 0 where none is given."""

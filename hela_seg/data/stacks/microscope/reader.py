@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -12,7 +11,6 @@ import numpy as np
 
 from hela_seg.data.stacks.calibration import Calibration
 from hela_seg.data.stacks.series import Pixels
-from hela_seg.data.stacks.warn import warn
 
 UNKNOWN = "Q"
 """Letter of an axis that is neither time, channel, depth, row nor column, such as a wavelength."""
@@ -26,9 +24,7 @@ class Image(NamedTuple):
         axes: one letter an axis, slowest first: T, C, Z, Y, X, S for the samples of a colour, or `UNKNOWN`.
         shape: length of each axis.
         dtype: of the pixels.
-        calibration: pixel size and frame interval, as far as the file states them.
-        times: seconds of each frame since the first one; empty where the file does not state them.
-        channels: name of each channel; empty where the file does not state them.
+        calibration: sizes, times and names, as far as the file states them.
     """
 
     name: str
@@ -36,8 +32,6 @@ class Image(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     calibration: Calibration = Calibration(None, None)
-    times: tuple[float, ...] = ()
-    channels: tuple[str, ...] = ()
 
 
 class Reader(ABC):
@@ -74,30 +68,3 @@ class Reader(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close the file."""
-
-
-def seconds_since_first(path: Path, times: Sequence[float]) -> tuple[float, ...]:
-    """Time stamps counted from the first frame; none of a single frame, or where one is not finite.
-
-    Time stamps that go backwards are kept, and a warning names the frame.
-
-    Args:
-        path: of the file, for the warning.
-        times: of all frames, in seconds.
-    """
-    if len(times) < 2 or not np.isfinite(times).all():
-        return ()
-    since = tuple(float(time - times[0]) for time in times)
-    back = [t for t, (before, after) in enumerate(pairwise(since), start=1) if after < before]
-    if back:
-        warn(
-            f"{path} has time stamps that go backwards at {len(back)} frame(s), first at frame {back[0]} "
-            f"({since[back[0] - 1]:.6g} s to {since[back[0]]:.6g} s); tables show them as they are"
-        )
-    return since
-
-
-def median_interval(times: Sequence[float]) -> float | None:
-    """Seconds from frame to frame where time stamps alone say it: the median of all intervals."""
-    interval = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    return interval if interval > 0 else None

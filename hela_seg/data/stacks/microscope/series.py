@@ -82,11 +82,7 @@ class MicroscopeSeries(VolumeSeries):
         inner = {*planes, samples}
         self._outer = [letter for axis, letter in enumerate(letters) if axis not in inner]
         self._settle(letters, image.shape, image.dtype, options)
-        self.pixel_size, self.frame_interval = image.calibration
-        if len(image.times) == self.shape[0]:
-            self.frame_times = image.times
-        if len(image.channels) == self.shape[1]:
-            self.channel_names = image.channels
+        self._calibrate(image.calibration)
 
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         rows, columns = (

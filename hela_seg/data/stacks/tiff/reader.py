@@ -38,6 +38,12 @@ _KINDS_OF_PIXELS = "buif"
 NDTIFF_INDEX = "NDTiff.index"
 """In Micro-Manager's folders, the file that names the files of a recording."""
 
+_STATING = {"ome", "imagej", "lsm", "stk", "ndtiff", "mmstack"}
+"""Kinds of files, as tifffile calls them, that say what their axes are."""
+
+_SLIDES = {"svs", "qpi"}
+"""Kinds of files with one picture at several resolutions, the full one first, and a thumbnail."""
+
 _ORDERS_OF_PAGES = ("YX", "YXS", "SYX")
 """Axes of a single page that are read: grey, samples interleaved, samples in planes."""
 
@@ -102,7 +108,7 @@ class TiffSeries(VolumeSeries):
         if self._offset is not None:
             version = self._versions[self.path]
             self._stack = MappedStack(self.path, version, self._offset, self._stored, letters, shape)
-        self.pixel_size, self.frame_interval = calibration(file, self._series)
+        self._calibrate(calibration(file, self._series))
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -308,7 +314,7 @@ def _chosen_series(file: tifffile.TiffFile, path: Path, position: str | None) ->
     files than OME-TIFF, a frame of another size would be lost in silence.
     """
     whole = [n for n, series in enumerate(file.series) if not series.keyframe.is_reduced]
-    if len(whole) < 2:
+    if len(whole) < 2 or file.series[0].kind in _SLIDES:
         return 0, ""
     names = position_names(image_names(file.ome_metadata))
     if len(names) == len(file.series):
@@ -359,7 +365,7 @@ def _refuse_lost_frames(file: tifffile.TiffFile, series: tifffile.TiffPageSeries
 
 def _states_axes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
     """Whether the file itself says what its axes are."""
-    if series.kind in {"ome", "imagej"}:
+    if series.kind in _STATING | _SLIDES:
         return True
     if series.kind == "shaped" and any("axes" in (entry or {}) for entry in file.shaped_metadata or ()):
         return True

@@ -56,7 +56,7 @@ class ZarrSeries(VolumeSeries):
         with damage_is_reported(path, "Zarr"):
             names, group = _position(path, options.position)
             self.name += names
-            array, axes, (self.pixel_size, self.frame_interval) = find_image(path, group)
+            array, axes, calibration = find_image(path, group)
             if array.dtype.kind not in _KINDS_OF_PIXELS:
                 raise InputError(f"{path} holds {array.dtype} pixels, expected real numbers: convert it")
             if options.labels:
@@ -70,6 +70,7 @@ class ZarrSeries(VolumeSeries):
                 path=path,
             )
             self._settle(letters, array.shape, array.dtype, options)
+            self._calibrate(calibration)
             self._inside, self._chunk_shape = array.path, array.chunks
             # format 2 may state none, and zarr then fills with zeros
             self._fill_value = 0 if array.fill_value is None else array.fill_value
