@@ -4,7 +4,7 @@ Reading; ``open_series`` reads a file's header and answers with a `Series`, pixe
 
 - ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
 - ``formats``: which there are, and what each is known by; ``listing``: the images of a folder
-- ``tiff``, ``png``, ``zarr``: one each for a format; ``microscope``: those that microscopes write
+- ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``; ``microscope``: what microscopes write
 - ``positions``: several recordings in one file
 - ``options``, ``axes``, ``calibration``, ``times``, ``numbering``: what files or users say
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr

@@ -13,6 +13,7 @@ from hela_seg.data.stacks.microscope.nd2 import Nd2Reader
 from hela_seg.data.stacks.microscope.reader import Reader
 from hela_seg.data.stacks.microscope.series import MicroscopeSeries, positions_of
 from hela_seg.data.stacks.options import ReadOptions
+from hela_seg.data.stacks.picture import PictureSeries
 from hela_seg.data.stacks.png import PngSeries
 from hela_seg.data.stacks.series import Series
 from hela_seg.data.stacks.tiff.reader import TiffSeries
@@ -42,6 +43,7 @@ class Format(NamedTuple):
             where the ending alone counts.
         open: makes the series of a file.
         positions: names of the positions in a file; one where it holds a single recording.
+        is_lossy: its compression changes values, so that it holds no labels.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Format(NamedTuple):
     starts: tuple[bytes, ...]
     open: Callable[[Path, ReadOptions], Series]
     positions: Callable[[Path], Sequence[str]] = _single
+    is_lossy: bool = False
 
 
 def _microscope(reader: type[Reader], suffixes: tuple[str, ...], starts: tuple[bytes, ...]) -> Format:
@@ -67,6 +70,8 @@ _TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".lsm", ".stk", ".svs
 FORMATS = (
     Format("TIFF", _TIFF_SUFFIXES, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffSeries, tiff_positions),
     Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), PngSeries),
+    Format("JPEG", (".jpg", ".jpeg"), (b"\xff\xd8\xff",), PictureSeries, is_lossy=True),
+    Format("BMP", (".bmp",), (b"BM",), PictureSeries),
     Format("Zarr", (".zarr",), (), ZarrSeries, zarr_positions),
     _microscope(Nd2Reader, (".nd2",), (b"\xda\xce\xbe\n", b"\0\0\0\x0cjP  ")),
     _microscope(CziReader, (".czi",), (b"ZISRAWFILE",)),
@@ -76,6 +81,9 @@ FORMATS = (
 
 SUFFIXES = tuple(suffix for kind in FORMATS for suffix in kind.suffixes)
 """File name endings that can be read, in lower case; ``.zarr`` is of folders."""
+
+LOSSLESS = tuple(suffix for kind in FORMATS if not kind.is_lossy for suffix in kind.suffixes)
+"""The endings of files that may hold labels."""
 
 FOLDERS = (".zarr",)
 """Those endings that are of folders."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from hela_seg.data.stacks.formats import FOLDERS, SUFFIXES, known_format
+from hela_seg.data.stacks.formats import FOLDERS, LOSSLESS, SUFFIXES, known_format
 from hela_seg.data.stacks.numbering import by_value
 from hela_seg.data.stacks.positions import Position, picked
 from hela_seg.data.stacks.series import name_of
@@ -95,11 +95,15 @@ def _positions(path: Path) -> list[str]:
         return []  # opening it says what is wrong
 
 
-def find_files(folder: Path) -> list[Path]:
+def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
     """Readable images directly in a folder, files and folders of Zarr; hidden ones are left out.
 
     A recording spread over several OME-TIFF files is listed once, by the file with its first plane. Links
     that lead nowhere are listed, so that opening them says so.
+
+    Args:
+        folder: the folder.
+        labels: files are left out whose compression changes values, such as JPEG.
 
     Returns:
         Paths in the order of their names, numbers in them by value: ``t2.tif`` comes before ``t10.tif``.
@@ -110,12 +114,13 @@ def find_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder, expected one with image files: check the path")
     visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    files = [entry for entry in visible if entry.suffix.lower() in SUFFIXES and _may_be_image(entry)]
+    suffixes = LOSSLESS if labels else SUFFIXES
+    files = [entry for entry in visible if entry.suffix.lower() in suffixes and _may_be_image(entry)]
     parts = frozenset[str]().union(*(later_parts(path) for path in files if is_ome_tiff(path)))
     files = [path for path in files if path.name not in parts]
     if not files:
         raise InputError(
-            f"{folder} holds no image, expected files ending in {', '.join(SUFFIXES)}: check the path"
+            f"{folder} holds no image, expected files ending in {', '.join(suffixes)}: check the path"
         )
     return sorted(files, key=by_value)
 
