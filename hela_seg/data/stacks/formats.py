@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hela_seg.data.stacks.microscope.czi import CziReader
+from hela_seg.data.stacks.microscope.ims import ImsReader
 from hela_seg.data.stacks.microscope.lif import LifReader
 from hela_seg.data.stacks.microscope.nd2 import Nd2Reader
+from hela_seg.data.stacks.microscope.oif import OifReader
 from hela_seg.data.stacks.microscope.reader import Reader
 from hela_seg.data.stacks.microscope.series import MicroscopeSeries, positions_of
+from hela_seg.data.stacks.microscope.video import VideoReader
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.picture import PictureSeries
 from hela_seg.data.stacks.png import PngSeries
@@ -76,6 +79,9 @@ FORMATS = (
     _microscope(Nd2Reader, (".nd2",), (b"\xda\xce\xbe\n", b"\0\0\0\x0cjP  ")),
     _microscope(CziReader, (".czi",), (b"ZISRAWFILE",)),
     _microscope(LifReader, (".lif",), (b"p\0\0\0",)),
+    _microscope(OifReader, (".oif", ".oib"), ()),
+    _microscope(ImsReader, (".ims",), ()),
+    _microscope(VideoReader, (".avi", ".mp4"), ())._replace(is_lossy=True),
 )
 """All formats; the ending counts before the content."""
 

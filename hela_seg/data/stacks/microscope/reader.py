@@ -39,13 +39,17 @@ class Reader(ABC):
 
     Attributes:
         format_name: of the format, for messages.
-        package: the library that is imported to read it, part of the extra ``formats``.
+        package: the library that is imported to read it.
+        extra: of this program that installs the library.
         images: all images of the file, in its order.
+        files: other files that hold parts of it.
     """
 
     format_name: ClassVar[str]
     package: ClassVar[str]
+    extra: ClassVar[str] = "formats"
     images: Sequence[Image]
+    files: tuple[Path, ...] = ()
 
     @abstractmethod
     def __init__(self, path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,12 +47,18 @@ class MicroscopeSeries(VolumeSeries):
         self.path, self._reader = path, reader
         with damage_is_reported(path, reader.format_name):
             self._version = version_of(path)
-            images = self._open().reader.images
+            opened = self._open().reader
+            images, self._files = opened.images, opened.files
             names = position_names([image.name for image in images])
             self._number = chosen(names, options.position, path)
             self.name = name_of(path) + (f"_{names[self._number]}" if len(names) > 1 else "")
             self._describe(images[self._number], options)
             self.read(self.shape[0] - 1, *(slice(length - 1, length) for length in self.shape[2:]))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file, and others that hold parts of it."""
+        return (self.path, *self._files)
 
     def _describe(self, image: Image, options: ReadOptions) -> None:
         if image.dtype.kind not in _KINDS_OF_PIXELS:
@@ -93,8 +101,7 @@ class MicroscopeSeries(VolumeSeries):
             file = self._open()
             channels = range(self.shape[1] if "C" in self._outer else 1)
             read = [
-                file.reader.window(self._number, self._place(t, z, channel), rows, columns)
-                for channel in channels
+                file.window(self._number, self._place(t, z, channel), rows, columns) for channel in channels
             ]
             size = (rows.stop - rows.start, columns.stop - columns.start)
             pixels = np.empty((self.shape[1], *size), self.dtype)
@@ -122,22 +129,34 @@ class _OpenFile:
     """A reader that is closed when nothing uses it any more."""
 
     def __init__(self, kind: type[Reader], path: Path) -> None:
-        try:
+        with _as_damage():
             self.reader = kind(path)
-        except InputError:
-            raise
-        except Exception as error:  # each library has errors of its own
-            raise ValueError(str(error) or type(error).__name__) from error
+
+    def window(self, image: int, place: tuple[int, ...], rows: slice, columns: slice) -> Pixels:
+        """A window of one plane, see `Reader.window`."""
+        with _as_damage():
+            return self.reader.window(image, place, rows, columns)
 
     def __del__(self) -> None:
         if hasattr(self, "reader"):
             self.reader.close()
 
 
+@contextmanager
+def _as_damage() -> Iterator[None]:
+    """Errors of a library's own kinds as those that mean damage."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
 @lru_cache(OPEN_FILES)
 def _open(kind: type[Reader], path: Path, version: Version, process: int) -> _OpenFile:
     """The file, opened once in each process: positions in a file do not survive a fork."""
-    import_extra(kind.package, what=str(path), extra="formats")
+    import_extra(kind.package, what=str(path), extra=kind.extra)
     return _OpenFile(kind, path)
 
 
