@@ -36,6 +36,7 @@ from hela_seg.data.stacks import (
     images_in,
     is_image,
     numbered_sequence,
+    path_of,
 )
 from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.analyse import RecordingResult
@@ -163,7 +164,7 @@ def _report_unreadable(job: Job, courses: Sequence[RecordingResult]) -> None:
 
 
 def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]:
-    source = Path(settings.input)
+    source = path_of(settings.input)
     is_folder = source.is_dir() and not is_image(source)
     paths = without_results(find_files(source), source) if is_folder else [source]
     recordings = [

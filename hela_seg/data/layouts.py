@@ -20,6 +20,7 @@ from hela_seg.data.stacks import (
     find_files,
     images_in,
     is_image,
+    joined,
     name_of,
     names_left_out,
     numbered_sequence,
@@ -102,7 +103,7 @@ def paired_by_stem(
 
     Args:
         root: the folder that both lie in.
-        images: folder with images below root, or one file.
+        images: folder with images below root, or one file, or the address of an OME-Zarr.
         masks: folder with masks below root, or one file.
         axes: order of the axes in files that do not state it.
         sequence: the files are the frames of one series, in the order of their names, numbers by value.
@@ -114,13 +115,12 @@ def paired_by_stem(
     """
     if not root.is_dir():
         raise InputError(f"{root} is no folder, expected one with {images} and {masks}: set data.root")
-    if is_image(root / images) and is_image(root / masks):
-        pairs = _pairs_of_two_files(root / images, root / masks, rules)
-    else:
-        pairs = _pairs_by_name(root / images, root / masks, rules)
+    places = joined(root, images), joined(root, masks)
+    pair_up = _pairs_of_two_files if all(map(is_image, places)) else _pairs_by_name
+    pairs = pair_up(*places, rules)
     if sequence:
-        if (root / images).is_dir():
-            numbered_sequence(find_files(root / images))
+        if places[0].is_dir():
+            numbered_sequence(find_files(places[0]))
         return [_sequence(pairs, axes, rules, root.absolute().name)]
     return [Recording(*_opened(pair, axes, rules)) for pair in pairs]
 

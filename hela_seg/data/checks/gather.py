@@ -21,6 +21,7 @@ from hela_seg.data.stacks import (
     find_files,
     images_in,
     is_image,
+    joined,
     name_of,
     names_left_out,
     numbered_sequence,
@@ -96,7 +97,7 @@ def _pairs(plain: Mapping[str, Any], faults: list[str]) -> list[_Pair]:
         ]
     if layout not in ("folder", "timelapse"):
         return []
-    images, masks = (root / plain.get(key, key) for key in ("images", "masks"))
+    images, masks = (joined(root, plain.get(key, key)) for key in ("images", "masks"))
     return _pairs_in(images, masks, None, plain, faults)
 
 

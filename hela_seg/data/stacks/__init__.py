@@ -5,7 +5,7 @@ Reading; ``open_series`` reads a file's header and answers with a `Series`, pixe
 - ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
 - ``formats``: which there are, and what each is known by; ``listing``: the images of a folder
 - ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``; ``microscope``: what microscopes write
-- ``positions``: several recordings in one file
+- ``positions``: several recordings in one file; ``remote``: addresses on servers
 - ``options``, ``axes``, ``calibration``, ``times``, ``numbering``: what files or users say
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
@@ -29,10 +29,12 @@ from hela_seg.data.stacks.numbering import numbered_sequence
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
 from hela_seg.data.stacks.positions import Position
+from hela_seg.data.stacks.remote import is_remote, joined, path_of
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, Series, name_of
 from hela_seg.data.stacks.tiff.ome_tiff import write_ome_tiff
 from hela_seg.data.stacks.write import write_tiff
 from hela_seg.data.stacks.zarr.ome_zarr import write_ome_zarr_labels
+from hela_seg.data.stacks.zarr.reader import ZarrSeries
 from hela_seg.system.errors import InputError
 
 __all__ = [
@@ -50,10 +52,12 @@ __all__ = [
     "find_files",
     "images_in",
     "is_image",
+    "joined",
     "name_of",
     "names_left_out",
     "numbered_sequence",
     "open_series",
+    "path_of",
     "read_part",
     "write_ome_tiff",
     "write_ome_zarr_labels",
@@ -82,7 +86,8 @@ def open_series(
 
     Args:
         path: a file of one of `hela_seg.data.stacks.formats.FORMATS`, or a folder of Zarr that ends in
-            ``.zarr``. A file with another ending is known by its first bytes.
+            ``.zarr``, also by its address (``https://``, ``s3://``). A file with another ending is known by
+            its first bytes.
         axes: order of the axes, slowest first, as letters T, C, Z, Y and X (H, W and S are taken for Y, X
             and C), e.g. ``"TYX"``. It counts before what a file itself states, where it has as many letters
             as the file has axes.
@@ -105,12 +110,15 @@ def open_series(
             oversized file, a Z-stack without a z, several positions without a choice, or axes that cannot be
             known.
     """
-    path = Path(path)
+    path = path_of(path)
     options = ReadOptions(
         axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours, position
     )
     suffix = path.suffix.lower()
     _refuse_unprintable(path)
+    if is_remote(path):
+        _refuse_other_addresses(path)
+        return ZarrSeries(path, options)
     _refuse_missing(path)
     if suffix not in SUFFIXES and path.is_dir():
         raise InputError(f"{path} is a folder, expected one file: give its files one by one")
@@ -130,6 +138,13 @@ def _refuse_unprintable(path: Path) -> None:
         raise InputError(
             f"{str(path)!a} has a line break or another character that cannot be printed in its name, "
             "expected none: rename it"
+        )
+
+
+def _refuse_other_addresses(path: Path) -> None:
+    if path.suffix.lower() not in FOLDERS:
+        raise InputError(
+            f"{path} is no address of OME-Zarr, expected one that ends in .zarr: download other files"
         )
 
 

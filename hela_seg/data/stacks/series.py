@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hela_seg.data.stacks.axes import checked
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.system.errors import InputError
+from hela_seg.system.files import digest
 
 Pixels = NDArray[Any]
 
@@ -69,6 +70,14 @@ class Series(ABC):
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""
         return self.path
+
+    def sha256(self) -> str:
+        """SHA-256 of all files, see `hela_seg.system.files.digest`.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        return digest(self.paths)
 
     def time_of(self, t: int) -> float | None:
         """Seconds of frame t since the first one; None where neither time stamps nor interval are known."""

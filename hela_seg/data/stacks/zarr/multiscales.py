@@ -40,11 +40,20 @@ def positions(path: Path) -> dict[str, str]:
     if "plate" in _ome(node):
         return _fields(path, node)
     if _multiscales(node) is None and "bioformats2raw.layout" in _ome(node):
-        groups = sorted((name for name, _ in node.groups() if name.isdecimal()), key=int)
+        groups = _series(node)
         scales = [_multiscales(_inside(path, node, name)) or [{}] for name in groups]
         names = position_names([str(scale[0].get("name") or "") for scale in scales])
         return dict(zip(names, groups, strict=True)) if len(groups) > 1 else {"": "".join(groups)}
     return {"": ""}
+
+
+def _series(node: zarr.Group) -> list[str]:
+    """The groups of bioformats2raw's images, as it lists them, for servers do not."""
+    import zarr
+
+    listed = node.get("OME")
+    names = _ome(listed).get("series") if isinstance(listed, zarr.Group) else None
+    return [str(name) for name in names or sorted((n for n, _ in node.groups() if n.isdecimal()), key=int)]
 
 
 def _fields(path: Path, plate: zarr.Group) -> dict[str, str]:
