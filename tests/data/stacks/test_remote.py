@@ -52,10 +52,8 @@ def write_ome(path, array=MOVIE):
     group = zarr.open_group(str(path), mode="w", zarr_format=2)
     data = group.create_array("0", shape=array.shape, chunks=(1, 16, 16), dtype=array.dtype)
     data[:] = array
-    axes = [
-        {"name": "t", "type": "time"},
-        *({"name": axis, "type": "space", "unit": "micrometer"} for axis in "yx"),
-    ]
+    space = {"type": "space", "unit": "micrometer"}
+    axes = [{"name": "t", "type": "time"}, {"name": "y", **space}, {"name": "x", **space}]
     scale = [{"type": "scale", "scale": [1.0, 0.5, 0.25]}]
     datasets = [{"path": "0", "coordinateTransformations": scale}]
     group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
@@ -81,9 +79,8 @@ def test_an_ome_zarr_on_a_server_is_read_window_by_window(tmp_path, server):
     window = slice(3, 9), slice(18, 30)  # inside of one chunk
     for _ in range(5):
         np.testing.assert_array_equal(series.read(1, *window)[0], MOVIE[1, 3:9, 18:30])
-    assert [
-        path for path in server.asked if not path.endswith((".zarray", ".json", ".zattrs", ".zgroup"))
-    ] == ["/dish.ome.zarr/0/1.0.1"]
+    chunks = [path for path in server.asked if path.rpartition("/")[2][0].isdecimal()]
+    assert chunks == ["/dish.ome.zarr/0/1.0.1"]
     for t in range(3):
         np.testing.assert_array_equal(series.frame(t)[0], MOVIE[t])
 
@@ -111,9 +108,7 @@ def test_what_cannot_be_read_is_named_by_its_address(tmp_path, server, monkeypat
     gone = address(server, "gone.zarr")
     with pytest.raises(InputError, match=rf"{gone} cannot be read \(.*check the address, the network"):
         open_series(gone)
-    with pytest.raises(
-        InputError, match=r"dish\.tif is no address of OME-Zarr, expected one that ends in \.zarr"
-    ):
+    with pytest.raises(InputError, match=r"dish\.tif is no address of OME-Zarr, expected one that ends in"):
         open_series(address(server, "dish.tif"))
     write_ome(tmp_path / "dish.zarr")
     series = open_series(address(server, "dish.zarr"))

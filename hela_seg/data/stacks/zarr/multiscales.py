@@ -137,9 +137,10 @@ def _highest_resolution(path: Path, group: zarr.Group, multiscales: Sequence[Map
     letters = "".join(_letter(axis["name"]) for axis in axes)
     steps = _steps(level, multiscale, len(axes))
     units = [str(axis.get("unit", "")) for axis in axes]
-    return ZarrImage(
-        array, letters, calibration_of_axes(dict(zip(letters, zip(steps, units, strict=True), strict=True)))
-    )
+    calibration = calibration_of_axes(dict(zip(letters, zip(steps, units, strict=True), strict=True)))
+    channels = _ome(group).get("omero", {}).get("channels", ())
+    names = tuple(str(channel.get("label") or "") for channel in channels)
+    return ZarrImage(array, letters, calibration._replace(channels=names))
 
 
 def _implied_axes(path: Path, count: int) -> Sequence[str]:

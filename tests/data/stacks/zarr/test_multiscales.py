@@ -78,6 +78,14 @@ def test_images_among_bioformats_groups_are_positions(tmp_path):
     assert positions(tmp_path / "a.zarr") == {"0": "0", "1": "1"}
 
 
+def test_names_of_channels_are_those_of_omero(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    add(group, "0")
+    about = {"channels": [{"label": "phase"}, {"color": "FF0000"}]}
+    group.attrs["ome"] = {"multiscales": [image(TYX, ("0", (1, 1, 1)))], "omero": about}
+    assert find_image(tmp_path / "a.zarr").calibration.channels == ("phase", "")
+
+
 def plate(path, wells):
     group = zarr.create_group(str(path))
     group.attrs["ome"] = {"plate": {"wells": [{"path": well} for well in wells]}}
