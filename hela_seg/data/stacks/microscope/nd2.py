@@ -54,6 +54,7 @@ class Nd2Reader(Reader):
                 "stopped early, and the others are left out"
             )
         self._loops = loops
+        self._decoded = self._file.is_legacy or self._file.attributes.compressionType == "lossless"
         frame = {axis: sizes[axis] for axis in _FRAME_AXES if axis in sizes}
         self._frame_shape = (sizes.get("C", 1), sizes.get("Y", 1), sizes.get("X", 1), sizes.get("S", 1))
         kept = {**{axis: count for axis, count in loops.items() if axis != "P"}, "Y": 1, "X": 1} | frame
@@ -109,24 +110,24 @@ class Nd2Reader(Reader):
 
     def window(self, image: int, place: tuple[int, ...], rows: slice, columns: slice) -> Pixels:
         """Read a window of one plane, see `Reader.window`."""
-        loops = [axis for axis in self._loops if axis != "P"]
-        frame = self._index({**dict(zip(loops, place, strict=False)), "P": image})
-        channel = place[-1] if len(place) > len(loops) else 0
-        pixels = self._frame(frame)[channel, rows, columns]
+        index, inner, channel = 0, iter(place), 0
+        for axis, count in self._loops.items():
+            index = index * count + (image if axis == "P" else next(inner))
+        channel = next(inner, 0)
+        pixels = self._frame(index)[channel, rows, columns]
         return pixels[..., 0] if self._frame_shape[3] == 1 else pixels
 
     def _frame(self, index: int) -> Pixels:
-        """One frame of the file as (C, Y, X, S)."""
+        """One frame of the file as (C, Y, X, S); those that are decoded are kept."""
+        if self._decoded:
+            return cache.get((self._path, self._version, index), lambda: self._read(index))
+        return self._read(index)
 
-        def read() -> Pixels:
-            frame: Any = self._file.read_frame(index)
-            if not self._file.is_legacy and _owns_memory(frame):
-                raise ValueError(f"its frame {index} is missing")
-            return np.asarray(frame).reshape(self._frame_shape)
-
-        if self._file.is_legacy or self._file.attributes.compressionType == "lossless":
-            return cache.get((self._path, self._version, index), read)
-        return read()
+    def _read(self, index: int) -> Pixels:
+        frame: Any = self._file.read_frame(index)
+        if not self._file.is_legacy and _owns_memory(frame):
+            raise ValueError(f"its frame {index} is missing")
+        return np.asarray(frame).reshape(self._frame_shape)
 
     def close(self) -> None:
         """Close the file."""

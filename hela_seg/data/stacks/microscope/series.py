@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -93,19 +91,14 @@ class MicroscopeSeries(VolumeSeries):
         self._calibrate(image.calibration)
 
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
-        rows, columns = (
-            slice(*part.indices(length)[:2])
-            for part, length in zip((rows, columns), self.shape[2:], strict=True)
-        )
+        height, width = self.shape[2:]
+        rows, columns = slice(*rows.indices(height)[:2]), slice(*columns.indices(width)[:2])
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        pixels = np.empty((self.shape[1], *size), self.dtype)
         with damage_is_reported(self.path, self._reader.format_name):
             file = self._open()
-            channels = range(self.shape[1] if "C" in self._outer else 1)
-            read = [
-                file.window(self._number, self._place(t, z, channel), rows, columns) for channel in channels
-            ]
-            size = (rows.stop - rows.start, columns.stop - columns.start)
-            pixels = np.empty((self.shape[1], *size), self.dtype)
-            for channel, plane in enumerate(read):
+            for channel in range(self.shape[1] if "C" in self._outer else 1):
+                plane = file.window(self._number, self._place(t, z, channel), rows, columns)
                 if plane.shape[:2] != size:
                     raise ValueError(f"a plane gives {plane.shape} pixels, expected {size}")
                 if plane.ndim == 3:
@@ -129,28 +122,26 @@ class _OpenFile:
     """A reader that is closed when nothing uses it any more."""
 
     def __init__(self, kind: type[Reader], path: Path) -> None:
-        with _as_damage():
+        try:
             self.reader = kind(path)
+        except Exception as error:
+            raise _as_damage(error) from error
 
     def window(self, image: int, place: tuple[int, ...], rows: slice, columns: slice) -> Pixels:
         """A window of one plane, see `Reader.window`."""
-        with _as_damage():
+        try:
             return self.reader.window(image, place, rows, columns)
+        except Exception as error:
+            raise _as_damage(error) from error
 
     def __del__(self) -> None:
         if hasattr(self, "reader"):
             self.reader.close()
 
 
-@contextmanager
-def _as_damage() -> Iterator[None]:
-    """Errors of a library's own kinds as those that mean damage."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+def _as_damage(error: Exception) -> Exception:
+    """An error of a library's own kind as one that means damage."""
+    return error if isinstance(error, InputError) else ValueError(str(error) or type(error).__name__)
 
 
 @lru_cache(OPEN_FILES)
