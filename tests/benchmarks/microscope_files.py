@@ -3,8 +3,8 @@
     python tests/benchmarks/microscope_files.py [--frames 40] [--windows 400] [--side 2048] [--folder DIR]
 
 Writes a recording of uint16 pixels (335 MB for 40 frames of 2048 x 2048), not compressed, in each format and
-reads the same random windows of 512 x 512 in one process, ours and the library's, in turns of ten. The library
-reads the whole plane: ``ND2File.read_frame``, a subblock's ``data`` and ``LifImage.frame``. The first maps it,
+reads the same random windows of 512 x 512 in one process, ours and the library's in turns. The library reads
+the whole plane: ``ND2File.read_frame``, a subblock's ``data`` and ``LifImage.frame``. The first maps it,
 so that it is timed a second time with the window copied alone. Of the turns the median counts.
 Memory is what the process holds for itself (RssAnon), before the first of our windows and after the last.
 """
