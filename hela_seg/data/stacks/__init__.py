@@ -85,9 +85,9 @@ def open_series(
     when they are read.
 
     Args:
-        path: a file of one of `hela_seg.data.stacks.formats.FORMATS`, or a folder of Zarr that ends in
-            ``.zarr``, also by its address (``https://``, ``s3://``). A file with another ending is known by
-            its first bytes.
+        path: a file of one of `hela_seg.data.stacks.formats.FORMATS`, a folder of Micro-Manager, or one of
+            Zarr that ends in ``.zarr``, also by its address (``https://``, ``s3://``). A file with another
+            ending is known by its first bytes.
         axes: order of the axes, slowest first, as letters T, C, Z, Y and X (H, W and S are taken for Y, X
             and C), e.g. ``"TYX"``. It counts before what a file itself states, where it has as many letters
             as the file has axes.
@@ -120,7 +120,7 @@ def open_series(
         _refuse_other_addresses(path)
         return ZarrSeries(path, options)
     _refuse_missing(path)
-    if suffix not in SUFFIXES and path.is_dir():
+    if suffix not in SUFFIXES and path.is_dir() and known_format(path) is None:
         raise InputError(f"{path} is a folder, expected one file: give its files one by one")
     if suffix in SUFFIXES:
         _refuse_unfit(path, folder=suffix in FOLDERS)

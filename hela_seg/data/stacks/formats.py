@@ -10,6 +10,7 @@ from typing import NamedTuple
 from hela_seg.data.stacks.microscope.czi import CziReader
 from hela_seg.data.stacks.microscope.ims import ImsReader
 from hela_seg.data.stacks.microscope.lif import LifReader
+from hela_seg.data.stacks.microscope.micromanager import MicroManagerReader, is_micromanager
 from hela_seg.data.stacks.microscope.nd2 import Nd2Reader
 from hela_seg.data.stacks.microscope.oif import OifReader
 from hela_seg.data.stacks.microscope.reader import Reader
@@ -85,6 +86,9 @@ FORMATS = (
 )
 """All formats; the ending counts before the content."""
 
+MICROMANAGER = _microscope(MicroManagerReader, (), ())
+"""Of folders, which are known by what lies in them."""
+
 SUFFIXES = tuple(suffix for kind in FORMATS for suffix in kind.suffixes)
 """File name endings that can be read, in lower case; ``.zarr`` is of folders."""
 
@@ -96,12 +100,14 @@ FOLDERS = (".zarr",)
 
 
 def known_format(path: Path) -> Format | None:
-    """The format of a file by its ending, else by its first bytes; None for any other file.
+    """The format of a file by its ending, else by its first bytes; None for any other file or folder.
 
     Raises:
         InputError: the file is a pointer of Git LFS, or cannot be read.
     """
     suffix = path.suffix.lower()
+    if suffix not in FOLDERS and path.is_dir():
+        return MICROMANAGER if is_micromanager(path) else None
     found = next((kind for kind in FORMATS if suffix in kind.suffixes), None)
     if suffix in FOLDERS:
         return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from hela_seg.data.stacks.formats import FOLDERS, LOSSLESS, SUFFIXES, known_format
+from hela_seg.data.stacks.microscope.micromanager import is_micromanager
 from hela_seg.data.stacks.numbering import by_value
 from hela_seg.data.stacks.positions import Position, picked
 from hela_seg.data.stacks.series import name_of
@@ -83,8 +84,8 @@ def names_left_out(paths: Iterable[Path], wanted: Position) -> set[str]:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a path is one image, a file or a folder of Zarr, and no folder of images."""
-    return path.suffix.lower() in FOLDERS or path.is_file()
+    """Whether a path is one image, a file or a folder of Zarr or Micro-Manager, and no folder of images."""
+    return path.suffix.lower() in FOLDERS or path.is_file() or is_micromanager(path)
 
 
 def _positions(path: Path) -> list[str]:
@@ -115,7 +116,7 @@ def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
         raise InputError(f"{folder} is no folder, expected one with image files: check the path")
     visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     suffixes = LOSSLESS if labels else SUFFIXES
-    files = [entry for entry in visible if entry.suffix.lower() in suffixes and _may_be_image(entry)]
+    files = [entry for entry in visible if _may_be_image(entry, suffixes)]
     parts = frozenset[str]().union(*(later_parts(path) for path in files if is_ome_tiff(path)))
     files = [path for path in files if path.name not in parts]
     if not files:
@@ -125,7 +126,10 @@ def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
     return sorted(files, key=by_value)
 
 
-def _may_be_image(entry: Path) -> bool:
+def _may_be_image(entry: Path, suffixes: Collection[str]) -> bool:
+    suffix = entry.suffix.lower()
     if not entry.exists():
-        return True  # a link that leads nowhere, or in a circle
-    return entry.is_dir() if entry.suffix.lower() in FOLDERS else entry.is_file()
+        return suffix in suffixes  # a link that leads nowhere, or in a circle
+    if entry.is_dir():
+        return suffix in FOLDERS or is_micromanager(entry)
+    return suffix in suffixes and suffix not in FOLDERS
