@@ -252,8 +252,7 @@ def test_positions_of_a_file_are_checked_each_by_itself(tmp_path: Path) -> None:
                 file.write(stack, photometric="minisblack", metadata=metadata)
     assert check(root, tmp_path / "out") == 2
     (fault,) = found(tmp_path / "out")["faults"]
-    assert "plate.ome.tif" in fault
-    assert "values 9" in fault
+    assert "plate.ome.tif (position A2), frame 0: values 9" in fault
     assert check(root, tmp_path / "first", "data.position=A1") == 0
     names = {row["name"] for row in found(tmp_path / "first")["series"]}
     assert names == {"dish 0", "dish 1", "dish 2", "plate_A1"}

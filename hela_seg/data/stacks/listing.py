@@ -10,7 +10,7 @@ from hela_seg.data.stacks.formats import FOLDERS, LOSSLESS, SUFFIXES, known_form
 from hela_seg.data.stacks.microscope.micromanager import is_micromanager
 from hela_seg.data.stacks.numbering import by_value
 from hela_seg.data.stacks.positions import Position, picked
-from hela_seg.data.stacks.series import name_of
+from hela_seg.data.stacks.series import named
 from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
 from hela_seg.system.errors import InputError, join_names
 
@@ -29,7 +29,7 @@ class ImageFile(NamedTuple):
     @property
     def name(self) -> str:
         """File name without its ending, with the position behind it: ``dish_A1`` for A1 in ``dish.nd2``."""
-        return name_of(self.path) + (f"_{self.position}" if self.position is not None else "")
+        return named(self.path, self.position)
 
     @property
     def where(self) -> str:

@@ -37,6 +37,7 @@ class Series(ABC):
         frame_interval: seconds from frame to frame, where the file states it.
         frame_times: seconds of each frame since the first one, where the file has a time stamp for each; they
             need not be regular.
+        position: name of the position, of a file that holds several.
         channel_names: what the file calls its channels; empty where it does not say.
     """
 
@@ -48,6 +49,7 @@ class Series(ABC):
     pixel_size: PixelSize | None = None
     frame_interval: float | None = None
     frame_times: tuple[float, ...] | None = None
+    position: str | None = None
     channel_names: tuple[str, ...] = ()
 
     @property
@@ -70,6 +72,11 @@ class Series(ABC):
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""
         return self.path
+
+    def where(self, t: int) -> str:
+        """File, position and number of a frame, for messages."""
+        position = "" if self.position is None else f" (position {self.position})"
+        return f"{self.path_of(t)}{position}, frame {t}"
 
     def sha256(self) -> str:
         """SHA-256 of all files, see `hela_seg.system.files.digest`.
@@ -134,6 +141,11 @@ def name_of(path: Path) -> str:
     looks the same.
     """
     return normalize("NFC", path.stem).removesuffix(".ome")
+
+
+def named(path: Path, position: str | None) -> str:
+    """Name of a recording: of the file, and of the position where the file has several."""
+    return name_of(path) if position is None else f"{name_of(path)}_{position}"
 
 
 class FrameSequence(Series):

@@ -16,7 +16,7 @@ from hela_seg.data.stacks.microscope.reader import Image, Reader
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.positions import chosen, position_names
 from hela_seg.data.stacks.segments import Version, version_of
-from hela_seg.data.stacks.series import Pixels, name_of
+from hela_seg.data.stacks.series import Pixels, named
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError, import_extra
 
@@ -49,7 +49,8 @@ class MicroscopeSeries(VolumeSeries):
             images, self._files = opened.images, opened.files
             names = position_names([image.name for image in images])
             self._number = chosen(names, options.position, path)
-            self.name = name_of(path) + (f"_{names[self._number]}" if len(names) > 1 else "")
+            self.position = names[self._number] if len(names) > 1 else None
+            self.name = named(path, self.position)
             self._describe(images[self._number], options)
             self.read(self.shape[0] - 1, *(slice(length - 1, length) for length in self.shape[2:]))
 

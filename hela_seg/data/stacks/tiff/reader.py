@@ -21,7 +21,7 @@ from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.positions import chosen, position_names
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
-from hela_seg.data.stacks.series import Pixels, channels_first, name_of
+from hela_seg.data.stacks.series import Pixels, channels_first, named
 from hela_seg.data.stacks.tiff.ifds import first_description, refuse_broken_chain
 from hela_seg.data.stacks.tiff.mapped import MappedStack, map_bytes
 from hela_seg.data.stacks.tiff.ome import image_names, refuse_other_folders, refuse_unfit, stated_planes
@@ -64,7 +64,7 @@ class TiffSeries(VolumeSeries):
     """
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self.name, self.path = name_of(path), path
+        self.path = path
         with damage_is_reported(path):
             refuse_broken_chain(path)
             with open_tiff(path) as file:
@@ -75,8 +75,8 @@ class TiffSeries(VolumeSeries):
         index = self.path.with_name(NDTIFF_INDEX)
         if file.is_ndtiff and index.exists():
             refuse_other_folders(self.path, (entry[1] for entry in tifffile.read_ndtiff_index(index)))
-        self._series, position = _chosen_series(file, self.path, options.position)
-        self.name += position
+        self._series, self.position = _chosen_series(file, self.path, options.position)
+        self.name = named(self.path, self.position)
         series = file.series[self._series]
         shape = tuple(int(length) for length in series.shape)
         _refuse_lost_frames(file, series, self._series)
@@ -307,19 +307,19 @@ def positions_of(path: Path) -> list[str]:
             return position_names(image_names(file.ome_metadata)) or [""]
 
 
-def _chosen_series(file: tifffile.TiffFile, path: Path, position: str | None) -> tuple[int, str]:
-    """Number of the series that is read, and what its position adds to the name.
+def _chosen_series(file: tifffile.TiffFile, path: Path, position: str | None) -> tuple[int, str | None]:
+    """Number of the series that is read, and the name of its position where the file has several.
 
     Thumbnails and smaller copies are left out. tifffile makes a series of each size that it finds: in other
     files than OME-TIFF, a frame of another size would be lost in silence.
     """
     whole = [n for n, series in enumerate(file.series) if not series.keyframe.is_reduced]
     if len(whole) < 2 or file.series[0].kind in _SLIDES:
-        return 0, ""
+        return 0, None
     names = position_names(image_names(file.ome_metadata))
     if len(names) == len(file.series):
         number = chosen(names, position, path)
-        return number, f"_{names[number]}"
+        return number, names[number]
     sizes = ", ".join("x".join(map(str, file.series[n].shape)) for n in whole[:5])
     raise InputError(
         f"{path} holds {len(whole)} images (of {sizes}), expected one recording of frames of one size: save "

@@ -20,7 +20,7 @@ from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.positions import chosen
 from hela_seg.data.stacks.remote import is_remote, require_packages
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
-from hela_seg.data.stacks.series import Pixels, channels_first, name_of
+from hela_seg.data.stacks.series import Pixels, channels_first, named
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.data.stacks.zarr.fill_value import with_fill_value
 from hela_seg.data.stacks.zarr.multiscales import find_image, positions
@@ -57,11 +57,11 @@ class ZarrSeries(VolumeSeries):
     """
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self.name, self.path = name_of(path), path
+        self.path = path
         self._fill = options.fill_missing_chunks
         with _faults_are_reported(path):
-            names, group = _position(path, options.position)
-            self.name += names
+            self.position, group = _position(path, options.position)
+            self.name = named(path, self.position)
             array, axes, calibration = find_image(path, group)
             if array.dtype.kind not in _KINDS_OF_PIXELS:
                 raise InputError(f"{path} holds {array.dtype} pixels, expected real numbers: convert it")
@@ -144,11 +144,11 @@ def positions_of(path: Path) -> list[str]:
         return list(_groups(path))
 
 
-def _position(path: Path, wanted: str | None) -> tuple[str, str]:
-    """What the chosen position adds to the name, and its group in the folder."""
+def _position(path: Path, wanted: str | None) -> tuple[str | None, str]:
+    """The position that is meant, where the folder has several, and its group in the folder."""
     groups = _groups(path)
     name = list(groups)[chosen(list(groups), wanted, path)]
-    return f"_{name}" if len(groups) > 1 else "", groups[name]
+    return name if len(groups) > 1 else None, groups[name]
 
 
 def _groups(path: Path) -> dict[str, str]:
