@@ -68,11 +68,12 @@ class CziReader(Reader):
         import czifile
 
         self._path, self._version = path, version_of(path)
-        with warnings.catch_warnings(), czifile.CziFile(path) as file:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts that not every file has
-            entries: Sequence[Any] = file.subblock_directory
-            metadata = file.metadata()
-            times = _time_stamps(file)
+            with czifile.CziFile(path) as file:
+                entries: Sequence[Any] = file.subblock_directory
+                metadata = file.metadata()
+                times = _time_stamps(file)
         found = [(entry, *_tile_of(entry)) for entry in entries if _is_full_size(entry)]
         if not found:
             raise ValueError("it holds no pixels")

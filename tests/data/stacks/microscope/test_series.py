@@ -7,6 +7,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from microscope_samples import movie, write_czi, write_lif, write_nd2
 
 from hela_seg.data.stacks import images_in, open_series
@@ -108,3 +110,26 @@ def test_a_library_that_is_missing_is_named_with_the_line_that_installs_it(tmp_p
         InputError, match=rf'needs the package {package}, .*pip install "hela-seg\[formats\]"'
     ):
         open_series(path)
+
+
+@EACH
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_changed_bytes_give_frames_of_the_stated_shape_or_one_line(tmp_path, write, seed):
+    random = np.random.default_rng(seed)
+    path = write(tmp_path / f"{seed}")
+    content = np.frombuffer(path.read_bytes(), np.uint8).copy()
+    places = random.choice(np.flatnonzero(content), random.integers(1, 9))
+    content[places] = random.integers(0, 256, len(places))
+    path.write_bytes(content.tobytes())
+    said = frames = None
+    try:
+        series = open_series(path, max_frame_pixels=10**7)
+        frames = [series.frame(t) for t in range(min(series.shape[0], 4))]
+    except InputError as error:
+        said = str(error)
+    if frames is None:
+        assert path.name in said
+        assert "\n" not in said
+    else:
+        assert {(frame.shape, frame.dtype) for frame in frames} == {(series.shape[1:], series.dtype)}
