@@ -3,9 +3,8 @@
 Reading; ``open_series`` reads a file's header and answers with a `Series`, pixels are read window by window:
 
 - ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
-- ``formats``: which there are, and what each is known by; ``listing``: the images of a folder
+- ``discovery``: which formats there are, the images of a folder, positions in a file, addresses on servers
 - ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``; ``microscope``: what microscopes write
-- ``positions``: several recordings in one file; ``remote``: addresses on servers
 - ``options``, ``axes``, ``calibration``, ``times``, ``numbering``: what files or users say
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
@@ -23,13 +22,13 @@ import unicodedata
 from pathlib import Path
 
 from hela_seg.data.stacks.calibration import PixelSize
-from hela_seg.data.stacks.formats import FOLDERS, SUFFIXES, known_format
-from hela_seg.data.stacks.listing import ImageFile, find_files, images_in, is_image, names_left_out
+from hela_seg.data.stacks.discovery.formats import FOLDERS, SUFFIXES, known_format
+from hela_seg.data.stacks.discovery.listing import ImageFile, find_files, images_in, is_image, names_left_out
+from hela_seg.data.stacks.discovery.positions import Position
+from hela_seg.data.stacks.discovery.remote import is_remote, joined, path_of
 from hela_seg.data.stacks.numbering import numbered_sequence
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
-from hela_seg.data.stacks.positions import Position
-from hela_seg.data.stacks.remote import is_remote, joined, path_of
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, Series, name_of
 from hela_seg.data.stacks.tiff.ome_tiff import write_ome_tiff
 from hela_seg.data.stacks.write import write_tiff
@@ -85,7 +84,7 @@ def open_series(
     when they are read.
 
     Args:
-        path: a file of one of `hela_seg.data.stacks.formats.FORMATS`, a folder of Micro-Manager, or one of
+        path: a file of one of `hela_seg.data.stacks.discovery.formats.FORMATS`, a folder of Micro-Manager, or one of
             Zarr that ends in ``.zarr``, also by its address (``https://``, ``s3://``). A file with another
             ending is known by its first bytes.
         axes: order of the axes, slowest first, as letters T, C, Z, Y and X (H, W and S are taken for Y, X

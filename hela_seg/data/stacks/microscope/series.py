@@ -12,9 +12,9 @@ import numpy as np
 
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.discovery.positions import chosen, position_names
 from hela_seg.data.stacks.microscope.reader import Image, Reader
 from hela_seg.data.stacks.options import ReadOptions
-from hela_seg.data.stacks.positions import chosen, position_names
 from hela_seg.data.stacks.segments import Version, version_of
 from hela_seg.data.stacks.series import Pixels, named
 from hela_seg.data.stacks.volume import VolumeSeries

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.calibration import calibration
 from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.discovery.positions import chosen, position_names
 from hela_seg.data.stacks.options import ReadOptions
-from hela_seg.data.stacks.positions import chosen, position_names
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
 from hela_seg.data.stacks.series import Pixels, channels_first, named
 from hela_seg.data.stacks.tiff.ifds import first_description, refuse_broken_chain

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hela_seg.data.stacks.calibration import Calibration, calibration_of_axes
-from hela_seg.data.stacks.positions import position_names
+from hela_seg.data.stacks.discovery.positions import position_names
 from hela_seg.system.errors import InputError
 
 if TYPE_CHECKING:

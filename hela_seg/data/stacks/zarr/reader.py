@@ -16,9 +16,9 @@ import numpy as np
 
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.discovery.positions import chosen
+from hela_seg.data.stacks.discovery.remote import is_remote, require_packages
 from hela_seg.data.stacks.options import ReadOptions
-from hela_seg.data.stacks.positions import chosen
-from hela_seg.data.stacks.remote import is_remote, require_packages
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
 from hela_seg.data.stacks.series import Pixels, channels_first, named
 from hela_seg.data.stacks.volume import VolumeSeries

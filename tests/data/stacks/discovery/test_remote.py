@@ -9,7 +9,7 @@ import pytest
 
 from hela_seg.data.layouts import paired_by_stem
 from hela_seg.data.stacks import images_in, open_series, path_of, write_tiff
-from hela_seg.data.stacks.remote import joined
+from hela_seg.data.stacks.discovery.remote import joined
 from hela_seg.system.errors import InputError
 
 zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")

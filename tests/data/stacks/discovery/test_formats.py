@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from hela_seg.data.stacks import open_series, write_tiff
-from hela_seg.data.stacks.formats import FORMATS, SUFFIXES
+from hela_seg.data.stacks.discovery.formats import FORMATS, SUFFIXES
 from hela_seg.system.errors import InputError
 
 POINTER = """version https://git-lfs.github.com/spec/v1

@@ -82,7 +82,7 @@ FORMATS = (
     _microscope(LifReader, (".lif",), (b"p\0\0\0",)),
     _microscope(OifReader, (".oif", ".oib"), ()),
     _microscope(ImsReader, (".ims",), ()),
-    _microscope(VideoReader, (".avi", ".mp4"), ())._replace(is_lossy=True),
+    _microscope(VideoReader, (".avi", ".mp4", ".mov"), ())._replace(is_lossy=True),
 )
 """All formats; the ending counts before the content."""
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from hela_seg.data.stacks.formats import FOLDERS, LOSSLESS, SUFFIXES, known_format
+from hela_seg.data.stacks.discovery.formats import FOLDERS, LOSSLESS, SUFFIXES, known_format
+from hela_seg.data.stacks.discovery.positions import Position, picked
 from hela_seg.data.stacks.microscope.micromanager import is_micromanager
 from hela_seg.data.stacks.numbering import by_value
-from hela_seg.data.stacks.positions import Position, picked
 from hela_seg.data.stacks.series import named
 from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
 from hela_seg.system.errors import InputError, join_names

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hela_seg.data.stacks.positions import chosen, picked, position_names
+from hela_seg.data.stacks.discovery.positions import chosen, picked, position_names
 from hela_seg.system.errors import InputError
 
 
