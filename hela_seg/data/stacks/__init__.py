@@ -84,9 +84,9 @@ def open_series(
     when they are read.
 
     Args:
-        path: a file of one of `hela_seg.data.stacks.discovery.formats.FORMATS`, a folder of Micro-Manager, or one of
-            Zarr that ends in ``.zarr``, also by its address (``https://``, ``s3://``). A file with another
-            ending is known by its first bytes.
+        path: a file of one of `hela_seg.data.stacks.discovery.formats.FORMATS`, a folder of Micro-Manager, or
+            one of Zarr that ends in ``.zarr``, also by its address (``https://``, ``s3://``). A file with
+            another ending is known by its first bytes.
         axes: order of the axes, slowest first, as letters T, C, Z, Y and X (H, W and S are taken for Y, X
             and C), e.g. ``"TYX"``. It counts before what a file itself states, where it has as many letters
             as the file has axes.
