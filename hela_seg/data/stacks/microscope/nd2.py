@@ -79,7 +79,7 @@ class Nd2Reader(Reader):
             names = tuple(str(channel.channel.name) for channel in channels)
             volume = channels[0].volume
             (width, height, _), known = volume.axesCalibration, volume.axesCalibrated
-        except Exception:  # it expects what its test files have, and the pixels do not depend on it
+        except Exception:  # the library fails on files that state less than it expects; pixels do not need it
             return None, ()
         usable = all(known[:2]) and math.isfinite(height * width) and min(height, width) > 0
         return PixelSize(float(height), float(width)) if usable else None, names
