@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -150,12 +150,12 @@ def _as_rgb(pixels: Pixels) -> Pixels:
     return pixels if pixels.shape[2] == 1 else pixels[..., 2::-1]
 
 
-def _zstd(encoded: bytes, size: int) -> bytes:
-    decoded: bytes = imagecodecs.zstd_decode(encoded, out=size)
+def _zstd(encoded: bytes, size: int) -> bytes | bytearray:
+    decoded: bytes | bytearray = imagecodecs.zstd_decode(encoded, out=size)
     return decoded
 
 
-def _zstd_with_header(encoded: bytes, size: int) -> bytes:
+def _zstd_with_header(encoded: bytes, size: int) -> bytes | bytearray:
     """Zstd behind a header that says whether low and high bytes of 16-bit pixels lie apart."""
     header = encoded[0]
     apart = header == 3 and encoded[1] == 1 and encoded[2] & 1
@@ -165,15 +165,15 @@ def _zstd_with_header(encoded: bytes, size: int) -> bytes:
     return np.frombuffer(decoded, np.uint8).reshape(2, -1).T.tobytes()
 
 
-def _lzw(encoded: bytes, size: int) -> bytes:
-    decoded: bytes = imagecodecs.lzw_decode(encoded, out=size)
+def _lzw(encoded: bytes, size: int) -> bytes | bytearray:
+    decoded: bytes | bytearray = imagecodecs.lzw_decode(encoded, out=size)
     return decoded
 
 
 _BYTES = {2: _lzw, 5: _zstd, 6: _zstd_with_header}
 """Decoders of the file's bytes, by the number of a compression."""
 
-_ENTIRE = {1: imagecodecs.jpeg8_decode, 4: imagecodecs.jpegxr_decode}
+_ENTIRE: dict[int, Callable[[bytes], Any]] = {1: imagecodecs.jpeg8_decode, 4: imagecodecs.jpegxr_decode}
 """Decoders of pictures, which give RGB in its usual order."""
 
 
@@ -248,7 +248,8 @@ def _is_full_size(entry: Any) -> bool:
 
 
 def _dtype_of(entry: Any) -> np.dtype[Any]:
-    return np.dtype(entry.dtype).base.newbyteorder("=")
+    found: np.dtype[Any] = np.dtype(entry.dtype).base.newbyteorder("=")
+    return found
 
 
 def _tile_of(entry: Any) -> tuple[int, _Tile]:

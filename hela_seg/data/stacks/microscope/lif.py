@@ -23,7 +23,7 @@ class _Dimension(NamedTuple):
     """An axis: its letter and length; bytes, and metres or seconds, from one step to the next."""
 
     letter: str
-    count: int
+    length: int
     stride: int
     step: float
 
@@ -57,7 +57,9 @@ class LifReader(Reader):
         """Read a window of one plane, see `Reader.window`."""
         channels = self._channels[image]
         outer, channel = (place[:-1], place[-1]) if len(channels) > 1 else (place, 0)
-        return channels[channel][(*outer, rows, columns)]
+        index: Any = (*outer, rows, columns)
+        pixels: Pixels = channels[channel][index]
+        return pixels
 
     def close(self) -> None:
         """Forget the mapped file."""
@@ -80,7 +82,7 @@ class LifReader(Reader):
             self._add_position(image, [view.transpose(order) for view in views], dimensions, order, channels)
             return
         mosaic = letters.index("M")
-        for tile in range(dimensions[mosaic].count):
+        for tile in range(dimensions[mosaic].length):
             # the index along M is taken first, so that M may lie anywhere among the axes
             moved = [view.transpose(mosaic, *order)[tile] for view in views]
             self._add_position(image, moved, dimensions, order, channels, f"_{tile}")
@@ -121,12 +123,12 @@ class LifReader(Reader):
     def _view(self, start: int, size: int, dimensions: Sequence[_Dimension], channel: _Channel) -> Pixels:
         """One channel of an image, in the file."""
         needed = channel.offset + channel.dtype.itemsize
-        needed += sum((one.count - 1) * one.stride for one in dimensions)
+        needed += sum((one.length - 1) * one.stride for one in dimensions)
         there = min(size, self._bytes.size - start)
         if start < 0 or min(one.stride for one in dimensions) < 0 or needed > there:
             raise ValueError(f"it states an image of {needed} bytes and holds {there}")
         return np.ndarray(
-            [one.count for one in dimensions],
+            [one.length for one in dimensions],
             channel.dtype,
             self._bytes,
             start + channel.offset,
@@ -152,8 +154,8 @@ def _channels(element: Element) -> list[_Channel]:
         bits = int(one.attrib["Resolution"])
         size = next(size for size in (1, 2, 4, 8) if bits <= 8 * size)
         dtype = np.dtype(f"<{'uf'[int(one.attrib['DataType'])]}{size}")
-        named = (entry.findtext("Value") for entry in one if entry.findtext("Key") == "DyeName")
-        name = next(filter(None, named), None) or one.get("LUTName", "")
+        named = [entry.findtext("Value") for entry in one if entry.findtext("Key") == "DyeName"]
+        name = next(filter(None, named), one.get("LUTName", ""))
         found.append(_Channel(int(one.attrib["BytesInc"]), dtype, int(one.get("ChannelTag", 0)), name))
     if not found or len({channel.dtype for channel in found}) > 1 or min(one.offset for one in found) < 0:
         raise ValueError("its channels have pixels of several kinds, or it states none")

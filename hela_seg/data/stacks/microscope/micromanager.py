@@ -66,7 +66,8 @@ class MicroManagerReader(Reader):
 
     def window(self, image: int, place: tuple[int, ...], rows: slice, columns: slice) -> Pixels:
         """Read a window of one plane, see `Reader.window`."""
-        return self._plane(place).read(0, rows, columns)[0]
+        pixels: Pixels = self._plane(place).read(0, rows, columns)[0]
+        return pixels
 
     def close(self) -> None:
         """Forget the planes."""

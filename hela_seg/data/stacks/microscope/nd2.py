@@ -75,7 +75,7 @@ class Nd2Reader(Reader):
     def _metadata(self) -> tuple[PixelSize | None, tuple[str, ...]]:
         """Size of a pixel and names of the channels, as far as the library makes them out."""
         try:
-            channels = self._file.metadata.channels
+            channels = self._file.metadata.channels or []
             names = tuple(str(channel.channel.name) for channel in channels)
             volume = channels[0].volume
             (width, height, _), known = volume.axesCalibration, volume.axesCalibrated
@@ -94,12 +94,14 @@ class Nd2Reader(Reader):
     def _times(self, position: int, frames: int) -> tuple[float, ...]:
         """Seconds of each frame of a position, at its first plane."""
         place = {"P": position}
-        indices = [self._index({**place, "T": t}) for t in range(frames)]
         try:
-            stamps = [self._file.frame_metadata(index).channels[0].time.relativeTimeMs for index in indices]
+            return tuple(self._stamp(self._index({**place, "T": t})) for t in range(frames))
         except (AttributeError, LookupError, TypeError, ValueError):  # older files state no times
             return ()
-        return tuple(stamp / 1000 for stamp in stamps)
+
+    def _stamp(self, index: int) -> float:
+        metadata: Any = self._file.frame_metadata(index)
+        return float(metadata.channels[0].time.relativeTimeMs) / 1000
 
     def _index(self, place: dict[str, int]) -> int:
         """Number of a frame in the file from its index along each loop, 0 where none is given."""

@@ -69,7 +69,7 @@ def _fields(path: Path, plate: zarr.Group) -> dict[str, str]:
     return dict(zip(names, found.values(), strict=True))
 
 
-def _inside(path: Path, group: zarr.Group, name: str) -> Any:
+def _inside(path: Path, group: Any, name: str) -> Any:
     """A member of a group, which is not to lie outside of its folder."""
     if {"", ".."} & set(re.split(r"[/\\]", name)):
         raise InputError(
