@@ -28,7 +28,17 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.context import note_of_single_frames
 from hela_seg.data.intensity import in_one_line
-from hela_seg.data.stacks import FrameSequence, Series, Z, find_files, numbered_sequence
+from hela_seg.data.stacks import (
+    FrameSequence,
+    Position,
+    Series,
+    Z,
+    find_files,
+    images_in,
+    is_image,
+    numbered_sequence,
+    path_of,
+)
 from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
@@ -56,6 +66,7 @@ class PredictSettings(Wanted):
     sequence: bool = False
     axes: str | None = None
     z: Z = None
+    position: Position = None
     overwrite: bool = False
     on_error: Literal["stop", "skip"] = "stop"
     shard: str | None = None
@@ -155,10 +166,13 @@ def _report_unreadable(job: Job, courses: Sequence[RecordingResult]) -> None:
 
 
 def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]:
-    source = Path(settings.input)
-    is_folder = source.is_dir() and source.suffix.lower() != ".zarr"
+    source = path_of(settings.input)
+    is_folder = source.is_dir() and not is_image(source)
     paths = without_results(find_files(source), source) if is_folder else [source]
-    recordings = [predictor.open(path, settings.axes, settings.z) for path in paths]
+    recordings = [
+        predictor.open(image.path, settings.axes, settings.z, image.position)
+        for image in images_in(paths, settings.position)
+    ]
     if settings.sequence:
         numbered_sequence(paths)
         return [FrameSequence(recordings, source.resolve().name if is_folder else source.stem)]

@@ -239,3 +239,24 @@ def test_synthetic_data_are_the_default(tmp_path: Path, monkeypatch: pytest.Monk
     drawing = "data.drawing={series: 3, frames: 2, height: 64, width: 64, seed: 0}"
     assert main("check", [drawing, f"hydra.run.dir={tmp_path / 'out'}"]) == 0
     assert found(tmp_path / "out")["series"][0]["pixel_size_um"] == pytest.approx([0.6, 0.6], rel=1e-3)
+
+
+def test_positions_of_a_file_are_checked_each_by_itself(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "cells", series=3)
+    stacks = [draw_cells(seed, 2) for seed in (7, 8)]
+    for kind, name in enumerate(("images", "masks")):
+        with tifffile.TiffWriter(root / name / "plate.ome.tif", ome=True) as file:
+            for number, position in enumerate(("A1", "A2")):
+                metadata = {"axes": "TYX", "Name": position}
+                stack = 9 * stacks[number][kind] if (kind, number) == (1, 1) else stacks[number][kind]
+                file.write(stack, photometric="minisblack", metadata=metadata)
+    assert check(root, tmp_path / "out") == 2
+    (fault,) = found(tmp_path / "out")["faults"]
+    assert "plate.ome.tif (position A2), frame 0: values 9" in fault
+    assert check(root, tmp_path / "first", "data.position=A1") == 0
+    names = {row["name"] for row in found(tmp_path / "first")["series"]}
+    assert names == {"dish 0", "dish 1", "dish 2", "plate_A1"}
+    (root / "masks" / "plate.ome.tif").unlink()
+    assert check(root, tmp_path / "bare", "data.position=A1") == 2
+    (fault,) = found(tmp_path / "bare")["faults"]
+    assert "plate.ome.tif (position A1) has no mask, expected one named plate_A1" in fault

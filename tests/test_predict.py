@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from conftest import draw_cells
+from microscope_samples import write_nd2
 from PIL import Image
 
 import hela_seg
@@ -198,3 +199,27 @@ def test_two_files_of_one_name_are_refused(
     Image.fromarray(image).save(tmp_path / "a.png")
     assert main("predict", [str(checkpoint), str(tmp_path), "-o", str(tmp_path / "out")]) == 2
     assert "several files are named a" in capfd.readouterr().err
+
+
+def test_positions_of_a_microscope_file_are_recordings_with_times_of_their_own(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("nd2", reason="the extra formats is not installed")
+    frames = np.stack([draw_cells(seed, 3)[0] for seed in range(2)], axis=1)  # T, P, H and W
+    stamps = [0, 1, 60, 61, 300, 301]
+    path = write_nd2(tmp_path / "plate.nd2", frames, "TPYX", positions=["A1", "A2"], times=stamps, pixel=0.5)
+    typed = [str(checkpoint), str(path), "cells=none", "-o"]
+    assert main("predict", [*typed, str(tmp_path / "all")]) == 0
+    assert {found.name for found in (tmp_path / "all").glob("*.labels.ome.tif")} == {
+        "plate_A1.labels.ome.tif",
+        "plate_A2.labels.ome.tif",
+    }
+    with (tmp_path / "all" / "areas.csv").open() as file:
+        rows = [(row["series"], row["time s"]) for row in csv.DictReader(file)]
+    assert rows == [(f"plate_{position}", time) for position in ("A1", "A2") for time in ("0", "60", "300")]
+    second = tmp_path / "second"
+    assert main("predict", [*typed, str(second), "position=A2"]) == 0
+    labels = [tifffile.imread(out / "plate_A2.labels.ome.tif") for out in (tmp_path / "all", second)]
+    np.testing.assert_array_equal(*labels)
+    np.testing.assert_array_equal(labels[0], hela_seg.load(checkpoint).predict(path, position="A2"))
+    assert open_series(second / "plate_A2.labels.ome.tif").pixel_size == (0.5, 0.5)

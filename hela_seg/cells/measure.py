@@ -27,11 +27,11 @@ def measure_cells(
     *,
     frame: int = 0,
     pixel_size: PixelSize | None = None,
-    frame_interval: float | None = None,
+    time: float | None = None,
 ) -> Columns:
     """Measure every cell of a frame.
 
-    Columns, in this order: ``frame``; with a frame interval ``time_s``, from the first frame; ``label``;
+    Columns, in this order: ``frame``; with a time ``time_s``; ``label``;
     ``class``, the name of the commonest class of its pixels (of equally common ones the first); ``area_px``;
     ``perimeter_px``; ``eccentricity``, 0 for a disc, towards 1 for a line; ``solidity``, area over that of
     the convex hull; ``row_px`` and ``column_px``, the centroid from the centre of the frame's first pixel;
@@ -48,7 +48,7 @@ def measure_cells(
         image: the frame (C, H, W) as recorded, for the intensities.
         frame: its number in the recording, counted from 0.
         pixel_size: height and width of a pixel in micrometres, where known.
-        frame_interval: seconds from frame to frame, where known.
+        time: seconds of the frame since the recording's first one, where known.
 
     Returns:
         The columns, one row a cell by ascending label. For ``labels`` and ``class_map`` ``[[1, 1]]``,
@@ -62,8 +62,8 @@ def measure_cells(
     of_cell = moments(runs, 1.0 if pixel_size is None else pixel_size.aspect)
     perimeter = perimeters(labels, runs)
     columns: Columns = {"frame": np.full(len(runs.labels), frame, np.int64)}
-    if frame_interval is not None:
-        columns["time_s"] = np.full(len(runs.labels), frame * frame_interval)
+    if time is not None:
+        columns["time_s"] = np.full(len(runs.labels), float(time))
     columns |= {
         "label": runs.labels,
         "class": np.array(classes.names)[_majority(labels, class_map, runs, len(classes))],

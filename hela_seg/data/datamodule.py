@@ -28,7 +28,7 @@ from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.settings import DrawingSettings, LabelSettings, TileSize, default_workers, label_reader
 from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
-from hela_seg.data.stacks import MAX_FRAME_PIXELS, Z
+from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Z
 from hela_seg.data.tiles import Size
 from hela_seg.system import lightning_loops
 from hela_seg.system.errors import InputError
@@ -54,6 +54,8 @@ class TimelapseData(pl.LightningDataModule):
         masks: folder below root with the masks, or one file; ``GT`` or ``ST`` for ``layout: ctc``.
         axes: order of the axes in files that do not state it, e.g. ``TYX``.
         z: what is seen of a Z-stack: a plane by its number, ``max`` or ``mean``; None refuses Z-stacks.
+        position: of files with several positions (scenes, wells), names or numbers of those that are read;
+            None reads all, each as a series of its own.
         sequence: all files are the frames of one series, in the order of their names.
         max_frame_pixels: frames that claim to have more are refused before memory is taken for them.
         fill_missing_chunks: chunks that a Zarr array lacks hold its fill value, instead of being damage.
@@ -97,6 +99,7 @@ class TimelapseData(pl.LightningDataModule):
         masks: str = "masks",
         axes: str | None = None,
         z: Z = None,
+        position: Position = None,
         sequence: bool = False,
         max_frame_pixels: Count = MAX_FRAME_PIXELS,
         fill_missing_chunks: bool = False,
@@ -125,6 +128,7 @@ class TimelapseData(pl.LightningDataModule):
             fill_missing_chunks,
             ids=masks_as.kind == "instances",
             neighbours=context > 0,
+            position=position,
         )
         self._files = DataOnDisk(
             layout, Path(root), images, masks, axes, sequence, rules, asdict(drawing or DrawingSettings())

@@ -154,5 +154,5 @@ class LabelFrames:
         try:
             labels = self._reader.convert(raw[0] if len(raw) == 1 else raw)
         except InputError as error:
-            raise InputError(f"{self._series.path_of(t)}, frame {t}: {error}") from None
+            raise InputError(f"{self._series.where(t)}: {error}") from None
         return labels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]

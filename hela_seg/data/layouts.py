@@ -13,11 +13,17 @@ from hela_seg.data.splits.split import Part
 from hela_seg.data.stacks import (
     MAX_FRAME_PIXELS,
     FrameSequence,
+    ImageFile,
+    Position,
     SelectedFrames,
     Series,
     Z,
     find_files,
+    images_in,
+    is_image,
+    joined,
     name_of,
+    names_left_out,
     numbered_sequence,
     open_series,
 )
@@ -40,6 +46,7 @@ class FileRules:
         fill_missing_chunks: whether chunks of Zarr that are not on disk hold the fill value.
         ids: masks number cells, so that a value may have another colour in each.
         neighbours: frames of a sequence without a mask are opened too, to be shown beside others.
+        position: of files with several positions, names or numbers of those that are read; None for all.
     """
 
     colours: bool = False
@@ -50,6 +57,7 @@ class FileRules:
     fill_missing_chunks: bool = False
     ids: bool = False
     neighbours: bool = False
+    position: Position = None
 
 
 @dataclass(frozen=True)
@@ -93,9 +101,12 @@ def paired_by_stem(
 ) -> list[Recording]:
     """Images and masks that share a file name up to its ending: ``images/a.tif`` and ``masks/a.png``.
 
+    Of a file with several positions each is a recording: ``images/dish.nd2`` with the positions A1 and A2
+    goes with ``masks/dish_A1.tif`` and ``masks/dish_A2.tif``, or with one ``masks/dish.ome.tif`` of both.
+
     Args:
         root: the folder that both lie in.
-        images: folder with images below root, or one file.
+        images: folder with images below root, or one file, or the address of an OME-Zarr.
         masks: folder with masks below root, or one file.
         axes: order of the axes in files that do not state it.
         sequence: the files are the frames of one series, in the order of their names, numbers by value.
@@ -107,13 +118,12 @@ def paired_by_stem(
     """
     if not root.is_dir():
         raise InputError(f"{root} is no folder, expected one with {images} and {masks}: set data.root")
-    if (root / images).is_file() and (root / masks).is_file():
-        pairs = [(root / images, root / masks)]
-    else:
-        pairs = _pairs_by_name(root / images, root / masks, rules)
+    places = joined(root, images), joined(root, masks)
+    pair_up = _pairs_of_two_files if all(map(is_image, places)) else _pairs_by_name
+    pairs = pair_up(*places, rules)
     if sequence:
-        files = find_files(root / images) if (root / images).is_dir() else [root / images]
-        if (root / images).is_dir():
+        files: Sequence[Path] = find_files(places[0]) if places[0].is_dir() else [places[0]]
+        if places[0].is_dir():
             numbered_sequence(files)
         return [_sequence(pairs, axes, rules, root.absolute().name, files)]
     return [Recording(*_opened(pair, axes, rules)) for pair in pairs]
@@ -161,9 +171,10 @@ def ctc(
             of single planes of a 3D data set are), a gap in the numbers of the images, or unlike sizes.
     """
     folders = ctc_folders(root, masks)
+    numbered = {name: (paired_by_number(*pair), find_files(pair[0])) for name, pair in folders.items()}
     return [
-        _sequence(paired_by_number(*pair), axes, rules, name, find_files(pair[0]))
-        for name, pair in folders.items()
+        _sequence([(ImageFile(image), ImageFile(mask)) for image, mask in pairs], axes, rules, name, files)
+        for name, (pairs, files) in numbered.items()
     ]
 
 
@@ -220,26 +231,47 @@ def _ctc_number(path: Path, prefix: str) -> int:
 
 
 def _sequence(
-    pairs: Sequence[tuple[Path, Path]], axes: str | None, rules: FileRules, name: str, files: Sequence[Path]
+    pairs: Sequence[tuple[ImageFile, ImageFile]],
+    axes: str | None,
+    rules: FileRules,
+    name: str,
+    files: Sequence[Path],
 ) -> Recording:
     """Pairs as one recording; ``files`` are all its images in order of time, with and without a mask."""
     images, masks = zip(*(_opened(pair, axes, rules) for pair in pairs), strict=True)
     image: Series = FrameSequence(images, name)
     if rules.neighbours and len(files) > len(pairs):
-        opened = {path: frame for (path, _), frame in zip(pairs, images, strict=True)}
-        frames = [opened[path] if path in opened else _open(path, axes, rules) for path in files]
+        opened = {file.path: frame for (file, _), frame in zip(pairs, images, strict=True)}
+        frames = [opened[path] if path in opened else _open(ImageFile(path), axes, rules) for path in files]
         numbers = [number for number, path in enumerate(files) if path in opened]
         image = SelectedFrames(FrameSequence(frames, name), numbers)
     return Recording(image, FrameSequence(masks, name))
 
 
-def _pairs_by_name(images: Path, masks: Path, rules: FileRules) -> list[tuple[Path, Path]]:
-    image_of, mask_of = _by_name(images), _by_name(masks)
+def _pairs_of_two_files(images: Path, masks: Path, rules: FileRules) -> list[tuple[ImageFile, ImageFile]]:
+    """A file of images and one of masks: a single pair, or one for each position that both have."""
+    found = [images_in([path], rules.position) for path in (images, masks)]
+    if [len(files) for files in found] == [1, 1]:
+        return [(found[0][0], found[1][0])]
+    image_of, mask_of = ({image.position: image for image in files} for files in found)
+    if image_of.keys() != mask_of.keys():
+        there, masked = (join_names([image.position or "(one)" for image in files]) for files in found)
+        raise InputError(
+            f"{images} holds the positions {there} and {masks} {masked}, expected the same in both: set "
+            f"data.masks to a folder with a mask of each, such as {found[0][0].name}.tif"
+        )
+    return [(image, mask_of[position]) for position, image in image_of.items()]
+
+
+def _pairs_by_name(images: Path, masks: Path, rules: FileRules) -> list[tuple[ImageFile, ImageFile]]:
+    image_of, mask_of = (_by_name(folder, rules) for folder in (images, masks))
+    for name in names_left_out(_files(images), rules.position):
+        mask_of.pop(name, None)
     if rules.sparse and mask_of.keys() & image_of.keys():
         image_of = {name: path for name, path in image_of.items() if name in mask_of}
     lone = {
-        "mask": [path.name for name, path in image_of.items() if name not in mask_of],
-        "image": [path.name for name, path in mask_of.items() if name not in image_of],
+        "mask": [str(image) for name, image in image_of.items() if name not in mask_of],
+        "image": [str(image) for name, image in mask_of.items() if name not in image_of],
     }
     if any(lone.values()):
         missing = "; ".join(f"no {other} for {join_names(names)}" for other, names in lone.items() if names)
@@ -250,10 +282,10 @@ def _pairs_by_name(images: Path, masks: Path, rules: FileRules) -> list[tuple[Pa
     return [(image_of[name], mask_of[name]) for name in image_of]
 
 
-def _pairs_in_order(images: Path, masks: Path, rules: FileRules) -> list[tuple[Path, Path]]:
+def _pairs_in_order(images: Path, masks: Path, rules: FileRules) -> list[tuple[ImageFile, ImageFile]]:
     """Pairs by order, unless some names are the same: then files missing on both sides would go unseen."""
-    image_files, mask_files = find_files(images), find_files(masks)
-    if {name_of(path) for path in image_files} & {name_of(path) for path in mask_files}:
+    image_files, mask_files = (images_in(find_files(folder), rules.position) for folder in (images, masks))
+    if {image.name for image in image_files} & {mask.name for mask in mask_files}:
         return _pairs_by_name(images, masks, rules)
     if len(image_files) != len(mask_files):
         raise InputError(
@@ -263,21 +295,25 @@ def _pairs_in_order(images: Path, masks: Path, rules: FileRules) -> list[tuple[P
     return list(zip(image_files, mask_files, strict=True))
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for path in find_files(folder):
-        former = files.setdefault(name_of(path), path)
-        if former is not path:
+def _files(place: Path) -> list[Path]:
+    return [place] if is_image(place) else find_files(place)
+
+
+def _by_name(folder: Path, rules: FileRules) -> dict[str, ImageFile]:
+    files: dict[str, ImageFile] = {}
+    for image in images_in(_files(folder), rules.position):
+        former = files.setdefault(image.name, image)
+        if former is not image:
             raise InputError(
-                f"{folder} holds {former.name} and {path.name}, expected one file of each name up to the "
-                "ending: move one away"
+                f"{folder} holds {former} and {image}, expected one file of each name up to the ending: move "
+                "one away"
             )
     return files
 
 
-def _opened(pair: tuple[Path, Path], axes: str | None, rules: FileRules) -> tuple[Series, Series]:
+def _opened(pair: tuple[ImageFile, ImageFile], axes: str | None, rules: FileRules) -> tuple[Series, Series]:
     image, mask = (
-        _open(path, axes, rules, is_mask=is_mask) for path, is_mask in zip(pair, (False, True), strict=True)
+        _open(file, axes, rules, is_mask=is_mask) for file, is_mask in zip(pair, (False, True), strict=True)
     )
     size = (image.shape[2], image.shape[3])
     if rules.resize == "nearest" and mask.shape[2:] != size:
@@ -285,15 +321,16 @@ def _opened(pair: tuple[Path, Path], axes: str | None, rules: FileRules) -> tupl
     return image, mask
 
 
-def _open(path: Path, axes: str | None, rules: FileRules, *, is_mask: bool = False) -> Series:
+def _open(file: ImageFile, axes: str | None, rules: FileRules, *, is_mask: bool = False) -> Series:
     return open_series(
-        path,
+        file.path,
         axes,
         labels=is_mask and not rules.colours,
         z=rules.z,
         max_frame_pixels=rules.max_frame_pixels,
         fill_missing_chunks=rules.fill_missing_chunks,
         colours=is_mask and rules.colours,
+        position=file.position,
     )
 
 

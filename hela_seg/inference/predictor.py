@@ -102,13 +102,16 @@ class Predictor:
             raise InputError("the list of checkpoints is empty, expected one or more: check ckpt=")
         return cls([TrainedNet.from_checkpoint(one) for one in paths], tiling, device, precision)
 
-    def open(self, source: Source, axes: str | None = None, z: Z = None) -> Series:
+    def open(
+        self, source: Source, axes: str | None = None, z: Z = None, position: str | None = None
+    ) -> Series:
         """A recording as the net can take it; see `predict`.
 
         Args:
             source: see `predict`.
             axes: see `predict`.
             z: see `predict`.
+            position: see `predict`.
         """
         if isinstance(source, np.ndarray):
             series: Series = ArraySeries(source, axes, self.info.channels)
@@ -119,7 +122,7 @@ class Predictor:
             )
         else:
             z = self.info.config.get("data", {}).get("z") if z is None else z
-            series = open_series(source, axes, assumed_axes=self.info.axes, z=z)
+            series = open_series(source, axes, assumed_axes=self.info.axes, z=z, position=position)
         if series.shape[1] != self.info.channels:
             raise InputError(
                 f"{series.path} has {series.shape[1]} channel(s), expected {self.info.channels} as the net "
@@ -151,7 +154,9 @@ class Predictor:
         size = series.shape[2:]
         return share_mismatch(self._statistics[0], series.name, pixels, self.classes, size)
 
-    def predict(self, source: Source, axes: str | None = None, z: Z = None) -> NDArray[np.uint8]:
+    def predict(
+        self, source: Source, axes: str | None = None, z: Z = None, position: str | None = None
+    ) -> NDArray[np.uint8]:
         """Class maps (T, H, W) uint8 of a recording, all at once in memory.
 
         Python warns (`UserWarning`) where the grey values can hardly be of the kind that the net was trained
@@ -164,34 +169,39 @@ class Predictor:
                 of 1, when the net takes one channel, else (T, C, H, W), (C, H, W), or the same with the
                 channels last.
             z: what is seen of a file's Z-stack: a plane, ``max`` or ``mean``; by default as in training.
+            position: name or number, from 0, of the position that is meant, of a file with several.
 
         Raises:
             InputError: a file that cannot be read, or another number of channels than the net was trained on.
         """
-        series = self._open_to_predict(source, axes, z)
+        series = self._open_to_predict(source, axes, z, position)
         _warn(self.intensity_mismatch(series))
         labels = np.stack(list(self.frames(series)))
         _warn(self.share_mismatch(series, np.bincount(labels.ravel(), minlength=len(self.classes))))
         return labels
 
-    def predict_proba(self, source: Source, axes: str | None = None, z: Z = None) -> NDArray[np.float32]:
+    def predict_proba(
+        self, source: Source, axes: str | None = None, z: Z = None, position: str | None = None
+    ) -> NDArray[np.float32]:
         """Probabilities (T, K, H, W) float32 of a recording, all at once in memory; see `predict`.
 
         Over K they sum to 1.
         """
-        series = self._open_to_predict(source, axes, z)
+        series = self._open_to_predict(source, axes, z, position)
         _warn(self.intensity_mismatch(series))
         found = whole_frames(self.bands(series, self.groups(series), probabilities=True))
         return np.stack([band.probabilities for band in found if band.probabilities is not None])
 
-    def objects(self, source: Source, axes: str | None = None, z: Z = None) -> Columns:
+    def objects(
+        self, source: Source, axes: str | None = None, z: Z = None, position: str | None = None
+    ) -> Columns:
         """The cells of a recording: one row a cell and frame; see `predict`.
 
         Returns:
             Columns by name, as `hela_seg.cells.measure_cells` gives them: class, area, shape, place and
             mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
         """
-        series = self._open_to_predict(source, axes, z)
+        series = self._open_to_predict(source, axes, z, position)
         _warn(self.intensity_mismatch(series))
         of_frames = [
             measure_cells(
@@ -201,7 +211,7 @@ class Predictor:
                 series.frame(t),
                 frame=t,
                 pixel_size=series.pixel_size,
-                frame_interval=series.frame_interval,
+                time=series.time_of(t),
             )
             for t, labels in enumerate(self.frames(series))
         ]
@@ -276,9 +286,9 @@ class Predictor:
         """How many frames of H x W pixels fill a batch; 1 where one frame makes one batch or more."""
         return self._maker.group_size(size)
 
-    def _open_to_predict(self, source: Source, axes: str | None, z: Z) -> Series:
+    def _open_to_predict(self, source: Source, axes: str | None, z: Z, position: str | None) -> Series:
         """Open a recording, and say, once, where it holds a single frame and the net looks at several."""
-        series = self.open(source, axes, z)
+        series = self.open(source, axes, z, position)
         note = note_of_single_frames(self.context, [series])
         if note is not None and not self._said_single:
             self._said_single = True

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +27,9 @@ from hela_seg.prediction.job import Job, Unit
 from hela_seg.runs import run_folder
 
 Labels = NDArray[np.uint8]
-Stated = TypeVar("Stated", float, PixelSize)
 
 _UNKNOWN_SIZE = PixelSize(float("nan"), float("nan"))
+"""Of a recording that does not state it where others do, because one table has one set of columns."""
 
 
 @dataclass
@@ -139,8 +138,9 @@ class _Cells:
     def __init__(self, job: Job, index: int) -> None:
         self._classes, self._series = job.classes, job.series[index]
         self._neck, self._least_area = job.wanted.neck, job.wanted.least_area
-        self._pixel_size = _or_unknown([series.pixel_size for series in job.series], index, _UNKNOWN_SIZE)
-        self._interval = _or_unknown([series.frame_interval for series in job.series], index, float("nan"))
+        sizes = [series.pixel_size for series in job.series]
+        self._pixel_size = sizes[index] or (_UNKNOWN_SIZE if any(sizes) else None)
+        self._timed = any(series.time_of(0) is not None for series in job.series)
         self._index_of = {entry.name: entry.index for entry in job.classes}
         self._linker = CellLinker() if job.wanted.track else None
         self._rows: list[Columns] = []
@@ -152,6 +152,9 @@ class _Cells:
         cells = split_cells(labels, neck=self._neck, least_area=self._least_area)
         shape = self._series.shape
         image = self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype)
+        time = self._series.time_of(t)
+        if time is None and self._timed:
+            time = float("nan")  # one table has one set of columns
         rows = measure_cells(
             cells,
             labels,
@@ -159,7 +162,7 @@ class _Cells:
             image,
             frame=t,
             pixel_size=self._pixel_size,
-            frame_interval=self._interval,
+            time=time,
         )
         tracks = self._tracks.add(cells)
         classes = np.array([self._index_of[name] for name in rows["class"]], np.uint8)
@@ -185,11 +188,6 @@ class _Cells:
         for rows, end in zip(self._rows, ends, strict=True):
             mine = slice(end - len(rows["label"]), end)
             yield rows | {"track": tracks["track"][mine], "parent": tracks["parent"][mine]}
-
-
-def _or_unknown(stated: Sequence[Stated | None], index: int, unknown: Stated) -> Stated | None:
-    """The value of this recording; NaN if only others state one, because one table has one set of columns."""
-    return stated[index] or (unknown if any(stated) else None)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from hela_seg.cells import NECK
@@ -13,7 +14,6 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import Series
 from hela_seg.inference import Predictor
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import digest
 from hela_seg.system.settings import Expected, NonNegative, Share
 from hela_seg.system.version import __version__
 
@@ -166,7 +166,11 @@ def make_job(
         "settings": json.dumps(dict(settings), sort_keys=True),
     }
     sizes = [predictor.group_size(one.shape[2:]) for one in series]
-    inputs = {one.name: digest(one.paths) for one in series}
+    digests: dict[tuple[Path, ...], str] = {}  # positions share a file, which is read once
+    for one in series:
+        if one.paths not in digests:
+            digests[one.paths] = one.sha256()
+    inputs = {one.name: digests[one.paths] for one in series}
     return Job(series, predictor.classes, wanted, sizes, made_by, inputs)
 
 

@@ -259,8 +259,8 @@ def _area_row(job: Job, index: int, result: RecordingResult, t: int) -> list[Any
     series, pixels = job.series[index], result.pixels[t]
     total = max(int(pixels.sum()), 1)
     area = None if series.pixel_size is None else series.pixel_size.area
-    interval = series.frame_interval
-    row: list[Any] = [series.name, t, "" if interval is None else f"{t * interval:.{SIGNIFICANT_DIGITS}g}"]
+    time = series.time_of(t)
+    row: list[Any] = [series.name, t, "" if time is None else f"{time:.{SIGNIFICANT_DIGITS}g}"]
     row += [*pixels.tolist(), *(f"{count / total:.6f}" for count in pixels)]
     row += ["" if area is None else f"{count * area:.2f}" for count in pixels]
     if job.wanted.cells != "none":

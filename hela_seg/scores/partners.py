@@ -123,7 +123,7 @@ class _Search:
         """Files of single frames: by the names of the frames' images, else by number or order."""
         entries = {normalize("NFC", folder.name): folder for folder in self._folder.glob("*/")}
         names = [pattern.replace("{name}", images.name) for pattern in RESULT_FOLDERS]
-        inside = next((find_files(entries[name]) for name in names if name in entries), [])
+        inside = next((find_files(entries[name], labels=True) for name in names if name in entries), [])
         self.seen += inside
         files = inside or self.seen
         own = [images.path_of(t) for t in range(images.shape[0])]
@@ -193,7 +193,7 @@ def _label_names(name: str, pattern: str | None) -> list[list[str]]:
 
 def _files(folder: Path) -> list[Path]:
     try:
-        return find_files(folder)
+        return find_files(folder, labels=True)
     except InputError:
         if any(path.suffix.lower() != ".zarr" for path in folder.glob("*/")):
             return []  # those of single frames lie in folders below

@@ -100,7 +100,7 @@ def test_cells_whose_pixel_size_is_unknown_keep_their_shape_in_pixels():
 
 
 def test_the_time_stands_beside_the_frame_where_frames_have_an_interval():
-    cells = measured(np.eye(2, dtype=int), frame=3, frame_interval=1.5)
+    cells = measured(np.eye(2, dtype=int), frame=3, time=4.5)
     assert list(cells)[:3] == ["frame", "time_s", "label"]
     assert cells["time_s"].tolist() == [4.5]
     assert list(measured(np.eye(2, dtype=int)))[:2] == ["frame", "label"]

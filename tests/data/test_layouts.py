@@ -30,6 +30,14 @@ def names(recordings):
     return [(r.image.path.name, r.mask.path.name) for r in recordings]
 
 
+def save_positions(path, names):
+    path.parent.mkdir(exist_ok=True)
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for name in names:
+            metadata = {"axes": "TYX", "Name": name}
+            file.write(np.zeros((2, 6, 7), np.uint8), photometric="minisblack", metadata=metadata)
+
+
 def refusal(function, *arguments, **options):
     with pytest.raises(InputError) as error:
         function(*arguments, **options)
@@ -120,6 +128,33 @@ def test_mask_of_another_size_or_length_is_refused(tmp_path, mask, found):
     )
 
 
+def test_one_file_of_images_goes_with_its_mask_in_a_folder(tmp_path):
+    fill(tmp_path, ["a.tif"], ["a.tif"])
+    assert names(paired_by_stem(tmp_path, "images/a.tif", "masks")) == [("a.tif", "a.tif")]
+
+
+def test_each_position_of_a_file_goes_with_the_mask_of_its_name(tmp_path):
+    path = tmp_path / "images" / "dish.ome.tif"
+    save_positions(path, ["A1", "A2", "B1"])
+    for name in ("dish_A1", "dish_A2", "dish_B1"):
+        save(tmp_path / "masks" / f"{name}.tif", frames=2)
+    found = paired_by_stem(tmp_path, "images", "masks")
+    assert [(recording.name, recording.mask.name) for recording in found] == [
+        (name, name) for name in ("dish_A1", "dish_A2", "dish_B1")
+    ]
+    rules = FileRules(position=["B1"])
+    picked = paired_by_stem(tmp_path, "images/dish.ome.tif", "masks", rules=rules)
+    assert [recording.name for recording in picked] == ["dish_B1"]
+    save_positions(tmp_path / "masks.ome.tif", ["B1", "A2", "A1"])
+    both = paired_by_stem(tmp_path, "images/dish.ome.tif", "masks.ome.tif")
+    assert [(recording.name, recording.mask.name) for recording in both] == [
+        (f"dish_{position}", f"masks_{position}") for position in ("A1", "A2", "B1")
+    ]
+    assert "holds the positions A1, A2, B1 and" in refusal(
+        paired_by_stem, tmp_path, "images/dish.ome.tif", "masks/dish_A1.tif"
+    )
+
+
 def test_one_file_each_is_a_pair_whatever_their_names(tmp_path):
     save(tmp_path / "movie.tif", frames=4)
     save(tmp_path / "ids.tif", frames=4)
@@ -131,7 +166,6 @@ def test_one_file_each_is_a_pair_whatever_their_names(tmp_path):
     [
         ("gone", "images", "gone is no folder, expected one with images and masks: set data.root"),
         (".", "pictures", "pictures is no folder"),
-        (".", "masks/a.tif", "a.tif is no folder"),
     ],
 )
 def test_folder_that_is_not_there_is_refused(tmp_path, root, images, reason):

@@ -14,7 +14,18 @@ from hela_seg.data.layouts import DRYAD_FOLDERS, Recording, ctc_folders, paired_
 from hela_seg.data.on_disk import blocks_as_stated
 from hela_seg.data.splits.split import Split
 from hela_seg.data.splits.table import Block, Part
-from hela_seg.data.stacks import FrameSequence, Series, find_files, name_of, numbered_sequence
+from hela_seg.data.stacks import (
+    FrameSequence,
+    ImageFile,
+    Series,
+    find_files,
+    images_in,
+    is_image,
+    joined,
+    name_of,
+    names_left_out,
+    numbered_sequence,
+)
 from hela_seg.system.errors import InputError
 
 _Result = TypeVar("_Result")
@@ -41,8 +52,8 @@ class Gathered:
 @dataclass(frozen=True)
 class _Pair:
     name: str
-    image: Path
-    mask: Path
+    image: ImageFile
+    mask: ImageFile
     part: Part | None = None
 
 
@@ -80,12 +91,14 @@ def _pairs(plain: Mapping[str, Any], faults: list[str]) -> list[_Pair]:
         return [
             pair
             for part, folder in DRYAD_FOLDERS.items()
-            for pair in _pairs_in(root / f"X_{folder}" / folder, root / f"y_{folder}" / folder, part, faults)
+            for pair in _pairs_in(
+                root / f"X_{folder}" / folder, root / f"y_{folder}" / folder, part, plain, faults
+            )
         ]
     if layout not in ("folder", "timelapse"):
         return []
-    images, masks = (root / plain.get(key, key) for key in ("images", "masks"))
-    return _pairs_in(images, masks, None, faults, sparse=bool((plain.get("labels") or {}).get("sparse")))
+    images, masks = (joined(root, plain.get(key, key)) for key in ("images", "masks"))
+    return _pairs_in(images, masks, None, plain, faults)
 
 
 def _sequences(plain: Mapping[str, Any], faults: list[str]) -> dict[str, list[_Pair]]:
@@ -95,7 +108,7 @@ def _sequences(plain: Mapping[str, Any], faults: list[str]) -> dict[str, list[_P
         folders = _tried(lambda: ctc_folders(root, plain.get("masks", "masks")), faults) or {}
         paired = {name: _tried(partial(paired_by_number, *pair), faults) for name, pair in folders.items()}
         return {
-            name: [_Pair(name_of(image), image, mask) for image, mask in pairs or []]
+            name: [_Pair(name_of(image), ImageFile(image), ImageFile(mask)) for image, mask in pairs or []]
             for name, pairs in paired.items()
         }
     images = root / plain.get("images", "images")
@@ -105,29 +118,34 @@ def _sequences(plain: Mapping[str, Any], faults: list[str]) -> dict[str, list[_P
 
 
 def _pairs_in(
-    images: Path, masks: Path, part: Part | None, faults: list[str], *, sparse: bool = False
+    images: Path, masks: Path, part: Part | None, plain: Mapping[str, Any], faults: list[str]
 ) -> list[_Pair]:
+    sparse, wanted = bool((plain.get("labels") or {}).get("sparse")), plain.get("position")
     try:
-        files = [[folder] if folder.is_file() else find_files(folder) for folder in (images, masks)]
+        paths = [[folder] if is_image(folder) else find_files(folder) for folder in (images, masks)]
+        files = [images_in(found, wanted) for found in paths]
+        left_out = names_left_out(paths[0], wanted)
     except InputError as error:
         faults.append(str(error))
         return []
     prefix = "" if part is None else f"{part}/"
-    image_of, mask_of = ({name_of(path): path for path in found} for found in files)
+    image_of, mask_of = ({image.name: image for image in found} for found in files)
     in_order = part is not None and not set(image_of) & set(mask_of) and len(files[0]) == len(files[1])
-    if in_order or (images.is_file() and masks.is_file()):
-        return [_Pair(prefix + name_of(i), i, m, part) for i, m in zip(*files, strict=True)]
-    for found, kept, folder in ((files[0], image_of, images), (files[1], mask_of, masks)):
-        twice = [path.name for path in found if kept[name_of(path)] is not path]
+    if in_order or (is_image(images) and is_image(masks) and len(files[0]) == len(files[1])):
+        return [_Pair(prefix + image.name, image, mask, part) for image, mask in zip(*files, strict=True)]
+    for found, kept in ((files[0], image_of), (files[1], mask_of)):
+        twice = [image for image in found if kept[image.name] is not image]
         faults += [
-            f"{folder / name} has the name of another file up to the ending: move one away" for name in twice
+            f"{image.where} has the name of another file up to the ending: move one away" for image in twice
         ]
     lone = [] if sparse else [image for name, image in image_of.items() if name not in mask_of]
-    faults += [f"{image} has no mask, expected one of the same name in {masks}: add it" for image in lone]
     faults += [
-        f"{mask} has no image, expected one of the same name in {images}: add it, or move the mask away"
+        f"{image.where} has no mask, expected one {image.namesake} in {masks}: add it" for image in lone
+    ]
+    faults += [
+        f"{mask.where} has no image, expected one {mask.namesake} in {images}: add it, or move the mask away"
         for name, mask in mask_of.items()
-        if name not in image_of
+        if name not in image_of.keys() | left_out
     ]
     return [
         _Pair(prefix + name, image, mask_of[name], part)
@@ -138,8 +156,9 @@ def _pairs_in(
 
 def _open(pair: _Pair, plain: Mapping[str, Any], faults: list[str]) -> Recording | None:
     """One pair opened as the data set would open it."""
-    image, mask = str(pair.image.absolute()), str(pair.mask.absolute())
+    image, mask = str(pair.image.path.absolute()), str(pair.mask.path.absolute())
     alone = {**plain, "layout": "folder", "images": image, "masks": mask, "sequence": False, "context": 0}
+    alone["position"] = pair.image.position or pair.mask.position
 
     def open_alone() -> Recording:
         data = TimelapseData.from_plain(alone)

@@ -37,8 +37,8 @@ class NearestSeries(Series):
         self._source = source
         self._places = [nearest(length, of) for length, of in zip(size, source_size, strict=True)]
         self.name, self.path, self.dtype, self.axes = source.name, source.path, source.dtype, source.axes
-        self.shape = (frames, channels, *size)
-        self.frame_interval = source.frame_interval
+        self.shape, self.position = (frames, channels, *size), source.position
+        self.frame_interval, self.frame_times = source.frame_interval, source.frame_times
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w)."""

@@ -3,11 +3,12 @@
 Reading; ``open_series`` reads a file's header and answers with a `Series`, pixels are read window by window:
 
 - ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
-- ``tiff``, ``png``, ``zarr``: one each for a format
-- ``options``, ``axes``, ``calibration``, ``numbering``: what files say, or users, of order, size and time
+- ``discovery``: which formats there are, the images of a folder, positions in a file, addresses on servers
+- ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``; ``microscope``: what microscopes write
+- ``options``, ``axes``, ``calibration``, ``times``, ``numbering``: what files or users say
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
-- ``damage`` and ``ifds``: what is wrong with a file, in one line
+- ``damage`` and ``ifds``: what is wrong with a file, in one line; ``warn``: what is no error
 
 Writing:
 
@@ -21,21 +22,19 @@ import unicodedata
 from pathlib import Path
 
 from hela_seg.data.stacks.calibration import PixelSize
-from hela_seg.data.stacks.numbering import by_value, numbered_sequence
+from hela_seg.data.stacks.discovery.formats import FOLDERS, SUFFIXES, known_format
+from hela_seg.data.stacks.discovery.listing import ImageFile, find_files, images_in, is_image, names_left_out
+from hela_seg.data.stacks.discovery.positions import Position
+from hela_seg.data.stacks.discovery.remote import is_remote, joined, path_of
+from hela_seg.data.stacks.numbering import numbered_sequence
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
-from hela_seg.data.stacks.png import PngSeries
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, SelectedFrames, Series, name_of
-from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
 from hela_seg.data.stacks.tiff.ome_tiff import write_ome_tiff
-from hela_seg.data.stacks.tiff.reader import TiffSeries
 from hela_seg.data.stacks.write import write_tiff
 from hela_seg.data.stacks.zarr.ome_zarr import write_ome_zarr_labels
 from hela_seg.data.stacks.zarr.reader import ZarrSeries
 from hela_seg.system.errors import InputError
-
-SUFFIXES = (".tif", ".tiff", ".png", ".zarr")
-"""File name endings that can be read, in lower case; the last one is of folders."""
 
 __all__ = [
     "MAX_FRAME_PIXELS",
@@ -43,15 +42,22 @@ __all__ = [
     "ArraySeries",
     "EncodedFrame",
     "FrameSequence",
+    "ImageFile",
     "Part",
     "PixelSize",
+    "Position",
     "SelectedFrames",
     "Series",
     "Z",
     "find_files",
+    "images_in",
+    "is_image",
+    "joined",
     "name_of",
+    "names_left_out",
     "numbered_sequence",
     "open_series",
+    "path_of",
     "read_part",
     "write_ome_tiff",
     "write_ome_zarr_labels",
@@ -70,6 +76,7 @@ def open_series(
     max_frame_pixels: int = MAX_FRAME_PIXELS,
     fill_missing_chunks: bool = False,
     colours: bool = False,
+    position: str | None = None,
 ) -> Series:
     """Open one file as a series of frames, reading its header only.
 
@@ -78,7 +85,9 @@ def open_series(
     when they are read.
 
     Args:
-        path: a TIFF or PNG file, or a folder of Zarr that ends in ``.zarr``.
+        path: a file of one of `hela_seg.data.stacks.discovery.formats.FORMATS`, a folder of Micro-Manager, or
+            one of Zarr that ends in ``.zarr``, also by its address (``https://``, ``s3://``). A file with
+            another ending is known by its first bytes.
         axes: order of the axes, slowest first, as letters T, C, Z, Y and X (H, W and S are taken for Y, X
             and C), e.g. ``"TYX"``. It counts before what a file itself states, where it has as many letters
             as the file has axes.
@@ -91,60 +100,36 @@ def open_series(
             and are no damage.
         colours: the file is a mask painted in colours: a TIFF's colour table means colours, whatever program
             wrote it.
+        position: name or number (0 is the first) of the position that is meant, of a file that holds several.
 
     Returns:
         The series, of shape (T, C, H, W).
 
     Raises:
-        InputError: no such file, a format that is not read, a damaged or oversized file, a Z-stack without a
-            z, or axes that cannot be known.
+        InputError: no such file, a format that is not read or whose library is not installed, a damaged or
+            oversized file, a Z-stack without a z, several positions without a choice, or axes that cannot be
+            known.
     """
-    path = Path(path)
-    options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours)
+    path = path_of(path)
+    options = ReadOptions(
+        axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours, position
+    )
     suffix = path.suffix.lower()
     _refuse_unprintable(path)
+    if is_remote(path):
+        _refuse_other_addresses(path)
+        return ZarrSeries(path, options)
     _refuse_missing(path)
-    if suffix not in SUFFIXES and path.is_dir():
+    if suffix not in SUFFIXES and path.is_dir() and known_format(path) is None:
         raise InputError(f"{path} is a folder, expected one file: give its files one by one")
-    if suffix not in SUFFIXES:
+    if suffix in SUFFIXES:
+        _refuse_unfit(path, folder=suffix in FOLDERS)
+    kind = known_format(path)
+    if kind is None:
         raise InputError(
             f"{path} ends in '{path.suffix}', expected one of {', '.join(SUFFIXES)}: convert it to TIFF"
         )
-    _refuse_unfit(path, folder=suffix == ".zarr")
-    if suffix == ".zarr":
-        return ZarrSeries(path, options)
-    return PngSeries(path, options) if suffix == ".png" else TiffSeries(path, options)
-
-
-def find_files(folder: Path) -> list[Path]:
-    """Readable images directly in a folder, files and folders of Zarr; hidden ones are left out.
-
-    A recording spread over several OME-TIFF files is listed once, by the file with its first plane. Links
-    that lead nowhere are listed, so that opening them says so.
-
-    Returns:
-        Paths in the order of their names, numbers in them by value: ``t2.tif`` comes before ``t10.tif``.
-
-    Raises:
-        InputError: the folder is not there or holds no such file.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder, expected one with TIFF or PNG files: check the path")
-    visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    files = [entry for entry in visible if entry.suffix.lower() in SUFFIXES and _may_be_image(entry)]
-    parts = frozenset[str]().union(*(later_parts(path) for path in files if is_ome_tiff(path)))
-    files = [path for path in files if path.name not in parts]
-    if not files:
-        raise InputError(
-            f"{folder} holds no image, expected files ending in {', '.join(SUFFIXES)}: check the path"
-        )
-    return sorted(files, key=by_value)
-
-
-def _may_be_image(entry: Path) -> bool:
-    if not entry.exists():
-        return True  # a link that leads nowhere, or in a circle
-    return entry.is_dir() if entry.suffix.lower() == ".zarr" else entry.is_file()
+    return kind.open(path, options)
 
 
 def _refuse_unprintable(path: Path) -> None:
@@ -153,6 +138,13 @@ def _refuse_unprintable(path: Path) -> None:
         raise InputError(
             f"{str(path)!a} has a line break or another character that cannot be printed in its name, "
             "expected none: rename it"
+        )
+
+
+def _refuse_other_addresses(path: Path) -> None:
+    if path.suffix.lower() not in FOLDERS:
+        raise InputError(
+            f"{path} is no address of OME-Zarr, expected one that ends in .zarr: download other files"
         )
 
 
@@ -169,6 +161,6 @@ def _refuse_unfit(path: Path, *, folder: bool) -> None:
     if folder and not path.is_dir():
         raise InputError(f"{path} is no folder, expected one of Zarr: check the path")
     if not folder and not path.is_file():
-        raise InputError(f"{path} is no file, expected a TIFF or PNG file: check the path")
+        raise InputError(f"{path} is no file, expected an image file: check the path")
     if path.stat().st_size == 0 and not folder:
         raise InputError(f"{path} is empty (0 bytes), expected an image: copy or export the file again")

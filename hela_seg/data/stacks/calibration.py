@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+import numpy as np
 import tifffile
 
 _MICROMETRES = {
@@ -59,18 +60,36 @@ class PixelSize(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """Size of a pixel and seconds from frame to frame; None where a file does not say."""
+    """What a file states of its scales; None, or nothing, where it does not say.
+
+    Attributes:
+        pixel_size: of all frames.
+        frame_interval: seconds from frame to frame.
+        times: time stamps of the frames in seconds, from any moment on.
+        channels: names of the channels.
+    """
 
     pixel_size: PixelSize | None
     frame_interval: float | None
+    times: tuple[float, ...] = ()
+    channels: tuple[str, ...] = ()
 
 
-def calibration(file: tifffile.TiffFile) -> Calibration:
-    """What an open TIFF file states in ImageJ's or OME's way; others state it in no way to rely on."""
+def calibration(file: tifffile.TiffFile, image: int = 0) -> Calibration:
+    """What an open TIFF file states in the way of OME, ImageJ, Zeiss (LSM) or MetaMorph (STK).
+
+    Args:
+        file: the file.
+        image: number of the image that is meant, where an OME-TIFF has several.
+    """
     if file.ome_metadata is not None:
-        return _from_ome(file.ome_metadata)
+        return _from_ome(file.ome_metadata, image)
     if file.imagej_metadata is not None:
         return _from_imagej(file, file.imagej_metadata)
+    if file.lsm_metadata is not None:
+        return _from_lsm(file.lsm_metadata)
+    if file.stk_metadata is not None:
+        return _from_stk(file.stk_metadata)
     return Calibration(None, None)
 
 
@@ -105,20 +124,57 @@ def _step(file: tifffile.TiffFile, tag: str) -> float | None:
     return float(units / pixels) if pixels else 0.0
 
 
-def _from_ome(text: str) -> Calibration:
+def _from_ome(text: str, image: int) -> Calibration:
     try:
-        pixels = ElementTree.fromstring(text).find(".//{*}Pixels")
+        images = ElementTree.fromstring(text).findall(".//{*}Pixels")
     except ElementTree.ParseError:
-        pixels = None
-    if pixels is None:
+        images = []
+    if image >= len(images):
         return Calibration(None, None)
+    pixels = images[image]
     return Calibration(
         _pixel_size(
             (pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeYUnit", "µm")),
             (pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm")),
         ),
         _scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), _SECONDS),
+        _times_of_planes(pixels),
+        tuple(channel.get("Name", "") for channel in pixels.iterfind("{*}Channel")),
     )
+
+
+def _times_of_planes(pixels: ElementTree.Element) -> tuple[float, ...]:
+    """Time stamps of the first plane of each frame; none where one is missing."""
+    times: dict[int, float] = {}
+    for plane in pixels.iterfind("{*}Plane"):
+        factor = _SECONDS.get(plane.get("DeltaTUnit", "s"))
+        try:
+            t, others = int(plane.get("TheT", "")), (plane.get("TheC"), plane.get("TheZ"))
+            if others == ("0", "0") and factor is not None:
+                times[t] = float(plane.get("DeltaT", "")) * factor
+        except ValueError:
+            return ()
+    return tuple(times[t] for t in sorted(times)) if set(times) == set(range(len(times))) else ()
+
+
+def _from_lsm(metadata: Mapping[str, Any]) -> Calibration:
+    step = metadata.get("TimeIntervall", 0)
+    names = metadata.get("ChannelColors", {}).get("ColorNames", ())
+    return Calibration(
+        _pixel_size((metadata.get("VoxelSizeY"), "meter"), (metadata.get("VoxelSizeX"), "meter")),
+        _scaled(step, "s", _SECONDS),
+        tuple(float(time) for time in metadata.get("TimeStamps", ())),
+        tuple(str(name) for name in names),
+    )
+
+
+def _from_stk(metadata: Mapping[str, Any]) -> Calibration:
+    unit = str(metadata.get("CalibrationUnits", "")).strip()
+    sizes = [(metadata.get(f"{axis}Calibration"), unit) for axis in "YX"]
+    created = metadata.get("DatetimeCreated")
+    times = () if created is None else created.astype("datetime64[ms]").astype(np.int64) / 1000
+    known = metadata.get("SpatialCalibration")
+    return Calibration(_pixel_size(*sizes) if known else None, None, tuple(map(float, times)))
 
 
 def _pixel_size(height: tuple[object, str], width: tuple[object, str]) -> PixelSize | None:

@@ -29,7 +29,7 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
-"""What tifffile, imagecodecs, zarr and numcodecs let through when they meet numbers that make no sense."""
+"""What libraries of file formats let through when they meet numbers that make no sense."""
 
 _DECISIVE_TAGS = {*range(256, 281), 284, 317, *range(322, 326), 338, 339, 347}
 """Size, bits, compression, order and place of the pixels, and the description with the number of frames."""

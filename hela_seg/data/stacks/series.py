@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hela_seg.data.stacks.axes import checked
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.system.errors import InputError
+from hela_seg.system.files import digest
 
 Pixels = NDArray[Any]
 
@@ -34,6 +35,10 @@ class Series(ABC):
         axes: the order in which the file holds its axes, e.g. ``"TYX"``.
         pixel_size: height and width of a pixel in micrometres, where the file states them.
         frame_interval: seconds from frame to frame, where the file states it.
+        frame_times: seconds of each frame since the first one, where the file has a time stamp for each; they
+            need not be regular.
+        position: name of the position, of a file that holds several.
+        channel_names: what the file calls its channels; empty where it does not say.
     """
 
     name: str
@@ -43,6 +48,9 @@ class Series(ABC):
     axes: str
     pixel_size: PixelSize | None = None
     frame_interval: float | None = None
+    frame_times: tuple[float, ...] | None = None
+    position: str | None = None
+    channel_names: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -68,6 +76,25 @@ class Series(ABC):
     def path_of(self, t: int) -> Path:
         """The file that holds frame t."""
         return self.path
+
+    def where(self, t: int) -> str:
+        """File, position and number of a frame, for messages."""
+        position = "" if self.position is None else f" (position {self.position})"
+        return f"{self.path_of(t)}{position}, frame {t}"
+
+    def sha256(self) -> str:
+        """SHA-256 of all files, see `hela_seg.system.files.digest`.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        return digest(self.paths)
+
+    def time_of(self, t: int) -> float | None:
+        """Seconds of frame t since the first one; None where neither time stamps nor interval are known."""
+        if self.frame_times is not None:
+            return self.frame_times[t]
+        return None if self.frame_interval is None else t * self.frame_interval
 
     def colour_table(self, t: int) -> NDArray[np.uint8] | None:
         """Colours (n, 3) that the file shows the values of frame t in; None where it has no colour table.
@@ -120,6 +147,11 @@ def name_of(path: Path) -> str:
     return normalize("NFC", path.stem).removesuffix(".ome")
 
 
+def named(path: Path, position: str | None) -> str:
+    """Name of a recording: of the file, and of the position where the file has several."""
+    return name_of(path) if position is None else f"{name_of(path)}_{position}"
+
+
 class FrameSequence(Series):
     """Single-frame series strung together in time.
 
@@ -146,6 +178,7 @@ class FrameSequence(Series):
         self.dtype = first.dtype
         self.axes = "T" + first.axes.replace("T", "")
         self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval
+        self.channel_names = first.channel_names
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hela_seg.data.stacks.calibration import Calibration
 from hela_seg.data.stacks.options import ReadOptions, Z
 from hela_seg.data.stacks.series import Pixels, Series, refuse_infinite, refuse_oversized
+from hela_seg.data.stacks.times import median_interval, seconds_since_first
 from hela_seg.system.errors import InputError
 
 
@@ -73,6 +75,15 @@ class VolumeSeries(Series):
         refuse_oversized(self.path, self.shape, options.max_frame_pixels)
         if options.labels:
             self.refuse_colours()
+
+    def _calibrate(self, stated: Calibration) -> None:
+        """Set what the file states; times and names only where each frame or channel has one."""
+        times = seconds_since_first(self.path, stated.times) if len(stated.times) == self.shape[0] else ()
+        self.pixel_size = stated.pixel_size
+        self.frame_interval = stated.frame_interval or median_interval(times)
+        self.frame_times = times or None
+        if len(stated.channels) == self.shape[1] and all(stated.channels):
+            self.channel_names = stated.channels
 
     def _settle_plane(self, labels: bool) -> None:
         if self._depth == 1:

@@ -75,7 +75,9 @@ def test_at_most_so_many_files_stay_open(tmp_path, monkeypatch):
     ]
     for path in paths:
         open_series(path).frame(0)
-    assert len(open_files()) < 3 * reader.OPEN_FILES + 40
+    # other tests of this process may have left files of other formats open
+    held = [number for number in open_files() if number.resolve().is_relative_to(tmp_path)]
+    assert 0 < len(held) <= 3 * reader.OPEN_FILES
 
 
 def test_a_file_that_was_replaced_is_read_anew(tmp_path):

@@ -1,5 +1,7 @@
 """Random pixels written as TIFF in many ways, for the tests of its reader."""
 
+import struct
+
 import numpy as np
 import tifffile
 
@@ -27,4 +29,65 @@ def write(path, axes, dtype=np.uint8, compression="none", cut="strips", **option
     if axes == "TSYX":
         options["planarconfig"] = "separate"
     tifffile.imwrite(path, draw(axes, dtype), compression=compression, **options)
+    return path
+
+
+def write_stk(path, array, seconds=(), z_steps=(), pixel=(0.0, 0.0)):
+    """A MetaMorph stack: one page, whose tags say how many more planes lie behind its pixels."""
+    count = len(array)
+    seconds, z_steps = seconds or [0] * count, z_steps or [0] * count
+    # of each plane the step in Z as a fraction, then day and milliseconds of its making and its last change
+    planes = b"".join(
+        struct.pack("<6I", z, 1, 2451545, int(1000 * time), 2451545, 0)
+        for z, time in zip(z_steps, seconds, strict=True)
+    )
+    entries = [(3, int(pixel[0] > 0)), (4, 0), (5, 0), (6, 0)]  # X, Y and their unit lie at offsets
+    settings = b"".join(struct.pack("<2I", *entry) for entry in entries)
+    tags = [(33629, 5, None, planes, True), (33628, 4, None, settings, True)]
+    tifffile.imwrite(path, array[0], photometric="minisblack", metadata=None, byteorder="<", extratags=tags)
+    with tifffile.TiffFile(path) as file:
+        found, pixels = file.pages[0].tags, file.pages[0].dataoffsets[0]
+        places = found[33629].offset, found[33628].offset, found[33628].valueoffset
+    data = bytearray(path.read_bytes()[: pixels + array[0].nbytes] + array[1:].tobytes())
+    struct.pack_into("<I", data, places[0] + 4, count)
+    struct.pack_into("<I", data, places[1] + 4, len(entries))
+    for number, size in enumerate(pixel, start=1):
+        struct.pack_into("<I", data, places[2] + 8 * number + 4, len(data))
+        data += struct.pack("<2I", int(1000 * size), 1000)
+    struct.pack_into("<I", data, places[2] + 3 * 8 + 4, len(data))
+    path.write_bytes(data + struct.pack("<I", 3) + b"um\0")
+    return path
+
+
+def write_lsm(path, array, pixel=(0.5, 0.25), seconds=(), channels=()):
+    """A Zeiss LSM of time and channels (T, C, Y, X): a page of planes and a thumbnail for each frame."""
+    frames, count, height, width = array.shape
+    info = np.zeros(1, np.dtype([entry for entry in tifffile.TIFF.CZ_LSMINFO if entry[0]]))
+    info["MagicNumber"], info["StructureSize"] = 67127628, info.itemsize
+    info["DimensionX"], info["DimensionY"], info["DimensionZ"] = width, height, 1
+    info["DimensionChannels"], info["DimensionTime"] = count, frames
+    info["VoxelSizeY"], info["VoxelSizeX"] = (size * 1e-6 for size in pixel)
+    info["ScanType"] = 3  # frames in time
+    options = {"photometric": "minisblack", "metadata": None, "contiguous": False, "byteorder": "<"}
+    with tifffile.TiffWriter(path, byteorder="<") as file:
+        del options["byteorder"]
+        for t in range(frames):
+            tag = [(34412, 1, None, info.tobytes(), True)] if t == 0 else []
+            file.write(array[t], planarconfig="separate", extratags=tag, **options)
+            file.write(array[t, 0, ::4, ::4], subfiletype=1, **options)
+    names = b"".join(struct.pack("<I", len(name) + 1) + name.encode() + b"\0" for name in channels)
+    with path.open("r+b") as file:
+        file.seek(0, 2)
+        times_at = file.tell()
+        file.write(struct.pack(f"<2i{len(seconds)}d", 8 + 8 * len(seconds), len(seconds), *seconds))
+        colours_at, places = file.tell(), (24, 24 + 4 * len(channels))
+        size = places[1] + len(names)
+        file.write(struct.pack("<6I", size, len(channels), len(channels), *places, 0))
+        file.write(bytes(4 * len(channels)) + names)
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].tags[34412].valueoffset
+    info["OffsetTimeStamps"], info["OffsetChannelColors"] = times_at, colours_at
+    content = bytearray(path.read_bytes())
+    content[at : at + info.nbytes] = info.tobytes()
+    path.write_bytes(content)
     return path

@@ -25,6 +25,11 @@ class _Format(NamedTuple):
 _FORMATS = {42: _Format("H", 12, "I"), 43: _Format("Q", 20, "Q")}
 
 
+_IMAGE_DESCRIPTION = 270
+_START = 1024
+"""Bytes of a description that tell what kind it is."""
+
+
 def refuse_broken_chain(path: Path) -> None:
     """Refuse a file whose IFDs lead back to one of them, or beyond its end.
 
@@ -44,6 +49,29 @@ def refuse_broken_chain(path: Path) -> None:
         at = 4 if kind.offset == "I" else 8
         (offset,) = struct.unpack_from(order + kind.offset, header, at)
         _walk(file, offset, order, kind)
+
+
+def first_description(path: Path) -> bytes:
+    """How the tag ImageDescription of a file's first page begins; empty where it has none.
+
+    It takes a few reads, so that a folder of 100,000 files can be looked through.
+    """
+    with path.open("rb") as file:
+        header = file.read(16)
+        order = {b"II": "<", b"MM": ">"}.get(header[:2])
+        kind = None if order is None else _FORMATS.get(struct.unpack(order + "H", header[2:4])[0])
+        if order is None or kind is None or len(header) < 16:
+            return b""
+        (offset,) = struct.unpack_from(order + kind.offset, header, 4 if kind.offset == "I" else 8)
+        entries = _number(file, offset, order + kind.counter) or 0
+        directory = file.read(min(entries, 4096) * kind.entry)
+        for at in range(0, len(directory) - kind.entry + 1, kind.entry):
+            if struct.unpack_from(order + "H", directory, at)[0] == _IMAGE_DESCRIPTION:
+                # what is no longer than an offset lies in the entry itself, and is no description of ours
+                end = at + kind.entry - struct.calcsize(kind.offset)
+                file.seek(struct.unpack_from(order + kind.offset, directory, end)[0])
+                return file.read(_START)
+    return b""
 
 
 def _walk(file: BinaryIO, offset: int, order: str, kind: _Format) -> None:

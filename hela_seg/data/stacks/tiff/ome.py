@@ -87,11 +87,17 @@ def refuse_other_folders(path: Path, names: Iterable[str]) -> None:
             )
 
 
-def stated_planes(metadata: str | None) -> int:
-    """How many planes (frames x channels x Z) the metadata of a file with one image state; else 0."""
+def image_names(metadata: str | None) -> list[str]:
+    """Names of the images in the metadata, one for each position of the stage; empty where one has none."""
     root = _parsed(metadata)
-    images = [] if root is None else root.findall(".//{*}Pixels")
-    return _planes(images[0]) if len(images) == 1 else 0
+    return [] if root is None else [image.get("Name", "") for image in root.findall("{*}Image")]
+
+
+def stated_planes(metadata: str | None, number: int) -> int:
+    """How many planes (frames x channels x Z) the metadata state of an image; 0 where they state none."""
+    root = _parsed(metadata)
+    images = [] if root is None else root.findall("{*}Image/{*}Pixels")
+    return _planes(images[number]) if number < len(images) else 0
 
 
 def _planes(pixels: ElementTree.Element) -> int:

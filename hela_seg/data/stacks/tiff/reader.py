@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.calibration import calibration
 from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.discovery.positions import chosen, position_names
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
-from hela_seg.data.stacks.series import Pixels, channels_first, name_of
-from hela_seg.data.stacks.tiff.ifds import refuse_broken_chain
+from hela_seg.data.stacks.series import Pixels, channels_first, named
+from hela_seg.data.stacks.tiff.ifds import first_description, refuse_broken_chain
 from hela_seg.data.stacks.tiff.mapped import MappedStack, map_bytes
-from hela_seg.data.stacks.tiff.ome import refuse_other_folders, refuse_unfit, stated_planes
+from hela_seg.data.stacks.tiff.ome import image_names, refuse_other_folders, refuse_unfit, stated_planes
 from hela_seg.data.stacks.tiff.photometric import colours_of, photometric_of
+from hela_seg.data.stacks.tiff.shaped import open_tiff
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError
 
@@ -35,6 +37,12 @@ _KINDS_OF_PIXELS = "buif"
 
 NDTIFF_INDEX = "NDTiff.index"
 """In Micro-Manager's folders, the file that names the files of a recording."""
+
+_STATING = {"ome", "imagej", "lsm", "stk", "ndtiff", "mmstack"}
+"""Kinds of files, as tifffile calls them, that say what their axes are."""
+
+_SLIDES = {"svs", "qpi"}
+"""Kinds of files with one picture at several resolutions, the full one first, and a thumbnail."""
 
 _ORDERS_OF_PAGES = ("YX", "YXS", "SYX")
 """Axes of a single page that are read: grey, samples interleaved, samples in planes."""
@@ -56,10 +64,10 @@ class TiffSeries(VolumeSeries):
     """
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self.name, self.path = name_of(path), path
+        self.path = path
         with damage_is_reported(path):
             refuse_broken_chain(path)
-            with tifffile.TiffFile(path) as file:
+            with open_tiff(path) as file:
                 self._read_header(file, options)
 
     def _read_header(self, file: tifffile.TiffFile, options: ReadOptions) -> None:
@@ -67,9 +75,11 @@ class TiffSeries(VolumeSeries):
         index = self.path.with_name(NDTIFF_INDEX)
         if file.is_ndtiff and index.exists():
             refuse_other_folders(self.path, (entry[1] for entry in tifffile.read_ndtiff_index(index)))
-        series = _only_series(file, self.path)
+        self._series, self.position = _chosen_series(file, self.path, options.position)
+        self.name = named(self.path, self.position)
+        series = file.series[self._series]
         shape = tuple(int(length) for length in series.shape)
-        _refuse_lost_frames(file, series)
+        _refuse_lost_frames(file, series, self._series)
         if options.labels:
             options = options.for_mask(len(shape))
         letters = resolve(
@@ -98,7 +108,7 @@ class TiffSeries(VolumeSeries):
         if self._offset is not None:
             version = self._versions[self.path]
             self._stack = MappedStack(self.path, version, self._offset, self._stored, letters, shape)
-        self.pixel_size, self.frame_interval = calibration(file)
+        self._calibrate(calibration(file, self._series))
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -111,7 +121,7 @@ class TiffSeries(VolumeSeries):
             return None
         number = 0 if self._offset is not None else self._pages_of(t, 0)[0]
         with damage_is_reported(self.path):
-            page = _open(self.path, self._unchanged(self.path), os.getpid()).page(number)
+            page = self._page(number)
             return colours_of(page.aspage())
 
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
@@ -138,7 +148,7 @@ class TiffSeries(VolumeSeries):
         return [int(np.ravel_multi_index(position, lengths)) for position in positions]
 
     def _read_page(self, number: int, window: Sequence[slice]) -> Pixels:
-        page = _open(self.path, self._unchanged(self.path), os.getpid()).page(number)
+        page = self._page(number)
         path = self.path if len(self._versions) == 1 else _path_of(page, self.path)
         if page.is_final:
             mapped = map_bytes(path, self._unchanged(path))
@@ -156,6 +166,9 @@ class TiffSeries(VolumeSeries):
         return assemble(
             window, page.keyframe.shape, _segment_shape(page.keyframe), self._photometric.dtype, fetch
         )
+
+    def _page(self, number: int) -> Any:
+        return _open(self.path, self._unchanged(self.path), os.getpid()).page(self._series, number)
 
     def _unchanged(self, path: Path) -> Version:
         """The file's version; reading from a map of a file that was cut since would end the process."""
@@ -218,17 +231,17 @@ class _OpenTiff:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._file = tifffile.TiffFile(path)
-        self._series = self._file.series[0]
+        self._file = open_tiff(path)
+        self._series = self._file.series
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):
             self._file.close()
 
-    def page(self, number: int) -> Any:
-        """A page of the series: where its segments lie."""
+    def page(self, series: int, number: int) -> Any:
+        """A page of one of the file's series: where its segments lie."""
         with self._lock:
-            page = self._series.pages[number]
+            page = self._series[series].pages[number]
         if page is None:
             raise tifffile.TiffFileError(f"page {number} is missing")
         return page
@@ -281,19 +294,37 @@ def _segment_shape(keyframe: tifffile.TiffPage) -> tuple[int, ...]:
     return (1, *keyframe.chunks) if keyframe.axes == "SYX" else tuple(keyframe.chunks)
 
 
-def _only_series(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
-    """The series of a file, thumbnails and smaller copies left out.
+def positions_of(path: Path) -> list[str]:
+    """Names of the positions in a file: those of an OME-TIFF's images; one for any other file.
 
-    tifffile makes a series of each size that it finds: a frame of another size would be lost in silence.
+    Raises:
+        InputError: the file is damaged.
     """
-    whole = [series for series in file.series if not series.keyframe.is_reduced]
-    if len(whole) > 1:
-        sizes = ", ".join("x".join(map(str, series.shape)) for series in whole[:5])
-        raise InputError(
-            f"{path} holds {len(whole)} images (of {sizes}), expected one recording of frames of one size: "
-            "save each to a file of its own"
-        )
-    return file.series[0]
+    with damage_is_reported(path):
+        if b"<OME" not in first_description(path):
+            return [""]
+        with tifffile.TiffFile(path) as file:
+            return position_names(image_names(file.ome_metadata)) or [""]
+
+
+def _chosen_series(file: tifffile.TiffFile, path: Path, position: str | None) -> tuple[int, str | None]:
+    """Number of the series that is read, and the name of its position where the file has several.
+
+    Thumbnails and smaller copies are left out. tifffile makes a series of each size that it finds: in other
+    files than OME-TIFF, a frame of another size would be lost in silence.
+    """
+    whole = [n for n, series in enumerate(file.series) if not series.keyframe.is_reduced]
+    if len(whole) < 2 or file.series[0].kind in _SLIDES:
+        return 0, None
+    names = position_names(image_names(file.ome_metadata))
+    if len(names) == len(file.series):
+        number = chosen(names, position, path)
+        return number, names[number]
+    sizes = ", ".join("x".join(map(str, file.series[n].shape)) for n in whole[:5])
+    raise InputError(
+        f"{path} holds {len(whole)} images (of {sizes}), expected one recording of frames of one size: save "
+        "each to a file of its own"
+    )
 
 
 def _path_of(page: Any, first: Path) -> Path:
@@ -320,11 +351,11 @@ def _in_order(segment: Pixels, order: str) -> Pixels:
     return grey if order == "YX" else grey[np.newaxis]
 
 
-def _refuse_lost_frames(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
+def _refuse_lost_frames(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, number: int) -> None:
     """Refuse fewer frames than the metadata state; tifffile would tell its logger alone."""
     lengths = zip(series.axes, series.shape, strict=True)
     found = math.prod(length for axis, length in lengths if axis not in "YX")
-    stated = stated_planes(file.ome_metadata)
+    stated = stated_planes(file.ome_metadata, number)
     if file.imagej_metadata is not None:
         samples = dict(zip(series.axes, series.shape, strict=True)).get("S", 1)
         stated = int(file.imagej_metadata.get("images", 1)) * samples
@@ -334,7 +365,7 @@ def _refuse_lost_frames(file: tifffile.TiffFile, series: tifffile.TiffPageSeries
 
 def _states_axes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
     """Whether the file itself says what its axes are."""
-    if series.kind in {"ome", "imagej"}:
+    if series.kind in _STATING | _SLIDES:
         return True
     if series.kind == "shaped" and any("axes" in (entry or {}) for entry in file.shaped_metadata or ()):
         return True

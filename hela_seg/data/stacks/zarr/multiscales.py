@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hela_seg.data.stacks.calibration import Calibration, calibration_of_axes
+from hela_seg.data.stacks.discovery.positions import position_names
 from hela_seg.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,12 +23,70 @@ class ZarrImage(NamedTuple):
     calibration: Calibration
 
 
-def find_image(path: Path) -> ZarrImage:
+def positions(path: Path) -> dict[str, str]:
+    """The images of a folder, by the name of each position: fields of the wells of a plate, or a series.
+
+    Returns:
+        The group of each image inside of the folder; one without a name where the folder is one image.
+
+    Raises:
+        InputError: a well or field outside of the folder.
+    """
+    import zarr
+
+    node = zarr.open(str(path), mode="r", use_consolidated=False)
+    if isinstance(node, zarr.Array):
+        return {"": ""}
+    if "plate" in _ome(node):
+        return _fields(path, node)
+    if _multiscales(node) is None and "bioformats2raw.layout" in _ome(node):
+        groups = _series(node)
+        scales = [_multiscales(_inside(path, node, name)) or [{}] for name in groups]
+        names = position_names([str(scale[0].get("name") or "") for scale in scales])
+        return dict(zip(names, groups, strict=True)) if len(groups) > 1 else {"": "".join(groups)}
+    return {"": ""}
+
+
+def _series(node: zarr.Group) -> list[str]:
+    """The groups of bioformats2raw's images, as it lists them, for servers do not."""
+    import zarr
+
+    listed = node.get("OME")
+    names = _ome(listed).get("series") if isinstance(listed, zarr.Group) else None
+    return [str(name) for name in names or sorted((n for n, _ in node.groups() if n.isdecimal()), key=int)]
+
+
+def _fields(path: Path, plate: zarr.Group) -> dict[str, str]:
+    """The group of each field of a plate's wells: ``B3`` for the only field of ``B/3``, else ``B3_0``."""
+    found: dict[str, str] = {}
+    for well in _ome(plate)["plate"]["wells"]:
+        group = _inside(path, plate, well["path"])
+        fields = [str(field["path"]) for field in _ome(group)["well"]["images"]]
+        name = str(well["path"]).replace("/", "")
+        for field in fields:
+            found[f"{name}_{field}" if len(fields) > 1 else name] = f"{well['path']}/{field}"
+    names = position_names(list(found))
+    return dict(zip(names, found.values(), strict=True))
+
+
+def _inside(path: Path, group: Any, name: str) -> Any:
+    """A member of a group, which is not to lie outside of its folder."""
+    if {"", ".."} & set(re.split(r"[/\\]", name)):
+        raise InputError(
+            f"{path} names the array or group {name}, expected one inside of its folder: export it again"
+        )
+    return group[name]
+
+
+def find_image(path: Path, inside: str = "") -> ZarrImage:
     """The image of a folder: its array, or the highest resolution of its OME-Zarr multiscales.
 
     Axes come from the multiscales of OME-Zarr (0.1 and 0.2 always have the five t, c, z, y and x), from the
-    dimension names of Zarr 3, or from xarray's ``_ARRAY_DIMENSIONS``. What bioformats2raw writes is an image
-    where it holds a single one.
+    dimension names of Zarr 3, or from xarray's ``_ARRAY_DIMENSIONS``.
+
+    Args:
+        path: the folder.
+        inside: the group of the image, from `positions`.
 
     Raises:
         InputError: no image, or several.
@@ -35,12 +94,11 @@ def find_image(path: Path) -> ZarrImage:
     import zarr
 
     node = zarr.open(str(path), mode="r", use_consolidated=False)
+    if inside:
+        node = _inside(path, node, inside)
     if isinstance(node, zarr.Array):
         return ZarrImage(node, _named_dimensions(node), Calibration(None, None))
     multiscales = _multiscales(node)
-    if multiscales is None and "bioformats2raw.layout" in _ome(node):
-        node = _only(path, "images", [group for name, group in node.groups() if name.isdecimal()])
-        multiscales = _multiscales(node)
     if multiscales is not None:
         return _highest_resolution(path, node, multiscales)
     array = _only(path, "arrays", [array for _, array in node.arrays()])
@@ -71,11 +129,7 @@ def _only(path: Path, what: str, found: Sequence[Any]) -> Any:
 def _highest_resolution(path: Path, group: zarr.Group, multiscales: Sequence[Mapping[str, Any]]) -> ZarrImage:
     multiscale = _only_multiscale(path, multiscales)
     level = multiscale["datasets"][0]  # OME-Zarr demands them from highest to lowest
-    if {"", ".."} & set(re.split(r"[/\\]", level["path"])):
-        raise InputError(
-            f"{path} names the array {level['path']}, expected one inside of its folder: export it again"
-        )
-    array: Any = group[level["path"]]
+    array: Any = _inside(path, group, level["path"])
     stated: Sequence[Any] = multiscale.get("axes") or _implied_axes(path, array.ndim)
     axes = [{"name": axis} if isinstance(axis, str) else axis for axis in stated]  # words in 0.3
     if len(axes) != array.ndim:
@@ -83,9 +137,10 @@ def _highest_resolution(path: Path, group: zarr.Group, multiscales: Sequence[Map
     letters = "".join(_letter(axis["name"]) for axis in axes)
     steps = _steps(level, multiscale, len(axes))
     units = [str(axis.get("unit", "")) for axis in axes]
-    return ZarrImage(
-        array, letters, calibration_of_axes(dict(zip(letters, zip(steps, units, strict=True), strict=True)))
-    )
+    calibration = calibration_of_axes(dict(zip(letters, zip(steps, units, strict=True), strict=True)))
+    channels = _ome(group).get("omero", {}).get("channels", ())
+    names = tuple(str(channel.get("label") or "") for channel in channels)
+    return ZarrImage(array, letters, calibration._replace(channels=names))
 
 
 def _implied_axes(path: Path, count: int) -> Sequence[str]:

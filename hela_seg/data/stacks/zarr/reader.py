@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,28 +16,33 @@ import numpy as np
 
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.discovery.positions import chosen
+from hela_seg.data.stacks.discovery.remote import is_remote, require_packages
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
-from hela_seg.data.stacks.series import Pixels, channels_first, name_of
+from hela_seg.data.stacks.series import Pixels, channels_first, named
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.data.stacks.zarr.fill_value import with_fill_value
-from hela_seg.data.stacks.zarr.multiscales import find_image
+from hela_seg.data.stacks.zarr.multiscales import find_image, positions
 from hela_seg.system.errors import InputError, not_installed
 
 if TYPE_CHECKING:
     import zarr
 
-_METADATA = ("zarr.json", ".zarray")
-"""The file that describes an array, in format 3 and 2."""
+_METADATA = ("zarr.json", ".zarray", ".zattrs")
+"""The file that describes an array, or a group with its images, in format 3 and 2."""
 
 OPEN_ARRAYS = 64
 """Most arrays that a process keeps open between reads."""
+
+_REMOTE: Version = (0, 0)
+"""Version of what lies on a server: whether it changes is not asked."""
 
 _KINDS_OF_PIXELS = "buif"
 
 
 class ZarrSeries(VolumeSeries):
-    """A folder that ends in ``.zarr``: one array, or the highest resolution of an OME-Zarr image.
+    """A folder that ends in ``.zarr``, or its address: an array, or the full resolution of an OME-Zarr image.
 
     A chunk that is not on disk may be damage, or one that the writer left out since all of it was the fill
     value. Nothing in the format tells these apart, so it is refused unless ``fill_missing_chunks`` is set.
@@ -48,12 +57,12 @@ class ZarrSeries(VolumeSeries):
     """
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        if importlib.util.find_spec("zarr") is None:
-            raise not_installed(str(path), "zarr", "zarr")
-        self.name, self.path = name_of(path), path
+        self.path = path
         self._fill = options.fill_missing_chunks
-        with damage_is_reported(path, "Zarr"):
-            array, axes, (self.pixel_size, self.frame_interval) = find_image(path)
+        with _faults_are_reported(path):
+            self.position, group = _position(path, options.position)
+            self.name = named(path, self.position)
+            array, axes, calibration = find_image(path, group)
             if array.dtype.kind not in _KINDS_OF_PIXELS:
                 raise InputError(f"{path} holds {array.dtype} pixels, expected real numbers: convert it")
             if options.labels:
@@ -67,6 +76,7 @@ class ZarrSeries(VolumeSeries):
                 path=path,
             )
             self._settle(letters, array.shape, array.dtype, options)
+            self._calibrate(calibration)
             self._inside, self._chunk_shape = array.path, array.chunks
             # format 2 may state none, and zarr then fills with zeros
             self._fill_value = 0 if array.fill_value is None else array.fill_value
@@ -78,7 +88,7 @@ class ZarrSeries(VolumeSeries):
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
         window = [parts.get(letter, slice(0, 1)) for letter in self._letters]
-        with damage_is_reported(self.path, "Zarr"):
+        with _faults_are_reported(self.path):
             if self._current_version() != self._version:
                 raise ValueError("it changed after it was opened")
             pixels = assemble(window, self._file_shape, self._chunk_shape, self.dtype, self._chunk)
@@ -91,7 +101,7 @@ class ZarrSeries(VolumeSeries):
     def _read_chunk(self, place: tuple[int, ...]) -> Pixels:
         corner = [index * n for index, n in zip(place, self._chunk_shape, strict=True)]
         box = tuple(slice(low, low + n) for low, n in zip(corner, self._chunk_shape, strict=True))
-        pixels = np.asarray(_open(self.path, self._inside, self._version, None)[box])
+        pixels = np.asarray(_open(self.path, self._inside, self._version, None, os.getpid())[box])
         if not self._fill and np.all(pixels == self._fill_value) and self._is_missing(corner):
             raise InputError(
                 f"{self.path} lacks the chunk {'/'.join(map(str, place))}, expected all of them: copy the "
@@ -103,7 +113,7 @@ class ZarrSeries(VolumeSeries):
         """Whether a chunk follows the fill value, which those on disk do not."""
         other = self.dtype.type(1 - bool(self._fill_value))
         pixel = tuple(corner)
-        return bool(_open(self.path, self._inside, self._version, other)[pixel] == other)
+        return bool(_open(self.path, self._inside, self._version, other, os.getpid())[pixel] == other)
 
     def _refuse_unfit_chunks(self, limit: int) -> None:
         if math.prod(self._chunk_shape) > limit:
@@ -112,14 +122,76 @@ class ZarrSeries(VolumeSeries):
                 f"{limit} values: export it again, or raise data.max_frame_pixels"
             )
 
+    def sha256(self) -> str:
+        """SHA-256 of all files; of an array on a server, that of its address, its shape and one chunk."""
+        if not is_remote(self.path):
+            return super().sha256()
+        frame = self.read(0, slice(0, 1), slice(0, 1))
+        about = (str(self.path), self._inside, self._file_shape, self.dtype.str, frame.tolist())
+        return hashlib.sha256(repr(about).encode()).hexdigest()
+
     def _current_version(self) -> Version:
-        folder = self.path / self._inside
-        return version_of(next((folder / name for name in _METADATA if (folder / name).exists()), folder))
+        return _metadata_version(self.path, self._inside)
+
+
+def positions_of(path: Path) -> list[str]:
+    """Names of the positions in a folder; one where it holds a single image.
+
+    Raises:
+        InputError: no ``zarr`` package, or damage.
+    """
+    with _faults_are_reported(path):
+        return list(_groups(path))
+
+
+def _position(path: Path, wanted: str | None) -> tuple[str | None, str]:
+    """The position that is meant, where the folder has several, and its group in the folder."""
+    groups = _groups(path)
+    name = list(groups)[chosen(list(groups), wanted, path)]
+    return name if len(groups) > 1 else None, groups[name]
+
+
+def _groups(path: Path) -> dict[str, str]:
+    return _positions(path, _metadata_version(path, ""), _REMOTE if is_remote(path) else version_of(path))
+
+
+@lru_cache(16)
+def _positions(path: Path, *versions: Version) -> dict[str, str]:
+    """The wells of a plate have a file of metadata each, too many to be read for every position."""
+    return positions(path)
+
+
+@contextmanager
+def _faults_are_reported(path: Path) -> Iterator[None]:
+    """Turn what goes wrong inside the block into an `InputError`: damage, or of an address no answer."""
+    if importlib.util.find_spec("zarr") is None:
+        raise not_installed(str(path), "zarr", "zarr")
+    if not is_remote(path):
+        with damage_is_reported(path, "Zarr"):
+            yield
+        return
+    require_packages(path)
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # each kind of server has errors of its own
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"{path} cannot be read ({reason}): check the address, the network and whether you may read it"
+        ) from None
+
+
+def _metadata_version(path: Path, inside: str) -> Version:
+    if is_remote(path):
+        return _REMOTE
+    folder = path / inside
+    return version_of(next((folder / name for name in _METADATA if (folder / name).exists()), folder))
 
 
 @lru_cache(OPEN_ARRAYS)
-def _open(path: Path, inside: str, version: Version, fill_value: Any) -> zarr.Array[Any]:
-    """The array, by choice with another fill value than its own."""
+def _open(path: Path, inside: str, version: Version, fill_value: Any, process: int) -> zarr.Array[Any]:
+    """The array, by choice with another fill value; connections to a server do not survive a fork."""
     import zarr
 
     array = zarr.open_array(str(path), path=inside, mode="r")

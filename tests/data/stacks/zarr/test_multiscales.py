@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hela_seg.data.stacks.zarr.multiscales import find_image
+from hela_seg.data.stacks.zarr.multiscales import find_image, positions
 from hela_seg.system.errors import InputError
 
 zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")
@@ -65,17 +65,52 @@ def test_dimensions_as_xarray_writes_them(tmp_path):
     assert (found.calibration.pixel_size, found.calibration.frame_interval) == (None, None)
 
 
-def test_an_image_among_bioformats_groups_is_found_and_two_are_refused(tmp_path):
+def test_images_among_bioformats_groups_are_positions(tmp_path):
     group = zarr.create_group(str(tmp_path / "a.zarr"))
     group.attrs["ome"] = {"bioformats2raw.layout": 3}
     group.create_group("OME")
     first = group.create_group("0")
     add(first, "s0")
     first.attrs["ome"] = {"multiscales": [image(TYX, ("s0", (1, 1, 1)))]}
-    assert find_image(tmp_path / "a.zarr").axes == "TYX"
+    assert positions(tmp_path / "a.zarr") == {"": "0"}
+    assert find_image(tmp_path / "a.zarr", "0").axes == "TYX"
     group.create_group("1")
-    with pytest.raises(InputError, match=r"a\.zarr holds 2 images \(0, 1\) and does not say which"):
-        find_image(tmp_path / "a.zarr")
+    assert positions(tmp_path / "a.zarr") == {"0": "0", "1": "1"}
+
+
+def test_names_of_channels_are_those_of_omero(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    add(group, "0")
+    about = {"channels": [{"label": "phase"}, {"color": "FF0000"}]}
+    group.attrs["ome"] = {"multiscales": [image(TYX, ("0", (1, 1, 1)))], "omero": about}
+    assert find_image(tmp_path / "a.zarr").calibration.channels == ("phase", "")
+
+
+def plate(path, wells):
+    group = zarr.create_group(str(path))
+    group.attrs["ome"] = {"plate": {"wells": [{"path": well} for well in wells]}}
+    for well, fields in wells.items():
+        if ".." in well:
+            continue
+        of_well = group.create_group(well)
+        of_well.attrs["ome"] = {"well": {"images": [{"path": field} for field in fields]}}
+        for field in fields:
+            of_field = of_well.create_group(field)
+            add(of_field, "s0")
+            of_field.attrs["ome"] = {"multiscales": [image(TYX, ("s0", (1, 1, 1)))]}
+    return path
+
+
+def test_fields_of_the_wells_of_a_plate_are_positions(tmp_path):
+    path = plate(tmp_path / "a.zarr", {"A/1": ["0"], "B/12": ["0", "1"]})
+    assert positions(path) == {"A1": "A/1/0", "B12_0": "B/12/0", "B12_1": "B/12/1"}
+    assert find_image(path, "B/12/1").axes == "TYX"
+
+
+def test_wells_outside_of_the_folder_are_not_read(tmp_path):
+    plate(tmp_path / "b.zarr", {"A/1": ["0"]})
+    with pytest.raises(InputError, match=r"a\.zarr names the array or group \.\./b\.zarr/A/1"):
+        positions(plate(tmp_path / "a.zarr", {"../b.zarr/A/1": ["0"]}))
 
 
 def test_no_array_and_several_are_refused(tmp_path):
@@ -114,7 +149,7 @@ def test_arrays_outside_of_the_folder_are_not_read(tmp_path, place):
     zarr.create_array(str(tmp_path / "secret"), shape=(3, 8, 9), dtype="uint8", chunks=(1, 8, 9))
     group = zarr.create_group(str(tmp_path / "a.zarr"))
     group.attrs["ome"] = {"multiscales": [image(TYX, (place, (1, 1, 1)))]}
-    with pytest.raises(InputError, match=r"a\.zarr names the array .*expected one inside of its folder"):
+    with pytest.raises(InputError, match=r"a\.zarr names the array or group .*inside of its folder"):
         find_image(tmp_path / "a.zarr")
 
 
@@ -129,7 +164,7 @@ def test_versions_that_name_no_axes_have_five(tmp_path, version):
     )
     group.attrs["multiscales"] = [{"version": version, "datasets": [{"path": "0"}]}]
     found = find_image(tmp_path / "a.zarr")
-    assert (found.axes, found.calibration) == ("TCZYX", (None, None))
+    assert (found.axes, found.calibration[:2]) == ("TCZYX", (None, None))
     add(group, "1", (3, 8, 9))
     group.attrs["multiscales"] = [{"version": version, "datasets": [{"path": "1"}]}]
     with pytest.raises(

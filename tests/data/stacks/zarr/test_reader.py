@@ -141,8 +141,11 @@ def test_what_bioformats2raw_writes_is_an_image(tmp_path):
     write_ome(tmp_path / "a.zarr" / "0", "0.4")
     assert_reads(open_series(tmp_path / "a.zarr"), MOVIE)
     write_ome(tmp_path / "a.zarr" / "1", "0.4")
-    with pytest.raises(InputError, match=r"holds 2 images \(0, 1\)"):
+    with pytest.raises(InputError, match=r"holds 2 positions \(0, 1\)"):
         open_series(tmp_path / "a.zarr")
+    second = open_series(tmp_path / "a.zarr", position="1")
+    assert second.name == "a_1"
+    assert_reads(second, MOVIE)
 
 
 def test_several_arrays_that_no_metadata_tell_apart_are_refused(tmp_path):

@@ -1,0 +1,135 @@
+"""The images of a folder, and the positions in each file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from hela_seg.data.stacks.discovery.formats import FOLDERS, LOSSLESS, SUFFIXES, known_format
+from hela_seg.data.stacks.discovery.positions import Position, picked
+from hela_seg.data.stacks.microscope.micromanager import is_micromanager
+from hela_seg.data.stacks.numbering import by_value
+from hela_seg.data.stacks.series import named
+from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
+from hela_seg.system.errors import InputError, join_names
+
+
+class ImageFile(NamedTuple):
+    """A recording on disk that is not opened yet: a file, or one position of it.
+
+    Attributes:
+        path: of the file.
+        position: its name; None where the file holds one recording only.
+    """
+
+    path: Path
+    position: str | None = None
+
+    @property
+    def name(self) -> str:
+        """File name without its ending, with the position behind it: ``dish_A1`` for A1 in ``dish.nd2``."""
+        return named(self.path, self.position)
+
+    @property
+    def where(self) -> str:
+        """Path and position, for messages."""
+        return f"{self.path}" + ("" if self.position is None else f" (position {self.position})")
+
+    @property
+    def namesake(self) -> str:
+        """How messages call a file that goes with this one."""
+        return "of the same name" if self.position is None else f"named {self.name}"
+
+    def __str__(self) -> str:
+        return self._replace(path=Path(self.path.name)).where
+
+
+def images_in(paths: Iterable[Path], wanted: Position = None) -> list[ImageFile]:
+    """The recordings in some files: one each, or one for each position of a file that holds several.
+
+    Args:
+        paths: of the files.
+        wanted: names or numbers of the positions that are meant; None for all. Files of one recording are
+            listed in any case. A file that cannot be opened is listed once, so that opening it says why.
+
+    Raises:
+        InputError: no file has a position that is meant, or a name that is asked for is in none of them.
+    """
+    found: list[ImageFile] = []
+    there: dict[str, None] = {}
+    for path in paths:
+        names = _positions(path)
+        if len(names) < 2:
+            found.append(ImageFile(path))
+            continue
+        there |= dict.fromkeys([*names, *map(str, range(len(names)))])
+        found += [ImageFile(path, names[number]) for number in picked(names, wanted)]
+    items = [] if wanted is None else [wanted] if isinstance(wanted, str | int) else wanted
+    missing = [str(item) for item in items if there and str(item) not in there]
+    if missing:
+        raise InputError(
+            f"no file has the position {join_names(missing)}, expected one of {join_names(list(there))}: set "
+            "data.position (position, to predict)"
+        )
+    return found
+
+
+def names_left_out(paths: Iterable[Path], wanted: Position) -> set[str]:
+    """Names of the recordings that `images_in` leaves out, so that their masks can be left out too."""
+    if wanted is None:
+        return set()
+    files = list(paths)
+    return {image.name for image in images_in(files)} - {image.name for image in images_in(files, wanted)}
+
+
+def is_image(path: Path) -> bool:
+    """Whether a path is one image, a file or a folder of Zarr or Micro-Manager, and no folder of images."""
+    return path.suffix.lower() in FOLDERS or path.is_file() or is_micromanager(path)
+
+
+def _positions(path: Path) -> list[str]:
+    try:
+        kind = known_format(path)
+        return [] if kind is None else list(kind.positions(path))
+    except InputError:
+        return []  # opening it says what is wrong
+
+
+def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
+    """Readable images directly in a folder, files and folders of Zarr; hidden ones are left out.
+
+    A recording spread over several OME-TIFF files is listed once, by the file with its first plane. Links
+    that lead nowhere are listed, so that opening them says so.
+
+    Args:
+        folder: the folder.
+        labels: files are left out whose compression changes values, such as JPEG.
+
+    Returns:
+        Paths in the order of their names, numbers in them by value: ``t2.tif`` comes before ``t10.tif``.
+
+    Raises:
+        InputError: the folder is not there or holds no such file.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder, expected one with image files: check the path")
+    visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    suffixes = LOSSLESS if labels else SUFFIXES
+    files = [entry for entry in visible if _may_be_image(entry, suffixes)]
+    parts = frozenset[str]().union(*(later_parts(path) for path in files if is_ome_tiff(path)))
+    files = [path for path in files if path.name not in parts]
+    if not files:
+        raise InputError(
+            f"{folder} holds no image, expected files ending in {', '.join(suffixes)}: check the path"
+        )
+    return sorted(files, key=by_value)
+
+
+def _may_be_image(entry: Path, suffixes: Collection[str]) -> bool:
+    suffix = entry.suffix.lower()
+    if not entry.exists():
+        return suffix in suffixes  # a link that leads nowhere, or in a circle
+    if entry.is_dir():
+        return suffix in FOLDERS or is_micromanager(entry)
+    return suffix in suffixes and suffix not in FOLDERS

@@ -1,0 +1,96 @@
+"""JPEG and BMP files as series of one frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hela_seg.data.stacks.damage import damaged
+from hela_seg.data.stacks.options import ReadOptions
+from hela_seg.data.stacks.segments import Version, cache, version_of
+from hela_seg.data.stacks.series import Pixels, Series, name_of, refuse_oversized
+from hela_seg.data.stacks.warn import warn
+from hela_seg.system.errors import InputError
+
+_ORIENTATION = 274
+"""Number of the tag in EXIF that says how a picture is to be turned."""
+
+_CHANNELS = {"1": 1, "L": 1, "P": 3, "RGB": 3}
+"""Channels by the kinds of pictures as Pillow calls them: bits, grey, a colour table, colours."""
+
+_DAMAGE = (OSError, SyntaxError, ValueError, ArithmeticError, Image.DecompressionBombError)
+"""What Pillow raises on damaged files."""
+
+
+class PictureSeries(Series):
+    """One JPEG or BMP as a single frame, grey or RGB.
+
+    A line warns once for each folder with JPEG files that their compression changes grey values.
+
+    Args:
+        path: the file.
+        options: of a mask the indices of a BMP's colour table are the values.
+
+    Raises:
+        InputError: a damaged or oversized file, colours of another kind, a picture that is to be shown
+            turned, or a mask as JPEG.
+    """
+
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        self.name, self.path = name_of(path), path
+        try:
+            self._version = version_of(path)
+            with Image.open(path, formats=("JPEG", "BMP")) as image:
+                self._format, mode, (width, height) = str(image.format), image.mode, image.size
+                orientation = image.getexif().get(_ORIENTATION, 1)
+        except _DAMAGE as error:
+            raise _unusable(path, error) from None
+        if mode not in _CHANNELS:
+            raise InputError(f"{path} stores its colours as {mode}, expected grey or RGB: save it as RGB")
+        if orientation not in (0, 1):
+            raise InputError(
+                f"{path} states that it is to be shown turned or mirrored (Orientation={orientation}), which "
+                "some programs do and others do not, expected none: save it again upright"
+            )
+        self._indices = options.labels and mode == "P"
+        channels = 1 if self._indices else _CHANNELS[mode]
+        self.shape, self.dtype = (1, channels, height, width), np.dtype(bool if mode == "1" else np.uint8)
+        self.axes = "YX" if channels == 1 else "YXC"
+        refuse_oversized(path, self.shape, options.max_frame_pixels)
+        self._refuse_or_warn_of_loss(options)
+        if options.labels:
+            self.refuse_colours()
+
+    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
+        """Read one window of the frame as (C, h, w)."""
+        try:
+            version = version_of(self.path)
+            frame = cache.get((self.path, version, self._indices), lambda: self._pixels(version))
+        except _DAMAGE as error:
+            raise _unusable(self.path, error) from None
+        return frame[:, rows, columns].copy()
+
+    def _pixels(self, version: Version) -> Pixels:
+        """The frame as (C, H, W)."""
+        if version != self._version:
+            raise ValueError("it changed after it was opened")
+        with Image.open(self.path, formats=(self._format,)) as image:
+            colours = image.mode == "P" and not self._indices
+            pixels = np.asarray(image.convert("RGB") if colours else image)
+        return np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0)
+
+    def _refuse_or_warn_of_loss(self, options: ReadOptions) -> None:
+        if self._format != "JPEG":
+            return
+        if options.labels or options.colours:
+            raise InputError(
+                f"{self.path} is a mask as JPEG, whose compression changes its values, expected PNG or TIFF: "
+                "export the mask again"
+            )
+        warn(f"{self.path.parent} holds JPEG files, whose compression has changed their grey values")
+
+
+def _unusable(path: Path, error: BaseException) -> InputError:
+    return damaged(path, str(error).replace(f" {str(path)!r}", ""), "JPEG or BMP")
