@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from hela_seg.data.labels.painted import Layer, PaintedSeries
 from hela_seg.data.labels.resized import NearestSeries
+from hela_seg.data.patterns.matching import Channels, Given, Layers, Matched, recordings_of
 from hela_seg.data.splits.split import Part
 from hela_seg.data.stacks import (
     MAX_FRAME_PIXELS,
@@ -20,6 +22,7 @@ from hela_seg.data.stacks import (
     numbered_sequence,
     open_series,
 )
+from hela_seg.data.stacks.channels import Channel, JoinedChannels, JoinedPlanes, choose_channels
 from hela_seg.system.errors import InputError, join_names
 
 DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "test": "test"}
@@ -38,6 +41,11 @@ class FileRules:
         max_frame_pixels: most values of one frame, rows x columns x channels.
         fill_missing_chunks: whether chunks of Zarr that are not on disk hold the fill value.
         ids: masks number cells, so that a value may have another colour in each.
+        class_values: of each class by name, the value that its pixels get where it has a file of its own.
+        threshold: least value of foreground in soft masks; None where masks are not soft.
+        channel_names: of the images, where files do not name them.
+        channels: those that are picked, by number or name; None for all.
+        grey: images in colours are made grey.
     """
 
     colours: bool = False
@@ -47,6 +55,11 @@ class FileRules:
     max_frame_pixels: int = MAX_FRAME_PIXELS
     fill_missing_chunks: bool = False
     ids: bool = False
+    class_values: Mapping[str, int] = field(default_factory=dict)
+    threshold: float | None = None
+    channel_names: Sequence[str] = ()
+    channels: Sequence[Channel] | None = None
+    grey: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,11 +70,13 @@ class Recording:
         image: (T, C, H, W).
         mask: (T, 1, H, W), or (T, 3, H, W) where RGB, with values as found in the file.
         part: where the layout on disk itself says what the recording is for.
+        group: recordings of one group stay together in a split; None where the layout says nothing.
     """
 
     image: Series
     mask: Series
     part: Part | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
         frames, _, *size = self.image.shape
@@ -113,6 +128,91 @@ def paired_by_stem(
             numbered_sequence(find_files(root / images))
         return [_sequence(pairs, axes, rules, root.absolute().name)]
     return [Recording(*_opened(pair, axes, rules)) for pair in pairs]
+
+
+def by_patterns(
+    root: Path, images: Given, masks: Given, axes: str | None = None, *, rules: FileRules = FileRules()
+) -> list[Recording]:
+    """Images and masks whose paths follow patterns; see `hela_seg.data.patterns`.
+
+    Args:
+        root: the folder that patterns start from.
+        images: a pattern, or one for each channel.
+        masks: a pattern, or one for each class.
+        axes: order of the axes in files that do not state it.
+        rules: what the files may be like.
+
+    Raises:
+        InputError: patterns that match nothing, match twice, or leave images or masks over; files of one
+            image that are unlike, or a pair of unlike sizes.
+    """
+    found = recordings_of(root, images, masks, sparse=rules.sparse)
+    return [open_matched(one, axes, with_channel_names(rules, images)) for one in found]
+
+
+def with_channel_names(rules: FileRules, images: Given) -> FileRules:
+    """The rules, where a mapping of patterns names the channels."""
+    return replace(rules, channel_names=tuple(images)) if isinstance(images, Mapping) else rules
+
+
+def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recording:
+    """Open the files of one recording, headers alone.
+
+    Raises:
+        InputError: see `by_patterns`.
+    """
+    image = matched_image(found, axes, rules)
+    masks = [_at_size_of(image, _painted(layers, axes, rules), rules) for layers in found.masks]
+    # of single masks for the frames of a stack too
+    mask = FrameSequence(masks, found.name) if found.is_sequence or len(masks) > 1 else masks[0]
+    return Recording(image, mask, found.part, found.group)
+
+
+def matched_image(found: Matched, axes: str | None, rules: FileRules) -> Series:
+    """The images of one recording, under its name.
+
+    Raises:
+        InputError: see `by_patterns`.
+    """
+    frames = [_joined(channels, axes, rules) for channels in found.images]
+    image = FrameSequence(frames, found.name) if found.is_sequence else frames[0]
+    image.name = found.name
+    return image
+
+
+def _joined(channels: Channels, axes: str | None, rules: FileRules) -> Series:
+    """The image of one frame, or a stack, out of the files of its channels and planes."""
+    plain = replace(rules, channels=None, grey=False, channel_names=())
+    joined = []
+    for planes in channels:
+        opened = [open_image(Path(place), axes, plain) for place in planes]
+        joined.append(opened[0] if len(opened) == 1 else JoinedPlanes(opened, rules.z))
+    return _chosen(joined[0] if len(joined) == 1 else JoinedChannels(joined), rules)
+
+
+def _painted(layers: Layers, axes: str | None, rules: FileRules) -> Series:
+    """The mask of one frame, or of a stack, out of its files."""
+    opened = [
+        Layer(_open_mask(Path(place), axes, rules), _value_of(name, number, len(places), rules))
+        for name, places in layers
+        for number, place in enumerate(places, start=1)
+    ]
+    return _foreground(opened, rules)
+
+
+def _value_of(name: str, number: int, files: int, rules: FileRules) -> int | None:
+    """What a mask file paints: its class, its cell's number, or the values that it holds itself."""
+    if name:
+        return rules.class_values[name]
+    if rules.ids:
+        return number if files > 1 else None
+    return None if rules.threshold is None else list(rules.class_values.values())[1]
+
+
+def _foreground(layers: Sequence[Layer], rules: FileRules) -> Series:
+    if len(layers) == 1 and layers[0].value is None and rules.threshold is None:
+        return layers[0].mask
+    return PaintedSeries(layers, next(iter(rules.class_values.values()), 0), rules.threshold)
 
 
 def dryad(root: Path, axes: str | None = None, *, rules: FileRules = FileRules()) -> list[Recording]:
@@ -260,22 +360,50 @@ def _by_name(folder: Path) -> dict[str, Path]:
 
 
 def _opened(pair: tuple[Path, Path], axes: str | None, rules: FileRules) -> tuple[Series, Series]:
-    image, mask = (
-        open_series(
-            path,
-            axes,
-            labels=is_mask and not rules.colours,
-            z=rules.z,
-            max_frame_pixels=rules.max_frame_pixels,
-            fill_missing_chunks=rules.fill_missing_chunks,
-            colours=is_mask and rules.colours,
-        )
-        for path, is_mask in zip(pair, (False, True), strict=True)
+    image = open_image(pair[0], axes, rules)
+    mask = _foreground([Layer(_open_mask(pair[1], axes, rules), _value_of("", 1, 1, rules))], rules)
+    return image, _at_size_of(image, mask, rules)
+
+
+def open_image(path: Path, axes: str | None, rules: FileRules) -> Series:
+    """An image with the channels that a net sees of it."""
+    image = open_series(
+        path,
+        axes,
+        z=rules.z,
+        max_frame_pixels=rules.max_frame_pixels,
+        fill_missing_chunks=rules.fill_missing_chunks,
     )
+    return _chosen(image, rules)
+
+
+def _chosen(image: Series, rules: FileRules) -> Series:
+    if rules.channel_names:
+        if len(rules.channel_names) != image.shape[1]:
+            raise InputError(
+                f"{image.path} has {image.shape[1]} channel(s), expected {len(rules.channel_names)} as "
+                f"data.channel_names says ({', '.join(rules.channel_names)}): give a name for each"
+            )
+        image.channel_names = tuple(rules.channel_names)
+    return choose_channels(image, rules.channels, grey=rules.grey)
+
+
+def _open_mask(path: Path, axes: str | None, rules: FileRules) -> Series:
+    return open_series(
+        path,
+        axes,
+        labels=not rules.colours,
+        z=rules.z,
+        max_frame_pixels=rules.max_frame_pixels,
+        fill_missing_chunks=rules.fill_missing_chunks,
+        colours=rules.colours,
+        soft=rules.threshold is not None,
+    )
+
+
+def _at_size_of(image: Series, mask: Series, rules: FileRules) -> Series:
     size = (image.shape[2], image.shape[3])
-    if rules.resize == "nearest" and mask.shape[2:] != size:
-        mask = NearestSeries(mask, size)
-    return image, mask
+    return NearestSeries(mask, size) if rules.resize == "nearest" and mask.shape[2:] != size else mask
 
 
 def _size(size: Sequence[int]) -> str:

@@ -10,12 +10,17 @@ from typing import Any
 from hela_seg.data import layouts
 from hela_seg.data.labels.palettes import refuse_unlike_palettes
 from hela_seg.data.layouts import FileRules, Recording
+from hela_seg.data.patterns.grammar import is_pattern
+from hela_seg.data.patterns.matching import Given
 from hela_seg.data.splits.table import Block
 from hela_seg.data.synthetic import render
 from hela_seg.system.errors import InputError
 
 LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
 """Ways in which images and masks may lie below one folder; see `hela_seg.data.layouts`."""
+
+PATTERN_LAYOUTS = ("folder", "timelapse")
+"""Those in which ``data.images`` and ``data.masks`` may be patterns."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,8 @@ class DataOnDisk:
     Args:
         layout: one of `LAYOUTS`.
         root: the folder with all of it; ``synthetic`` draws it there.
-        images: folder below root with the images, or one file.
-        masks: folder below root with the masks, or one file; ``GT`` or ``ST`` for ``ctc``.
+        images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
+        masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``ctc``.
         axes: order of the axes in files that do not state it.
         sequence: all files are the frames of one series, in the order of their names.
         rules: what the files may be like.
@@ -38,8 +43,8 @@ class DataOnDisk:
 
     layout: str
     root: Path
-    images: str = "images"
-    masks: str = "masks"
+    images: Given = "images"
+    masks: Given = "masks"
     axes: str | None = None
     sequence: bool = False
     rules: FileRules = field(default_factory=FileRules)
@@ -48,6 +53,21 @@ class DataOnDisk:
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
             raise InputError(f"data.layout is '{self.layout}', expected one of {', '.join(LAYOUTS)}")
+        if self.has_patterns and self.layout not in PATTERN_LAYOUTS:
+            raise InputError(
+                f"data.images or data.masks is a pattern with data.layout={self.layout}, expected patterns with "
+                "data=folder alone: set data=folder"
+            )
+        if self.has_patterns and self.sequence:
+            raise InputError(
+                "data.sequence is true with patterns, expected {t} in data.images where the number of the frame "
+                "stands: leave data.sequence out"
+            )
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether images or masks are given by patterns."""
+        return is_pattern(self.images) or is_pattern(self.masks)
 
     @property
     def drawn_before(self) -> bool:
@@ -69,12 +89,14 @@ class DataOnDisk:
     def _found(self) -> list[Recording]:
         if self.layout == "dryad":
             return layouts.dryad(self.root, self.axes, rules=self.rules)
+        if self.has_patterns:
+            return layouts.by_patterns(self.root, self.images, self.masks, self.axes, rules=self.rules)
         if self.layout == "ctc":
-            return layouts.ctc(self.root, self.masks, self.axes, rules=self.rules)
+            return layouts.ctc(self.root, str(self.masks), self.axes, rules=self.rules)
         drawn = self.layout == "synthetic"
         root = render.write(self.root, **self.drawing) if drawn else self.root
         return layouts.paired_by_stem(
-            root, self.images, self.masks, self.axes, sequence=self.sequence, rules=self.rules
+            root, str(self.images), str(self.masks), self.axes, sequence=self.sequence, rules=self.rules
         )
 
 
@@ -101,3 +123,9 @@ def blocks_as_stated(recordings: Sequence[Recording]) -> list[Block]:
         for index, recording in enumerate(recordings)
         if recording.part is not None
     ]
+
+
+def groups_as_stated(recordings: Sequence[Recording]) -> list[str] | None:
+    """The group of each recording as ``{group}`` in a pattern states it; None where no pattern has it."""
+    groups = [recording.group for recording in recordings if recording.group is not None]
+    return groups if len(groups) == len(recordings) else None

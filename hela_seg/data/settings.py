@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ from annotated_types import Len
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.readers import ColourLabels, InstanceLabels, LabelReader, ValueLabels
-from hela_seg.system.errors import InputError
+from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.settings import Count, Expected, NonNegative
 
 MOST_WORKERS = 8
@@ -45,6 +45,8 @@ class LabelSettings:
         ignore_value: of pixels that count nowhere; a colour such as ``#ff00ff`` with ``kind=colours``.
         sparse: whether images without a mask are left aside.
         resize: ``nearest`` for masks of another size than their image; None refuses them.
+        threshold: least value of foreground in soft masks, such as probabilities or JPEG, whose lower values
+            are background; None where masks hold their values exactly.
     """
 
     kind: Literal["values", "colours", "instances"] = "values"
@@ -52,6 +54,7 @@ class LabelSettings:
     ignore_value: int | str | None = None
     sparse: bool = False
     resize: Literal["nearest"] | None = None
+    threshold: float | None = None
 
 
 def label_reader(classes: Classes, settings: LabelSettings) -> LabelReader:
@@ -78,6 +81,39 @@ def label_reader(classes: Classes, settings: LabelSettings) -> LabelReader:
             f"{reader.class_count}: name background, interior and border"
         )
     return reader
+
+
+def class_values(classes: Classes, settings: LabelSettings, masks: object) -> dict[str, int]:
+    """The value that stands for each class where a file of its own, or a threshold, says where it is.
+
+    Returns:
+        By name, in the order of the classes; empty where masks hold values of their own.
+
+    Raises:
+        InputError: files for a class that there is none of, or more classes than a threshold tells apart.
+    """
+    by_class = isinstance(masks, Mapping)
+    if not by_class and settings.threshold is None:
+        return {}
+    if settings.kind != "values" and (by_class or settings.kind == "colours"):
+        what = "data.masks gives a file for each class" if by_class else "data.labels.threshold is given"
+        raise InputError(
+            f"{what} with data.labels.kind={settings.kind}, expected data.labels.kind=values: set it"
+        )
+    if settings.kind == "instances":
+        return {}
+    unknown = [str(name) for name in masks if name not in classes.names] if isinstance(masks, Mapping) else []
+    if unknown:
+        raise InputError(
+            f"data.masks has files for {join_names(unknown)}, expected classes of data.classes "
+            f"({', '.join(classes.names)}): name them there"
+        )
+    if not by_class and len(classes) != 2:
+        raise InputError(
+            f"data.labels.threshold tells two classes apart and data.classes has {len(classes)}, expected 2: "
+            "leave it out, or give data.masks a pattern for each class"
+        )
+    return {entry.name: entry.values[0] for entry in classes}
 
 
 def cores() -> int:

@@ -3,6 +3,7 @@
 Reading; ``open_series`` reads a file's header and answers with a `Series`, pixels are read window by window:
 
 - ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
+- ``channels``: channels and planes of several files joined, some channels picked, colours made grey
 - ``tiff``, ``png``, ``zarr``: one each for a format
 - ``options``, ``axes``, ``calibration``, ``numbering``: what files say, or users, of order, size and time
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
@@ -69,6 +70,7 @@ def open_series(
     max_frame_pixels: int = MAX_FRAME_PIXELS,
     fill_missing_chunks: bool = False,
     colours: bool = False,
+    soft: bool = False,
 ) -> Series:
     """Open one file as a series of frames, reading its header only.
 
@@ -90,6 +92,8 @@ def open_series(
             and are no damage.
         colours: the file is a mask painted in colours: a TIFF's colour table means colours, whatever program
             wrote it.
+        soft: the file is a mask of which values above a threshold count, so that a lossy compression is none
+            that would spoil it.
 
     Returns:
         The series, of shape (T, C, H, W).
@@ -99,7 +103,7 @@ def open_series(
             z, or axes that cannot be known.
     """
     path = Path(path)
-    options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours)
+    options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours, soft)
     suffix = path.suffix.lower()
     _refuse_unprintable(path)
     _refuse_missing(path)

@@ -29,6 +29,7 @@ class ReadOptions:
     max_frame_pixels: int = MAX_FRAME_PIXELS
     fill_missing_chunks: bool = False
     colours: bool = False
+    soft: bool = False
 
     def __post_init__(self) -> None:
         plane = isinstance(self.z, int) and not isinstance(self.z, bool) and self.z >= 0

@@ -34,6 +34,7 @@ class Series(ABC):
         axes: the order in which the file holds its axes, e.g. ``"TYX"``.
         pixel_size: height and width of a pixel in micrometres, where the file states them.
         frame_interval: seconds from frame to frame, where the file states it.
+        channel_names: one a channel, where they are known.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Series(ABC):
     axes: str
     pixel_size: PixelSize | None = None
     frame_interval: float | None = None
+    channel_names: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -142,6 +144,7 @@ class FrameSequence(Series):
         self.dtype = first.dtype
         self.axes = "T" + first.axes.replace("T", "")
         self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval
+        self.channel_names = first.channel_names
 
     @property
     def paths(self) -> tuple[Path, ...]:
