@@ -90,7 +90,7 @@ COMMANDS = {
         ("ckpt", "input"),
         options={"-o": "output"},
         flags={"-v": "verbose=true", "--verbose": "verbose=true"},
-        paths=frozenset({"ckpt", "input", "output"}),
+        paths=frozenset({"ckpt", "input", "output", "images"}),
         inputs=("ckpt", "input"),
         goes_on="the same command goes on where it stood",
     ),

@@ -27,7 +27,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.intensity import in_one_line
+from hela_seg.data.layouts import FileRules, matched_image
+from hela_seg.data.patterns.matching import Given, match
 from hela_seg.data.stacks import FrameSequence, Series, Z, find_files, numbered_sequence
+from hela_seg.data.stacks.channels import Channel
 from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
@@ -52,6 +55,8 @@ class PredictSettings(Wanted):
     input: str
     output: str
     inference: Group
+    images: str | Sequence[str] | Mapping[str, str] | None = None
+    channels: Sequence[Channel] | None = None
     sequence: bool = False
     axes: str | None = None
     z: Z = None
@@ -92,6 +97,7 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
     folder = ResultFolder(Path(settings.output))
     with folder.taken_by(shard):
         how = {**asdict(tiling), "precision": settings.precision, "axes": settings.axes, "z": settings.z}
+        how |= {} if settings.channels is None else {"channels": list(settings.channels)}
         job = make_job(predictor, recordings, wanted, hashed.result(), how)
         _refuse_large(job)
         results = result_paths(job, folder.path)
@@ -154,9 +160,11 @@ def _report_unreadable(job: Job, courses: Sequence[RecordingResult]) -> None:
 
 def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]:
     source = Path(settings.input)
+    if settings.images is not None:
+        return _matched(predictor, settings, source, settings.images)
     is_folder = source.is_dir() and source.suffix.lower() != ".zarr"
     paths = without_results(find_files(source), source) if is_folder else [source]
-    recordings = [predictor.open(path, settings.axes, settings.z) for path in paths]
+    recordings = [predictor.open(path, settings.axes, settings.z, settings.channels) for path in paths]
     if settings.sequence:
         numbered_sequence(paths)
         return [FrameSequence(recordings, source.resolve().name if is_folder else source.stem)]
@@ -167,6 +175,16 @@ def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]
             f"several files are named {twice[0]} up to the ending, expected one each: predict them apart"
         )
     return recordings
+
+
+def _matched(predictor: Predictor, settings: PredictSettings, folder: Path, images: Given) -> list[Series]:
+    """Recordings whose files follow patterns, see `hela_seg.data.patterns`."""
+    if settings.sequence:
+        raise InputError("sequence is true with images, expected {t} in images: leave sequence out")
+    rules = FileRules(z=predictor.z_of(settings.z), assumed_axes=predictor.info.axes)
+    found = match(folder, images, None, setting="images").or_raise()
+    opened = [matched_image(one, settings.axes, rules) for one in found]
+    return [predictor.as_trained(series, settings.channels) for series in opened]
 
 
 def _refuse_large(job: Job) -> None:

@@ -128,7 +128,9 @@ def _range_of(value: Any) -> range:
     """The mask values that an entry stands for; none where it is neither a number nor a range."""
     if isinstance(value, int):
         return range(value, value + 1)
-    ends = re.fullmatch(r"\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*", value) if isinstance(value, str) else None
+    ends = (
+        re.fullmatch(r"\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*", value) if isinstance(value, str) else None
+    )
     return range(int(ends[1]), min(int(ends[2]), LARGEST_VALUE + 1) + 1) if ends else range(0)
 
 

@@ -80,6 +80,7 @@ class TimelapseData(pl.LightningDataModule):
 
     Attributes:
         classes: as given.
+        files: where they lie and how they are read.
         labels: the reader of masks.
         tile: as given.
         batch_size: tiles that loaders hand out at a time. Where it is set to a part of the batch, an epoch
@@ -136,7 +137,7 @@ class TimelapseData(pl.LightningDataModule):
             channels=channels,
             grey=grey,
         )
-        self._files = DataOnDisk(
+        self.files = DataOnDisk(
             layout, Path(root), images, masks, axes, sequence, rules, asdict(drawing or DrawingSettings())
         )
         self.labels = label_reader(self.classes, masks_as)
@@ -190,7 +191,7 @@ class TimelapseData(pl.LightningDataModule):
     @property
     def is_drawn(self) -> bool:
         """Whether nothing is left to be drawn: the layout has real files, or its drawings are there."""
-        return self._files.drawn_before
+        return self.files.drawn_before
 
     def open_all(self) -> None:
         """Like `open`, but every frame is for testing, except where the layout on disk says otherwise."""
@@ -202,7 +203,7 @@ class TimelapseData(pl.LightningDataModule):
         self._opened = True
 
     def _open_files(self) -> None:
-        self.recordings: list[Recording] = self._files.recordings()
+        self.recordings: list[Recording] = self.files.recordings()
         self.channels: int = common_channels(self.recordings)
 
     def prepare(self, index: Path | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from hela_seg.data.labels.painted import Layer, PaintedSeries
 from hela_seg.data.labels.resized import NearestSeries
-from hela_seg.data.patterns.matching import Channels, Given, Layers, Matched, recordings_of
+from hela_seg.data.patterns.matching import Channels, Layers, Matched
 from hela_seg.data.splits.split import Part
 from hela_seg.data.stacks import (
     MAX_FRAME_PIXELS,
@@ -46,6 +46,7 @@ class FileRules:
         channel_names: of the images, where files do not name them.
         channels: those that are picked, by number or name; None for all.
         grey: images in colours are made grey.
+        assumed_axes: order of the axes in files that do not state it, where no axes are given.
     """
 
     colours: bool = False
@@ -60,6 +61,7 @@ class FileRules:
     channel_names: Sequence[str] = ()
     channels: Sequence[Channel] | None = None
     grey: bool = False
+    assumed_axes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,36 +132,16 @@ def paired_by_stem(
     return [Recording(*_opened(pair, axes, rules)) for pair in pairs]
 
 
-def by_patterns(
-    root: Path, images: Given, masks: Given, axes: str | None = None, *, rules: FileRules = FileRules()
-) -> list[Recording]:
-    """Images and masks whose paths follow patterns; see `hela_seg.data.patterns`.
+def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recording:
+    """Open the files that belong to one recording, headers alone.
 
     Args:
-        root: the folder that patterns start from.
-        images: a pattern, or one for each channel.
-        masks: a pattern, or one for each class.
+        found: by `hela_seg.data.patterns.matching.match`.
         axes: order of the axes in files that do not state it.
         rules: what the files may be like.
 
     Raises:
-        InputError: patterns that match nothing, match twice, or leave images or masks over; files of one
-            image that are unlike, or a pair of unlike sizes.
-    """
-    found = recordings_of(root, images, masks, sparse=rules.sparse)
-    return [open_matched(one, axes, with_channel_names(rules, images)) for one in found]
-
-
-def with_channel_names(rules: FileRules, images: Given) -> FileRules:
-    """The rules, where a mapping of patterns names the channels."""
-    return replace(rules, channel_names=tuple(images)) if isinstance(images, Mapping) else rules
-
-
-def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recording:
-    """Open the files of one recording, headers alone.
-
-    Raises:
-        InputError: see `by_patterns`.
+        InputError: channels, planes, frames or masks that are unlike.
     """
     image = matched_image(found, axes, rules)
     masks = [_at_size_of(image, _painted(layers, axes, rules), rules) for layers in found.masks]
@@ -169,11 +151,7 @@ def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recordin
 
 
 def matched_image(found: Matched, axes: str | None, rules: FileRules) -> Series:
-    """The images of one recording, under its name.
-
-    Raises:
-        InputError: see `by_patterns`.
-    """
+    """The images of one recording alone, under its name; see `open_matched`."""
     frames = [_joined(channels, axes, rules) for channels in found.images]
     image = FrameSequence(frames, found.name) if found.is_sequence else frames[0]
     image.name = found.name
@@ -370,6 +348,7 @@ def open_image(path: Path, axes: str | None, rules: FileRules) -> Series:
     image = open_series(
         path,
         axes,
+        assumed_axes=rules.assumed_axes,
         z=rules.z,
         max_frame_pixels=rules.max_frame_pixels,
         fill_missing_chunks=rules.fill_missing_chunks,

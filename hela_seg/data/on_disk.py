@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from hela_seg.data import layouts
 from hela_seg.data.labels.palettes import refuse_unlike_palettes
 from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.patterns.grammar import is_pattern
-from hela_seg.data.patterns.matching import Given
+from hela_seg.data.patterns.matching import Given, Matched, Matches, match
 from hela_seg.data.splits.table import Block
 from hela_seg.data.synthetic import render
 from hela_seg.system.errors import InputError
@@ -86,11 +86,22 @@ class DataOnDisk:
             refuse_unlike_palettes(recording.mask for recording in found)
         return found
 
+    def matches(self) -> Matches:
+        """The files that patterns match; see `hela_seg.data.patterns.matching.match`."""
+        return match(self.root, self.images, self.masks, sparse=self.rules.sparse)
+
+    def open_matched(self, found: Matched) -> Recording:
+        """Open the files of one recording; see `hela_seg.data.layouts.open_matched`."""
+        rules = self.rules
+        if isinstance(self.images, Mapping):
+            rules = replace(rules, channel_names=tuple(self.images))
+        return layouts.open_matched(found, self.axes, rules)
+
     def _found(self) -> list[Recording]:
         if self.layout == "dryad":
             return layouts.dryad(self.root, self.axes, rules=self.rules)
         if self.has_patterns:
-            return layouts.by_patterns(self.root, self.images, self.masks, self.axes, rules=self.rules)
+            return [self.open_matched(one) for one in self.matches().or_raise()]
         if self.layout == "ctc":
             return layouts.ctc(self.root, str(self.masks), self.axes, rules=self.rules)
         drawn = self.layout == "synthetic"

@@ -73,6 +73,8 @@ class PaintedSeries(Series):
         painted = np.full(self.shape[2:], self._background, self.dtype)
         for mask, value in self._layers:
             pixels = mask.frame(t).max(axis=0)  # of masks saved in colours
-            inside: NDArray[np.bool_] = pixels >= self._threshold if self._threshold is not None else pixels > 0
+            inside: NDArray[np.bool_] = (
+                pixels >= self._threshold if self._threshold is not None else pixels > 0
+            )
             painted[inside] = pixels[inside] if value is None else value
         return painted[np.newaxis]

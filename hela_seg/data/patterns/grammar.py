@@ -53,13 +53,13 @@ class Pattern:
 
     def __init__(self, text: str, setting: str) -> None:
         self.text, self.setting = text, setting
-        parts = normalize("NFC", text.replace("\\", "/")).split("/")
+        parts = text.replace("\\", "/").split("/")
         archive = next((i for i, part in enumerate(parts[:-1]) if part.lower().endswith(".npz")), None)
         self.array = "/".join(parts[archive + 1 :]) if archive is not None else None
         parts = parts if archive is None else parts[: archive + 1]
         fixed = next((i for i, part in enumerate(parts[:-1]) if _WILDCARD.search(part)), len(parts) - 1)
         self.folders = "/".join(parts[:fixed])
-        parts = parts[fixed:]
+        parts = [normalize("NFC", part) for part in parts[fixed:]]
         suffix = PurePosixPath(_WILDCARD.sub("x", parts[-1])).suffix
         self.ending = suffix if _ENDING.fullmatch(suffix) else ""
         parts[-1] = parts[-1].removesuffix(self.ending)
@@ -68,7 +68,9 @@ class Pattern:
         self._names: list[str] = []
         pieces = [self._expression(part) for part in parts]
         self._depths = [None if part == "**" else re.compile(self._alone(part)) for part in parts[:-1]]
-        joined = "".join(piece if part == "**" else piece + "/" for piece, part in zip(pieces, parts, strict=True))
+        joined = "".join(
+            piece if part == "**" else piece + "/" for piece, part in zip(pieces, parts, strict=True)
+        )
         ending = f"(?i:{re.escape(self.ending)})" if self.ending else ""
         self._regex = re.compile(joined.removesuffix("/") + ending)
         self.names: tuple[str, ...] = tuple(self._names)

@@ -66,8 +66,25 @@ class Matches:
     recordings: list[Matched] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
+    def or_raise(self) -> list[Matched]:
+        """The recordings.
 
-def match(root: Path, images: Given, masks: Given | None, *, sparse: bool = False) -> Matches:
+        Raises:
+            InputError: anything is wrong.
+        """
+        if self.faults:
+            raise InputError(join_names(self.faults, between="; "))
+        return self.recordings
+
+
+def match(
+    root: Path,
+    images: Given,
+    masks: Given | None,
+    *,
+    sparse: bool = False,
+    setting: str = "data.images",
+) -> Matches:
     """Find all images with their masks.
 
     Args:
@@ -75,12 +92,13 @@ def match(root: Path, images: Given, masks: Given | None, *, sparse: bool = Fals
         images: see `hela_seg.data.patterns`.
         masks: the same; None finds images alone.
         sparse: images without a mask are left aside.
+        setting: name of the setting with the images' pattern, for messages.
 
     Raises:
         InputError: patterns that cannot be used or match nothing.
     """
     found = Matches()
-    of_images = _Files(patterns_of(_whole(root, images), "data.images"))
+    of_images = _Files(patterns_of(_whole(root, images), setting))
     of_masks = _Files({} if masks is None else patterns_of(_whole(root, masks), "data.masks"))
     _refuse_unlinked(of_images, of_masks)
     _assign(root, of_images, of_masks)
@@ -90,18 +108,6 @@ def match(root: Path, images: Given, masks: Given | None, *, sparse: bool = Fals
     found.recordings, faults = _recordings(root, of_images, of_masks, sparse=sparse)
     found.faults += faults
     return found
-
-
-def recordings_of(root: Path, images: Given, masks: Given | None, *, sparse: bool = False) -> list[Matched]:
-    """Like `match`, but what is wrong is raised.
-
-    Raises:
-        InputError: patterns that match nothing or match twice, or leave images or masks over.
-    """
-    found = match(root, images, masks, sparse=sparse)
-    if found.faults:
-        raise InputError(join_names(found.faults, between="; "))
-    return found.recordings
 
 
 def _whole(root: Path, given: Given) -> Given:
@@ -236,7 +242,9 @@ class _Frames:
     def images(self, t: Key) -> Channels:
         """The files of a frame, channel by channel."""
         channels = self.files[t]
-        return tuple([tuple(channels[number][z] for z in sorted(channels[number])) for number in sorted(channels)])
+        return tuple(
+            [tuple(channels[number][z] for z in sorted(channels[number])) for number in sorted(channels)]
+        )
 
 
 def _recordings(
@@ -281,7 +289,11 @@ def _recording(root: Path, frames: _Frames, images: _Files, masks: _Masks) -> Ma
         return None
     first = of_frames[labelled[0]]
     shared = is_sequence and "t" not in masks.names
-    words = [str(texts[name]).replace("/", "_").strip("_") for name in images.names if name not in {*NUMBERS, "part"}]
+    words = [
+        str(texts[name]).replace("/", "_").strip("_")
+        for name in images.names
+        if name not in {*NUMBERS, "part"}
+    ]
     file = frames.images(order[0])[0][0]
     alone = root.absolute().name if is_sequence else Path(file).stem
     return Matched(
@@ -375,7 +387,9 @@ def _incomplete(grouped: Mapping[Key, _Frames]) -> list[str]:
     """A line for frames with fewer channels or planes than others have."""
     frames = [files for frames in grouped.values() for files in frames.files.values()]
     shapes = [tuple((channel, len(files[channel])) for channel in sorted(files)) for files in frames]
-    usual = max(Counter(shapes).items(), key=lambda counted: (len(counted[0]), counted[1]), default=((), 0))[0]
+    usual = max(Counter(shapes).items(), key=lambda counted: (len(counted[0]), counted[1]), default=((), 0))[
+        0
+    ]
     lacking = [
         next(iter(next(iter(files.values())).values()))
         for files, shape in zip(frames, shapes, strict=True)
@@ -395,5 +409,7 @@ def _namesakes(recordings: Sequence[Matched]) -> list[str]:
         former = first.setdefault((recording.part, recording.name), recording)
         if former is not recording:
             files = " and ".join(one.images[0][0][0] for one in (former, recording))
-            return [f"{files} would both be named '{recording.name}', expected names of their own: rename one"]
+            return [
+                f"{files} would both be named '{recording.name}', expected names of their own: rename one"
+            ]
     return []

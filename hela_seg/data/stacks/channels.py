@@ -71,7 +71,9 @@ class JoinedChannels(_Derived):
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w)."""
-        return np.concatenate([part.read(t, rows, columns) for part in self._parts]).astype(self.dtype, copy=False)
+        return np.concatenate([part.read(t, rows, columns) for part in self._parts]).astype(
+            self.dtype, copy=False
+        )
 
 
 class JoinedPlanes(VolumeSeries):
@@ -173,18 +175,19 @@ def choose_channels(series: Series, channels: Sequence[Channel] | None, *, grey:
     return GreySeries(series) if grey else series
 
 
-def has_channels(series: Series, channels: Sequence[Channel]) -> bool:
-    """Whether all of these channels can be picked from a series."""
-    try:
-        choose_channels(series, channels)
-    except InputError:
-        return False
-    return True
+def is_picked(series: Series, channels: Sequence[Channel]) -> bool:
+    """Whether a series may have as many channels as are to be picked, and lacks some of these.
+
+    Such a series holds the picked channels alone, without the numbers or names that they had among others.
+    """
+    names, count = series.channel_names, series.shape[1]
+    known = all(channel in names if isinstance(channel, str) else channel < count for channel in channels)
+    return count == len(channels) and not known
 
 
 def _number(series: Series, channel: Channel) -> int:
     count, names = series.shape[1], series.channel_names
-    if isinstance(channel, int) and channel < count:
+    if isinstance(channel, int) and 0 <= channel < count:
         return channel
     if isinstance(channel, str) and names.count(channel) == 1:
         return names.index(channel)
