@@ -68,7 +68,7 @@ class Command:
     goes_on: str = ""
 
 
-_READ_LAYOUTS = ("folder", "timelapse", "dryad", "ctc")
+_READ_LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "auto")
 """Values of ``data.layout`` with which ``data.root`` has to be there."""
 
 _DATA_PATHS = frozenset(

@@ -21,8 +21,8 @@ from hela_seg.data.labels.survey import MOST_FRAMES, Survey, survey
 from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.normalise import Normalisation, fit
 from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels, groups_as_stated
-from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.patterns.matching import Given
+from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.settings import (
     DrawingSettings,
     LabelSettings,
@@ -30,6 +30,7 @@ from hela_seg.data.settings import (
     class_values,
     default_workers,
     label_reader,
+    recognised,
 )
 from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
@@ -51,9 +52,10 @@ class TimelapseData(pl.LightningDataModule):
     Args:
         layout: how files lie below ``root``: ``folder`` and ``timelapse`` (images and masks with one name),
             ``dryad`` (the paper's), ``ctc`` (the Cell Tracking Challenge's), ``synthetic`` (drawn there
-            first).
+            first), ``auto`` (looked at: `hela_seg.data.patterns.auto`).
         root: the folder with all of it.
-        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`.
+        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None, with ``auto``
+            alone, for those that follow from the layout.
         images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
         masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``layout: ctc``.
         axes: order of the axes in files that do not state it, e.g. ``TYX``.
@@ -96,7 +98,7 @@ class TimelapseData(pl.LightningDataModule):
         self,
         layout: str,
         root: str | Path,
-        classes: Sequence[str | Mapping[str, Any]],
+        classes: Sequence[str | Mapping[str, Any]] | None = None,
         images: Given = "images",
         masks: Given = "masks",
         axes: str | None = None,
@@ -122,6 +124,12 @@ class TimelapseData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         masks_as = labels or LabelSettings()
+        if layout == "auto":
+            layout, images, masks, masks_as, classes = recognised(Path(root), masks_as, classes)
+        if classes is None:
+            raise InputError(
+                "data.classes is null, expected the names of the classes, background first: set it"
+            )
         self.classes = Classes(classes)
         rules = FileRules(
             masks_as.kind == "colours",

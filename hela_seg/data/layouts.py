@@ -23,6 +23,8 @@ from hela_seg.data.stacks import (
     open_series,
 )
 from hela_seg.data.stacks.channels import Channel, JoinedChannels, JoinedPlanes, choose_channels
+from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
+from hela_seg.data.stacks.outlines import Outline, OutlineSeries, is_annotated
 from hela_seg.system.errors import InputError, join_names
 
 DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "test": "test"}
@@ -144,10 +146,18 @@ def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recordin
         InputError: channels, planes, frames or masks that are unlike.
     """
     image = matched_image(found, axes, rules)
-    masks = [_at_size_of(image, _painted(layers, axes, rules), rules) for layers in found.masks]
+    masks = [_at_size_of(image, _painted(layers, image, axes, rules), rules) for layers in found.masks]
     # of single masks for the frames of a stack too
     mask = FrameSequence(masks, found.name) if found.is_sequence or len(masks) > 1 else masks[0]
     return Recording(image, mask, found.part, found.group)
+
+
+def has_mask(found: Matched) -> bool:
+    """Whether the mask file of a recording knows its image, of files that hold the masks of many."""
+    image = name_of(Path(found.images[0][0][0]))
+    return all(
+        is_annotated(Path(place), image) for layers in found.masks for _, places in layers for place in places
+    )
 
 
 def matched_image(found: Matched, axes: str | None, rules: FileRules) -> Series:
@@ -168,23 +178,48 @@ def _joined(channels: Channels, axes: str | None, rules: FileRules) -> Series:
     return _chosen(joined[0] if len(joined) == 1 else JoinedChannels(joined), rules)
 
 
-def _painted(layers: Layers, axes: str | None, rules: FileRules) -> Series:
+def _painted(layers: Layers, image: Series, axes: str | None, rules: FileRules) -> Series:
     """The mask of one frame, or of a stack, out of its files."""
     opened = [
-        Layer(_open_mask(Path(place), axes, rules), _value_of(name, number, len(places), rules))
+        _layer(Path(place), image, axes, rules, name, number if len(places) > 1 else None)
         for name, places in layers
         for number, place in enumerate(places, start=1)
     ]
     return _foreground(opened, rules)
 
 
-def _value_of(name: str, number: int, files: int, rules: FileRules) -> int | None:
-    """What a mask file paints: its class, its cell's number, or the values that it holds itself."""
-    if name:
-        return rules.class_values[name]
-    if rules.ids:
-        return number if files > 1 else None
-    return None if rules.threshold is None else list(rules.class_values.values())[1]
+def _layer(
+    path: Path, image: Series, axes: str | None, rules: FileRules, name: str = "", cell: int | None = None
+) -> Layer:
+    """A mask file, and what it paints: its class, its cell, or the values that it holds itself."""
+    value = rules.class_values[name] if name else cell if rules.ids else None
+    if path.suffix.lower() in OUTLINE_ENDINGS:
+        return Layer(_outlined(path, image, rules, value), None)
+    if value is None and rules.threshold is not None and not rules.ids:
+        value = list(rules.class_values.values())[1]
+    return Layer(_open_mask(path, axes, rules), value)
+
+
+def _outlined(path: Path, image: Series, rules: FileRules, value: int | None) -> Series:
+    """Outlines as a mask: numbered cells, or cells with the value of their class."""
+    values = rules.class_values
+    if rules.colours:
+        raise InputError(
+            f"{path} holds outlines, expected masks in colours with data.labels.kind=colours: set "
+            "data.labels.kind=values or instances"
+        )
+
+    def value_of(number: int, outline: Outline) -> int:
+        if rules.ids or value is not None:
+            return number if value is None else value
+        if outline.name in values or len(values) == 2:
+            return values.get(outline.name, list(values.values())[1])
+        raise InputError(
+            f"{path} holds an outline of '{outline.name}', expected one of the classes {', '.join(values)}: "
+            "name it so in data.classes, or set data.labels.kind=instances"
+        )
+
+    return OutlineSeries(path, image, value_of, next(iter(values.values()), 0))
 
 
 def _foreground(layers: Sequence[Layer], rules: FileRules) -> Series:
@@ -226,7 +261,8 @@ def ctc(
 
     Args:
         root: the folder with 01, 02 and so on, and with the masks of each.
-        masks: ``GT``, drawn by people, or ``ST``, the challenge's computed ones (``01_ST/SEG``).
+        masks: ``GT``, drawn by people, ``ST``, the challenge's computed ones (``01_ST/SEG``), or ``RES``,
+            what a program found (``01_RES/mask000.tif``).
         axes: order of the axes in files that do not state it.
         rules: what the files may be like; masks may be sparse in any case.
 
@@ -244,15 +280,16 @@ def ctc_folders(root: Path, masks: str = "GT") -> dict[str, tuple[Path, Path]]:
     Raises:
         InputError: no sequence, or no such masks.
     """
-    if masks not in ("GT", "ST"):
-        raise InputError(f"data.masks is '{masks}', expected GT or ST with data.layout=ctc")
+    if masks not in ("GT", "ST", "RES"):
+        raise InputError(f"data.masks is '{masks}', expected GT, ST or RES with data.layout=ctc")
     sequences = sorted(path for path in _entries(root) if path.is_dir() and path.name.isdecimal())
     if not sequences:
         raise InputError(
             f"{root} holds no sequence of the Cell Tracking Challenge, expected folders 01, 02 and so on: "
             "set data.root"
         )
-    return {folder.name: (folder, root / f"{folder.name}_{masks}" / "SEG") for folder in sequences}
+    below = "" if masks == "RES" else "SEG"
+    return {folder.name: (folder, root / f"{folder.name}_{masks}" / below) for folder in sequences}
 
 
 def _entries(root: Path) -> list[Path]:
@@ -270,7 +307,8 @@ def paired_by_number(images: Path, masks: Path) -> list[tuple[Path, Path]]:
     files = find_files(images)
     numbered_sequence(files)
     image_of = {_ctc_number(path, "t"): path for path in files}
-    mask_of = {_ctc_number(path, "man_seg"): path for path in find_files(masks)}
+    prefix = "mask" if masks.name.endswith("_RES") else "man_seg"
+    mask_of = {_ctc_number(path, prefix): path for path in find_files(masks)}
     lone = [path.name for number, path in mask_of.items() if number not in image_of]
     if lone:
         raise InputError(
@@ -339,7 +377,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
 
 def _opened(pair: tuple[Path, Path], axes: str | None, rules: FileRules) -> tuple[Series, Series]:
     image = open_image(pair[0], axes, rules)
-    mask = _foreground([Layer(_open_mask(pair[1], axes, rules), _value_of("", 1, 1, rules))], rules)
+    mask = _foreground([_layer(pair[1], image, axes, rules)], rules)
     return image, _at_size_of(image, mask, rules)
 
 

@@ -55,13 +55,13 @@ class DataOnDisk:
             raise InputError(f"data.layout is '{self.layout}', expected one of {', '.join(LAYOUTS)}")
         if self.has_patterns and self.layout not in PATTERN_LAYOUTS:
             raise InputError(
-                f"data.images or data.masks is a pattern with data.layout={self.layout}, expected patterns with "
-                "data=folder alone: set data=folder"
+                f"data.images or data.masks is a pattern with data.layout={self.layout}, expected patterns "
+                "with data=folder alone: set data=folder"
             )
         if self.has_patterns and self.sequence:
             raise InputError(
-                "data.sequence is true with patterns, expected {t} in data.images where the number of the frame "
-                "stands: leave data.sequence out"
+                "data.sequence is true with patterns, expected {t} in data.images where the number of the "
+                "frame stands: leave data.sequence out"
             )
 
     @property
@@ -88,7 +88,10 @@ class DataOnDisk:
 
     def matches(self) -> Matches:
         """The files that patterns match; see `hela_seg.data.patterns.matching.match`."""
-        return match(self.root, self.images, self.masks, sparse=self.rules.sparse)
+        found = match(self.root, self.images, self.masks, sparse=self.rules.sparse)
+        if self.rules.sparse:
+            found.recordings = [one for one in found.recordings if layouts.has_mask(one)]
+        return found
 
     def open_matched(self, found: Matched) -> Recording:
         """Open the files of one recording; see `hela_seg.data.layouts.open_matched`."""

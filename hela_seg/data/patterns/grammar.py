@@ -9,6 +9,8 @@ from typing import Any
 from unicodedata import normalize
 
 from hela_seg.data.stacks import SUFFIXES
+from hela_seg.data.stacks.numpy_file import is_numpy
+from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
 from hela_seg.system.errors import InputError
 
 NUMBERS = frozenset({"t", "z", "c"})
@@ -25,8 +27,11 @@ Text = str | int
 
 
 def is_pattern(given: object) -> bool:
-    """Whether ``data.images`` or ``data.masks`` is more than the name of a file or folder."""
-    return not isinstance(given, str) or bool(_WILDCARD.search(given))
+    """Whether ``data.images`` or ``data.masks`` is more than the name of an image file or a folder."""
+    if not isinstance(given, str):
+        return True
+    path = PurePosixPath(given)
+    return bool(_WILDCARD.search(given)) or is_numpy(path) or path.suffix.lower() in OUTLINE_ENDINGS
 
 
 class Pattern:

@@ -61,10 +61,17 @@ class Matched:
 
 @dataclass
 class Matches:
-    """What was found: recordings, and in ``faults`` one line for each kind of what is wrong."""
+    """What was found.
+
+    Attributes:
+        recordings: by name.
+        faults: one line for each kind of what is wrong.
+        files: all files that a pattern matches.
+    """
 
     recordings: list[Matched] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
 
     def or_raise(self) -> list[Matched]:
         """The recordings.
@@ -105,6 +112,7 @@ def match(
     for files in (of_images, of_masks):
         files.refuse_empty(root)
         found.faults += files.faults()
+        found.files |= files.places()
     found.recordings, faults = _recordings(root, of_images, of_masks, sparse=sparse)
     found.faults += faults
     return found
@@ -142,6 +150,10 @@ class _Files:
             self._twice.append(f"{files[0]} and {Path(place).name}{said}")
             return
         files.append(place)
+
+    def places(self) -> set[str]:
+        """All files that were found."""
+        return {place for by_key in self.found.values() for files in by_key.values() for place in files}
 
     def faults(self) -> list[str]:
         """A line where files that are to be told apart have the same texts."""
@@ -191,7 +203,8 @@ def _assign(root: Path, images: _Files, masks: _Files) -> None:
                 texts = pattern.texts(entry.path[len(at) :]) if entry.path.startswith(at) else None
                 if texts is not None:
                     files.add(name, texts, entry.place + (f"/{pattern.array}" if pattern.array else ""))
-                    break
+                    if not pattern.array:  # several patterns may mean arrays of one archive
+                        break
 
 
 def _entries(top: Path, below: Sequence[tuple[_Files, str, Pattern, str]]) -> Iterator[Entry]:

@@ -4,7 +4,7 @@ Reading; ``open_series`` reads a file's header and answers with a `Series`, pixe
 
 - ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
 - ``channels``: channels and planes of several files joined, some channels picked, colours made grey
-- ``tiff``, ``png``, ``zarr``: one each for a format
+- ``tiff``, ``png``, ``zarr``, ``numpy_file``: one each for a format; ``outlines``: cells drawn as polygons
 - ``options``, ``axes``, ``calibration``, ``numbering``: what files say, or users, of order, size and time
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
@@ -23,6 +23,7 @@ from pathlib import Path
 
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.numbering import by_value, numbered_sequence
+from hela_seg.data.stacks.numpy_file import NumpySeries, is_numpy
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
 from hela_seg.data.stacks.png import PngSeries
@@ -106,6 +107,8 @@ def open_series(
     options = ReadOptions(axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours, soft)
     suffix = path.suffix.lower()
     _refuse_unprintable(path)
+    if is_numpy(path):
+        return NumpySeries(path, options)
     _refuse_missing(path)
     if suffix not in SUFFIXES and path.is_dir():
         raise InputError(f"{path} is a folder, expected one file: give its files one by one")
