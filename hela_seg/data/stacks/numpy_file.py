@@ -91,7 +91,7 @@ class NumpySeries(VolumeSeries):
                 "expected an array of numbers: of Cellpose's _seg.npy save the masks as PNG (in its window "
                 "File > Save masks as PNG/tif, or --save_png) and name these in data.masks"
             )
-        if math.prod(shape) * dtype.itemsize > size or len(shape) < 2:
+        if math.prod(shape) * dtype.itemsize > size - file.tell() or len(shape) < 2:
             raise ValueError(f"it states {shape} numbers of {dtype} in {size} bytes")
         return shape, dtype
 
