@@ -91,6 +91,11 @@ class DataOnDisk:
         found = match(self.root, self.images, self.masks, sparse=self.rules.sparse)
         if self.rules.sparse:
             found.recordings = [one for one in found.recordings if layouts.has_mask(one)]
+        if not found.recordings and not found.faults:
+            found.faults.append(
+                f"{self.root} holds no image with a mask by data.images and data.masks, expected one or "
+                "more: correct these settings, or name images as data.masks has them"
+            )
         return found
 
     def open_matched(self, found: Matched) -> Recording:

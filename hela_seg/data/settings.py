@@ -106,8 +106,8 @@ def recognised(
     named = list(follows) if classes is None else classes
     if not named:
         raise InputError(
-            f"{root} holds {known.name}, whose masks may hold classes or numbers of cells, expected to be told: "
-            f"type {known.settings}"
+            f"{root} holds {known.name}, whose masks may hold classes or numbers of cells, expected to be "
+            f"told: type {known.settings}"
         )
     log.info("%s holds %s; data=auto stands for %s", root, known.name, known.settings)
     kind = labels.kind if known.kind is None else known.kind

@@ -8,13 +8,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from scipy import ndimage
+
 from hela_seg.data.patterns.listing import walk
-from hela_seg.data.patterns.matching import Given, match
-from hela_seg.data.stacks import SUFFIXES
+from hela_seg.data.patterns.matching import Given, Matches, match
+from hela_seg.data.stacks import SUFFIXES, open_series
+from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
 from hela_seg.system.errors import InputError
 
 INSTANCE_CLASSES = ("background", "interior", "border")
 """What the classes are called where masks number cells and the user names none."""
+
+LOOKED_INTO = 3
+"""Masks that are opened, to see whether they number cells."""
 
 MOST_FILES = 200_000
 """Files that are looked at, to see whether a layout accounts for all images."""
@@ -95,7 +102,8 @@ def recognise(root: Path) -> Known:
         root: the folder.
 
     Raises:
-        InputError: there is none, or there are several; those that come near are listed.
+        InputError: there is none, or there are several; those that come near are listed. Or masks that would
+            number cells hold one value alone.
     """
     if not root.is_dir():
         raise InputError(f"{root} is no folder, expected one with images and masks: set data.root")
@@ -106,13 +114,17 @@ def recognise(root: Path) -> Known:
     ]
     fitting: list[Known] = []
     near: list[str] = []
+    masks: list[str] = []
     for known in KNOWN:
-        left = _left_over(root, known, images)
-        if left == 0:
+        found = _recordings(root, known)
+        left = sum(place not in found.files for place in images)
+        if found.recordings and not left:
             fitting.append(known)
-        elif left is not None:
+            masks = [one.masks[0][0][1][0] for one in found.recordings[:LOOKED_INTO]]
+        elif found.recordings:
             near.append(f"{known.name}, but for {left} file(s): {known.settings}")
     if len(fitting) == 1:
+        _refuse_unnumbered(root, fitting[0], masks)
         return fitting[0]
     listed = [f"{known.name}: {known.settings}" for known in fitting] or near
     what = "could be several things" if fitting else "is laid out in no way that data=auto is sure of"
@@ -121,12 +133,30 @@ def recognise(root: Path) -> Known:
     raise InputError(f"{root} {what} ({len(images)} images): choose {'; or '.join(listed)}")
 
 
-def _left_over(root: Path, known: Known, images: Sequence[str]) -> int | None:
-    """How many images a layout does not account for; None where it does not fit at all."""
+def _recordings(root: Path, known: Known) -> Matches:
+    """What a layout finds; nothing where it leaves images or masks over."""
     try:
         found = match(root, known.images, known.masks, sparse=known.sparse)
     except InputError:
-        return None
-    if found.faults or not found.recordings:
-        return None
-    return sum(place not in found.files for place in images)
+        return Matches()
+    return Matches() if found.faults else found
+
+
+def _refuse_unnumbered(root: Path, known: Known, masks: Sequence[str]) -> None:
+    """Refuse masks of whole images that have one value for several cells: they do not number them."""
+    if (
+        known.kind != "instances"
+        or "*" in str(known.masks).replace("**", "")
+        or Path(masks[0]).suffix.lower() in OUTLINE_ENDINGS
+    ):
+        return
+    frames = [open_series(place, labels=True).frame(0)[0] for place in masks]
+    if all(len(np.unique(frame[frame != 0])) <= 1 for frame in frames) and any(
+        ndimage.label(frame)[1] > 1 for frame in frames
+    ):
+        value = max(int(frame.max()) for frame in frames)
+        raise InputError(
+            f"{root} holds {known.name}, but the first masks have the value {value} for all cells, expected a "
+            f"number for each: if it stands for a class, type data=folder data.images={_typed(known.images)} "
+            f"data.masks={_typed(known.masks)} 'data.classes=[background,{{name: cell, values: [{value}]}}]'"
+        )

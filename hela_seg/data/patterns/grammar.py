@@ -139,8 +139,8 @@ class Pattern:
         )
         if "**" in words or beside or any(set("{}") & set(piece) for piece in pieces[::2]):
             raise InputError(
-                f"{self.setting} has the part '{part}', expected wildcards such as {{name}}, {{t}} and *, with "
-                "a letter or sign between two, and ** only as a whole folder: correct it"
+                f"{self.setting} has the part '{part}', expected wildcards such as {{name}}, {{t}} and *, "
+                "with a letter or sign between two, and ** only as a whole folder: correct it"
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from hela_seg.data.patterns.grammar import NUMBERS, Pattern, Text, is_pattern, p
 from hela_seg.data.patterns.listing import Entry, walk
 from hela_seg.data.splits.table import Part
 from hela_seg.data.stacks.numbering import natural_order, refuse_gaps
+from hela_seg.data.stacks.tiff.ome import later_parts
 from hela_seg.system.errors import InputError, join_names
 
 Given = str | Sequence[str] | Mapping[str, str]
@@ -113,6 +114,7 @@ def match(
         files.refuse_empty(root)
         found.faults += files.faults()
         found.files |= files.places()
+    of_images.leave_out_later_parts()
     found.recordings, faults = _recordings(root, of_images, of_masks, sparse=sparse)
     found.faults += faults
     return found
@@ -163,6 +165,14 @@ class _Files:
             f"{join_names(self._twice, 3)} match one pattern with the same texts, expected one file for "
             "each: move one away, or let the pattern say more, such as its ending"
         ]
+
+    def leave_out_later_parts(self) -> None:
+        """Of an OME-TIFF in several files, which all state the whole, leave the one with the first plane."""
+        ome = {Path(place) for place in self.places() if place.lower().endswith((".ome.tif", ".ome.tiff"))}
+        later = {str(path.with_name(part)) for path in ome for part in later_parts(path)}
+        for by_key in self.found.values() if later else ():
+            for key in [key for key, (place, *_) in by_key.items() if place in later]:
+                del by_key[key]
 
     def refuse_empty(self, root: Path) -> None:
         """Refuse a pattern that no file matches; names that are there are named."""
@@ -275,7 +285,17 @@ def _recordings(
             continue
         if recording is not None:
             found.append(recording)
-    return found, [*faults, *search.faults(), *_namesakes(found)]
+    faults += [*search.faults(), *_namesakes(found)]
+    return _with_shared_masks(found) if masks.names else found, faults
+
+
+def _with_shared_masks(recordings: list[Matched]) -> list[Matched]:
+    """Images of one mask, such as a field in two stains, as a group where nothing else says so."""
+    first: dict[tuple[Layers, ...], str] = {}
+    groups = [one.group or first.setdefault(one.masks, one.name) for one in recordings]
+    if len(first) == len(recordings):
+        return recordings
+    return [replace(one, group=group) for one, group in zip(recordings, groups, strict=True)]
 
 
 def _grouped(images: _Files) -> dict[Key, _Frames]:
@@ -325,8 +345,8 @@ def _part_of(texts: Mapping[str, Text]) -> Part | None:
     part = PARTS.get(str(texts["part"]).lower())
     if part is None:
         raise InputError(
-            f"{{part}} stands for '{texts['part']}', expected one of {', '.join(PARTS)}: use another word for "
-            "this wildcard, or rename the folder"
+            f"{{part}} stands for '{texts['part']}', expected one of {', '.join(PARTS)}: use another word "
+            "for this wildcard, or rename the folder"
         )
     return part
 
@@ -369,8 +389,8 @@ class _Masks:
         lacking = [name for name in self._masks.patterns if name not in [own for own, _ in layers]]
         if layers and lacking:
             raise InputError(
-                f"{layers[0][1][0]} has no counterpart for {join_names(lacking)}, expected a file for each of "
-                "data.masks: save an empty mask there"
+                f"{layers[0][1][0]} has no counterpart for {join_names(lacking)}, expected a file for each "
+                "of data.masks: save an empty mask there"
             )
         return tuple(layers) or None
 

@@ -57,8 +57,8 @@ class JoinedChannels(_Derived):
         for part in parts[1:]:
             if (part.shape[0], part.shape[2:]) != (first.shape[0], first.shape[2:]):
                 raise InputError(
-                    f"{part.path} has {_extent(part)} but {first.path.name} has {_extent(first)}: channels of "
-                    "one image must be alike, export them again at one size"
+                    f"{part.path} has {_extent(part)} but {first.path.name} has {_extent(first)}: channels "
+                    "of one image must be alike, export them again at one size"
                 )
         dtype = np.result_type(*(part.dtype for part in parts))
         super().__init__(first, sum(part.shape[1] for part in parts), dtype)

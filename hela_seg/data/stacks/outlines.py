@@ -135,8 +135,8 @@ def _with_area(path: Path, outline: Outline) -> Outline:
     rings = [ring for part in outline.parts for ring in part]
     if not rings or any(len(ring) < 3 or not np.isfinite(ring).all() for ring in rings):
         raise InputError(
-            f"{path} holds '{outline.name}', which is no closed outline, expected polygons and other shapes with "
-            "an area: delete points and lines from it"
+            f"{path} holds '{outline.name}', which is no closed outline, expected polygons and other shapes "
+            "with an area: delete points and lines from it"
         )
     return outline
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from unicodedata import normalize
@@ -124,6 +123,7 @@ def test_a_folder_stands_for_its_files_and_masks_for_several_images(tmp_path: Pa
     stains = found(tmp_path, "{field}_{stain}.tif", "m/{field}_label.tif", sparse=True)
     assert [one.name for one in stains] == ["a_blue", "a_red"]
     assert stains[0].masks == stains[1].masks
+    assert [one.group for one in stains] == ["a_blue", "a_blue"]
 
 
 def test_names_are_compared_in_one_form_of_unicode(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_names_are_compared_in_one_form_of_unicode(tmp_path: Path) -> None:
 
 def test_a_link_to_the_folder_above_is_not_followed_for_ever(tmp_path: Path) -> None:
     touch(tmp_path, ["a/x.tif", "a/x.png"])
-    os.symlink(tmp_path, tmp_path / "a" / "up", target_is_directory=True)
+    (tmp_path / "a" / "up").symlink_to(tmp_path, target_is_directory=True)
     assert [one.name for one in found(tmp_path, "**/{name}.tif", "**/{name}.png")] == ["a_x"]
 
 

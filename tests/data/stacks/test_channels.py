@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from hela_seg.data.stacks import Series, open_series, write_tiff
@@ -107,7 +108,11 @@ def test_complete_opacity_is_left_out(tmp_path: Path, name: str) -> None:
     array[..., 3] = 255
     Image.fromarray(array).save(tmp_path / name)
     assert (open_series(tmp_path / name).frame(0) == np.moveaxis(array[..., :3], -1, 0)).all()
+    tifffile.imwrite(tmp_path / "b.tif", array, photometric="rgb", extrasamples=["unspecified"])
+    assert open_series(tmp_path / "b.tif").shape == (1, 3, 6, 7)
     array[2, 3, 3] = 254
+    tifffile.imwrite(tmp_path / "b.tif", array, photometric="rgb", extrasamples=["unspecified"])
+    assert open_series(tmp_path / "b.tif").shape == (1, 4, 6, 7)
     Image.fromarray(array).save(tmp_path / name)
     with pytest.raises(InputError, match="partly transparent"):
         open_series(tmp_path / name).frame(0)
