@@ -211,3 +211,21 @@ def test_the_console_script_knows_its_commands() -> None:
     wrong = run("trian")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     assert "'trian' is no command" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("data.images={series}/phase_{t}.tif", "data.images='{series}/phase_{t}.tif'"),
+        ("data.masks={id}/masks/*.png", "data.masks='{id}/masks/*.png'"),
+        ("data.images=[{n}_a.tif, {n}_b.tif]", "data.images=['{n}_a.tif','{n}_b.tif']"),
+        (
+            "data.masks={round: {n}_r.png, spread: {n}_s.png}",
+            "data.masks={round: '{n}_r.png',spread: '{n}_s.png'}",
+        ),
+        ("data.images=['{n}, a.tif']", "data.images=['{n}, a.tif']"),
+        ("data.images=[]", "data.images=[]"),
+    ],
+)
+def test_patterns_need_no_quotes_beside_those_of_the_shell(typed: str, expected: str) -> None:
+    assert overrides(COMMANDS["train"], [typed]) == [expected]

@@ -198,3 +198,29 @@ def test_two_files_of_one_name_are_refused(
     Image.fromarray(image).save(tmp_path / "a.png")
     assert main("predict", [str(checkpoint), str(tmp_path), "-o", str(tmp_path / "out")]) == 2
     assert "several files are named a" in capfd.readouterr().err
+
+
+def test_files_of_frames_are_recordings_by_their_pattern(
+    checkpoint: Path, cells: Path, tmp_path: Path
+) -> None:
+    for number in (0, 1):
+        stack = tifffile.imread(cells / "images" / f"dish {number}.tif")
+        for t, frame in enumerate(stack, start=9):
+            path = tmp_path / "in" / f"dish {number}" / f"phase_{t}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(path, frame, photometric="minisblack")
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    found = ["images={series}/phase_{t}.tif", "-o", str(out)]
+    assert main("predict", [str(checkpoint), str(tmp_path / "in"), *found]) == 0
+    assert main("predict", [str(checkpoint), str(cells / "images"), "-o", str(whole)]) == 0
+    for number in (0, 1):
+        name = f"dish {number}.labels.ome.tif"
+        assert (tifffile.imread(out / name) == tifffile.imread(whole / name)).all()
+
+
+def test_a_pattern_that_matches_nothing_is_refused(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    typed = [str(checkpoint), str(cells), "images=image/{name}.tif", "-o", str(tmp_path / "out")]
+    assert main("predict", typed) == 2
+    assert "images is 'image/{name}.tif', which no file below" in capfd.readouterr().err

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from hela_seg.data.labels.painted import Layer, PaintedSeries
 from hela_seg.data.labels.resized import NearestSeries
@@ -64,6 +66,15 @@ class FileRules:
     channels: Sequence[Channel] | None = None
     grey: bool = False
     assumed_axes: str | None = None
+
+    @property
+    def painted_dtype(self) -> np.dtype[Any]:
+        """Of masks that are put together: the same for all, whatever is in them."""
+        return (
+            np.dtype(np.uint32)
+            if self.ids
+            else np.min_scalar_type(max(self.class_values.values(), default=0))
+        )
 
 
 @dataclass(frozen=True)
@@ -146,9 +157,11 @@ def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recordin
         InputError: channels, planes, frames or masks that are unlike.
     """
     image = matched_image(found, axes, rules)
-    masks = [_at_size_of(image, _painted(layers, image, axes, rules), rules) for layers in found.masks]
-    # of single masks for the frames of a stack too
-    mask = FrameSequence(masks, found.name) if found.is_sequence or len(masks) > 1 else masks[0]
+    masks = [
+        _at_size_of(image, _painted(layers, image, axes, rules, by_cell=found.is_by_cell), rules)
+        for layers in found.masks
+    ]
+    mask = FrameSequence(masks, found.name) if len(masks) > 1 else masks[0]
     return Recording(image, mask, found.part, found.group)
 
 
@@ -178,10 +191,10 @@ def _joined(channels: Channels, axes: str | None, rules: FileRules) -> Series:
     return _chosen(joined[0] if len(joined) == 1 else JoinedChannels(joined), rules)
 
 
-def _painted(layers: Layers, image: Series, axes: str | None, rules: FileRules) -> Series:
+def _painted(layers: Layers, image: Series, axes: str | None, rules: FileRules, *, by_cell: bool) -> Series:
     """The mask of one frame, or of a stack, out of its files."""
     opened = [
-        _layer(Path(place), image, axes, rules, name, number if len(places) > 1 else None)
+        _layer(Path(place), image, axes, rules, name, number if by_cell else None)
         for name, places in layers
         for number, place in enumerate(places, start=1)
     ]
@@ -219,13 +232,15 @@ def _outlined(path: Path, image: Series, rules: FileRules, value: int | None) ->
             "name it so in data.classes, or set data.labels.kind=instances"
         )
 
-    return OutlineSeries(path, image, value_of, next(iter(values.values()), 0))
+    return OutlineSeries(path, image, value_of, next(iter(values.values()), 0), rules.painted_dtype)
 
 
 def _foreground(layers: Sequence[Layer], rules: FileRules) -> Series:
     if len(layers) == 1 and layers[0].value is None and rules.threshold is None:
         return layers[0].mask
-    return PaintedSeries(layers, next(iter(rules.class_values.values()), 0), rules.threshold)
+    return PaintedSeries(
+        layers, next(iter(rules.class_values.values()), 0), rules.threshold, rules.painted_dtype
+    )
 
 
 def dryad(root: Path, axes: str | None = None, *, rules: FileRules = FileRules()) -> list[Recording]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from hela_seg.data.stacks import Series
 from hela_seg.data.stacks.segments import cache, version_of
@@ -32,6 +32,7 @@ class PaintedSeries(Series):
         layers: at least one, alike in frames and size.
         background: value where no layer has foreground.
         threshold: least value of foreground, of soft masks; None for 1.
+        dtype: holds all values that are painted; where layers keep their own, the one that holds these too.
 
     Raises:
         InputError: layers of different sizes.
@@ -40,7 +41,13 @@ class PaintedSeries(Series):
         ``[0 9 9]`` with the value 1 and then ``[0 0 9]`` with the value 2 make ``[0 1 2]``.
     """
 
-    def __init__(self, layers: Sequence[Layer], background: int = 0, threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        background: int = 0,
+        threshold: float | None = None,
+        dtype: npt.DTypeLike = np.uint8,
+    ) -> None:
         first = layers[0].mask
         for layer, _ in layers:
             if (layer.shape[0], layer.shape[2:]) != (first.shape[0], first.shape[2:]):
@@ -52,10 +59,9 @@ class PaintedSeries(Series):
         self._layers, self._background, self._threshold = tuple(layers), background, threshold
         self.name, self.path, self.axes = first.name, first.path, first.axes
         self.shape = (first.shape[0], 1, *first.shape[2:])
-        largest = max([background, *(layer.value or 0 for layer in layers)])
-        types = [layer.mask.dtype for layer in layers if layer.value is None]
-        self.dtype = np.result_type(np.min_scalar_type(largest), *types)
-        self._versions = tuple((str(path), version_of(path)) for path in self.paths)
+        self.dtype = np.result_type(dtype, *(layer.mask.dtype for layer in layers if layer.value is None))
+        files = tuple((str(path), version_of(path)) for path in self.paths)
+        self._key = (files, tuple(layer.value for layer in layers), background, threshold, self.dtype.str)
         self.frame_interval = first.frame_interval
 
     @property
@@ -65,7 +71,7 @@ class PaintedSeries(Series):
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (1, h, w)."""
-        whole = cache.get((self._versions, self._background, self._threshold, t), lambda: self._paint(t))
+        whole = cache.get((self._key, t), lambda: self._paint(t))
         return whole[:, rows, columns].copy()
 
     def _paint(self, t: int) -> Pixels:
@@ -73,7 +79,7 @@ class PaintedSeries(Series):
         painted = np.full(self.shape[2:], self._background, self.dtype)
         for mask, value in self._layers:
             pixels = mask.frame(t).max(axis=0)  # of masks saved in colours
-            inside: NDArray[np.bool_] = (
+            inside: npt.NDArray[np.bool_] = (
                 pixels >= self._threshold if self._threshold is not None else pixels > 0
             )
             painted[inside] = pixels[inside] if value is None else value

@@ -155,8 +155,9 @@ def _refuse_unnumbered(root: Path, known: Known, masks: Sequence[str]) -> None:
         ndimage.label(frame)[1] > 1 for frame in frames
     ):
         value = max(int(frame.max()) for frame in frames)
+        classes = f"'data.classes=[background,{{name: cell, values: [{value}]}}]'"
         raise InputError(
-            f"{root} holds {known.name}, but the first masks have the value {value} for all cells, expected a "
-            f"number for each: if it stands for a class, type data=folder data.images={_typed(known.images)} "
-            f"data.masks={_typed(known.masks)} 'data.classes=[background,{{name: cell, values: [{value}]}}]'"
+            f"{root} holds {known.name}, but the first masks have the value {value} for all cells, expected "
+            "a number for each: if it stands for a class, type data=folder "
+            f"data.images={_typed(known.images)} data.masks={_typed(known.masks)} {classes}"
         )

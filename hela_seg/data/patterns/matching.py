@@ -48,6 +48,7 @@ class Matched:
         images: one entry a frame, or one for a stack.
         masks: the same; as many as images, or one stack for all frames, or one a frame of a stack.
         is_sequence: frames lie in files of their own.
+        is_by_cell: each file of a mask is a cell.
         group: recordings of one group belong together; None where nothing says so.
         part: what the recording is for, where its path says so.
     """
@@ -56,6 +57,7 @@ class Matched:
     images: tuple[Channels, ...]
     masks: tuple[Layers, ...]
     is_sequence: bool
+    is_by_cell: bool
     group: str | None = None
     part: Part | None = None
 
@@ -334,6 +336,7 @@ def _recording(root: Path, frames: _Frames, images: _Files, masks: _Masks) -> Ma
         tuple(frames.images(t) for t in (order if shared else labelled)),
         first if shared or not is_sequence else tuple(mask for t in labelled for mask in of_frames[t]),
         is_sequence,
+        masks.is_by_cell,
         str(texts["group"]) if "group" in texts else None,
         _part_of(texts),
     )
@@ -356,6 +359,7 @@ class _Masks:
 
     def __init__(self, masks: _Files, *, sparse: bool) -> None:
         self.names = masks.names
+        self.is_by_cell = any(pattern.is_many for pattern in masks.patterns.values())
         self._masks, self._sparse = masks, sparse
         self._used: set[Key] = set()
         self._lone: list[str] = []

@@ -88,8 +88,8 @@ class NumpySeries(VolumeSeries):
         if dtype.hasobject:
             raise InputError(
                 f"{self.path} holds pickled Python objects, which are never opened because they can run "
-                "code, expected an array of numbers: of Cellpose's _seg.npy save the masks as PNG (in its window "
-                "File > Save masks as PNG/tif, or --save_png) and name these in data.masks"
+                "code, expected an array of numbers: of Cellpose's _seg.npy save the masks as PNG (in its "
+                "window File > Save masks as PNG/tif, or --save_png) and name these in data.masks"
             )
         if math.prod(shape) * dtype.itemsize > size - file.tell() or len(shape) < 2:
             raise ValueError(f"it states {shape} numbers of {dtype} in {size} bytes")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 from skimage.draw import polygon
 
@@ -53,25 +54,31 @@ class OutlineSeries(Series):
         image: whose cells these are; masks have its frames and its size.
         value_of: value of a cell's pixels, by its number from 1 and its outline.
         background: value of all other pixels.
+        dtype: holds all of these values.
 
     Raises:
         InputError: a damaged file, outlines without an area, or an image that the file does not know.
     """
 
     def __init__(
-        self, path: Path, image: Series, value_of: Callable[[int, Outline], int], background: int = 0
+        self,
+        path: Path,
+        image: Series,
+        value_of: Callable[[int, Outline], int],
+        background: int = 0,
+        dtype: npt.DTypeLike = np.uint32,
     ) -> None:
         self.path, self.name, self.axes = path, name_of(path), image.axes.replace("C", "")
         self.shape = (image.shape[0], 1, *image.shape[2:])
         self._version, self._of = version_of(path), name_of(image.path)
         values = [value_of(number, one) for number, one in enumerate(self._outlines(), start=1)]
         self._values, self._background = values, background
-        self.dtype = np.min_scalar_type(max([background, *values]))
+        self.dtype = np.dtype(dtype)
         self.pixel_size, self.frame_interval = image.pixel_size, image.frame_interval
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (1, h, w)."""
-        key = (str(self.path), self._version, self._of, tuple(self._values), t)
+        key = (str(self.path), self._version, self._of, self.shape, tuple(self._values), self._background, t)
         return cache.get(key, lambda: self._draw(t))[:, rows, columns].copy()
 
     def _outlines(self) -> tuple[Outline, ...]:

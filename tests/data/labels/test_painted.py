@@ -60,7 +60,9 @@ def test_probabilities_have_a_threshold_too(tmp_path: Path) -> None:
 
 def test_more_cells_than_a_byte_holds_have_ids_of_their_own(tmp_path: Path) -> None:
     mask = layer(tmp_path / "a.tif", [[0, 1]], 1).mask
-    assert whole(PaintedSeries([Layer(mask, number) for number in range(1, 301)])) == [[0, 300]]
+    assert whole(PaintedSeries([Layer(mask, number) for number in range(1, 301)], dtype="uint16")) == [
+        [0, 300]
+    ]
 
 
 def test_layers_of_unlike_sizes_are_refused(tmp_path: Path) -> None:
