@@ -42,7 +42,8 @@ def walk(folder: str, wanted: Callable[[str, int], bool]) -> Iterator[Entry]:
         below, here, depth = waiting.pop()
         try:
             with os.scandir(here) as found:
-                entries = [entry for entry in found if not entry.name.startswith(".")]
+                visible = (entry for entry in found if not entry.name.startswith("."))
+                entries = sorted(visible, key=lambda entry: entry.name)
         except OSError as error:
             raise InputError(
                 f"{here} is no folder or cannot be read ({error.strerror}), expected one with images and "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
+from unicodedata import normalize
 
-from hela_seg.data.patterns.grammar import NUMBERS, Pattern, Text, is_pattern, patterns_of
+from hela_seg.data.patterns.grammar import FOLDERS, NUMBERS, Pattern, Text, is_pattern, patterns_of
 from hela_seg.data.patterns.listing import Entry, walk
 from hela_seg.data.splits.table import Part
 from hela_seg.data.stacks.numbering import natural_order, refuse_gaps
@@ -109,7 +109,7 @@ def match(
     """
     found = Matches()
     of_images = _Files(patterns_of(_whole(root, images), setting))
-    of_masks = _Files({} if masks is None else patterns_of(_whole(root, masks), "data.masks"))
+    of_masks = _Files({} if masks is None else patterns_of(_whole(root, masks), "data.masks"), several=True)
     _refuse_unlinked(of_images, of_masks)
     _assign(root, of_images, of_masks)
     for files in (of_images, of_masks):
@@ -130,10 +130,15 @@ def _whole(root: Path, given: Given) -> Given:
 
 
 class _Files:
-    """The files that the patterns of images, or of masks, match: by pattern, and by what wildcards mean."""
+    """The files that the patterns of images, or of masks, match: by pattern, and by what wildcards mean.
 
-    def __init__(self, patterns: Mapping[str, Pattern]) -> None:
-        self.patterns = patterns
+    Args:
+        patterns: by name of their channel or class.
+        several: ``*`` means one mask out of several files.
+    """
+
+    def __init__(self, patterns: Mapping[str, Pattern], *, several: bool = False) -> None:
+        self.patterns, self._several = patterns, several
         first = next(iter(patterns.values()), None)
         self.names = () if first is None else first.names
         self._twice: list[str] = []
@@ -149,7 +154,7 @@ class _Files:
         """A file that belongs to a pattern."""
         key = tuple([texts[wildcard] for wildcard in self.names])
         files = self.found[name].setdefault(key, [])
-        if files and not self.patterns[name].is_many:
+        if files and not (self._several and self.patterns[name].is_many):
             said = "" if self._twice else f" ({self.patterns[name].setting}='{self.patterns[name].text}')"
             self._twice.append(f"{files[0]} and {Path(place).name}{said}")
             return
@@ -189,7 +194,7 @@ def _refuse_unlinked(images: _Files, masks: _Files) -> None:
     across = [name for name in masks.names if name in ("c", "z")]
     if across or unknown:
         pattern = next(iter(masks.patterns.values()))
-        named = ", ".join(f"{{{name}}}" for name in across or unknown)
+        named = ", ".join("**" if name == FOLDERS else f"{{{name}}}" for name in across or unknown)
         raise InputError(
             f"{pattern.setting} is '{pattern.text}', expected no {named} in it, which "
             + ("masks have none of" if across else "the images do not have")
@@ -204,8 +209,10 @@ def _assign(root: Path, images: _Files, masks: _Files) -> None:
     bases = [root / pattern.folders for _, _, pattern in roles]
     tops = {base for base in bases if not any(other in base.parents for other in bases)}
     for top in tops:
+        if root.is_dir() and not top.is_dir():
+            continue  # what is there instead will be named
         own = [
-            (*role, base.relative_to(top).as_posix())
+            (*role, normalize("NFC", base.relative_to(top).as_posix()))
             for role, base in zip(roles, bases, strict=True)
             if base.is_relative_to(top)
         ]
@@ -316,9 +323,9 @@ def _recording(root: Path, frames: _Frames, images: _Files, masks: _Masks) -> Ma
     order = frames.in_order()
     texts = frames.texts[order[0]]
     is_sequence = "t" in texts
+    of_frames = {t: masks.of(frames.texts[t], frames.images(t)) for t in order}
     if is_sequence:
         refuse_gaps([frames.images(t)[0][0] for t in order], [int(t[0]) for t in order])
-    of_frames = {t: masks.of(frames.texts[t], frames.images(t)) for t in order}
     labelled = [t for t in order if of_frames[t]]
     if not labelled:
         return None
@@ -376,12 +383,12 @@ class _Masks:
             keys = sorted(self._stacks.get(tuple([texts[name] for name in self.names if name != "t"]), []))
         else:
             keys = [tuple([texts[name] for name in self.names])]
+        self._used.update(keys)
         found = [self._layers(key) for key in keys]
         if not found or None in found:
             if not self._sparse:
                 self._lone.append(image[0][0])
             return ()
-        self._used.update(keys)
         return tuple(layers for layers in found if layers is not None)
 
     def _layers(self, key: Key) -> Layers | None:
@@ -421,21 +428,18 @@ class _Masks:
 
 
 def _incomplete(grouped: Mapping[Key, _Frames]) -> list[str]:
-    """A line for frames with fewer channels or planes than others have."""
+    """A line for frames with fewer channels than others have, or channels with unlike planes."""
     frames = [files for frames in grouped.values() for files in frames.files.values()]
-    shapes = [tuple((channel, len(files[channel])) for channel in sorted(files)) for files in frames]
-    usual = max(Counter(shapes).items(), key=lambda counted: (len(counted[0]), counted[1]), default=((), 0))[
-        0
-    ]
+    channels = set[tuple[int, int]]().union(*frames)
     lacking = [
         next(iter(next(iter(files.values())).values()))
-        for files, shape in zip(frames, shapes, strict=True)
-        if shape != usual
+        for files in frames
+        if len(files) < len(channels) or len({tuple(sorted(planes)) for planes in files.values()}) > 1
     ]
     if not lacking:
         return []
     return [
-        f"{len(lacking)} frame(s) lack a channel or plane that others have, such as that of "
+        f"{len(lacking)} frame(s) lack a channel or plane that others have, such as the frame of "
         f"{join_names(sorted(lacking), 3)}: add the missing files, or leave them out of data.images"
     ]
 

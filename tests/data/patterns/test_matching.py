@@ -153,6 +153,10 @@ def test_a_pattern_that_matches_nothing_names_what_is_near(tmp_path: Path) -> No
     assert "data.images is '{series}/phse_{t}.tif', which no file below" in message
     assert "the nearest names there are A/phase_1.tif" in message
     assert "data.masks is" in refusal(tmp_path, "{series}/phase_{t}.tif", "masks/{series}_{t}.png")
+    message = refusal(tmp_path, "B/phase_{t}.tif", "{series}/mask_{t}.png")
+    assert "data.masks is '{series}/mask_{t}.png', expected no {series} in it" in message
+    message = refusal(tmp_path, "B/phase_{t}.tif", "A/mask_{t}.png")
+    assert f"no file below {tmp_path} matches: the nearest names there are A/phase_1.tif" in message
     assert "is no folder" in refusal(tmp_path / "gone", "{a}.tif", "{a}.png")
 
 
@@ -162,7 +166,10 @@ def test_two_files_with_the_same_texts_are_refused(tmp_path: Path) -> None:
     assert "match one pattern with the same texts" in message
     assert "a.png" in message
     assert "a.tif" in message
-    assert "t1.tif and t01.tif" in refusal(
+    touch(tmp_path, ["x/images/1.png", "x/images/2.png", "x/m.png"])
+    message = refusal(tmp_path, "{id}/images/*", "{id}/m.png")
+    assert "images/1.png and 2.png" in message
+    assert "t01.tif and t1.tif" in refusal(
         touch(tmp_path / "n", ["t1.tif", "t01.tif", "m1.png"]), "t{t}.tif", "m{t}.png"
     )
 
@@ -187,7 +194,10 @@ def test_missing_channels_classes_and_frames_are_named(tmp_path: Path) -> None:
         classes, "{n}.tif", {"r": "{n}_r.png", "s": "{n}_s.png"}
     )
     frames = touch(tmp_path / "f", [f"t{t}.{end}" for t in (0, 1, 3) for end in ("tif", "png")])
-    assert "lacks frame 2 between t0.tif and t3.tif" in refusal(frames, "t{t}.tif", "t{t}.png")
+    (fault,) = match(frames, "t{t}.tif", "t{t}.png").faults
+    assert "lacks frame 2 between t0.tif and t3.tif" in fault
+    planes = touch(tmp_path / "z", ["a_z0c0.tif", "a_z1c0.tif", "a_z0c1.tif", "a.png"])
+    assert "1 frame(s) lack a channel or plane" in refusal(planes, "{n}_z{z}c{c}.tif", "{n}.png")
 
 
 @pytest.mark.parametrize(
