@@ -14,6 +14,7 @@ from scipy import ndimage
 from hela_seg.data.patterns.listing import walk
 from hela_seg.data.patterns.matching import Given, Matches, match
 from hela_seg.data.stacks import SUFFIXES, open_series
+from hela_seg.data.stacks.numpy_file import CELLPOSE_MASKS
 from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
 from hela_seg.system.errors import InputError
 
@@ -107,11 +108,8 @@ def recognise(root: Path) -> Known:
     """
     if not root.is_dir():
         raise InputError(f"{root} is no folder, expected one with images and masks: set data.root")
-    images = [
-        entry.place
-        for entry in islice(walk(str(root), lambda folder, depth: True), MOST_FILES)
-        if Path(entry.path).suffix.lower() in SUFFIXES
-    ]
+    files = [entry.place for entry in islice(walk(str(root), lambda folder, depth: True), MOST_FILES)]
+    images = [place for place in files if Path(place).suffix.lower() in SUFFIXES]
     fitting: list[Known] = []
     near: list[str] = []
     masks: list[str] = []
@@ -126,6 +124,10 @@ def recognise(root: Path) -> Known:
     if len(fitting) == 1:
         _refuse_unnumbered(root, fitting[0], masks)
         return fitting[0]
+    if not fitting and any(place.endswith("_seg.npy") for place in files):
+        raise InputError(
+            f"{root} holds masks as pickles, which are never opened, expected images: {CELLPOSE_MASKS}"
+        )
     listed = [f"{known.name}: {known.settings}" for known in fitting] or near
     what = "could be several things" if fitting else "is laid out in no way that data=auto is sure of"
     if not listed:

@@ -20,6 +20,12 @@ from hela_seg.system.errors import InputError, join_names
 
 ARCHIVE = ".npz"
 
+CELLPOSE_MASKS = (
+    "of Cellpose's _seg.npy save the masks as PNG (in its window File > Save masks as PNG/tif, or --save_png), "
+    "which data.masks='{name}_cp_masks.png' then names"
+)
+"""What to do about masks that only code could open."""
+
 
 def is_numpy(path: PurePath) -> bool:
     """Whether a path names a file of NumPy, or an array in an archive."""
@@ -88,8 +94,7 @@ class NumpySeries(VolumeSeries):
         if dtype.hasobject:
             raise InputError(
                 f"{self.path} holds pickled Python objects, which are never opened because they can run "
-                "code, expected an array of numbers: of Cellpose's _seg.npy save the masks as PNG (in its "
-                "window File > Save masks as PNG/tif, or --save_png) and name these in data.masks"
+                f"code, expected an array of numbers: {CELLPOSE_MASKS}"
             )
         if math.prod(shape) * dtype.itemsize > size - file.tell() or len(shape) < 2:
             raise ValueError(f"it states {shape} numbers of {dtype} in {size} bytes")

@@ -90,10 +90,14 @@ class OutlineSeries(Series):
         for value, outline in zip(self._values, self._outlines(), strict=True):
             if outline.frame in (None, t):
                 for outer, *holes in outline.parts:
-                    inside = _filled(outer, size)
-                    for hole in holes:
-                        inside[_filled(hole, size)] = False
-                    drawn[inside] = value
+                    rows, columns = _filled(outer, size)
+                    if holes:
+                        inside = np.zeros(size, bool)
+                        inside[rows, columns] = True
+                        for hole in holes:
+                            inside[_filled(hole, size)] = False
+                        rows, columns = inside.nonzero()
+                    drawn[rows, columns] = value
         return drawn[np.newaxis]
 
 
@@ -124,11 +128,10 @@ def is_annotated(path: Path, image: str) -> bool:
     return path.suffix.lower() != COCO or image in _coco(path, version_of(path))
 
 
-def _filled(ring: Ring, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels (H, W) whose centres lie inside of a ring."""
-    inside = np.zeros(size, bool)
-    inside[polygon(ring[:, 1] - 0.5, ring[:, 0] - 0.5, size)] = True
-    return inside
+def _filled(ring: Ring, size: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the pixels whose centres lie inside of a ring."""
+    rows, columns = polygon(ring[:, 1] - 0.5, ring[:, 0] - 0.5, size)
+    return rows, columns
 
 
 @lru_cache(64)

@@ -94,3 +94,8 @@ def test_masks_of_one_value_are_not_taken_for_numbered_cells(tmp_path: Path) -> 
     touch(tmp_path, ["a.tif", "a_masks.png", "b.tif", "b_masks.png"], cells=(255, 255))
     with pytest.raises(InputError, match=r"the value 255 for all cells.* values: \[255\]"):
         recognise(tmp_path)
+
+
+def test_what_to_do_about_pickles_of_cellpose_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"save the masks as PNG .*--save_png"):
+        recognise(touch(tmp_path, ["a.tif", "a_seg.npy"]))
