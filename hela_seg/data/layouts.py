@@ -207,24 +207,25 @@ def _layer(
     """A mask file, and what it paints: its class, its cell, or the values that it holds itself."""
     value = rules.class_values[name] if name else cell if rules.ids else None
     if path.suffix.lower() in OUTLINE_ENDINGS:
-        return Layer(_outlined(path, image, rules, value), None)
+        return Layer(_outlined(path, image, rules, numbered=rules.ids or value is not None), value)
     if value is None and rules.threshold is not None and not rules.ids:
         value = list(rules.class_values.values())[1]
     return Layer(_open_mask(path, axes, rules), value)
 
 
-def _outlined(path: Path, image: Series, rules: FileRules, value: int | None) -> Series:
+def _outlined(path: Path, image: Series, rules: FileRules, *, numbered: bool) -> Series:
     """Outlines as a mask: numbered cells, or cells with the value of their class."""
     values = rules.class_values
-    if rules.colours:
+    if rules.colours or rules.threshold is not None:
+        what = "data.labels.kind=colours" if rules.colours else f"data.labels.threshold={rules.threshold:g}"
         raise InputError(
-            f"{path} holds outlines, expected masks in colours with data.labels.kind=colours: set "
-            "data.labels.kind=values or instances"
+            f"{path} holds outlines, expected pixels with {what}: set data.labels.kind=values or instances, "
+            "and no threshold"
         )
 
     def value_of(number: int, outline: Outline) -> int:
-        if rules.ids or value is not None:
-            return number if value is None else value
+        if numbered:
+            return number
         if outline.name in values or len(values) == 2:
             return values.get(outline.name, list(values.values())[1])
         raise InputError(
@@ -232,7 +233,8 @@ def _outlined(path: Path, image: Series, rules: FileRules, value: int | None) ->
             "name it so in data.classes, or set data.labels.kind=instances"
         )
 
-    return OutlineSeries(path, image, value_of, next(iter(values.values()), 0), rules.painted_dtype)
+    background = 0 if numbered else next(iter(values.values()), 0)
+    return OutlineSeries(path, image, value_of, background, np.uint32 if numbered else rules.painted_dtype)
 
 
 def _foreground(layers: Sequence[Layer], rules: FileRules) -> Series:

@@ -159,11 +159,17 @@ def test_outlines_are_numbered_or_have_the_values_of_their_classes(tmp_path: Pat
     assert classes.mask.frame(0)[0, 0].tolist() == [9, 9, 4, 4, 0, 0]
     (two,) = opened(tmp_path, *patterns, class_values={"background": 5, "cell": 1})
     assert two.mask.frame(0)[0, 0].tolist() == [1, 1, 1, 1, 5, 5]
+    (tmp_path / "a2.geojson").write_text(json.dumps([square(1, "any")]))
+    both = {"spread": "{name}.geojson", "round": "{name}2.geojson"}
+    (layers,) = opened(tmp_path, "{name}.tif", both, class_values={**VALUES, "background": 7})
+    assert layers.mask.frame(0)[0, 0].tolist() == [9, 4, 4, 9, 7, 7]
+    (tmp_path / "a2.geojson").unlink()
     (tmp_path / "a.geojson").write_text(json.dumps([square(0, "dead")]))
     assert "holds an outline of 'dead', expected one of the classes background, round, spread" in refusal(
         tmp_path, *patterns, class_values=VALUES
     )
-    assert "expected masks in colours" in refusal(tmp_path, *patterns, colours=True)
+    assert "expected pixels with data.labels.kind=colours" in refusal(tmp_path, *patterns, colours=True)
+    assert "expected pixels with data.labels.threshold=9" in refusal(tmp_path, *patterns, threshold=9)
 
 
 def test_masks_of_another_resolution_may_be_resized(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from hela_seg.system.errors import InputError, join_names
 ARCHIVE = ".npz"
 
 CELLPOSE_MASKS = (
-    "of Cellpose's _seg.npy save the masks as PNG (in its window File > Save masks as PNG/tif, or --save_png), "
-    "which data.masks='{name}_cp_masks.png' then names"
+    "of Cellpose's _seg.npy save the masks as PNG (in its window File > Save masks as PNG/tif, or "
+    "--save_png), which data.masks='{name}_cp_masks.png' then names"
 )
 """What to do about masks that only code could open."""
 

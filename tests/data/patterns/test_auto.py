@@ -14,7 +14,7 @@ from hela_seg.system.errors import InputError
 
 FOLDERS = {
     "folders of their own": ["images/a.tif", "images/b.tif", "masks/a.png", "masks/b.png"],
-    "masks of Cellpose": ["a.tif", "a_cp_masks.png", "a_seg.npy", "b.tif", "b_cp_masks.png"],
+    "masks of Cellpose": ["a.tif", "a_cp_masks.png", "b.tif", "b_cp_masks.png"],
     "Omnipose": ["x/1/a.tif", "x/1/a_masks.png", "y/a.tif", "y/a_masks.png"],
     "Cellpose's training data": [
         "train/0_img.png",
