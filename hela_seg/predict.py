@@ -27,7 +27,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.intensity import in_one_line
-from hela_seg.data.layouts import FileRules, matched_image
+from hela_seg.data.layouts import FileRules
+from hela_seg.data.matched import matched_image
 from hela_seg.data.patterns.matching import Given, match
 from hela_seg.data.stacks import FrameSequence, Series, Z, find_files, numbered_sequence
 from hela_seg.data.stacks.channels import Channel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,6 @@ import numpy as np
 
 from hela_seg.data.labels.painted import Layer, PaintedSeries
 from hela_seg.data.labels.resized import NearestSeries
-from hela_seg.data.patterns.matching import Channels, Layers, Matched
 from hela_seg.data.splits.split import Part
 from hela_seg.data.stacks import (
     MAX_FRAME_PIXELS,
@@ -24,9 +23,7 @@ from hela_seg.data.stacks import (
     numbered_sequence,
     open_series,
 )
-from hela_seg.data.stacks.channels import Channel, JoinedChannels, JoinedPlanes, choose_channels
-from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
-from hela_seg.data.stacks.outlines import Outline, OutlineSeries, is_annotated
+from hela_seg.data.stacks.channels import Channel, choose_channels
 from hela_seg.system.errors import InputError, join_names
 
 DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "test": "test"}
@@ -143,106 +140,6 @@ def paired_by_stem(
             numbered_sequence(find_files(root / images))
         return [_sequence(pairs, axes, rules, root.absolute().name)]
     return [Recording(*_opened(pair, axes, rules)) for pair in pairs]
-
-
-def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recording:
-    """Open the files that belong to one recording, headers alone.
-
-    Args:
-        found: by `hela_seg.data.patterns.matching.match`.
-        axes: order of the axes in files that do not state it.
-        rules: what the files may be like.
-
-    Raises:
-        InputError: channels, planes, frames or masks that are unlike.
-    """
-    image = matched_image(found, axes, rules)
-    masks = [
-        _at_size_of(image, _painted(layers, image, axes, rules, by_cell=found.is_by_cell), rules)
-        for layers in found.masks
-    ]
-    mask = FrameSequence(masks, found.name) if len(masks) > 1 else masks[0]
-    return Recording(image, mask, found.part, found.group)
-
-
-def has_mask(found: Matched) -> bool:
-    """Whether the mask file of a recording knows its image, of files that hold the masks of many."""
-    image = name_of(Path(found.images[0][0][0]))
-    return all(
-        is_annotated(Path(place), image) for layers in found.masks for _, places in layers for place in places
-    )
-
-
-def matched_image(found: Matched, axes: str | None, rules: FileRules) -> Series:
-    """The images of one recording alone, under its name; see `open_matched`."""
-    frames = [_joined(channels, axes, rules) for channels in found.images]
-    image = FrameSequence(frames, found.name) if found.is_sequence else frames[0]
-    image.name = found.name
-    return image
-
-
-def _joined(channels: Channels, axes: str | None, rules: FileRules) -> Series:
-    """The image of one frame, or a stack, out of the files of its channels and planes."""
-    plain = replace(rules, channels=None, grey=False, channel_names=())
-    joined = []
-    for planes in channels:
-        opened = [open_image(Path(place), axes, plain) for place in planes]
-        joined.append(opened[0] if len(opened) == 1 else JoinedPlanes(opened, rules.z))
-    return _chosen(joined[0] if len(joined) == 1 else JoinedChannels(joined), rules)
-
-
-def _painted(layers: Layers, image: Series, axes: str | None, rules: FileRules, *, by_cell: bool) -> Series:
-    """The mask of one frame, or of a stack, out of its files."""
-    opened = [
-        _layer(Path(place), image, axes, rules, name, number if by_cell else None)
-        for name, places in layers
-        for number, place in enumerate(places, start=1)
-    ]
-    return _foreground(opened, rules)
-
-
-def _layer(
-    path: Path, image: Series, axes: str | None, rules: FileRules, name: str = "", cell: int | None = None
-) -> Layer:
-    """A mask file, and what it paints: its class, its cell, or the values that it holds itself."""
-    value = rules.class_values[name] if name else cell if rules.ids else None
-    if path.suffix.lower() in OUTLINE_ENDINGS:
-        return Layer(_outlined(path, image, rules, numbered=rules.ids or value is not None), value)
-    if value is None and rules.threshold is not None and not rules.ids:
-        value = list(rules.class_values.values())[1]
-    return Layer(_open_mask(path, axes, rules), value)
-
-
-def _outlined(path: Path, image: Series, rules: FileRules, *, numbered: bool) -> Series:
-    """Outlines as a mask: numbered cells, or cells with the value of their class."""
-    values = rules.class_values
-    if rules.colours or rules.threshold is not None:
-        what = "data.labels.kind=colours" if rules.colours else f"data.labels.threshold={rules.threshold:g}"
-        raise InputError(
-            f"{path} holds outlines, expected pixels with {what}: set data.labels.kind=values or instances, "
-            "and no threshold"
-        )
-
-    def value_of(number: int, outline: Outline) -> int:
-        if numbered:
-            return number
-        if outline.name in values or len(values) == 2:
-            return values.get(outline.name, list(values.values())[1])
-        raise InputError(
-            f"{path} holds an outline of '{outline.name}', expected one of the classes {', '.join(values)}: "
-            "name it so in data.classes, or set data.labels.kind=instances"
-        )
-
-    background = 0 if numbered else next(iter(values.values()), 0)
-    return OutlineSeries(path, image, value_of, background, np.uint32 if numbered else rules.painted_dtype)
-
-
-def _foreground(layers: Sequence[Layer], rules: FileRules) -> Series:
-    if len(layers) == 1 and layers[0].value is None and rules.threshold is None:
-        return layers[0].mask
-    return PaintedSeries(
-        layers, next(iter(rules.class_values.values()), 0), rules.threshold, rules.painted_dtype
-    )
 
 
 def dryad(root: Path, axes: str | None = None, *, rules: FileRules = FileRules()) -> list[Recording]:
@@ -394,8 +291,11 @@ def _by_name(folder: Path) -> dict[str, Path]:
 
 def _opened(pair: tuple[Path, Path], axes: str | None, rules: FileRules) -> tuple[Series, Series]:
     image = open_image(pair[0], axes, rules)
-    mask = _foreground([_layer(pair[1], image, axes, rules)], rules)
-    return image, _at_size_of(image, mask, rules)
+    mask = open_mask(pair[1], axes, rules)
+    if rules.threshold is not None:
+        value = None if rules.ids else list(rules.class_values.values())[1]
+        mask = painted([Layer(mask, value)], rules)
+    return image, at_size_of(image, mask, rules)
 
 
 def open_image(path: Path, axes: str | None, rules: FileRules) -> Series:
@@ -408,10 +308,11 @@ def open_image(path: Path, axes: str | None, rules: FileRules) -> Series:
         max_frame_pixels=rules.max_frame_pixels,
         fill_missing_chunks=rules.fill_missing_chunks,
     )
-    return _chosen(image, rules)
+    return chosen(image, rules)
 
 
-def _chosen(image: Series, rules: FileRules) -> Series:
+def chosen(image: Series, rules: FileRules) -> Series:
+    """The channels of an image that a net sees."""
     if rules.channel_names:
         if len(rules.channel_names) != image.shape[1]:
             raise InputError(
@@ -422,7 +323,8 @@ def _chosen(image: Series, rules: FileRules) -> Series:
     return choose_channels(image, rules.channels, grey=rules.grey)
 
 
-def _open_mask(path: Path, axes: str | None, rules: FileRules) -> Series:
+def open_mask(path: Path, axes: str | None, rules: FileRules) -> Series:
+    """A mask as the file holds it."""
     return open_series(
         path,
         axes,
@@ -435,7 +337,14 @@ def _open_mask(path: Path, axes: str | None, rules: FileRules) -> Series:
     )
 
 
-def _at_size_of(image: Series, mask: Series, rules: FileRules) -> Series:
+def painted(layers: Sequence[Layer], rules: FileRules) -> Series:
+    """Mask files painted over each other."""
+    background = next(iter(rules.class_values.values()), 0)
+    return PaintedSeries(layers, background, rules.threshold, rules.painted_dtype)
+
+
+def at_size_of(image: Series, mask: Series, rules: FileRules) -> Series:
+    """A mask as it is, or at its image's size where that is allowed."""
     size = (image.shape[2], image.shape[3])
     return NearestSeries(mask, size) if rules.resize == "nearest" and mask.shape[2:] != size else mask
 

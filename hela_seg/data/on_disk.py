@@ -10,6 +10,7 @@ from typing import Any
 from hela_seg.data import layouts
 from hela_seg.data.labels.palettes import refuse_unlike_palettes
 from hela_seg.data.layouts import FileRules, Recording
+from hela_seg.data.matched import has_mask, open_matched
 from hela_seg.data.patterns.grammar import is_pattern
 from hela_seg.data.patterns.matching import Given, Matched, Matches, match
 from hela_seg.data.splits.table import Block
@@ -90,7 +91,7 @@ class DataOnDisk:
         """The files that patterns match; see `hela_seg.data.patterns.matching.match`."""
         found = match(self.root, self.images, self.masks, sparse=self.rules.sparse)
         if self.rules.sparse:
-            found.recordings = [one for one in found.recordings if layouts.has_mask(one)]
+            found.recordings = [one for one in found.recordings if has_mask(one)]
         if not found.recordings and not found.faults:
             found.faults.append(
                 f"{self.root} holds no image with a mask by data.images and data.masks, expected one or "
@@ -99,11 +100,11 @@ class DataOnDisk:
         return found
 
     def open_matched(self, found: Matched) -> Recording:
-        """Open the files of one recording; see `hela_seg.data.layouts.open_matched`."""
+        """Open the files of one recording; see `hela_seg.data.matched.open_matched`."""
         rules = self.rules
         if isinstance(self.images, Mapping):
             rules = replace(rules, channel_names=tuple(self.images))
-        return layouts.open_matched(found, self.axes, rules)
+        return open_matched(found, self.axes, rules)
 
     def _found(self) -> list[Recording]:
         if self.layout == "dryad":
@@ -130,7 +131,8 @@ def common_channels(recordings: Sequence[Recording]) -> int:
         if recording.image.shape[1] != first.shape[1]:
             raise InputError(
                 f"{recording.image.path} has {recording.image.shape[1]} channel(s) but {first.path.name} has "
-                f"{first.shape[1]}, expected the same in all: convert or move the files that differ"
+                f"{first.shape[1]}, expected the same in all: pick some with data.channels, set data.grey=true "
+                "where colours lie among grey images, or move the files that differ"
             )
     return first.shape[1]
 
