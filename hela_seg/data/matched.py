@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle, repeat
 from pathlib import Path
-
-import numpy as np
 
 from hela_seg.data.labels.painted import Layer
 from hela_seg.data.layouts import FileRules, Recording, at_size_of, chosen, open_image, open_mask, painted
@@ -28,10 +28,13 @@ def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recordin
     Raises:
         InputError: channels, planes, frames or masks that are unlike.
     """
-    image = matched_image(found, axes, rules)
+    frames = _frames(found, axes, rules)
+    image = _strung_together(found, frames)
+    # of single masks each belongs to one frame, which may be of a stack
+    length, own = (1, cycle(frames)) if len(found.masks) > 1 else (image.shape[0], repeat(image))
     masks = [
-        at_size_of(image, _mask_of(layers, image, axes, rules, by_cell=found.is_by_cell), rules)
-        for layers in found.masks
+        at_size_of(image, _mask_of(layers, one, length, axes, rules, by_cell=found.is_by_cell), rules)
+        for layers, one in zip(found.masks, own, strict=False)
     ]
     mask = FrameSequence(masks, found.name) if len(masks) > 1 else masks[0]
     return Recording(image, mask, found.part, found.group)
@@ -47,7 +50,14 @@ def has_mask(found: Matched) -> bool:
 
 def matched_image(found: Matched, axes: str | None, rules: FileRules) -> Series:
     """The images of one recording alone, under its name; see `open_matched`."""
-    frames = [_joined(channels, axes, rules) for channels in found.images]
+    return _strung_together(found, _frames(found, axes, rules))
+
+
+def _frames(found: Matched, axes: str | None, rules: FileRules) -> list[Series]:
+    return [_joined(channels, axes, rules) for channels in found.images]
+
+
+def _strung_together(found: Matched, frames: Sequence[Series]) -> Series:
     image = FrameSequence(frames, found.name) if found.is_sequence else frames[0]
     image.name = found.name
     return image
@@ -63,10 +73,14 @@ def _joined(channels: Channels, axes: str | None, rules: FileRules) -> Series:
     return chosen(joined[0] if len(joined) == 1 else JoinedChannels(joined), rules)
 
 
-def _mask_of(layers: Layers, image: Series, axes: str | None, rules: FileRules, *, by_cell: bool) -> Series:
-    """The mask of one frame, or of a stack, out of its files."""
+def _mask_of(
+    layers: Layers, image: Series, length: int, axes: str | None, rules: FileRules, *, by_cell: bool
+) -> Series:
+    """The mask of one frame, or of a stack of some length, out of its files."""
     opened = [
-        _layer(Path(place), image, axes, rules, name, number if by_cell else None)
+        _outlined(Path(place), image, length, rules, name, number if by_cell else None)
+        if Path(place).suffix.lower() in OUTLINE_ENDINGS
+        else _pixels(Path(place), axes, rules, name, number if by_cell else None)
         for name, places in layers
         for number, place in enumerate(places, start=1)
     ]
@@ -75,20 +89,16 @@ def _mask_of(layers: Layers, image: Series, axes: str | None, rules: FileRules, 
     return painted(opened, rules)
 
 
-def _layer(
-    path: Path, image: Series, axes: str | None, rules: FileRules, name: str = "", cell: int | None = None
-) -> Layer:
+def _pixels(path: Path, axes: str | None, rules: FileRules, name: str, cell: int | None) -> Layer:
     """A mask file, and what it paints: its class, its cell, or the values that it holds itself."""
     value = rules.class_values[name] if name else cell if rules.ids else None
-    if path.suffix.lower() in OUTLINE_ENDINGS:
-        return Layer(_outlined(path, image, rules, numbered=rules.ids or value is not None), value)
     if value is None and rules.threshold is not None and not rules.ids:
         value = list(rules.class_values.values())[1]
     return Layer(open_mask(path, axes, rules), value)
 
 
-def _outlined(path: Path, image: Series, rules: FileRules, *, numbered: bool) -> Series:
-    """Outlines as a mask: numbered cells, or cells with the value of their class."""
+def _outlined(path: Path, image: Series, length: int, rules: FileRules, name: str, cell: int | None) -> Layer:
+    """Outlines, and what they paint: their class or their cell, or numbers or classes of their own."""
     values = rules.class_values
     if rules.colours or rules.threshold is not None:
         what = "data.labels.kind=colours" if rules.colours else f"data.labels.threshold={rules.threshold:g}"
@@ -97,9 +107,7 @@ def _outlined(path: Path, image: Series, rules: FileRules, *, numbered: bool) ->
             "and no threshold"
         )
 
-    def value_of(number: int, outline: Outline) -> int:
-        if numbered:
-            return number
+    def class_of(number: int, outline: Outline) -> int:
         if outline.name in values or len(values) == 2:
             return values.get(outline.name, list(values.values())[1])
         raise InputError(
@@ -107,5 +115,8 @@ def _outlined(path: Path, image: Series, rules: FileRules, *, numbered: bool) ->
             "name it so in data.classes, or set data.labels.kind=instances"
         )
 
-    background = 0 if numbered else next(iter(values.values()), 0)
-    return OutlineSeries(path, image, value_of, background, np.uint32 if numbered else rules.painted_dtype)
+    if rules.ids or name:
+        numbered = OutlineSeries(path, image, length, lambda number, outline: number)
+        return Layer(numbered, values[name] if name else cell)
+    background = next(iter(values.values()), 0)
+    return Layer(OutlineSeries(path, image, length, class_of, background, rules.painted_dtype), None)

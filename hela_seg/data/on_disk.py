@@ -131,8 +131,8 @@ def common_channels(recordings: Sequence[Recording]) -> int:
         if recording.image.shape[1] != first.shape[1]:
             raise InputError(
                 f"{recording.image.path} has {recording.image.shape[1]} channel(s) but {first.path.name} has "
-                f"{first.shape[1]}, expected the same in all: pick some with data.channels, set data.grey=true "
-                "where colours lie among grey images, or move the files that differ"
+                f"{first.shape[1]}, expected the same in all: pick some with data.channels, set "
+                "data.grey=true where colours lie among grey images, or move the files that differ"
             )
     return first.shape[1]
 

@@ -172,6 +172,21 @@ def test_outlines_are_numbered_or_have_the_values_of_their_classes(tmp_path: Pat
     assert "expected pixels with data.labels.threshold=9" in refusal(tmp_path, *patterns, threshold=9)
 
 
+def test_frames_have_outlines_of_their_own(tmp_path: Path) -> None:
+    for t in range(2):
+        save(tmp_path / f"t{t}.tif", random(t, 2, 6))
+        corners = [[t, 0], [t + 2, 0], [t + 2, 2], [t, 2]]
+        cell = {"geometry": {"type": "Polygon", "coordinates": [corners]}}
+        (tmp_path / f"t{t}.geojson").write_text(json.dumps(cell))
+    save(tmp_path / "stack/a.tif", random(0, 2, 2, 6))
+    for images in ("t{t}.tif", "stack/a.tif"):
+        (recording,) = opened(tmp_path, images, "t{t}.geojson", ids=True)
+        assert [recording.mask.frame(t)[0, 0].tolist() for t in range(2)] == [
+            [1, 1, 0, 0, 0, 0],
+            [0, 1, 1, 0, 0, 0],
+        ]
+
+
 def test_masks_of_another_resolution_may_be_resized(tmp_path: Path) -> None:
     save(tmp_path / "a.tif", random(0, 4, 4))
     save(tmp_path / "a_m.png", np.array([[1, 2], [3, 4]], np.uint8))

@@ -200,7 +200,8 @@ def _unlike_channels(recordings: Sequence[Recording]) -> list[str]:
     usual = counts.most_common(1)[0][0] if counts else 0
     return [
         f"{recording.image.path} has {recording.image.shape[1]} channel(s), expected {usual} as most series "
-        "have: pick some with data.channels, set data.grey=true for colours among grey images, or move it away"
+        "have: pick some with data.channels, set data.grey=true for colours among grey images, or move it "
+        "away"
         for recording in recordings
         if recording.image.shape[1] != usual
     ]

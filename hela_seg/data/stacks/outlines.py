@@ -51,7 +51,8 @@ class OutlineSeries(Series):
 
     Args:
         path: the file.
-        image: whose cells these are; masks have its frames and its size.
+        image: whose cells these are; masks have its size.
+        frames: T.
         value_of: value of a cell's pixels, by its number from 1 and its outline.
         background: value of all other pixels.
         dtype: holds all of these values.
@@ -64,12 +65,13 @@ class OutlineSeries(Series):
         self,
         path: Path,
         image: Series,
+        frames: int,
         value_of: Callable[[int, Outline], int],
         background: int = 0,
         dtype: npt.DTypeLike = np.uint32,
     ) -> None:
         self.path, self.name, self.axes = path, name_of(path), image.axes.replace("C", "")
-        self.shape = (image.shape[0], 1, *image.shape[2:])
+        self.shape = (frames, 1, *image.shape[2:])
         self._version, self._of = version_of(path), name_of(image.path)
         values = [value_of(number, one) for number, one in enumerate(self._outlines(), start=1)]
         self._values, self._background = values, background

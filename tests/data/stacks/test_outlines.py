@@ -24,7 +24,9 @@ def image(tmp_path: Path) -> Series:
 
 
 def drawn(path: Path, image: Series, t: int = 0) -> list[list[int]]:
-    pixels: list[list[int]] = OutlineSeries(path, image, lambda number, outline: number).frame(t)[0].tolist()
+    pixels: list[list[int]] = (
+        OutlineSeries(path, image, 2, lambda number, outline: number).frame(t)[0].tolist()
+    )
     return pixels
 
 
@@ -97,7 +99,7 @@ def test_coco_knows_images_by_their_names_up_to_the_ending(tmp_path: Path, image
     assert is_annotated(path, "cells 1")
     assert not is_annotated(path, "cells 2")
     named: list[str] = []
-    OutlineSeries(path, image, lambda number, outline: len(named.append(outline.name) or named))
+    OutlineSeries(path, image, 2, lambda number, outline: len(named.append(outline.name) or named))
     assert named == ["round"]
 
 
