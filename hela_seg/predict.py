@@ -165,7 +165,9 @@ def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]
         return _matched(predictor, settings, source, settings.images)
     is_folder = source.is_dir() and source.suffix.lower() != ".zarr"
     paths = without_results(find_files(source), source) if is_folder else [source]
-    recordings = [predictor.open(path, settings.axes, settings.z, settings.channels) for path in paths]
+    recordings = [
+        predictor.open(path, settings.axes, settings.z, channels=settings.channels) for path in paths
+    ]
     if settings.sequence:
         numbered_sequence(paths)
         return [FrameSequence(recordings, source.resolve().name if is_folder else source.stem)]

@@ -97,6 +97,7 @@ class Predictor:
         source: Source,
         axes: str | None = None,
         z: Z = None,
+        *,
         channels: Sequence[Channel] | None = None,
     ) -> Series:
         """A recording as the net can take it; see `predict`.
