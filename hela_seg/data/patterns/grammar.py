@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 from unicodedata import normalize
 
 from hela_seg.data.stacks import SUFFIXES
@@ -152,7 +151,7 @@ def patterns_of(given: str | Sequence[str] | Mapping[str, str], setting: str) ->
     """
     if isinstance(given, str):
         return {"": Pattern(given, setting)}
-    named: dict[str, Any] = dict(given) if isinstance(given, Mapping) else dict(enumerate(given))
+    named = given if isinstance(given, Mapping) else {str(place): text for place, text in enumerate(given)}
     if not named:
         raise InputError(f"{setting} is empty, expected a pattern such as '{{name}}.tif'")
-    return {str(name): Pattern(str(text), f"{setting}[{name}]") for name, text in named.items()}
+    return {name: Pattern(text, f"{setting}[{name}]") for name, text in named.items()}

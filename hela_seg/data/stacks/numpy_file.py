@@ -103,7 +103,7 @@ class NumpySeries(VolumeSeries):
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         with damage_is_reported(self._file, "file of NumPy"):
             array = _array(self._file, "" if self._file is self.path else self.path.name, self._version)
-        parts = {"T": t, "Z": z, "C": slice(None), "Y": rows, "X": columns}
+        parts: dict[str, int | slice] = {"T": t, "Z": z, "C": slice(None), "Y": rows, "X": columns}
         window = tuple(parts.get(letter, 0) for letter in self._letters)
         inner = "".join(letter for letter in self._letters if letter in "CYX")
         return channels_first(np.array(array[window], self.dtype), inner)
