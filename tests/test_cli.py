@@ -197,7 +197,7 @@ def test_help_names_groups_and_three_examples_without_torch(command: str) -> Non
     assert done.stdout.count(f"python -m hela_seg.{command}") >= 3
     assert done.stderr.strip() == "False"
     if command not in {"predict", "compare", "convert", "export"}:
-        assert "data: ctc, dryad, folder, synthetic, timelapse" in done.stdout
+        assert "data: auto, ctc, dryad, folder, synthetic, timelapse" in done.stdout
 
 
 def test_the_console_script_knows_its_commands() -> None:
