@@ -94,10 +94,12 @@ def deepcell(root: Path) -> None:
         save(root / f"set{n}/feature_1.png", np.where(ids() == 2, 255, 0).astype(np.uint8))
 
 
-def deepcell_npz(root: Path) -> None:
+def tissuenet(root: Path) -> None:
     root.mkdir()
-    images = np.stack([image(n) for n in range(12)])[..., np.newaxis]
-    np.savez(root / "train.npz", X=images, y=np.stack([ids()] * 12)[..., np.newaxis])
+    for n, part in enumerate(("train", "val", "test")):
+        images = np.stack([colours(10 * n + t)[..., :2] for t in range(2)])
+        masks = np.stack([ids(), np.zeros_like(ids())], axis=-1)
+        np.savez(root / f"{part}.npz", X=images, y=np.stack([masks] * 2), meta=np.array([{}], object))
 
 
 def tiles(root: Path) -> None:
@@ -184,7 +186,7 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], int, list[int]]] = {
     "omnipose": (omnipose, 4, [920, 176, 184]),
     "dsb2018": (dsb2018, 4, [920, 176, 184]),
     "deepcell": (deepcell, 4, [920, 120, 240]),
-    "deepcell_npz": (deepcell_npz, 1, [920, 176, 184]),
+    "tissuenet": (tissuenet, 3, [920, 176, 184]),
     "tiles": (tiles, 16, [920, 120, 240]),
     "usiigaci": (usiigaci, 4, [920, 176, 184]),
     "ctc": (ctc, 3, [920, 176, 184]),

@@ -31,5 +31,6 @@ The files:
 
 - ``grammar``: a pattern as a regular expression
 - ``listing``: the files of a folder that patterns may match
-- ``matching``: images with their masks; ``auto``: which known layout a folder has
+- ``files``: which file belongs to which pattern; ``matching``: images with their masks
+- ``auto``: which known layout a folder has
 """

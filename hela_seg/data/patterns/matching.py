@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
-from unicodedata import normalize
 
-from hela_seg.data.patterns.grammar import FOLDERS, NUMBERS, Pattern, Text, is_pattern, patterns_of
-from hela_seg.data.patterns.listing import Entry, walk
+from hela_seg.data.patterns.files import Key, PatternFiles, assign
+from hela_seg.data.patterns.grammar import FOLDERS, NUMBERS, Text, is_pattern, patterns_of
 from hela_seg.data.splits.table import Part
 from hela_seg.data.stacks.numbering import natural_order, refuse_gaps
-from hela_seg.data.stacks.tiff.ome import later_parts
 from hela_seg.system.errors import InputError, join_names
 
 Given = str | Sequence[str] | Mapping[str, str]
@@ -25,12 +21,6 @@ PARTS: Mapping[str, Part] = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """What the wildcard ``{part}`` may stand for, in small letters."""
-
-LOOKED_AT = 2000
-"""Files whose names are compared with a pattern that matches none."""
-
-Key = tuple[Text, ...]
-
 
 Channels = tuple[tuple[str, ...], ...]
 """The files of one frame, or of one stack: for each channel its planes, mostly one."""
@@ -108,10 +98,12 @@ def match(
         InputError: patterns that cannot be used or match nothing.
     """
     found = Matches()
-    of_images = _Files(patterns_of(_whole(root, images), setting))
-    of_masks = _Files({} if masks is None else patterns_of(_whole(root, masks), "data.masks"), several=True)
+    of_images = PatternFiles(patterns_of(_whole(root, images), setting))
+    of_masks = PatternFiles(
+        {} if masks is None else patterns_of(_whole(root, masks), "data.masks"), several=True
+    )
     _refuse_unlinked(of_images, of_masks)
-    _assign(root, of_images, of_masks)
+    assign(root, of_images, of_masks)
     for files in (of_images, of_masks):
         files.refuse_empty(root)
         found.faults += files.faults()
@@ -129,66 +121,7 @@ def _whole(root: Path, given: Given) -> Given:
     return given
 
 
-class _Files:
-    """The files that the patterns of images, or of masks, match: by pattern, and by what wildcards mean.
-
-    Args:
-        patterns: by name of their channel or class.
-        several: ``*`` means one mask out of several files.
-    """
-
-    def __init__(self, patterns: Mapping[str, Pattern], *, several: bool = False) -> None:
-        self.patterns, self._several = patterns, several
-        first = next(iter(patterns.values()), None)
-        self.names = () if first is None else first.names
-        self._twice: list[str] = []
-        for pattern in patterns.values():
-            if set(pattern.names) != set(self.names):
-                raise InputError(
-                    f"{pattern.setting} is '{pattern.text}', expected the same wildcards as in "
-                    f"'{first.text if first else ''}': give all patterns of a list the same"
-                )
-        self.found: dict[str, dict[Key, list[str]]] = {name: {} for name in patterns}
-
-    def add(self, name: str, texts: Mapping[str, Text], place: str) -> None:
-        """A file that belongs to a pattern."""
-        key = tuple([texts[wildcard] for wildcard in self.names])
-        files = self.found[name].setdefault(key, [])
-        if files and not (self._several and self.patterns[name].is_many):
-            said = "" if self._twice else f" ({self.patterns[name].setting}='{self.patterns[name].text}')"
-            self._twice.append(f"{files[0]} and {Path(place).name}{said}")
-            return
-        files.append(place)
-
-    def places(self) -> set[str]:
-        """All files that were found."""
-        return {place for by_key in self.found.values() for files in by_key.values() for place in files}
-
-    def faults(self) -> list[str]:
-        """A line where files that are to be told apart have the same texts."""
-        if not self._twice:
-            return []
-        return [
-            f"{join_names(self._twice, 3)} match one pattern with the same texts, expected one file for "
-            "each: move one away, or let the pattern say more, such as its ending"
-        ]
-
-    def leave_out_later_parts(self) -> None:
-        """Of an OME-TIFF in several files, which all state the whole, leave the one with the first plane."""
-        ome = {Path(place) for place in self.places() if place.lower().endswith((".ome.tif", ".ome.tiff"))}
-        later = {str(path.with_name(part)) for path in ome for part in later_parts(path)}
-        for by_key in self.found.values() if later else ():
-            for key in [key for key, (place, *_) in by_key.items() if place in later]:
-                del by_key[key]
-
-    def refuse_empty(self, root: Path) -> None:
-        """Refuse a pattern that no file matches; names that are there are named."""
-        for name, pattern in self.patterns.items():
-            if not self.found[name]:
-                raise _nothing(root, pattern)
-
-
-def _refuse_unlinked(images: _Files, masks: _Files) -> None:
+def _refuse_unlinked(images: PatternFiles, masks: PatternFiles) -> None:
     """Refuse wildcards of masks that nothing in images answers to."""
     unknown = [name for name in masks.names if name not in images.names and name != "t"]
     across = [name for name in masks.names if name in ("c", "z")]
@@ -200,57 +133,6 @@ def _refuse_unlinked(images: _Files, masks: _Files) -> None:
             + ("masks have none of" if across else "the images do not have")
             + ": write * where any text may stand"
         )
-
-
-def _assign(root: Path, images: _Files, masks: _Files) -> None:
-    """Walk over the folder once, and give each file to the pattern that says most of its name."""
-    roles = [(files, name, pattern) for files in (masks, images) for name, pattern in files.patterns.items()]
-    roles.sort(key=lambda role: -role[2].letters)
-    bases = [root / pattern.folders for _, _, pattern in roles]
-    tops = {base for base in bases if not any(other in base.parents for other in bases)}
-    for top in tops:
-        if root.is_dir() and not top.is_dir():
-            continue  # what is there instead will be named
-        own = [
-            (*role, normalize("NFC", base.relative_to(top).as_posix()))
-            for role, base in zip(roles, bases, strict=True)
-            if base.is_relative_to(top)
-        ]
-        below = [(files, name, pattern, "" if at == "." else at + "/") for files, name, pattern, at in own]
-        for entry in _entries(top, below):
-            for files, name, pattern, at in below:
-                texts = pattern.texts(entry.path[len(at) :]) if entry.path.startswith(at) else None
-                if texts is not None:
-                    files.add(name, texts, entry.place + (f"/{pattern.array}" if pattern.array else ""))
-                    if not pattern.array:  # several patterns may mean arrays of one archive
-                        break
-
-
-def _entries(top: Path, below: Sequence[tuple[_Files, str, Pattern, str]]) -> Iterator[Entry]:
-    ways = [(at.split("/")[:-1], pattern) for _, _, pattern, at in below]
-
-    def wanted(folder: str, depth: int) -> bool:
-        return any(
-            fixed[depth] == folder if depth < len(fixed) else pattern.may_hold(folder, depth - len(fixed))
-            for fixed, pattern in ways
-        )
-
-    return walk(str(top), wanted)
-
-
-def _nothing(root: Path, pattern: Pattern) -> InputError:
-    """What to say of a pattern that no file matches."""
-    top = root / pattern.folders
-    while not top.is_dir() and top != top.parent:
-        top = top.parent
-    sought = (root / pattern.text).as_posix().removeprefix(top.as_posix()).strip("/")
-    names = [entry.path for entry in islice(walk(str(top), lambda folder, depth: depth < 3), LOOKED_AT)]
-    near = get_close_matches(sought, names, 3, 0)
-    there = f"the nearest names there are {', '.join(near)}" if near else "no file is there"
-    return InputError(
-        f"{pattern.setting} is '{pattern.text}', which no file below {top} matches: {there}; correct the "
-        "pattern or data.root"
-    )
 
 
 class _Frames:
@@ -280,7 +162,7 @@ class _Frames:
 
 
 def _recordings(
-    root: Path, images: _Files, masks: _Files, *, sparse: bool
+    root: Path, images: PatternFiles, masks: PatternFiles, *, sparse: bool
 ) -> tuple[list[Matched], list[str]]:
     """Recordings by name; and lines about what is left over or incomplete."""
     grouped = _grouped(images)
@@ -307,7 +189,7 @@ def _with_shared_masks(recordings: list[Matched]) -> list[Matched]:
     return [replace(one, group=group) for one, group in zip(recordings, groups, strict=True)]
 
 
-def _grouped(images: _Files) -> dict[Key, _Frames]:
+def _grouped(images: PatternFiles) -> dict[Key, _Frames]:
     """Files by recording."""
     grouped: dict[Key, _Frames] = {}
     places = [index for index, name in enumerate(images.names) if name not in NUMBERS]
@@ -318,7 +200,7 @@ def _grouped(images: _Files) -> dict[Key, _Frames]:
     return grouped
 
 
-def _recording(root: Path, frames: _Frames, images: _Files, masks: _Masks) -> Matched | None:
+def _recording(root: Path, frames: _Frames, images: PatternFiles, masks: _Masks) -> Matched | None:
     """One recording with its masks; None where it has none, and need not."""
     order = frames.in_order()
     texts = frames.texts[order[0]]
@@ -364,7 +246,7 @@ def _part_of(texts: Mapping[str, Text]) -> Part | None:
 class _Masks:
     """Looks up the masks of images, and keeps account of what is left over on both sides."""
 
-    def __init__(self, masks: _Files, *, sparse: bool) -> None:
+    def __init__(self, masks: PatternFiles, *, sparse: bool) -> None:
         self.names = masks.names
         self.is_by_cell = any(pattern.is_many for pattern in masks.patterns.values())
         self._masks, self._sparse = masks, sparse

@@ -1,8 +1,12 @@
-"""NumPy's files as series: ``.npy``, and arrays of an ``.npz`` archive, named as ``train.npz/X``."""
+"""NumPy's files as series: ``.npy``, and arrays of an ``.npz`` archive, named as ``train.npz/X``.
+
+``train.npz/y[0]`` is the first entry of the array's last axis, for archives with several masks of an image.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 import zipfile
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -14,11 +18,13 @@ from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, version_of
-from hela_seg.data.stacks.series import Pixels, channels_first
+from hela_seg.data.stacks.series import Pixels, channels_first, name_of
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError, join_names
 
 ARCHIVE = ".npz"
+
+_ENTRY = re.compile(r"(.+)\[([0-9]{1,9})\]")
 
 CELLPOSE_MASKS = (
     "of Cellpose's _seg.npy save the masks as PNG (in its window File > Save masks as PNG/tif, or "
@@ -38,7 +44,7 @@ class NumpySeries(VolumeSeries):
     An ``.npy`` file is mapped, of an archive the whole array is held in memory by each process that reads.
 
     Args:
-        path: the file, or an archive and the array's name in it.
+        path: the file, or an archive and the array's name in it, with or without ``[entry]``.
         options: how to read it; its axes are needed, for these files state none.
 
     Raises:
@@ -46,11 +52,21 @@ class NumpySeries(VolumeSeries):
     """
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self.path, self.name = path, path.stem if path.suffix else path.parent.stem
-        self._file = path.parent if path.parent.suffix.lower() == ARCHIVE else path
+        in_archive = path.parent.suffix.lower() == ARCHIVE
+        self._file = path.parent if in_archive else path
+        self.path, self.name = path, name_of(self._file)
+        named = _ENTRY.fullmatch(path.name) if in_archive else None
+        self._array, entry = (named[1], named[2]) if named else (path.name if in_archive else "", None)
+        self._entry = None if entry is None else int(entry)
         with damage_is_reported(self._file, "file of NumPy"):
             self._version = version_of(self._file)
             shape, dtype = self._read_header()
+        if self._entry is not None:
+            if self._entry >= shape[-1]:
+                raise InputError(
+                    f"{path} is asked for, expected an entry below {shape[-1]}: correct the number"
+                )
+            shape = shape[:-1]
         if dtype.kind not in "buif":
             raise InputError(f"{path} holds {dtype} pixels, expected real numbers: save another type")
         if options.labels:
@@ -71,17 +87,17 @@ class NumpySeries(VolumeSeries):
         return (self._file,)
 
     def _read_header(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        if self._file is self.path:
+        if not self._array:
             with self._file.open("rb") as file:
                 return self._header(file, self._file.stat().st_size)
         with zipfile.ZipFile(self._file) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
-            if self.path.name not in names:
+            if self._array not in names:
                 raise InputError(
                     f"{self._file} holds the arrays {join_names(names)}, expected one named "
-                    f"'{self.path.name}': correct the name"
+                    f"'{self._array}': correct the name"
                 )
-            member = archive.getinfo(f"{self.path.name}.npy")
+            member = archive.getinfo(f"{self._array}.npy")
             with archive.open(member) as opened:
                 return self._header(opened, member.file_size)
 
@@ -102,7 +118,9 @@ class NumpySeries(VolumeSeries):
 
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         with damage_is_reported(self._file, "file of NumPy"):
-            array = _array(self._file, "" if self._file is self.path else self.path.name, self._version)
+            array = _array(self._file, self._array, self._version)
+        if self._entry is not None:
+            array = array[..., self._entry]
         parts: dict[str, int | slice] = {"T": t, "Z": z, "C": slice(None), "Y": rows, "X": columns}
         window = tuple(parts.get(letter, 0) for letter in self._letters)
         inner = "".join(letter for letter in self._letters if letter in "CYX")

@@ -37,6 +37,16 @@ def test_masks_have_no_channels(tmp_path: Path) -> None:
     assert series.shape == (3, 1, 6, 7)
 
 
+def test_one_of_several_masks_of_an_image_is_named_by_its_number(tmp_path: Path) -> None:
+    array = random(3, 6, 7, 2)
+    np.savez(tmp_path / "a.npz", y=array)
+    series = open_series(tmp_path / "a.npz" / "y[1]", "TYXC", labels=True)
+    assert (series.shape, series.name) == ((3, 1, 6, 7), "a")
+    assert (series.frame(2)[0] == array[2, ..., 1]).all()
+    with pytest.raises(InputError, match="expected an entry below 2"):
+        open_series(tmp_path / "a.npz" / "y[2]", "TYXC", labels=True)
+
+
 def test_axes_are_asked_for(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", random(3, 6, 7))
     with pytest.raises(InputError, match=r"does not say what its axes mean .* data\.axes=TYX"):
