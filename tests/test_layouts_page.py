@@ -127,17 +127,21 @@ def ctc(root: Path) -> None:
 def livecell(root: Path) -> None:
     cells = [np.ravel(square(cell)).tolist() for cell in (FIRST, SECOND)]
     for n in range(5):
-        save(root / f"images/a_{n}.tif", image(n))
-    found = {
-        "images": [{"id": 7 + n, "file_name": f"a_{n}.tif"} for n in range(4)],
-        "annotations": [
-            {"id": 10 * n + k, "image_id": 7 + n, "category_id": 1, "segmentation": [cell]}
-            for n in range(4)
-            for k, cell in enumerate(cells)
-        ],
-        "categories": [{"id": 1, "name": "cell"}],
-    }
-    (root / "livecell_coco_train.json").write_text(json.dumps(found))
+        save(
+            root / f"images/{'livecell_train_val_images' if n < 3 else 'livecell_test_images'}/a_{n}.tif",
+            image(n),
+        )
+    for part, numbers in {"train": [0, 1], "val": [2], "test": [3]}.items():
+        found = {
+            "images": [{"id": 7 + n, "file_name": f"a_{n}.tif"} for n in numbers],
+            "annotations": [
+                {"id": 10 * n + k, "image_id": 7 + n, "category_id": 1, "segmentation": [cell]}
+                for n in numbers
+                for k, cell in enumerate(cells)
+            ],
+            "categories": [{"id": 1, "name": "cell"}],
+        }
+        (root / f"livecell_coco_{part}.json").write_text(json.dumps(found))
 
 
 def imagej(root: Path) -> None:
@@ -222,6 +226,8 @@ def test_a_command_of_the_page_works(
     frames = sum(one["frames"] for one in content["series"])
     assert len(content["series"]) == series
     assert [entry["pixels"]["total"] for entry in content["classes"]] == [frames * count for count in pixels]
+    if name == "livecell":
+        assert [row["part"] for row in content["split"]] == ["train", "train", "validation", "test"]
     if name == "tiles":
         parts = {(row["series"][0], row["part"]) for row in content["split"]}
         assert len(parts) == 4

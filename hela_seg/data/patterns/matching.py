@@ -9,7 +9,9 @@ from pathlib import Path
 from hela_seg.data.patterns.files import Key, PatternFiles, assign
 from hela_seg.data.patterns.grammar import FOLDERS, NUMBERS, Text, is_pattern, patterns_of
 from hela_seg.data.splits.table import Part
+from hela_seg.data.stacks import name_of
 from hela_seg.data.stacks.numbering import natural_order, refuse_gaps
+from hela_seg.data.stacks.outlines import COCO, is_annotated
 from hela_seg.system.errors import InputError, join_names
 
 Given = str | Sequence[str] | Mapping[str, str]
@@ -123,7 +125,9 @@ def _whole(root: Path, given: Given) -> Given:
 
 def _refuse_unlinked(images: PatternFiles, masks: PatternFiles) -> None:
     """Refuse wildcards of masks that nothing in images answers to."""
-    unknown = [name for name in masks.names if name not in images.names and name != "t"]
+    of_many = any(pattern.ending.lower() == COCO for pattern in masks.patterns.values())
+    known = {*images.names, "t", *(["part"] if of_many else [])}
+    unknown = [name for name in masks.names if name not in known]
     across = [name for name in masks.names if name in ("c", "z")]
     if across or unknown:
         pattern = next(iter(masks.patterns.values()))
@@ -205,7 +209,8 @@ def _recording(root: Path, frames: _Frames, images: PatternFiles, masks: _Masks)
     order = frames.in_order()
     texts = frames.texts[order[0]]
     is_sequence = "t" in texts
-    of_frames = {t: masks.of(frames.texts[t], frames.images(t)) for t in order}
+    texts = masks.with_part(texts, frames.images(order[0]))
+    of_frames = {t: masks.of({**texts, **frames.texts[t]}, frames.images(t)) for t in order}
     if is_sequence:
         refuse_gaps([frames.images(t)[0][0] for t in order], [int(t[0]) for t in order])
     labelled = [t for t in order if of_frames[t]]
@@ -256,6 +261,16 @@ class _Masks:
         for key in dict.fromkeys(key for by_key in masks.found.values() for key in by_key):
             without = tuple([text for name, text in zip(self.names, key, strict=True) if name != "t"])
             self._stacks.setdefault(without, []).append(key)
+
+    def with_part(self, texts: Mapping[str, Text], image: Channels) -> Mapping[str, Text]:
+        """The texts, with the ``{part}`` of the file that knows the image, of files with masks of many."""
+        if "part" not in self.names or "part" in texts:
+            return texts
+        name, place = name_of(Path(image[0][0])), self.names.index("part")
+        files = [
+            (key[place], files[0]) for by_key in self._masks.found.values() for key, files in by_key.items()
+        ]
+        return {**texts, "part": next((part for part, file in files if is_annotated(Path(file), name)), "")}
 
     def of(self, texts: Mapping[str, Text], image: Channels) -> tuple[Layers, ...]:
         """The mask of an image; all masks of a stack where it is one, and masks have ``{t}``."""
