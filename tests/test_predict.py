@@ -112,18 +112,19 @@ def test_results_are_replaced_only_when_told_to(
     assert tifffile.imread(target).shape == (2, 48, 64)
 
 
+@pytest.mark.parametrize("pattern", [[], ["images={name}.tif"]])
 def test_results_beside_their_recordings_are_no_recordings_of_the_next_prediction(
-    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], pattern: list[str]
 ) -> None:
     for name in ("dish 0.tif", "dish 1.tif"):
         (tmp_path / name).write_bytes((cells / "images" / name).read_bytes())
-    typed = [str(checkpoint), str(tmp_path), "-o", str(tmp_path)]
+    typed = [str(checkpoint), str(tmp_path), "-o", str(tmp_path), *pattern]
     assert main("predict", typed) == 0
     there = {path.name for path in tmp_path.iterdir()}
     assert main("predict", typed) == 0
     assert "done before" in capfd.readouterr().out
     assert main("predict", [*typed, "overwrite=true"]) == 0
-    assert main("predict", [str(checkpoint), str(tmp_path), "-o", str(tmp_path / "other")]) == 0
+    assert main("predict", [str(checkpoint), str(tmp_path), "-o", str(tmp_path / "other"), *pattern]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {*there, "other"}
 
 
