@@ -56,8 +56,9 @@ class NumpySeries(VolumeSeries):
         self._file = path.parent if in_archive else path
         self.path, self.name = path, name_of(self._file)
         named = _ENTRY.fullmatch(path.name) if in_archive else None
-        self._array, entry = (named[1], named[2]) if named else (path.name if in_archive else "", None)
-        self._entry = None if entry is None else int(entry)
+        self._entry = int(named[2]) if named else None
+        whole = path.name if in_archive else ""
+        self._array: str = named[1] if named else whole
         with damage_is_reported(self._file, "file of NumPy"):
             self._version = version_of(self._file)
             shape, dtype = self._read_header()
