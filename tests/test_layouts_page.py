@@ -20,7 +20,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "layouts.md").read_text(encoding="u
 COMMANDS = [
     line
     for block in re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    for line in block.splitlines()
+    for line in block.replace("\\\n", " ").splitlines()
 ]
 SIZE = (32, 40)
 FIRST, SECOND = (slice(4, 14), slice(4, 16)), (slice(16, 28), slice(14, 34))
