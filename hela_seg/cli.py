@@ -68,13 +68,16 @@ class Command:
     goes_on: str = ""
 
 
-_READ_LAYOUTS = ("folder", "timelapse", "dryad", "ctc")
+_READ_LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "auto")
 """Values of ``data.layout`` with which ``data.root`` has to be there."""
 
 _DATA_PATHS = frozenset(
     {"data.root", "data.images", "data.masks", "data.split.table", "data.split.file"}
     | {"hydra.run.dir", "hydra.sweep.dir"}
 )
+_PATTERNS = frozenset({"data.images", "data.masks", "images"})
+"""Keys whose values may be lists or mappings of patterns, whose braces and stars Hydra takes for its own."""
+
 COMMANDS = {
     "train": Command(paths=_DATA_PATHS | {"ckpt_path"}, inputs=("data.root", "ckpt_path")),
     "evaluate": Command(
@@ -87,7 +90,7 @@ COMMANDS = {
         ("ckpt", "input"),
         options={"-o": "output"},
         flags={"-v": "verbose=true", "--verbose": "verbose=true"},
-        paths=frozenset({"ckpt", "input", "output"}),
+        paths=frozenset({"ckpt", "input", "output", "images"}),
         inputs=("ckpt", "input"),
         goes_on="the same command goes on where it stood",
     ),
@@ -178,6 +181,9 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
                 raise InputError(f"'{argument}' is one argument too many, expected key=value: see --help")
         else:
             key, equals, value = argument.partition("=")
+            if equals and key.lstrip("+") in _PATTERNS and (several := _quoted_patterns(value)):
+                result.append(f"{key}={several}")
+                continue
             is_path = equals and key.lstrip("+") in command.paths and not _is_hydra_value(value, multirun)
             # a shell expands ~ in front of a word alone
             at_home = value if not is_path or _exists(value) else os.path.expanduser(value)  # noqa: PTH111
@@ -292,6 +298,24 @@ def _is_hydra_value(value: str, multirun: bool) -> bool:
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     listed = value.startswith("[") and value.endswith("]")
     return value in {"", "null", "???"} or quoted or listed or (multirun and "," in value)
+
+
+def _quoted_patterns(value: str) -> str | None:
+    """A list or mapping of patterns as Hydra reads it; None where it is neither, or has quotes of its own.
+
+    Example:
+        ``[{name}_a.tif,{name}_b.tif]`` becomes ``['{name}_a.tif','{name}_b.tif']``.
+    """
+    inside = value[1:-1]
+    is_list, is_mapping = (value[:1] + value[-1:] == pair for pair in ("[]", "{}"))
+    if _exists(value) or set("'\"") & set(value) or not inside:
+        return None
+    if is_list:
+        return f"[{','.join(_in_quotes(item.strip()) for item in inside.split(','))}]"
+    pairs = [item.partition(":") for item in inside.split(",")]
+    if not is_mapping or not all(colon for _, colon, _ in pairs):
+        return None
+    return "{" + ",".join(f"{name.strip()}: {_in_quotes(text.strip())}" for name, _, text in pairs) + "}"
 
 
 def _quoted(key: str, value: str) -> str:

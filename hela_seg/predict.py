@@ -28,6 +28,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.context import note_of_single_frames
 from hela_seg.data.intensity import in_one_line
+from hela_seg.data.layouts import FileRules
+from hela_seg.data.matched import matched_image
+from hela_seg.data.patterns.matching import Given, match
 from hela_seg.data.stacks import (
     FrameSequence,
     Position,
@@ -39,6 +42,7 @@ from hela_seg.data.stacks import (
     numbered_sequence,
     path_of,
 )
+from hela_seg.data.stacks.channels import Channel
 from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
@@ -63,6 +67,8 @@ class PredictSettings(Wanted):
     input: str
     output: str
     inference: Group
+    images: str | Sequence[str] | Mapping[str, str] | None = None
+    channels: Sequence[Channel] | None = None
     sequence: bool = False
     axes: str | None = None
     z: Z = None
@@ -104,6 +110,7 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
     folder = ResultFolder(Path(settings.output))
     with folder.taken_by(shard):
         how = {**asdict(tiling), "precision": settings.precision, "axes": settings.axes, "z": settings.z}
+        how |= {} if settings.channels is None else {"channels": list(settings.channels)}
         job = make_job(predictor, recordings, wanted, hashed.result(), how)
         _refuse_large(job)
         results = result_paths(job, folder.path)
@@ -167,10 +174,12 @@ def _report_unreadable(job: Job, courses: Sequence[RecordingResult]) -> None:
 
 def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]:
     source = path_of(settings.input)
+    if settings.images is not None:
+        return _matched(predictor, settings, source, settings.images)
     is_folder = source.is_dir() and not is_image(source)
     paths = without_results(find_files(source), source) if is_folder else [source]
     recordings = [
-        predictor.open(image.path, settings.axes, settings.z, image.position)
+        predictor.open(image.path, settings.axes, settings.z, image.position, channels=settings.channels)
         for image in images_in(paths, settings.position)
     ]
     if settings.sequence:
@@ -183,6 +192,18 @@ def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]
             f"several files are named {twice[0]} up to the ending, expected one each: predict them apart"
         )
     return recordings
+
+
+def _matched(predictor: Predictor, settings: PredictSettings, folder: Path, images: Given) -> list[Series]:
+    """Recordings whose files follow patterns, see `hela_seg.data.patterns`."""
+    if settings.sequence:
+        raise InputError("sequence is true with images, expected {t} in images: leave sequence out")
+    rules = FileRules(z=predictor.z_of(settings.z), assumed_axes=predictor.info.axes)
+    found = match(folder, images, None, setting="images").or_raise()
+    recordings = set(without_results([Path(one.images[0][0][0]) for one in found], folder))
+    own = [one for one in found if Path(one.images[0][0][0]) in recordings]
+    opened = [matched_image(one, settings.axes, rules) for one in own]
+    return [predictor.as_trained(series, settings.channels) for series in opened]
 
 
 def _refuse_large(job: Job) -> None:

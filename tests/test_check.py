@@ -260,3 +260,26 @@ def test_positions_of_a_file_are_checked_each_by_itself(tmp_path: Path) -> None:
     assert check(root, tmp_path / "bare", "data.position=A1") == 2
     (fault,) = found(tmp_path / "bare")["faults"]
     assert "plate.ome.tif (position A1) has no mask, expected one named plate_A1" in fault
+
+
+def test_what_is_wrong_with_files_of_patterns_is_said_at_once(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "cells", series=6)
+    for path in (root / "masks").iterdir():
+        path.rename(root / "images" / f"{path.stem}_mask.tif")
+    images = root / "images"
+    (images / "dish 0_mask.tif").unlink()
+    (images / "dish 1.tif").unlink()
+    (images / "dish 2.tif").write_bytes(b"II*\x00nothing")
+    save(images / "dish 3_mask.tif", draw_cells(3, 2, 40, 64)[1])
+    patterns = ["data.images=images/{name}.tif", "data.masks=images/{name}_mask.tif"]
+    assert check(root, tmp_path / "out", *patterns) == 2
+    faults = found(tmp_path / "out")["faults"]
+    for telling in (
+        "1 image(s) have no mask, such as",
+        "1 mask(s) have no image, such as",
+        "dish 2.tif is damaged",
+        "dish 3_mask.tif has 2 frame(s) of 40x64, expected 2 of 48x64",
+    ):
+        assert any(telling in fault for fault in faults)
+    assert len(faults) == 4
+    assert [series["name"] for series in found(tmp_path / "out")["series"]] == ["dish 4", "dish 5"]

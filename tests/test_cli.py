@@ -205,4 +205,22 @@ def test_help_names_groups_and_three_examples_without_torch() -> None:
     for command, (printed, _) in said.items():
         assert printed.count(f"python -m hela_seg.{command}") >= 3
         if command not in {"predict", "compare", "convert", "export"}:
-            assert "data: ctc, dryad, folder, synthetic, timelapse" in printed
+            assert "data: auto, ctc, dryad, folder, synthetic, timelapse" in printed
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("data.images={series}/phase_{t}.tif", "data.images='{series}/phase_{t}.tif'"),
+        ("data.masks={id}/masks/*.png", "data.masks='{id}/masks/*.png'"),
+        ("data.images=[{n}_a.tif, {n}_b.tif]", "data.images=['{n}_a.tif','{n}_b.tif']"),
+        (
+            "data.masks={round: {n}_r.png, spread: {n}_s.png}",
+            "data.masks={round: '{n}_r.png',spread: '{n}_s.png'}",
+        ),
+        ("data.images=['{n}, a.tif']", "data.images=['{n}, a.tif']"),
+        ("data.images=[]", "data.images=[]"),
+    ],
+)
+def test_patterns_need_no_quotes_beside_those_of_the_shell(typed: str, expected: str) -> None:
+    assert overrides(COMMANDS["train"], [typed]) == [expected]

@@ -67,6 +67,7 @@ ELSEWHERE = {
     "data/timelapse",
     "data/dryad",
     "data/ctc",
+    "data/auto",
     "logger/mlflow",
     "logger/wandb",
     "search/optimizer",

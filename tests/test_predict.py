@@ -113,18 +113,19 @@ def test_results_are_replaced_only_when_told_to(
     assert tifffile.imread(target).shape == (2, 48, 64)
 
 
+@pytest.mark.parametrize("pattern", [[], ["images={name}.tif"]])
 def test_results_beside_their_recordings_are_no_recordings_of_the_next_prediction(
-    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], pattern: list[str]
 ) -> None:
     for name in ("dish 0.tif", "dish 1.tif"):
         (tmp_path / name).write_bytes((cells / "images" / name).read_bytes())
-    typed = [str(checkpoint), str(tmp_path), "-o", str(tmp_path)]
+    typed = [str(checkpoint), str(tmp_path), "-o", str(tmp_path), *pattern]
     assert main("predict", typed) == 0
     there = {path.name for path in tmp_path.iterdir()}
     assert main("predict", typed) == 0
     assert "done before" in capfd.readouterr().out
     assert main("predict", [*typed, "overwrite=true"]) == 0
-    assert main("predict", [str(checkpoint), str(tmp_path), "-o", str(tmp_path / "other")]) == 0
+    assert main("predict", [str(checkpoint), str(tmp_path), "-o", str(tmp_path / "other"), *pattern]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {*there, "other"}
 
 
@@ -223,3 +224,29 @@ def test_positions_of_a_microscope_file_are_recordings_with_times_of_their_own(
     np.testing.assert_array_equal(*labels)
     np.testing.assert_array_equal(labels[0], hela_seg.load(checkpoint).predict(path, position="A2"))
     assert open_series(second / "plate_A2.labels.ome.tif").pixel_size == (0.5, 0.5)
+
+
+def test_files_of_frames_are_recordings_by_their_pattern(
+    checkpoint: Path, cells: Path, tmp_path: Path
+) -> None:
+    for number in (0, 1):
+        stack = tifffile.imread(cells / "images" / f"dish {number}.tif")
+        for t, frame in enumerate(stack, start=9):
+            path = tmp_path / "in" / f"dish {number}" / f"phase_{t}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(path, frame, photometric="minisblack")
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    found = ["images={series}/phase_{t}.tif", "-o", str(out)]
+    assert main("predict", [str(checkpoint), str(tmp_path / "in"), *found]) == 0
+    assert main("predict", [str(checkpoint), str(cells / "images"), "-o", str(whole)]) == 0
+    for number in (0, 1):
+        name = f"dish {number}.labels.ome.tif"
+        assert (tifffile.imread(out / name) == tifffile.imread(whole / name)).all()
+
+
+def test_a_pattern_that_matches_nothing_is_refused(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    typed = [str(checkpoint), str(cells), "images=image/{name}.tif", "-o", str(tmp_path / "out")]
+    assert main("predict", typed) == 2
+    assert "images is 'image/{name}.tif', which no file below" in capfd.readouterr().err

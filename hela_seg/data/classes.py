@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import Any
 
 from hela_seg.system.errors import InputError
 
 IGNORE_INDEX = 255
 """Label of pixels that count nowhere: not in a loss, not in a score."""
+
+LARGEST_VALUE = 65535
+"""Largest value of a mask that can stand for a class: the largest that a 16-bit image holds."""
+
+LISTED_AS_RANGE = 8
+"""Consecutive mask values from which on they are written as a range."""
 
 MEAN = "mean"
 """What stands in a class's place in the tables of scores, for the mean over classes."""
@@ -41,8 +49,8 @@ class Classes(Sequence[CellClass]):
 
     Args:
         entries: one entry a class, either its name or a mapping with ``name`` and, where they differ from the
-            defaults, ``colour`` (``#rrggbb``) and ``values`` (integers that stand for it in masks; by default
-            the class's own index).
+            defaults, ``colour`` (``#rrggbb``) and ``values`` (integers that stand for it in masks, or ranges
+            of them such as ``"128..255"``, both ends included; by default the class's own index).
 
     Raises:
         InputError: fewer than two classes, more than 255, a name or mask value given twice, a class named
@@ -85,7 +93,9 @@ class Classes(Sequence[CellClass]):
 
     def to_plain(self) -> list[dict[str, Any]]:
         """The classes as lists, dicts and primitives, for checkpoints and JSON; ``Classes`` reads it back."""
-        return [{"name": c.name, "colour": c.colour, "values": list(c.values)} for c in self._classes]
+        return [
+            {"name": c.name, "colour": c.colour, "values": listed_values(c.values)} for c in self._classes
+        ]
 
 
 def _parse(index: int, entry: str | Mapping[str, Any]) -> CellClass:
@@ -105,15 +115,40 @@ def _parse(index: int, entry: str | Mapping[str, Any]) -> CellClass:
         )
     values = given.get("values")
     values = [index] if values is None else list(values)
-    if not values or not all(isinstance(value, int) for value in values):
+    ranges = [_range_of(value) for value in values]
+    if not values or not all(ranges):
         raise InputError(
-            f"data.classes[{index}].values is {values}, expected whole numbers as masks hold them"
+            f"data.classes[{index}].values is {values}, expected whole numbers as masks hold them, or ranges "
+            "of them such as '128..255'"
         )
-    return CellClass(index, str(given["name"]), colour, tuple(values))
+    return CellClass(index, str(given["name"]), colour, tuple(chain.from_iterable(ranges)))
+
+
+def _range_of(value: Any) -> range:
+    """The mask values that an entry stands for; none where it is neither a number nor a range."""
+    if isinstance(value, int):
+        return range(value, value + 1)
+    ends = (
+        re.fullmatch(r"\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*", value) if isinstance(value, str) else None
+    )
+    return range(int(ends[1]), min(int(ends[2]), LARGEST_VALUE + 1) + 1) if ends else range(0)
+
+
+def listed_values(values: Sequence[int]) -> list[int | str]:
+    """Mask values as `Classes` takes them, many consecutive ones as a range.
+
+    Example:
+        ``listed_values([0, *range(128, 256)]) == [0, "128..255"]``
+    """
+    listed: list[int | str] = []
+    for _, run in groupby(enumerate(values), lambda numbered: numbered[1] - numbered[0]):
+        own = [value for _, value in run]
+        listed += own if len(own) < LISTED_AS_RANGE else [f"{own[0]}..{own[-1]}"]
+    return listed
 
 
 def _refuse_repeats(what: str, items: Sequence[Any]) -> None:
-    repeated = sorted({item for item in items if list(items).count(item) > 1})
+    repeated = sorted(item for item, count in Counter(items).items() if count > 1)
     if repeated:
         raise InputError(
             f"data.classes gives the {what} {repeated[0]!r} to more than one class: each belongs to one"

@@ -112,6 +112,7 @@ class RecentFrames(Series):
         self.name, self.path, self.axes = series.name, series.path, series.axes
         self.shape, self.dtype = series.shape, series.dtype
         self.pixel_size, self.frame_interval = series.pixel_size, series.frame_interval
+        self.frame_times, self.position = series.frame_times, series.position
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w); see `Series.read`."""

@@ -23,12 +23,22 @@ from hela_seg.data.intensity import TrainingStatistics, training_statistics
 from hela_seg.data.labels.survey import MOST_FRAMES, Survey, survey
 from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.normalise import AUTO, Normalisation, fit
-from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels
+from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels, groups_as_stated
+from hela_seg.data.patterns.matching import Given
 from hela_seg.data.sampler import EpochSampler
-from hela_seg.data.settings import DrawingSettings, LabelSettings, TileSize, default_workers, label_reader
+from hela_seg.data.settings import (
+    DrawingSettings,
+    LabelSettings,
+    TileSize,
+    class_values,
+    default_workers,
+    label_reader,
+    recognised,
+)
 from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Z
+from hela_seg.data.stacks.channels import Channel
 from hela_seg.data.tiles import Size
 from hela_seg.system import lightning_loops
 from hela_seg.system.errors import InputError
@@ -47,11 +57,12 @@ class TimelapseData(pl.LightningDataModule):
     Args:
         layout: how files lie below ``root``: ``folder`` and ``timelapse`` (images and masks with one name),
             ``dryad`` (the paper's), ``ctc`` (the Cell Tracking Challenge's), ``synthetic`` (drawn there
-            first).
+            first), ``auto`` (looked at: `hela_seg.data.patterns.auto`).
         root: the folder with all of it.
-        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`.
-        images: folder below root with the images, or one file.
-        masks: folder below root with the masks, or one file; ``GT`` or ``ST`` for ``layout: ctc``.
+        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None, with ``auto``
+            alone, for those that follow from the layout.
+        images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
+        masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``layout: ctc``.
         axes: order of the axes in files that do not state it, e.g. ``TYX``.
         z: what is seen of a Z-stack: a plane by its number, ``max`` or ``mean``; None refuses Z-stacks.
         position: of files with several positions (scenes, wells), names or numbers of those that are read;
@@ -75,9 +86,13 @@ class TimelapseData(pl.LightningDataModule):
         workers: processes that read tiles; null for none beside a CPU, and up to 8 beside a GPU.
         seed: of tiles and augmentation.
         augment: random changes of training tiles.
+        grey: images in colours are made grey, so that they may lie among grey ones.
+        channels: of the images, those that are seen, by number from 0 or by name; None for all.
+        channel_names: of the images' channels, where files do not name them.
 
     Attributes:
         classes: as given.
+        files: where they lie and how they are read.
         labels: the reader of masks.
         context: as given.
         tile: as given.
@@ -94,9 +109,9 @@ class TimelapseData(pl.LightningDataModule):
         self,
         layout: str,
         root: str | Path,
-        classes: Sequence[str | Mapping[str, Any]],
-        images: str = "images",
-        masks: str = "masks",
+        classes: Sequence[str | Mapping[str, Any]] | None = None,
+        images: Given = "images",
+        masks: Given = "masks",
         axes: str | None = None,
         z: Z = None,
         position: Position = None,
@@ -116,9 +131,19 @@ class TimelapseData(pl.LightningDataModule):
         workers: NonNegative | None = None,
         seed: NonNegative = 0,
         augment: Augmentation | None = None,
+        grey: bool = False,
+        channels: Sequence[Channel] | None = None,
+        channel_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         masks_as = labels or LabelSettings()
+        if layout == "auto":
+            layout, images, masks, masks_as, classes = recognised(Path(root), masks_as, classes)
+        if classes is None:
+            raise InputError(
+                "data.classes is null, expected the names of the classes, background first: set it"
+            )
+        self.classes = Classes(classes)
         rules = FileRules(
             masks_as.kind == "colours",
             masks_as.sparse,
@@ -129,11 +154,15 @@ class TimelapseData(pl.LightningDataModule):
             ids=masks_as.kind == "instances",
             neighbours=context > 0,
             position=position,
+            class_values=class_values(self.classes, masks_as, masks),
+            threshold=masks_as.threshold,
+            channel_names=tuple(channel_names or ()),
+            channels=channels,
+            grey=grey,
         )
-        self._files = DataOnDisk(
+        self.files = DataOnDisk(
             layout, Path(root), images, masks, axes, sequence, rules, asdict(drawing or DrawingSettings())
         )
-        self.classes = Classes(classes)
         self.labels = label_reader(self.classes, masks_as)
         self._foreground_share, self._most_indexed = foreground_share, most_indexed
         self._split = split or Split()
@@ -180,13 +209,13 @@ class TimelapseData(pl.LightningDataModule):
         elif self.recordings[0].part is not None:
             self.blocks = blocks_as_stated(self.recordings)
         else:
-            self.blocks = self._split.blocks(lengths, self.names)
+            self.blocks = self._split.blocks(lengths, self.names, groups_as_stated(self.recordings))
         self._opened = True
 
     @property
     def is_drawn(self) -> bool:
         """Whether nothing is left to be drawn: the layout has real files, or its drawings are there."""
-        return self._files.drawn_before
+        return self.files.drawn_before
 
     def open_all(self) -> None:
         """Like `open`, but every frame is for testing, except where the layout on disk says otherwise."""
@@ -198,7 +227,7 @@ class TimelapseData(pl.LightningDataModule):
         self._opened = True
 
     def _open_files(self) -> None:
-        self.recordings: list[Recording] = self._files.recordings()
+        self.recordings: list[Recording] = self.files.recordings()
         self.channels: int = common_channels(self.recordings)
         note = note_of_single_frames(self.context, [recording.image for recording in self.recordings])
         if note is not None:

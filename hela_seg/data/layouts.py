@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+
+from hela_seg.data.labels.painted import Layer, PaintedSeries
 from hela_seg.data.labels.resized import NearestSeries
 from hela_seg.data.splits.split import Part
 from hela_seg.data.stacks import (
@@ -27,6 +30,7 @@ from hela_seg.data.stacks import (
     numbered_sequence,
     open_series,
 )
+from hela_seg.data.stacks.channels import Channel, choose_channels
 from hela_seg.system.errors import InputError, join_names
 
 DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "test": "test"}
@@ -47,6 +51,12 @@ class FileRules:
         ids: masks number cells, so that a value may have another colour in each.
         neighbours: frames of a sequence without a mask are opened too, to be shown beside others.
         position: of files with several positions, names or numbers of those that are read; None for all.
+        class_values: of each class by name, the value that its pixels get where it has a file of its own.
+        threshold: least value of foreground in soft masks; None where masks are not soft.
+        channel_names: of the images, where files do not name them.
+        channels: those that are picked, by number or name; None for all.
+        grey: images in colours are made grey.
+        assumed_axes: order of the axes in files that do not state it, where no axes are given.
     """
 
     colours: bool = False
@@ -58,6 +68,21 @@ class FileRules:
     ids: bool = False
     neighbours: bool = False
     position: Position = None
+    class_values: Mapping[str, int] = field(default_factory=dict)
+    threshold: float | None = None
+    channel_names: Sequence[str] = ()
+    channels: Sequence[Channel] | None = None
+    grey: bool = False
+    assumed_axes: str | None = None
+
+    @property
+    def painted_dtype(self) -> np.dtype[Any]:
+        """Of masks that are put together: the same for all, whatever is in them."""
+        return (
+            np.dtype(np.uint32)
+            if self.ids
+            else np.min_scalar_type(max(self.class_values.values(), default=0))
+        )
 
 
 @dataclass(frozen=True)
@@ -68,11 +93,13 @@ class Recording:
         image: (T, C, H, W).
         mask: (T, 1, H, W), or (T, 3, H, W) where RGB, with values as found in the file.
         part: where the layout on disk itself says what the recording is for.
+        group: recordings of one group stay together in a split; None where the layout says nothing.
     """
 
     image: Series
     mask: Series
     part: Part | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
         frames, _, *size = self.image.shape
@@ -162,7 +189,8 @@ def ctc(
 
     Args:
         root: the folder with 01, 02 and so on, and with the masks of each.
-        masks: ``GT``, drawn by people, or ``ST``, the challenge's computed ones (``01_ST/SEG``).
+        masks: ``GT``, drawn by people, ``ST``, the challenge's computed ones (``01_ST/SEG``), or ``RES``,
+            what a program found (``01_RES/mask000.tif``).
         axes: order of the axes in files that do not state it.
         rules: what the files may be like; masks may be sparse in any case.
 
@@ -184,15 +212,16 @@ def ctc_folders(root: Path, masks: str = "GT") -> dict[str, tuple[Path, Path]]:
     Raises:
         InputError: no sequence, or no such masks.
     """
-    if masks not in ("GT", "ST"):
-        raise InputError(f"data.masks is '{masks}', expected GT or ST with data.layout=ctc")
+    if masks not in ("GT", "ST", "RES"):
+        raise InputError(f"data.masks is '{masks}', expected GT, ST or RES with data.layout=ctc")
     sequences = sorted(path for path in _entries(root) if path.is_dir() and path.name.isdecimal())
     if not sequences:
         raise InputError(
             f"{root} holds no sequence of the Cell Tracking Challenge, expected folders 01, 02 and so on: "
             "set data.root"
         )
-    return {folder.name: (folder, root / f"{folder.name}_{masks}" / "SEG") for folder in sequences}
+    below = "" if masks == "RES" else "SEG"
+    return {folder.name: (folder, root / f"{folder.name}_{masks}" / below) for folder in sequences}
 
 
 def _entries(root: Path) -> list[Path]:
@@ -210,7 +239,8 @@ def paired_by_number(images: Path, masks: Path) -> list[tuple[Path, Path]]:
     files = find_files(images)
     numbered_sequence(files)
     image_of = {_ctc_number(path, "t"): path for path in files}
-    mask_of = {_ctc_number(path, "man_seg"): path for path in find_files(masks)}
+    prefix = "mask" if masks.name.endswith("_RES") else "man_seg"
+    mask_of = {_ctc_number(path, prefix): path for path in find_files(masks)}
     lone = [path.name for number, path in mask_of.items() if number not in image_of]
     if lone:
         raise InputError(
@@ -242,7 +272,7 @@ def _sequence(
     image: Series = FrameSequence(images, name)
     if rules.neighbours and len(files) > len(pairs):
         opened = {file.path: frame for (file, _), frame in zip(pairs, images, strict=True)}
-        frames = [opened[path] if path in opened else _open(ImageFile(path), axes, rules) for path in files]
+        frames = [opened[path] if path in opened else open_image(path, axes, rules) for path in files]
         numbers = [number for number, path in enumerate(files) if path in opened]
         image = SelectedFrames(FrameSequence(frames, name), numbers)
     return Recording(image, FrameSequence(masks, name))
@@ -312,26 +342,65 @@ def _by_name(folder: Path, rules: FileRules) -> dict[str, ImageFile]:
 
 
 def _opened(pair: tuple[ImageFile, ImageFile], axes: str | None, rules: FileRules) -> tuple[Series, Series]:
-    image, mask = (
-        _open(file, axes, rules, is_mask=is_mask) for file, is_mask in zip(pair, (False, True), strict=True)
-    )
-    size = (image.shape[2], image.shape[3])
-    if rules.resize == "nearest" and mask.shape[2:] != size:
-        mask = NearestSeries(mask, size)
-    return image, mask
+    image = open_image(pair[0].path, axes, rules, pair[0].position)
+    mask = open_mask(pair[1].path, axes, rules, pair[1].position)
+    if rules.threshold is not None:
+        value = None if rules.ids else list(rules.class_values.values())[1]
+        mask = painted([Layer(mask, value)], rules)
+    return image, at_size_of(image, mask, rules)
 
 
-def _open(file: ImageFile, axes: str | None, rules: FileRules, *, is_mask: bool = False) -> Series:
-    return open_series(
-        file.path,
+def open_image(path: Path, axes: str | None, rules: FileRules, position: str | None = None) -> Series:
+    """An image with the channels that a net sees of it."""
+    image = open_series(
+        path,
         axes,
-        labels=is_mask and not rules.colours,
+        assumed_axes=rules.assumed_axes,
         z=rules.z,
         max_frame_pixels=rules.max_frame_pixels,
         fill_missing_chunks=rules.fill_missing_chunks,
-        colours=is_mask and rules.colours,
-        position=file.position,
+        position=position,
     )
+    return chosen(image, rules)
+
+
+def chosen(image: Series, rules: FileRules) -> Series:
+    """The channels of an image that a net sees."""
+    if rules.channel_names:
+        if len(rules.channel_names) != image.shape[1]:
+            raise InputError(
+                f"{image.path} has {image.shape[1]} channel(s), expected {len(rules.channel_names)} as "
+                f"data.channel_names says ({', '.join(rules.channel_names)}): give a name for each"
+            )
+        image.channel_names = tuple(rules.channel_names)
+    return choose_channels(image, rules.channels, grey=rules.grey)
+
+
+def open_mask(path: Path, axes: str | None, rules: FileRules, position: str | None = None) -> Series:
+    """A mask as the file holds it."""
+    return open_series(
+        path,
+        axes,
+        labels=not rules.colours,
+        z=rules.z,
+        max_frame_pixels=rules.max_frame_pixels,
+        fill_missing_chunks=rules.fill_missing_chunks,
+        colours=rules.colours,
+        soft=rules.threshold is not None,
+        position=position,
+    )
+
+
+def painted(layers: Sequence[Layer], rules: FileRules) -> Series:
+    """Mask files painted over each other."""
+    background = next(iter(rules.class_values.values()), 0)
+    return PaintedSeries(layers, background, rules.threshold, rules.painted_dtype)
+
+
+def at_size_of(image: Series, mask: Series, rules: FileRules) -> Series:
+    """A mask as it is, or at its image's size where that is allowed."""
+    size = (image.shape[2], image.shape[3])
+    return NearestSeries(mask, size) if rules.resize == "nearest" and mask.shape[2:] != size else mask
 
 
 def _size(size: Sequence[int]) -> str:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hela_seg.data import layouts
 from hela_seg.data.labels.palettes import refuse_unlike_palettes
 from hela_seg.data.layouts import FileRules, Recording
+from hela_seg.data.matched import has_mask, open_matched
+from hela_seg.data.patterns.grammar import is_pattern
+from hela_seg.data.patterns.matching import Given, Matched, Matches, match
 from hela_seg.data.splits.table import Block
 from hela_seg.data.synthetic import render
 from hela_seg.system.errors import InputError
 
 LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
 """Ways in which images and masks may lie below one folder; see `hela_seg.data.layouts`."""
+
+PATTERN_LAYOUTS = ("folder", "timelapse")
+"""Those in which ``data.images`` and ``data.masks`` may be patterns."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,8 @@ class DataOnDisk:
     Args:
         layout: one of `LAYOUTS`.
         root: the folder with all of it; ``synthetic`` draws it there.
-        images: folder below root with the images, or one file.
-        masks: folder below root with the masks, or one file; ``GT`` or ``ST`` for ``ctc``.
+        images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
+        masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``ctc``.
         axes: order of the axes in files that do not state it.
         sequence: all files are the frames of one series, in the order of their names.
         rules: what the files may be like.
@@ -38,8 +44,8 @@ class DataOnDisk:
 
     layout: str
     root: Path
-    images: str = "images"
-    masks: str = "masks"
+    images: Given = "images"
+    masks: Given = "masks"
     axes: str | None = None
     sequence: bool = False
     rules: FileRules = field(default_factory=FileRules)
@@ -48,6 +54,21 @@ class DataOnDisk:
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
             raise InputError(f"data.layout is '{self.layout}', expected one of {', '.join(LAYOUTS)}")
+        if self.has_patterns and self.layout not in PATTERN_LAYOUTS:
+            raise InputError(
+                f"data.images or data.masks is a pattern with data.layout={self.layout}, expected patterns "
+                "with data=folder alone: set data=folder"
+            )
+        if self.has_patterns and self.sequence:
+            raise InputError(
+                "data.sequence is true with patterns, expected {t} in data.images where the number of the "
+                "frame stands: leave data.sequence out"
+            )
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether images or masks are given by patterns."""
+        return is_pattern(self.images) or is_pattern(self.masks)
 
     @property
     def drawn_before(self) -> bool:
@@ -66,15 +87,36 @@ class DataOnDisk:
             refuse_unlike_palettes(recording.mask for recording in found)
         return found
 
+    def matches(self) -> Matches:
+        """The files that patterns match; see `hela_seg.data.patterns.matching.match`."""
+        found = match(self.root, self.images, self.masks, sparse=self.rules.sparse)
+        if self.rules.sparse:
+            found.recordings = [one for one in found.recordings if has_mask(one)]
+        if not found.recordings and not found.faults:
+            found.faults.append(
+                f"{self.root} holds no image with a mask by data.images and data.masks, expected one or "
+                "more: correct these settings, or name images as data.masks has them"
+            )
+        return found
+
+    def open_matched(self, found: Matched) -> Recording:
+        """Open the files of one recording; see `hela_seg.data.matched.open_matched`."""
+        rules = self.rules
+        if isinstance(self.images, Mapping):
+            rules = replace(rules, channel_names=tuple(self.images))
+        return open_matched(found, self.axes, rules)
+
     def _found(self) -> list[Recording]:
         if self.layout == "dryad":
             return layouts.dryad(self.root, self.axes, rules=self.rules)
+        if self.has_patterns:
+            return [self.open_matched(one) for one in self.matches().or_raise()]
         if self.layout == "ctc":
-            return layouts.ctc(self.root, self.masks, self.axes, rules=self.rules)
+            return layouts.ctc(self.root, str(self.masks), self.axes, rules=self.rules)
         drawn = self.layout == "synthetic"
         root = render.write(self.root, **self.drawing) if drawn else self.root
         return layouts.paired_by_stem(
-            root, self.images, self.masks, self.axes, sequence=self.sequence, rules=self.rules
+            root, str(self.images), str(self.masks), self.axes, sequence=self.sequence, rules=self.rules
         )
 
 
@@ -89,7 +131,8 @@ def common_channels(recordings: Sequence[Recording]) -> int:
         if recording.image.shape[1] != first.shape[1]:
             raise InputError(
                 f"{recording.image.path} has {recording.image.shape[1]} channel(s) but {first.path.name} has "
-                f"{first.shape[1]}, expected the same in all: convert or move the files that differ"
+                f"{first.shape[1]}, expected the same in all: pick some with data.channels, set "
+                "data.grey=true where colours lie among grey images, or move the files that differ"
             )
     return first.shape[1]
 
@@ -101,3 +144,9 @@ def blocks_as_stated(recordings: Sequence[Recording]) -> list[Block]:
         for index, recording in enumerate(recordings)
         if recording.part is not None
     ]
+
+
+def groups_as_stated(recordings: Sequence[Recording]) -> list[str] | None:
+    """The group of each recording as ``{group}`` in a pattern states it; None where no pattern has it."""
+    groups = [recording.group for recording in recordings if recording.group is not None]
+    return groups if len(groups) == len(recordings) else None

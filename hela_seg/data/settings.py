@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Len
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.readers import ColourLabels, InstanceLabels, LabelReader, ValueLabels
-from hela_seg.system.errors import InputError
+from hela_seg.data.patterns.auto import INSTANCE_CLASSES, recognise
+from hela_seg.data.patterns.matching import Given
+from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.settings import Count, Expected, NonNegative
+
+log = logging.getLogger(__name__)
 
 MOST_WORKERS = 8
 """Beside a GPU; more processes seldom read faster."""
@@ -45,6 +51,8 @@ class LabelSettings:
         ignore_value: of pixels that count nowhere; a colour such as ``#ff00ff`` with ``kind=colours``.
         sparse: whether images without a mask are left aside.
         resize: ``nearest`` for masks of another size than their image; None refuses them.
+        threshold: least value of foreground in soft masks, such as probabilities or JPEG, whose lower values
+            are background; None where masks hold their values exactly.
     """
 
     kind: Literal["values", "colours", "instances"] = "values"
@@ -52,6 +60,7 @@ class LabelSettings:
     ignore_value: int | str | None = None
     sparse: bool = False
     resize: Literal["nearest"] | None = None
+    threshold: float | None = None
 
 
 def label_reader(classes: Classes, settings: LabelSettings) -> LabelReader:
@@ -78,6 +87,70 @@ def label_reader(classes: Classes, settings: LabelSettings) -> LabelReader:
             f"{reader.class_count}: name background, interior and border"
         )
     return reader
+
+
+ClassEntries = Sequence[str | Mapping[str, Any]]
+"""Classes as `Classes` takes them."""
+
+
+def recognised(
+    root: Path, labels: LabelSettings, classes: ClassEntries | None
+) -> tuple[str, Given, Given, LabelSettings, ClassEntries]:
+    """What ``data=auto`` takes a folder for: layout, images, masks, labels and classes.
+
+    Raises:
+        InputError: the layout is not certain, or the classes do not follow from it and are not given.
+    """
+    known = recognise(root)
+    follows = INSTANCE_CLASSES if known.kind == "instances" else known.classes
+    named = list(follows) if classes is None else classes
+    if not named:
+        raise InputError(
+            f"{root} holds {known.name}, whose masks may hold classes or numbers of cells, expected to be "
+            f"told: type {known.settings}"
+        )
+    log.info("%s holds %s; data=auto stands for %s", root, known.name, known.settings)
+    kind = labels.kind if known.kind is None else known.kind
+    return (
+        "folder",
+        known.images,
+        known.masks,
+        replace(labels, kind=kind, sparse=known.sparse or labels.sparse),
+        named,
+    )
+
+
+def class_values(classes: Classes, settings: LabelSettings, masks: object) -> dict[str, int]:
+    """The value that stands for each class where a file of its own, or a threshold, says where it is.
+
+    Returns:
+        By name, in the order of the classes; empty where masks hold ids or colours.
+
+    Raises:
+        InputError: files for a class that there is none of, or more classes than a threshold tells apart.
+    """
+    by_class = isinstance(masks, Mapping)
+    if settings.kind != "values" and (
+        by_class or (settings.kind == "colours" and settings.threshold is not None)
+    ):
+        what = "data.masks gives a file for each class" if by_class else "data.labels.threshold is given"
+        raise InputError(
+            f"{what} with data.labels.kind={settings.kind}, expected data.labels.kind=values: set it"
+        )
+    if settings.kind != "values":
+        return {}
+    unknown = [str(name) for name in masks if name not in classes.names] if isinstance(masks, Mapping) else []
+    if unknown:
+        raise InputError(
+            f"data.masks has files for {join_names(unknown)}, expected classes of data.classes "
+            f"({', '.join(classes.names)}): name them there"
+        )
+    if settings.threshold is not None and not by_class and len(classes) != 2:
+        raise InputError(
+            f"data.labels.threshold tells two classes apart and data.classes has {len(classes)}, expected 2: "
+            "leave it out, or give data.masks a pattern for each class"
+        )
+    return {entry.name: entry.values[0] for entry in classes}
 
 
 def cores() -> int:

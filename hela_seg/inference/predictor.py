@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hela_seg.data.frames import NormalisedFrames
 from hela_seg.data.intensity import TrainingStatistics, intensity_mismatch, share_mismatch
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import ArraySeries, FrameSequence, Series, Z, open_series
+from hela_seg.data.stacks.channels import Channel, choose_channels, is_picked
 from hela_seg.data.tiles import Size
 from hela_seg.inference.bands import Band, BandMaker, Frame, Unreadable, whole_frames
 from hela_seg.inference.ensemble import Ensemble, choose_device
@@ -103,7 +104,13 @@ class Predictor:
         return cls([TrainedNet.from_checkpoint(one) for one in paths], tiling, device, precision)
 
     def open(
-        self, source: Source, axes: str | None = None, z: Z = None, position: str | None = None
+        self,
+        source: Source,
+        axes: str | None = None,
+        z: Z = None,
+        position: str | None = None,
+        *,
+        channels: Sequence[Channel] | None = None,
     ) -> Series:
         """A recording as the net can take it; see `predict`.
 
@@ -112,6 +119,7 @@ class Predictor:
             axes: see `predict`.
             z: see `predict`.
             position: see `predict`.
+            channels: those that the net sees, by number from 0 or by name; None for those of the training.
         """
         if isinstance(source, np.ndarray):
             series: Series = ArraySeries(source, axes, self.info.channels)
@@ -121,8 +129,35 @@ class Predictor:
                 "numpy.stack, or hand frames one by one to stream"
             )
         else:
-            z = self.info.config.get("data", {}).get("z") if z is None else z
-            series = open_series(source, axes, assumed_axes=self.info.axes, z=z, position=position)
+            assumed, z = self.info.axes, self.z_of(z)
+            series = open_series(source, axes, assumed_axes=assumed, z=z, position=position)
+        return self.as_trained(series, channels)
+
+    def z_of(self, z: Z) -> Z:
+        """What is seen of Z-stacks; as in training, where None is given."""
+        return self.info.config.get("data", {}).get("z") if z is None else z
+
+    def as_trained(self, series: Series, channels: Sequence[Channel] | None = None) -> Series:
+        """A series with the channels that the net sees.
+
+        Args:
+            series: of all channels, or of those that the net sees alone.
+            channels: see `open`.
+
+        Raises:
+            InputError: it lacks channels, or has others than the net was trained on.
+        """
+        trained: Mapping[str, Any] = self.info.config.get("data", {})
+        by_pattern = trained.get("images")
+        names = trained.get("channel_names") or (list(by_pattern) if isinstance(by_pattern, Mapping) else [])
+        if len(names) == series.shape[1]:
+            series.channel_names = tuple(names)
+        picked = trained.get("channels") if channels is None else channels
+        # of images that hold what the net sees and nothing else, there is nothing to pick
+        if picked and not (channels is None and is_picked(series, picked)):
+            series = choose_channels(series, picked)
+        if trained.get("grey"):
+            series = choose_channels(series, None, grey=True)
         if series.shape[1] != self.info.channels:
             raise InputError(
                 f"{series.path} has {series.shape[1]} channel(s), expected {self.info.channels} as the net "

@@ -85,13 +85,27 @@ class _NothingDrawn(TorchFunctionMode):
 _DRAWS = {nn.init.kaiming_uniform_, torch.Tensor.uniform_, torch.Tensor.normal_}
 
 
+def _seen(info: ModelInfo) -> tuple[object, bool]:
+    """What a net sees of images: the channels that are picked, and whether they are made grey."""
+    data: Mapping[str, Any] = info.config.get("data", {})
+    return data.get("channels"), bool(data.get("grey"))
+
+
 def check_same_classes(trained: Sequence[TrainedNet]) -> None:
     """Make sure that nets can predict together.
 
     Raises:
-        InputError: they were trained on other classes or on another number of channels.
+        InputError: they were trained on other classes, on other channels or on another number of them.
     """
     first = trained[0]
+    seen = [_seen(one.info) for one in trained]
+    for other, own in zip(trained[1:], seen[1:], strict=True):
+        if own != seen[0]:
+            raise InputError(
+                f"{other.source} was trained with data.channels={own[0]} and data.grey={own[1]} but "
+                f"{first.source} with {seen[0][0]} and {seen[0][1]}, expected the same for nets that predict "
+                "together: predict with one at a time"
+            )
     for other in trained[1:]:
         for what in ("classes", "channels"):
             ours, theirs = getattr(first.info, what), getattr(other.info, what)

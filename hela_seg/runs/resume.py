@@ -115,6 +115,8 @@ def check_same_settings(begun: ModelInfo, settings: Mapping[str, Any], checkpoin
     for key in sorted(before.keys() | now.keys()):
         if key.split(".")[0] in FREE or key in FREE_KEYS or before.get(key) == now.get(key):
             continue
+        if key not in before and not now[key]:
+            continue  # what no version knew then, and what is switched off now
         raise InputError(
             f"{key} is {now.get(key)}, but this run began with {before.get(key)}: leave it as it was, or "
             f"start a run of its own with ckpt_path={checkpoint} and another hydra.run.dir"

@@ -45,3 +45,25 @@ def test_what_is_written_is_read_back() -> None:
 def test_what_cannot_be_meant_is_refused(entries: list[Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         Classes(entries)
+
+
+def test_values_may_be_ranges_with_both_ends() -> None:
+    classes = Classes(
+        [{"name": "background", "values": ["0..127"]}, {"name": "cell", "values": [128, "130..255"]}]
+    )
+    assert classes[0].values == tuple(range(128))
+    assert classes[1].values == (128, *range(130, 256))
+    plain = classes.to_plain()
+    assert plain[1]["values"] == [128, "130..255"]
+    assert Classes(plain)[1].values == classes[1].values
+
+
+@pytest.mark.parametrize("values", [["9..3"], ["1..x"], ["1-3"], [1.5], [], ["..3"]])
+def test_values_that_are_no_ranges_are_refused(values: list[object]) -> None:
+    with pytest.raises(InputError, match=r"expected whole numbers as masks hold them, or ranges"):
+        Classes(["background", {"name": "cell", "values": values}])
+
+
+def test_ranges_that_overlap_are_refused() -> None:
+    with pytest.raises(InputError, match="gives the mask value 128 to more than one class"):
+        Classes([{"name": "background", "values": ["0..128"]}, {"name": "cell", "values": ["128..65535"]}])

@@ -319,3 +319,56 @@ def test_nucleolus_is_split_by_series(shared):
     module.prepare()
     assert (len(module.blocks_of("train")), len(module.blocks_of("test"))) == (10, 4)
     assert sum(counts.sum() for counts in module.survey.pixels.values()) == 14 * 512 * 512
+
+
+# Patterns
+
+
+def test_recordings_of_one_group_stay_together(tmp_path):
+    for number in range(12):
+        image = np.full((4, 4), number, np.uint8)
+        save(tmp_path / f"{number // 3}_{number % 3}.tif", image, "YX")
+        save(tmp_path / f"{number // 3}_{number % 3}_m.tif", image % 3, "YX")
+    patterns = {"images": "{group}_{tile}.tif", "masks": "{group}_{tile}_m.tif"}
+    opened = data(tmp_path, **patterns, split={"validation": 1, "test": 1})
+    opened.open()
+    parts = [block.part for block in opened.blocks]
+    assert sorted(parts) == ["test"] * 3 + ["train"] * 6 + ["validation"] * 3
+    assert all(len(set(parts[start : start + 3])) == 1 for start in range(0, 12, 3))
+
+
+def test_a_part_in_the_path_is_kept_to(tmp_path):
+    for part in ("train", "val", "test"):
+        save(tmp_path / part / "a.tif", np.zeros((4, 4), np.uint8), "YX")
+        save(tmp_path / part / "a_m.tif", np.zeros((4, 4), np.uint8), "YX")
+    opened = data(tmp_path, images="{part}/{name}.tif", masks="{part}/{name}_m.tif")
+    opened.open()
+    assert {(name, block.part) for name, block in zip(opened.names, opened.blocks, strict=True)} == {
+        ("train/a", "train"),
+        ("validation/a", "validation"),
+        ("test/a", "test"),
+    }
+
+
+def test_a_folder_that_is_recognised_is_opened_with_the_settings_that_are_said(tmp_path, caplog):
+    for name in "abc":
+        save(tmp_path / f"{name}.tif", np.zeros((8, 8), np.uint8), "YX")
+        ids = np.zeros((8, 8), np.uint8)
+        ids[1:3, 1:3], ids[5:7, 5:7] = 1, 2
+        save(tmp_path / f"{name}_cp_masks.tif", ids, "YX")
+    with caplog.at_level("INFO"):
+        opened = data(tmp_path, layout="auto", classes=None)
+    assert "data.images='**/{name}' data.masks='**/{name}_cp_masks' data.labels.kind=instances" in caplog.text
+    opened.open()
+    assert opened.classes.names == ["background", "interior", "border"]
+    assert [recording.name for recording in opened.recordings] == ["a", "b", "c"]
+
+
+def test_classes_that_do_not_follow_from_the_layout_are_asked_for(tmp_path):
+    fill(tmp_path, series=3)
+    message = refusal(data, tmp_path, layout="auto", classes=None)
+    assert "expected to be told: type data=folder data.images='images/{name}'" in message
+    assert refusal(data, tmp_path, classes=None).startswith("data.classes is null")
+    opened = data(tmp_path, layout="auto")
+    opened.open()
+    assert len(opened.recordings) == 3

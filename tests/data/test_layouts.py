@@ -355,7 +355,7 @@ def test_ctc_frames_and_masks_pair_by_number_whatever_the_digits(tmp_path):
 
 def test_ctc_that_is_not_as_it_should_be_is_refused(tmp_path):
     root = fill_ctc(tmp_path)
-    assert "data.masks is 'masks', expected GT or ST" in refusal(ctc, root, "masks")
+    assert "data.masks is 'masks', expected GT, ST or RES" in refusal(ctc, root, "masks")
     assert refusal(ctc, root / "gone").startswith(f"{root / 'gone'} is no folder")
     assert "no sequence of the Cell Tracking Challenge" in refusal(ctc, root / "01_GT")
     save(root / "02_GT" / "SEG" / "man_seg099.tif")

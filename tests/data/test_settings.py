@@ -77,3 +77,28 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch, known):
     else:
         monkeypatch.delattr("os.sched_getaffinity", raising=False)
     assert settings.cores() == (4 if known else 64)
+
+
+TWO = Classes(["background", {"name": "cell", "values": ["128..255"]}])
+
+
+def test_classes_in_files_of_their_own_have_their_first_values():
+    assert settings.class_values(TWO, LabelSettings(), {"cell": "{n}_c.png"}) == {
+        "background": 0,
+        "cell": 128,
+    }
+    assert settings.class_values(THREE, LabelSettings("instances"), "masks") == {}
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "masks", "reason"),
+    [
+        (TWO, LabelSettings(), {"dead": "{n}.png"}, r"data.masks has files for dead, expected classes of"),
+        (THREE, LabelSettings("instances"), {"border": "{n}.png"}, "expected data.labels.kind=values"),
+        (TWO, LabelSettings("colours", threshold=9), "masks", "expected data.labels.kind=values"),
+        (THREE, LabelSettings(threshold=9), "masks", "tells two classes apart and data.classes has 3"),
+    ],
+)
+def test_files_of_classes_and_thresholds_go_with_values(classes, labels, masks, reason):
+    with pytest.raises(InputError, match=reason):
+        settings.class_values(classes, labels, masks)

@@ -199,3 +199,60 @@ def test_objects_are_the_cells_of_every_frame() -> None:
     assert cells["area_px"].tolist() == [36, 40, 36]
     assert cells["column_px"].tolist() == [6.5, 34.5, 7.5]
     assert cells["mean_intensity_0"].tolist() == [200, 200, 200]
+
+
+def two_channels(path: Path, names: tuple[str, ...] = ()) -> np.ndarray:
+    """A file of two frames with two channels, of which the second is bright where the first is dark."""
+    image = np.random.default_rng(0).integers(0, 256, (2, 1, 20, 30), dtype=np.uint8)
+    both = np.concatenate([image, 255 - image], axis=1)
+    more = {"Channel": {"Name": list(names)}} if names else {}
+    tifffile.imwrite(path, both, photometric="minisblack", metadata={"axes": "TCYX", **more})
+    return both
+
+
+@pytest.mark.parametrize(
+    ("trained", "asked", "seen"),
+    [
+        ({"channels": [1]}, None, 1),
+        ({"channels": [1]}, [0], 0),
+        ({"channels": ["phase"], "channel_names": ["nuclei", "phase"]}, None, 1),
+        ({"channels": ["phase"], "images": {"nuclei": "{n}_a.tif", "phase": "{n}_b.tif"}}, None, 1),
+    ],
+)
+def test_the_channels_of_the_training_are_seen(
+    tmp_path: Path, trained: dict[str, Any], asked: list[int] | None, seen: int
+) -> None:
+    both = two_channels(tmp_path / "a.tif")
+    net = predictor(Brightness(), 1)
+    net.info.config["data"] = trained
+    series = net.open(tmp_path / "a.tif", channels=asked)
+    assert (np.stack(list(net.frames(series))) == (both[:, seen] > 127)).all()
+
+
+def test_recordings_of_the_picked_channel_alone_are_taken_as_they_are(tmp_path: Path) -> None:
+    image = two_channels(tmp_path / "a.tif")[:, 1]
+    tifffile.imwrite(tmp_path / "b.tif", image, photometric="minisblack", metadata={"axes": "TYX"})
+    net = predictor(Brightness(), 1)
+    net.info.config["data"] = {"channels": ["phase"]}
+    assert (net.predict(tmp_path / "b.tif") == (image > 127)).all()
+    with pytest.raises(InputError, match=r"has 2 channel\(s\) without names, expected one to be 'phase'"):
+        net.open(tmp_path / "a.tif")
+
+
+def test_a_net_that_was_trained_on_grey_makes_colours_grey(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([image] * 3, axis=-1), photometric="rgb")
+    net = predictor(Brightness(), 1)
+    net.info.config["data"] = {"grey": True}
+    assert (net.predict(tmp_path / "a.tif")[0] == (image > 127)).all()
+
+
+def test_nets_that_see_other_channels_do_not_predict_together() -> None:
+    first, second = (
+        TrainedNet(Brightness(), info(config={"data": {"channels": channels}}), source)
+        for channels, source in ((None, "a.ckpt"), ([1], "b.ckpt"))
+    )
+    with pytest.raises(
+        InputError, match=r"b\.ckpt was trained with data\.channels=\[1\] .* a\.ckpt with None"
+    ):
+        Predictor([first, second], device="cpu")

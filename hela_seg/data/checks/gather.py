@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import DRYAD_FOLDERS, Recording, ctc_folders, paired_by_number
-from hela_seg.data.on_disk import blocks_as_stated
+from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, groups_as_stated
+from hela_seg.data.patterns.matching import Matches
 from hela_seg.data.splits.split import Split
 from hela_seg.data.splits.table import Block, Part
 from hela_seg.data.stacks import (
@@ -73,7 +74,10 @@ def gather(data: TimelapseData, plain: Mapping[str, Any]) -> Gathered:
     else:
         return Gathered(data.recordings, data.blocks, [])
     faults: list[str] = []
-    if plain["layout"] == "ctc" or plain.get("sequence"):
+    opened: Mapping[str, Recording | None]
+    if data.files.has_patterns:
+        opened = _open_matched(data.files, faults)
+    elif plain["layout"] == "ctc" or plain.get("sequence"):
         sequences = _sequences(plain, faults)
         opened = {name: _open_sequence(name, pairs, plain, faults) for name, pairs in sequences.items()}
     else:
@@ -82,6 +86,13 @@ def gather(data: TimelapseData, plain: Mapping[str, Any]) -> Gathered:
     faults += _unlike_channels(recordings)
     blocks = _deal(opened, plain, faults)
     return Gathered(recordings, blocks, list(dict.fromkeys(faults)) or [first])
+
+
+def _open_matched(files: DataOnDisk, faults: list[str]) -> dict[str, Recording | None]:
+    """Recordings of patterns by name; what is left over or cannot be opened becomes a fault."""
+    found = _tried(files.matches, faults) or Matches()
+    faults += found.faults
+    return {one.name: _tried(partial(files.open_matched, one), faults) for one in found.recordings}
 
 
 def _pairs(plain: Mapping[str, Any], faults: list[str]) -> list[_Pair]:
@@ -208,7 +219,8 @@ def _unlike_channels(recordings: Sequence[Recording]) -> list[str]:
     usual = counts.most_common(1)[0][0] if counts else 0
     return [
         f"{recording.image.path} has {recording.image.shape[1]} channel(s), expected {usual} as most series "
-        "have: convert it or move it away"
+        "have: pick some with data.channels, set data.grey=true for colours among grey images, or move it "
+        "away"
         for recording in recordings
         if recording.image.shape[1] != usual
     ]
@@ -220,8 +232,9 @@ def _deal(opened: Mapping[str, Recording | None], plain: Mapping[str, Any], faul
     if all(found.part is not None for found in recordings):
         return blocks_as_stated(recordings)
     lengths = [_ANY_LENGTH if found is None else found.image.shape[0] for found in opened.values()]
+    groups = groups_as_stated(recordings) if len(recordings) == len(opened) else None
     try:
-        blocks = Split(**(plain.get("split") or {})).blocks(lengths, list(opened))
+        blocks = Split(**(plain.get("split") or {})).blocks(lengths, list(opened), groups)
     except InputError as error:
         faults.append(str(error))
         return []

@@ -2,7 +2,7 @@
 
 - ``readers``: values, colours or instances -> class indices
 - ``palettes``: colour tables that differ from file to file
-- ``resized``: masks at the resolution of their image
+- ``resized``: masks at the resolution of their image; ``painted``: out of a file for each cell or class
 - ``survey``: one look at all masks before training, run by run of frames (``spans``)
 - ``positions``: where the pixels of each class lie; ``balance``: weights for rare ones
 """

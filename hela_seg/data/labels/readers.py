@@ -12,14 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.classes import IGNORE_INDEX, LARGEST_VALUE, Classes, listed_values
 from hela_seg.system.errors import InputError
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.uint8]
-
-LARGEST_VALUE = 65535
-"""Largest value of a mask that can stand for a class: the largest that a 16-bit image holds."""
 
 
 class LabelReader(Protocol):
@@ -70,9 +67,9 @@ class ValueLabels:
     def __init__(self, classes: Classes, ignore_value: int | None = None) -> None:
         self.class_count = len(classes)
         self._ignore_value = ignore_value
-        self._known = ", ".join(f"{c.name}: {' '.join(map(str, c.values))}" for c in classes)
+        self._known = ", ".join(f"{c.name}: {' '.join(map(str, listed_values(c.values)))}" for c in classes)
         self._index_of = _lookup_table(classes, ignore_value)
-        self.identity = f"values {[c.values for c in classes]}, ignored {ignore_value}"
+        self.identity = f"values {[listed_values(c.values) for c in classes]}, ignored {ignore_value}"
 
     def convert(self, raw: Array) -> Labels:
         """Class indices of a mask, see :meth:`LabelReader.convert`."""

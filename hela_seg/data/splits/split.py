@@ -70,12 +70,15 @@ class Split:
                     f"data.split.{one} is given without data.split.{other}, expected both: add the other one"
                 )
 
-    def blocks(self, lengths: Sequence[int], names: Sequence[str]) -> list[Block]:
+    def blocks(
+        self, lengths: Sequence[int], names: Sequence[str], groups: Sequence[str] | None = None
+    ) -> list[Block]:
         """The blocks of all parts, in the order of the series and of time.
 
         Args:
             lengths: number of frames of each series.
             names: name of each series.
+            groups: of each series, where the data themselves state them; a table counts before these.
 
         Raises:
             InputError: see :func:`split_series`; folds that cannot be made; a table that cannot be read or
@@ -86,7 +89,6 @@ class Split:
             blocks = read_split(path, names)
             refuse_unfit(path, blocks, lengths, names)
             return blocks
-        groups = None
         if self.column is not None and self.table is not None and len(names) > 1:
             groups = read_groups(Path(self.table), self.column, names)
         if self.folds is not None and self.fold is not None:

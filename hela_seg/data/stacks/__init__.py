@@ -4,7 +4,9 @@ Reading; ``open_series`` reads a file's header and answers with a `Series`, pixe
 
 - ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
 - ``discovery``: which formats there are, the images of a folder, positions in a file, addresses on servers
-- ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``; ``microscope``: what microscopes write
+- ``channels``: channels and planes of several files joined, some channels picked, colours made grey
+- ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``, ``numpy_file``; ``microscope``: of microscopes;
+  ``outlines``: cells drawn as polygons
 - ``options``, ``axes``, ``calibration``, ``times``, ``numbering``: what files or users say
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
@@ -27,6 +29,7 @@ from hela_seg.data.stacks.discovery.listing import ImageFile, find_files, images
 from hela_seg.data.stacks.discovery.positions import Position
 from hela_seg.data.stacks.discovery.remote import is_remote, joined, path_of
 from hela_seg.data.stacks.numbering import numbered_sequence
+from hela_seg.data.stacks.numpy_file import NumpySeries, is_numpy
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, SelectedFrames, Series, name_of
@@ -77,6 +80,7 @@ def open_series(
     fill_missing_chunks: bool = False,
     colours: bool = False,
     position: str | None = None,
+    soft: bool = False,
 ) -> Series:
     """Open one file as a series of frames, reading its header only.
 
@@ -101,6 +105,8 @@ def open_series(
         colours: the file is a mask painted in colours: a TIFF's colour table means colours, whatever program
             wrote it.
         position: name or number (0 is the first) of the position that is meant, of a file that holds several.
+        soft: the file is a mask of which values above a threshold count, so that a lossy compression is none
+            that would spoil it.
 
     Returns:
         The series, of shape (T, C, H, W).
@@ -112,13 +118,15 @@ def open_series(
     """
     path = path_of(path)
     options = ReadOptions(
-        axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours, position
+        axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours, position, soft
     )
     suffix = path.suffix.lower()
     _refuse_unprintable(path)
     if is_remote(path):
         _refuse_other_addresses(path)
         return ZarrSeries(path, options)
+    if is_numpy(path):
+        return NumpySeries(path, options)
     _refuse_missing(path)
     if suffix not in SUFFIXES and path.is_dir() and known_format(path) is None:
         raise InputError(f"{path} is a folder, expected one file: give its files one by one")

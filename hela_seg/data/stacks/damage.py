@@ -6,6 +6,7 @@ import logging
 import re
 import struct
 import threading
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ _DAMAGE = (
     EOFError,
     struct.error,
     zlib.error,
+    zipfile.BadZipFile,
 )
 """What libraries of file formats let through when they meet numbers that make no sense."""
 

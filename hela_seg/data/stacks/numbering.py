@@ -13,11 +13,16 @@ LISTED = 5
 """At most so many missing numbers are named in one message."""
 
 
-def by_value(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """Sort key of file names, numbers in them by value: ``t2.tif`` comes before ``t10.tif``."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", path.name)
+def natural_order(text: str) -> tuple[list[tuple[int, str]], str]:
+    """Sort key of names, numbers in them by value: ``t2`` comes before ``t10``."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", text)
     # equal values such as 1 and 01 are told apart by the name itself
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], text
+
+
+def by_value(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Sort key of files by their names, see `natural_order`."""
+    return natural_order(path.name)
 
 
 def numbered_sequence(paths: Sequence[Path]) -> list[int]:
@@ -36,12 +41,28 @@ def numbered_sequence(paths: Sequence[Path]) -> list[int]:
         InputError: names without one running number, a number twice, out of order, or a gap, which is named.
     """
     numbers = _running_numbers(paths)
+    refuse_gaps(paths, numbers)
+    return numbers
+
+
+def refuse_gaps(paths: Sequence[Path | str], numbers: Sequence[int]) -> None:
+    """Refuse frame numbers that do not go up in equal steps.
+
+    Args:
+        paths: of the frames, in the order of time.
+        numbers: of each.
+
+    Raises:
+        InputError: a number twice, out of order, or a gap, which is named.
+    """
     steps = [after - before for before, after in pairwise(numbers)]
+    if not steps or min(steps) == max(steps) > 0:
+        return
     for path, former, step in zip(paths[1:], paths, steps, strict=False):
         if step <= 0:
             raise InputError(
-                f"{path} comes after {former.name}, expected frame numbers that go up: give each frame its "
-                "own number"
+                f"{path} comes after {Path(former).name}, expected frame numbers that go up: give each frame "
+                "its own number"
             )
     missing = [
         number
@@ -49,13 +70,13 @@ def numbered_sequence(paths: Sequence[Path]) -> list[int]:
         for number in range(before + min(steps), before + step, min(steps))[: LISTED + 1]
     ]
     if missing:
+        first, last = Path(paths[0]), Path(paths[-1])
         more = ", ..." if len(missing) > LISTED else ""
         raise InputError(
-            f"{paths[0].parent} lacks frame {', '.join(map(str, missing[:LISTED]))}{more} between "
-            f"{paths[0].name} and {paths[-1].name}, expected frame numbers without a gap: add what is "
-            "missing, or make a series of each side"
+            f"{first.parent} lacks frame {', '.join(map(str, missing[:LISTED]))}{more} between "
+            f"{first.name} and {last.name}, expected frame numbers without a gap: add what is missing, or "
+            "make a series of each side"
         )
-    return numbers
 
 
 def _running_numbers(paths: Sequence[Path]) -> list[int]:

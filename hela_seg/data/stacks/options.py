@@ -30,6 +30,7 @@ class ReadOptions:
     fill_missing_chunks: bool = False
     colours: bool = False
     position: str | None = None
+    soft: bool = False
 
     def __post_init__(self) -> None:
         plane = isinstance(self.z, int) and not isinstance(self.z, bool) and self.z >= 0

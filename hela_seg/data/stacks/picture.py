@@ -84,11 +84,13 @@ class PictureSeries(Series):
     def _refuse_or_warn_of_loss(self, options: ReadOptions) -> None:
         if self._format != "JPEG":
             return
-        if options.labels or options.colours:
+        if (options.labels or options.colours) and not options.soft:
             raise InputError(
                 f"{self.path} is a mask as JPEG, whose compression changes its values, expected PNG or TIFF: "
-                "export the mask again"
+                "export the mask again, or where it is white on black set data.labels.threshold=128"
             )
+        if options.soft:
+            return
         warn(f"{self.path.parent} holds JPEG files, whose compression has changed their grey values")
 
 

@@ -38,7 +38,7 @@ class Series(ABC):
         frame_times: seconds of each frame since the first one, where the file has a time stamp for each; they
             need not be regular.
         position: name of the position, of a file that holds several.
-        channel_names: what the file calls its channels; empty where it does not say.
+        channel_names: one a channel, where they are known.
     """
 
     name: str
@@ -212,6 +212,8 @@ class SelectedFrames(Series):
         self.shape = (len(self._numbers), *recording.shape[1:])
         self.dtype, self.axes = recording.dtype, recording.axes
         self.pixel_size, self.frame_interval = recording.pixel_size, recording.frame_interval
+        self.position, times = recording.position, recording.frame_times
+        self.frame_times = None if times is None else tuple(times[number] for number in numbers)
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -304,3 +304,15 @@ def test_a_window_converted_with_its_margin_equals_the_whole(seed, width, row, c
     bottom, right = row + size + reader.margin, column + size + reader.margin
     part = reader.convert(ids[top:bottom, left:right])[row - top :, column - left :][:size, :size]
     np.testing.assert_array_equal(part, reader.convert(ids)[row : row + size, column : column + size])
+
+
+def test_ranges_of_values_stand_for_classes() -> None:
+    classes = Classes(
+        [{"name": "background", "values": ["0..127"]}, {"name": "cell", "values": ["128..255"]}]
+    )
+    labels = ValueLabels(classes).convert(np.array([[0, 127, 128, 255]], np.uint8))
+    assert labels.tolist() == [[0, 0, 1, 1]]
+    with pytest.raises(InputError, match=r"background: 0\.\.127, cell: 128\.\.255"):
+        ValueLabels(classes).convert(np.array([[256]], np.uint16))
+    with pytest.raises(InputError, match="expected 0 to 65535"):
+        ValueLabels(Classes(["background", {"name": "cell", "values": ["9..70000"]}]))

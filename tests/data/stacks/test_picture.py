@@ -73,3 +73,8 @@ def test_cut_files_are_refused(tmp_path, name, size):
 def test_frames_above_the_limit_are_refused(tmp_path):
     with pytest.raises(InputError, match="states frames of 11x14"):
         open_series(save(tmp_path / "a.bmp", GREY), max_frame_pixels=153)
+
+
+def test_a_soft_mask_may_be_jpeg_and_says_nothing(tmp_path, caplog):
+    assert open_series(save(tmp_path / "a.jpg", GREY), labels=True, soft=True).shape == (1, 1, 11, 14)
+    assert caplog.messages == []

@@ -106,6 +106,7 @@ def photometric_of(
     dtype = np.dtype(page.dtype).newbyteorder("=")
     stated = page.photometric
     alpha = channels > 1 and page.extrasamples[-1:] and page.extrasamples[-1] in _ALPHA
+    alpha = alpha or (stated == PHOTOMETRIC.RGB and channels == 4 and _is_opaque(page, dtype))
     opaque = int(np.iinfo(dtype).max) if alpha and dtype.kind in "ui" else None
     if stated == PHOTOMETRIC.MINISWHITE:
         return Photometric(path, dtype, largest=_black(file, page, dtype, path), opaque=opaque)
@@ -119,6 +120,13 @@ def photometric_of(
                 )
             return Photometric(path, dtype, colours=table)
     return Photometric(path, dtype, opaque=opaque, is_indexed=stated == PHOTOMETRIC.PALETTE)
+
+
+def _is_opaque(page: tifffile.TiffPage, dtype: np.dtype[Any]) -> bool:
+    """Whether a fourth channel, of which a file does not say what it means, is that of opaque pixels."""
+    if dtype.kind not in "ui" or page.axes != "YXS":
+        return False
+    return bool((page.asarray()[..., 3] == np.iinfo(dtype).max).all())
 
 
 def colours_of(page: tifffile.TiffPage) -> NDArray[np.uint8]:

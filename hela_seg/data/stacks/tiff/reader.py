@@ -186,7 +186,7 @@ class TiffSeries(VolumeSeries):
         if 0 in self._file_shape:
             raise tifffile.TiffFileError(f"it states {self._file_shape} pixels")
         page, outer = series.keyframe, self._letters[: self._outer]
-        if options.labels and page.compression not in _LOSSLESS:
+        if options.labels and not options.soft and page.compression not in _LOSSLESS:
             name = tifffile.COMPRESSION(page.compression).name
             raise InputError(
                 f"{self.path} is a mask compressed as {name}, which may change its values, expected none or "

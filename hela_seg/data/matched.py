@@ -1,0 +1,122 @@
+"""Recordings out of the files that patterns match: channels and planes joined, masks painted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import cycle, repeat
+from pathlib import Path
+
+from hela_seg.data.labels.painted import Layer
+from hela_seg.data.layouts import FileRules, Recording, at_size_of, chosen, open_image, open_mask, painted
+from hela_seg.data.patterns.matching import Channels, Layers, Matched
+from hela_seg.data.stacks import FrameSequence, Series, name_of
+from hela_seg.data.stacks.channels import JoinedChannels, JoinedPlanes
+from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
+from hela_seg.data.stacks.outlines import Outline, OutlineSeries, is_annotated
+from hela_seg.system.errors import InputError
+
+
+def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recording:
+    """Open the files that belong to one recording, headers alone.
+
+    Args:
+        found: by `hela_seg.data.patterns.matching.match`.
+        axes: order of the axes in files that do not state it.
+        rules: what the files may be like.
+
+    Raises:
+        InputError: channels, planes, frames or masks that are unlike.
+    """
+    frames = _frames(found, axes, rules)
+    image = _strung_together(found, frames)
+    # of single masks each belongs to one frame, which may be of a stack
+    length, own = (1, cycle(frames)) if len(found.masks) > 1 else (image.shape[0], repeat(image))
+    masks = [
+        at_size_of(image, _mask_of(layers, one, length, axes, rules, by_cell=found.is_by_cell), rules)
+        for layers, one in zip(found.masks, own, strict=False)
+    ]
+    mask = FrameSequence(masks, found.name) if len(masks) > 1 else masks[0]
+    return Recording(image, mask, found.part, found.group)
+
+
+def has_mask(found: Matched) -> bool:
+    """Whether the mask file of a recording knows its image, of files that hold the masks of many."""
+    image = name_of(Path(found.images[0][0][0]))
+    return all(
+        is_annotated(Path(place), image) for layers in found.masks for _, places in layers for place in places
+    )
+
+
+def matched_image(found: Matched, axes: str | None, rules: FileRules) -> Series:
+    """The images of one recording alone, under its name; see `open_matched`."""
+    return _strung_together(found, _frames(found, axes, rules))
+
+
+def _frames(found: Matched, axes: str | None, rules: FileRules) -> list[Series]:
+    return [_joined(channels, axes, rules) for channels in found.images]
+
+
+def _strung_together(found: Matched, frames: Sequence[Series]) -> Series:
+    image = FrameSequence(frames, found.name) if found.is_sequence else frames[0]
+    image.name = found.name
+    return image
+
+
+def _joined(channels: Channels, axes: str | None, rules: FileRules) -> Series:
+    """The image of one frame, or a stack, out of the files of its channels and planes."""
+    plain = replace(rules, channels=None, grey=False, channel_names=())
+    joined = []
+    for planes in channels:
+        opened = [open_image(Path(place), axes, plain) for place in planes]
+        joined.append(opened[0] if len(opened) == 1 else JoinedPlanes(opened, rules.z))
+    return chosen(joined[0] if len(joined) == 1 else JoinedChannels(joined), rules)
+
+
+def _mask_of(
+    layers: Layers, image: Series, length: int, axes: str | None, rules: FileRules, *, by_cell: bool
+) -> Series:
+    """The mask of one frame, or of a stack of some length, out of its files."""
+    opened = [
+        _outlined(Path(place), image, length, rules, name, number if by_cell else None)
+        if Path(place).suffix.lower() in OUTLINE_ENDINGS
+        else _pixels(Path(place), axes, rules, name, number if by_cell else None)
+        for name, places in layers
+        for number, place in enumerate(places, start=1)
+    ]
+    if len(opened) == 1 and opened[0].value is None and rules.threshold is None:
+        return opened[0].mask
+    return painted(opened, rules)
+
+
+def _pixels(path: Path, axes: str | None, rules: FileRules, name: str, cell: int | None) -> Layer:
+    """A mask file, and what it paints: its class, its cell, or the values that it holds itself."""
+    value = rules.class_values[name] if name else cell if rules.ids else None
+    if value is None and rules.threshold is not None and not rules.ids:
+        value = list(rules.class_values.values())[1]
+    return Layer(open_mask(path, axes, rules), value)
+
+
+def _outlined(path: Path, image: Series, length: int, rules: FileRules, name: str, cell: int | None) -> Layer:
+    """Outlines, and what they paint: their class or their cell, or numbers or classes of their own."""
+    values = rules.class_values
+    if rules.colours or rules.threshold is not None:
+        what = "data.labels.kind=colours" if rules.colours else f"data.labels.threshold={rules.threshold:g}"
+        raise InputError(
+            f"{path} holds outlines, expected pixels with {what}: set data.labels.kind=values or instances, "
+            "and no threshold"
+        )
+
+    def class_of(number: int, outline: Outline) -> int:
+        if outline.name in values or len(values) == 2:
+            return values.get(outline.name, list(values.values())[1])
+        raise InputError(
+            f"{path} holds an outline of '{outline.name}', expected one of the classes {', '.join(values)}: "
+            "name it so in data.classes, or set data.labels.kind=instances"
+        )
+
+    if rules.ids or name:
+        numbered = OutlineSeries(path, image, length, lambda number, outline: number)
+        return Layer(numbered, values[name] if name else cell)
+    background = next(iter(values.values()), 0)
+    return Layer(OutlineSeries(path, image, length, class_of, background, rules.painted_dtype), None)

@@ -1,0 +1,165 @@
+"""Which known layout a folder has, and which settings that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+
+from hela_seg.data.patterns.listing import walk
+from hela_seg.data.patterns.matching import Given, Matches, match
+from hela_seg.data.stacks import SUFFIXES, open_series
+from hela_seg.data.stacks.numpy_file import CELLPOSE_MASKS
+from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
+from hela_seg.system.errors import InputError
+
+INSTANCE_CLASSES = ("background", "interior", "border")
+"""What the classes are called where masks number cells and the user names none."""
+
+LOOKED_INTO = 3
+"""Masks that are opened, to see whether they number cells."""
+
+MOST_FILES = 200_000
+"""Files that are looked at, to see whether a layout accounts for all images."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A layout that is recognised.
+
+    Attributes:
+        name: for messages.
+        images: patterns, as ``data.images`` takes them.
+        masks: patterns, as ``data.masks`` takes them.
+        kind: of the masks; None where it does not follow from the layout.
+        classes: names, where they follow from the layout.
+        sparse: few images have masks.
+    """
+
+    name: str
+    images: Given
+    masks: Given
+    kind: Literal["instances", "values"] | None = None
+    classes: tuple[str, ...] = ()
+    sparse: bool = False
+
+    @property
+    def settings(self) -> str:
+        """What to type for it."""
+        classes = self.classes or (INSTANCE_CLASSES if self.kind == "instances" else ("background", "..."))
+        typed = {
+            "data": "folder",
+            "data.images": _typed(self.images),
+            "data.masks": _typed(self.masks),
+            "data.labels.kind": self.kind or "values or instances",
+            "data.classes": f"[{','.join(classes)}]",
+        } | ({"data.labels.sparse": "true"} if self.sparse else {})
+        return " ".join(f"{key}={value}" for key, value in typed.items())
+
+
+def _typed(given: Given) -> str:
+    if isinstance(given, Mapping):
+        return "'{" + ", ".join(f"{name}: {text}" for name, text in given.items()) + "}'"
+    return f"'{given}'"
+
+
+KNOWN: Sequence[Known] = (
+    Known("images and masks in folders of their own", "images/{name}", "masks/{name}"),
+    Known("images with masks of Cellpose beside them", "**/{name}", "**/{name}_cp_masks", "instances"),
+    Known("images with masks as Omnipose has them", "**/{name}", "**/{name}_masks", "instances"),
+    Known("Cellpose's training data", "**/{name}_img", "**/{name}_masks", "instances"),
+    Known("images with masks beside them", "**/{name}", "**/{name}_mask"),
+    Known("one file a cell, as in the Data Science Bowl 2018", "{id}/images/*", "{id}/masks/*", "instances"),
+    Known("Usiigaci's folders", "{set}/raw", "{set}/instances_ids", "instances"),
+    Known(
+        "DeepCell's folders",
+        "{set}/phase",
+        {"border": "{set}/feature_0", "interior": "{set}/feature_1"},
+        "values",
+        ("background", "border", "interior"),
+    ),
+    Known(
+        "the Cell Tracking Challenge's folders",
+        "{series}/t{t}",
+        "{series}_GT/SEG/man_seg{t}",
+        "instances",
+        sparse=True,
+    ),
+    Known("images with ROIs of ImageJ beside them", "{name}", "{name}.zip", "instances"),
+    Known("images with outlines of QuPath beside them", "{name}", "{name}.geojson", "instances"),
+)
+"""Layouts that are recognised; of patterns without an ending, every image is meant."""
+
+
+def recognise(root: Path) -> Known:
+    """The one layout that accounts for all images in a folder.
+
+    Args:
+        root: the folder.
+
+    Raises:
+        InputError: there is none, or there are several; those that come near are listed. Or masks that would
+            number cells hold one value alone.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root} is no folder, expected one with images and masks: set data.root")
+    files = [entry.place for entry in islice(walk(str(root), lambda folder, depth: True), MOST_FILES)]
+    images = [place for place in files if Path(place).suffix.lower() in SUFFIXES]
+    fitting: list[Known] = []
+    near: list[str] = []
+    masks: list[str] = []
+    for known in KNOWN:
+        found = _recordings(root, known)
+        left = sum(place not in found.files for place in images)
+        if found.recordings and not left:
+            fitting.append(known)
+            masks = [one.masks[0][0][1][0] for one in found.recordings[:LOOKED_INTO]]
+        elif found.recordings:
+            near.append(f"{known.name}, but for {left} file(s): {known.settings}")
+    if len(fitting) == 1:
+        _refuse_unnumbered(root, fitting[0], masks)
+        return fitting[0]
+    if not fitting and any(place.endswith("_seg.npy") for place in files):
+        raise InputError(
+            f"{root} holds masks as pickles, which are never opened, expected images: {CELLPOSE_MASKS}"
+        )
+    listed = [f"{known.name}: {known.settings}" for known in fitting] or near
+    what = "could be several things" if fitting else "is laid out in no way that data=auto is sure of"
+    if not listed:
+        listed = ["data=folder data.images='...' data.masks='...', with patterns of your own"]
+    raise InputError(f"{root} {what} ({len(images)} images): choose {'; or '.join(listed)}")
+
+
+def _recordings(root: Path, known: Known) -> Matches:
+    """What a layout finds; nothing where it leaves images or masks over."""
+    try:
+        found = match(root, known.images, known.masks, sparse=known.sparse)
+    except InputError:
+        return Matches()
+    return Matches() if found.faults else found
+
+
+def _refuse_unnumbered(root: Path, known: Known, masks: Sequence[str]) -> None:
+    """Refuse masks of whole images that have one value for several cells: they do not number them."""
+    if (
+        known.kind != "instances"
+        or "*" in str(known.masks).replace("**", "")
+        or Path(masks[0]).suffix.lower() in OUTLINE_ENDINGS
+    ):
+        return
+    frames = [open_series(place, labels=True).frame(0)[0] for place in masks]
+    if all(len(np.unique(frame[frame != 0])) <= 1 for frame in frames) and any(
+        ndimage.label(frame)[1] > 1 for frame in frames
+    ):
+        value = max(int(frame.max()) for frame in frames)
+        classes = f"'data.classes=[background,{{name: cell, values: [{value}]}}]'"
+        raise InputError(
+            f"{root} holds {known.name}, but the first masks have the value {value} for all cells, expected "
+            "a number for each: if it stands for a class, type data=folder "
+            f"data.images={_typed(known.images)} data.masks={_typed(known.masks)} {classes}"
+        )

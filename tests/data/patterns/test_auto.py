@@ -1,0 +1,101 @@
+"""What `data=auto` takes a folder for, and when it takes it for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hela_seg.data.patterns.auto import recognise
+from hela_seg.system.errors import InputError
+
+FOLDERS = {
+    "folders of their own": ["images/a.tif", "images/b.tif", "masks/a.png", "masks/b.png"],
+    "masks of Cellpose": ["a.tif", "a_cp_masks.png", "b.tif", "b_cp_masks.png"],
+    "Omnipose": ["x/1/a.tif", "x/1/a_masks.png", "y/a.tif", "y/a_masks.png"],
+    "Cellpose's training data": [
+        "train/0_img.png",
+        "train/0_masks.png",
+        "test/0_img.png",
+        "test/0_masks.png",
+    ],
+    "masks beside them": ["a.png", "a_mask.png", "b.png", "b_mask.png"],
+    "Data Science Bowl": [
+        "a/images/a.png",
+        "a/masks/1.png",
+        "a/masks/2.png",
+        "b/images/b.png",
+        "b/masks/1.png",
+    ],
+    "Usiigaci": ["set01/raw.tif", "set01/instances_ids.png", "set02/raw.tif", "set02/instances_ids.png"],
+    "DeepCell": ["set1/phase.png", "set1/feature_0.png", "set1/feature_1.png"],
+    "Cell Tracking Challenge": ["01/t000.tif", "01/t001.tif", "01_GT/SEG/man_seg001.png"],
+    "ROIs of ImageJ": ["a.tif", "a.zip"],
+    "QuPath": ["a.tif", "a.geojson", "b.tif", "b.geojson"],
+}
+
+
+def touch(root: Path, names: Sequence[str], cells: Sequence[int] = (3, 7)) -> Path:
+    """Files of which PNG and TIFF hold two cells with these values."""
+    pixels = np.zeros((8, 9), np.uint8)
+    pixels[1:3, 1:3], pixels[5:7, 5:7] = cells
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".png"):
+            Image.fromarray(pixels).save(root / name)
+        else:
+            (root / name).touch()
+    return root
+
+
+@pytest.mark.parametrize("words", FOLDERS)
+def test_a_known_layout_is_recognised(tmp_path: Path, words: str) -> None:
+    assert words in recognise(touch(tmp_path, FOLDERS[words])).name
+
+
+@pytest.mark.parametrize("words", FOLDERS)
+def test_one_image_that_it_does_not_account_for_is_enough_to_be_unsure(tmp_path: Path, words: str) -> None:
+    touch(tmp_path, [*FOLDERS[words], "elsewhere/odd.png"])
+    with pytest.raises(
+        InputError, match=r"in no way that data=auto is sure of \(\d+ images\): choose"
+    ) as error:
+        recognise(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_what_comes_near_is_listed_with_its_settings(tmp_path: Path) -> None:
+    touch(tmp_path, [*FOLDERS["Usiigaci"], "elsewhere/odd.png"])
+    with pytest.raises(InputError) as error:
+        recognise(tmp_path)
+    said = str(error.value)
+    assert "Usiigaci's folders, but for 1 file(s): data=folder data.images='{set}/raw'" in said
+    assert "data.classes=[background,interior,border]" in said
+
+
+def test_two_layouts_in_one_folder_are_not_chosen_from(tmp_path: Path) -> None:
+    touch(tmp_path, ["a.tif", "a.zip", "a.geojson"])
+    with pytest.raises(InputError, match="could be several things") as error:
+        recognise(tmp_path)
+    assert "QuPath" in str(error.value)
+    assert "ImageJ" in str(error.value)
+
+
+def test_a_folder_without_any_layout_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\(0 images\): choose data=folder data\.images"):
+        recognise(tmp_path)
+    with pytest.raises(InputError, match="is no folder"):
+        recognise(tmp_path / "gone")
+
+
+def test_masks_of_one_value_are_not_taken_for_numbered_cells(tmp_path: Path) -> None:
+    touch(tmp_path, ["a.tif", "a_masks.png", "b.tif", "b_masks.png"], cells=(255, 255))
+    with pytest.raises(InputError, match=r"the value 255 for all cells.* values: \[255\]"):
+        recognise(tmp_path)
+
+
+def test_what_to_do_about_pickles_of_cellpose_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"save the masks as PNG .*--save_png"):
+        recognise(touch(tmp_path, ["a.tif", "a_seg.npy"]))
