@@ -144,7 +144,7 @@ class _Recording:
 def _write_labels(recording: _Recording, path: Path) -> None:
     frames: Iterable[Iterable[bytes]]
     if recording.job.wanted.majority == 1:
-        frames = (part.tiles(number) for _, part, number in recording.parts("labels"))
+        frames = (part.segments(number) for _, part, number in recording.parts("labels"))
     else:
         frames = (_encoded(labels) for labels in recording.labels())
     frame_count, _, height, width = recording.series.shape
@@ -184,7 +184,7 @@ def _write_planes(recording: _Recording, path: Path, *, kind: str) -> None:
     planes = [] if classes is None else [len(classes)]
     write_ome_tiff(
         path,
-        (part.tiles(number) for _, part, number in recording.parts(kind)),
+        (part.segments(number) for _, part, number in recording.parts(kind)),
         (frame_count, *planes, *size),
         provenance=recording.provenance,
         classes=classes,
@@ -197,7 +197,7 @@ def _encoded(labels: NDArray[np.uint8]) -> list[bytes]:
     height, width = labels.shape
     frame = EncodedFrame((height, width))
     frame.push(labels)
-    return frame.tiles
+    return frame.segments
 
 
 def _write_overlay(recording: _Recording, path: Path) -> None:
