@@ -31,7 +31,7 @@ LARGEST_STRIPPED = 8192 * 8192
 """Frames of more pixels are encoded in tiles, all others in strips."""
 
 STRIP = 256 * 1024
-"""Pixels of a strip at most, of frames no wider than that; the last strip of a frame is as low as it needs."""
+"""Pixels of a strip at most, of frames that are no wider; a frame's last strip may have fewer."""
 
 TILE = 256
 """Rows and columns of a tile; at the far edges tiles are filled up with zeros, as TIFF has it."""

@@ -71,7 +71,8 @@ def write_ome_tiff(
     Raises:
         InputError: the disk is full or the folder cannot be written; the file is then as it was before. What
             reading the frames raises goes on to the caller likewise.
-        ValueError: frames or segments fewer or more than the shape says, or channels that are not the classes.
+        ValueError: fewer or more frames or segments than the shape says, or channels that are not the
+            classes.
     """
     frame_count, *planes, height, width = shape
     if planes and (classes is None or len(classes) != planes[0]):
