@@ -26,7 +26,7 @@ from hela_seg.system.errors import import_extra
 from hela_seg.system.files import whole_file
 
 Ring = NDArray[np.float64]
-"""Points (P, 2) of a closed line, the last one the first: column and row in pixels from the frame's corner."""
+"""Points (P, 2) of a closed line, the last the first: column and row in pixels from the frame's corner."""
 
 Polygon = list[Ring]
 """An outline, and those of holes in it."""
@@ -56,9 +56,8 @@ def cell_polygons(labels: NDArray[np.integer[Any]]) -> Iterator[tuple[int, list[
             continue
         padded = np.pad((labels[place] == label).astype(np.float64), 1)
         points, offsets = contour_generator(z=padded, fill_type=FillType.OuterOffset).filled(0.5, 2.0)
-        corner = (
-            np.array([place[1].start, place[0].start]) - 0.5
-        )  # half a pixel from edge to centre, one of pad
+        # less one of padding, and half from the edge of a pixel to its centre, from which points are counted
+        corner = np.array([place[1].start, place[0].start]) - 0.5
         yield (
             label,
             [
@@ -115,7 +114,7 @@ def _roifile() -> Any:
 
 
 def _roi(roifile: Any, rings: list[Ring]) -> Any:
-    """A polygon where one ring is all; else ImageJ's path of several, in which rings within rings are holes."""
+    """A polygon of a single ring; else ImageJ's path of several, where a ring within another is a hole."""
     if len(rings) == 1:
         return roifile.ImagejRoi.frompoints(rings[0][:-1])
     roi = roifile.ImagejRoi.frompoints(np.concatenate(rings))  # for the sides of the box around all
