@@ -16,7 +16,15 @@ from hela_seg.cells.polygons import write_geojson, write_rois
 from hela_seg.cells.table import SIGNIFICANT_DIGITS
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.checks.near_duplicates import perceptual_hash
-from hela_seg.data.stacks import EncodedFrame, Part, Series, name_of, write_ome_tiff, write_ome_zarr_labels
+from hela_seg.data.stacks import (
+    EncodedFrame,
+    Part,
+    PixelSize,
+    Series,
+    name_of,
+    write_ome_tiff,
+    write_ome_zarr_labels,
+)
 from hela_seg.prediction.analyse import RecordingResult, label_frames
 from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.folder import ResultFolder, recorded_names
@@ -240,7 +248,10 @@ def _write_overlay(recording: _Recording, path: Path) -> None:
     frame_count = recording.series.shape[0]
     evenly = np.linspace(0, frame_count - 1, min(frame_count, OVERLAY_FRAMES))
     shown = set(evenly.round().astype(int).tolist())
+    pixel_size = recording.series.pixel_size
     if recording.job.is_large(recording.index):
+        step = _step_of(recording.series.shape[2:])
+        pixel_size = pixel_size and PixelSize(step * pixel_size.height, step * pixel_size.width)
         pictures = [
             (t, *_thinned(recording.series, t, part, number))
             for t, part, number in recording.parts("labels")
@@ -249,14 +260,26 @@ def _write_overlay(recording: _Recording, path: Path) -> None:
     else:
         pictures = [(t, recording.image(t), labels) for t, labels in recording.labels_of(shown).items()]
     if pictures:
-        comment = json.dumps(recording.label_provenance)
-        write_overlay(path, pictures, recording.job.classes, recording.series.name, comment)
+        write_overlay(
+            path,
+            pictures,
+            recording.job.classes,
+            recording.series.name,
+            json.dumps(recording.label_provenance),
+            pixel_size=pixel_size,
+            frame_interval_s=recording.series.frame_interval,
+        )
+
+
+def _step_of(size: tuple[int, ...]) -> int:
+    """Every how many pixels of a large frame (H, W) are shown."""
+    return max(1, max(size) // OVERLAY_SIDE)
 
 
 def _thinned(series: Series, t: int, part: Part, number: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Every so many pixels of a large frame and its labels, never all of it in memory."""
     height, width = series.shape[2:]
-    step = max(1, max(height, width) // OVERLAY_SIDE)
+    step = _step_of((height, width))
     images, labels = [], []
     for top in range(0, height, step * 32):
         rows = slice(top, min(top + step * 32, height))
