@@ -69,14 +69,19 @@ class CellMaps:
 
     def segments(self) -> Iterator[Sequence[bytes]]:
         """Of each frame its encoded segments, as `hela_seg.data.stacks.write_ome_tiff` takes them."""
+        yield from map(self._encoded, self.frames()) if self._track_of else self._stored()
+
+    def frames(self) -> Iterator[Numbers]:
+        """Of each frame its cell numbers (H, W), 0 for no cell."""
         for t, segments in enumerate(self._stored()):
-            if not self._track_of:
-                yield segments
+            labels = self._decoded(segments)
+            track_of = self._track_of[t] if self._track_of else {}
+            if not track_of:
+                yield labels
                 continue
-            track_of = self._track_of[t]
-            number = np.zeros(max(track_of, default=0) + 1, np.uint32)
+            number = np.zeros(max(track_of) + 1, np.uint32)
             number[list(track_of)] = list(track_of.values())
-            yield self._encoded(number[self._decoded(segments)])
+            yield number[labels]
 
     def outlined(self) -> Iterator[OutlinedCell]:
         """The cells of all frames as polygons, frame by frame."""

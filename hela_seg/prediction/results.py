@@ -23,7 +23,7 @@ from hela_seg.data.stacks import (
     Series,
     name_of,
     write_ome_tiff,
-    write_ome_zarr_labels,
+    write_ome_zarr,
 )
 from hela_seg.prediction.analyse import RecordingResult, label_frames
 from hela_seg.prediction.cell_maps import CellMaps
@@ -197,15 +197,15 @@ def _write_zarr(recording: _Recording, path: Path) -> None:
         frames = (partial(part.rows, number) for _, part, number in recording.parts("labels"))
     else:
         frames = (labels.__getitem__ for labels in recording.labels())
-    frame_count, _, height, width = recording.series.shape
-    write_ome_zarr_labels(
+    numbered = "image" in results_of(recording.job, recording.index)
+    write_ome_zarr(
         path,
+        recording.series,
         frames,
-        (frame_count, height, width),
         provenance=recording.label_provenance,
         classes=recording.job.classes,
-        pixel_size=recording.series.pixel_size,
-        frame_interval_s=recording.series.frame_interval,
+        cells=(cells.__getitem__ for cells in recording.cell_maps.frames()) if numbered else None,
+        unreadable=recording.result.unreadable,
     )
 
 

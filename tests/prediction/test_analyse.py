@@ -56,7 +56,8 @@ def test_class_maps_say_whether_they_are_filtered(tmp_path: Path, majority: int)
     net = levels(batch_size=1)
     wanted: dict[str, Any] = {"labels": "both", "probabilities": True, "film": "png", "majority": majority}
     done(job(tmp_path, net, film(3), **wanted), net, tmp_path / "out")
-    names = ["film0.labels.ome.tif", "film0.labels.zarr/.zattrs", "film0.film.png", "time_course.png"]
+    in_zarr = "film0.labels.zarr/labels/classes/.zattrs"
+    names = ["film0.labels.ome.tif", in_zarr, "film0.film.png", "time_course.png"]
     said = [b"of 3 frames" in (tmp_path / "out" / name).read_bytes() for name in names]
     assert said == [majority == 3] * 4
     assert b"of 3 frames" not in (tmp_path / "out" / "film0.probabilities.ome.tif").read_bytes()

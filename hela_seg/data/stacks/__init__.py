@@ -30,7 +30,7 @@ from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
 from hela_seg.data.stacks.tiff.ome_tiff import write_ome_tiff
 from hela_seg.data.stacks.tiff.reader import TiffSeries
 from hela_seg.data.stacks.write import write_tiff
-from hela_seg.data.stacks.zarr.ome_zarr import write_ome_zarr_labels
+from hela_seg.data.stacks.zarr.ome_zarr import write_ome_zarr
 from hela_seg.data.stacks.zarr.reader import ZarrSeries
 from hela_seg.system.errors import InputError
 
@@ -54,7 +54,7 @@ __all__ = [
     "open_series",
     "read_part",
     "write_ome_tiff",
-    "write_ome_zarr_labels",
+    "write_ome_zarr",
     "write_part",
     "write_tiff",
 ]

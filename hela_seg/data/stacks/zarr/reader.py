@@ -53,7 +53,7 @@ class ZarrSeries(VolumeSeries):
         self.name, self.path = name_of(path), path
         self._fill = options.fill_missing_chunks
         with damage_is_reported(path, "Zarr"):
-            array, axes, (self.pixel_size, self.frame_interval) = find_image(path)
+            array, axes, (self.pixel_size, self.frame_interval) = find_image(path, labels=options.labels)
             if array.dtype.kind not in _KINDS_OF_PIXELS:
                 raise InputError(f"{path} holds {array.dtype} pixels, expected real numbers: convert it")
             if options.labels:
