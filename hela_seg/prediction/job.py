@@ -45,7 +45,7 @@ class Wanted:
     """What is written.
 
     Args:
-        labels: class maps as ``tiff`` (OME-TIFF), ``zarr`` (OME-Zarr labels) or ``both``.
+        labels: class maps as ``tiff`` (OME-TIFF), ``zarr`` (OME-Zarr: recording and labels) or ``both``.
         probabilities: the probability of each class, 0 to 255.
         entropy: how undecided the nets are at each pixel, 0 to 255 for even odds.
         cells: one row a cell and frame as ``csv`` or ``parquet``, cell numbers as ``image`` (OME-TIFF),
