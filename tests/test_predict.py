@@ -21,7 +21,9 @@ def test_a_folder_gives_labels_overlays_and_areas(checkpoint: Path, cells: Path,
     output = tmp_path / "out (1), a=b ü"
     assert main("predict", [str(checkpoint), str(cells / "images"), "-o", str(output)]) == 0
     stems = [f"dish {index}" for index in range(5)]
-    expected = {f"{stem}{end}" for stem in stems for end in (".labels.ome.tif", ".overlay.png")}
+    expected = {
+        f"{stem}{end}" for stem in stems for end in (".labels.ome.tif", ".cells.ome.tif", ".overlay.png")
+    }
     expected |= {"areas.csv", "cells.csv", "time_course.png", "prediction.json"}
     assert {path.name for path in output.iterdir()} == expected
     for stem in stems:

@@ -6,6 +6,7 @@
 - ``overlap``: pixels shared by two label maps, for the next two
 - ``quality``: cells found against true ones
 - ``link``: rows of one cell through the frames
+- ``polygons``: outlines, as ImageJ's ROIs and QuPath's GeoJSON
 - ``table``: rows written as CSV or Parquet
 - ``timecourse``: how much of each class there is over time, what flickers, and a filter against it
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.cells import CellLinker, Columns, cell_table, count_cells, measure_cells, split_cells
+from hela_seg.cells.polygons import refuse_rois
 from hela_seg.cells.timecourse import (
     CellFlicker,
     Flicker,
@@ -22,9 +23,9 @@ from hela_seg.cells.timecourse import (
     majority_over_time,
 )
 from hela_seg.data.stacks import PixelSize
+from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Unit
-from hela_seg.runs import run_folder
 
 Labels = NDArray[np.uint8]
 
@@ -41,6 +42,7 @@ class RecordingResult:
         cells: (K,) cells of each class, for each frame; empty where cells are not counted.
         flicker: of the pixels of each frame; None for the first and the last frame and for large frames.
         cell_flicker: the same of the cells.
+        cell_maps: cell numbers of each frame; None where no result is made of them.
         entropy: mean entropy of the probabilities of each frame; empty where it was not asked for.
         unreadable: the reader's error by the number of each frame that could not be read.
     """
@@ -49,6 +51,7 @@ class RecordingResult:
     cells: list[NDArray[np.int64]] = field(default_factory=list)
     flicker: list[Flicker | None] = field(default_factory=list)
     cell_flicker: list[Flicker | None] = field(default_factory=list)
+    cell_maps: CellMaps | None = None
     entropy: list[float] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)
 
@@ -72,6 +75,9 @@ def analyse(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[Recor
         for index, of_series in groupby(units, lambda unit: unit.series):
             frames = _frames(job, folder, of_series, results[index])
             if not job.is_large(index):
+                if job.wanted.cell_maps:
+                    path, (height, width) = folder.cell_maps_path(job, index), job.series[index].shape[2:]
+                    results[index].cell_maps = CellMaps(path, (height, width), job.classes)
                 _analyse_frames(job, index, frames, results[index], write)
             else:
                 for _ in frames:
@@ -112,8 +118,8 @@ def _analyse_frames(
     result: RecordingResult,
     write: Callable[[str, Columns], None],
 ) -> None:
-    series, counted = job.series[index], job.wanted.cells != "none"
-    pixels, cells = PixelFlicker(), _Cells(job, index)
+    series, counted = job.series[index], bool(job.wanted.cell_files)
+    pixels, cells = PixelFlicker(), _Cells(job, index, result.cell_maps)
     counts = []
     for t, labels in enumerate(_filtered(job, frames)):
         counts.append(class_pixels(labels, len(job.classes)))
@@ -128,15 +134,15 @@ def _analyse_frames(
     # a frame's flicker is known when the next frame is seen, and does not exist for the first and the last
     for of_frame in (result.flicker, result.cell_flicker):
         of_frame[:] = [*of_frame[1:], None][: len(of_frame)]
-    for rows in cells.tracked() if job.wanted.track else ():
+    for rows in cells.tracked() if job.wanted.track else []:
         write(series.name, rows)
 
 
 class _Cells:
     """The cells of a recording, frame by frame."""
 
-    def __init__(self, job: Job, index: int) -> None:
-        self._classes, self._series = job.classes, job.series[index]
+    def __init__(self, job: Job, index: int, maps: CellMaps | None) -> None:
+        self._maps, self._classes, self._series = maps, job.classes, job.series[index]
         self._neck, self._least_area = job.wanted.neck, job.wanted.least_area
         sizes = [series.pixel_size for series in job.series]
         self._pixel_size = sizes[index] or (_UNKNOWN_SIZE if any(sizes) else None)
@@ -164,6 +170,8 @@ class _Cells:
             pixel_size=self._pixel_size,
             time=time,
         )
+        if self._maps is not None:
+            self._maps.add(cells, rows)
         tracks = self._tracks.add(cells)
         classes = np.array([self._index_of[name] for name in rows["class"]], np.uint8)
         self.flicker = self._flicker.add(
@@ -179,28 +187,31 @@ class _Cells:
         by_name = count_cells(rows, self._classes)
         return np.array([by_name.get(name, 0) for name in self._classes.names], np.int64)
 
-    def tracked(self) -> Iterator[Columns]:
+    def tracked(self) -> list[Columns]:
         """The rows of all frames with the track of each, once all frames are seen."""
         if self._linker is None:
             raise ValueError("cells are not tracked")
         tracks = self._linker.tracks()
         ends = np.cumsum([len(rows["label"]) for rows in self._rows])
+        followed = []
         for rows, end in zip(self._rows, ends, strict=True):
             mine = slice(end - len(rows["label"]), end)
-            yield rows | {"track": tracks["track"][mine], "parent": tracks["parent"][mine]}
+            followed.append(rows | {"track": tracks["track"][mine], "parent": tracks["parent"][mine]})
+        if self._maps is not None:
+            self._maps.follow(followed)
+        return followed
 
 
 @contextmanager
 def _cells_written(job: Job, folder: Path) -> Iterator[Callable[[str, Columns], None]]:
     """A way to write rows of cells; the table is there when the block ends well."""
+    if "rois" in job.wanted.cell_files:
+        refuse_rois()
     with ExitStack() as stack:
-        kind = job.wanted.cells
-        if kind == "none":
-            yield lambda *_: None
-            return
-        table = stack.enter_context(cell_table(folder / f"{run_folder.CELLS_TABLE}.{kind}"))
+        tables = [stack.enter_context(cell_table(folder / name)) for name in job.wanted.cell_tables]
 
         def write(name: str, rows: Columns) -> None:
-            table.write({"series": np.full(len(rows["label"]), name), **rows})
+            for table in tables:
+                table.write({"series": np.full(len(rows["label"]), name), **rows})
 
         yield write

@@ -187,6 +187,10 @@ class ResultFolder:
         """
         return read_part(self.part_path(job, unit, kind))
 
+    def cell_maps_path(self, job: Job, series: int) -> Path:
+        """Where the maps of a recording's cells are kept until all of its frames are analysed."""
+        return self._recordings / job.series[series].name / "cells"
+
     def _of(self, job: Job, unit: Unit, ending: str) -> Path:
         return self._recordings / job.series[unit.series].name / f"{unit.number:06d}.{ending}"
 

@@ -7,12 +7,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from hela_seg.cells import NECK
 from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import Series
 from hela_seg.inference import Predictor
+from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import Expected, NonNegative, Share
 from hela_seg.system.version import __version__
@@ -20,6 +21,9 @@ from hela_seg.system.version import __version__
 LARGE_FRAME = 8192 * 8192
 """Frames of more pixels are written, but neither taken apart into cells nor compared in time: what a frame's
 cells take of memory is about thirty times what its class map does."""
+
+CellFile = Literal["csv", "parquet", "image", "rois", "geojson"]
+"""Kinds of files that cells are written to."""
 
 
 class Unit(NamedTuple):
@@ -41,10 +45,11 @@ class Wanted:
     """What is written.
 
     Args:
-        labels: class maps as ``tiff`` (OME-TIFF), ``zarr`` (OME-Zarr labels) or ``both``.
+        labels: class maps as ``tiff`` (OME-TIFF), ``zarr`` (OME-Zarr: recording and labels) or ``both``.
         probabilities: the probability of each class, 0 to 255.
         entropy: how undecided the nets are at each pixel, 0 to 255 for even odds.
-        cells: one row a cell and frame as ``csv`` or ``parquet``, or ``none``.
+        cells: one row a cell and frame as ``csv`` or ``parquet``, cell numbers as ``image`` (OME-TIFF),
+            outlines as ``rois`` of ImageJ or ``geojson`` of QuPath; one of them, a list, or ``none``.
         neck: where touching cells are cut apart, see `hela_seg.cells.split_cells`.
         least_area: regions of fewer pixels are no cells.
         track: follow cells from frame to frame.
@@ -59,7 +64,7 @@ class Wanted:
     labels: Literal["tiff", "zarr", "both"] = "tiff"
     probabilities: bool = False
     entropy: bool = False
-    cells: Literal["csv", "parquet", "none"] = "csv"
+    cells: CellFile | Literal["none"] | Sequence[CellFile] = ("csv", "image")
     neck: Share = NECK
     least_area: NonNegative = 0
     track: bool = False
@@ -70,8 +75,24 @@ class Wanted:
     def __post_init__(self) -> None:
         if self.majority < 1 or self.majority % 2 == 0:
             raise InputError(f"majority is {self.majority}, expected an odd number of frames such as 3 or 5")
-        if self.track and self.cells == "none":
-            raise InputError("track=true follows cells, but cells is none: set cells=csv or cells=parquet")
+        if self.track and not self.cell_files:
+            raise InputError("track=true follows cells, but cells is none: set cells=csv or cells=image")
+
+    @property
+    def cell_files(self) -> tuple[CellFile, ...]:
+        """Kinds of files of cells, in one order; none where cells are not looked for."""
+        wanted = [self.cells] if isinstance(self.cells, str) else self.cells
+        return tuple(kind for kind in get_args(CellFile) if kind in wanted)
+
+    @property
+    def cell_tables(self) -> list[str]:
+        """Names of the tables of cells."""
+        return [f"{run_folder.CELLS_TABLE}.{kind}" for kind in self.cell_files if kind in ("csv", "parquet")]
+
+    @property
+    def cell_maps(self) -> bool:
+        """Whether results are made from maps of cell numbers."""
+        return not {"image", "rois", "geojson"}.isdisjoint(self.cell_files)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -139,7 +160,7 @@ class Job:
             "inputs": dict(self.inputs),
             "shapes": shapes,
             "group size": list(self.group_size),
-            "wanted": asdict(self.wanted),
+            "wanted": asdict(self.wanted) | {"cells": list(self.wanted.cell_files)},
         }
 
 

@@ -12,11 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hela_seg.cells.polygons import write_geojson, write_rois
 from hela_seg.cells.table import SIGNIFICANT_DIGITS
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.checks.near_duplicates import perceptual_hash
-from hela_seg.data.stacks import EncodedFrame, Part, Series, name_of, write_ome_tiff, write_ome_zarr_labels
+from hela_seg.data.stacks import (
+    EncodedFrame,
+    Part,
+    PixelSize,
+    Series,
+    name_of,
+    write_ome_tiff,
+    write_ome_zarr,
+)
 from hela_seg.prediction.analyse import RecordingResult, label_frames
+from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.folder import ResultFolder, recorded_names
 from hela_seg.prediction.job import Job
 from hela_seg.prediction.ranking import Candidate, Choice, rank
@@ -38,6 +48,9 @@ SUFFIXES = {
     "zarr": run_folder.LABELS_ZARR_SUFFIX,
     "probabilities": run_folder.PROBABILITIES_SUFFIX,
     "entropy": run_folder.ENTROPY_SUFFIX,
+    "image": run_folder.CELLS_SUFFIX,
+    "rois": run_folder.ROIS_SUFFIX,
+    "geojson": run_folder.GEOJSON_SUFFIX,
     "overlay": run_folder.OVERLAY_SUFFIX,
     "mp4": f"{run_folder.FILM_SUFFIX}.mp4",
     "png": f"{run_folder.FILM_SUFFIX}.png",
@@ -45,20 +58,26 @@ SUFFIXES = {
 """What follows a recording's name, by kind of result."""
 
 
-def results_of(job: Job) -> list[str]:
-    """Kinds of files that every recording gets, label maps first; see `SUFFIXES`."""
+def results_of(job: Job, series: int) -> list[str]:
+    """Kinds of files that a recording gets, label maps first; see `SUFFIXES`."""
     wanted = job.wanted
     labels = ["tiff", "zarr"] if wanted.labels == "both" else [wanted.labels]
     film = [] if wanted.film == "none" else [wanted.film]
-    return [*labels, *wanted.kinds[1:], "overlay", *film]
+    cells = [] if job.is_large(series) else [kind for kind in wanted.cell_files if kind in SUFFIXES]
+    return [*labels, *wanted.kinds[1:], *cells, "overlay", *film]
 
 
 def result_paths(job: Job, folder: Path) -> list[Path]:
     """All files that a job makes, label maps first."""
     tables = [run_folder.AREAS_TABLE, run_folder.TIME_COURSE]
-    tables += [f"{run_folder.CELLS_TABLE}.{job.wanted.cells}"] if job.wanted.cells != "none" else []
+    tables += job.wanted.cell_tables
     tables += [run_folder.RANKING_TABLE, run_folder.RANKING_SHEET] if job.wanted.label_next else []
-    of_series = [f"{series.name}{SUFFIXES[kind]}" for kind in results_of(job) for series in job.series]
+    of_series = [
+        f"{series.name}{suffix}"
+        for kind, suffix in SUFFIXES.items()
+        for index, series in enumerate(job.series)
+        if kind in results_of(job, index)
+    ]
     return [folder / name for name in [*of_series, *tables]]
 
 
@@ -79,7 +98,7 @@ def without_results(paths: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingResult]) -> None:
-    """Write everything but the table of cells, which `hela_seg.prediction.analyse.analyse` writes.
+    """Write everything but the tables of cells, which `hela_seg.prediction.analyse.analyse` writes.
 
     Args:
         job: all of whose units are done.
@@ -94,13 +113,18 @@ def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingRes
         "zarr": _write_zarr,
         "probabilities": partial(_write_planes, kind="probabilities"),
         "entropy": partial(_write_planes, kind="entropy"),
+        "image": _write_cell_image,
+        "rois": lambda recording, path: write_rois(path, recording.cell_maps.outlined()),
+        "geojson": lambda recording, path: write_geojson(
+            path, recording.cell_maps.outlined(), recording.series.name
+        ),
         "overlay": _write_overlay,
         "mp4": _write_film,
         "png": _write_film,
     }
     for index, result in enumerate(results):
         recording = _Recording(job, folder, index, result)
-        for kind in results_of(job):
+        for kind in results_of(job, index):
             writers[kind](recording, folder.path / f"{recording.series.name}{SUFFIXES[kind]}")
     _write_areas(job, folder.path / run_folder.AREAS_TABLE, results)
     _write_time_course(job, folder.path / run_folder.TIME_COURSE, results)
@@ -128,6 +152,13 @@ class _Recording:
         """Class maps (H, W), filtered over time where that is asked for."""
         return label_frames(self.job, self.folder, self.index)
 
+    @property
+    def cell_maps(self) -> CellMaps:
+        """Cell numbers of all frames, where results are made of them."""
+        if self.result.cell_maps is None:
+            raise ValueError(f"the cells of '{self.series.name}' were not kept")
+        return self.result.cell_maps
+
     def labels_of(self, wanted: Container[int]) -> dict[int, NDArray[np.uint8]]:
         """Class maps (H, W) of some frames, as `labels` gives them; others are not decoded if need not be."""
         if self.job.wanted.majority > 1:
@@ -144,7 +175,7 @@ class _Recording:
 def _write_labels(recording: _Recording, path: Path) -> None:
     frames: Iterable[Iterable[bytes]]
     if recording.job.wanted.majority == 1:
-        frames = (part.tiles(number) for _, part, number in recording.parts("labels"))
+        frames = (part.segments(number) for _, part, number in recording.parts("labels"))
     else:
         frames = (_encoded(labels) for labels in recording.labels())
     frame_count, _, height, width = recording.series.shape
@@ -166,15 +197,15 @@ def _write_zarr(recording: _Recording, path: Path) -> None:
         frames = (partial(part.rows, number) for _, part, number in recording.parts("labels"))
     else:
         frames = (labels.__getitem__ for labels in recording.labels())
-    frame_count, _, height, width = recording.series.shape
-    write_ome_zarr_labels(
+    numbered = "image" in results_of(recording.job, recording.index)
+    write_ome_zarr(
         path,
+        recording.series,
         frames,
-        (frame_count, height, width),
         provenance=recording.label_provenance,
         classes=recording.job.classes,
-        pixel_size=recording.series.pixel_size,
-        frame_interval_s=recording.series.frame_interval,
+        cells=(cells.__getitem__ for cells in recording.cell_maps.frames()) if numbered else None,
+        unreadable=recording.result.unreadable,
     )
 
 
@@ -184,10 +215,23 @@ def _write_planes(recording: _Recording, path: Path, *, kind: str) -> None:
     planes = [] if classes is None else [len(classes)]
     write_ome_tiff(
         path,
-        (part.tiles(number) for _, part, number in recording.parts(kind)),
+        (part.segments(number) for _, part, number in recording.parts(kind)),
         (frame_count, *planes, *size),
         provenance=recording.provenance,
         classes=classes,
+        pixel_size=recording.series.pixel_size,
+        frame_interval_s=recording.series.frame_interval,
+    )
+
+
+def _write_cell_image(recording: _Recording, path: Path) -> None:
+    frame_count, _, height, width = recording.series.shape
+    write_ome_tiff(
+        path,
+        recording.cell_maps.segments(),
+        (frame_count, height, width),
+        provenance=recording.label_provenance,
+        dtype=np.uint32,
         pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
@@ -197,14 +241,17 @@ def _encoded(labels: NDArray[np.uint8]) -> list[bytes]:
     height, width = labels.shape
     frame = EncodedFrame((height, width))
     frame.push(labels)
-    return frame.tiles
+    return frame.segments
 
 
 def _write_overlay(recording: _Recording, path: Path) -> None:
     frame_count = recording.series.shape[0]
     evenly = np.linspace(0, frame_count - 1, min(frame_count, OVERLAY_FRAMES))
     shown = set(evenly.round().astype(int).tolist())
+    pixel_size = recording.series.pixel_size
     if recording.job.is_large(recording.index):
+        step = _step_of(recording.series.shape[2:])
+        pixel_size = pixel_size and PixelSize(step * pixel_size.height, step * pixel_size.width)
         pictures = [
             (t, *_thinned(recording.series, t, part, number))
             for t, part, number in recording.parts("labels")
@@ -213,14 +260,26 @@ def _write_overlay(recording: _Recording, path: Path) -> None:
     else:
         pictures = [(t, recording.image(t), labels) for t, labels in recording.labels_of(shown).items()]
     if pictures:
-        comment = json.dumps(recording.label_provenance)
-        write_overlay(path, pictures, recording.job.classes, recording.series.name, comment)
+        write_overlay(
+            path,
+            pictures,
+            recording.job.classes,
+            recording.series.name,
+            json.dumps(recording.label_provenance),
+            pixel_size=pixel_size,
+            frame_interval_s=recording.series.frame_interval,
+        )
+
+
+def _step_of(size: tuple[int, ...]) -> int:
+    """Every how many pixels of a large frame (H, W) are shown."""
+    return max(1, max(size) // OVERLAY_SIDE)
 
 
 def _thinned(series: Series, t: int, part: Part, number: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Every so many pixels of a large frame and its labels, never all of it in memory."""
     height, width = series.shape[2:]
-    step = max(1, max(height, width) // OVERLAY_SIDE)
+    step = _step_of((height, width))
     images, labels = [], []
     for top in range(0, height, step * 32):
         rows = slice(top, min(top + step * 32, height))
@@ -245,7 +304,7 @@ def _write_areas(job: Job, path: Path, results: Sequence[RecordingResult]) -> No
     names = job.classes.names
     header = ["series", "frame", "time s"]
     header += [f"{name} {unit}" for unit in ("pixels", "share", "um2") for name in names]
-    header += [f"{name} cells" for name in names[1:]] if job.wanted.cells != "none" else []
+    header += [f"{name} cells" for name in names[1:]] if job.wanted.cell_files else []
     header += ["pixel flicker", "cell flicker", "mean entropy", "unreadable"]
     with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -263,7 +322,7 @@ def _area_row(job: Job, index: int, result: RecordingResult, t: int) -> list[Any
     row: list[Any] = [series.name, t, "" if time is None else f"{time:.{SIGNIFICANT_DIGITS}g}"]
     row += [*pixels.tolist(), *(f"{count / total:.6f}" for count in pixels)]
     row += ["" if area is None else f"{count * area:.2f}" for count in pixels]
-    if job.wanted.cells != "none":
+    if job.wanted.cell_files:
         row += result.cells[t][1:].tolist() if result.cells else [""] * (len(pixels) - 1)
     row += [_share(result.flicker, t), _share(result.cell_flicker, t)]
     row += [f"{result.entropy[t]:.6f}" if result.entropy else "", result.unreadable.get(t, "")]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tifffile
 from jobs import classes_of, done, film, job, levels
+from numpy.typing import NDArray
 
 from hela_seg.runs import run_folder
 
@@ -53,7 +56,8 @@ def test_class_maps_say_whether_they_are_filtered(tmp_path: Path, majority: int)
     net = levels(batch_size=1)
     wanted: dict[str, Any] = {"labels": "both", "probabilities": True, "film": "png", "majority": majority}
     done(job(tmp_path, net, film(3), **wanted), net, tmp_path / "out")
-    names = ["film0.labels.ome.tif", "film0.labels.zarr/.zattrs", "film0.film.png", "time_course.png"]
+    in_zarr = "film0.labels.zarr/labels/classes/.zattrs"
+    names = ["film0.labels.ome.tif", in_zarr, "film0.film.png", "time_course.png"]
     said = [b"of 3 frames" in (tmp_path / "out" / name).read_bytes() for name in names]
     assert said == [majority == 3] * 4
     assert b"of 3 frames" not in (tmp_path / "out" / "film0.probabilities.ome.tif").read_bytes()
@@ -80,3 +84,82 @@ def test_regions_that_are_too_small_are_no_cells(tmp_path: Path) -> None:
         assert courses is not None
         counts.append([int(cells.sum()) for cells in courses[0].cells])
     assert counts == [[3, 2], [2, 2]]
+
+
+def numbered(folder: Path) -> NDArray[np.uint32]:
+    numbers = tifffile.imread(folder / "film0.cells.ome.tif")
+    assert numbers.dtype == np.uint32  # napari opens it as labels
+    return numbers
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "cells.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("track", [False, True])
+def test_the_image_of_cells_has_the_numbers_of_the_table(tmp_path: Path, track: bool) -> None:
+    images = film(3)
+    images[1, 35, 3] = 230  # a cell of one pixel
+    images[0, 21:34, 14:27] = 20  # the bright cell comes later, so that labels and tracks differ
+    net = levels(batch_size=1)
+    done(job(tmp_path, net, images, track=track), net, tmp_path / "out")
+    numbers = numbered(tmp_path / "out")
+    np.testing.assert_array_equal(numbers > 0, classes_of(images) > 0)
+    column = "track" if track else "label"
+    expected = {
+        (int(row["frame"]), int(row[column])): int(row["area_px"]) for row in rows_of(tmp_path / "out")
+    }
+    found = {
+        (t, int(number)): int((frame == number).sum())
+        for t, frame in enumerate(numbers)
+        for number in np.unique(frame[frame > 0])
+    }
+    assert found == expected
+    if track:
+        assert len({number for _, number in found}) == 3
+
+
+def test_all_files_of_cells_agree(tmp_path: Path) -> None:
+    roifile = pytest.importorskip("roifile", reason="the extra rois is not installed")
+    net = levels(batch_size=2)
+    wanted = {"cells": ["geojson", "rois", "image", "csv"], "track": True}
+    done(job(tmp_path, net, film(3), **wanted), net, tmp_path / "out")
+    rows = rows_of(tmp_path / "out")
+    expected = {(int(row["frame"]), row["track"], row["class"]): int(row["area_px"]) for row in rows}
+    features = json.loads((tmp_path / "out" / "film0.cells.geojson").read_text())["features"]
+    drawn = {
+        (
+            feature["geometry"]["plane"]["t"],
+            feature["properties"]["name"],
+            feature["properties"]["classification"]["name"],
+        ): area(feature["geometry"]["coordinates"][0])
+        for feature in features
+    }
+    assert drawn == {cell: pixels - 0.5 for cell, pixels in expected.items()}
+    rois = roifile.roiread(tmp_path / "out" / "film0.rois.zip")
+    assert {roi.name: area(roi.coordinates()) for roi in rois} == {
+        f"frame {t} cell {track} {name}": pixels - 0.5 for (t, track, name), pixels in expected.items()
+    }
+
+
+def area(ring: Any) -> float:
+    x, y = np.asarray(ring, float).T
+    return abs(float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))) / 2
+
+
+@pytest.mark.parametrize(
+    ("cells", "files"),
+    [
+        ("none", set()),
+        ("csv", {"cells.csv"}),
+        ("image", {"film0.cells.ome.tif"}),
+        (["image", "csv"], {"cells.csv", "film0.cells.ome.tif"}),
+    ],
+)
+def test_what_is_wanted_of_the_cells_is_one_word_or_several(
+    tmp_path: Path, cells: Any, files: set[str]
+) -> None:
+    net = levels(batch_size=1)
+    done(job(tmp_path, net, film(2), cells=cells), net, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir() if "cells" in path.name} == files

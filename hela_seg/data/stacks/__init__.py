@@ -35,7 +35,7 @@ from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
 from hela_seg.data.stacks.series import ArraySeries, FrameSequence, SelectedFrames, Series, name_of
 from hela_seg.data.stacks.tiff.ome_tiff import write_ome_tiff
 from hela_seg.data.stacks.write import write_tiff
-from hela_seg.data.stacks.zarr.ome_zarr import write_ome_zarr_labels
+from hela_seg.data.stacks.zarr.ome_zarr import write_ome_zarr
 from hela_seg.data.stacks.zarr.reader import ZarrSeries
 from hela_seg.system.errors import InputError
 
@@ -63,7 +63,7 @@ __all__ = [
     "path_of",
     "read_part",
     "write_ome_tiff",
-    "write_ome_zarr_labels",
+    "write_ome_zarr",
     "write_part",
     "write_tiff",
 ]

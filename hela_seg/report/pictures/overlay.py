@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from matplotlib.font_manager import findfont, get_font
 from PIL import Image as PillowImage
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.stacks import PixelSize
 from hela_seg.report.pictures.blending import IGNORED_GREY, Image, Labels, Picture, blend, fit_panel, stripes
+from hela_seg.report.pictures.scale import (
+    FONT,
+    TEXT_SIZE,
+    caption_of_frame,
+    draw_scale_bar,
+    font_of,
+    scale_bar_of,
+)
 from hela_seg.system.files import whole_file
 
 PNG_EFFORT = 2
@@ -27,21 +35,27 @@ PIXELS_SHOWN = 6 * 512**2
 MARGIN, GAP, TITLE, LINE, SWATCH = 16, 12, 36, 24, 14
 """Pixels around the picture, between panels, and the heights of title, line of text and legend's square."""
 
-TEXT_SIZE, TITLE_SIZE = 14, 18
-"""Heights of letters in pixels."""
+TITLE_SIZE = 18
+"""Height of the title's letters in pixels."""
 
 NARROWEST = 640
 CHARACTER = 9
 """Pixels that a character of the legend takes, rather more than less."""
 
-FONT = "DejaVu Sans"
-"""Comes with Matplotlib, so it is there on every machine."""
-
 
 def write_overlay(
-    path: Path, frames: Sequence[tuple[int, Image, Labels]], classes: Classes, title: str, comment: str = ""
+    path: Path,
+    frames: Sequence[tuple[int, Image, Labels]],
+    classes: Classes,
+    title: str,
+    comment: str = "",
+    *,
+    pixel_size: PixelSize | None = None,
+    frame_interval_s: float | None = None,
 ) -> None:
     """Write frames of a series with their labels drawn over them as one PNG, with frame numbers and a legend.
+
+    Each has its time where the frame interval is known, and a scale bar where the pixel size is.
 
     Frames stand in up to three columns. Large ones are shrunk to their panel (the image by area means, the
     labels by nearest neighbour), small ones enlarged by a whole factor; outlines stay one pixel wide.
@@ -52,6 +66,8 @@ def write_overlay(
         classes: the classes that the labels stand for.
         title: such as the series' name.
         comment: kept among the metadata.
+        pixel_size: height and width of the images' pixels in micrometres.
+        frame_interval_s: seconds from frame to frame.
 
     Raises:
         ValueError: no frames, or an image and its labels differ in H or W.
@@ -62,7 +78,9 @@ def write_overlay(
     columns = 2 if len(frames) == 4 else min(len(frames), 3)
     longest = int(math.sqrt(PIXELS_SHOWN / len(frames)))
     panels = [blend(*fit_panel(image, labels, longest), classes) for _, image, labels in frames]
-    captions = [f"frame {number}" for number, _, _ in frames]
+    for panel, (_, _, labels) in zip(panels, frames, strict=True):
+        draw_scale_bar(scale_bar_of(panel.shape[:2], labels.shape, pixel_size), panel)
+    captions = [caption_of_frame(number, frame_interval_s) for number, _, _ in frames]
     ignored = any((labels == IGNORE_INDEX).any() for _, _, labels in frames)
     write_png(path, compose(panels, captions, columns, legend_of(classes, ignored), title), comment)
 
@@ -149,12 +167,6 @@ def drawable(text: str) -> str:
     """Text with a question mark for each character that the font of Matplotlib's figures lacks."""
     font = get_font(findfont(FONT))
     return "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
-
-
-@cache
-def font_of(size: int) -> ImageFont.FreeTypeFont:
-    """The font of all pictures, with letters of so many pixels."""
-    return ImageFont.truetype(findfont(FONT), size)
 
 
 def _write(page: PillowImage.Image, text: str, top: int, left: int, size: int = TEXT_SIZE) -> None:

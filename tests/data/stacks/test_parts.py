@@ -7,7 +7,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hela_seg.data.stacks import EncodedFrame, read_part, write_part
+from hela_seg.data.stacks import EncodedFrame, parts, read_part, write_part
 from hela_seg.data.stacks.parts import needs_bigtiff
 from hela_seg.system.errors import InputError
 
@@ -62,23 +62,51 @@ def test_a_part_is_a_tiff_that_others_read(tmp_path, shape):
     np.testing.assert_array_equal(pages, np.moveaxis(movie.reshape(len(movie), 300, 530, -1), -1, 1))
 
 
-def test_tiles_come_sample_by_sample_and_row_by_row_with_zeros_outside_the_frame():
+@pytest.fixture
+def tiled(monkeypatch):
+    """Frames as small as those of these tests are large."""
+    monkeypatch.setattr(parts, "LARGEST_STRIPPED", 0)
+
+
+def test_strips_come_sample_by_sample_and_top_to_bottom_and_the_last_is_lower():
+    array = draw((600, 1024, 2), 255)
+    strips = [zlib.decompress(strip) for strip in encoded(array, [7, 290]).segments]
+    rows = [slice(0, 256), slice(256, 512), slice(512, 600)]  # 256 rows of 1024 pixels are 256 KiB
+    assert strips == [array[these, :, sample].tobytes() for sample in (0, 1) for these in rows]
+
+
+def test_tiles_come_sample_by_sample_and_row_by_row_with_zeros_outside_the_frame(tiled):
     array = draw((300, 530, 2), 255) + 1
-    tiles = [np.frombuffer(zlib.decompress(tile), np.uint8) for tile in encoded(array, [7, 290]).tiles]
+    found = [np.frombuffer(zlib.decompress(tile), np.uint8) for tile in encoded(array, [7, 290]).segments]
     padded = np.zeros((512, 768, 2), np.uint8)
     padded[:300, :530] = array
     corners = [(s, top, left) for s in (0, 1) for top in (0, 256) for left in (0, 256, 512)]
-    assert len(tiles) == 12
-    for tile, (sample, top, left) in zip(tiles, corners, strict=True):
+    assert len(found) == 12
+    for tile, (sample, top, left) in zip(found, corners, strict=True):
         expected = padded[top : top + 256, left : left + 256, sample]
         np.testing.assert_array_equal(tile.reshape(256, 256), expected)
 
 
-def test_tiles_of_a_part_are_those_that_were_encoded(tmp_path):
+def test_a_part_of_tiles_gives_back_what_was_pushed(tmp_path, tiled):
+    movie = draw((2, 300, 530, 2))
+    part = read_part(write_movie(tmp_path / "a.tif", movie))
+    np.testing.assert_array_equal([part.frame(i) for i in (0, 1)], movie)
+    np.testing.assert_array_equal(part.rows(1, slice(250, 270)), movie[1, 250:270])
+
+
+def test_a_part_of_tiles_is_none_where_strips_are_expected(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(parts, "LARGEST_STRIPPED", 0)
+        path = write_movie(tmp_path / "a.tif", draw((1, 200, 256)))
+    with pytest.raises(InputError, match=r"a\.tif"):
+        read_part(path)
+
+
+def test_segments_of_a_part_are_those_that_were_encoded(tmp_path):
     frames = [encoded(draw((300, 530, 3), 3, seed)) for seed in (0, 1)]
     write_part(tmp_path / "a.tif", frames)
     part = read_part(tmp_path / "a.tif")
-    assert [list(part.tiles(i)) for i in (0, 1)] == [frame.tiles for frame in frames]
+    assert [list(part.segments(i)) for i in (0, 1)] == [frame.segments for frame in frames]
 
 
 @pytest.mark.parametrize(
@@ -93,11 +121,11 @@ def test_more_or_fewer_rows_than_the_frame_has_are_refused():
     frame = EncodedFrame((20, 10))
     frame.push(np.zeros((19, 10), np.uint8))
     with pytest.raises(ValueError, match="has 19 rows, expected 20"):
-        _ = frame.tiles
+        _ = frame.segments
     with pytest.raises(ValueError, match="after 19 rows"):
         frame.push(np.zeros((2, 10), np.uint8))
     frame.push(np.zeros((1, 10), np.uint8))
-    assert len(frame.tiles) == 1
+    assert len(frame.segments) == 1
 
 
 def test_frames_of_two_sizes_and_none_at_all_are_no_part(tmp_path):
@@ -153,10 +181,11 @@ def test_what_is_missing_or_no_part_is_refused(tmp_path):
     ("shape", "expected"),
     [
         ((1, 2048, 2048), False),
-        ((1000, 2048, 2048), False),  # 1000 x 64 tiles of 64 KiB are 4.19e9 bytes, of 4.29e9
+        ((1000, 2048, 2048), False),  # 1000 x 16 strips of 256 KiB are 4.19e9 bytes, of 4.29e9
         ((1024, 2048, 2048), True),  # exactly 4 GiB of pixels
         ((1000, 1800, 1800), False),
-        ((1000, 2, 1400, 1400), True),  # 36 tiles each where the pixels alone would not do
+        ((1000, 2, 1400, 1400), False),
+        ((1100, 2, 1400, 1400), True),  # 8 strips of 187 rows each
         ((1, 65536, 65536), True),
     ],
 )
@@ -164,7 +193,7 @@ def test_bigtiff_is_for_what_could_pass_4_gib(shape, expected):
     assert needs_bigtiff(shape) is expected
 
 
-def test_memory_holds_one_row_of_raw_tiles():
+def test_memory_holds_one_row_of_raw_tiles(tiled):
     band = np.zeros((8, 8192), np.uint8)
     tracemalloc.start()
     frame = EncodedFrame((8192, 8192))

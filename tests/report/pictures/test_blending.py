@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.report.pictures.blending import blend, contrast_of, fit_panel
@@ -45,6 +46,21 @@ def test_class_colours_are_the_same_on_grey_and_on_tinted_images():
     green = np.concatenate([grey * 0, grey, grey // 2])
     inside = blend(green, labels, CLASSES).astype(int) - np.round(0.25 * BLUE).astype(int)
     assert (np.ptp(inside, axis=2) <= 1).all()
+
+
+@pytest.mark.parametrize("brightness", [0, 32, 60, 128, 200, 255])
+@pytest.mark.parametrize("channels", [(1,), (0, 1, 0.2)])
+def test_the_fill_of_every_class_is_told_apart_from_grey_and_green_images(brightness, channels):
+    """By CIEDE2000, of which an eye sees a difference of about 2."""
+    classes = Classes([str(index) for index in range(8)])
+    image = np.stack([np.full((32, 4), brightness * share) for share in channels])
+    labels = np.repeat(np.arange(8, dtype=np.uint8), 4)[:, None] * np.ones((1, 4), np.uint8)
+    contrast = np.array([[0.0, 255.0]] * len(channels))
+    inside = blend(image, labels, classes, contrast)[1::4, 1:2]  # the background, and seven fills
+    seen = rgb2lab(np.repeat(inside, 8, axis=1))
+    difference = deltaE_ciede2000(seen, seen.transpose(1, 0, 2))
+    assert (difference[0, 1:] > 7).all()
+    assert (difference[~np.eye(8, dtype=bool)] > 4).all()
 
 
 def test_touching_classes_each_keep_their_outline():

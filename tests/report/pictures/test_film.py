@@ -7,8 +7,9 @@ from PIL import Image
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize
 from hela_seg.report.pictures.blending import blend, contrast_of
-from hela_seg.report.pictures.film import LONGEST, PADDING, scale_bar, time_stamp, write_film
+from hela_seg.report.pictures.film import LONGEST, write_film
 from hela_seg.report.pictures.overlay import LINE, MARGIN, TITLE
+from hela_seg.report.pictures.scale import PADDING, scale_bar, time_stamp
 from hela_seg.system.errors import InputError
 
 av = pytest.importorskip("av", reason="films need the extra film: pip install -e '.[film]'")

@@ -5,8 +5,10 @@ import pytest
 from PIL import Image
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.stacks import PixelSize
 from hela_seg.report.pictures.blending import blend
 from hela_seg.report.pictures.overlay import GAP, LINE, MARGIN, TITLE, write_overlay
+from hela_seg.report.pictures.scale import scale_bar
 from hela_seg.system.errors import InputError
 
 CLASSES = Classes(["background", "round", "spread"])
@@ -65,6 +67,31 @@ def test_frames_stand_in_a_grid(tmp_path, count, rows, columns):
     height, width, _ = drawn(tmp_path / "a.png").shape
     assert width == max(640, columns * 480 + (columns - 1) * GAP + 2 * MARGIN)
     assert height == PANEL_TOP - LINE + rows * (LINE + 480 + GAP) + LINE + MARGIN
+
+
+def test_a_scale_bar_stands_where_the_pixel_size_is_known_and_counts_pixels_as_shown(tmp_path):
+    """Each pixel of 1 µm is shown by 4 x 4, of 120 x 100 pixels, so that 20 µm take 80."""
+    image, labels = disc(100, 120)
+    write_overlay(tmp_path / "a.png", [(0, image, labels)], CLASSES, "scale", pixel_size=PixelSize(1, 1))
+    write_overlay(tmp_path / "b.png", [(0, image, labels)], CLASSES, "scale")
+    panel = slice(PANEL_TOP, PANEL_TOP + 400), slice(MARGIN, MARGIN + 480)
+    with_bar, without = (drawn(tmp_path / name)[panel].copy() for name in ("a.png", "b.png"))
+    bar = scale_bar(480, PixelSize(0.25, 0.25))
+    assert ((bar[-6] == 255).all(axis=1)).sum() == 80
+    height, width, _ = bar.shape
+    corner = slice(400 - 12 - height, 400 - 12), slice(480 - 12 - width, 480 - 12)
+    assert (with_bar[corner] == bar).all()
+    with_bar[corner] = without[corner]
+    assert (with_bar == without).all()
+
+
+def test_the_time_stands_where_the_interval_is_known(tmp_path):
+    image, labels = disc(100, 120)
+    dark = []
+    for name, interval in (("a.png", None), ("b.png", 300.0)):
+        write_overlay(tmp_path / name, [(6, image, labels)], CLASSES, "time", frame_interval_s=interval)
+        dark.append((drawn(tmp_path / name)[PANEL_TOP - LINE : PANEL_TOP] < 128).sum())
+    assert dark[1] > 1.5 * dark[0]
 
 
 def test_legend_has_the_classes_and_ignored_only_where_there_is_some(tmp_path):

@@ -1,8 +1,10 @@
-"""Predictions as OME-TIFF: tiled, deflated, with axes, calibration, colours and what made them.
+"""Predictions as OME-TIFF: stripped, deflated, with axes, calibration, colours and what made them.
 
 How others open it, from ImageJ 1.54u and the sources of Bio-Formats 8:
 
-- ImageJ by itself reads no tiles. Fiji hands files named ``.ome.tif``, and others with tiles, to Bio-Formats.
+- ImageJ by itself reads strips and no tiles, so only very large frames are tiled. It takes the pixel size
+  from the tags of the resolution, of which it makes micrometres, and frames for slices, for it knows no OME.
+  Fiji hands files named ``.ome.tif``, and others with tiles, to Bio-Formats.
 - Bio-Formats shows label maps in the colours of the tag ColorMap, unless the OME-XML gives the channel a
   colour, which would become a ramp from black. So label maps have none there.
 - By default Bio-Formats scales contrast to the highest value found, and ImageJ then stretches the colour
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX, CellClass, Classes
 from hela_seg.data.stacks.calibration import PixelSize
-from hela_seg.data.stacks.parts import TILE, needs_bigtiff, tile_grid
+from hela_seg.data.stacks.parts import layout_of, needs_bigtiff, segment_grid
 from hela_seg.data.stacks.series import name_of
 from hela_seg.system.files import whole_file
 
@@ -41,22 +43,24 @@ def write_ome_tiff(
     shape: tuple[int, ...],
     *,
     provenance: Mapping[str, str],
+    dtype: type[np.unsignedinteger[Any]] = np.uint8,
     classes: Classes | None = None,
     ignored: bool = False,
     pixel_size: PixelSize | None = None,
     frame_interval_s: float | None = None,
 ) -> None:
-    """Write frames of encoded tiles as an OME-TIFF, a page a plane; memory holds a tile and one page's index.
+    """Write encoded frames as an OME-TIFF, a page a plane; memory holds a segment and one page's index.
 
     The same arguments and frames give the same bytes. It becomes a BigTIFF where
     `hela_seg.data.stacks.parts.needs_bigtiff` says so.
 
     Args:
         path: the file, replaced once the new one is whole.
-        frames: of each frame the encoded tiles, as `EncodedFrame.tiles` and `Part.tiles` give them; they are
-            copied as they are.
+        frames: of each frame the encoded segments (strips, or tiles of very large frames), as
+            `EncodedFrame.segments` and `Part.segments` give them; they are copied as they are.
         shape: (T, H, W) of label maps or other single planes, (T, K, H, W) of probabilities.
         provenance: what made the file, by name, kept as a map annotation.
+        dtype: of the pixels; napari opens whole numbers of 32 bits as labels.
         classes: of label maps, names and the colour table; of probabilities, names and colours of the
             channels. None for other planes, e.g. entropy, which are grey.
         ignored: `IGNORE_INDEX` occurs among the labels and needs its grey. Without it, viewers that stretch
@@ -67,46 +71,48 @@ def write_ome_tiff(
     Raises:
         InputError: the disk is full or the folder cannot be written; the file is then as it was before. What
             reading the frames raises goes on to the caller likewise.
-        ValueError: frames or tiles fewer or more than the shape says, or channels that are not the classes.
+        ValueError: fewer or more frames or segments than the shape says, or channels that are not the
+            classes.
     """
     frame_count, *planes, height, width = shape
     if planes and (classes is None or len(classes) != planes[0]):
         raise ValueError(f"the shape is {shape}, expected (T, K, H, W) with a class for each of K channels")
     is_labels = classes is not None and not planes
-    grid = tile_grid((height, width))
-    tiles = _counted(frames, frame_count, (planes or [1])[0] * grid[0] * grid[1])
+    down, across = segment_grid((height, width))
+    segments = _counted(frames, frame_count, (planes or [1])[0] * down * across)
     with whole_file(path) as beside:
         tifffile.imwrite(
             beside,
-            chain(tiles),  # tifffile closes what it is given, and whether more is left could not be asked
+            chain(segments),  # tifffile closes what it is given, and whether more is left could not be asked
             shape=shape,
-            dtype=np.uint8,
-            bigtiff=needs_bigtiff(shape),
+            dtype=dtype,
+            bigtiff=needs_bigtiff(shape, np.dtype(dtype).itemsize),
             ome=True,
             photometric="palette" if is_labels else "minisblack",
             colormap=_colour_table(classes, ignored) if classes is not None and is_labels else None,
-            tile=(TILE, TILE),
-            compression="zlib",
+            resolution=None if pixel_size is None else (1e4 / pixel_size.width, 1e4 / pixel_size.height),
+            resolutionunit=None if pixel_size is None else "CENTIMETER",
             software=NAMESPACE,
             metadata=_metadata(name_of(path), shape, classes, provenance)
             | _calibration(pixel_size, frame_interval_s),
+            **layout_of((height, width)),
         )
-        if next(tiles, None) is not None:
-            raise ValueError(f"there are more tiles than frames of {shape} have")
+        if next(segments, None) is not None:
+            raise ValueError(f"there are more segments than frames of {shape} have")
 
 
-def _counted(frames: Iterable[Iterable[bytes]], frame_count: int, tile_count: int) -> Iterator[bytes]:
-    """The tiles of all frames; tifffile would take fewer or more without a word."""
+def _counted(frames: Iterable[Iterable[bytes]], frame_count: int, expected: int) -> Iterator[bytes]:
+    """The segments of all frames; tifffile would take fewer or more without a word."""
     found = 0
-    for tiles in frames:
+    for segments in frames:
         before = found
-        for tile in tiles:
+        for segment in segments:
             found += 1
-            yield tile
-        if found - before != tile_count:
-            raise ValueError(f"a frame has {found - before} tiles, expected {tile_count}")
-    if found != frame_count * tile_count:
-        raise ValueError(f"there are {found // tile_count} frames, expected {frame_count}")
+            yield segment
+        if found - before != expected:
+            raise ValueError(f"a frame has {found - before} segments, expected {expected}")
+    if found != frame_count * expected:
+        raise ValueError(f"there are {found // expected} frames, expected {frame_count}")
 
 
 def _metadata(

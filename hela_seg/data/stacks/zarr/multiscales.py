@@ -78,8 +78,11 @@ def _inside(path: Path, group: Any, name: str) -> Any:
     return group[name]
 
 
-def find_image(path: Path, inside: str = "") -> ZarrImage:
+def find_image(path: Path, inside: str = "", *, labels: bool = False) -> ZarrImage:
     """The image of a folder: its array, or the highest resolution of its OME-Zarr multiscales.
+
+    Where labels are meant and the image has some in OME-Zarr's group ``labels``, it is these: ``classes``,
+    which predictions write, or else the only ones.
 
     Axes come from the multiscales of OME-Zarr (0.1 and 0.2 always have the five t, c, z, y and x), from the
     dimension names of Zarr 3, or from xarray's ``_ARRAY_DIMENSIONS``.
@@ -87,6 +90,7 @@ def find_image(path: Path, inside: str = "") -> ZarrImage:
     Args:
         path: the folder.
         inside: the group of the image, from `positions`.
+        labels: whether labels are meant.
 
     Raises:
         InputError: no image, or several.
@@ -98,11 +102,22 @@ def find_image(path: Path, inside: str = "") -> ZarrImage:
         node = _inside(path, node, inside)
     if isinstance(node, zarr.Array):
         return ZarrImage(node, _named_dimensions(node), Calibration(None, None))
+    if labels and "labels" in node:
+        node = _labels_of(path, node)
     multiscales = _multiscales(node)
     if multiscales is not None:
         return _highest_resolution(path, node, multiscales)
     array = _only(path, "arrays", [array for _, array in node.arrays()])
     return ZarrImage(array, _named_dimensions(array), Calibration(None, None))
+
+
+def _labels_of(path: Path, image: zarr.Group) -> zarr.Group:
+    held: Any = image["labels"]
+    stated = [str(name) for name in _ome(held).get("labels", ())] if hasattr(held, "groups") else []
+    found = {name: group for name, group in held.groups() if name in stated} if stated else {}
+    if not found:
+        return image
+    return found["classes"] if "classes" in found else _only(path, "label images", list(found.values()))
 
 
 def _ome(group: zarr.Group) -> Mapping[str, Any]:

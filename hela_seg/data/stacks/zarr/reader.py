@@ -62,7 +62,7 @@ class ZarrSeries(VolumeSeries):
         with _faults_are_reported(path):
             self.position, group = _position(path, options.position)
             self.name = named(path, self.position)
-            array, axes, calibration = find_image(path, group)
+            array, axes, calibration = find_image(path, group, labels=options.labels)
             if array.dtype.kind not in _KINDS_OF_PIXELS:
                 raise InputError(f"{path} holds {array.dtype} pixels, expected real numbers: convert it")
             if options.labels:

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
-from hela_seg.data.stacks import EncodedFrame, PixelSize, open_series, write_ome_tiff
+from hela_seg.data.stacks import EncodedFrame, PixelSize, open_series, parts, write_ome_tiff
 from hela_seg.data.stacks.tiff import ome_tiff
 from hela_seg.system.errors import InputError
 
@@ -22,15 +22,15 @@ def draw(shape, high=3):
     return np.random.default_rng(0).integers(0, high, shape, np.uint8)
 
 
-def tiles(array):
+def segments(array):
     frame = EncodedFrame(array.shape[:2], array.shape[2] if array.ndim == 3 else 1)
     frame.push(array)
-    return frame.tiles
+    return frame.segments
 
 
 def write(path, movie, **options):
     """Write (T, H, W), or (T, K, H, W) where there are four axes."""
-    frames = [tiles(frame if frame.ndim == 2 else np.moveaxis(frame, 0, -1)) for frame in movie]
+    frames = [segments(frame if frame.ndim == 2 else np.moveaxis(frame, 0, -1)) for frame in movie]
     write_ome_tiff(path, iter(frames), movie.shape, **{"provenance": MADE_BY, **options})
     return path
 
@@ -43,7 +43,7 @@ def described(path):
 @pytest.mark.parametrize("bigtiff", [False, True])
 @pytest.mark.parametrize("frames", [1, 2, 7])
 def test_labels_read_back_with_axes_and_calibration(tmp_path, monkeypatch, frames, bigtiff):
-    monkeypatch.setattr(ome_tiff, "needs_bigtiff", lambda shape: bigtiff)
+    monkeypatch.setattr(ome_tiff, "needs_bigtiff", lambda shape, itemsize: bigtiff)
     labels = draw((frames, 300, 530))
     path = write(
         tmp_path / "a.ome.tif",
@@ -53,13 +53,44 @@ def test_labels_read_back_with_axes_and_calibration(tmp_path, monkeypatch, frame
         frame_interval_s=300.5,
     )
     with tifffile.TiffFile(path) as file:
-        assert (file.is_bigtiff, len(file.pages), file.pages.first.tile) == (bigtiff, frames, (256, 256))
+        assert (file.is_bigtiff, len(file.pages), file.pages.first.is_tiled) == (bigtiff, frames, False)
         assert file.series[0].axes == ("TYX" if frames > 1 else "YX")
         np.testing.assert_array_equal(file.asarray().reshape(labels.shape), labels)
     series = open_series(path, labels=True)
     assert (series.shape, series.axes) == ((frames, 1, 300, 530), "TYX" if frames > 1 else "YX")
     assert (series.pixel_size, series.frame_interval) == ((0.65, 0.325), 300.5)
     np.testing.assert_array_equal([series.frame(t)[0] for t in range(frames)], labels)
+
+
+def test_very_large_frames_are_tiled(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "LARGEST_STRIPPED", 300 * 530 - 1)
+    labels = draw((2, 300, 530))
+    path = write(tmp_path / "a.ome.tif", labels, classes=CLASSES)
+    with tifffile.TiffFile(path) as file:
+        assert file.pages.first.tile == (256, 256)
+        np.testing.assert_array_equal(file.asarray(), labels)
+
+
+def test_imagej_finds_the_pixel_size_in_the_tags_of_the_resolution(tmp_path):
+    """As TiffDecoder and FileOpener of ImageJ 1.54 read them: pixels a centimetre, made micrometres."""
+    path = write(tmp_path / "a.ome.tif", draw((2, 30, 40)), classes=CLASSES, pixel_size=PixelSize(0.25, 0.5))
+    with tifffile.TiffFile(path) as file:
+        tags = file.pages.first.tags
+        assert tags["ResolutionUnit"].value == 3
+        for name, micrometres in (("XResolution", 0.5), ("YResolution", 0.25)):
+            numerator, denominator = tags[name].value
+            assert 1e4 * denominator / numerator == pytest.approx(micrometres)
+
+
+def test_numbers_of_32_bits_keep_their_size(tmp_path):
+    numbers = np.random.default_rng(0).integers(0, 2**32, (2, 300, 530), np.uint32)
+    frames = []
+    for number in numbers:
+        frames.append(EncodedFrame(number.shape, dtype=np.uint32))
+        frames[-1].push(number)
+    encoded = (frame.segments for frame in frames)
+    write_ome_tiff(tmp_path / "a.ome.tif", encoded, numbers.shape, provenance={}, dtype=np.uint32)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.ome.tif"), numbers)
 
 
 def test_the_xml_states_sizes_units_classes_and_what_made_the_file(tmp_path):
@@ -146,17 +177,17 @@ def test_the_same_prediction_gives_the_same_bytes_and_another_one_another_identi
     ("change", "message"),
     [
         (lambda frames: frames[:2], "there are 2 frames, expected 3"),
-        (lambda frames: [*frames, frames[0]], "more tiles"),
-        (lambda frames: [frames[0], frames[1][:3], frames[2]], "has 3 tiles, expected 4"),
-        (lambda frames: [frames[0], frames[1] + frames[1][:1], frames[2]], "has 5 tiles, expected 4"),
+        (lambda frames: [*frames, frames[0]], "more segments"),
+        (lambda frames: [frames[0], frames[1][:2], frames[2]], "has 2 segments, expected 3"),
+        (lambda frames: [frames[0], frames[1] + frames[1][:1], frames[2]], "has 4 segments, expected 3"),
     ],
 )
-def test_fewer_or_more_frames_or_tiles_are_refused_and_leave_the_former_file(tmp_path, change, message):
-    frames = [tiles(frame) for frame in draw((3, 300, 300))]
+def test_fewer_or_more_frames_or_segments_are_refused_and_leave_the_former_file(tmp_path, change, message):
+    frames = [segments(frame) for frame in draw((3, 600, 1024))]
     path = tmp_path / "a.ome.tif"
     path.write_bytes(b"former")
     with pytest.raises(ValueError, match=message):
-        write_ome_tiff(path, change(frames), (3, 300, 300), provenance={}, classes=CLASSES)
+        write_ome_tiff(path, change(frames), (3, 600, 1024), provenance={}, classes=CLASSES)
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.ome.tif"]
     assert path.read_bytes() == b"former"
 
@@ -168,7 +199,7 @@ def test_channels_that_are_not_the_classes_are_refused(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_frames(tmp_path):
-    frame = tiles(draw((64, 64)))
+    frame = segments(draw((64, 64)))
 
     def peak(count):
         tracemalloc.start()

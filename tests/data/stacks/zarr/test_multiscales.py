@@ -179,3 +179,33 @@ def test_version_0_3_names_axes_in_words(tmp_path):
     axes = ["t", "y", "x"]
     group.attrs["multiscales"] = [{"version": "0.3", "axes": axes, "datasets": [{"path": "0"}]}]
     assert find_image(tmp_path / "a.zarr").axes == "TYX"
+
+
+def labelled(folder, *names):
+    """An image of value 9 whose labels hold 1, 2, ..."""
+    group = zarr.open_group(str(folder), mode="w", zarr_format=2)
+    group.create_array("0", data=np.full((8, 9), 9, np.uint8))
+    group.attrs["multiscales"] = [{"axes": AXES_YX, "datasets": [{"path": "0"}]}]
+    group.create_group("labels").attrs["labels"] = list(names)
+    for value, name in enumerate(names, start=1):
+        label = group.create_group(f"labels/{name}")
+        label.create_array("0", data=np.full((8, 9), value, np.uint8))
+        label.attrs["multiscales"] = [{"axes": AXES_YX, "datasets": [{"path": "0"}]}]
+    return folder
+
+
+AXES_YX = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+
+
+@pytest.mark.parametrize(
+    ("names", "value"), [((), 9), (("nuclei",), 1), (("cells", "classes"), 2), (("classes", "cells"), 1)]
+)
+def test_as_labels_of_an_image_those_of_its_group_are_taken(tmp_path, names, value):
+    path = labelled(tmp_path / "a.zarr", *names)
+    assert find_image(path).array[0, 0] == 9
+    assert find_image(path, labels=True).array[0, 0] == value
+
+
+def test_several_labels_of_which_none_is_meant_more_are_refused(tmp_path):
+    with pytest.raises(InputError, match="holds 2 label images"):
+        find_image(labelled(tmp_path / "a.zarr", "nuclei", "membranes"), labels=True)

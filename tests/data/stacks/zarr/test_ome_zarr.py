@@ -9,11 +9,12 @@ import pytest
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import (
+    ArraySeries,
     EncodedFrame,
     PixelSize,
     open_series,
     read_part,
-    write_ome_zarr_labels,
+    write_ome_zarr,
     write_part,
 )
 from hela_seg.system.errors import InputError
@@ -28,10 +29,22 @@ def draw(shape, high=3):
     return np.random.default_rng(0).integers(0, high, shape, np.uint8)
 
 
-def write(folder, labels, **options):
-    frames = (frame.__getitem__ for frame in labels)
+def recording(shape, pixel_size=None, frame_interval=None, dtype=np.uint16):
+    """A recording (T, H, W) or (T, C, H, W)."""
+    pixels = np.random.default_rng(1).integers(0, 4000, shape).astype(dtype)
+    series = ArraySeries(pixels, "TYX" if len(shape) == 3 else "TCYX", 1 if len(shape) == 3 else shape[1])
+    series.pixel_size, series.frame_interval = pixel_size, frame_interval
+    return series
+
+
+def rows_of(frames):
+    return (frame.__getitem__ for frame in frames)
+
+
+def write(folder, labels, image=None, *, pixel_size=None, frame_interval=None, **options):
+    image = recording(labels.shape, pixel_size, frame_interval) if image is None else image
     options = {"provenance": MADE_BY, "classes": CLASSES, **options}
-    write_ome_zarr_labels(folder, frames, labels.shape, **options)
+    write_ome_zarr(folder, image, rows_of(labels), **options)
     return folder
 
 
@@ -42,7 +55,7 @@ def contents(folder):
 @pytest.mark.parametrize("shape", [(3, 30, 40), (1, 1, 1), (2, 1025, 2051)])
 def test_labels_read_back_with_axes_and_calibration(tmp_path, shape):
     labels = draw(shape)
-    path = write(tmp_path / "a.zarr", labels, pixel_size=PixelSize(0.65, 0.325), frame_interval_s=300.5)
+    path = write(tmp_path / "a.zarr", labels, pixel_size=PixelSize(0.65, 0.325), frame_interval=300.5)
     series = open_series(path, labels=True)
     assert (series.shape, series.axes[-2:]) == ((shape[0], 1, *shape[1:]), "YX")
     assert (series.pixel_size, series.frame_interval) == ((0.65, 0.325), 300.5)
@@ -51,7 +64,7 @@ def test_labels_read_back_with_axes_and_calibration(tmp_path, shape):
 
 def test_levels_are_every_second_pixel_down_to_one_chunk(tmp_path):
     labels = draw((2, 1025, 2051))
-    group = zarr.open_group(str(write(tmp_path / "a.zarr", labels)), mode="r")
+    group = zarr.open_group(str(write(tmp_path / "a.zarr", labels) / "labels" / "classes"), mode="r")
     assert sorted(group.array_keys()) == ["0", "1", "2"]
     for level, step in (("0", 1), ("1", 2), ("2", 4)):
         np.testing.assert_array_equal(group[level][:], labels[:, ::step, ::step])
@@ -60,17 +73,19 @@ def test_levels_are_every_second_pixel_down_to_one_chunk(tmp_path):
 
 def test_empty_chunks_are_on_disk_so_that_a_missing_one_is_damage(tmp_path):
     path = write(tmp_path / "a.zarr", np.zeros((2, 30, 40), np.uint8))
-    assert (path / "0" / "1" / "0" / "0").is_file()
+    for array in (path / "0", path / "labels" / "classes" / "0"):
+        assert (array / "1" / "0" / "0").is_file()
 
 
 def test_the_metadata_are_those_of_an_image_label_of_version_0_4(tmp_path):
     path = write(tmp_path / "dish 1.zarr", draw((2, 2000, 30)), pixel_size=PixelSize(0.5, 0.5))
     assert json.loads((path / ".zgroup").read_text()) == {"zarr_format": 2}
-    assert json.loads((path / ".zattrs").read_text()) == {
+    assert json.loads((path / "labels" / ".zattrs").read_text()) == {"labels": ["classes"]}
+    assert json.loads((path / "labels" / "classes" / ".zattrs").read_text()) == {
         "multiscales": [
             {
                 "version": "0.4",
-                "name": "dish 1",
+                "name": "classes",
                 "type": "nearest",
                 "axes": [
                     {"name": "t", "type": "time"},
@@ -91,6 +106,7 @@ def test_the_metadata_are_those_of_an_image_label_of_version_0_4(tmp_path):
         ],
         "image-label": {
             "version": "0.4",
+            "source": {"image": "../../"},
             "colors": [
                 {"label-value": 0, "rgba": [32, 32, 32, 0]},
                 {"label-value": 1, "rgba": [230, 159, 0, 255]},
@@ -116,9 +132,59 @@ def test_frames_of_a_part_are_taken_band_by_band(tmp_path):
         frames[-1].push(label)
     write_part(tmp_path / "a.tif", frames)
     part = read_part(tmp_path / "a.tif")
-    rows_of = [lambda rows, i=i: part.rows(i, rows) for i in range(2)]
-    write_ome_zarr_labels(tmp_path / "a.zarr", rows_of, labels.shape, provenance={}, classes=CLASSES)
-    np.testing.assert_array_equal(zarr.open_array(str(tmp_path / "a.zarr"), path="0", mode="r")[:], labels)
+    bands = [lambda rows, i=i: part.rows(i, rows) for i in range(2)]
+    write_ome_zarr(tmp_path / "a.zarr", recording(labels.shape), bands, provenance={}, classes=CLASSES)
+    found = zarr.open_array(str(tmp_path / "a.zarr"), path="labels/classes/0", mode="r")
+    np.testing.assert_array_equal(found[:], labels)
+
+
+@pytest.mark.parametrize("shape", [(2, 30, 40), (2, 3, 30, 40)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_the_image_stands_beside_its_labels(tmp_path, shape, dtype):
+    image = recording(shape, PixelSize(0.65, 0.325), 300.5, dtype)
+    numbers = np.random.default_rng(2).integers(0, 2**32, (2, 30, 40), np.uint32)
+    path = write(tmp_path / "a.zarr", draw((2, 30, 40)), image, cells=rows_of(numbers))
+    series = open_series(path)
+    assert (series.shape, series.dtype) == (image.shape, image.dtype)
+    assert (series.pixel_size, series.frame_interval) == ((0.65, 0.325), 300.5)
+    for t in (0, 1):
+        np.testing.assert_array_equal(series.frame(t), image.frame(t))
+    group = zarr.open_group(str(path), mode="r")
+    np.testing.assert_array_equal(group["labels/cells/0"][:], numbers)
+    assert group["labels"].attrs["labels"] == ["classes", "cells"]
+    assert group["labels/cells"].attrs["image-label"] == {"version": "0.4", "source": {"image": "../../"}}
+    assert group["labels/cells"].attrs["hela_seg"] == MADE_BY
+    channels = group.attrs["omero"]["channels"]
+    assert len(channels) == image.shape[1]
+    for channel, pixels in zip(channels, image.frame(0), strict=True):
+        assert pixels.min() <= channel["window"]["start"] < channel["window"]["end"] <= pixels.max()
+
+
+def test_smaller_copies_of_the_image_are_means_of_four_pixels(tmp_path):
+    image = recording((1, 1025, 2050))
+    path = write(tmp_path / "a.zarr", draw((1, 1025, 2050)), image)
+    group = zarr.open_group(str(path), mode="r")
+    assert sorted(group.array_keys()) == ["0", "1", "2"]
+    assert [level["path"] for level in group.attrs["multiscales"][0]["datasets"]] == ["0", "1", "2"]
+    pixels = image.frame(0)[0].astype(float)
+    four = pixels[:1024].reshape(512, 2, 1025, 2).mean(axis=(1, 3))
+    np.testing.assert_array_equal(group["1"][0, :512], np.rint(four))
+    last = pixels[1024].reshape(1025, 2).mean(axis=1)  # the odd row stands twice
+    np.testing.assert_array_equal(group["1"][0, 512], np.rint(last))
+
+
+def test_chunks_are_in_blosc_which_all_readers_of_the_format_know(tmp_path):
+    path = write(tmp_path / "a.zarr", draw((1, 30, 40)))
+    for array in (path / "0", path / "labels" / "classes" / "0"):
+        stated = json.loads((array / ".zarray").read_text())
+        assert (stated["compressor"]["id"], stated["dimension_separator"]) == ("blosc", "/")
+
+
+def test_frames_that_could_not_be_read_are_black(tmp_path):
+    image = recording((2, 30, 40))
+    found = open_series(write(tmp_path / "a.zarr", draw((2, 30, 40)), image, unreadable={1}))
+    np.testing.assert_array_equal(found.frame(0), image.frame(0))
+    assert not found.frame(1).any()
 
 
 def test_the_same_labels_give_the_same_bytes_and_replace_the_former_folder(tmp_path):
@@ -143,7 +209,7 @@ def test_frames_of_another_number_or_size_are_refused_and_leave_the_former_folde
     former = contents(write(tmp_path / "a.zarr", draw((1, 30, 40))))
     frames = [frame.__getitem__ for frame in draw((2, 30, 40))]
     with pytest.raises(ValueError, match=message):
-        write_ome_zarr_labels(tmp_path / "a.zarr", frames, shape, provenance={}, classes=CLASSES)
+        write_ome_zarr(tmp_path / "a.zarr", recording(shape), frames, provenance={}, classes=CLASSES)
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.zarr"]
     assert contents(tmp_path / "a.zarr") == former
 
@@ -192,12 +258,14 @@ def test_without_the_package_one_line_says_what_to_install(tmp_path, monkeypatch
 
 
 def test_memory_does_not_grow_with_the_frames(tmp_path):
-    frame = draw((64, 64))
+    frame, image = draw((256, 256)), recording((1, 256, 256))
+    image.read = lambda t, rows, columns: np.zeros((1, 256, 256), np.uint16)
 
     def peak(count):
         tracemalloc.start()
         frames = (frame.__getitem__ for _ in range(count))
-        write_ome_zarr_labels(tmp_path / "a.zarr", frames, (count, 64, 64), provenance={}, classes=CLASSES)
+        image.shape = (count, 1, 256, 256)
+        write_ome_zarr(tmp_path / "a.zarr", image, frames, provenance={}, classes=CLASSES)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return peak
