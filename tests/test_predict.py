@@ -37,6 +37,19 @@ def test_a_folder_gives_labels_overlays_and_areas(checkpoint: Path, cells: Path,
             assert min(overlay.size) >= 48
 
 
+def test_cells_and_labels_are_written_as_asked_for(checkpoint: Path, cells: Path, tmp_path: Path) -> None:
+    typed = [str(checkpoint), str(cells / "images" / "dish 0.tif"), "-o", str(tmp_path / "out")]
+    assert main("predict", [*typed, "cells=[rois,geojson,image]", "labels=both", "overwrite=true"]) == 0
+    ends = ("labels.ome.tif", "labels.zarr", "cells.ome.tif", "rois.zip", "cells.geojson", "overlay.png")
+    expected = {f"dish 0.{end}" for end in ends} | {"areas.csv", "time_course.png", "prediction.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == expected
+    in_zarr = open_series(tmp_path / "out" / "dish 0.labels.zarr", labels=True)
+    labels = tifffile.imread(tmp_path / "out" / "dish 0.labels.ome.tif")
+    np.testing.assert_array_equal([in_zarr.frame(t)[0] for t in (0, 1)], labels)
+    image = open_series(tmp_path / "out" / "dish 0.labels.zarr").frame(1)[0]
+    np.testing.assert_array_equal(image, tifffile.imread(cells / "images" / "dish 0.tif")[1])
+
+
 def test_areas_count_every_pixel_and_know_micrometres(checkpoint: Path, tmp_path: Path) -> None:
     images, _ = draw_cells(7, 3)
     write_tiff(tmp_path / "film.tif", images, "TYX", pixel_size=PixelSize(1.0, 0.25))

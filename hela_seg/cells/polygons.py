@@ -55,7 +55,8 @@ def cell_polygons(labels: NDArray[np.integer[Any]]) -> Iterator[tuple[int, list[
         if place is None:
             continue
         padded = np.pad((labels[place] == label).astype(np.float64), 1)
-        points, offsets = contour_generator(z=padded, fill_type=FillType.OuterOffset).filled(0.5, 2.0)
+        found: Any = contour_generator(z=padded, fill_type=FillType.OuterOffset).filled(0.5, 2.0)
+        points, offsets = found  # of each polygon its points, and where in them each ring begins
         # less one of padding, and half from the edge of a pixel to its centre, from which points are counted
         corner = np.array([place[1].start, place[0].start]) - 0.5
         yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from hela_seg.cells.polygons import OutlinedCell, Polygon, cell_polygons, write_geojson, write_rois
 from hela_seg.data.classes import Classes
+from hela_seg.system.errors import InputError
 
 CLASSES = Classes(["background", {"name": "round", "colour": "#E69F00"}, "spread/flat"])
 
@@ -134,3 +136,12 @@ def test_the_same_cells_give_the_same_bytes(tmp_path: Path) -> None:
         write_geojson(tmp_path / f"{name}.geojson", outlined(), "dish 1")
     for ending in ("zip", "geojson"):
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_without_the_package_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "roifile", None)
+    with pytest.raises(InputError, match=r'pip install "hela-seg\[rois\]"'):
+        write_rois(tmp_path / "a.zip", outlined())
+    assert not list(tmp_path.iterdir())

@@ -51,6 +51,7 @@ def test_a_shard_that_is_none_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
+        ({"cells": ["csv", "tables"]}, "cells is \\['csv', 'tables'\\], expected csv, parquet"),
         ({"labels": "png"}, "labels is 'png', expected tiff, zarr or both"),
         ({"cells": "xlsx"}, "cells is 'xlsx'"),
         ({"film": "gif"}, "film is 'gif'"),

@@ -271,7 +271,7 @@ def read_part(path: Path) -> Part:
 
 
 def _checksum(shape: tuple[int, ...], segments: Iterable[bytes]) -> str:
-    value = zlib.crc32(repr((*shape, segment_shape(shape[-2:]))).encode())
+    value = zlib.crc32(repr((*shape, segment_shape((shape[-2], shape[-1])))).encode())
     for segment in segments:
         value = zlib.crc32(segment, value)
     return f"crc32 {value:08x}"

@@ -117,7 +117,10 @@ def _labels_of(path: Path, image: zarr.Group) -> zarr.Group:
     found = {name: group for name, group in held.groups() if name in stated} if stated else {}
     if not found:
         return image
-    return found["classes"] if "classes" in found else _only(path, "label images", list(found.values()))
+    meant: zarr.Group = (
+        found["classes"] if "classes" in found else _only(path, "label images", list(found.values()))
+    )
+    return meant
 
 
 def _ome(group: zarr.Group) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,14 +94,14 @@ def write_ome_zarr(
         smallest = _write_levels(group, pixels, image.dtype, _rows_of(image, unreadable), by_means)
         group.attrs.update({"multiscales": [_multiscale(name, image, pixels, by_means)]})
         group.attrs.update({"omero": _shown_channels(name, smallest, channels)})
-        labels = {CLASS_LABELS: (class_maps, np.uint8, _label_colours(classes))}
+        labels = {CLASS_LABELS: (class_maps, np.dtype(np.uint8), _label_colours(classes))}
         if cells is not None:
-            labels[CELL_LABELS] = (cells, np.uint32, {})
+            labels[CELL_LABELS] = (cells, np.dtype(np.uint32), {})
         group.create_group("labels").attrs["labels"] = list(labels)
         every_second = _Level("nearest", lambda band: band[..., ::2, ::2])  # classes cannot be averaged
         for kind, (maps, dtype, colours) in labels.items():
             inside = group.create_group(f"labels/{kind}")
-            _write_levels(inside, shape, np.dtype(dtype), maps, every_second)
+            _write_levels(inside, shape, dtype, maps, every_second)
             of_label = {"version": VERSION, "source": {"image": "../../"}, **colours}
             inside.attrs.update(
                 {
@@ -123,7 +124,7 @@ def _rows_of(image: Series, unreadable: Container[int]) -> Frames:
         return found[0] if channels == 1 else found
 
     for t in range(frames):
-        yield lambda rows, t=t: read(t, rows)
+        yield partial(read, t)
 
 
 def _write_levels(
@@ -198,7 +199,8 @@ def _means(band: Pixels) -> Pixels:
     even = np.pad(band, [(0, 0)] * len(outer) + [(0, height % 2), (0, width % 2)], mode="edge")
     blocks = even.reshape(*outer, -(-height // 2), 2, -(-width // 2), 2)
     means = blocks.mean(axis=(-3, -1), dtype=np.float64)
-    return (means if band.dtype.kind == "f" else np.rint(means)).astype(band.dtype)
+    halved: Pixels = (means if band.dtype.kind == "f" else np.rint(means)).astype(band.dtype)
+    return halved
 
 
 def _multiscale(name: str, image: Series, shape: tuple[int, ...], level: _Level) -> dict[str, Any]:
