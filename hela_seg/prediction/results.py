@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hela_seg.cells.table import SIGNIFICANT_DIGITS
 from hela_seg.cells.timecourse import Flicker
-from hela_seg.data.checks.near_duplicates import perceptual_hash
+from hela_seg.data.checks.perceptual_hash import perceptual_hash
 from hela_seg.data.stacks import EncodedFrame, Part, Series, name_of, write_ome_tiff, write_ome_zarr_labels
 from hela_seg.prediction.analyse import RecordingResult, label_frames
 from hela_seg.prediction.folder import ResultFolder, recorded_names
