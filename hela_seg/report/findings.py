@@ -72,8 +72,8 @@ def lines_by_kind(lines: Sequence[str]) -> list[str]:
     Lines are of one kind if they have the same words but for names in quotes, paths and numbers.
 
     Example:
-        ``/a/x.tif is empty``, ``/a/y.tif is empty`` and two more give ``4 times: /a/x.tif is empty (y.tif, z.tif
-        and 1 more likewise)``.
+        Of four files, ``/a/w.tif is empty`` and so on give ``4 times: /a/w.tif is empty (x.tif, y.tif and 1
+        more likewise)``.
     """
     kinds: dict[frozenset[str], list[str]] = {}
     for line in lines:

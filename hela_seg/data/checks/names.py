@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import product
 from statistics import median
 
 from hela_seg.data.checks.near_duplicates import FrameLook, similarity
@@ -136,12 +135,12 @@ def _tile_line(recordings: Sequence[Recording], parts: Mapping[int, Part]) -> li
 def _is_grid(
     tiles: Mapping[tuple[int, int], int], matches: Mapping[int, re.Match[str]], *, alone: bool
 ) -> bool:
-    """Whether numbers are places: they are called so, or fill at least half of a grid of rows and columns."""
+    """Whether numbers are places: they are called so, or fill more than half of a grid of rows and columns."""
     match = matches[next(iter(tiles.values()))]
     if re.search("[a-z]", match["one"] + match["two"], re.I):
         return True
     rows, columns = ({place[axis] for place in tiles} for axis in (0, 1))
-    filled = len(tiles) >= len([*product(rows, columns)]) / 2
+    filled = len(tiles) > len(rows) * len(columns) / 2
     # of one source alone, numbers from 1 on may be of days and of fields of view
     return filled and min(len(rows), len(columns)) > 1 and not (alone and min(rows) + min(columns) > 0)
 

@@ -2,9 +2,9 @@
 
 Of each channel a sketch is kept: it is shrunk to 64 x 64 area means, a polynomial takes off the illumination,
 and the Fourier coefficients of up to 16 cycles a side remain, which a shift by a part of a mean turns but
-does not mix. Their magnitudes are evened out (the "phase correlation" of Kuglin and Hines, 1975, as far as noise
-allows), so that outlines and texture count and not only that a bright cell lies somewhere. Two sketches are
-alike if their normalised cross-correlation is high at a shift of a few pixels. What many series have in
+does not mix. Their magnitudes are evened out (the "phase correlation" of Kuglin and Hines, 1975, as far as
+noise allows), so that outlines and texture count and not only that a bright cell lies somewhere. Two sketches
+are alike if their normalised cross-correlation is high at a shift of a few pixels. What many series have in
 common, such as dust or the edge of a field stop, is subtracted first. Candidates are found with the lowest
 frequencies and matrix products. One field in two stains has other images and the same masks, which are
 compared by a digest.
@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hela_seg.data.frames import LabelFrames
+from hela_seg.data.intensity import spread
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import PARTS, Block, Part
@@ -47,22 +48,24 @@ WHITENING = 0.8
 SHIFT, LEAST_SHIFT, MOST_SHIFT = 8, 1 / 32, 1 / 8
 """Pixels that the same field may be shifted by, and the least and the most of it in parts of a side."""
 
-ALIKE = 0.65
+ALIKE = 0.7
 """Correlation from which on frames count as nearly the same picture.
 
-Different fields reach 0.26 (hela-nucleolus, t98g-phase stills), drawn ones of a single cell each 0.62; frames
-with noise of 10 % of their range, a shift of 8 pixels or a gamma of 0.5 or 2 keep 0.8 and more, and
-neighbouring frames of a culture 0.85 (t98g-phase, hela-h2b-timelapse). Chance alone gives 0.1.
+Different fields reach 0.26 (hela-nucleolus, t98g-phase stills), two of the same nuclei 0.48, drawn ones with
+one cell or two each seldom 0.77; frames with noise of 10 % of their range, a shift of 8 pixels or a gamma of
+0.5 or 2 keep 0.76 and more, and neighbouring frames of a culture 0.85 (t98g-phase, hela-h2b-timelapse).
+Chance alone gives 0.1.
 """
 
-SERIES_IN_COMMON, MOST_IN_COMMON = 8, 0.4
-"""Series from which on what they have in common is taken for the microscope's and subtracted, if it is no
-more than this part of a sketch's energy: frames of one time-lapse in a file each have more."""
+SERIES_IN_COMMON, MOST_ALONG_ONE = 8, 0.35
+"""Series from which on what they have in common is taken for the microscope's and subtracted, if the rest of
+them varies in more than one way: frames of one time-lapse, in a file each, change along one line."""
 
 FRAMES_LOOKED_AT = 200
 """Most frames of each part that `look_at_frames` reads, so that training of long recordings starts soon."""
 
 _CANDIDATES = 4
+_SERIES_FOR_COMMON = 200
 _ROWS_AT_ONCE = 256
 _THREADS = 4
 
@@ -100,8 +103,8 @@ class NearDuplicate:
         first: frame in the part that comes first (train, validation, test).
         second: frame in the other one.
         parts: the part of each.
-        similarity: correlation of their sketches, 1 for the same picture; where masks alone are the same, that
-            with the most similar frame, below `ALIKE`.
+        similarity: correlation of their sketches, 1 for the same picture; where masks alone are the same,
+            that with the most similar frame, below `ALIKE`.
         same: every pixel is equal.
         same_mask: every label is equal, and there are two or more.
     """
@@ -256,15 +259,18 @@ def _unit(sketches: Sketch, common: Spectrum) -> Spectrum:
 def _in_common(looks: Sequence[FrameLook]) -> Spectrum:
     """The mean (C, F) over a frame of each series; zeros where it would not be the microscope's."""
     known = {look.series: look.sketch for look in reversed(looks) if look.sketch is not None}
-    sketches = [found for found in known.values() if found is not None]
-    channels = min((len(found) for found in sketches), default=1)
-    mean = np.zeros((channels, len(_frequencies()[0])), np.complex64)
-    if len(sketches) >= SERIES_IN_COMMON:
-        for channel in range(channels):
-            mean[channel] = _unit(np.array([found[channel] for found in sketches]), mean[channel]).mean(
-                axis=0
-            )
-    return np.where(np.linalg.norm(mean, axis=1, keepdims=True) ** 2 <= MOST_IN_COMMON, mean, 0)
+    places = spread(len(known), _SERIES_FOR_COMMON)
+    sketches = [found for place, found in enumerate(known.values()) if place in places]
+    mean = np.zeros((min(map(len, sketches), default=1), len(_frequencies()[0])), np.complex64)
+    if len(sketches) < SERIES_IN_COMMON:
+        return mean
+    for channel, none in enumerate(mean.copy()):
+        rows = np.array([found[channel] for found in sketches])
+        of_all = _unit(rows, none).mean(axis=0)
+        energies = np.linalg.svd(_unit(rows, of_all), compute_uv=False) ** 2
+        if energies[0] <= MOST_ALONG_ONE * energies.sum():
+            mean[channel] = of_all
+    return mean
 
 
 def _largest_shift(looks: Sequence[FrameLook]) -> float:
