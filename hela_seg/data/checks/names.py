@@ -135,7 +135,7 @@ def _tile_line(recordings: Sequence[Recording], parts: Mapping[int, Part]) -> li
 def _is_grid(
     tiles: Mapping[tuple[int, int], int], matches: Mapping[int, re.Match[str]], *, alone: bool
 ) -> bool:
-    """Whether numbers are places: they are called so, or fill more than half of a grid of rows and columns."""
+    """Whether numbers are places: they are called so, or fill more than half of the rows and columns."""
     match = matches[next(iter(tiles.values()))]
     if re.search("[a-z]", match["one"] + match["two"], re.I):
         return True

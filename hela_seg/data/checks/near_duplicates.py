@@ -28,7 +28,7 @@ from hela_seg.data.frames import LabelFrames
 from hela_seg.data.intensity import spread
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
-from hela_seg.data.splits.table import PARTS, Block, Part
+from hela_seg.data.splits.table import Block, Part
 
 MEANS = 64
 """Rows and columns of area means that a channel is shrunk to."""
@@ -64,6 +64,7 @@ them varies in more than one way: frames of one time-lapse, in a file each, chan
 FRAMES_LOOKED_AT = 200
 """Most frames of each part that `look_at_frames` reads, so that training of long recordings starts soon."""
 
+_PARTS: tuple[Part, ...] = ("train", "validation", "test")
 _CANDIDATES = 4
 _SERIES_FOR_COMMON = 200
 _ROWS_AT_ONCE = 256
@@ -189,9 +190,9 @@ def find_near_duplicates(looks: Mapping[Part, Sequence[FrameLook]]) -> list[Near
         For each frame of the later part the most similar one of the earlier part, if it is similar enough, or
         has the same labels; the same pictures first, then the most similar.
     """
-    common = _in_common([look for part in PARTS for look in looks.get(part, ())])
+    common = _in_common([look for part in _PARTS for look in looks.get(part, ())])
     twins = []
-    for first, second in combinations([part for part in PARTS if part in looks], 2):
+    for first, second in combinations([part for part in _PARTS if part in looks], 2):
         twins += _twins(looks[first], looks[second], (first, second), common)
     return sorted(twins, key=lambda pair: (not pair.same, -pair.similarity))
 
@@ -220,7 +221,8 @@ def _sketch(channel: Pixels) -> Sketch:
     spectrum = np.fft.fft2(structure.reshape(MEANS, MEANS) * np.outer(window, window))[rows_of, columns_of]
     evened = spectrum / np.maximum(np.abs(spectrum), 1e-30) ** WHITENING
     parts = evened.astype(np.complex64).view(np.float32)
-    return np.round(127 / np.abs(parts).max() * parts).astype(np.int8)
+    quantised: Sketch = np.round(127 / np.abs(parts).max() * parts).astype(np.int8)
+    return quantised
 
 
 @cache
@@ -247,10 +249,10 @@ def _illumination() -> npt.NDArray[np.float64]:
 
 def _unit(sketches: Sketch, common: Spectrum) -> Spectrum:
     """Sketches (N, 2F) of one channel as coefficients (N, F) of norm 1, less what all have in common (F,)."""
-    spectra = np.ascontiguousarray(sketches, np.float32).view(np.complex64)
+    spectra: Spectrum = np.ascontiguousarray(sketches, np.float32).view(np.complex64)
     for part in (None, common):
         if part is not None:
-            spectra = spectra - part * spectra.any(axis=1, keepdims=True)
+            spectra = (spectra - part * spectra.any(axis=1, keepdims=True)).astype(np.complex64)
         norms = np.linalg.norm(spectra, axis=1, keepdims=True)
         spectra = spectra / np.where(norms > 0, norms, 1)
     return spectra
