@@ -254,7 +254,7 @@ def _unit(sketches: Sketch, common: Spectrum) -> Spectrum:
         if part is not None:
             spectra = (spectra - part * spectra.any(axis=1, keepdims=True)).astype(np.complex64)
         norms = np.linalg.norm(spectra, axis=1, keepdims=True)
-        spectra = spectra / np.where(norms > 0, norms, 1)
+        spectra = (spectra / np.where(norms > 0, norms, 1)).astype(np.complex64, copy=False)
     return spectra
 
 
