@@ -55,18 +55,18 @@ def culture(seed: int, frames: int = 4) -> np.ndarray:
 
 
 def field(seed: int, side: int = 192) -> np.ndarray:
-    """(1, H, W) cells of a phase contrast image, whose grey values are a tenth of the vignetting's."""
+    """(1, H, W) cells of a phase contrast image, whose contrast is a tenth of the vignetting's."""
     random = np.random.default_rng(seed)
     spots = (random.random((side, side)) < 40 / side**2) * random.uniform(0.5, 1, (side, side))
     cells = ndimage.gaussian_filter(spots, 4) - 0.5 * ndimage.gaussian_filter(spots, 7)
     across = np.linspace(-1, 1, side)
-    vignetting = 1 - 0.3 * (across[:, None] ** 2 + across**2)
-    return 1000 * (vignetting * (1 + 0.2 * cells / cells.max()))[None]
+    vignetting = 1 - 0.4 * (across[:, None] ** 2 + across**2)
+    return 1000 * (vignetting * (1 + 0.08 * cells / cells.max()))[None]
 
 
 def changed(frame: np.ndarray, how: str) -> np.ndarray:
     if how == "noise":
-        return frame + np.random.default_rng(9).normal(0, 10, frame.shape)
+        return frame + np.random.default_rng(9).normal(0, 4, frame.shape)
     if how == "gain":
         return (frame / 4 + 100).astype(np.uint16)
     return 1000 * (frame / 1200) ** {"gamma 0.5": 0.5, "gamma 2": 2}[how]
