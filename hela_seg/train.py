@@ -24,7 +24,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from hela_seg.data.checks.near_duplicates import find_near_duplicates, hash_frames
+from hela_seg.data.checks.names import leaks_by_name
+from hela_seg.data.checks.near_duplicates import find_near_duplicates, look_at_frames
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.labels.balance import never_trained
 from hela_seg.data.splits.split import write_split
@@ -311,15 +312,19 @@ def _tell_exposures(data: TimelapseData) -> None:
 
 
 def _warn_of_leaks(data: TimelapseData) -> None:
-    twins = find_near_duplicates(hash_frames(data.recordings, data.blocks))
+    looks = look_at_frames(data.recordings, data.blocks, data.labels)
+    twins = find_near_duplicates(looks)
     if twins:
         first, second = (
             f"'{data.names[look.series]}' frame {look.t}" for look in (twins[0].first, twins[0].second)
         )
         log.warning(
-            "warning: %d frame(s) of validation or test look like frames on another side of the split, which "
-            "flatters their scores; the most alike are %s and %s (see python -m hela_seg.check)",
+            "warning: %d frame(s) of validation or test look like frames on another side of the split, or "
+            "have their masks, which flatters their scores; the most alike are %s and %s (see python -m "
+            "hela_seg.check)",
             len(twins),
             first,
             second,
         )
+    for line in leaks_by_name(data.recordings, data.blocks, looks):
+        log.warning("warning: %s", line)

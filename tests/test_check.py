@@ -38,7 +38,7 @@ def test_good_data_give_tables_files_and_status_0(
     assert printed.err == ""
     for word in ("Series", "dish 4", "48x64", "uint8", "background", "validation", "contact sheet"):
         assert word in printed.out
-    assert max(map(len, printed.out.split("findings")[0].splitlines())) <= 80
+    assert max(map(len, printed.out.split("Warnings")[0].splitlines())) <= 80
     content = found(tmp_path)
     assert content["faults"] == []
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
@@ -136,7 +136,7 @@ def test_the_same_picture_on_two_sides_is_a_fault(tmp_path: Path) -> None:
     content = found(tmp_path / "out")
     (fault,) = content["faults"]
     assert (
-        "the same picture is in two parts, 1 time(s): dish 0 frame 1 (train) and dish 2 frame 0 (test)"
+        "the same picture is in two parts, 1 time(s): 'dish 0' frame 1 (train) and 'dish 2' frame 0 (test)"
         in fault
     )
     same = [pair for pair in content["alike"] if pair["same"]]
@@ -144,8 +144,9 @@ def test_the_same_picture_on_two_sides_is_a_fault(tmp_path: Path) -> None:
         {
             "train": {"series": "dish 0", "frame": 1},
             "test": {"series": "dish 2", "frame": 0},
-            "bits": 0,
+            "similarity": 1.0,
             "same": True,
+            "same_mask": False,
         }
     ]
     assert check(root, tmp_path / "together", "data.split.validation=0", "data.split.test=[dish 1]") == 0

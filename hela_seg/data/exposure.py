@@ -22,6 +22,13 @@ from hela_seg.system.errors import InputError, join_names
 UNLIKE = 4.0
 """Times the usual contrast (bright end less dark end), or its fraction, from which on a series is named."""
 
+NEAR, FEW = 0.25, 0.25
+"""Series are of one exposure if both ends differ by this part of the usual contrast at most; such series are
+named if they are this part of all at most, or one alone."""
+
+MOST_COMPARED = 1000
+"""Series that each one is compared with, spread evenly over all."""
+
 MOST_SERIES = 100
 """Series that are looked at before training, spread evenly over all."""
 
@@ -62,7 +69,8 @@ def unlike_exposures(exposures: Sequence[Exposure]) -> list[str]:
 
     Of values of different types nothing else is compared. A contrast is odd from `UNLIKE` times the median
     over all series on; else a level is odd by the rule for images that a net was not trained on
-    (`hela_seg.data.intensity`), with all other series in place of the training frames.
+    (`hela_seg.data.intensity`), with all series of other levels in place of the training frames: several of
+    one exposure do not vouch for each other.
 
     Args:
         exposures: of all series, in any order.
@@ -94,19 +102,23 @@ def _elsewhere(exposures: Sequence[Exposure], told: set[str]) -> list[str]:
     if len(exposures) < 2 or len({len(exposure.figures) for exposure in exposures}) > 1:
         return []
     figures = np.stack([exposure.figures for exposure in exposures])  # (S, C, 4)
-    ordered, usual = np.sort(figures, axis=0), np.median(figures, axis=0)
+    usual = np.median(figures, axis=0)
+    compared = figures[spread(len(figures), MOST_COMPARED)]
+    ends = [DARK, BRIGHT]
     # the ends are whole numbers where values are, which of a channel of two or three values says nothing
     step = np.array([1, 1, 1, 0]) * (np.dtype(exposures[0].dtype).kind in "ui")
     odd = []
     for exposure, own in zip(exposures, figures, strict=True):
-        # the ends of all others: where it has an end itself, the second one
-        lowest = np.where(own == ordered[0], ordered[1], ordered[0])
-        highest = np.where(own == ordered[-1], ordered[-2], ordered[-1])
+        distance = np.abs(compared[..., ends] - own[:, ends])
+        likewise = (distance <= NEAR * usual[:, CONTRAST, None]).all(axis=(1, 2))
+        rest = compared[~likewise]
+        if likewise.sum() > max(1, FEW * len(compared)) or not len(rest):
+            continue
         others = TrainingStatistics(
             "percentile",
             (exposure.dtype,),
             0,
-            np.stack([lowest - step, usual, highest + step]),
+            np.stack([rest.min(axis=0) - step, usual, rest.max(axis=0) + step]),
             np.zeros((2, 0)),
         )
         if exposure.name not in told and others.unlike_range(own, exposure.dtype, exposure.size):

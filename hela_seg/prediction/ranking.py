@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hela_seg.data.checks.near_duplicates import Hash
+from hela_seg.data.checks.perceptual_hash import Hash
 
 FAR_IN_TIME = 10
 """Frames of one recording this far apart are as far as frames of two recordings."""
 
 FAR_IN_HASH = 100
-"""Bits of 255 that frames of different cells differ by at least, see `near_duplicates.ALIKE`."""
+"""Bits of 255 that frames of different cells differ by at least (hela-nucleolus, t98g-phase stills)."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Candidate:
         series: its recording, counted from 0.
         t: the frame, counted from 0.
         entropy: mean over its pixels of the entropy of the net's class probabilities, in any unit.
-        hash: (4,) uint64, its perceptual hash, see `hela_seg.data.checks.near_duplicates.perceptual_hash`.
+        hash: (4,) uint64, its perceptual hash, see `hela_seg.data.checks.perceptual_hash.perceptual_hash`.
     """
 
     series: int

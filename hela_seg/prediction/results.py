@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hela_seg.cells.polygons import write_geojson, write_rois
 from hela_seg.cells.table import SIGNIFICANT_DIGITS
 from hela_seg.cells.timecourse import Flicker
-from hela_seg.data.checks.near_duplicates import perceptual_hash
+from hela_seg.data.checks.perceptual_hash import perceptual_hash
 from hela_seg.data.stacks import (
     EncodedFrame,
     Part,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hela_seg.data.checks.examine import PERCENTILES, Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import FrameHash
+from hela_seg.data.checks.near_duplicates import FrameLook
 from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.balance import balanced_weights
@@ -22,8 +23,17 @@ from hela_seg.data.splits.table import Block, Part, rows_of_blocks
 from hela_seg.report.tables import ABSENT, Cell, Sheet, number_cell, print_plain, print_sheet, print_split
 from hela_seg.system.files import whole_file
 
-SERIES_SHOWN = 20
-"""Most series with a line of their own in print."""
+SERIES_SHOWN, SERIES_BESIDE_FAULTS = 20, 5
+"""Most series with a line of their own in print, and where faults are to be seen."""
+
+KINDS_SHOWN = 8
+"""Most kinds of faults, and of warnings, in print."""
+
+EXAMPLES = 3
+"""Names in a line for several faults of one kind."""
+
+_NAME = re.compile(r"""'([^']*)'|"([^"]*)"|((?:[A-Za-z]:)?[\\/].*?\.\w{1,8}(?=[\s,:;)]|$))""")
+_MORE_FRAMES = re.compile(r"\(and \d+ more frame\(s\) of it\)$")
 
 Counts = npt.NDArray[np.int64]
 
@@ -35,18 +45,53 @@ def print_findings(
     verdict: Verdict,
     console: Console | None = None,
 ) -> None:
-    """Print series, classes, split, and then all warnings and faults."""
+    """Print series, classes, split, and then a line for each kind of warnings and faults.
+
+    Where there are faults, tables of many series give way to them.
+    """
     console = console or Console()
+    shown = SERIES_BESIDE_FAULTS if verdict.faults else SERIES_SHOWN
     if examination.series:
-        print_sheet(_series_sheet(examination.series), console)
+        print_sheet(_series_sheet(examination.series, shown), console)
         print_sheet(_classes_sheet(examination, classes), console)
-    if blocks:
+    if blocks and (not verdict.faults or len(blocks) <= shown):
         print_split(blocks, [facts.recording.name for facts in examination.series], console)
     for title, lines, style in (("Warnings", verdict.warnings, "yellow"), ("Faults", verdict.faults, "red")):
         if lines:
             print_plain(Text(title, style=f"bold {style}"), console)
-        for line in lines:
+        kinds = lines_by_kind(lines)
+        if (left := len(kinds) - KINDS_SHOWN) > 0:
+            kinds[KINDS_SHOWN:] = [f"and {left} more kinds, see check.json"]
+        for line in kinds:
             console.print(Text(f"  {line}"), soft_wrap=True, highlight=False)
+
+
+def lines_by_kind(lines: Sequence[str]) -> list[str]:
+    """A line for each kind: the first of it, and how many others there are, with the names of two.
+
+    Lines are of one kind if they have the same words but for names in quotes, paths and numbers.
+
+    Example:
+        Of four files, ``/a/w.tif is empty`` and so on give ``4 times: /a/w.tif is empty (x.tif, y.tif and 1
+        more likewise)``.
+    """
+    kinds: dict[frozenset[str], list[str]] = {}
+    for line in lines:
+        words = re.findall(r"[^\W\d_]+", _NAME.sub("", _MORE_FRAMES.sub("", line)).lower())
+        kinds.setdefault(frozenset(word.rstrip("s") for word in words), []).append(line)
+    return [_in_one_line(of_kind) for of_kind in kinds.values()]
+
+
+def _in_one_line(lines: Sequence[str]) -> str:
+    first, *others = lines
+    if not others:
+        return first
+    found = [_NAME.search(line) for line in others]
+    names = [Path(next(filter(None, match.groups()), "")).name if match else "" for match in found]
+    known = list(dict.fromkeys(name for name in names if name))
+    examples = known[: EXAMPLES - 1]
+    left = f"{len(others) - len(examples)} more" if len(others) > len(examples) else ""
+    return f"{len(lines)} times: {first} ({' and '.join(filter(None, (', '.join(examples), left)))} likewise)"
 
 
 def write_findings(
@@ -56,7 +101,8 @@ def write_findings(
 
     Keys: ``faults`` and ``warnings`` (lines), ``series``, ``classes`` (with pixels and frames that hold each,
     by part and in total), ``class_weights`` (balanced over the training pixels, or null), ``split`` (rows)
-    and ``alike`` (pairs of frames, with the bits of 255 in which their hashes differ).
+    and ``alike`` (pairs of frames with the correlation of their images, 1 at most, and whether images and
+    masks are the same in every pixel).
     """
     names = [facts.recording.name for facts in examination.series]
     content = {
@@ -70,8 +116,9 @@ def write_findings(
             {
                 pair.parts[0]: _place(pair.first, names),
                 pair.parts[1]: _place(pair.second, names),
-                "bits": pair.distance,
+                "similarity": round(pair.similarity, 3),
                 "same": pair.same,
+                "same_mask": pair.same_mask,
             }
             for pair in verdict.twins
         ],
@@ -81,9 +128,9 @@ def write_findings(
         unfinished.write_text(text, encoding="utf-8")
 
 
-def _series_sheet(series: Sequence[SeriesFacts]) -> Sheet:
+def _series_sheet(series: Sequence[SeriesFacts], shown: int) -> Sheet:
     rows = []
-    for facts in series[:SERIES_SHOWN]:
+    for facts in series[:shown]:
         image = facts.recording.image
         frames, channels, height, width = image.shape
         size = f"{height}x{width}" + (f"x{channels}" if channels > 1 else "")
@@ -91,7 +138,7 @@ def _series_sheet(series: Sequence[SeriesFacts]) -> Sheet:
         pixel_size = "x".join(dict.fromkeys(f"{side:.3g}" for side in sides)) or ABSENT
         texts = (facts.recording.name, str(frames), size, str(image.dtype), pixel_size)
         rows.append(tuple(map(Cell, (*texts, *_over_channels(facts)))))
-    left = len(series) - SERIES_SHOWN
+    left = len(series) - shown
     notes = (f"and {left} more series, see check.json",) if left > 0 else ()
     headings = ("Series", "Frames", "Size", "Type", "µm", *(f"{percent:g} %" for percent in PERCENTILES))
     title = "Series: µm a pixel, and percentiles of grey values over all channels"
@@ -184,5 +231,5 @@ def _classes_to_plain(examination: Examination, classes: Classes) -> list[dict[s
     ]
 
 
-def _place(found: FrameHash, names: Sequence[str]) -> dict[str, Any]:
+def _place(found: FrameLook, names: Sequence[str]) -> dict[str, Any]:
     return {"series": names[found.series], "frame": found.t}

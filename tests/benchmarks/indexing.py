@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from hela_seg.data.checks.near_duplicates import find_near_duplicates, hash_frames
+from hela_seg.data.checks.near_duplicates import find_near_duplicates, look_at_frames
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import RandomTiles
 from hela_seg.data.labels.survey import MOST_FRAMES
@@ -85,7 +85,10 @@ def start(root: Path, index: Path, most: int) -> TimelapseData:
     data = TimelapseData("timelapse", root, classes, foreground_share=0.33, most_indexed=most)
     timed("  files found, opened and split", data.open)
     timed("  masks indexed, normalisation fitted", lambda: data.prepare(index))
-    timed("  leaks looked for", lambda: find_near_duplicates(hash_frames(data.recordings, data.blocks)))
+    timed(
+        "  leaks looked for",
+        lambda: find_near_duplicates(look_at_frames(data.recordings, data.blocks, data.labels)),
+    )
     return data
 
 

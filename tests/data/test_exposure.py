@@ -39,6 +39,33 @@ def test_a_series_of_another_span_or_level_is_named(odd, word, tmp_path):
     )
 
 
+def exposures(levels: list[list[tuple[float, float]]]) -> list[Exposure]:
+    """Of dark and bright ends, channel by channel; series are called a, b, c ..."""
+    return [
+        Exposure(
+            chr(97 + number),
+            "uint16",
+            (64, 64),
+            np.array([[dark, bright, bright - dark, 0.5] for dark, bright in channels]),
+        )
+        for number, channels in enumerate(levels)
+    ]
+
+
+def test_two_series_of_one_unusual_exposure_do_not_vouch_for_each_other():
+    usual = [[(100.0 + 10 * number, 560.0 + 5 * number)] for number in range(8)]
+    (line,) = unlike_exposures(exposures([*usual, [(773.0, 1352.0)], [(760.0, 1340.0)]]))
+    assert "i (773 to 1352), j (760 to 1340)" in line
+    assert unlike_exposures(exposures([*usual[:3], *[[(773.0, 1352.0)]] * 3])) == []  # two days of three
+
+
+def test_a_black_level_is_judged_channel_by_channel():
+    usual = [[(100.0, 600.0), (100.0, 600.0 + number)] for number in range(5)]
+    (line,) = unlike_exposures(exposures([*usual, [(100.0, 600.0), (500.0, 1000.0)]]))
+    assert "f (" in line
+    assert "lie elsewhere" in line
+
+
 def test_a_rounded_value_is_no_difference():
     levels = {"a": 16.0, "b": 17.0, "c": 16.0}
     dark = [

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.data.checks.near_duplicates import perceptual_hash
+from hela_seg.data.checks.perceptual_hash import perceptual_hash
 from hela_seg.prediction.ranking import Candidate, Choice, rank
 
 

@@ -6,13 +6,13 @@ import pytest
 from rich.console import Console
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import FrameHash, NearDuplicate
+from hela_seg.data.checks.near_duplicates import FrameLook, NearDuplicate
 from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.report.findings import SERIES_SHOWN, print_findings, write_findings
+from hela_seg.report.findings import SERIES_SHOWN, lines_by_kind, print_findings, write_findings
 
 CLASSES = Classes(["background", "round [bold]"])
 BLOCKS = [Block(0, 0, 3, "train"), Block(1, 1, 3, "test")]
@@ -90,13 +90,44 @@ def test_warnings_stand_before_faults_each_on_a_line_of_its_own():
     assert "Faults" not in printed(examination())
 
 
+def test_faults_of_one_kind_are_one_line_with_a_count_and_three_names():
+    root = "/my cells/images.old"
+    faults = [f"{root}/{name}.tif is damaged: byte {len(name)}, see 'x'" for name in ("a b", "c", "d.1", "e")]
+    assert lines_by_kind([*faults, f"{root}/a b.tif has no mask"]) == [
+        f"4 times: {faults[0]} (c.tif, d.1.tif and 2 more likewise)".replace(
+            "d.1.tif and 2", "d.1.tif and 1"
+        ),
+        f"{root}/a b.tif has no mask",
+    ]
+
+
+def test_a_thousand_faults_in_print_are_forty_lines_at_most():
+    kinds = [
+        "is empty",
+        "is damaged (at byte 7)",
+        "has no mask",
+        *("is " + chr(97 + n) * 3 for n in range(20)),
+    ]
+    faults = [f"/data/images/dish {n}.tif {kinds[n % len(kinds)]}" for n in range(1000)]
+    blocks = [Block(number, 0, 3, "train") for number in range(300)]
+    lines = printed(examination(300), Verdict(faults, ["a warning"] * 50, []), blocks).splitlines()
+    assert len(lines) <= 40
+    assert (
+        "  44 times: /data/images/dish 0.tif is empty (dish 23.tif, dish 46.tif and 41 more likewise)"
+        in lines
+    )
+    assert "  and 15 more kinds, see check.json" in lines
+
+
 def test_nothing_that_could_be_opened_is_no_table():
     assert printed(Examination([]), Verdict(["gone"], [], []), []).splitlines() == ["Faults", "  gone"]
 
 
 def test_the_file_holds_all_of_it(tmp_path):
-    first, second = FrameHash(0, 1, None, b"a"), FrameHash(1, 2, None, b"b")
-    verdict = Verdict(["bad"], ["poor"], [NearDuplicate(first, second, ("train", "test"), 12, False)])
+    first, second = FrameLook(0, 1, None, b"a"), FrameLook(1, 2, None, b"b")
+    verdict = Verdict(
+        ["bad"], ["poor"], [NearDuplicate(first, second, ("train", "test"), 0.7891, False, True)]
+    )
     found = written(tmp_path, examination(), verdict)
     assert list(found) == ["faults", "warnings", "series", "classes", "class_weights", "split", "alike"]
     assert (found["faults"], found["warnings"]) == (["bad"], ["poor"])
@@ -106,8 +137,9 @@ def test_the_file_holds_all_of_it(tmp_path):
         {
             "train": {"series": "dish 0", "frame": 1},
             "test": {"series": "dish 1", "frame": 2},
-            "bits": 12,
+            "similarity": 0.789,
             "same": False,
+            "same_mask": True,
         }
     ]
     assert found["classes"][1]["pixels"] == {"total": 310, "train": 200, "test": 110}

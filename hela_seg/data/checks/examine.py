@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.data.checks.near_duplicates import FrameHash, digest, perceptual_hash
+from hela_seg.data.checks.near_duplicates import FrameLook, look_at
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
@@ -58,7 +58,7 @@ class FrameFacts:
     series: int
     t: int
     pixels: NDArray[np.int64] | None
-    look: FrameHash | None
+    look: FrameLook | None
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Examination:
     series: list[SeriesFacts]
     pixels: dict[Part | None, NDArray[np.int64]] = field(default_factory=dict)
     frames: dict[Part | None, NDArray[np.int64]] = field(default_factory=dict)
-    looks: dict[Part, list[FrameHash]] = field(default_factory=dict)
+    looks: dict[Part, list[FrameLook]] = field(default_factory=dict)
 
     def add(self, found: FrameFacts, part: Part | None) -> None:
         """Add what was found in one frame of a part."""
@@ -149,8 +149,9 @@ class _Tally:
 
     def look_at(self, t: int) -> FrameFacts:
         """Read frame t and its mask."""
-        look = self._look_at_image(t)
-        pixels = self._count_labels(t)
+        image, labels = self._image(t), self._whole_mask(t)
+        pixels = None if labels is None else self._count(labels)
+        look = None if image is None else look_at(self._number, t, image, labels)
         with self._lock:
             self._left -= 1
             if not self._left and self._values:
@@ -170,7 +171,7 @@ class _Tally:
             self._recording, self._percentiles, sorted(self._constant), sorted(self._saturated), faults
         )
 
-    def _look_at_image(self, t: int) -> FrameHash | None:
+    def _image(self, t: int) -> Pixels | None:
         try:
             image = self._recording.image.frame(t)
             values = [_GreyValues(channel) for channel in image]
@@ -187,14 +188,16 @@ class _Tally:
                 self._constant.append(t)
             elif any(channel.saturated for channel in values):
                 self._saturated.append(t)
-        return FrameHash(self._number, t, perceptual_hash(image), digest(image))
+        return image
 
-    def _count_labels(self, t: int) -> NDArray[np.int64] | None:
+    def _whole_mask(self, t: int) -> Pixels | None:
         try:
-            labels = self._labels.whole(t)
+            return self._labels.whole(t)
         except InputError as error:
             self._note("mask", t, str(error))
             return None
+
+    def _count(self, labels: Pixels) -> NDArray[np.int64]:
         # of few classes quicker than bincount, which makes 64-bit copies first
         return np.array([np.count_nonzero(labels == index) for index in range(self._class_count)])
 

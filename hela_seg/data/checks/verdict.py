@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import NearDuplicate, find_near_duplicates
+from hela_seg.data.checks.names import leaks_by_name
+from hela_seg.data.checks.near_duplicates import ALIKE, NearDuplicate, find_near_duplicates
 from hela_seg.data.classes import Classes
 from hela_seg.data.exposure import Exposure, unlike_exposures
 from hela_seg.data.intensity import figures_of
@@ -41,11 +42,13 @@ def judge(
         classes: of the data.
     """
     twins = find_near_duplicates(examination.looks)
-    names = [facts.recording.name for facts in examination.series]
+    recordings = [facts.recording for facts in examination.series]
+    names = [recording.name for recording in recordings]
     return Verdict(
         [*faults, *_faults_of_series(examination), *_same_pictures(twins, names), *_empty_parts(examination)],
         [
             *_alike(twins, names),
+            *leaks_by_name(recordings, blocks, examination.looks),
             *_classes_in_want(examination, blocks, classes),
             *_unlike_series(examination.series),
             *_odd_frames(examination.series),
@@ -79,15 +82,23 @@ def _empty_parts(examination: Examination) -> list[str]:
 
 
 def _alike(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:
-    """One line for each pair of parts."""
+    """A line for nearly the same images and one for the same masks, for each pair of parts."""
     lines = []
     for parts in dict.fromkeys(pair.parts for pair in twins):
-        near = [pair for pair in twins if pair.parts == parts and not pair.same]
+        of_parts = [pair for pair in twins if pair.parts == parts and not pair.same]
+        near = [pair for pair in of_parts if pair.similarity >= ALIKE]
+        masks = [pair for pair in of_parts if pair.similarity < ALIKE]
         if near:
             lines.append(
                 f"{len(near)} frame(s) for {parts[1]} look nearly like one for {parts[0]}, such as "
                 f"{_places(near[0], names)}: scores will flatter, keep both in one part or raise "
                 "data.split.gap"
+            )
+        if masks:
+            lines.append(
+                f"{len(masks)} frame(s) for {parts[1]} have the mask of one for {parts[0]}, not its image, "
+                f"such as {_places(masks[0], names)}: one field in two stains flatters scores, keep both in "
+                "one part, as with data.split.table and data.split.column"
             )
     return lines
 
@@ -152,5 +163,5 @@ def _odd_frames(series: Sequence[SeriesFacts]) -> list[str]:
 
 
 def _places(pair: NearDuplicate, names: Sequence[str]) -> str:
-    first, second = (f"{names[look.series]} frame {look.t}" for look in (pair.first, pair.second))
+    first, second = (f"'{names[look.series]}' frame {look.t}" for look in (pair.first, pair.second))
     return f"{first} ({pair.parts[0]}) and {second} ({pair.parts[1]})"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hela_seg.data.checks import examine as examine_module
 from hela_seg.data.checks.examine import examine
-from hela_seg.data.checks.near_duplicates import digest, perceptual_hash
+from hela_seg.data.checks.near_duplicates import digest, sketch
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.readers import ValueLabels
 from hela_seg.data.layouts import Recording
@@ -103,11 +103,14 @@ def test_frames_with_a_hundredth_of_their_pixels_at_the_detectors_end_are_satura
 def test_looks_are_those_of_the_frames_in_a_part():
     images = noise(shape=(3, 40, 40))
     masks = np.zeros((3, 40, 40), np.uint8)
+    masks[2, 0, 0] = 1
     found = examine([record(images, masks)], [Block(0, 0, 1, "train"), Block(0, 2, 3, "test")], READER)
     assert set(found.looks) == {"train", "test"}
     (look,) = found.looks["test"]
     assert (look.series, look.t, look.digest) == (0, 2, digest(images[2][None]))
-    np.testing.assert_array_equal(look.hash, perceptual_hash(images[2][None]))
+    np.testing.assert_array_equal(look.sketch, sketch(images[2][None]))
+    assert look.mask is not None
+    assert found.looks["train"][0].mask is None  # no class but the background
 
 
 def test_a_fault_of_many_frames_is_told_once_with_the_earliest_and_the_rest_is_counted(tmp_path):

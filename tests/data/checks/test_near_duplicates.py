@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,34 +11,39 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from scipy.fft import dctn
+from scipy import ndimage
 
 from hela_seg.data.checks.near_duplicates import (
     ALIKE,
-    FrameHash,
+    FrameLook,
     digest,
     find_near_duplicates,
-    hash_frames,
-    perceptual_hash,
+    look_at,
+    look_at_frames,
+    similarity,
+    sketch,
 )
+from hela_seg.data.classes import Classes
+from hela_seg.data.labels.readers import ValueLabels
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block, Part
 from hela_seg.data.stacks import ArraySeries
 from hela_seg.data.synthetic.render import draw
 
 
-def look(frame: np.ndarray, t: int = 0, series: int = 0) -> FrameHash:
-    return FrameHash(series, t, perceptual_hash(frame), digest(frame))
+def look(frame: np.ndarray, t: int = 0, series: int = 0, labels: np.ndarray | None = None) -> FrameLook:
+    return look_at(series, t, frame, labels)
 
 
-def bits(frame: np.ndarray) -> np.ndarray:
-    found = perceptual_hash(frame)
-    assert found is not None
-    return np.unpackbits(found.view(np.uint8))
+def series_of(frames: list[np.ndarray], first: int = 0) -> list[FrameLook]:
+    return [look(frame, 0, first + number) for number, frame in enumerate(frames)]
 
 
-def distance(one: np.ndarray, other: np.ndarray) -> int:
-    return int((bits(one) != bits(other)).sum())
+def found(train: list[FrameLook], test: list[FrameLook]) -> list[tuple[int, int]]:
+    return [
+        (pair.first.series, pair.second.series)
+        for pair in find_near_duplicates({"train": train, "test": test})
+    ]
 
 
 def frames_of(folder: Path) -> list[np.ndarray]:
@@ -46,40 +51,100 @@ def frames_of(folder: Path) -> list[np.ndarray]:
 
 
 def culture(seed: int, frames: int = 4) -> np.ndarray:
-    return draw(frames, 128, 128, seed)[0].transpose(0, 3, 1, 2)
+    return draw(frames, 256, 256, seed)[0].transpose(0, 3, 1, 2)
 
 
-def test_bits_are_signs_of_low_frequencies_against_their_median() -> None:
-    frame = np.random.default_rng(0).random((1, 32, 32))  # already of the size that is transformed
-    low = dctn(frame[0], norm="ortho")[:16, :16].ravel()[1:]
-    assert bits(frame)[:255].tolist() == (low > np.median(low)).tolist()
-    assert perceptual_hash(frame).shape == (4,)
+def field(seed: int, side: int = 192) -> np.ndarray:
+    """(1, H, W) cells of a phase contrast image, whose contrast is a tenth of the vignetting's."""
+    random = np.random.default_rng(seed)
+    spots = (random.random((side, side)) < 40 / side**2) * random.uniform(0.5, 1, (side, side))
+    cells = ndimage.gaussian_filter(spots, 4) - 0.5 * ndimage.gaussian_filter(spots, 7)
+    across = np.linspace(-1, 1, side)
+    vignetting = 1 - 0.4 * (across[:, None] ** 2 + across**2)
+    return 1000 * (vignetting * (1 + 0.08 * cells / cells.max()))[None]
+
+
+def changed(frame: np.ndarray, how: str) -> np.ndarray:
+    if how == "noise":
+        return frame + np.random.default_rng(9).normal(0, 4, frame.shape)
+    if how == "gain":
+        return (frame / 4 + 100).astype(np.uint16)
+    return 1000 * (frame / 1200) ** {"gamma 0.5": 0.5, "gamma 2": 2}[how]
+
+
+def test_different_fields_under_the_same_vignetting_are_not_alike() -> None:
+    assert (
+        found(series_of([field(n) for n in range(12)]), series_of([field(n) for n in range(12, 24)], 12))
+        == []
+    )
+
+
+@pytest.mark.parametrize("how", ["noise", "gain", "gamma 0.5", "gamma 2"])
+def test_a_copy_is_found_among_fields_under_the_same_vignetting(how) -> None:
+    train = series_of([field(n) for n in range(9)])
+    test = series_of([field(20), changed(field(4), how), field(21)], 9)
+    assert found(train, test) == [(4, 10)]
+
+
+@pytest.mark.parametrize(("down", "across"), [(8, 8), (8, 0), (0, 8)])
+def test_a_field_shifted_by_8_pixels_is_found(down, across) -> None:
+    train, test = [field(n, 200)[:, :192, :192] for n in range(9)], field(4, 200)
+    assert found(series_of(train), series_of([test[:, down:, across:][:, :192, :192]], 9)) == [(4, 9)]
+
+
+def test_what_all_series_have_in_common_makes_none_alike() -> None:
+    across = np.linspace(-1, 1, 192)
+    stop = np.hypot(across[:, None], across) < 0.95  # the edge of a field stop, with cells inside
+    dust = np.random.default_rng(1).random((192, 192)) < 0.001
+    frames = [np.where(stop, field(n) - 80 * dust, 300) for n in range(20)]
+    assert found(series_of(frames[:10]), series_of(frames[10:], 10)) == []
+    assert found(series_of(frames[:10]), series_of([changed(frames[3], "noise")], 10)) == [(3, 10)]
+
+
+def test_channels_are_compared_one_by_one() -> None:
+    two = [np.concatenate([field(n), 60 * field(50 + n)]) for n in range(3)]
+    stained_anew = np.concatenate([changed(two[1][:1], "noise"), 60 * field(70)])
+    assert found(series_of(two), series_of([stained_anew], 3)) == [(1, 3)]
+
+
+def test_one_field_in_two_stains_is_found_by_its_masks() -> None:
+    labels = np.random.default_rng(0).integers(0, 2, (192, 192))
+    empty = np.zeros((192, 192), int)
+    train = [look(field(0), 0, 0, labels), look(field(1), 0, 1, empty)]
+    test = [
+        look(field(2), 0, 2, labels.copy()),
+        look(field(3), 0, 3, empty),
+        look(field(4), 0, 4, 1 - labels),
+    ]
+    (pair,) = find_near_duplicates({"train": train, "test": test})
+    assert (pair.first.series, pair.second.series) == (0, 2)
+    assert (pair.same, pair.same_mask, pair.similarity < ALIKE) == (False, True, True)
 
 
 @given(st.floats(0.1, 50), st.floats(0, 500), st.integers(0, 9))
 def test_gain_and_offset_of_the_camera_change_next_to_nothing(gain, offset, seed) -> None:
     frame = np.random.default_rng(seed).random((1, 64, 80))
-    assert distance(frame, gain * frame + offset) <= 2
+    assert similarity(look(frame), look(gain * frame + offset)) > 0.99
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 3), (3, 31, 33), (2, 700, 1100)])
-def test_any_size_has_a_hash(shape) -> None:
-    frame = np.random.default_rng(0).integers(0, 999, shape).astype(np.uint16)
-    found = perceptual_hash(frame)
-    assert (found is None) == (shape[1:] == (1, 1))
-    assert found is None or (found.dtype, found.shape) == (np.uint64, (4,))
+@pytest.mark.parametrize("shape", [(1, 5, 3), (3, 31, 33), (2, 700, 1100)])
+def test_frames_of_any_size_are_like_themselves_and_unlike_others(shape) -> None:
+    one, other = (np.random.default_rng(n).integers(0, 999, shape).astype(np.uint16) for n in (0, 1))
+    assert similarity(look(one), look(one)) == pytest.approx(1, abs=1e-3)
+    assert min(shape[1:]) < 10 or similarity(look(one), look(other)) < 0.3
 
 
 def test_values_that_are_no_numbers_do_no_harm() -> None:
     frame = np.random.default_rng(0).random((1, 40, 40))
     frame[0, 3, 3], frame[0, 5, 5] = np.nan, np.inf
-    assert perceptual_hash(frame) is not None
+    assert sketch(frame) is not None
 
 
-def test_a_frame_of_one_value_is_like_no_other() -> None:
-    black = np.zeros((1, 20, 20), np.uint8)
-    assert perceptual_hash(black) is None
-    assert find_near_duplicates({"train": [look(black)], "test": [look(black)]}) == []
+@pytest.mark.parametrize("slope", [0.0, 3.0])
+def test_a_frame_without_structure_is_like_no_other(slope) -> None:
+    black = np.full((1, 128, 128), 7.0) + slope * np.arange(128)
+    assert sketch(black) is None
+    assert find_near_duplicates({"train": [look(black)], "test": [look(black), look(field(0))]}) == []
 
 
 def test_equal_pixels_of_another_type_or_shape_are_no_equal_picture() -> None:
@@ -92,72 +157,82 @@ def test_equal_pixels_of_another_type_or_shape_are_no_equal_picture() -> None:
 
 def test_the_same_picture_is_told_from_one_that_is_nearly_the_same() -> None:
     first, second, *_ = culture(1)
-    looks: dict[Part, list[FrameHash]] = {
+    looks: dict[Part, list[FrameLook]] = {
         "train": [look(first)],
         "test": [look(first, 7, 3), look(second, 8, 3)],
     }
     same, near = find_near_duplicates(looks)
-    assert (same.same, same.distance, same.second.t, same.parts) == (True, 0, 7, ("train", "test"))
+    assert (same.same, same.similarity, same.second.t, same.parts) == (True, 1, 7, ("train", "test"))
     assert (near.same, near.second.t) == (False, 8)
-    assert 0 <= near.distance <= ALIKE
+    assert ALIKE <= near.similarity < 1
 
 
 def test_all_pairs_of_parts_are_compared_and_none_within_one() -> None:
     frame = culture(1)[0]
-    looks: dict[Part, list[FrameHash]] = {
+    looks: dict[Part, list[FrameLook]] = {
         part: [look(frame, 0), look(frame, 1)] for part in ("test", "train", "validation")
     }
-    found = [(pair.parts, pair.second.t) for pair in find_near_duplicates(looks)]
+    twins = [(pair.parts, pair.second.t) for pair in find_near_duplicates(looks)]
     pairs = [("train", "validation"), ("train", "test"), ("validation", "test")]
-    assert found == [(pair, t) for pair in pairs for t in (0, 1)]
+    assert twins == [(pair, t) for pair in pairs for t in (0, 1)]
 
 
 def test_the_nearest_is_named_even_far_down_a_long_list() -> None:
     random = np.random.default_rng(0)
+    length = sketch(field(0)).shape
     stored = [
-        FrameHash(0, t, random.integers(0, 2**63, 4, np.uint64), bytes([t % 256, t // 256]))
+        FrameLook(0, t, random.integers(-127, 128, length).astype(np.int8), bytes([t % 256, t // 256]))
         for t in range(1500)
     ]
-    flipped = stored[1234].hash ^ np.array([7, 0, 0, 0], np.uint64)
-    asked = [*stored[:700], FrameHash(1, 9, flipped, b"")]
-    renamed = [FrameHash(1, entry.t, entry.hash, b"x" + entry.digest) for entry in asked]
-    found = {pair.second.t: pair for pair in find_near_duplicates({"train": stored, "test": renamed[700:]})}
-    assert (found[9].first.t, found[9].distance) == (1234, 3)
-    everything = find_near_duplicates({"train": stored, "test": renamed})
-    assert [(pair.first.t, pair.distance) for pair in everything[:700]] == [(t, 0) for t in range(700)]
+    noisy = (stored[1234].sketch * 0.9 + random.integers(-12, 13, length)).astype(np.int8)
+    asked = [FrameLook(1, t, entry.sketch, b"x" + entry.digest) for t, entry in enumerate(stored[:700])]
+    twins = find_near_duplicates({"train": stored, "test": [*asked, FrameLook(1, 900, noisy, b"")]})
+    assert {(pair.first.t, pair.second.t) for pair in twins} == {(t, t) for t in range(700)} | {(1234, 900)}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_neighbouring_drawn_frames_are_alike_and_other_cultures_not(seed) -> None:
-    frames, others = culture(seed), culture(seed + 10)
-    assert max(distance(a, b) for a, b in pairwise(frames)) <= ALIKE
-    assert min(distance(a, b) for a in frames for b in others) > ALIKE
+    frames, others = (series_of([*culture(number)]) for number in (seed, seed + 10))
+    assert min(similarity(a, b) for a, b in pairwise(frames)) >= ALIKE
+    assert max(similarity(a, b) for a in frames for b in others) < ALIKE
 
 
 def test_neighbours_of_a_real_time_lapse_are_alike(shared: Path) -> None:
     stack = list(tifffile.imread(shared / "hela-h2b-timelapse" / "images.tif")[:, None])
     for frames in (frames_of(shared / "t98g-phase" / "timelapse" / "images"), stack):
-        assert max(distance(a, b) for a, b in pairwise(frames)) <= ALIKE
+        assert min(similarity(look(a), look(b)) for a, b in pairwise(frames)) >= ALIKE
+        train, test = series_of(frames[::2]), series_of(frames[1::2], 100)
+        assert {second for _, second in found(train, test)} == set(range(100, 100 + len(test)))
 
 
 def test_different_real_fields_are_not_alike_and_a_still_out_of_the_time_lapse_is_found(shared: Path) -> None:
     stills = frames_of(shared / "t98g-phase" / "stills" / "images")
     lapse = frames_of(shared / "t98g-phase" / "timelapse" / "images")
-    assert min(distance(a, b) for i, a in enumerate(stills) for b in stills[:i]) > ALIKE
-    looks: dict[Part, list[FrameHash]] = {
+    nuclei = frames_of(shared / "hela-nucleolus" / "images")
+    for fields in (stills, nuclei):
+        assert max(similarity(a, b) for a, b in combinations(series_of(fields), 2)) < ALIKE
+    looks: dict[Part, list[FrameLook]] = {
         "train": [look(frame, t) for t, frame in enumerate(lapse)],
         "test": [look(frame, t) for t, frame in enumerate(stills)],
     }
-    assert [(pair.second.t, pair.same or pair.distance == 0) for pair in find_near_duplicates(looks)] == [
-        (0, True)
+    assert [(pair.second.t, pair.same) for pair in find_near_duplicates(looks)] == [(0, True)]
+
+
+def test_real_fields_with_noise_shifted_or_with_a_gamma_are_found(shared: Path) -> None:
+    fields = [
+        *frames_of(shared / "t98g-phase" / "stills" / "images"),
+        *frames_of(shared / "hela-nucleolus" / "images"),
     ]
-
-
-def test_the_same_real_nuclei_in_a_shifted_field_are_not_found(shared: Path) -> None:
-    fields = frames_of(shared / "hela-nucleolus" / "images")
-    # by eye, 0 to 3 show the same two nuclei, and 6 and 8 the same six
-    for one, other in [(0, 1), (1, 2), (2, 3), (6, 8)]:
-        assert distance(fields[one], fields[other]) > ALIKE
+    random = np.random.default_rng(0)
+    for copies in (
+        [f + random.normal(0, 0.1 * np.ptp(np.percentile(f, [1, 99.8])), f.shape) for f in fields],
+        [np.roll(f, (8, 8), (1, 2)) for f in fields],
+        [(f / f.max()) ** 0.5 for f in fields],
+        [(f / f.max()) ** 2 for f in fields],
+    ):
+        assert sorted(found(series_of(fields), series_of(copies, 100))) == [
+            (n, 100 + n) for n in range(len(fields))
+        ]
 
 
 def test_a_real_picture_saved_as_png_is_the_same_picture(shared: Path, tmp_path: Path) -> None:
@@ -168,10 +243,11 @@ def test_a_real_picture_saved_as_png_is_the_same_picture(shared: Path, tmp_path:
 
 def test_frames_of_each_part_are_looked_at_spread_evenly():
     frames = np.random.default_rng(0).integers(0, 256, (10, 40, 50), np.uint8)
-    series = ArraySeries(frames, "TYX", 1)
-    recordings = [Recording(series, series)]
+    masks = frames // 128
+    recordings = [Recording(ArraySeries(frames, "TYX", 1), ArraySeries(masks, "TYX", 1))]
     blocks = [Block(0, 0, 7, "train"), Block(0, 7, 10, "test")]
-    looks = hash_frames(recordings, blocks, most=3)
+    looks = look_at_frames(recordings, blocks, ValueLabels(Classes(["a", "b"])), most=3)
     assert [look.t for look in looks["train"]] == [0, 3, 6]
     assert [look.t for look in looks["test"]] == [7, 8, 9]
     assert looks["test"][1].digest == digest(frames[8][None])
+    assert len({look.mask for of_part in looks.values() for look in of_part}) == 6

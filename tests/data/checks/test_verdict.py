@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import FrameHash
+from hela_seg.data.checks.near_duplicates import FrameLook, sketch
 from hela_seg.data.checks.verdict import judge
 from hela_seg.data.classes import Classes
 from hela_seg.data.layouts import Recording
@@ -31,11 +31,10 @@ def judged(facts=None, pixels=GOOD, looks=None, faults=()):
     return judge(faults, Examination(facts, pixels, {}, looks or {}), BLOCKS, CLASSES)
 
 
-def look(number, t, bits=0, picture=b""):
-    """Looks of different numbers differ in half their bits or so; ``bits`` more are turned over."""
-    words = np.random.default_rng(number).integers(0, 2**63, 4, np.uint64)
-    words[0] ^= np.uint64(2**bits - 1)
-    return FrameHash(number, t, words, picture or bytes([number, t]))
+def look(number, t, picture=b"", of=None, mask=None):
+    """Looks of different numbers are unlike, but where one shows the field of another."""
+    pixels = np.random.default_rng(number if of is None else of).random((1, 64, 64))
+    return FrameLook(number, t, sketch(pixels), picture or bytes([number, t]), 64, mask)
 
 
 def test_good_data_give_neither_faults_nor_warnings():
@@ -55,20 +54,27 @@ def test_the_same_picture_in_two_parts_is_a_fault_told_once_for_two_series():
     }
     verdict = judged(looks=looks)
     assert verdict.faults == [
-        "the same picture is in two parts, 2 time(s): one frame 0 (train) and two frame 4 (test): remove one "
-        "of the two, or keep both series in one part"
+        "the same picture is in two parts, 2 time(s): 'one' frame 0 (train) and 'two' frame 4 (test): remove "
+        "one of the two, or keep both series in one part"
     ]
     assert verdict.warnings == []
 
 
 def test_nearly_the_same_picture_in_two_parts_is_a_warning():
-    near = look(0, 7, bits=5)
-    verdict = judged(looks={"train": [look(0, 6)], "test": [FrameHash(1, 7, near.hash, near.digest)]})
+    verdict = judged(looks={"train": [look(0, 6)], "test": [look(1, 7, of=0)]})
     assert verdict.faults == []
     (line,) = verdict.warnings
     assert line.startswith(
-        "1 frame(s) for test look nearly like one for train, such as one frame 6 (train) and two frame 7"
+        "1 frame(s) for test look nearly like one for train, such as 'one' frame 6 (train) and 'two' frame 7"
     )
+
+
+def test_the_same_mask_of_another_image_is_a_warning_of_its_own():
+    verdict = judged(looks={"train": [look(0, 6, mask=b"m")], "test": [look(1, 7, mask=b"m"), look(1, 8)]})
+    assert verdict.faults == []
+    (line,) = verdict.warnings
+    assert line.startswith("1 frame(s) for test have the mask of one for train")
+    assert "'one' frame 6 (train) and 'two' frame 7 (test)" in line
 
 
 def test_training_pixels_of_no_class_are_a_fault():

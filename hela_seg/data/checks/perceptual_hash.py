@@ -1,0 +1,66 @@
+"""A frame's looks in 255 bits, by which frames to label next are chosen as unlike each other as can be.
+
+The signs of the low spatial frequencies of its discrete cosine transform against their median, "pHash" of
+Zauner (2010), "Implementation and benchmarking of perceptual image hash functions". Gain and offset of the
+camera change no bit of it, noise and a cell's step change few. His 64 bits are too few where many frames are
+compared: cells of the same kind come as near by chance. Here there are 255, from 16 x 16 frequencies of
+32 x 32 area means. The same cells in a shifted field of view have other bits, and vignetting that outweighs
+the cells decides them: leaks are found by `near_duplicates`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.fft import dctn
+
+FREQUENCIES = 16
+"""Rows and columns of the transform that are looked at; the mean, which is the first of them, is left out."""
+
+MEANS = 32
+"""Rows and columns of area means that a frame is shrunk to."""
+
+PIXELS_A_MEAN = 8
+"""Rows and columns of pixels that go into each mean, at least, where the frame has as many."""
+
+Pixels = npt.NDArray[Any]
+Hash = npt.NDArray[np.uint64]
+
+
+def perceptual_hash(frame: Pixels) -> Hash | None:
+    """A frame's low spatial frequencies as bits.
+
+    Args:
+        frame: (C, H, W) of any real dtype; its channels are added up. Values that are not finite count as 0.
+
+    Returns:
+        (4,) uint64, 255 bits and a 0 (a tiny frame has fewer); None where all of it has one value.
+    """
+    means = _area_means(frame)
+    if np.ptp(means) == 0:
+        return None
+    spectrum = dctn(means, norm="ortho")[:FREQUENCIES, :FREQUENCIES].ravel()[1:]
+    bits = np.zeros(FREQUENCIES**2, bool)  # fewer frequencies, of a tiny frame, leave zeros at the end
+    bits[: spectrum.size] = spectrum > np.median(spectrum)
+    return np.packbits(bits).view(np.uint64)
+
+
+def _area_means(frame: Pixels) -> npt.NDArray[np.float64]:
+    """(C, H, W) -> (32, 32) means of the sum of all channels; fewer where there are fewer pixels.
+
+    Of large frames only every second, third ... pixel is looked at: 8 x 8 pixels to a mean changed no hash by
+    more than noise does.
+    """
+    rows, columns = (max(1, length // (MEANS * PIXELS_A_MEAN)) for length in frame.shape[1:])
+    known = frame[:, ::rows, ::columns]
+    if known.dtype.kind == "f":
+        known = np.nan_to_num(known, nan=0, posinf=0, neginf=0)
+    means: npt.NDArray[np.float64] = known.sum(axis=0, dtype=np.float64)
+    for axis in (0, 1):
+        length = means.shape[axis]
+        starts = np.unique(np.arange(MEANS) * length // MEANS)
+        counts = np.diff(np.append(starts, length))
+        means = np.add.reduceat(means, starts, axis=axis) / np.expand_dims(counts, 1 - axis)
+    return means
