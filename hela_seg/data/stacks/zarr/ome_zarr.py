@@ -94,7 +94,9 @@ def write_ome_zarr(
         smallest = _write_levels(group, pixels, image.dtype, _rows_of(image, unreadable), by_means)
         group.attrs.update({"multiscales": [_multiscale(name, image, pixels, by_means)]})
         group.attrs.update({"omero": _shown_channels(name, smallest, channels)})
-        labels = {CLASS_LABELS: (class_maps, np.dtype(np.uint8), _label_colours(classes))}
+        labels: dict[str, tuple[Frames, np.dtype[Any], dict[str, Any]]] = {
+            CLASS_LABELS: (class_maps, np.dtype(np.uint8), _label_colours(classes))
+        }
         if cells is not None:
             labels[CELL_LABELS] = (cells, np.dtype(np.uint32), {})
         group.create_group("labels").attrs["labels"] = list(labels)
