@@ -71,6 +71,7 @@ ELSEWHERE = {
     "logger/mlflow",
     "logger/wandb",
     "search/optimizer",
+    "search/recipe",
     "search/training",
     "model/smp",
     "experiment/paper",
