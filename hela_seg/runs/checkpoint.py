@@ -28,6 +28,12 @@ PROGRESS_KEY = "hela_seg_progress"
 SCORE_KEY = "hela_seg_validation_score"
 """Where in a checkpoint's dictionary lies the m-IoU on the validation frames of its weights."""
 
+TRANSFERRED_KEY = "hela_seg_transferred"
+"""Where in a checkpoint's dictionary lie the names of the net's parameters that a fine-tuning took over."""
+
+TEST_KEY = "hela_seg_test"
+"""Where in a checkpoint's dictionary lie the counted pixels of the test frames, with its weights."""
+
 CHECKPOINT_FORMAT = 2
 """Raised when an older program could no longer read a newer checkpoint."""
 
