@@ -45,7 +45,7 @@ def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
 
 
 def _arguments(path: Path, net: Mapping[str, Any]) -> Iterator[str]:
-    """The net's settings as Hydra's overrides; what a stranger's checkpoint says is plain words and numbers."""
+    """The net's settings as Hydra's overrides: plain values only, since strangers write checkpoints too."""
     for key, value in net.items():
         if key in ("_target_", "in_channels", "classes"):
             continue

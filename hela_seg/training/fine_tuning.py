@@ -1,8 +1,8 @@
 """Fine-tuning: what a new net takes over from a checkpoint, matched by the names of classes and channels.
 
-The net is the checkpoint's; its classes and channels may differ. Layers that have nothing to do with either are
-taken over. So are the rows of the last layer that belong to classes with the same name, and the weights of the
-first layer for the same channels, where it is known which these are.
+The net is the checkpoint's; its classes and channels may differ. Layers whose sizes hang on neither are taken
+over. So are the rows of the last layer for classes with the same name, and the weights of the first layer for
+the same channels, where it is known which these are.
 """
 
 from __future__ import annotations
