@@ -65,7 +65,7 @@ def run_of(trained: TrainedNet) -> Run | None:
 
 
 def intervals(counts: FrameCounts) -> tuple[dict[str, list[Interval]], int]:
-    """Scores of counted frames with 95 % intervals, for each measure the mean over classes and then the classes.
+    """Scores of frames with 95 % intervals, for each measure the mean over classes and then the classes.
 
     Returns:
         The scores, and how many independent units of test frames they are drawn from.

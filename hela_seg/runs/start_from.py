@@ -51,7 +51,7 @@ def _arguments(path: Path, net: Mapping[str, Any]) -> Iterator[str]:
             continue
         text = _as_typed(value)
         if text is None or not re.fullmatch(r"[a-z]\w*", key):
-            raise InputError(f"{path} sets model.{key} to {value!r}, which no file may: set model=")
+            raise InputError(f"{path} sets model.{key} to {value!r}, which is not taken over: set model=")
         yield f"++model.{key}={text}"
 
 

@@ -8,13 +8,14 @@ the same channels, where it is known which these are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.runs.checkpoint import ModelInfo, option_of, read_checkpoint
 from hela_seg.system.errors import InputError
@@ -53,14 +54,16 @@ class Inputs:
     @classmethod
     def of_checkpoint(cls, info: ModelInfo) -> Inputs:
         """The channels that a checkpoint's net was trained on, with the names that its settings gave."""
-        data: Mapping[str, Any] = info.config.get("data", {})
+        data = info.config.get("data")
+        data = data if isinstance(data, Mapping) else {}
         files, picked = data.get("images"), data.get("channels")
         names = list(data.get("channel_names") or (files if isinstance(files, Mapping) else []))
-        if picked is not None:
-            within = [name for name in picked if isinstance(name, str) or name < len(names)]
-            names = [name if isinstance(name, str) else names[name] for name in within]
+        if picked:
+            by_number = dict(enumerate(names))
+            names = [by_number.get(one, one) for one in picked]
         known = len(names) == info.channels and not data.get("grey")
-        return cls(info.channels, info.context, tuple(map(str, names)) if known else ())
+        known = known and all(isinstance(name, str) for name in names)
+        return cls(info.channels, info.context, tuple(names) if known else ())
 
     def matched(self, other: Inputs) -> Places | None:
         """The place of each of these channels among another net's; None where that is not known.
@@ -146,7 +149,7 @@ def plan(path: Path, config: Mapping[str, Any], classes: Sequence[str], inputs: 
     info, weights = read_checkpoint(path)
     sizes = _sizes(config)
     class_axes, input_axes = (_axes_of(config, sizes, key) for key in ("classes", "in_channels"))
-    held = [str(entry["name"]) for entry in info.classes]
+    held = Classes(info.classes).names
     theirs = Inputs.of_checkpoint(info)
     expected = {
         name: _resized(size, class_axes.get(name), len(held))
@@ -168,10 +171,9 @@ def plan(path: Path, config: Mapping[str, Any], classes: Sequence[str], inputs: 
         [held.index(name) if name in held else None for name in classes],
         inputs.matched(theirs),
     )
-    groups = _groups(transfer)
     about_ends = {"classes": _about_classes(held, classes), "inputs": _about_inputs(inputs, theirs)}
-    lines = tuple(_told(groups, about_ends))
-    return Transfer(**{**vars(transfer), "lines": lines, "warnings": tuple(_unlike(path, info.net, config))})
+    warnings = [*_renamed(path, inputs, theirs), *_unlike(path, info.net, config)]
+    return replace(transfer, lines=tuple(_told(_groups(transfer), about_ends)), warnings=tuple(warnings))
 
 
 def _sizes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -229,6 +231,8 @@ def _groups(transfer: Transfer) -> dict[str, set[str]]:
     groups: dict[str, set[str]] = {}
     for name in transfer.weights:
         parts = name.split(".")
+        if parts[-1] == "num_batches_tracked":
+            continue  # a count, and not what a layer has learned
         group = ".".join(parts[: 1 + (parts[0] == "model")])  # segmentation-models-pytorch's are one deeper
         hangs = (
             "classes" if name in transfer.class_axes else "inputs" if name in transfer.input_axes else "kept"
@@ -285,6 +289,14 @@ def _about_inputs(now: Inputs, held: Inputs) -> str | None:
     how = "by the names of the channels" if set(now.names) & set(held.names) else "by frames"
     new = "; new channels begin with weights of 0" if None in places else ""
     return f"the first layer taken over {how}, for images have {now} and the checkpoint's had {held}{new}"
+
+
+def _renamed(path: Path, now: Inputs, held: Inputs) -> Iterator[str]:
+    if now.names and held.names and now.channels == held.channels and not set(now.names) & set(held.names):
+        yield (
+            f"the channels are {', '.join(now.names)}, but {path} was trained with {', '.join(held.names)}: "
+            "they are taken for the same in this order"
+        )
 
 
 def _unlike(path: Path, held: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -100,6 +100,17 @@ def test_channels_are_matched_by_their_names_where_both_sides_have_them(tmp_path
     assert any(line.startswith("stem: ") and "green" in line for line in transfer.lines)
 
 
+def test_as_many_channels_of_other_names_are_taken_in_their_order_with_a_warning(tmp_path: Path) -> None:
+    config, path = NETS["residual_unet"], tmp_path / "a.ckpt"
+    held = written(path, config, 2, channel_names=["phase", "red", "blue"], channels=["red", 2])
+    net, transfer = begun(path, config, HELD, Inputs(2, 0, ("DIC", "GFP")))
+    image = torch.rand(1, 2, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(net(image), held(image))
+    assert transfer.lines == ("kept: stem, encoder, decoder, head",)
+    assert "trained with red, blue" in transfer.warnings[0]
+
+
 def test_another_number_of_nameless_channels_begins_the_first_layer_anew(tmp_path: Path) -> None:
     config, path = NETS["residual_unet"], tmp_path / "a.ckpt"
     held = written(path, config, 1)
