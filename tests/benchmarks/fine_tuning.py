@@ -4,9 +4,10 @@
 
 DATA is the folder that holds ``t98g-phase`` and ``hela-h2b-timelapse``. A net is trained on the H2B recording
 (fluorescence, frames 0 to 13) with the default recipe; then nets are trained on two T98G stills (phase
-contrast), one from nothing and one for each share of the learning rate from the first net. All are scored on
-two other stills. OUT gets a folder for each run, and runs that are finished there are not repeated. The
-classes are background, interior and border.
+contrast), one from nothing and one for each share of the learning rate from the first net. With ``--same``,
+the net from nothing is fine-tuned on two further stills, as after more frames were labelled. All are scored
+on the same two other stills. OUT gets a folder for each run, and runs that are finished there are not
+repeated. The classes are background, interior and border.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from recipe import SETS
 
 from hela_seg.cli import main as command
 
-TRAINED, TESTED = ("set01", "set10"), ("set20", "set25")
+TRAINED, FURTHER, TESTED = ("set01", "set10"), ("set05", "set15"), ("set20", "set25")
 FRAMES = 14
 """Frames of the H2B recording that train its net."""
 
@@ -34,9 +35,14 @@ def main() -> None:
     asked.add_argument("--steps", type=int, default=200)
     asked.add_argument("--seeds", nargs="*", type=int, default=[0])
     asked.add_argument("--factors", nargs="*", type=float, default=[0.1, 1.0])
+    asked.add_argument(
+        "--same", nargs="*", type=float, default=[], help="shares for further images of one kind"
+    )
     args = asked.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    stills = [(name, 0, 1, "train") for name in TRAINED] + [(name, 0, 1, "test") for name in TESTED]
+    tested = [(name, 0, 1, "test") for name in TESTED]
+    stills = [*((name, 0, 1, "train") for name in TRAINED), *tested]
+    further = [*((name, 0, 1, "train") for name in FURTHER), *tested]
     print("| start | seed | m-IoU | IoU of background, interior, border |\n|---|---|---|---|")
     for seed in args.seeds:
         settings = [f"seed={seed}", f"trainer.max_steps={args.steps}"]
@@ -48,6 +54,11 @@ def main() -> None:
         for name, more in runs.items():
             folder = args.out / f"{name.replace(', ', '-')}-{seed}"
             print(row(name, seed, trained(folder, "t98g", args.data, stills, more)), flush=True)
+        start = f"start_from={args.out / f'nothing-{seed}' / 'checkpoints' / 'last.ckpt'}"
+        for factor in args.same:
+            more = [*settings, start, f"start_from_lr_factor={factor}"]
+            folder = trained(args.out / f"T98G-{factor:g}-{seed}", "t98g", args.data, further, more)
+            print(row(f"T98G, {factor:g}", seed, folder), flush=True)
 
 
 def trained(folder: Path, name: str, data: Path, split: list[tuple[Any, ...]], more: list[str]) -> Path:

@@ -36,15 +36,15 @@ def settled(net: nn.Module, channels: int) -> nn.Module:
     return net.eval()
 
 
-def written(path: Path, config: dict[str, Any], channels: int, context: int = 0, **data: Any) -> nn.Module:
-    """A net of three classes, whose checkpoint is written."""
+def written(path: Path, config: dict[str, Any], count: int, context: int = 0, **data: Any) -> nn.Module:
+    """A net of three classes and so many channels, whose checkpoint is written with settings of data."""
     torch.manual_seed(0)
-    shown = (2 * context + 1) * channels
+    shown = (2 * context + 1) * count
     complete = {**config, "in_channels": shown, "classes": len(HELD)}
     net = settled(build(complete), shown)
     info = ModelInfo(
         **(INFO.to_plain() | {"net": complete, "classes": [{"name": name} for name in HELD]})
-        | {"channels": channels, "config": {"data": {"context": context, **data}}}
+        | {"channels": count, "config": {"data": {"context": context, **data}}}
     )
     write_checkpoint(path, info, net.state_dict())
     return net
