@@ -103,7 +103,7 @@ class TrainSettings:
     resume: bool = False
     ckpt_path: str | None = None
     start_from: str | None = None
-    start_from_lr_factor: Share = 0.1
+    start_from_lr_factor: Share = 1.0
     report: bool = True
 
     def to_plain(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ NETS: dict[str, dict[str, Any]] = {
     "resnet34_unet": {"_target_": "hela_seg.models.resnet34_unet.ResNet34UNet", "width": 4},
 }
 HELD = ("background", "dim", "bright")
+SLOWLY = ("start_from_lr_factor=0.1", "trainer.max_epochs=2")
 
 
 def settled(net: nn.Module, channels: int) -> nn.Module:
@@ -191,7 +192,7 @@ def renamed(cells: Path) -> list[str]:
 def tuned(checkpoint: Path, renamed: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a fine-tuning run of two epochs."""
     folder = tmp_path_factory.mktemp("tuned") / "run"
-    assert train(folder, *renamed, f"start_from={checkpoint}", "trainer.max_epochs=2") == 0
+    assert train(folder, *renamed, f"start_from={checkpoint}", *SLOWLY) == 0
     return folder
 
 
@@ -238,7 +239,7 @@ def test_a_fine_tuning_that_goes_on_ends_like_one_that_was_never_interrupted(
 
     with monkeypatch.context() as patch:
         patch.setattr("hela_seg.training.callbacks.EpochLine.on_train_epoch_start", _in_second_epoch(fail))
-        assert train(folder, *renamed, f"start_from={start}", "trainer.max_epochs=2") == 1
+        assert train(folder, *renamed, f"start_from={start}", *SLOWLY) == 1
     Path(start).unlink()  # its weights are in the run's own checkpoint
     assert main("train", [f"resume={folder}"]) == 0
     whole, again = (read_content(run / "checkpoints" / "last.ckpt") for run in (tuned, folder))
