@@ -204,7 +204,7 @@ def _net(
     """The net to train, with its first weights where Lightning does not take them from a checkpoint.
 
     Returns:
-        The net, and the names of its parameters that are another checkpoint's, see `fine_tuning`.
+        The net, and the names of its parameters that learn at a rate of their own, see `fine_tuning`.
     """
     transfer = None
     if start.checkpoint is None and settings.start_from is not None:
@@ -221,7 +221,7 @@ def _net(
         assembly.begin_with_own_frame(net, data.channels, data.context)
         transfer.fill(net)
         _tell_transfer(transfer, settings, data)
-        return net, transfer.kept(net)
+        return net, transfer.kept(net) if settings.start_from_lr_factor != 1 else []
     else:
         start_from_pretrained(net)
         assembly.begin_with_own_frame(net, data.channels, data.context)
@@ -233,7 +233,9 @@ def _net(
 def _tell_transfer(transfer: fine_tuning.Transfer, settings: TrainSettings, data: TimelapseData) -> None:
     log.info("start_from=%s", settings.start_from)
     factor = settings.start_from_lr_factor
-    rate = f"what is kept learns at {factor:g} of the learning rate (start_from_lr_factor)"
+    rate = "all layers learn at one rate (start_from_lr_factor=1)"
+    if factor != 1:
+        rate = f"what is kept learns at {factor:g} of the learning rate (start_from_lr_factor)"
     levels = (
         f"grey values are normalised by these images ({data.normalisation.kind}), not as in the checkpoint"
     )
