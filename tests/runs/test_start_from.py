@@ -47,5 +47,5 @@ def test_who_chooses_a_net_or_no_checkpoint_is_left_alone(typed: list[str]) -> N
 @pytest.mark.parametrize("target", ["os.system", "../../other/unet.UNet", "hela_seg.models.nowhere.Net"])
 def test_a_net_that_no_option_chooses_is_refused(target: str, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.ckpt", **{CHECKPOINT_KEY: INFO.to_plain() | {"net": {"_target_": target}}})
-    with pytest.raises(InputError, match="which is none of model="):
+    with pytest.raises(InputError, match="which model= cannot choose"):
         expand_start_from([f"start_from={path}"], CONFIG)
