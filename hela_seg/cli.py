@@ -25,6 +25,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hela_seg.runs.start_from import expand_start_from
 from hela_seg.runs.sweep import Sweep, expand_resume_arguments, jobs_in, record_kept, run_job
 from hela_seg.runs.sweep.folders import key_of
 from hela_seg.system.errors import InputError, Interrupted, PartialResultError
@@ -79,7 +80,7 @@ _PATTERNS = frozenset({"data.images", "data.masks", "images"})
 """Keys whose values may be lists or mappings of patterns, whose braces and stars Hydra takes for its own."""
 
 COMMANDS = {
-    "train": Command(paths=_DATA_PATHS | {"ckpt_path"}, inputs=("data.root", "ckpt_path")),
+    "train": Command(paths=_DATA_PATHS | {"ckpt_path", "start_from"}, inputs=("data.root", "ckpt_path")),
     "evaluate": Command(
         ("ckpt",),
         paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files", "root"},
@@ -123,6 +124,9 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         if name == "train":
+            typed = expand_start_from(
+                typed, CONFIG
+            )  # first, as a sweep to go on with is found by its settings
             typed = expand_resume_arguments(typed, partial(overrides, COMMANDS[name]), _sweeps, CONFIG)
             typed = overrides_for_rank(RankInfo.here(), typed)
         if name == "evaluate" and not any(key_of(argument) == "data" for argument in typed):

@@ -41,7 +41,7 @@ from hela_seg.system.hardware import HardwareChoices, on_gpu
 from hela_seg.system.machine import forget_peak_memory, peak_memory
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import build
-from hela_seg.training import assembly, memory, outcome, plan
+from hela_seg.training import assembly, fine_tuning, memory, outcome, plan
 from hela_seg.training.costs import StepClock, costs_of, record_of
 from hela_seg.training.outcome import Result
 from hela_seg.training.settings import TrainerSettings, TrainSettings, resolve
@@ -94,7 +94,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     with distributed.rank_zero_first():
         data = _data(settings, folder, start, ranks)
     net_config = assembly.net_config(settings.model, data)
-    net = _net(net_config, settings, start, data)
+    net, transferred = _net(net_config, settings, start, data)
     loss_config = assembly.loss_config(settings.loss, data)
     loss, optimizer = build(loss_config, "loss"), build(settings.optimizer, "optimizer")
     schedule = build(settings.scheduler, "scheduler")
@@ -112,7 +112,9 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
 
     settings = replace(settings, loss=loss_config, trainer=trainer_settings)  # as they are kept
     info = assembly.model_info(settings, net_config, data)
-    task = SegmentationTask(net, loss, optimizer, info, schedule, settings.seed)
+    task = SegmentationTask(
+        net, loss, optimizer, info, schedule, settings.seed, transferred, settings.start_from_lr_factor
+    )
     if hardware.compile:
         net.compile()
     clock = StepClock()
@@ -168,6 +170,8 @@ def _start(settings: TrainSettings, folder: Path) -> _Start:
     checkpoint = ended_with or resume.starting_point(
         folder, resume=settings.resume, ckpt_path=settings.ckpt_path
     )
+    if checkpoint is None and settings.start_from is not None:
+        read_info(settings.start_from, read_content(settings.start_from))  # refused before the data are read
     if checkpoint is None or not settings.resume or not checkpoint.is_relative_to(folder):
         return _Start(checkpoint=checkpoint)
     begun = read_info(checkpoint, read_content(checkpoint))
@@ -197,8 +201,16 @@ def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo)
 
 def _net(
     config: dict[str, Any], settings: TrainSettings, start: _Start, data: TimelapseData
-) -> torch.nn.Module:
-    """The net to train, with its first weights where Lightning does not take them from a checkpoint."""
+) -> tuple[torch.nn.Module, list[str]]:
+    """The net to train, with its first weights where Lightning does not take them from a checkpoint.
+
+    Returns:
+        The net, and the names of its parameters that learn at a rate of their own, see `fine_tuning`.
+    """
+    transfer = None
+    if start.checkpoint is None and settings.start_from is not None:
+        inputs = fine_tuning.Inputs.of_data(data)
+        transfer = fine_tuning.plan(Path(settings.start_from), config, data.classes.names, inputs)
     net = assembly.net_of(config)
     assembly.refuse_tile(data.tile, net)
     if start.checkpoint is not None:
@@ -206,12 +218,32 @@ def _net(
         resume.check_compatible(start.checkpoint, net, settings.to_plain(), goes_on=goes_on)
     elif settings.ckpt_path is not None:
         resume.take_weights(Path(settings.ckpt_path), net)
+    elif transfer is not None:
+        assembly.begin_with_own_frame(net, data.channels, data.context)
+        transfer.fill(net)
+        _tell_transfer(transfer, settings, data)
+        return net, transfer.kept(net) if settings.start_from_lr_factor != 1 else []
     else:
         start_from_pretrained(net)
         assembly.begin_with_own_frame(net, data.channels, data.context)
     if settings.ckpt_path is not None and start.begun is None:
         resume.check_same_classes(Path(settings.ckpt_path), data.classes.names)
-    return net
+    return net, resume.transferred(start.checkpoint)
+
+
+def _tell_transfer(transfer: fine_tuning.Transfer, settings: TrainSettings, data: TimelapseData) -> None:
+    log.info("start_from=%s", settings.start_from)
+    factor = settings.start_from_lr_factor
+    rate = "all layers learn at one rate (start_from_lr_factor=1)"
+    if factor != 1:
+        rate = f"what is kept learns at {factor:g} of the learning rate (start_from_lr_factor)"
+    levels = (
+        f"grey values are normalised by these images ({data.normalisation.kind}), not as in the checkpoint"
+    )
+    for line in (*transfer.lines, rate, levels):
+        log.info("  %s", line)
+    for line in transfer.warnings:
+        log.warning("warning: %s", line)
 
 
 def _with_batch(

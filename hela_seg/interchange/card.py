@@ -10,8 +10,10 @@ from pathlib import Path
 from hela_seg.comparison.found import Run, read_run
 from hela_seg.comparison.rows import MEASURES, all_figures
 from hela_seg.data.splits.table import PARTS
+from hela_seg.inference.onnx_net import SUFFIX
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.runs.checkpoint import ModelInfo, option_of
+from hela_seg.runs.checkpoint import TEST_KEY, ModelInfo, option_of, read_content
+from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.statistics import FEW_UNITS, Interval, bootstrap, count_of, level_of, summed, units_of
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
@@ -21,7 +23,7 @@ HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Precision", "recall": "R
 
 
 def write_card(trained: TrainedNet, path: Path) -> None:
-    """Write the card of a net; scores are those in the folder of its run, where the checkpoint stands in it.
+    """Write the card of a net; scores are those of its run's test frames, see `test_counts`.
 
     Raises:
         InputError: the file cannot be written.
@@ -32,9 +34,23 @@ def write_card(trained: TrainedNet, path: Path) -> None:
 
 def card(trained: TrainedNet) -> str:
     """The card as Markdown."""
-    run = run_of(trained)
-    parts = [_net(trained), _data(trained.info), _scores(trained.info, run), _use(trained.info, run)]
+    counts = test_counts(trained)
+    parts = [_net(trained), _data(trained.info), _scores(trained.info, counts), _use(trained.info, counts)]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def test_counts(trained: TrainedNet) -> FrameCounts | None:
+    """The counted pixels of the test frames: those in the checkpoint, else in the folder of its run.
+
+    None where there are neither: in a converted checkpoint, or one that was not scored.
+    """
+    source = Path(trained.source)
+    is_checkpoint = source.is_file() and source.suffix != SUFFIX
+    held = read_content(source).get(TEST_KEY) if is_checkpoint else None
+    if held is not None:
+        return FrameCounts.from_plain(held, len(trained.info.classes))
+    run = run_of(trained)
+    return None if run is None else run.counts
 
 
 def run_of(trained: TrainedNet) -> Run | None:
@@ -48,15 +64,15 @@ def run_of(trained: TrainedNet) -> Run | None:
     return run if (run.record.net, run.record.split) == mine else None
 
 
-def intervals(run: Run) -> tuple[dict[str, list[Interval]], int]:
-    """Scores of a run with 95 % intervals, for each measure the mean over classes and then the classes.
+def intervals(counts: FrameCounts) -> tuple[dict[str, list[Interval]], int]:
+    """Scores of frames with 95 % intervals, for each measure the mean over classes and then the classes.
 
     Returns:
         The scores, and how many independent units of test frames they are drawn from.
     """
-    units = units_of(run.counts)
-    count, rows = count_of(units), 1 + len(run.classes)
-    found = bootstrap(summed(run.counts.matrix, units), all_figures, confidence=level_of(count))
+    units = units_of(counts)
+    count, rows = count_of(units), 1 + counts.matrix.shape[-1]
+    found = bootstrap(summed(counts.matrix, units), all_figures, confidence=level_of(count))
     starts = range(0, rows * len(MEASURES), rows)
     return {name: found[at : at + rows] for name, at in zip(MEASURES, starts, strict=True)}, count
 
@@ -99,14 +115,14 @@ def _data(info: ModelInfo) -> Iterator[str]:
         yield f"| {part} | {len(series)} | {frames[part]} |"
 
 
-def _scores(info: ModelInfo, run: Run | None) -> Iterator[str]:
+def _scores(info: ModelInfo, counts: FrameCounts | None) -> Iterator[str]:
     yield "## Scores"
     yield ""
-    if run is None:
-        yield "No scores stand beside this checkpoint. `python -m hela_seg.evaluate` counts them."
+    if counts is None:
+        yield "No test scores are in this checkpoint or beside it. `python -m hela_seg.evaluate` counts them."
         return
-    found, units = intervals(run)
-    yield f"All pixels of {len(run.counts)} test frames pooled; in brackets 95 % intervals by drawing"
+    found, units = intervals(counts)
+    yield f"All pixels of {len(counts)} test frames pooled; in brackets 95 % intervals by drawing"
     yield f"{units} independent unit(s) of them anew."
     yield ""
     yield "| class | " + " | ".join(HEADINGS[name] for name in SHOWN) + " |"
@@ -116,7 +132,7 @@ def _scores(info: ModelInfo, run: Run | None) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def _use(info: ModelInfo, run: Run | None) -> Iterator[str]:
+def _use(info: ModelInfo, counts: FrameCounts | None) -> Iterator[str]:
     yield "## Intended use"
     yield ""
     yield "Class maps of recordings like those that it was trained on: the same kind of cells, microscope,"
@@ -130,9 +146,9 @@ def _use(info: ModelInfo, run: Run | None) -> Iterator[str]:
         yield "- Grey values are scaled by figures of the training images; a film of another exposure is not."
     if len({row["series"] for row in info.split}) == 1:
         yield "- One single recording made training, validation and test: scores on another may be far lower."
-    if run is not None and count_of(units_of(run.counts)) < FEW_UNITS:
+    if counts is not None and count_of(units_of(counts)) < FEW_UNITS:
         yield "- Few independent test images: the true scores may lie outside of the intervals."
-    if run is None:
+    if counts is None:
         yield "- Not scored here."
 
 

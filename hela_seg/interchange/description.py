@@ -96,6 +96,13 @@ def preprocessing(info: ModelInfo, image_type: str | None = None) -> list[dict[s
     return [{"name": "zero_mean_unit_variance", "kwargs": settings}]
 
 
+def image_type_of(info: ModelInfo) -> str | None:
+    """The type of a net's training images, one of `LARGEST`; None where it is none of them, or several."""
+    names = (info.training_statistics or {}).get("dtypes", [])
+    found = {"float32" if str(name).startswith("float") else str(name) for name in names}
+    return found.pop() if len(found) == 1 and found <= LARGEST.keys() else None
+
+
 def grey_values(info: ModelInfo, image_type: str | None) -> tuple[list[float], list[float]]:
     """What the normalisation makes 0 and 1, by channel; of a normalisation by frame, values as good as any.
 
@@ -108,7 +115,8 @@ def grey_values(info: ModelInfo, image_type: str | None) -> tuple[list[float], l
     if normalisation.kind == "dtype" and image_type not in LARGEST:
         raise InputError(
             f"image_type is {image_type} and the net scales grey values by their type (normalise=dtype), "
-            f"which a bioimage.io package has to be told: set image_type= to one of {', '.join(LARGEST)}"
+            "of which the training images had none or several that a bioimage.io package can state: set "
+            f"image_type= to one of {', '.join(LARGEST)}"
         )
     return [0.0] * info.channels, [float(LARGEST[image_type or "uint8"])] * info.channels
 

@@ -30,6 +30,7 @@ from hela_seg.interchange.description import (
     OUTPUT,
     description,
     grey_values,
+    image_type_of,
     tile_side,
 )
 from hela_seg.interchange.onnx_file import write_onnx
@@ -76,7 +77,8 @@ def write_package(trained: TrainedNet, path: Path, image_type: str | None = None
     Args:
         trained: the net.
         path: of the zip.
-        image_type: of the images that it will get; see `hela_seg.interchange.description.grey_values`.
+        image_type: of the images that it will get; None for that of its training images. See
+            `hela_seg.interchange.description.grey_values`.
 
     Raises:
         InputError: a package is missing, the net or its normalisation cannot be expressed, the test fails, or
@@ -84,6 +86,7 @@ def write_package(trained: TrainedNet, path: Path, image_type: str | None = None
     """
     packages = ("bioimageio.core", "onnx", "onnxscript", "onnxruntime")
     core = import_extra(*packages, what="format=bioimageio", extra="bioimageio")
+    image_type = image_type or image_type_of(trained.info)
     make_folder(path.parent)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

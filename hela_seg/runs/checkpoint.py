@@ -28,6 +28,12 @@ PROGRESS_KEY = "hela_seg_progress"
 SCORE_KEY = "hela_seg_validation_score"
 """Where in a checkpoint's dictionary lies the m-IoU on the validation frames of its weights."""
 
+TRANSFERRED_KEY = "hela_seg_transferred"
+"""Where in a checkpoint's dictionary lie the names of the net's parameters that a fine-tuning took over."""
+
+TEST_KEY = "hela_seg_test"
+"""Where in a checkpoint's dictionary lie the counted pixels of the test frames, with its weights."""
+
 CHECKPOINT_FORMAT = 2
 """Raised when an older program could no longer read a newer checkpoint."""
 
@@ -107,10 +113,14 @@ def read_checkpoint(path: Path | str) -> tuple[ModelInfo, dict[str, Any]]:
     return read_info(path, content), _weights(path, content)
 
 
-def read_content(path: Path | str) -> Any:
-    """Read all that a checkpoint holds; tensors stay on the disk until they are used.
+def read_content(path: Path | str, *, mapped: bool = True) -> Any:
+    """Read all that a checkpoint holds.
 
     Nothing in the file is executed: pickled code is refused.
+
+    Args:
+        path: of the checkpoint.
+        mapped: whether tensors stay on the disk until they are used; the file must then stay as it is.
 
     Raises:
         InputError: no such file, no checkpoint, a damaged one, or one that holds code.
@@ -124,7 +134,9 @@ def read_content(path: Path | str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on foreign pickles, which are refused anyway
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            return torch.load(
+                path, map_location="cpu", weights_only=True, mmap=mapped and zipfile.is_zipfile(path)
+            )
     except pickle.UnpicklingError:
         raise InputError(
             f"{path} is no checkpoint, or holds pickled code, which is never run: "
@@ -173,6 +185,15 @@ def write_checkpoint(path: Path, info: ModelInfo, weights: Mapping[str, Any]) ->
     """
     state = {f"{_NET}{name}": value for name, value in weights.items()}
     save_whole(path, {"state_dict": state, CHECKPOINT_KEY: info.to_plain()})
+
+
+def add_to_checkpoint(path: Path, key: str, value: Any) -> None:
+    """Put one more entry into a checkpoint, in place of one of the same name; the file is whole at all times.
+
+    Raises:
+        InputError: see `read_content`; or it cannot be written there.
+    """
+    save_whole(path, {**read_content(path, mapped=False), key: value})
 
 
 def save_whole(path: Path, content: Mapping[str, Any]) -> None:

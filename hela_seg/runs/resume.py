@@ -15,6 +15,7 @@ from torch import nn
 from hela_seg.runs import logs, run_folder
 from hela_seg.runs.checkpoint import (
     PROGRESS_KEY,
+    TRANSFERRED_KEY,
     ModelInfo,
     option_of,
     read_checkpoint,
@@ -28,7 +29,7 @@ from hela_seg.system.settings import flatten
 
 log = logging.getLogger(__name__)
 
-FREE = ("trainer", "callbacks", "logger", "output_dir", "ckpt_path", "resume", "report")
+FREE = ("trainer", "callbacks", "logger", "output_dir", "ckpt_path", "start_from", "resume", "report")
 """Settings that a run may go on with changed, with all below them."""
 
 FREE_KEYS = ("data.root", "data.workers", "optimizer.fused")
@@ -152,6 +153,14 @@ def check_compatible(checkpoint: Path, net: nn.Module, settings: Mapping[str, An
             )
 
 
+def transferred(checkpoint: Path | None) -> list[str]:
+    """Names of the parameters that the run of a checkpoint had taken over from another one, if any.
+
+    Their learning rate is one of its own, and so the state of the optimiser has them in a group of their own.
+    """
+    return [] if checkpoint is None else list(read_content(checkpoint).get(TRANSFERRED_KEY, []))
+
+
 def take_weights(checkpoint: Path, net: nn.Module) -> None:
     """Fill a net with the weights of a checkpoint that holds nothing else of a training, as a converted one.
 
@@ -180,7 +189,7 @@ def check_same_classes(checkpoint: Path, names: Sequence[str]) -> None:
         raise InputError(
             f"{checkpoint} was trained with the classes {', '.join(held)}, but data.classes names "
             f"{', '.join(names)}, expected the same order: give that one, with values= where masks hold "
-            "others"
+            "others, or take start_from= in place of ckpt_path=, which goes by the names"
         )
     log.warning(
         "warning: %s was trained with the classes %s, and its outputs now stand for %s",
@@ -198,7 +207,7 @@ def _of_this_net(checkpoint: Path, net: nn.Module) -> tuple[ModelInfo, dict[str,
         raise InputError(
             f"{checkpoint} holds weights of model={model} with {held}, expected "
             "those of this run's net: choose that model, and data with so many channels and classes and the "
-            "same data.context"
+            "same data.context, or start_from= in place of ckpt_path=, which takes over what fits"
         )
     return info, weights
 

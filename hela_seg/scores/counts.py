@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,38 @@ class FrameCounts:
     def places(self) -> list[tuple[str, int, int]]:
         """Series, frame and block of each frame: equal for two nets that were scored on the same frames."""
         return list(zip(self.series, self.frame.tolist(), self.block.tolist(), strict=True))
+
+    def to_plain(self) -> dict[str, list[Any]]:
+        """As lists and primitives, for checkpoints."""
+        return {
+            "series": list(self.series),
+            "frame": self.frame.tolist(),
+            "block": self.block.tolist(),
+            "matrix": self.matrix.reshape(len(self), -1).tolist(),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Any, classes: int) -> FrameCounts:
+        """What `to_plain` gave, read back.
+
+        Args:
+            plain: of a checkpoint.
+            classes: K.
+
+        Raises:
+            InputError: it holds something else.
+        """
+        try:
+            frame, block, matrix = (np.array(plain[key], np.int64) for key in ("frame", "block", "matrix"))
+            counts = cls(tuple(map(str, plain["series"])), frame, block, matrix.reshape(-1, classes, classes))
+            if (matrix < 0).any():
+                raise ValueError("negative counts")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(
+                f"the checkpoint's test scores are damaged ({type(error).__name__}), expected counted pixels "
+                "that hela_seg.train writes"
+            ) from None
+        return counts
 
 
 def write_counts(path: Path, counts: FrameCounts, names: Sequence[str]) -> None:

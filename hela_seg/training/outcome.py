@@ -17,7 +17,7 @@ from hela_seg.report.run.class_maps import Predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder
-from hela_seg.runs.checkpoint import validation_score
+from hela_seg.runs.checkpoint import TEST_KEY, add_to_checkpoint, validation_score
 from hela_seg.scores.metrics import Scores, scores
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
@@ -76,7 +76,7 @@ def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
 def score(
     checkpoint: Path, data: TimelapseData, folder: Path, record: records.RunRecord, *, report: bool = True
 ) -> Result:
-    """Score a checkpoint on the test frames, print the scores and write them into the run's folder.
+    """Score a checkpoint on the test frames, print the scores, write them into the run's folder and into it.
 
     Several processes share the frames; the first of them prints and writes.
 
@@ -104,6 +104,7 @@ def score(
     if distributed.is_rank_zero():
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
         write_results(folder, counts, data.classes, record, reliability)
+        add_to_checkpoint(checkpoint, TEST_KEY, counts.to_plain())
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
         told = unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
         for line in told:

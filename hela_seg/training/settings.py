@@ -14,7 +14,7 @@ from annotated_types import Gt, Predicate
 from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import HardwareChoices, Machine, choose, on_gpu, take_gpu
 from hela_seg.system.ranks import RankInfo
-from hela_seg.system.settings import Count, Expected, Group, Seed, check_group, checked, to_plain
+from hela_seg.system.settings import Count, Expected, Group, Seed, Share, check_group, checked, to_plain
 
 TORCHRUN = "torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"
 
@@ -102,11 +102,15 @@ class TrainSettings:
     minutes: Minutes | None = None
     resume: bool = False
     ckpt_path: str | None = None
+    start_from: str | None = None
+    start_from_lr_factor: Share = 1.0
     report: bool = True
 
     def to_plain(self) -> dict[str, Any]:
         """As a checkpoint keeps them: dicts, lists and primitives."""
         plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        if self.start_from is None:
+            del plain["start_from"], plain["start_from_lr_factor"]
         return plain | {"trainer": self.trainer.to_plain()}
 
     def chosen(self, group: Literal["callbacks", "logger"]) -> dict[str, Group]:
@@ -134,6 +138,11 @@ def resolve(config: Mapping[str, Any], ranks: RankInfo) -> tuple[TrainSettings, 
     settings = checked(TrainSettings, plain | {"trainer": trainer})
     for name in ("data", "augment", "model", "loss", "optimizer", "scheduler", "callbacks", "logger"):
         check_group(plain[name], name)
+    if settings.start_from is not None and settings.ckpt_path is not None:
+        raise InputError(
+            "ckpt_path and start_from are both set, expected one: ckpt_path goes on with a training of the "
+            "same net, start_from begins one with its weights"
+        )
     trainer = for_ranks(trainer, ranks, settings.data["batch_size"])
     if on_gpu(trainer.accelerator):
         take_gpu(trainer.devices)

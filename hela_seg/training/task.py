@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from torchmetrics import Metric
 
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.dataset import Sample
-from hela_seg.runs.checkpoint import CHECKPOINT_KEY, SCORE_KEY, ModelInfo
+from hela_seg.runs.checkpoint import CHECKPOINT_KEY, SCORE_KEY, TRANSFERRED_KEY, ModelInfo
 from hela_seg.scores.metrics import ConfusionMatrix, scores
 from hela_seg.system.errors import InputError
 
@@ -101,16 +101,20 @@ class SegmentationTask(pl.LightningModule):
         info: written into every checkpoint.
         schedule: of the learning rate; a constant one by default.
         seed: of what is random in a step, such as dropout.
+        transferred: names of the net's parameters that were taken over from another checkpoint.
+        transferred_lr_factor: the share of the learning rate at which these learn.
     """
 
     def __init__(
         self,
         net: nn.Module,
         loss: nn.Module,
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        optimizer: Callable[[Iterable[Any]], Optimizer],
         info: ModelInfo,
         schedule: Schedule | None = None,
         seed: int = 0,
+        transferred: Collection[str] = (),
+        transferred_lr_factor: float = 1.0,
     ) -> None:
         super().__init__()
         # cuDNN and oneDNN compute convolutions channels last, and convert any other layout at each layer
@@ -118,6 +122,7 @@ class SegmentationTask(pl.LightningModule):
         self.loss = loss
         self.info, self._optimizer = info, optimizer
         self._schedule, self._seed = schedule or Schedule(), seed
+        self._transferred, self._transferred_lr_factor = frozenset(transferred), transferred_lr_factor
         class_count = len(info.classes)
         self.train_losses = MeanLoss()
         self.train_counts = ConfusionMatrix(class_count)
@@ -173,9 +178,12 @@ class SegmentationTask(pl.LightningModule):
             InputError: PyTorch takes a setting of the optimiser for wrong, such as a negative learning rate.
         """
         try:
-            optimizer = self._optimizer(self.net.parameters())
+            optimizer = self._optimizer(self._parameter_groups())
         except ValueError as error:
             raise InputError(f"optimizer: {error}; choose another value") from None
+        if self._transferred:
+            # schedules change each group's rate by the same factor, so that the share stays
+            optimizer.param_groups[0]["lr"] *= self._transferred_lr_factor
         if self._schedule.decay is not None:
             rates = LambdaLR(optimizer, self._over_all_steps(self._schedule.decay))
             plan = LRSchedulerConfigType(scheduler=rates, interval="step")
@@ -191,6 +199,15 @@ class SegmentationTask(pl.LightningModule):
                 # there is a score to look at only where an epoch is validated
                 plan["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": plan}
+
+    def _parameter_groups(self) -> Iterable[Any]:
+        """The net's parameters; those taken over from another checkpoint as a first group by themselves."""
+        if not self._transferred:
+            return self.net.parameters()
+        groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for name, parameter in self.net.named_parameters():
+            groups[name in self._transferred].append(parameter)
+        return [{"params": parameters} for parameters in groups.values() if parameters]
 
     def _over_all_steps(self, decay: Callable[[float], float]) -> Callable[[int], float]:
         """The share of the learning rate for the next step, by the steps that are done of the whole training.
@@ -219,6 +236,8 @@ class SegmentationTask(pl.LightningModule):
         """Put into the checkpoint what it takes to use it without any other file."""
         checkpoint[CHECKPOINT_KEY] = self.info.to_plain()
         checkpoint[SCORE_KEY] = self._validation_score
+        if self._transferred:
+            checkpoint[TRANSFERRED_KEY] = sorted(self._transferred)
         for prefix, metric in self._kept():
             with metric.sync_context():  # of all processes, where there are several
                 metric.state_dict(destination=checkpoint["state_dict"], prefix=prefix)

@@ -19,9 +19,17 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.normalise import Normalisation
 from hela_seg.inference import TrainedNet
 from hela_seg.interchange.card import _in_words, card, intervals, run_of
-from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.interchange.card import test_counts as counts_of
+from hela_seg.runs.checkpoint import (
+    TEST_KEY,
+    ModelInfo,
+    add_to_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
 from hela_seg.runs.records import read_json
 from hela_seg.scores.statistics import Interval
+from hela_seg.system.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,7 @@ def test_scores_are_those_of_the_run(text: str, run: Path) -> None:
 
 
 def test_intervals_hold_the_scores_and_say_how_many_images_they_rest_on(checkpoint: Path) -> None:
-    found = run_of(TrainedNet.from_checkpoint(checkpoint))
+    found = counts_of(TrainedNet.from_checkpoint(checkpoint))
     assert found is not None
     by_measure, units = intervals(found)
     assert units == 1
@@ -58,12 +66,29 @@ def test_data_split_use_and_limits_are_stated(text: str) -> None:
     assert max(map(len, text.splitlines())) < 200
 
 
-def test_a_checkpoint_by_itself_has_no_scores(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_by_itself_has_the_scores_of_its_run(
+    checkpoint: Path, text: str, tmp_path: Path
+) -> None:
     shutil.copy(checkpoint, tmp_path / "alone.ckpt")
     assert main("export", [str(tmp_path / "alone.ckpt"), "format=card"]) == 0
-    text = (tmp_path / "alone.md").read_text(encoding="utf-8")
-    assert "No scores stand beside this checkpoint" in text
-    assert "| train | 3 | 6 |" in text
+    assert (tmp_path / "alone.md").read_text(encoding="utf-8") == text
+
+
+def test_a_checkpoint_that_was_not_scored_says_so(checkpoint: Path, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "new.ckpt", *read_checkpoint(checkpoint))
+    alone = card(TrainedNet.from_checkpoint(tmp_path / "new.ckpt"))
+    assert "No test scores are in this checkpoint or beside it" in alone
+    assert "| train | 3 | 6 |" in alone
+
+
+@pytest.mark.parametrize(
+    "planted", [5, {"series": []}, {"series": ["a"], "frame": [0], "block": [0], "matrix": [[1]]}]
+)
+def test_scores_that_are_none_are_refused(planted: Any, checkpoint: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(checkpoint, tmp_path / "a.ckpt"))
+    add_to_checkpoint(path, TEST_KEY, planted)
+    with pytest.raises(InputError, match="test scores are damaged"):
+        card(TrainedNet.from_checkpoint(path))
 
 
 def test_scores_of_another_net_in_the_same_folder_are_not_its_own(
@@ -120,7 +145,7 @@ def test_an_interval_goes_from_low_to_high() -> None:
 
 def test_intervals_are_those_of_a_comparison(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", frame_counts(frames=5, series=5)))
-    found, units = intervals(run)
+    found, units = intervals(run.counts)
     (comparison,) = compare_runs([run])
     assert units == 5
     for measure in ("iou", "dice", "precision", "recall"):

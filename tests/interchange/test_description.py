@@ -9,7 +9,14 @@ import pytest
 from small_nets import NETS, Doubles, trained
 
 from hela_seg.data.normalise import Normalisation
-from hela_seg.interchange.description import FILES, description, grey_values, preprocessing, tile_side
+from hela_seg.interchange.description import (
+    FILES,
+    description,
+    grey_values,
+    image_type_of,
+    preprocessing,
+    tile_side,
+)
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.system.errors import InputError
 
@@ -35,6 +42,21 @@ def test_grey_values_by_type_take_the_type() -> None:
     for unknown in (None, "int8"):
         with pytest.raises(InputError, match=rf"image_type is {unknown} .* one of uint8, uint16, float32"):
             preprocessing(info, unknown)
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "expected"),
+    [
+        (["uint16"], "uint16"),
+        (["float64", "float32"], "float32"),  # neither is scaled
+        (["uint8", "uint16"], None),
+        (["int16"], None),
+        ([], None),
+    ],
+)
+def test_the_type_of_images_is_that_of_training(dtypes: list[str], expected: str | None) -> None:
+    assert image_type_of(trained(Doubles(), training_statistics={"dtypes": dtypes}).info) == expected
+    assert image_type_of(trained(Doubles()).info) is None
 
 
 def test_percentiles_of_a_frame_are_left_to_the_reader() -> None:

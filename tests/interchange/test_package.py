@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import tifffile
 import torch
 from near_ties import assert_same_but_for_near_ties
+from omegaconf import OmegaConf
 from packaging.version import Version
 
 from hela_seg.cli import main
@@ -172,6 +174,23 @@ def test_the_package_holds_what_the_zoo_asks_for(written: tuple[TrainedNet, Path
         assert archive.read("cover.png").startswith(b"\x89PNG")
         sample = tifffile.imread(io.BytesIO(archive.read("sample_output.tif")))
         assert (sample == np.load(io.BytesIO(archive.read("test_output.npy")))[0]).all()
+
+
+def test_the_type_of_images_is_taken_from_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_here = made("dtype")
+    known = replace(made_here, info=replace(made_here.info, training_statistics={"dtypes": ["uint16"]}))
+    monkeypatch.setattr(package, "write_onnx", lambda _, path, __: path.touch())
+    monkeypatch.setattr(package, "_refuse_failing", lambda *_: None)  # it is run by the tests above
+    write_package(known, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        content = OmegaConf.create(archive.read("rdf.yaml").decode())
+        assert "type uint16: 0 to 65535 becomes" in archive.read("README.md").decode()
+    (step,) = content.inputs[0].preprocessing
+    assert step.kwargs.gain == pytest.approx(1 / 65535)
+    with pytest.raises(InputError, match="image_type is None"):
+        write_package(made_here, tmp_path / "b.zip")
 
 
 def test_a_package_that_fails_the_zoos_test_is_not_written(

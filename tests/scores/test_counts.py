@@ -34,6 +34,9 @@ def test_what_was_written_is_read_back(tmp_path_factory: pytest.TempPathFactory,
     np.testing.assert_array_equal(found.matrix, matrix)
     assert found.places == counts(matrix).places
     assert found.matrix.dtype == np.int64
+    from_checkpoint = FrameCounts.from_plain(counts(matrix).to_plain(), len(NAMES))
+    np.testing.assert_array_equal(from_checkpoint.matrix, matrix)
+    assert from_checkpoint.places == found.places
 
 
 def test_a_row_a_frame_with_truth_and_prediction_by_name(tmp_path: Path) -> None:

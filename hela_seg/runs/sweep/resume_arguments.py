@@ -28,7 +28,7 @@ _RUN = "hydra.run.dir"
 _GROUPS = {"augment", "data", "loss", "model", "optimizer", "scheduler"}
 """Groups that a run goes on with as it began."""
 
-_PATHS = {"ckpt_path", "data.root", "data.split.table", "data.split.file"}
+_PATHS = {"ckpt_path", "start_from", "data.root", "data.split.table", "data.split.file"}
 """Keys whose values are paths, relative to the folder in which a run was begun."""
 
 

@@ -45,7 +45,7 @@ SEARCHES = re.compile(
 MOST_DRAWN = 10**8
 """Pixels of synthetic recordings that a record may have drawn."""
 
-_WORDS = {"ckpt_path", "resume"}
+_WORDS = {"ckpt_path", "resume", "start_from"}
 """Keys without a group whose values may be paths."""
 
 _ELSEWHERE = re.compile(r"(^|[\[,'\"\s])/|\.\.|\\")

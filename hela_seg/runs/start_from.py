@@ -1,0 +1,64 @@
+"""From ``start_from=`` to the net that its checkpoint holds, where the user chooses no other."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hela_seg.runs.checkpoint import option_of, read_content, read_info
+from hela_seg.runs.sweep.folders import key_of
+from hela_seg.system.errors import InputError
+from hela_seg.system.ranks import MULTIRUN
+
+
+def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
+    """Where a run starts from a checkpoint and no ``model=`` is typed, put its net before the arguments.
+
+    So the record of the run states its net, and going on with it needs the checkpoint no longer.
+
+    Args:
+        typed: arguments of the command.
+        shipped: the folder of this program's configuration files.
+
+    Raises:
+        InputError: the checkpoint is not there, or names a net that ``model=`` cannot choose.
+    """
+    given = {key_of(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
+    value = given.get("start_from", "")
+    if value in ("", "null") or "model" in given:
+        return list(typed)
+    path = Path(value) if Path(value).exists() else Path(value).expanduser()
+    if not path.exists():
+        if MULTIRUN & set(typed):
+            return list(typed)  # several of them, or a pattern of Hydra's
+        raise InputError(f"{path} is not there, expected a checkpoint such as best.ckpt: check start_from=")
+    net = read_info(path, read_content(path)).net
+    option = option_of(net.get("_target_"))
+    if not re.fullmatch(r"\w+", option) or not (shipped / "model" / f"{option}.yaml").is_file():
+        raise InputError(
+            f"{path} names the net {net.get('_target_')}, which model= cannot choose: set model="
+        )
+    return [f"model={option}", *_arguments(path, net), *typed]
+
+
+def _arguments(path: Path, net: Mapping[str, Any]) -> Iterator[str]:
+    """The net's settings as Hydra's overrides: plain values only, since strangers write checkpoints too."""
+    for key, value in net.items():
+        if key in ("_target_", "in_channels", "classes"):
+            continue
+        text = _as_typed(value)
+        if text is None or not re.fullmatch(r"[a-z]\w*", key):
+            raise InputError(f"{path} sets model.{key} to {value!r}, which is not taken over: set model=")
+        yield f"++model.{key}={text}"
+
+
+def _as_typed(value: Any) -> str | None:
+    """A plain value in Hydra's grammar; None for what could refer to something else, or is none."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return repr(value)
+    return f"'{value}'" if isinstance(value, str) and re.fullmatch(r"[\w./ +-]*", value) else None

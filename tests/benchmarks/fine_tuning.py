@@ -1,0 +1,86 @@
+"""Two labelled images of one kind: training from nothing beside fine-tuning a net of another kind of images.
+
+    OMP_NUM_THREADS=1 python tests/benchmarks/fine_tuning.py DATA OUT --steps 200 --seeds 0 --factors 0.1 1.0
+
+DATA is the folder that holds ``t98g-phase`` and ``hela-h2b-timelapse``. A net is trained on the H2B recording
+(fluorescence, frames 0 to 13) with the default recipe; then nets are trained on two T98G stills (phase
+contrast), one from nothing and one for each share of the learning rate from the first net. With ``--same``,
+the net from nothing is fine-tuned on two further stills, as after more frames were labelled. All are scored
+on the same two other stills. OUT gets a folder for each run, and runs that are finished there are not
+repeated. The classes are background, interior and border.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from recipe import SETS
+
+from hela_seg.cli import main as command
+
+TRAINED, FURTHER, TESTED = ("set01", "set10"), ("set05", "set15"), ("set20", "set25")
+FRAMES = 14
+"""Frames of the H2B recording that train its net."""
+
+
+def main() -> None:
+    """Train what is asked for and not there yet, and print a table."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    asked.add_argument("data", type=Path)
+    asked.add_argument("out", type=Path)
+    asked.add_argument("--steps", type=int, default=200)
+    asked.add_argument("--seeds", nargs="*", type=int, default=[0])
+    asked.add_argument("--factors", nargs="*", type=float, default=[0.1, 1.0])
+    asked.add_argument(
+        "--same", nargs="*", type=float, default=[], help="shares for further images of one kind"
+    )
+    args = asked.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    tested = [(name, 0, 1, "test") for name in TESTED]
+    stills = [*((name, 0, 1, "train") for name in TRAINED), *tested]
+    further = [*((name, 0, 1, "train") for name in FURTHER), *tested]
+    print("| start | seed | m-IoU | IoU of background, interior, border |\n|---|---|---|---|")
+    for seed in args.seeds:
+        settings = [f"seed={seed}", f"trainer.max_steps={args.steps}"]
+        film = [("images", 0, FRAMES, "train"), ("images", FRAMES + 2, 20, "test")]
+        before = trained(args.out / f"h2b-{seed}", "h2b", args.data, film, settings)
+        start = f"start_from={before / 'checkpoints' / 'last.ckpt'}"
+        runs = {"nothing": settings}
+        runs |= {f"H2B, {f:g}": [*settings, start, f"start_from_lr_factor={f}"] for f in args.factors}
+        for name, more in runs.items():
+            folder = args.out / f"{name.replace(', ', '-')}-{seed}"
+            print(row(name, seed, trained(folder, "t98g", args.data, stills, more)), flush=True)
+        start = f"start_from={args.out / f'nothing-{seed}' / 'checkpoints' / 'last.ckpt'}"
+        for factor in args.same:
+            more = [*settings, start, f"start_from_lr_factor={factor}"]
+            folder = trained(args.out / f"T98G-{factor:g}-{seed}", "t98g", args.data, further, more)
+            print(row(f"T98G, {factor:g}", seed, folder), flush=True)
+
+
+def trained(folder: Path, name: str, data: Path, split: list[tuple[Any, ...]], more: list[str]) -> Path:
+    """The folder of a finished run."""
+    if (folder / "finished.json").exists():
+        return folder
+    table = folder.with_suffix(".csv")
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("series", "start", "stop", "part"), *split])
+    where = [entry.format(root=data.absolute()) for entry in SETS[name].settings]
+    more = [*more, "trainer.max_epochs=-1", "trainer=cpu", "report=false", "data.steps_per_epoch=50"]
+    if command("train", [*where, f"data.split.file={table.absolute()}", *more, f"hydra.run.dir={folder}"]):
+        raise SystemExit(f"{folder} was not trained")
+    return folder
+
+
+def row(start: str, seed: int, folder: Path) -> str:
+    """A run as a row of the table."""
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    by_class = ", ".join(f"{of['iou']:.3f}" for of in scores["scores"].values())
+    return f"| {start} | {seed} | {scores['mean']['iou']:.3f} | {by_class} |"
+
+
+if __name__ == "__main__":
+    main()
