@@ -53,6 +53,7 @@ def image_layers(series: Series, where: Mapping[str, Any], visible: bool = True)
             "blending": "additive" if channel else "translucent",
             "contrast_limits": (low, high if high > low else low + 1.0),
             "visible": visible,
+            "cache": False,  # napari would keep frames until a quarter of the memory is full
             "metadata": {CLASSES_KEY: {"series": series}},
         }
         layers.append((pixels[:, channel], shown | dict(where), "image"))

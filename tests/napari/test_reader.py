@@ -44,7 +44,7 @@ def layers_of(path):
 def test_a_result_folder_is_image_classes_cells_and_tracks_in_micrometres_and_seconds(results):
     folder, images = results
     layers = layers_of(folder)
-    image, shown = layers["image", "dish"]
+    image, _ = layers["image", "dish"]
     assert np.array_equal(np.asarray(image[1]), images[1])
     assert image.chunks[0] == (1, 1, 1)
     maps, named = layers["labels", "dish classes"]
