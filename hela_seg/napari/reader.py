@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hela_seg.data.stacks import FrameSequence, Series, name_of, open_series
 from hela_seg.data.stacks.tiff.ome_tiff import read_classes
 from hela_seg.napari.frames import PaintableFrames
-from hela_seg.napari.layers import Layer, cell_layers, class_layer, image_layers, placed
+from hela_seg.napari.layers import CLASSES_KEY, Layer, cell_layers, class_layer, image_layers, placed
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import as_cell
@@ -81,7 +82,9 @@ def _recording_layers(
     where, classes = placed(labels), read_classes(path)
     image = _image(name, record, labels)
     layers = [] if image is None else image_layers(image, where, visible)
-    layers.append(_class_layer(path, labels, classes, image, visible=visible))
+    shown = _class_layer(path, labels, classes, image, visible=visible)
+    shown[1]["metadata"][CLASSES_KEY]["to_label"] = _to_label(path.with_name(run_folder.RANKING_TABLE), name)
+    layers.append(shown)
     cell_maps = path.with_name(f"{name}{run_folder.CELLS_SUFFIX}")
     if cell_maps.is_file():
         data, shown, kind = _read_file(cell_maps)
@@ -143,6 +146,15 @@ def _image(name: str, record: dict[str, Any], labels: Series) -> Series | None:
         return None
     fits = (series.shape[0], *series.shape[2:]) == (labels.shape[0], *labels.shape[2:])
     return series if fits else None
+
+
+def _to_label(table: Path, name: str) -> list[int]:
+    """The frames of a recording to label next, the first in front; none where they were not asked for."""
+    if not table.is_file():
+        return []
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("series") == as_cell(name)]
+    return [int(row["frame"]) for row in rows if (row.get("frame") or "").isdecimal()]
 
 
 def _cells(folder: Path) -> pandas.DataFrame | None:
