@@ -101,7 +101,7 @@ def test_an_image_of_other_channels_is_refused_in_one_line(window, qtbot):
 
 
 def test_what_is_missing_is_said_in_one_line(window, qtbot, tmp_path):
-    viewer, widget = window
+    _, widget = window
     widget.jump.click()
     assert "no class maps are open" in widget.status.text()
     widget.checkpoint.setText(str(tmp_path / "none.ckpt"))
