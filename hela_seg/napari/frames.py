@@ -98,7 +98,8 @@ class PaintableFrames:
         at, *rest = self._keys(key)
         if isinstance(at, slice):
             frames = [self.frame(t)[tuple(rest)] for t in range(*at.indices(self.shape[0]))]
-            return np.stack(frames) if frames else np.empty((0, *self.shape[1:]), self.dtype)
+            nothing = np.empty((0, *self.shape[1:]), self.dtype)
+            return np.stack(frames) if frames else nothing[(slice(None), *rest)]
         if np.ndim(at) == 0:
             return np.array(self.frame(int(at))[tuple(rest)])
         at, *rest = np.broadcast_arrays(at, *rest)

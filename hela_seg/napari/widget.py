@@ -287,7 +287,7 @@ class SegmentWidget(QWidget):
             if isinstance(found, _Failure):
                 failed.append(str(found))
             else:
-                show(found)
+                _in_one_line(lambda: show(found), self._say)
 
         def end() -> None:
             self._worker = None
