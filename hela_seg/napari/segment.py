@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -113,6 +114,9 @@ def predict(
     Raises:
         InputError: the checkpoint cannot be used, or not for this recording.
     """
+    # Triton brings an LLVM of its own, which ends the process where a driver of Mesa has loaded another one
+    # for the window. Prediction does not need it, and torch does without it, as it does where there is no GPU.
+    sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
     from hela_seg.inference import Predictor  # here, because torch takes seconds and the window is to open
     from hela_seg.inference.bands import Unreadable
     from hela_seg.prediction.ranking import Candidate, rank

@@ -48,11 +48,12 @@ class SegmentWidget(QWidget):
     What takes time runs in a thread, or in a process of its own, one thing at a time.
 
     Args:
-        viewer: the window that it stands in, as napari hands it over.
+        napari_viewer: the window that it stands in; napari hands it over to an argument of this name.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
+        viewer = napari_viewer
         self._viewer, self._worker, self._stopping = viewer, None, False
         self._began, self._next = 0.0, 0
         self.image = QComboBox()
