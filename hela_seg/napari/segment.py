@@ -115,7 +115,7 @@ def predict(
         InputError: the checkpoint cannot be used, or not for this recording.
     """
     # Triton brings an LLVM of its own, which ends the process where a driver of Mesa has loaded another one
-    # for the window. Prediction does not need it, and torch does without it, as it does where there is no GPU.
+    # for the window. Prediction does not need it, and torch does without, as where there is no GPU.
     sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
     from hela_seg.inference import Predictor  # here, because torch takes seconds and the window is to open
     from hela_seg.inference.bands import Unreadable
