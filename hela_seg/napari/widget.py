@@ -132,7 +132,7 @@ class SegmentWidget(QWidget):
         shown = Shown(
             layer.metadata.get(CLASSES_KEY, {}).get("series"),
             None if source is None else Path(source),
-            layer.data,
+            layer.data[0] if layer.multiscale else layer.data,
             axes_of(layer.ndim + layer.rgb, layer.rgb),
         )
         place = {"scale": layer.scale, "units": layer.units, "translate": layer.translate}
@@ -170,11 +170,12 @@ class SegmentWidget(QWidget):
         self._say("; ".join(filter(None, [stopped or f"{frames} frames predicted", found.note])))
 
     def _jump(self) -> None:
-        to_label = self._classes_layer().metadata[CLASSES_KEY].get("to_label") or []
+        layer, dims = self._classes_layer(), self._viewer.dims
+        to_label = layer.metadata[CLASSES_KEY].get("to_label") or []
         if not to_label:
             raise InputError("no frame is suggested: predict the image first, or with label_next=10")
         t = to_label[self._next % len(to_label)]
-        self._viewer.dims.set_current_step(0, t)
+        dims.set_point(dims.ndim - layer.ndim, layer.data_to_world((t, 0, 0))[0])
         self._say(f"frame {t}, {self._next % len(to_label) + 1} of {len(to_label)} to label")
         self._next += 1
 
@@ -184,7 +185,11 @@ class SegmentWidget(QWidget):
         layer.selected_label, layer.mode = self.paint.itemData(row), "paint"
 
     def _save_frame(self) -> None:
-        self._save([int(self._viewer.dims.current_step[0])])
+        layer = self._classes_layer()
+        t = round(layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[0])
+        if not 0 <= t < layer.data.shape[0]:
+            raise InputError(f"frame {t} is not one of {layer.name}, expected 0 to {layer.data.shape[0] - 1}")
+        self._save([t])
 
     def _save_mended(self) -> None:
         changed = self._classes_layer().data.changed()
