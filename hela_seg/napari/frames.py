@@ -26,12 +26,14 @@ def lazy_image(series: Series) -> dask.array.Array:
     import dask.array  # here, because only napari's extra brings it
 
     _, channels, height, width = series.shape
-    return dask.array.from_array(
+    from_array: Any = dask.array.from_array  # which has no types
+    frames: dask.array.Array = from_array(
         _Windows(series),
         chunks=(1, channels, min(height, WINDOW), min(width, WINDOW)),
         name=False,  # the name would be a digest of all pixels
         meta=np.empty((0, 0, 0, 0), series.dtype),
     )
+    return frames
 
 
 class _Windows:
@@ -90,7 +92,7 @@ class PaintableFrames:
         """Numbers of the frames that differ from what was read, rising."""
         return [t for t in sorted(self._painted) if not np.array_equal(self._painted[t], self._read(t))]
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[:], dtype)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:

@@ -82,9 +82,9 @@ def _recording_layers(
     where, classes = placed(labels), read_classes(path)
     image = _image(name, record, labels)
     layers = [] if image is None else image_layers(image, where, visible)
-    shown = _class_layer(path, labels, classes, image, visible=visible)
-    shown[1]["metadata"][CLASSES_KEY]["to_label"] = _to_label(path.with_name(run_folder.RANKING_TABLE), name)
-    layers.append(shown)
+    layers.append(_class_layer(path, labels, classes, image, visible=visible))
+    known = layers[-1][1]["metadata"][CLASSES_KEY]
+    known["to_label"] = _to_label(path.with_name(run_folder.RANKING_TABLE), name)
     cell_maps = path.with_name(f"{name}{run_folder.CELLS_SUFFIX}")
     if cell_maps.is_file():
         data, shown, kind = _read_file(cell_maps)

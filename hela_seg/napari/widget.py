@@ -54,7 +54,8 @@ class SegmentWidget(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         viewer = napari_viewer
-        self._viewer, self._worker, self._stopping = viewer, None, False
+        self._viewer, self._stopping = viewer, False
+        self._worker: Any = None  # held, so that it lives as long as its thread
         self._began, self._next = 0.0, 0
         self.image = QComboBox()
         self.checkpoint, self.folder = QLineEdit(), QLineEdit()
@@ -114,6 +115,7 @@ class SegmentWidget(QWidget):
             for entry in Classes(known):
                 self.paint.addItem(_icon(entry.colour), entry.name, entry.index)
             self.paint.addItem(_icon(IGNORED_COLOUR), "ignored: counts nowhere", IGNORE_INDEX)
+            self.paint.setCurrentIndex(self.paint.findData(layer.selected_label))
 
     def _say(self, text: str) -> None:
         self.status.setText(text)
