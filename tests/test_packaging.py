@@ -39,6 +39,11 @@ def test_wheel_takes_the_configs_along():
     assert "/conf" in targets["sdist"]["include"]
 
 
+def test_napari_finds_a_manifest_where_the_entry_point_says():
+    module, _, file = pyproject()["project"]["entry-points"]["napari.manifest"]["hela-seg"].partition(":")
+    assert (ROOT / module.replace(".", "/") / file).is_file()
+
+
 def test_citation_names_this_version_and_the_paper():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == hela_seg.__version__

@@ -19,7 +19,7 @@ from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.files import make_folder, whole_file
 
-RECORDED = {"made by", "inputs", "shapes", "group size", "wanted", "finished"}
+RECORDED = {"made by", "inputs", "files", "shapes", "group size", "wanted", "finished"}
 """Keys of the record: what `Job.to_plain` gives, and whether all results are here."""
 
 _UNFINISHED = re.compile(r"\.(.+)\.\d+\.(part|former)")
@@ -201,7 +201,7 @@ class ResultFolder:
             recorded = json.loads(self._record.read_text(encoding="utf-8"))
         except ValueError:
             recorded = None
-        if not isinstance(recorded, dict) or set(recorded) != RECORDED:
+        if not isinstance(recorded, dict) or set(recorded) | {"files"} != RECORDED:
             raise InputError(
                 f"{self._record} is damaged or something else, expected the record of a prediction: choose "
                 "another output folder, or delete it"
@@ -253,7 +253,7 @@ def recorded_names(folder: Path) -> set[str]:
 
 def _is_same(recorded: dict[str, Any], plain: dict[str, Any]) -> bool:
     """Whether an earlier start's parts are of use; the number of frames at once is taken over from it."""
-    return all(recorded[key] == found for key, found in plain.items() if key != "group size")
+    return all(recorded[key] == found for key, found in plain.items() if key not in {"group size", "files"})
 
 
 def _remove_unfinished(entries: Iterable[Path], names: Container[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from hela_seg.cells import NECK
 from hela_seg.data.classes import Classes
-from hela_seg.data.stacks import Series
+from hela_seg.data.stacks import Series, is_remote
 from hela_seg.inference import Predictor
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
@@ -153,11 +153,23 @@ class Job:
         return {} if frames == 1 else {"majority": f"of {frames} frames"}
 
     def to_plain(self) -> dict[str, Any]:
-        """What two starts must have in common for the second to go on with the first one's parts."""
+        """What two starts must have in common for the second to go on with the first one's parts.
+
+        Where the recordings' files lie need not be the same: it serves those who show results beside them.
+        """
         shapes = {series.name: list(series.shape) for series in self.series}
+        files = {
+            series.name: {
+                "paths": [str(path if is_remote(path) else path.absolute()) for path in series.paths],
+                "axes": series.axes,
+                "position": series.position,
+            }
+            for series in self.series
+        }
         return {
             "made by": dict(self.provenance),
             "inputs": dict(self.inputs),
+            "files": files,
             "shapes": shapes,
             "group size": list(self.group_size),
             "wanted": asdict(self.wanted) | {"cells": list(self.wanted.cell_files)},

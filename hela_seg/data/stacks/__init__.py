@@ -55,6 +55,7 @@ __all__ = [
     "find_files",
     "images_in",
     "is_image",
+    "is_remote",
     "joined",
     "name_of",
     "names_left_out",

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
@@ -28,6 +29,7 @@ from hela_seg.data.classes import IGNORE_INDEX, CellClass, Classes
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.parts import layout_of, needs_bigtiff, segment_grid
 from hela_seg.data.stacks.series import name_of
+from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 
 NAMESPACE = "hela_seg"
@@ -166,3 +168,15 @@ def _colour_table(classes: Classes, ignored: bool) -> NDArray[np.uint16]:
     if ignored:
         table[:, IGNORE_INDEX] = IGNORED_GREY
     return table * 257
+
+
+def read_classes(path: Path) -> Classes | None:
+    """The classes of label maps that `write_ome_tiff` wrote; None of any other file."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            root = ElementTree.fromstring(file.ome_metadata or "<none/>")
+        found = root.findall(f".//{{*}}MapAnnotation[@Namespace='{NAMESPACE}/classes']/{{*}}Value/{{*}}M")
+        named = {int(entry.get("K", "")): (entry.text or "").rpartition(" ") for entry in found}
+        return Classes([{"name": named[index][0], "colour": named[index][2]} for index in range(len(named))])
+    except (OSError, ValueError, KeyError, ElementTree.ParseError, tifffile.TiffFileError, InputError):
+        return None

@@ -1,0 +1,12 @@
+"""The plugin of napari: results on screen, class maps mended with a brush, and training on what was mended.
+
+napari finds it by the manifest ``napari.yaml``. Nothing of Qt is imported but by ``widget``.
+
+- ``reader``: opens folders of results and single class maps
+- ``layers``: recordings, class maps, cells and tracks as layers of napari
+- ``frames``: frames of a file as arrays, read as they are shown; class maps that can be painted on
+- ``segment``: predicts the frames of a layer, and chooses those to label next
+- ``masks``: mended frames saved as images and masks that ``data=folder`` reads
+- ``finetune``: training in a process of its own, and its log
+- ``widget``: the dock widget
+"""
