@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from hela_seg.data.checks.near_duplicates import perceptual_hash
+from hela_seg.data.checks.perceptual_hash import perceptual_hash
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import Series
 from hela_seg.napari.frames import PaintableFrames
