@@ -25,16 +25,16 @@ def test_endings_in_any_case_and_names_of_any_kind_open(tmp_path, name):
     ("name", "reason"),
     [
         ("gone.tif", "is not there or cannot be read (No such file or directory): check the path"),
-        ("folder.tif", "is no file, expected a TIFF or PNG file"),
+        ("folder.tif", "is no file, expected an image file"),
         ("empty.tif", "is empty (0 bytes), expected an image: copy or export"),
         ("empty.png", "is empty (0 bytes), expected an image: copy or export"),
-        ("movie.avi", "ends in '.avi', expected one of .tif, .tiff, .png, .zarr: convert it to TIFF"),
-        ("movie", "ends in '', expected one of .tif, .tiff, .png"),
+        ("movie.wmv", "ends in '.wmv', expected one of .tif, .tiff, "),
+        ("movie", "ends in '', expected one of .tif, .tiff, "),
     ],
 )
 def test_what_cannot_be_opened_is_refused_in_one_line_with_its_path(tmp_path, name, reason):
     (tmp_path / "folder.tif").mkdir()
-    for empty in ("empty.tif", "empty.png", "movie.avi", "movie"):
+    for empty in ("empty.tif", "empty.png", "movie.wmv", "movie"):
         (tmp_path / empty).touch()
     with pytest.raises(InputError) as refusal:
         open_series(tmp_path / name)
@@ -53,10 +53,10 @@ def test_files_come_in_the_order_of_the_numbers_in_their_names(tmp_path):
 
 def test_folder_that_is_not_there_or_holds_no_image_is_refused(tmp_path):
     (tmp_path / ".hidden.tif").touch()
-    with pytest.raises(InputError, match=r"holds no image, expected files ending in \.tif, \.tiff, \.png"):
+    with pytest.raises(InputError, match=r"holds no image, expected files ending in \.tif, \.tiff, "):
         find_files(tmp_path)
     for path in (tmp_path / "gone", tmp_path / ".hidden.tif"):
-        with pytest.raises(InputError, match="is no folder, expected one with TIFF or PNG files"):
+        with pytest.raises(InputError, match="is no folder, expected one with image files"):
             find_files(path)
 
 
