@@ -23,6 +23,7 @@ from hela_seg.runs.sweep.trust import refuse_untrusted
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.system.ranks import MULTIRUN
+from hela_seg.system.settings import flatten
 
 _RUN = "hydra.run.dir"
 _GROUPS = {"augment", "data", "loss", "model", "optimizer", "scheduler"}
@@ -30,6 +31,10 @@ _GROUPS = {"augment", "data", "loss", "model", "optimizer", "scheduler"}
 
 _PATHS = {"ckpt_path", "start_from", "data.root", "data.split.table", "data.split.file"}
 """Keys whose values are paths, relative to the folder in which a run was begun."""
+
+
+_CHANGED_DEFAULTS = ("data.normalise",)
+"""Settings within groups that have another default today than when some runs were begun."""
 
 
 def expand_resume_arguments(
@@ -89,11 +94,19 @@ def _replayed(record: Path, lines: Iterable[str], given: Collection[str], shippe
 
 
 def _chosen(record: Path) -> list[str]:
-    """The choice of each group that a run was begun with, for this version may have other defaults."""
+    """What a run was begun with, where this version has other defaults: the choices of groups, and values."""
     typed = {key_of(line) for line in read_lines(record)}
     choices = _runtime(record).get("choices")
     found = choices.items() if isinstance(choices, dict) else ()
-    return [
+    settings = record.with_name("config.yaml")
+    plain = read_plain(settings) if settings.is_file() else None
+    values = flatten(plain) if isinstance(plain, dict) else {}
+    changed = [
+        f"{key}={values[key]}"
+        for key in _CHANGED_DEFAULTS
+        if key not in typed and re.fullmatch(r"\w+", str(values.get(key, "")))
+    ]
+    return changed + [
         f"{group}={choice}"
         for group, choice in found
         if group in _GROUPS
