@@ -76,6 +76,7 @@ def steps_of(path: Path) -> int:
     return int(torch.load(path, weights_only=True)["global_step"])
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_like_one_left_alone(tmp_path: Path) -> None:
     given = (*killing.SETTINGS, f"data.root={tmp_path}/cells")
     assert killing.run(tmp_path / "whole", given) == 0

@@ -36,7 +36,9 @@ def test_what_a_search_varies_is_there(search: str) -> None:
                 compose("train", [f"{key}={value}"])
 
 
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize(
+    "search", [*SEARCHES[:1], *(pytest.param(name, marks=pytest.mark.slow) for name in SEARCHES[1:])]
+)
 def test_a_search_that_is_repeated_asks_for_the_same_and_then_more(
     search: str, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
