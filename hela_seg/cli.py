@@ -124,9 +124,8 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         if name == "train":
-            typed = expand_start_from(
-                typed, CONFIG
-            )  # first, as a sweep to go on with is found by its settings
+            # first, as a sweep to go on with is found by its settings
+            typed = expand_start_from(typed, CONFIG)
             typed = expand_resume_arguments(typed, partial(overrides, COMMANDS[name]), _sweeps, CONFIG)
             typed = overrides_for_rank(RankInfo.here(), typed)
         if name == "evaluate" and not any(key_of(argument) == "data" for argument in typed):

@@ -258,8 +258,11 @@ class TimelapseData(pl.LightningDataModule):
         )
         step = -(-sum(b.stop - b.start for b in self.blocks_of("train")) // FRAMES_TO_FIT)
         used = {block.series for block in self.blocks}
-        exposures = exposures_of([self.recordings[series].image for series in sorted(used)])
-        self.unlike_exposures = unlike_exposures(exposures)
+        # of frames that are normalised each by itself it does not matter how they were exposed
+        looked_at = [] if self._normalise == "frame" else sorted(used)
+        self.unlike_exposures = unlike_exposures(
+            exposures_of([self.recordings[series].image for series in looked_at])
+        )
         kind, reason = self._normalise, None
         if kind == AUTO:
             kind = "frame" if self.unlike_exposures else "percentile"

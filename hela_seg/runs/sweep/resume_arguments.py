@@ -32,7 +32,6 @@ _GROUPS = {"augment", "data", "loss", "model", "optimizer", "scheduler"}
 _PATHS = {"ckpt_path", "start_from", "data.root", "data.split.table", "data.split.file"}
 """Keys whose values are paths, relative to the folder in which a run was begun."""
 
-
 _CHANGED_DEFAULTS = ("data.normalise",)
 """Settings within groups that have another default today than when some runs were begun."""
 
