@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import gc
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hela_seg.system.errors import InputError
@@ -86,17 +87,43 @@ class MemoryTrial:
         return next((tiles for tiles in divisors if self.fits(tiles, precision)), 0)
 
     def _two_steps(self, tiles: int, half: torch.dtype | None) -> None:
-        net = copy.deepcopy(self.net).to(self.device).to(memory_format=torch.channels_last)
-        loss_of = copy.deepcopy(self.loss).to(self.device)  # which may hold weights of classes
-        optimizer = self.optimizer(net.parameters())
         image = torch.zeros(tiles, *self.shape, device=self.device)
         label = torch.zeros(tiles, *self.shape[1:], dtype=torch.int64, device=self.device)
+        trained = TrialNet(self, half)
         for _ in range(2):
-            with nullcontext() if half is None else torch.autocast(self.device.type, half):
-                loss = loss_of(net(image.contiguous(memory_format=torch.channels_last)), label)
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
+            trained.step(image.contiguous(memory_format=torch.channels_last), label)
+
+
+class TrialNet:
+    """A copy of a trial's net on its device, which learns as in a run.
+
+    Args:
+        trial: net, loss, optimiser and device.
+        half: the type of mixed precision; None for float32.
+    """
+
+    def __init__(self, trial: MemoryTrial, half: torch.dtype | None) -> None:
+        self._net = copy.deepcopy(trial.net).to(trial.device).to(memory_format=torch.channels_last)
+        self._loss = copy.deepcopy(trial.loss).to(trial.device)  # which may hold weights of classes
+        self._optimizer = trial.optimizer(self._net.parameters())
+        self._device, self._half = trial.device, half
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, h, w) -> logits (N, K, h, w)."""
+        with self._autocast():
+            logits: Tensor = self._net(image)
+        return logits
+
+    def step(self, image: Tensor, label: Tensor) -> None:
+        """One step of the optimiser on a batch: (N, C, h, w) and (N, h, w)."""
+        with self._autocast():
+            loss = self._loss(self._net(image), label)
+        loss.backward()
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self._half is None else torch.autocast(self._device.type, self._half)
 
 
 def resolve_batch_size(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +13,7 @@ from torch import Tensor
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.system.errors import InputError
-from hela_seg.training.memory import HALVES, MemoryTrial
+from hela_seg.training.memory import HALVES, MemoryTrial, TrialNet
 
 FIRST, LEAST, SECONDS = 2, 6, 3.0
 """Steps that are not timed, steps that are at least, and for how long more are taken."""
@@ -153,28 +150,18 @@ def measure(trial: MemoryTrial, data: TimelapseData, precision: str) -> Pace:
         data: prepared.
         precision: see `hela_seg.training.memory.MemoryTrial.fits`.
     """
-    net = copy.deepcopy(trial.net).to(trial.device).to(memory_format=torch.channels_last).train()
-    loss_of, half = copy.deepcopy(trial.loss).to(trial.device), HALVES.get(precision)
-    optimizer = trial.optimizer(net.parameters())
-
-    def autocast() -> Any:
-        return nullcontext() if half is None else torch.autocast(trial.device.type, half)
-
+    trained = TrialNet(trial, HALVES.get(precision))
     with torch.random.fork_rng():  # dropout draws as if nothing had been measured
         times = []
         for image, label in _batches(data, trial.device):
-            with autocast():
-                loss = loss_of(net(image), label)
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
+            trained.step(image, label)
             times.append(_now(trial.device))
             if len(times) > FIRST + LEAST and times[-1] - times[FIRST] > SECONDS:
                 break
         began = _now(trial.device)
-        with torch.no_grad(), autocast():
+        with torch.no_grad():
             for _ in range(FIRST):
-                net(image)
+                trained.forward(image)
     forward = (_now(trial.device) - began) / FIRST
     timed = times[min(FIRST, len(times) - 2) :]
     return Pace((timed[-1] - timed[0]) / (len(timed) - 1), forward)
