@@ -94,7 +94,8 @@ def score(
         if distributed.is_rank_zero():
             records.write_record(folder / run_folder.RUN_RECORD, record)
             log.info("no series is kept for testing, so nothing is scored")
-            _print_end(checkpoint, folder, write_report(folder, "train", data, [], None) if report else None)
+            page = write_report(folder, "train", data, [], None) if report else None
+            _print_end(checkpoint, folder, page, data)
         return Result(checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint)
     counts, reliability, seconds = count_frames(
@@ -111,10 +112,24 @@ def score(
             log.warning("warning: %s", line)
         maps = Predicted(predictor, data.recordings, data.blocks_of("test"))
         page = write_report(folder, "train", data, data.blocks_of("test"), maps, told) if report else None
-        _print_end(checkpoint, folder, page)
+        _print_end(checkpoint, folder, page, data)
     return result
 
 
-def _print_end(checkpoint: Path, folder: Path, report: Path | None) -> None:
-    page = {} if report is None else {"report": report}
-    print_files({"checkpoint": checkpoint, "run": folder, **page})
+def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: TimelapseData) -> None:
+    """Name the files, and the commands that come next."""
+    print_files({"checkpoint": checkpoint, "run": folder})
+    predict = f"python -m hela_seg.predict {_short(checkpoint)} IMAGES -o RESULTS"
+    further = (
+        {"your images": "python -m hela_seg.check data=auto data.root=FOLDER"}
+        if data.files.layout == "synthetic"
+        else {"what to label": f"{predict} label_next=5"}
+    )
+    print()
+    print_files({"look at": report or folder / run_folder.SCORES_TABLE, "predict": predict, **further})
+
+
+def _short(path: Path) -> Path:
+    """A path as one types it where the command runs."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

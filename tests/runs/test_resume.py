@@ -170,7 +170,7 @@ def test_a_sweep_goes_on_with_what_is_not_finished(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ("optimizer.lr=0.5", "optimizer.lr is 0.5, but this run began with 0.001"),
+        ("optimizer.lr=0.5", "optimizer.lr is 0.5, but this run began with 0.006"),
         ("model.width=8", "model.width is 8, but this run began with 4"),
         ("model=resnet34_unet", "model._target_ is"),
     ],
@@ -306,8 +306,8 @@ def test_a_run_that_starts_from_another_has_its_own_schedule(settings: list[str]
         content = read_content(tmp_path / name / "checkpoints" / "previous.ckpt")  # of 5 steps of the 6
         rates[name] = content["optimizer_states"][0]["param_groups"][0]["lr"]
     fallen = (5 / 6 - 0.05) / 0.95
-    cosine = 1e-3 * (1 + math.cos(math.pi * fallen)) / 2
-    assert rates == pytest.approx({"constant": 1e-3, "polynomial": 1e-3 / 6**0.9, "cosine": cosine})
+    cosine = 6e-3 * (1 + math.cos(math.pi * fallen)) / 2
+    assert rates == pytest.approx({"constant": 6e-3, "polynomial": 6e-3 / 6**0.9, "cosine": cosine})
 
 
 def test_a_run_that_started_from_another_goes_on_with_its_own_checkpoint(tmp_path: Path) -> None:

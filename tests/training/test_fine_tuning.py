@@ -203,7 +203,7 @@ def test_the_net_is_the_checkpoints_and_what_is_kept_learns_slowly(tuned: Path, 
     assert info.config["start_from"] == str(checkpoint)
     content = read_content(tuned / "checkpoints" / "last.ckpt")
     kept, new = content["optimizer_states"][0]["param_groups"]
-    assert (kept["initial_lr"], new["initial_lr"]) == pytest.approx((1e-4, 1e-3))
+    assert (kept["initial_lr"], new["initial_lr"]) == pytest.approx((6e-4, 6e-3))
     assert len(new["params"]) == 4  # a convolution and a normalisation of the logits
 
 
@@ -263,7 +263,7 @@ def test_another_run_goes_on_with_a_fine_tuning_at_one_rate_for_all(
     more = [start, "model=unet", "model.width=4", "trainer.max_epochs=3", "scheduler=constant"]
     assert train(tmp_path, *renamed, *more) == 0
     content = read_content(tmp_path / "checkpoints" / "last.ckpt")
-    assert [group["lr"] for group in content["optimizer_states"][0]["param_groups"]] == [1e-3, 1e-3]
+    assert [group["lr"] for group in content["optimizer_states"][0]["param_groups"]] == [6e-3, 6e-3]
 
 
 def test_images_with_another_number_of_channels(

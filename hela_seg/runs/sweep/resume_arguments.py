@@ -32,7 +32,7 @@ _GROUPS = {"augment", "data", "loss", "model", "optimizer", "scheduler"}
 _PATHS = {"ckpt_path", "start_from", "data.root", "data.split.table", "data.split.file"}
 """Keys whose values are paths, relative to the folder in which a run was begun."""
 
-_CHANGED_DEFAULTS = ("data.normalise",)
+_CHANGED_DEFAULTS = ("data.normalise", "optimizer.lr")
 """Settings within groups that have another default today than when some runs were begun."""
 
 
@@ -103,7 +103,7 @@ def _chosen(record: Path) -> list[str]:
     changed = [
         f"{key}={values[key]}"
         for key in _CHANGED_DEFAULTS
-        if key not in typed and re.fullmatch(r"\w+", str(values.get(key, "")))
+        if key not in typed and re.fullmatch(r"[\w.+-]+", str(values.get(key, "")))
     ]
     return changed + [
         f"{group}={choice}"

@@ -74,6 +74,16 @@ def test_a_run_takes_up_its_settings_and_those_that_are_typed_now_count_more(tmp
     assert expanded(["trainer.max_epochs=5", f"resume={folder}"], tmp_path) == expected
 
 
+def test_a_run_of_an_older_version_keeps_the_defaults_that_it_began_with(tmp_path: Path) -> None:
+    held(tmp_path, "run", "model=unet")
+    settings = "optimizer: {lr: 0.001}\ndata: {normalise: percentile, tile: [64, 64]}\n"
+    (tmp_path / "run" / ".hydra" / "config.yaml").write_text(settings)
+    began = {"optimizer.lr=0.001", "data.normalise=percentile", "model=unet"}
+    assert set(expanded([f"resume={tmp_path / 'run'}"], tmp_path)[:-2]) == began
+    again = expanded(["optimizer.lr=0.1", f"resume={tmp_path / 'run'}"], tmp_path)
+    assert set(again[:-2]) == {"optimizer.lr=0.1", "data.normalise=percentile", "model=unet"}
+
+
 def test_to_go_on_takes_a_folder_that_holds_a_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="resume=true does not say which run"):
         expanded(["resume=true"], tmp_path)
