@@ -123,7 +123,7 @@ def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: Timela
     further = (
         {"your images": "python -m hela_seg.check data=auto data.root=FOLDER"}
         if data.files.layout == "synthetic"
-        else {"what to label": f"{predict} label_next=5"}
+        else {"what to label": "the same with label_next=5"}
     )
     print()
     print_files({"look at": report or folder / run_folder.SCORES_TABLE, "predict": predict, **further})
