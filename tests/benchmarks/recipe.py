@@ -42,8 +42,8 @@ from hela_seg.scores.metrics import confusion_matrix, scores
 SETTLED = 16
 """Batches that the statistics of batch normalisation are averaged over at the end, as in training."""
 
-OLD = ["model=resnet34_unet", "loss=focal", "optimizer=adam", "scheduler=constant", "augment=light"]
-NEW = ["model=residual_unet", "loss=dice_ce", "optimizer=adamw", "scheduler=cosine", "augment=light"]
+OLD = ["model=resnet34_unet", "loss=focal", "optimizer=adam", "optimizer.lr=1e-3", "scheduler=constant"]
+NEW = ["model=residual_unet", "loss=dice_ce", "optimizer=adam", "scheduler=cosine"]
 
 RECIPES: dict[str, list[str]] = {
     "0.1.0": OLD,

@@ -1,0 +1,98 @@
+"""How time and memory of the commands grow with the number of recordings, or of runs to compare.
+
+    OMP_NUM_THREADS=1 python tests/benchmarks/growth.py [--counts 10 100 1000] [--frames 3]
+
+Each command runs as a user types it, in a process of its own, whose CPU seconds and most memory count. What it
+takes at the first of the counts, mostly that of starting, is taken off before the exponent is computed between
+the last two: 1 is linear, "-" grows too little to tell. Recordings are drawn, three frames each; runs to compare
+are fabricated, as many as there are recordings, up to a thousand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from conftest import write_folder
+from fabricated import frame_counts, write_run
+
+NET = ["model=unet", "model.width=2", "data.tile=[32,32]", "data.batch_size=2", "trainer=cpu", "logger=csv"]
+DATA = ["data=folder", "data.root=data", "data.classes=[background,dim,bright]"]
+CHECKPOINT = "trained/checkpoints/best.ckpt"
+
+COMMANDS = {
+    "check": ["check", *DATA, "hydra.run.dir=checked"],
+    "training: start and one step": [
+        *("train", *DATA, *NET, "trainer.max_steps=1", "report=false"),
+        *("data.split.test=1", "data.split.validation=1", "hydra.run.dir=trained"),
+    ],
+    "training: scores of test frames": [
+        *("train", *DATA, *NET, "trainer.max_steps=1", "report=false", "hydra.run.dir=scored"),
+        *("data.split.test=0.8", "data.split.validation=1"),
+    ],
+    "training: scores and report": [
+        *("train", *DATA, *NET, "trainer.max_steps=1", "hydra.run.dir=reported"),
+        *("data.split.test=0.8", "data.split.validation=1"),
+    ],
+    "prediction: class maps": ["predict", CHECKPOINT, "data/images", "-o", "maps", "cells=none"],
+    "prediction: and cells": ["predict", CHECKPOINT, "data/images", "-o", "cells"],
+    "prediction: and tracks": ["predict", CHECKPOINT, "data/images", "-o", "tracks", "track=true"],
+    "comparison of as many runs": ["compare", "runs", "hydra.run.dir=compared"],
+}
+
+
+def main() -> None:
+    """Print a table in Markdown."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    asked.add_argument("--counts", nargs="+", type=int, default=[10, 100, 1000])
+    asked.add_argument("--frames", type=int, default=3)
+    asked.add_argument("--commands", nargs="*", default=list(COMMANDS), choices=list(COMMANDS))
+    args = asked.parse_args()
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in args.commands}
+    for count in args.counts:
+        with tempfile.TemporaryDirectory() as scratch:
+            root = Path(scratch)
+            write_folder(root / "data", count, args.frames)
+            for number in range(min(count, 1000)):
+                write_run(root / "runs" / f"{number}", frame_counts(number), seed=number % 3, lr=number // 3)
+            for name in args.commands:
+                found[name].append(cost(root, COMMANDS[name]))
+                print(
+                    count, name, *(f"{value:.1f}" for value in found[name][-1]), file=sys.stderr, flush=True
+                )
+    print(f"| command | {' | '.join(f'{count:,}: CPU s, MiB' for count in args.counts)} | exponents |")
+    print("|---" * (len(args.counts) + 2) + "|")
+    for name, costs in found.items():
+        cells = " | ".join(f"{seconds:.1f}, {memory:.0f}" for seconds, memory in costs)
+        exponents = ", ".join(exponent(args.counts, [cost[i] for cost in costs]) for i in (0, 1))
+        print(f"| {name} | {cells} | {exponents} |")
+
+
+def cost(root: Path, arguments: list[str]) -> tuple[float, float]:
+    """CPU seconds and most MiB of a command, with the processes that it starts and waits for."""
+    with (root / "said.txt").open("w+") as said:
+        command = [sys.executable, "-m", f"hela_seg.{arguments[0]}", *arguments[1:]]
+        process = subprocess.Popen(command, cwd=root, stdout=said, stderr=said)
+        _, process.returncode, used = os.wait4(process.pid, 0)
+        if process.returncode:
+            said.seek(0)
+            sys.exit(f"{' '.join(arguments)} failed: {said.read()}")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 2**10
+
+
+def exponent(counts: list[int], costs: list[float]) -> str:
+    """Of the growth beyond the first count, between the last two: log(cost) over log(count)."""
+    if len(costs) < 3 or (before := costs[-2] - costs[0]) <= 0.05 * costs[0]:
+        return "-"  # too little to tell from chance
+    return f"{np.log((costs[-1] - costs[0]) / before) / np.log(counts[-1] / counts[-2]):.2f}"
+
+
+if __name__ == "__main__":
+    main()
