@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python tests/benchmarks/growth.py [--counts 10 100 1000] [--frames 3]
 
-Each command runs as a user types it, in a process of its own, whose CPU seconds and most memory count. What it
-takes at the first of the counts, mostly that of starting, is taken off before the exponent is computed between
-the last two: 1 is linear, "-" grows too little to tell. Recordings are drawn, three frames each; runs to compare
-are fabricated, as many as there are recordings, up to a thousand.
+Each command runs as a user types it, in a process of its own, whose CPU seconds and most memory count. What
+it takes at the first of the counts, mostly that of starting, is taken off before the exponent is computed
+between the last two: 1 is linear, "-" grows too little to tell. Recordings are drawn, three frames each;
+runs to compare are fabricated, as many as there are recordings, up to a thousand.
 """
 
 from __future__ import annotations
