@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,13 @@ from hela_seg.scores.confusion import mean_over_classes, scores_of
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.statistics import (
     Interval,
-    bootstrap,
     conclusion,
     count_of,
     holm,
+    intervals_of,
     is_shown,
     level_of,
+    resampled,
     signed_rank,
     summed,
     units_of,
@@ -182,20 +183,18 @@ def _resampled(
     Returns:
         For each net what `all_figures` lists, means over seeds; and the differences in m-IoU of all pairs.
     """
-    ends = np.cumsum([0, *map(len, matrices)])
-    first, second = np.triu_indices(len(matrices), 1)
-
-    def figures_and_differences(pooled: NDArray[np.int64]) -> FloatArray:
-        of_runs = all_figures(pooled)
-        of_nets = np.stack([of_runs[..., start:stop].mean(axis=-1) for start, stop in pairwise(ends)])
-        differences = of_nets[first, 0] - of_nets[second, 0]
-        return np.concatenate([of_nets.reshape(-1, len(pooled)), differences])
-
-    together = np.concatenate(matrices)
-    found = bootstrap(together, figures_and_differences, confidence=level_of(together.shape[1]), seed=seed)
-    per_net = len(MEASURES) * (1 + matrices[0].shape[-1])
-    starts = range(0, per_net * len(matrices), per_net)
-    return [found[start : start + per_net] for start in starts], found[per_net * len(matrices) :]
+    level = level_of(matrices[0].shape[1])
+    figures: list[list[Interval]] = []
+    mean_ious: list[tuple[FloatArray, FloatArray]] = []
+    for matrix in matrices:  # one after the other: draws of all figures of a thousand runs would be gigabytes
+        values, draws = resampled(matrix, lambda pooled: all_figures(pooled).mean(axis=-1), seed=seed)
+        figures.append(intervals_of(values, draws, level))
+        mean_ious.append((values[:1], draws[:1].copy()))
+    differences = [
+        intervals_of(value - other_value, draws - other_draws, level)[0]
+        for (value, draws), (other_value, other_draws) in combinations(mean_ious, 2)
+    ]
+    return figures, differences
 
 
 def _row(

@@ -139,10 +139,25 @@ def bootstrap(
         M figures; without interval where there is one unit only, or where a draw may lack what the figure is
         about, say the only frame with a class.
     """
+    values, draws = resampled(matrix, statistic, resamples=resamples, seed=seed)
+    return intervals_of(values, draws, confidence)
+
+
+def resampled(
+    matrix: NDArray[np.int64], statistic: Statistic, *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[FloatArray, FloatArray]:
+    """Figures of all units, and of as many units drawn with replacement again and again; see `bootstrap`.
+
+    One seed draws the same units, whatever is computed from them: differences of figures from two calls are
+    paired.
+
+    Returns:
+        (M,) figures and (M, B) those of each of B draws; all NaN where there is one unit only.
+    """
     units = matrix.shape[-3]
     values = statistic(matrix.sum(axis=-3)[np.newaxis])[:, 0]
     if units < 2:
-        return [Interval(float(value)) for value in values]
+        return values, np.full((len(values), 1), np.nan)
 
     as_float = matrix.astype(np.float64)  # exact up to 2**53 pixels
 
@@ -161,11 +176,17 @@ def bootstrap(
             n_resamples=resamples,
             batch=500,
             vectorized=True,
-            confidence_level=confidence,
             method="percentile",
             rng=np.random.default_rng(seed),
-        ).confidence_interval
-    return [Interval(*map(float, ends)) for ends in zip(values, found.low, found.high, strict=True)]
+        )
+    return values, found.bootstrap_distribution
+
+
+def intervals_of(values: FloatArray, draws: FloatArray, confidence: float = CONFIDENCE) -> list[Interval]:
+    """Figures (M,) with the percentiles of their draws (M, B) that a confidence leaves out on both sides."""
+    with np.errstate(invalid="ignore"):
+        low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=-1)
+    return [Interval(*map(float, ends)) for ends in zip(values, low, high, strict=True)]
 
 
 def signed_rank(differences: FloatArray, units: NDArray[np.int64]) -> float:

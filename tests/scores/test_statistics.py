@@ -19,7 +19,9 @@ from hela_seg.scores.statistics import (
     conclusion,
     count_of,
     holm,
+    intervals_of,
     level_of,
+    resampled,
     signed_rank,
     summed,
     units_of,
@@ -74,6 +76,18 @@ def test_runs_are_drawn_together_so_that_equal_ones_never_differ() -> None:
         return (scored[:, 0] - scored[:, 1])[np.newaxis]
 
     assert bootstrap(np.stack([matrix, matrix]), difference) == [Interval(0.0, 0.0, 0.0)]
+
+
+def test_figures_of_two_calls_with_one_seed_are_paired() -> None:
+    first, second = np.random.default_rng(1).integers(1, 500, (2, 9, 3, 3))
+
+    def difference(pooled: NDArray[np.int64]) -> NDArray[np.float64]:
+        scored = mean_iou(pooled)[0]
+        return (scored[:, 0] - scored[:, 1])[np.newaxis]
+
+    one, other = (resampled(matrix, mean_iou, seed=5) for matrix in (first, second))
+    apart = intervals_of(one[0] - other[0], one[1] - other[1])
+    assert apart == bootstrap(np.stack([first, second]), difference, seed=5)
 
 
 def test_a_single_image_has_a_score_but_no_interval() -> None:
