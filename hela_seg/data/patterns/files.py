@@ -55,6 +55,10 @@ class PatternFiles:
         """All files that were found."""
         return {place for by_key in self.found.values() for files in by_key.values() for place in files}
 
+    def any_of(self, key: Key) -> str:
+        """A file with these texts."""
+        return next(by_key[key][0] for by_key in self.found.values() if key in by_key)
+
     def faults(self) -> list[str]:
         """A line where files that are to be told apart have the same texts."""
         if not self._twice:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from hela_seg.data.stacks.discovery.formats import FOLDERS, LOSSLESS, SUFFIXES, known_format
+from hela_seg.data.stacks.discovery.formats import FOLDERS, LOSSLESS, SUFFIXES, format_by_ending, known_format
 from hela_seg.data.stacks.discovery.positions import Position, picked
 from hela_seg.data.stacks.microscope.micromanager import is_micromanager
 from hela_seg.data.stacks.numbering import by_value
@@ -90,7 +90,7 @@ def is_image(path: Path) -> bool:
 
 def _positions(path: Path) -> list[str]:
     try:
-        kind = known_format(path)
+        kind = format_by_ending(path) or known_format(path)
         return [] if kind is None else list(kind.positions(path))
     except InputError:
         return []  # opening it says what is wrong
