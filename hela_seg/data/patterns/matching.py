@@ -410,7 +410,7 @@ class _Masks:
 
     def _layers(self, key: Key) -> Layers | None:
         layers = [
-            (name, tuple(sorted(by_key[key], key=natural_order)))
+            (name, tuple(sorted(by_key[key], key=natural_order) if by_key[key][1:] else by_key[key]))
             for name, by_key in self._masks.found.items()
             if key in by_key
         ]
