@@ -21,7 +21,7 @@ against whole paths, folder by folder; ``/`` separates folders on every system.
 - An image file with several positions is a recording for each, named by the file and the position. Its mask
   has that name too (``dish_A1.tif``), or has ``{position}``, or is a position of the same name in a file.
 - Of masks with ``{z}``, one for each plane, the one of the plane that ``data.z`` shows is read: of the image
-  file of the same number, or where planes lie in one file, the one at the same place among masks of all planes.
+  file of the same number; where planes lie in one file, the one at the same place among masks of all planes.
 - A pattern without an ending takes each that can be read: ``images/{name}``. A folder stands for its files:
   ``images`` is ``images/{name}``.
 - Images are one pattern, a list (one for each channel, in files of their own) or a mapping of channels' names
