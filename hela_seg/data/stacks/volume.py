@@ -20,7 +20,7 @@ class VolumeSeries(Series):
 
     _z: Z
     _letters: str
-    """One letter an axis of the file: T, C, Z, Y and X, and ``_`` for an axis of length 1 without meaning."""
+    """One letter an axis: T, C, Z, Y, X, others of positions, and ``_`` of length 1 without meaning."""
     _file_shape: tuple[int, ...]
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
@@ -68,7 +68,7 @@ class VolumeSeries(Series):
         self._letters, self._file_shape, self._z = letters, shape, options.z
         self.depth = length.get("Z", 1)
         self.dtype = dtype.newbyteorder("=")
-        self.axes = letters.replace("_", "")
+        self.axes = "".join(letter for letter in letters if letter in "TCZYX")
         self.shape = (length.get("T", 1), channels or length.get("C", 1), length["Y"], length["X"])
         self._settle_plane(options.labels)
         refuse_oversized(self.path, self.shape, options.max_frame_pixels)

@@ -20,8 +20,8 @@ from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.picture import PictureSeries
 from hela_seg.data.stacks.png import PngSeries
 from hela_seg.data.stacks.series import Series
+from hela_seg.data.stacks.tiff.positions import positions_of as tiff_positions
 from hela_seg.data.stacks.tiff.reader import TiffSeries
-from hela_seg.data.stacks.tiff.reader import positions_of as tiff_positions
 from hela_seg.data.stacks.zarr.reader import ZarrSeries
 from hela_seg.data.stacks.zarr.reader import positions_of as zarr_positions
 from hela_seg.system.errors import InputError

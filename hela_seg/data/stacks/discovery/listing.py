@@ -11,7 +11,7 @@ from hela_seg.data.stacks.discovery.positions import Position, picked
 from hela_seg.data.stacks.microscope.micromanager import is_micromanager
 from hela_seg.data.stacks.numbering import by_value
 from hela_seg.data.stacks.series import named
-from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
+from hela_seg.data.stacks.tiff.several_files import later_parts
 from hela_seg.system.errors import InputError, join_names
 
 
@@ -99,7 +99,8 @@ def _positions(path: Path) -> list[str]:
 def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
     """Readable images directly in a folder, files and folders of Zarr; hidden ones are left out.
 
-    A recording spread over several OME-TIFF files is listed once, by the file with its first plane. Links
+    A recording spread over several files, OME-TIFF or Micro-Manager's, is listed once, by the one with its
+    first plane. Links
     that lead nowhere are listed, so that opening them says so.
 
     Args:
@@ -117,8 +118,8 @@ def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
     visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     suffixes = LOSSLESS if labels else SUFFIXES
     files = [entry for entry in visible if _may_be_image(entry, suffixes)]
-    parts = frozenset[str]().union(*(later_parts(path) for path in files if is_ome_tiff(path)))
-    files = [path for path in files if path.name not in parts]
+    parts = later_parts(files)
+    files = [path for path in files if path not in parts]
     if not files:
         raise InputError(
             f"{folder} holds no image, expected files ending in {', '.join(suffixes)}: check the path"
