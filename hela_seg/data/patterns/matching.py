@@ -146,9 +146,13 @@ def _refuse_unlinked(images: PatternFiles, masks: PatternFiles, z: Z) -> None:
     if pattern is not None and unknown:
         named = ", ".join("**" if name == FOLDERS else f"{{{name}}}" for name in unknown)
         raise InputError(
-            f"{pattern.setting} is '{pattern.text}', expected no {named} in it, which "
-            + ("masks of all channels have none of" if "c" in unknown else "the images do not have")
-            + ": write what it stands for, or give data.images the same wildcard"
+            f"{pattern.setting} is '{pattern.text}', expected no {named} in it, "
+            + (
+                "since one mask is for all channels: write one number in its place"
+                if unknown == ["c"]
+                else "which the images do not have: write what it stands for, or give data.images the same "
+                "wildcard"
+            )
         )
     if pattern is not None and "z" in masks.names and isinstance(z, str):
         raise InputError(

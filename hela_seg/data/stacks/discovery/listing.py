@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,6 +99,8 @@ def _positions(path: Path) -> list[str]:
 def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
     """Readable images directly in a folder, files and folders of Zarr; hidden ones are left out.
 
+    Files without an ending are known by their first bytes.
+
     A recording spread over several files, OME-TIFF or Micro-Manager's, is listed once, by the one with its
     first plane. Links
     that lead nowhere are listed, so that opening them says so.
@@ -121,10 +123,20 @@ def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
     parts = later_parts(files)
     files = [path for path in files if path not in parts]
     if not files:
-        raise InputError(
-            f"{folder} holds no image, expected files ending in {', '.join(suffixes)}: check the path"
-        )
+        raise _no_image(folder, visible, suffixes)
     return sorted(files, key=by_value)
+
+
+def _no_image(folder: Path, entries: Sequence[Path], suffixes: Sequence[str]) -> InputError:
+    inner = sorted(entry.name for entry in entries if entry.is_dir())
+    if inner:
+        return InputError(
+            f"{folder} holds no image but the folder(s) {join_names(inner)}, expected images directly in it: "
+            "set data.images and data.masks to patterns such as 'images/{folder}/{name}' (to predict, images)"
+        )
+    return InputError(
+        f"{folder} holds no image, expected files ending in {', '.join(suffixes)}: check the path"
+    )
 
 
 def _may_be_image(entry: Path, suffixes: Collection[str]) -> bool:
@@ -133,4 +145,7 @@ def _may_be_image(entry: Path, suffixes: Collection[str]) -> bool:
         return suffix in suffixes  # a link that leads nowhere, or in a circle
     if entry.is_dir():
         return suffix in FOLDERS or is_micromanager(entry)
+    if not suffix:
+        kind = known_format(entry)
+        return kind is not None and (kind.suffixes[0] in suffixes)
     return suffix in suffixes and suffix not in FOLDERS
