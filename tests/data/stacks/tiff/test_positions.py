@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from tiff_samples import write_lsm, write_mmstack, write_ndtiff
 
 from hela_seg.data.stacks import find_files, images_in, open_series
@@ -46,20 +47,6 @@ def test_each_position_is_a_recording_with_its_own_pixels(tmp_path, write):
         open_series(path)
 
 
-def test_a_stack_of_micromanager_in_a_file_for_each_position_is_listed_once(tmp_path):
-    labels = [{"Label": name} for name in ("A1", "A2", "B 1")]
-    summary = {**SUMMARY, "Positions": 3, "StagePositions": labels}
-    for number in range(3):
-        write_mmstack(tmp_path / f"dish_MMStack_Pos{number}.tif", planes([number]), summary)
-    write_mmstack(tmp_path / "other_MMStack_Pos0.tif", planes([0]), {**SUMMARY, "Prefix": "other"})
-    first, other = tmp_path / "dish_MMStack_Pos0.tif", tmp_path / "other_MMStack_Pos0.tif"
-    assert images_in(find_files(tmp_path)) == [(first, "A1"), (first, "A2"), (first, "B-1"), (other, None)]
-    series = open_series(first, position="B-1")
-    np.testing.assert_array_equal(np.stack([series.frame(t) for t in range(4)]), PIXELS[2])
-    assert len(series.paths) == 3
-    assert open_series(other).position is None
-
-
 def test_planes_of_micromanager_that_were_cut_off_are_no_black_pixels(tmp_path):
     path = mmstack(tmp_path)
     content = path.read_bytes()
@@ -71,3 +58,35 @@ def test_planes_of_micromanager_that_were_cut_off_are_no_black_pixels(tmp_path):
     path.write_bytes(content[: -len(index)] + index[:-4] + b"\xff\xff\xff\x0f")
     with pytest.raises(InputError, match=r"damaged .*page 35 is missing|fewer than"):
         open_series(path, position="2").frame(3)
+
+
+def write_positions(path, arrays, **options):
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for number, (name, array) in enumerate(arrays.items(), start=1):
+            metadata = {"axes": "TYX", "Name": name, "PhysicalSizeY": number, "PhysicalSizeX": 2.0 * number}
+            file.write(array, photometric="minisblack", metadata=metadata, **options)
+    return path
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "tile": (16, 16)}])
+def test_images_of_an_ome_tiff_are_positions_with_calibrations_of_their_own(tmp_path, options):
+    random = np.random.default_rng(0)
+    arrays = {
+        name: random.integers(0, 60000, shape, np.uint16)
+        for name, shape in {"Well A1": (3, 20, 30), "Well A2": (3, 20, 30), "overview": (1, 24, 40)}.items()
+    }
+    path = write_positions(tmp_path / "plate.ome.tif", arrays, **options)
+    assert [image.name for image in images_in([path])] == ["plate_Well-A1", "plate_Well-A2", "plate_overview"]
+    for number, array in enumerate(arrays.values()):
+        series = open_series(path, "TYX", position=["Well-A1", "Well-A2", "2"][number])
+        assert series.pixel_size == (number + 1, 2 * (number + 1))
+        np.testing.assert_array_equal(np.stack([series.frame(t)[0] for t in range(len(array))]), array)
+        np.testing.assert_array_equal(series.read(0, slice(3, 9), slice(5, 28))[0], array[0, 3:9, 5:28])
+
+
+def test_positions_are_found_whatever_the_ending(tmp_path):
+    arrays = {name: np.zeros((2, 5, 6), np.uint8) for name in ("a", "b")}
+    path = write_positions(tmp_path / "plate.tif", arrays)
+    assert [image.position for image in images_in([path])] == ["a", "b"]
+    with pytest.raises(InputError, match=r"holds 2 positions \(a, b\), expected the choice of one"):
+        open_series(path)
