@@ -107,7 +107,7 @@ def _lapse_line(
     return [
         f"single frames of {len(split)} time-lapse(s) by their names are in different parts, {count} time(s) "
         f"next to each other, such as {_pair(recordings, parts, pairs[0])}: take {sequence}{patterns}, "
-        "which keep a recording's frames together and leave a gap between parts"
+        "which keep the frames of a recording together and leave a gap between parts"
     ]
 
 
