@@ -240,7 +240,8 @@ def _grouped(images: PatternFiles, wanted: Position) -> dict[Key, _Frames]:
         for key, (place, *_) in by_key.items():
             own = tuple([key[index] for index in told_apart])
             texts = dict(zip(images.names, key, strict=True))
-            for position in several.get(place, [None]):
+            positions: Sequence[str | None] = several.get(place) or [None]
+            for position in positions:
                 is_meant = position is None or position in meant.get(place, ())
                 frames = grouped.setdefault((*own, position or ""), _Frames(position, is_meant=is_meant))
                 frames.add(

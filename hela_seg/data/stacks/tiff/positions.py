@@ -6,6 +6,7 @@ Micro-Manager's stacks, NDTiff and Zeiss's LSM have such an axis.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,7 @@ _AXES: Mapping[str, str] = {"mmstack": "R", "ndtiff": "R", "lsm": "PM"}
 SLIDES = {"svs", "qpi"}
 """Kinds of files with one picture at several resolutions, the full one first, and a thumbnail."""
 
-_MICROMANAGER = {number.to_bytes(4, order) for number in (54773648, 483729) for order in ("little", "big")}
+_MICROMANAGER = {struct.pack(f"{order}I", number) for number in (54773648, 483729) for order in "<>"}
 """What Micro-Manager's stacks and NDTiff have behind the first 8 bytes."""
 
 
