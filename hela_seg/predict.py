@@ -199,7 +199,7 @@ def _matched(predictor: Predictor, settings: PredictSettings, folder: Path, imag
     if settings.sequence:
         raise InputError("sequence is true with images, expected {t} in images: leave sequence out")
     rules = FileRules(z=predictor.z_of(settings.z), assumed_axes=predictor.info.axes)
-    found = match(folder, images, None, setting="images").or_raise()
+    found = match(folder, images, None, setting="images", position=settings.position).or_raise()
     recordings = set(without_results([Path(one.images[0][0][0]) for one in found], folder))
     own = [one for one in found if Path(one.images[0][0][0]) in recordings]
     opened = [matched_image(one, settings.axes, rules) for one in own]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +285,41 @@ def test_what_is_wrong_with_files_of_patterns_is_said_at_once(tmp_path: Path) ->
         assert any(telling in fault for fault in faults)
     assert len(faults) == 4
     assert [series["name"] for series in found(tmp_path / "out")["series"]] == ["dish 4", "dish 5"]
+
+
+@pytest.mark.parametrize(
+    ("names", "mask", "series"),
+    [
+        ([f"dish_t{t:02}" for t in range(12)], "{}", 1),
+        ([f"dish {dish} frame_{t}" for dish in "ABC" for t in range(4)], "{}_mask", 3),
+        ([f"{source}_{row}_{column}" for source in "abc" for row in "01" for column in "01"], "m_{}", 12),
+    ],
+)
+def test_settings_that_are_proposed_can_be_typed_as_they_are(
+    tmp_path: Path, names: list[str], mask: str, series: int
+) -> None:
+    for folder in ("images", "masks" if mask == "{}" else "labels of it"):
+        (tmp_path / "my data" / folder).mkdir(parents=True)
+    labels = next(path for path in (tmp_path / "my data").iterdir() if path.name != "images")
+    for number, name in enumerate(names):
+        image, label = draw_cells(number, 1)
+        tifffile.imwrite(tmp_path / f"my data/images/{name}.tif", image[0])
+        Image.fromarray(label[0]).save(labels / f"{mask.format(name)}.png")
+    given = (
+        []
+        if mask == "{}"
+        else ["data.images=images/{name}", f"data.masks={labels.name}/{mask.format('{name}')}"]
+    )
+    assert check(tmp_path / "my data", tmp_path / "first", *given) == 0
+    (line,) = [line for line in found(tmp_path / "first")["warnings"] if "by their names" in line]
+    proposed = [typed for typed in shlex.split(line) if typed.startswith(("data.images=", "data.masks="))]
+    assert len(proposed) == 2
+    proposed[1] = proposed[1].rstrip(",")
+    assert check(tmp_path / "my data", tmp_path / "second", *proposed) == 0
+    after = found(tmp_path / "second")
+    assert len(after["series"]) == series
+    assert not any("by their names" in line for line in after["warnings"])
+    if series == 1:
+        assert "data.sequence=true" in line
+        assert check(tmp_path / "my data", tmp_path / "third", "data.sequence=true") == 0
+        assert len(found(tmp_path / "third")["series"]) == 1

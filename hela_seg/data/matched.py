@@ -32,8 +32,14 @@ def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recordin
     image = _strung_together(found, frames)
     # of single masks each belongs to one frame, which may be of a stack
     length, own = (1, cycle(frames)) if len(found.masks) > 1 else (image.shape[0], repeat(image))
+    if found.mask_planes not in (None, image.depth):
+        raise InputError(
+            f"{image.path} has {image.depth} plane(s) and data.masks matches {found.mask_planes} masks "
+            "of a frame with {z}, expected one for each plane: add what is missing, or write the number of "
+            "one plane in place of {z}"
+        )
     masks = [
-        at_size_of(image, _mask_of(layers, one, length, axes, rules, by_cell=found.is_by_cell), rules)
+        at_size_of(image, _mask_of(layers, one, length, axes, rules, found), rules)
         for layers, one in zip(found.masks, own, strict=False)
     ]
     mask = FrameSequence(masks, found.name) if len(masks) > 1 else masks[0]
@@ -54,7 +60,7 @@ def matched_image(found: Matched, axes: str | None, rules: FileRules) -> Series:
 
 
 def _frames(found: Matched, axes: str | None, rules: FileRules) -> list[Series]:
-    return [_joined(channels, axes, rules) for channels in found.images]
+    return [_joined(channels, axes, rules, found.position) for channels in found.images]
 
 
 def _strung_together(found: Matched, frames: Sequence[Series]) -> Series:
@@ -63,24 +69,26 @@ def _strung_together(found: Matched, frames: Sequence[Series]) -> Series:
     return image
 
 
-def _joined(channels: Channels, axes: str | None, rules: FileRules) -> Series:
+def _joined(channels: Channels, axes: str | None, rules: FileRules, position: str | None) -> Series:
     """The image of one frame, or a stack, out of the files of its channels and planes."""
     plain = replace(rules, channels=None, grey=False, channel_names=())
     joined = []
     for planes in channels:
-        opened = [open_image(Path(place), axes, plain) for place in planes]
+        opened = [open_image(Path(place), axes, plain, position) for place in planes]
         joined.append(opened[0] if len(opened) == 1 else JoinedPlanes(opened, rules.z))
     return chosen(joined[0] if len(joined) == 1 else JoinedChannels(joined), rules)
 
 
 def _mask_of(
-    layers: Layers, image: Series, length: int, axes: str | None, rules: FileRules, *, by_cell: bool
+    layers: Layers, image: Series, length: int, axes: str | None, rules: FileRules, found: Matched
 ) -> Series:
     """The mask of one frame, or of a stack of some length, out of its files."""
     opened = [
-        _outlined(Path(place), image, length, rules, name, number if by_cell else None)
+        _outlined(Path(place), image, length, rules, name, number if found.is_by_cell else None)
         if Path(place).suffix.lower() in OUTLINE_ENDINGS
-        else _pixels(Path(place), axes, rules, name, number if by_cell else None)
+        else _pixels(
+            Path(place), axes, rules, name, number if found.is_by_cell else None, found.mask_position
+        )
         for name, places in layers
         for number, place in enumerate(places, start=1)
     ]
@@ -89,12 +97,21 @@ def _mask_of(
     return painted(opened, rules)
 
 
-def _pixels(path: Path, axes: str | None, rules: FileRules, name: str, cell: int | None) -> Layer:
+def _pixels(
+    path: Path, axes: str | None, rules: FileRules, name: str, cell: int | None, position: str | None
+) -> Layer:
     """A mask file, and what it paints: its class, its cell, or the values that it holds itself."""
     value = rules.class_values[name] if name else cell if rules.ids else None
     if value is None and rules.threshold is not None and not rules.ids:
         value = list(rules.class_values.values())[1]
-    return Layer(open_mask(path, axes, rules), value)
+    mask = open_mask(path, axes, rules, position)
+    if mask.position != position:
+        raise InputError(
+            f"{path} is one mask for several positions of its image, expected one for {position}: write "
+            "{position} in data.masks where file names have it, or save the masks of all positions in one "
+            "file, with positions of the same names"
+        )
+    return Layer(mask, value)
 
 
 def _outlined(path: Path, image: Series, length: int, rules: FileRules, name: str, cell: int | None) -> Layer:

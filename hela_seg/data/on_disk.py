@@ -89,7 +89,10 @@ class DataOnDisk:
 
     def matches(self) -> Matches:
         """The files that patterns match; see `hela_seg.data.patterns.matching.match`."""
-        found = match(self.root, self.images, self.masks, sparse=self.rules.sparse)
+        rules = self.rules
+        found = match(
+            self.root, self.images, self.masks, sparse=rules.sparse, position=rules.position, z=rules.z
+        )
         if self.rules.sparse:
             found.recordings = [one for one in found.recordings if has_mask(one)]
         if not found.recordings and not found.faults:

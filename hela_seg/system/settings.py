@@ -84,17 +84,23 @@ def build(group: Group, path: str, **further: Any) -> Any:
     Args:
         group: its settings.
         path: of the group, for messages.
-        further: arguments that are no settings.
+        further: arguments that are no settings, and have defaults.
 
     Raises:
         InputError: see `check_group`.
     """
-    check_group(group, path)
+    check_group(group, path, complete=True)
     return instantiate(dict(group), _convert_="all", **further)
 
 
-def check_group(group: Mapping[str, Any], path: str) -> None:
+def check_group(group: Mapping[str, Any], path: str, *, complete: bool = False) -> None:
     """Hold the settings of a group against the arguments of what its ``_target_`` names, at every depth.
+
+    Args:
+        group: its settings.
+        path: of the group, for messages.
+        complete: no arguments follow from elsewhere, such as a net's channels from the data, so that those
+            without a default have to be there.
 
     Raises:
         InputError: see `checked`; or a ``_target_`` that cannot be imported.
@@ -102,7 +108,7 @@ def check_group(group: Mapping[str, Any], path: str) -> None:
     if _TARGET in group:
         target, partial = _import(group[_TARGET], path), bool(group.get("_partial_"))
         given = {key: value for key, value in group.items() if key not in _OWN_OF_HYDRA}
-        fitting_arguments(target, given, path, partial=partial or path != "data")
+        fitting_arguments(target, given, path, partial=partial or not complete)
     for key, value in group.items():
         if isinstance(value, Mapping):
             check_group(value, f"{path}.{key}")

@@ -137,7 +137,7 @@ def resolve(config: Mapping[str, Any], ranks: RankInfo) -> tuple[TrainSettings, 
     trainer = TrainerSettings.of(plain["trainer"])
     settings = checked(TrainSettings, plain | {"trainer": trainer})
     for name in ("data", "augment", "model", "loss", "optimizer", "scheduler", "callbacks", "logger"):
-        check_group(plain[name], name)
+        check_group(plain[name], name, complete=name == "data")  # all else takes something from the data
     if settings.start_from is not None and settings.ckpt_path is not None:
         raise InputError(
             "ckpt_path and start_from are both set, expected one: ckpt_path goes on with a training of the "

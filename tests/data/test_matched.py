@@ -43,6 +43,112 @@ def refusal(root: Path, images: Given, masks: Given, **rules: Any) -> str:
     return str(error.value)
 
 
+def save_positions(path: Path, arrays: dict[str, np.ndarray], axes: str = "YX") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for name, array in arrays.items():
+            file.write(array, metadata={"axes": axes, "Name": name}, photometric="minisblack")
+
+
+def pixels(recordings: list[Recording]) -> dict[str, tuple[list[Any], list[Any]]]:
+    """Pixels of the first frame of images and of masks, by the name of their recording."""
+    return {one.name: (one.image.frame(0)[0].tolist(), one.mask.frame(0)[0].tolist()) for one in recordings}
+
+
+@pytest.mark.parametrize("masks", ["masks/{name}.png", "by/{position}/{name}.png", "all/{name}.ome.tif"])
+def test_each_position_of_a_file_is_a_recording_with_its_mask(tmp_path: Path, masks: str) -> None:
+    places = [(dish, at) for dish in "XY" for at in ("A1", "A2")]
+    images, labels = ({place: random(seed + n) for n, place in enumerate(places)} for seed in (0, 100))
+    for dish in "XY":
+        save_positions(tmp_path / f"images/{dish}.ome.tif", {p: images[dish, p] for p in ("A1", "A2")})
+        save_positions(tmp_path / f"all/{dish}.ome.tif", {p: labels[dish, p] for p in ("A2", "A1")})
+    for (dish, at), mask in labels.items():
+        save(tmp_path / f"masks/{dish}_{at}.png", mask)
+        save(tmp_path / f"by/{at}/{dish}.png", mask)
+    expected = {f"{d}_{p}": (images[d, p].tolist(), labels[d, p].tolist()) for d, p in places}
+    found = opened(tmp_path, "images/{name}.ome.tif", masks)
+    assert pixels(found) == expected
+    assert groups_as_stated(found) is None
+    picked = opened(tmp_path, "images/{name}.ome.tif", masks, position="A2")
+    assert pixels(picked) == {name: expected[name] for name in ("X_A2", "Y_A2")}
+
+
+def test_positions_of_frames_and_channels_in_files_of_their_own(tmp_path: Path) -> None:
+    arrays = {(c, t, p): random(100 * c + 10 * t + p) for c in range(2) for t in range(3) for p in range(2)}
+    for c, t in {(c, t) for c, t, _ in arrays}:
+        save_positions(tmp_path / f"c{c}/t{t}.ome.tif", {f"P{p}": arrays[c, t, p] for p in range(2)})
+    for p in range(2):
+        save(tmp_path / f"masks/P{p}.tif", random(p, 3, 6, 7))
+    first, second = opened(tmp_path, ["c0/t{t}.ome.tif", "c1/t{t}.ome.tif"], "masks/{position}.tif")
+    assert (first.image.shape, second.image.shape) == ((3, 2, 6, 7), (3, 2, 6, 7))
+    assert first.name == f"{tmp_path.name}_P0"
+    for t in range(3):
+        assert (second.image.frame(t) == np.stack([arrays[0, t, 1], arrays[1, t, 1]])).all()
+    assert (second.mask.frame(2)[0] == random(1, 3, 6, 7)[2]).all()
+
+
+def test_positions_without_masks_of_their_own_are_refused(tmp_path: Path) -> None:
+    save_positions(tmp_path / "a.ome.tif", {"A1": random(0), "A2": random(1)})
+    save(tmp_path / "a.png", random(2))
+    save(tmp_path / "m/A1.png", random(2))
+    images = "{name}.ome.tif"
+    assert "a.png is one mask for several positions of its image, expected one for A1: write {position}" in (
+        refusal(tmp_path, images, "{name}.png")
+    )
+    assert "1 image(s) have no mask, such as" in refusal(tmp_path, images, "m/{position}.png")
+    assert "a.ome.tif (position A2)" in refusal(tmp_path, images, "m/{position}.png")
+    assert "no file has the position B1, expected one of A1, A2, 0, 1" in (
+        refusal(tmp_path, images, "m/{position}.png", position="B1")
+    )
+    save(tmp_path / "b.tif", random(0))
+    assert "expected no {position} in it, for no image file holds several positions" in (
+        refusal(tmp_path, "b.tif", "m/{position}.png")
+    )
+
+
+def test_a_mask_for_each_plane_goes_with_the_plane_that_is_seen(tmp_path: Path) -> None:
+    stack, masks = random(0, 3, 6, 7), random(1, 3, 6, 7)
+    tifffile.imwrite(tmp_path / "a.tif", stack, metadata={"axes": "ZYX"}, photometric="minisblack")
+    for number in range(3):
+        save(tmp_path / f"planes/a_z{number + 1}.tif", stack[number])
+        save(tmp_path / f"masks/a_z{number + 1:02}.png", masks[number])
+    for images in ("{name}.tif", "planes/{name}_z{z}.tif"):
+        (recording,) = opened(tmp_path, images, "masks/{name}_z{z}.png", z=1)
+        assert pixels([recording]) == {"a": (stack[1].tolist(), masks[1].tolist())}
+        assert "expected one of number 3: set data.z" in (
+            refusal(tmp_path, images, "masks/{name}_z{z}.png", z=3)
+        )
+        assert "which have no max: set data.z to the number of a plane" in (
+            refusal(tmp_path, images, "masks/{name}_z{z}.png", z="max")
+        )
+        assert "expected one plane a frame: set data.z=0" in (
+            refusal(tmp_path, images, "masks/{name}_z{z}.png")
+        )
+    (tmp_path / "masks/a_z01.png").unlink()
+    assert "a.tif has 3 plane(s) and data.masks matches 2 masks of a frame with {z}" in (
+        refusal(tmp_path, "{name}.tif", "masks/{name}_z{z}.png", z=1)
+    )
+    # numbers of files say which plane is which, so that not every plane needs a mask
+    (recording,) = opened(tmp_path, "planes/{name}_z{z}.tif", "masks/{name}_z{z}.png", z=1)
+    assert pixels([recording]) == {"a": (stack[1].tolist(), masks[1].tolist())}
+    assert "1 image(s) have no mask" in refusal(
+        tmp_path, "planes/{name}_z{z}.tif", "masks/{name}_z{z}.png", z=0
+    )
+
+
+def test_a_mask_for_each_plane_of_each_frame(tmp_path: Path) -> None:
+    stack, masks = random(0, 2, 3, 6, 7), random(1, 2, 3, 6, 7)
+    tifffile.imwrite(tmp_path / "a.tif", stack, metadata={"axes": "TZYX"}, photometric="minisblack")
+    for t in range(2):
+        for z in range(3):
+            save(tmp_path / f"t{t}_z{z}.png", masks[t, z])
+    (recording,) = opened(tmp_path, "{name}.tif", "t{t}_z{z}.png", z=2)
+    assert [recording.image.frame(t)[0].tolist() for t in range(2)] == stack[:, 2].tolist()
+    assert [recording.mask.frame(t)[0].tolist() for t in range(2)] == masks[:, 2].tolist()
+    (tmp_path / "t1_z0.png").unlink()
+    assert "are masks of 2 to 3 planes a frame" in refusal(tmp_path, "{name}.tif", "t{t}_z{z}.png", z=2)
+
+
 def test_frames_and_channels_are_put_together(tmp_path: Path) -> None:
     arrays = {(t, c): random(10 * t + c) for t in range(3) for c in range(2)}
     masks = {t: random(100 + t) for t in range(3)}

@@ -9,6 +9,7 @@ from statistics import median
 from hela_seg.data.checks.near_duplicates import FrameLook, similarity
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block, Part
+from hela_seg.data.stacks import name_of
 
 STEADY = 0.5
 """Correlation of neighbouring frames, the median, from which on numbered files can be a time-lapse."""
@@ -96,14 +97,17 @@ def _lapse_line(
         return []
     (stem, time), pairs = next(iter(split.items()))
     separator = re.search(r"[_ -]*$", stem)
-    series = stem if len(split) == 1 or separator is None else "{series}" + separator[0]
-    pattern = _pattern(recordings[pairs[0][0]], f"{series}{time}{{t}}")
-    sequence = "data.sequence=true or " if alone and len(split) == 1 else ""
+    only = alone and len(split) == 1
+    series = stem if only or separator is None else "{series}" + separator[0]
+    patterns = _patterns(recordings[pairs[0][0]], f"{series}{time}{{t}}") or (
+        "patterns with {t} for the number of the frame in data.images and data.masks"
+    )
+    sequence = "data.sequence=true or " if only else ""
     count = sum(map(len, split.values()))
     return [
         f"single frames of {len(split)} time-lapse(s) by their names are in different parts, {count} time(s) "
-        f"next to each other, such as {_pair(recordings, parts, pairs[0])}: take {sequence}{pattern} (and "
-        "data.masks likewise), which keep a recording's frames together and leave a gap between parts"
+        f"next to each other, such as {_pair(recordings, parts, pairs[0])}: take {sequence}{patterns}, "
+        "which keep the frames of a recording together and leave a gap between parts"
     ]
 
 
@@ -121,10 +125,10 @@ def _tile_line(recordings: Sequence[Recording], parts: Mapping[int, Part]) -> li
     match = matches[first]
     cure = "test on tiles of another picture"
     if len(tiles) > 1:
-        pattern = _pattern(recordings[first], f"{{group}}{match['one']}{{row}}{match['two']}{{column}}")
+        patterns = _patterns(recordings[first], f"{{group}}{match['one']}{{row}}{match['two']}{{column}}")
         cure = (
-            f"keep them together with {pattern} (and data.masks likewise), or with a table and its column in "
-            "data.split.table and data.split.column"
+            f"keep them together with {patterns or 'patterns with {group} for the name of the picture'}, or "
+            "with a table and its column in data.split.table and data.split.column"
         )
     return [
         f"tiles of {len(split)} picture(s) by their names are in different parts, such as "
@@ -145,9 +149,15 @@ def _is_grid(
     return filled and min(len(rows), len(columns)) > 1 and not (alone and min(rows) + min(columns) > 0)
 
 
-def _pattern(recording: Recording, name: str) -> str:
-    path = recording.image.path
-    return f"data.images='{path.parent.name}/{name}{path.suffix}'"
+def _patterns(recording: Recording, name: str) -> str:
+    """The settings of images and masks, to be typed as they are; empty where names do not tell the masks."""
+    own, files = recording.image.name, {"images": recording.image.path, "masks": recording.mask.path}
+    if name_of(files["images"]) != own or any(own not in path.name for path in files.values()):
+        return ""
+    return " ".join(
+        f"data.{which}='{path.absolute().with_name(path.name.replace(own, name, 1)).as_posix()}'"
+        for which, path in files.items()
+    )
 
 
 def _pair(recordings: Sequence[Recording], parts: Mapping[int, Part], pair: tuple[int, int]) -> str:

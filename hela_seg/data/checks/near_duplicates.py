@@ -1,13 +1,13 @@
 """Frames that show the same cells on two sides of a split, though noise, a shift or gamma makes them differ.
 
-Of each channel a sketch is kept: it is shrunk to 64 x 64 area means, a polynomial takes off the illumination,
-and the Fourier coefficients of up to 16 cycles a side remain, which a shift by a part of a mean turns but
-does not mix. Their magnitudes are evened out (the "phase correlation" of Kuglin and Hines, 1975, as far as
-noise allows), so that outlines and texture count and not only that a bright cell lies somewhere. Two sketches
-are alike if their normalised cross-correlation is high at a shift of a few pixels. What many series have in
-common, such as dust or the edge of a field stop, is subtracted first. Candidates are found with the lowest
-frequencies and matrix products. One field in two stains has other images and the same masks, which are
-compared by a digest.
+Of each channel a sketch is kept: it is shrunk to 64 x 64 area means, a polynomial takes off the
+illumination, and the Fourier coefficients of up to 16 cycles a side remain, which a shift by a part of a
+mean turns but does not mix. Their magnitudes are evened out (the "phase correlation" of Kuglin and Hines,
+1975, as far as noise allows), so that outlines and texture count and not only that a bright cell lies
+somewhere. Two sketches are alike if their normalised cross-correlation at a shift of a few pixels is high,
+measured by what noise leaves of it. What many series have in common, such as dust or the edge of a field
+stop, is subtracted first. Candidates are found with the lowest frequencies and matrix products. One field
+in two stains has other images and the same masks, which are compared by a digest.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ one cell or two each seldom 0.77; frames with noise of 10 % of their range, a sh
 Chance alone gives 0.1.
 """
 
+ALIKE_IN_NOISE, LEAST_ALIKE = 0.77, 0.45
+"""The same for frames with noise, as a share of what noise leaves, and the least; see `least_similarity`."""
+
 SERIES_IN_COMMON, MOST_ALONG_ONE = 8, 0.35
 """Series from which on what they have in common is taken for the microscope's and subtracted, if the rest of
 them varies in more than one way: frames of one time-lapse, in a file each, change along one line."""
@@ -68,6 +71,7 @@ _PARTS: tuple[Part, ...] = ("train", "validation", "test")
 _CANDIDATES = 4
 _SERIES_FOR_COMMON = 200
 _ROWS_AT_ONCE = 256
+_ROWS_FOR_NOISE = 8
 _THREADS = 4
 
 Pixels = npt.NDArray[Any]
@@ -86,6 +90,7 @@ class FrameLook:
         digest: of its pixels: equal for equal pictures alone.
         side: pixels of its shorter side.
         mask: digest of its labels; None where they are unknown or all the same.
+        signal: share of the sketch's energy that is no noise, as far as neighbouring pixels tell.
     """
 
     series: int
@@ -94,6 +99,7 @@ class FrameLook:
     digest: bytes
     side: int = 512
     mask: bytes | None = None
+    signal: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ class NearDuplicate:
         second: frame in the other one.
         parts: the part of each.
         similarity: correlation of their sketches, 1 for the same picture; where masks alone are the same,
-            that with the most similar frame, below `ALIKE`.
+            that with the most similar frame, below `least_similarity`.
         same: every pixel is equal.
         same_mask: every label is equal, and there are two or more.
     """
@@ -116,6 +122,21 @@ class NearDuplicate:
     similarity: float
     same: bool
     same_mask: bool = False
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether the images are nearly the same, not the masks alone."""
+        return self.similarity >= least_similarity(self.first, self.second)
+
+
+def least_similarity(one: FrameLook, other: FrameLook) -> float:
+    """From which correlation on two frames count as nearly the same picture.
+
+    Independent noise leaves of the correlation of two pictures of one field the root of the product of their
+    shares of signal (Spearman's correction for attenuation, 1904).
+    """
+    left = float(np.sqrt(one.signal * other.signal))
+    return max(LEAST_ALIKE, min(ALIKE, ALIKE_IN_NOISE * left))
 
 
 def look_at(series: int, t: int, frame: Pixels, labels: Pixels | None) -> FrameLook:
@@ -128,7 +149,10 @@ def look_at(series: int, t: int, frame: Pixels, labels: Pixels | None) -> FrameL
         labels: (H, W) class indices; None where they are unknown.
     """
     mask = None if labels is None or labels.min() == labels.max() else digest(labels)
-    return FrameLook(series, t, sketch(frame), digest(frame), min(frame.shape[1:]), mask)
+    sketches, signals = zip(*(_sketch(channel) for channel in frame), strict=True)
+    signal = max((share for own, share in zip(sketches, signals, strict=True) if own.any()), default=0.0)
+    found = np.stack(sketches) if signal else None
+    return FrameLook(series, t, found, digest(frame), min(frame.shape[1:]), mask, signal)
 
 
 def sketch(frame: Pixels) -> Sketch | None:
@@ -141,7 +165,7 @@ def sketch(frame: Pixels) -> Sketch | None:
         (C, 2F) int8, real and imaginary part of F Fourier coefficients, the lowest first, up to a factor; 0
         for a channel without structure. None where no channel has any.
     """
-    found = np.stack([_sketch(channel) for channel in frame])
+    found = np.stack([_sketch(channel)[0] for channel in frame])
     return found if found.any() else None
 
 
@@ -207,7 +231,8 @@ def similarity(one: FrameLook, other: FrameLook) -> float:
     return max(_correlation(_unit(a[None], none)[0], _unit(b[None], none)[0], shift) for a, b in pairs)
 
 
-def _sketch(channel: Pixels) -> Sketch:
+def _sketch(channel: Pixels) -> tuple[Sketch, float]:
+    """The sketch of a channel, and the share of its energy that is signal."""
     rows, columns = (max(1, length // (MEANS * PIXELS_A_MEAN)) for length in channel.shape)
     pixels = channel[::rows, ::columns].astype(np.float64)
     if channel.dtype.kind == "f":
@@ -217,12 +242,25 @@ def _sketch(channel: Pixels) -> Sketch:
     structure = means - smooth @ (smooth.T @ means)
     rows_of, columns_of = _frequencies()
     if np.abs(structure).max() <= 1e-6 * np.abs(means).max():
-        return np.zeros(2 * len(rows_of), np.int8)
+        return np.zeros(2 * len(rows_of), np.int8), 0.0
     spectrum = np.fft.fft2(structure.reshape(MEANS, MEANS) * np.outer(window, window))[rows_of, columns_of]
-    evened = spectrum / np.maximum(np.abs(spectrum), 1e-30) ** WHITENING
+    magnitudes = np.maximum(np.abs(spectrum), 1e-30)
+    evened = spectrum / magnitudes**WHITENING
+    noise = _noise(pixels) * min(1, MEANS**2 / pixels.size) * window.sum() ** 2  # power of each coefficient
+    energies = magnitudes ** (2 - 2 * WHITENING)
+    signal = float((energies * np.maximum(0, 1 - noise / magnitudes**2)).sum() / energies.sum())
     parts = evened.astype(np.complex64).view(np.float32)
     quantised: Sketch = np.round(127 / np.abs(parts).max() * parts).astype(np.int8)
-    return quantised
+    return quantised, max(signal, 1e-6)
+
+
+def _noise(pixels: npt.NDArray[np.float64]) -> float:
+    """Variance of the noise of a pixel, from second differences along some rows, robust against edges."""
+    some = pixels[::_ROWS_FOR_NOISE]
+    if some.shape[1] < 3:
+        return 0.0
+    differences = np.abs(2 * some[:, 1:-1] - some[:, :-2] - some[:, 2:])
+    return float((np.median(differences) / 0.6745) ** 2 / 6)
 
 
 @cache
@@ -292,7 +330,7 @@ def _twins(
         if look.digest in same
     ]
     for look, (nearest, value) in zip(asked, _most_similar(first, asked, common), strict=True):
-        if nearest is not None and value >= ALIKE:
+        if nearest is not None and value >= least_similarity(nearest, look):
             twins.append(NearDuplicate(nearest, look, parts, value, False, _same_mask(nearest, look)))
         elif look.mask in masks:
             twins.append(NearDuplicate(masks[look.mask], look, parts, value, False, True))

@@ -9,7 +9,7 @@ import numpy as np
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
 from hela_seg.data.checks.names import leaks_by_name
-from hela_seg.data.checks.near_duplicates import ALIKE, NearDuplicate, find_near_duplicates
+from hela_seg.data.checks.near_duplicates import NearDuplicate, find_near_duplicates
 from hela_seg.data.classes import Classes
 from hela_seg.data.exposure import Exposure, unlike_exposures
 from hela_seg.data.intensity import figures_of
@@ -86,8 +86,8 @@ def _alike(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:
     lines = []
     for parts in dict.fromkeys(pair.parts for pair in twins):
         of_parts = [pair for pair in twins if pair.parts == parts and not pair.same]
-        near = [pair for pair in of_parts if pair.similarity >= ALIKE]
-        masks = [pair for pair in of_parts if pair.similarity < ALIKE]
+        near = [pair for pair in of_parts if pair.is_alike]
+        masks = [pair for pair in of_parts if not pair.is_alike]
         if near:
             lines.append(
                 f"{len(near)} frame(s) for {parts[1]} look nearly like one for {parts[0]}, such as "

@@ -7,8 +7,8 @@ against whole paths, folder by folder; ``/`` separates folders on every system.
 |---|---|
 | ``{word}`` | one or more characters of one file's or folder's name; any word of the user's |
 | ``{t}`` | digits: the number of a frame; frames of one series are sorted by it, and none may be missing |
-| ``{c}``, ``{z}`` | digits: the number of a channel, or of a plane in a Z-stack (see ``data.z``) |
-| ``{position}`` | as a word: another position is another recording |
+| ``{c}``, ``{z}`` | digits: the number of a channel, or of a plane in a Z-stack; in masks ``{z}`` alone |
+| ``{position}`` | as a word: another position is another recording; in masks also one within an image file |
 | ``{group}`` | as a word; recordings of one group, such as tiles of one picture, stay together in a split |
 | ``{part}`` | ``train``, ``validation`` (``val``, ``valid``) or ``test``: what the recording is for |
 | ``*`` | any characters of one name; in masks: one file a cell, all of which make the mask |
@@ -18,6 +18,10 @@ against whole paths, folder by folder; ``/`` separates folders on every system.
   masks share, ``**`` too, link them: an image has the mask of the same texts, and of the same numbers.
 - Recordings are told apart by all wildcards of the images but ``{t}``, ``{c}``, ``{z}`` and ``*``, and are
   named by the texts of these, joined by ``_``.
+- An image file with several positions is a recording for each, named by the file and the position. Its mask
+  has that name too (``dish_A1.tif``), or has ``{position}``, or is a position of the same name in a file.
+- Of masks with ``{z}``, one for each plane, the one of the plane that ``data.z`` shows is read: of the image
+  file of the same number; where planes lie in one file, the one at the same place among masks of all planes.
 - A pattern without an ending takes each that can be read: ``images/{name}``. A folder stands for its files:
   ``images`` is ``images/{name}``.
 - Images are one pattern, a list (one for each channel, in files of their own) or a mapping of channels' names

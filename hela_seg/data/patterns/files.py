@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from hela_seg.data.patterns.grammar import Pattern, Text
 from hela_seg.data.patterns.listing import Entry, walk
-from hela_seg.data.stacks.tiff.ome import later_parts
+from hela_seg.data.stacks.tiff.several_files import later_parts
 from hela_seg.system.errors import InputError, join_names
 
 LOOKED_AT = 2000
@@ -55,6 +55,10 @@ class PatternFiles:
         """All files that were found."""
         return {place for by_key in self.found.values() for files in by_key.values() for place in files}
 
+    def any_of(self, key: Key) -> str:
+        """A file with these texts."""
+        return next(by_key[key][0] for by_key in self.found.values() if key in by_key)
+
     def faults(self) -> list[str]:
         """A line where files that are to be told apart have the same texts."""
         if not self._twice:
@@ -65,9 +69,9 @@ class PatternFiles:
         ]
 
     def leave_out_later_parts(self) -> None:
-        """Of an OME-TIFF in several files, which all state the whole, leave the one with the first plane."""
-        ome = {Path(place) for place in self.places() if place.lower().endswith((".ome.tif", ".ome.tiff"))}
-        later = {str(path.with_name(part)) for path in ome for part in later_parts(path)}
+        """Of a recording in several files, which all open the whole, leave the one with the first plane."""
+        tiffs = [Path(place) for place in self.places() if place.lower().endswith((".tif", ".tiff"))]
+        later = set(map(str, later_parts(tiffs)))
         for by_key in self.found.values() if later else ():
             for key in [key for key, (place, *_) in by_key.items() if place in later]:
                 del by_key[key]

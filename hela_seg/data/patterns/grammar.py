@@ -62,6 +62,8 @@ class Pattern:
         self.array = "/".join(parts[archive + 1 :]) if archive is not None else None
         parts = parts if archive is None else parts[: archive + 1]
         fixed = next((i for i, part in enumerate(parts[:-1]) if _WILDCARD.search(part)), len(parts) - 1)
+        for part in parts[:fixed]:
+            self._refuse_unclear(part, [part])
         self.folders = "/".join(parts[:fixed])
         parts = [normalize("NFC", part) for part in parts[fixed:]]
         suffix = PurePosixPath(_WILDCARD.sub("x", parts[-1])).suffix

@@ -32,6 +32,7 @@ class _Derived(Series):
         self.shape = (frames, channels, height, width)
         self.pixel_size, self.frame_interval = source.pixel_size, source.frame_interval
         self.frame_times, self.position = source.frame_times, source.position
+        self.depth = source.depth
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -96,7 +97,7 @@ class JoinedPlanes(VolumeSeries):
                     f"{plane.path} has {_extent(plane)} ({plane.dtype}) but {first.path.name} has "
                     f"{_extent(first)} ({first.dtype}): planes of one image must be alike"
                 )
-        self._planes, self._z, self._depth = tuple(planes), z, len(planes)
+        self._planes, self._z, self.depth = tuple(planes), z, len(planes)
         self.name, self.path, self.shape, self.dtype = first.name, first.path, first.shape, first.dtype
         self.axes = "Z" + first.axes.replace("Z", "")
         self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval

@@ -37,8 +37,9 @@ _DECISIVE_TAGS = {*range(256, 281), 284, 317, *range(322, 326), 338, 339, 347}
 """Size, bits, compression, order and place of the pixels, and the description with the number of frames."""
 
 _PYTHON_OBJECT = re.compile(r"<(?:tifffile\.)?[A-Z]\w*[^<>]*>")
+_BYTES = re.compile(r" b'[^']*\\x[^']*'")
 _RAISED = re.compile(r" raised \w+\((['\"])(.*)\1\)")
-"""What tifffile's messages begin with and quote, for programmers: ``<tifffile.TiffPages @8> bad offset``."""
+"""What libraries' messages begin with and quote, for programmers: ``<tifffile.TiffPages @8> bad offset``."""
 
 
 @contextmanager
@@ -67,12 +68,14 @@ def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
     if problem is not None:
         raise damaged(path, problem, format_name)
     for record in records:
-        _log.handle(record)
+        if (message := record.getMessage()) not in _said:  # a file is opened again for each read header
+            _said.add(message)
+            _log.handle(record)
 
 
 def damaged(path: Path, problem: str, format_name: str = "TIFF") -> InputError:
     """The error that says of a file that it is damaged, and how that was seen."""
-    said = _PYTHON_OBJECT.sub("", _RAISED.sub(r": \2", problem))
+    said = _PYTHON_OBJECT.sub("", _BYTES.sub("", _RAISED.sub(r": \2", problem)))
     reason = " ".join(said.split()).strip(" :")[:200]
     return InputError(f"{path} is damaged or no {format_name} ({reason}): copy or export the file again")
 
@@ -108,5 +111,6 @@ def _means_loss(record: logging.LogRecord) -> bool:
 
 
 _collected = _Collected()
+_said: set[str] = set()
 _log = logging.getLogger("tifffile")
 _log.addFilter(_collected)

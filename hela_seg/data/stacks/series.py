@@ -39,6 +39,7 @@ class Series(ABC):
             need not be regular.
         position: name of the position, of a file that holds several.
         channel_names: one a channel, where they are known.
+        depth: planes of the Z-stack that each frame is one of, or a projection of.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Series(ABC):
     frame_times: tuple[float, ...] | None = None
     position: str | None = None
     channel_names: tuple[str, ...] = ()
+    depth: int = 1
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -178,7 +180,7 @@ class FrameSequence(Series):
         self.dtype = first.dtype
         self.axes = "T" + first.axes.replace("T", "")
         self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval
-        self.channel_names = first.channel_names
+        self.channel_names, self.depth = first.channel_names, first.depth
 
     @property
     def paths(self) -> tuple[Path, ...]:

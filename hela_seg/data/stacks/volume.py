@@ -19,9 +19,8 @@ class VolumeSeries(Series):
     """A series read plane by plane; its subclasses say how."""
 
     _z: Z
-    _depth: int
     _letters: str
-    """One letter an axis of the file: T, C, Z, Y and X, and ``_`` for an axis of length 1 without meaning."""
+    """One letter an axis: T, C, Z, Y, X, others of positions, and ``_`` of length 1 without meaning."""
     _file_shape: tuple[int, ...]
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
@@ -43,13 +42,13 @@ class VolumeSeries(Series):
             return self._plane(t, self._z or 0, rows, columns)
         pixels = self._plane(t, 0, rows, columns)
         if self._z == "max":
-            for z in range(1, self._depth):
+            for z in range(1, self.depth):
                 np.maximum(pixels, self._plane(t, z, rows, columns), out=pixels)
             return pixels
         total: NDArray[np.float64] = pixels.astype(np.float64)
-        for z in range(1, self._depth):
+        for z in range(1, self.depth):
             total += self._plane(t, z, rows, columns)
-        mean = total / self._depth
+        mean = total / self.depth
         return (mean if pixels.dtype.kind == "f" else np.rint(mean)).astype(pixels.dtype)
 
     def _settle(
@@ -67,9 +66,9 @@ class VolumeSeries(Series):
         """
         length = dict(zip(letters, shape, strict=True))
         self._letters, self._file_shape, self._z = letters, shape, options.z
-        self._depth = length.get("Z", 1)
+        self.depth = length.get("Z", 1)
         self.dtype = dtype.newbyteorder("=")
-        self.axes = letters.replace("_", "")
+        self.axes = "".join(letter for letter in letters if letter in "TCZYX")
         self.shape = (length.get("T", 1), channels or length.get("C", 1), length["Y"], length["X"])
         self._settle_plane(options.labels)
         refuse_oversized(self.path, self.shape, options.max_frame_pixels)
@@ -86,23 +85,23 @@ class VolumeSeries(Series):
             self.channel_names = stated.channels
 
     def _settle_plane(self, labels: bool) -> None:
-        if self._depth == 1:
+        if self.depth == 1:
             self._z = 0
         if self._z is None:
             planes_are_frames = self.axes.replace("Z", "T")
             instead = f", or data.axes={planes_are_frames} if they are frames" if "T" not in self.axes else ""
             raise InputError(
-                f"{self.path} is a Z-stack of {self._depth} planes (axes {self.axes}), expected one plane a "
+                f"{self.path} is a Z-stack of {self.depth} planes (axes {self.axes}), expected one plane a "
                 f"frame: set data.z=0 for the first, data.z=max or data.z=mean for a projection{instead} "
                 "(z and axes, to predict)"
             )
-        if isinstance(self._z, int) and self._z >= self._depth:
+        if isinstance(self._z, int) and self._z >= self.depth:
             raise InputError(
-                f"{self.path} holds {self._depth} planes, expected one of number {self._z}: set data.z "
-                f"(z, to predict) to 0 to {self._depth - 1}, max or mean"
+                f"{self.path} holds {self.depth} planes, expected one of number {self._z}: set data.z "
+                f"(z, to predict) to 0 to {self.depth - 1}, max or mean"
             )
         if labels and isinstance(self._z, str):
             raise InputError(
-                f"{self.path} is a mask of {self._depth} planes, which have no {self._z}: save the mask of "
+                f"{self.path} is a mask of {self.depth} planes, which have no {self._z}: save the mask of "
                 "the projection, one plane a frame"
             )

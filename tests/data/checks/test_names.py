@@ -13,6 +13,8 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block, Part
 from hela_seg.data.stacks import ArraySeries
 
+FOLDER = Path("data/images").absolute().as_posix()
+
 
 def lines(
     names: list[str], tested: list[int], pictures: np.ndarray | None = None, frames: int = 1
@@ -45,13 +47,13 @@ def test_neighbours_that_are_called_frames_are_named_with_both_settings(stem) ->
     assert "2 time(s)" in line
     assert f"'{stem}20' (train) and '{stem}21' (test)" in line
     assert "data.sequence=true" in line
-    assert f"data.images='images/{stem.removesuffix('0')}{{t}}.tif'" in line or stem == "A_T0"
+    assert f"data.images='{FOLDER}/{stem.removesuffix('0')}{{t}}.tif' data.masks=" in line
 
 
 def test_several_time_lapses_in_one_folder_need_a_pattern() -> None:
     (line,) = lines([f"{dish}_t{t}" for dish in "AB" for t in range(5)], tested=[2, 7])
     assert "2 time-lapse(s)" in line
-    assert "data.images='images/{series}_t{t}.tif'" in line
+    assert f"data.images='{FOLDER}/{{series}}_t{{t}}.tif' data.masks=" in line
     assert "sequence" not in line
 
 
@@ -88,7 +90,7 @@ def test_tiles_of_one_picture_are_named_with_what_keeps_them_together(name, patt
     (line,) = lines([name.format(*place) for place in places], tested=[3])
     assert f"'{name.format('a', 0, 0)}' (train) and '{name.format('a', 1, 1)}' (test)" in line
     assert line.startswith("tiles of 1 picture(s)")
-    assert f"data.images='images/{pattern}.tif'" in line
+    assert f"data.images='{FOLDER}/{pattern}.tif' data.masks=" in line
     assert "data.split.column" in line
     assert lines([name.format(*place) for place in places], tested=[4, 5, 6, 7]) == []
 

@@ -18,6 +18,7 @@ from hela_seg.data.checks.near_duplicates import (
     FrameLook,
     digest,
     find_near_duplicates,
+    least_similarity,
     look_at,
     look_at_frames,
     similarity,
@@ -84,6 +85,22 @@ def test_a_copy_is_found_among_fields_under_the_same_vignetting(how) -> None:
     train = series_of([field(n) for n in range(9)])
     test = series_of([field(20), changed(field(4), how), field(21)], 9)
     assert found(train, test) == [(4, 10)]
+
+
+def test_copies_that_noise_makes_unlike_are_found_and_different_fields_with_noise_are_not() -> None:
+    random = np.random.default_rng(3)
+    noisy = [field(n) + random.normal(0, 40, field(n).shape) for n in range(10)]
+    train, test = series_of([field(n) for n in range(10)]), series_of(noisy, 100)
+    assert sorted(found(train, test)) == [(n, 100 + n) for n in range(10)]
+    assert found(test[:5], test[5:]) == []
+    assert found(train[:5], test[5:]) == []
+
+
+def test_noise_lowers_what_is_asked_of_two_frames() -> None:
+    clean, noisy = look(field(0)), look(field(0) + np.random.default_rng(0).normal(0, 40, field(0).shape))
+    assert clean.signal > 0.95 > noisy.signal
+    assert least_similarity(clean, clean) == ALIKE > least_similarity(clean, noisy)
+    assert least_similarity(noisy, noisy) <= least_similarity(clean, noisy)
 
 
 @pytest.mark.parametrize(("down", "across"), [(8, 8), (8, 0), (0, 8)])
@@ -210,12 +227,17 @@ def test_different_real_fields_are_not_alike_and_a_still_out_of_the_time_lapse_i
     lapse = frames_of(shared / "t98g-phase" / "timelapse" / "images")
     nuclei = frames_of(shared / "hela-nucleolus" / "images")
     for fields in (stills, nuclei):
-        assert max(similarity(a, b) for a, b in combinations(series_of(fields), 2)) < ALIKE
-    looks: dict[Part, list[FrameLook]] = {
+        for noise in (0, 0.05):
+            random = np.random.default_rng(1)
+            looks = [
+                look(f + random.normal(0, noise * np.ptp(np.percentile(f, [1, 99])), f.shape)) for f in fields
+            ]
+            assert all(similarity(a, b) < least_similarity(a, b) for a, b in combinations(looks, 2))
+    parts: dict[Part, list[FrameLook]] = {
         "train": [look(frame, t) for t, frame in enumerate(lapse)],
         "test": [look(frame, t) for t, frame in enumerate(stills)],
     }
-    assert [(pair.second.t, pair.same) for pair in find_near_duplicates(looks)] == [(0, True)]
+    assert [(pair.second.t, pair.same) for pair in find_near_duplicates(parts)] == [(0, True)]
 
 
 def test_real_fields_with_noise_shifted_or_with_a_gamma_are_found(shared: Path) -> None:

@@ -2,57 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from unicodedata import normalize
 
 import pytest
+from empty_files import files, found, refusal, touch
 
-from hela_seg.data.patterns.matching import Given, Matched, match
-from hela_seg.system.errors import InputError
-
-
-def touch(root: Path, names: Iterable[str]) -> Path:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return root
-
-
-def found(root: Path, images: Given, masks: Given | None, **options: bool) -> list[Matched]:
-    return match(root, images, masks, **options).or_raise()
-
-
-def files(root: Path, recording: Matched) -> tuple[object, object]:
-    """Paths below the root of the images, and of the masks, in the shape in which they are given."""
-
-    def below(places: object) -> object:
-        if isinstance(places, str):
-            return Path(places).relative_to(root).as_posix() if Path(places).is_absolute() else places
-        assert isinstance(places, tuple)
-        return [below(place) for place in places]
-
-    return below(recording.images), below(recording.masks)
-
-
-def refusal(root: Path, images: Given, masks: Given | None, **options: bool) -> str:
-    with pytest.raises(InputError) as error:
-        found(root, images, masks, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-def test_masks_beside_images_in_one_folder_are_no_images(tmp_path: Path) -> None:
-    touch(
-        tmp_path,
-        ["b 2.png", "b 2_cp_masks.png", "b 10.png", "b 10_cp_masks.png", "b 2_seg.npy", ".hidden.png"],
-    )
-    recordings = found(tmp_path, "{name}.png", "{name}_cp_masks.png")
-    assert [recording.name for recording in recordings] == ["b 2", "b 10"]
-    assert files(tmp_path, recordings[0]) == ([[["b 2.png"]]], [[["", ["b 2_cp_masks.png"]]]])
-    # the other way round, the images have the longer names
-    assert [one.name for one in found(tmp_path, "{name}_cp_masks.png", "{name}.png")] == ["b 2", "b 10"]
+from hela_seg.data.patterns.matching import Given, match
 
 
 def test_frames_are_sorted_by_number_and_linked_by_value(tmp_path: Path) -> None:
@@ -126,18 +81,6 @@ def test_a_folder_stands_for_its_files_and_masks_for_several_images(tmp_path: Pa
     assert [one.group for one in stains] == ["a_blue", "a_blue"]
 
 
-def test_names_are_compared_in_one_form_of_unicode(tmp_path: Path) -> None:
-    touch(tmp_path, [normalize("NFD", "Müller/ü.tif"), normalize("NFC", "masks/Müller_ü_für.png")])
-    (one,) = found(tmp_path, "{who}/{name}.tif", normalize("NFD", "masks/{who}_{name}_für.png"))
-    assert one.name == normalize("NFC", "Müller_ü")
-
-
-def test_a_link_to_the_folder_above_is_not_followed_for_ever(tmp_path: Path) -> None:
-    touch(tmp_path, ["a/x.tif", "a/x.png"])
-    (tmp_path / "a" / "up").symlink_to(tmp_path, target_is_directory=True)
-    assert [one.name for one in found(tmp_path, "**/{name}.tif", "**/{name}.png")] == ["a_x"]
-
-
 def test_sparse_masks_leave_images_and_frames_aside(tmp_path: Path) -> None:
     touch(tmp_path, [f"t{t}.tif" for t in range(4)] + ["m1.png", "m3.png"])
     (one,) = found(tmp_path, "t{t}.tif", "m{t}.png", sparse=True)
@@ -145,33 +88,6 @@ def test_sparse_masks_leave_images_and_frames_aside(tmp_path: Path) -> None:
 
 
 # What is wrong
-
-
-def test_a_pattern_that_matches_nothing_names_what_is_near(tmp_path: Path) -> None:
-    touch(tmp_path, ["A/phase_1.tif", "A/mask_1.png", "notes.txt"])
-    message = refusal(tmp_path, "{series}/phse_{t}.tif", "{series}/mask_{t}.png")
-    assert "data.images is '{series}/phse_{t}.tif', which no file below" in message
-    assert "the nearest names there are A/phase_1.tif" in message
-    assert "data.masks is" in refusal(tmp_path, "{series}/phase_{t}.tif", "masks/{series}_{t}.png")
-    message = refusal(tmp_path, "B/phase_{t}.tif", "{series}/mask_{t}.png")
-    assert "data.masks is '{series}/mask_{t}.png', expected no {series} in it" in message
-    message = refusal(tmp_path, "B/phase_{t}.tif", "A/mask_{t}.png")
-    assert f"no file below {tmp_path} matches: the nearest names there are A/phase_1.tif" in message
-    assert "is no folder" in refusal(tmp_path / "gone", "{a}.tif", "{a}.png")
-
-
-def test_two_files_with_the_same_texts_are_refused(tmp_path: Path) -> None:
-    touch(tmp_path, ["a.tif", "a.png", "m/a.png", "b.tif", "b.png", "m/b.png"])
-    message = refusal(tmp_path, "{name}", "m/{name}")
-    assert "match one pattern with the same texts" in message
-    assert "a.png" in message
-    assert "a.tif" in message
-    touch(tmp_path, ["x/images/1.png", "x/images/2.png", "x/m.png"])
-    message = refusal(tmp_path, "{id}/images/*", "{id}/m.png")
-    assert "images/1.png and 2.png" in message
-    assert "t01.tif and t1.tif" in refusal(
-        touch(tmp_path / "n", ["t1.tif", "t01.tif", "m1.png"]), "t{t}.tif", "m{t}.png"
-    )
 
 
 def test_images_without_masks_and_masks_without_images_are_one_line(tmp_path: Path) -> None:

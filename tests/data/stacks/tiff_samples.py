@@ -1,5 +1,6 @@
 """Random pixels written as TIFF in many ways, for the tests of its reader."""
 
+import json
 import struct
 
 import numpy as np
@@ -60,18 +61,23 @@ def write_stk(path, array, seconds=(), z_steps=(), pixel=(0.0, 0.0)):
 
 
 def write_lsm(path, array, pixel=(0.5, 0.25), seconds=(), channels=()):
-    """A Zeiss LSM of time and channels (T, C, Y, X): a page of planes and a thumbnail for each frame."""
-    frames, count, height, width = array.shape
+    """A Zeiss LSM of time and channels (T, C, Y, X), or of positions too (P, T, C, Y, X).
+
+    It has a page of planes and a thumbnail for each frame.
+    """
+    *positions, frames, count, height, width = array.shape
+    array = array.reshape(-1, count, height, width)
     info = np.zeros(1, np.dtype([entry for entry in tifffile.TIFF.CZ_LSMINFO if entry[0]]))
     info["MagicNumber"], info["StructureSize"] = 67127628, info.itemsize
     info["DimensionX"], info["DimensionY"], info["DimensionZ"] = width, height, 1
     info["DimensionChannels"], info["DimensionTime"] = count, frames
     info["VoxelSizeY"], info["VoxelSizeX"] = (size * 1e-6 for size in pixel)
+    info["DimensionP"] = positions[0] if positions else 0
     info["ScanType"] = 3  # frames in time
     options = {"photometric": "minisblack", "metadata": None, "contiguous": False, "byteorder": "<"}
     with tifffile.TiffWriter(path, byteorder="<") as file:
         del options["byteorder"]
-        for t in range(frames):
+        for t in range(len(array)):
             tag = [(34412, 1, None, info.tobytes(), True)] if t == 0 else []
             file.write(array[t], planarconfig="separate", extratags=tag, **options)
             file.write(array[t, 0, ::4, ::4], subfiletype=1, **options)
@@ -90,4 +96,54 @@ def write_lsm(path, array, pixel=(0.5, 0.25), seconds=(), channels=()):
     content = bytearray(path.read_bytes())
     content[at : at + info.nbytes] = info.tobytes()
     path.write_bytes(content)
+    return path
+
+
+def _micromanager(first, summary, planes):
+    """The start of a file; its pages, each an IFD of 13 tags with its pixels behind it; and their places."""
+    words = json.dumps(summary).encode()
+    at = 40 + len(words) + len(words) % 2
+    start = first + struct.pack("<2I", 2355492, len(words)) + words
+    pages, places = b"", []
+    for number, plane in enumerate(planes):
+        here, height, width = at + len(pages), *plane.shape
+        behind = here + 162 + plane.nbytes
+        shorts = [(256, width), (257, height), (258, 8 * plane.itemsize), (259, 1), (262, 1)]
+        longs = [(273, here + 162), (277, 1), (278, height), (279, plane.nbytes)]
+        tags = b"".join(struct.pack("<2H2I", tag, 4, 1, value) for tag, value in [*shorts, *longs])
+        tags += b"".join(struct.pack("<2H2I", tag, 5, 1, behind) for tag in (282, 283))
+        tags += struct.pack("<2H2I", 296, 3, 1, 1) + struct.pack("<2H2I", 51123, 2, 8, behind + 8)
+        following = 0 if number == len(planes) - 1 else behind + 16
+        pages += struct.pack("<H", 13) + tags + struct.pack("<I", following)
+        pages += plane.tobytes() + struct.pack("<2I8s", 1, 1, b'{"a":1}')
+        places.append(here)
+    return start.ljust(at, b"\0"), pages, places
+
+
+def write_mmstack(path, planes, summary):
+    """A stack of Micro-Manager from planes (H, W) by channel, z, frame and position; others may hold more."""
+    room = len(json.dumps(summary)) + len(json.dumps(summary)) % 2
+    total = sum(162 + plane.nbytes + 16 for plane in planes.values())
+    index_at, comments = 40 + room + total, (99384722, 0)
+    header = struct.pack("<2sHI6I", b"II", 42, 40 + room, 54773648, index_at, 483765892, 0, *comments)
+    start, pages, places = _micromanager(header, summary, list(planes.values()))
+    rows = b"".join(struct.pack("<5I", *key, at) for key, at in zip(planes, places, strict=True))
+    path.write_bytes(start + pages + struct.pack("<2I", 3453623, len(planes)) + rows)
+    return path
+
+
+def write_ndtiff(path, planes):
+    """An NDTiff of Micro-Manager and its index, from planes (H, W) by position, time and channel."""
+    summary = {"made": "in a test" * 4}
+    room = len(json.dumps(summary)) + len(json.dumps(summary)) % 2
+    header = struct.pack("<2sHI2I", b"II", 42, 40 + room, 483729, 2)
+    start, pages, places = _micromanager(header, summary, list(planes.values()))
+    index = b""
+    for (position, time, channel), at in zip(planes, places, strict=True):
+        axes = json.dumps({"position": position, "time": time, "channel": channel}).encode()
+        name, (height, width) = path.name.encode(), planes[position, time, channel].shape
+        index += struct.pack("<I", len(axes)) + axes + struct.pack("<I", len(name)) + name
+        index += struct.pack("<8I", at + 162, width, height, 1, 0, 0, 0, 0)
+    path.with_name("NDTiff.index").write_bytes(index)
+    path.write_bytes(start + pages)
     return path

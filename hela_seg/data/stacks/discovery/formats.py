@@ -20,8 +20,8 @@ from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.picture import PictureSeries
 from hela_seg.data.stacks.png import PngSeries
 from hela_seg.data.stacks.series import Series
+from hela_seg.data.stacks.tiff.positions import positions_of as tiff_positions
 from hela_seg.data.stacks.tiff.reader import TiffSeries
-from hela_seg.data.stacks.tiff.reader import positions_of as tiff_positions
 from hela_seg.data.stacks.zarr.reader import ZarrSeries
 from hela_seg.data.stacks.zarr.reader import positions_of as zarr_positions
 from hela_seg.system.errors import InputError
@@ -99,16 +99,21 @@ FOLDERS = (".zarr",)
 """Those endings that are of folders."""
 
 
+def format_by_ending(path: Path) -> Format | None:
+    """The format that the ending of a name says; None where it says none. No file is opened."""
+    suffix = path.suffix.lower()
+    return next((kind for kind in FORMATS if suffix in kind.suffixes), None)
+
+
 def known_format(path: Path) -> Format | None:
     """The format of a file by its ending, else by its first bytes; None for any other file or folder.
 
     Raises:
         InputError: the file is a pointer of Git LFS, or cannot be read.
     """
-    suffix = path.suffix.lower()
+    suffix, found = path.suffix.lower(), format_by_ending(path)
     if suffix not in FOLDERS and path.is_dir():
         return MICROMANAGER if is_micromanager(path) else None
-    found = next((kind for kind in FORMATS if suffix in kind.suffixes), None)
     if suffix in FOLDERS:
         return found
     start = _start(path)

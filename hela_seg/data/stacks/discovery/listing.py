@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hela_seg.data.stacks.discovery.formats import FOLDERS, LOSSLESS, SUFFIXES, known_format
+from hela_seg.data.stacks.discovery.formats import FOLDERS, LOSSLESS, SUFFIXES, format_by_ending, known_format
 from hela_seg.data.stacks.discovery.positions import Position, picked
 from hela_seg.data.stacks.microscope.micromanager import is_micromanager
 from hela_seg.data.stacks.numbering import by_value
 from hela_seg.data.stacks.series import named
-from hela_seg.data.stacks.tiff.ome import is_ome_tiff, later_parts
+from hela_seg.data.stacks.tiff.several_files import later_parts
 from hela_seg.system.errors import InputError, join_names
 
 
@@ -90,7 +90,7 @@ def is_image(path: Path) -> bool:
 
 def _positions(path: Path) -> list[str]:
     try:
-        kind = known_format(path)
+        kind = format_by_ending(path) or known_format(path)
         return [] if kind is None else list(kind.positions(path))
     except InputError:
         return []  # opening it says what is wrong
@@ -99,7 +99,10 @@ def _positions(path: Path) -> list[str]:
 def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
     """Readable images directly in a folder, files and folders of Zarr; hidden ones are left out.
 
-    A recording spread over several OME-TIFF files is listed once, by the file with its first plane. Links
+    Files without an ending are known by their first bytes.
+
+    A recording spread over several files, OME-TIFF or Micro-Manager's, is listed once, by the one with its
+    first plane. Links
     that lead nowhere are listed, so that opening them says so.
 
     Args:
@@ -117,13 +120,23 @@ def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
     visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     suffixes = LOSSLESS if labels else SUFFIXES
     files = [entry for entry in visible if _may_be_image(entry, suffixes)]
-    parts = frozenset[str]().union(*(later_parts(path) for path in files if is_ome_tiff(path)))
-    files = [path for path in files if path.name not in parts]
+    parts = later_parts(files)
+    files = [path for path in files if path not in parts]
     if not files:
-        raise InputError(
-            f"{folder} holds no image, expected files ending in {', '.join(suffixes)}: check the path"
-        )
+        raise _no_image(folder, visible, suffixes)
     return sorted(files, key=by_value)
+
+
+def _no_image(folder: Path, entries: Sequence[Path], suffixes: Sequence[str]) -> InputError:
+    inner = sorted(entry.name for entry in entries if entry.is_dir())
+    if inner:
+        return InputError(
+            f"{folder} holds no image but the folder(s) {join_names(inner)}, expected images directly in it: "
+            "set data.images and data.masks to patterns such as 'images/{folder}/{name}' (to predict, images)"
+        )
+    return InputError(
+        f"{folder} holds no image, expected files ending in {', '.join(suffixes)}: check the path"
+    )
 
 
 def _may_be_image(entry: Path, suffixes: Collection[str]) -> bool:
@@ -132,4 +145,7 @@ def _may_be_image(entry: Path, suffixes: Collection[str]) -> bool:
         return suffix in suffixes  # a link that leads nowhere, or in a circle
     if entry.is_dir():
         return suffix in FOLDERS or is_micromanager(entry)
+    if not suffix:
+        kind = known_format(entry)
+        return kind is not None and (kind.suffixes[0] in suffixes)
     return suffix in suffixes and suffix not in FOLDERS

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hela_seg.data.stacks.calibration import Calibration, PixelSize
-from hela_seg.data.stacks.microscope.reader import Image, Reader
+from hela_seg.data.stacks.microscope.reader import Image, Reader, closed_on_failure
 from hela_seg.data.stacks.series import Pixels
 
 _CHUNK_CACHE = 16 * 2**20
@@ -27,11 +27,8 @@ class ImsReader(Reader):
 
         self._path = path
         self._file = h5py.File(path, "r", rdcc_nbytes=_CHUNK_CACHE)
-        try:
+        with closed_on_failure(self._file):
             self._read_header()
-        except BaseException:
-            self._file.close()
-            raise
 
     def _read_header(self) -> None:
         level, info = self._file["DataSet/ResolutionLevel 0"], self._file["DataSetInfo"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hela_seg.data.stacks.calibration import Calibration, PixelSize
-from hela_seg.data.stacks.microscope.reader import UNKNOWN, Image, Reader
+from hela_seg.data.stacks.microscope.reader import UNKNOWN, Image, Reader, closed_on_failure
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels
 from hela_seg.data.stacks.warn import warn
@@ -34,13 +34,9 @@ class Nd2Reader(Reader):
 
         self._path, self._version = path, version_of(path)
         self._file = nd2.ND2File(path)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of metadata that are not needed
-                self._read_header()
-        except BaseException:
-            self._file.close()
-            raise
+        with closed_on_failure(self._file), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of metadata that are not needed
+            self._read_header()
 
     def _read_header(self) -> None:
         sizes: dict[str, int] = dict(self._file.sizes)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hela_seg.data.stacks.calibration import Calibration, calibration_of_axes
-from hela_seg.data.stacks.microscope.reader import UNKNOWN, Image, Reader
+from hela_seg.data.stacks.microscope.reader import UNKNOWN, Image, Reader, closed_on_failure
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels
 
@@ -30,7 +30,7 @@ class OifReader(Reader):
         self._path, self._version = path, version_of(path)
         self._lock = threading.Lock()
         self._file = oiffile.OifFile(path)
-        try:
+        with closed_on_failure(self._file):
             series = self._file.series[0]
             self._planes = dict(zip(map(tuple, series.indices), series, strict=True))
             self._shape = tuple(map(int, series.shape))
@@ -38,9 +38,6 @@ class OifReader(Reader):
             axes = "".join(axis if axis in "TCZ" else UNKNOWN for axis in series.axes)
             stated = _calibration(self._file.mainfile)
             self.images = [Image("", f"{axes}YX", (*self._shape, *first.shape), first.dtype, stated)]
-        except BaseException:
-            self._file.close()
-            raise
         folder = path.with_name(f"{path.name}.files")
         self.files = tuple(sorted(folder.iterdir())) if folder.is_dir() else ()
 

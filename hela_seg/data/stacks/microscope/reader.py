@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -72,3 +73,17 @@ class Reader(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close the file."""
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+@contextmanager
+def closed_on_failure(file: _Closable) -> Iterator[None]:
+    """Close a file that a library holds open if reading its header fails: nobody else could close it then."""
+    try:
+        yield
+    except BaseException:
+        file.close()
+        raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hela_seg.data.stacks.microscope.reader import Image, Reader
+from hela_seg.data.stacks.microscope.reader import Image, Reader, closed_on_failure
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels
 from hela_seg.data.stacks.warn import warn
@@ -40,11 +40,8 @@ class VideoReader(Reader):
         self._path, self._version = path, version_of(path)
         self._lock = threading.Lock()
         self._container = av.open(str(path))
-        try:
+        with closed_on_failure(self._container):
             self._read_header()
-        except BaseException:
-            self._container.close()
-            raise
 
     def _read_header(self) -> None:
         if not self._container.streams.video:

@@ -4,5 +4,7 @@
 
 ``photometric`` knows what the numbers mean: grey, inverted, colours, a colour table, opacity.
 
+``positions`` knows the positions in a file, and ``several_files`` which files make up one recording.
+
 ``ome`` knows the metadata of OME-TIFF, ``ome_tiff`` writes such files.
 """

@@ -8,34 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
-import tifffile
-
-from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.system.errors import InputError
 
 MAX_PLANES = 2**22
 """Most planes that one OME-TIFF may state; tifffile keeps a place for each before it looks for any."""
-
-
-def is_ome_tiff(path: Path) -> bool:
-    """Whether the name ends as those of all files of an OME-TIFF do."""
-    return path.name.lower().endswith((".ome.tif", ".ome.tiff"))
-
-
-def later_parts(path: Path) -> frozenset[str]:
-    """File names of an OME-TIFF's parts that are not read by themselves.
-
-    Of a recording spread over several files each states all of them; the one with the first plane stands for
-    the recording.
-    """
-    try:
-        with damage_is_reported(path), tifffile.TiffFile(path) as file:
-            root = _parsed(file.ome_metadata)
-    except InputError:
-        return frozenset()  # opening it says what is wrong
-    names = [] if root is None else [uuid.get("FileName", "") for uuid in root.iterfind(".//{*}UUID")]
-    own = {path.name} if root is not None and root.find("{*}BinaryOnly") is not None else set()
-    return frozenset(names) - set(names[:1]) | own
 
 
 def refuse_unfit(path: Path, metadata: str | None) -> None:
@@ -85,6 +61,19 @@ def refuse_other_folders(path: Path, names: Iterable[str]) -> None:
                 f"{path} names {name} as a part of it, expected files in its own folder: put them there and "
                 "export it again, or convert it to one file"
             )
+
+
+def later_files(own: str, metadata: str | None) -> frozenset[str]:
+    """The files of an OME-TIFF that are not read by themselves; each file states all of them.
+
+    Args:
+        own: name of the file with the metadata, which may leave them to another file.
+        metadata: of the file.
+    """
+    root = _parsed(metadata)
+    names = [] if root is None else [uuid.get("FileName", "") for uuid in root.iterfind(".//{*}UUID")]
+    leaves_them = root is not None and root.find("{*}BinaryOnly") is not None
+    return frozenset(names) - set(names[:1]) | ({own} if leaves_them else set())
 
 
 def image_names(metadata: str | None) -> list[str]:

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.calibration import calibration
 from hela_seg.data.stacks.damage import damage_is_reported
-from hela_seg.data.stacks.discovery.positions import chosen, position_names
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, assemble, cache, version_of
 from hela_seg.data.stacks.series import Pixels, channels_first, named
-from hela_seg.data.stacks.tiff.ifds import first_description, refuse_broken_chain
+from hela_seg.data.stacks.tiff.ifds import refuse_broken_chain
 from hela_seg.data.stacks.tiff.mapped import MappedStack, map_bytes
-from hela_seg.data.stacks.tiff.ome import image_names, refuse_other_folders, refuse_unfit, stated_planes
+from hela_seg.data.stacks.tiff.ome import refuse_other_folders, refuse_unfit, stated_planes
 from hela_seg.data.stacks.tiff.photometric import colours_of, photometric_of
+from hela_seg.data.stacks.tiff.positions import SLIDES, chosen_place
+from hela_seg.data.stacks.tiff.several_files import NDTIFF_INDEX
 from hela_seg.data.stacks.tiff.shaped import open_tiff
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError
@@ -35,14 +36,8 @@ OPEN_FILES = 64
 
 _KINDS_OF_PIXELS = "buif"
 
-NDTIFF_INDEX = "NDTiff.index"
-"""In Micro-Manager's folders, the file that names the files of a recording."""
-
 _STATING = {"ome", "imagej", "lsm", "stk", "ndtiff", "mmstack"}
 """Kinds of files, as tifffile calls them, that say what their axes are."""
-
-_SLIDES = {"svs", "qpi"}
-"""Kinds of files with one picture at several resolutions, the full one first, and a thumbnail."""
 
 _ORDERS_OF_PAGES = ("YX", "YXS", "SYX")
 """Axes of a single page that are read: grey, samples interleaved, samples in planes."""
@@ -75,21 +70,13 @@ class TiffSeries(VolumeSeries):
         index = self.path.with_name(NDTIFF_INDEX)
         if file.is_ndtiff and index.exists():
             refuse_other_folders(self.path, (entry[1] for entry in tifffile.read_ndtiff_index(index)))
-        self._series, self.position = _chosen_series(file, self.path, options.position)
+        place = chosen_place(file, self.path, options.position)
+        self._series, self._index, self.position = place.series, place.index, place.name
         self.name = named(self.path, self.position)
         series = file.series[self._series]
         shape = tuple(int(length) for length in series.shape)
-        _refuse_lost_frames(file, series, self._series)
-        if options.labels:
-            options = options.for_mask(len(shape))
-        letters = resolve(
-            series.axes,
-            shape,
-            stated=_states_axes(file, series),
-            wanted=options.axes,
-            assumed=options.assumed_axes,
-            path=self.path,
-        )
+        _refuse_lost_frames(file, series, place.number)
+        letters, options = self._axes_of(series, shape, options, stated=_states_axes(file, series))
         self._stored = np.dtype(f"{file.byteorder}{series.dtype.char}")
         self._refuse_numbers()
         self._offset: int | None = series.dataoffset  # None: the frames do not lie one behind another
@@ -107,8 +94,29 @@ class TiffSeries(VolumeSeries):
         self._stack = None
         if self._offset is not None:
             version = self._versions[self.path]
-            self._stack = MappedStack(self.path, version, self._offset, self._stored, letters, shape)
-        self._calibrate(calibration(file, self._series))
+            first = self._offset + self._stored.itemsize * sum(
+                index * math.prod(shape[letters.index(letter) + 1 :]) for letter, index in self._index.items()
+            )
+            self._stack = MappedStack(self.path, version, first, self._stored, letters, shape)
+        self._calibrate(calibration(file, place.number))
+
+    def _axes_of(
+        self, series: tifffile.TiffPageSeries, shape: tuple[int, ...], options: ReadOptions, *, stated: bool
+    ) -> tuple[str, ReadOptions]:
+        """One letter an axis of a series, those of positions left as they are; and the options of a mask."""
+        inner = [axis for axis, letter in enumerate(series.axes) if letter not in self._index]
+        if options.labels:
+            options = options.for_mask(len(inner))
+        letters = resolve(
+            "".join(series.axes[axis] for axis in inner),
+            tuple(shape[axis] for axis in inner),
+            stated=stated,
+            wanted=options.axes,
+            assumed=options.assumed_axes,
+            path=self.path,
+        )
+        of_axis = dict(zip(inner, letters, strict=True))
+        return "".join(of_axis.get(axis, letter) for axis, letter in enumerate(series.axes)), options
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -144,6 +152,7 @@ class TiffSeries(VolumeSeries):
         if not outer:
             return [0]
         parts = {"T": [t], "Z": [z], "_": [0]} | {"C": range(self._file_shape[self._letters.find("C")])}
+        parts |= {letter: [index] for letter, index in self._index.items()}
         positions = product(*(parts[letter] for letter in outer))
         return [int(np.ravel_multi_index(position, lengths)) for position in positions]
 
@@ -242,7 +251,8 @@ class _OpenTiff:
         """A page of one of the file's series: where its segments lie."""
         with self._lock:
             page = self._series[series].pages[number]
-        if page is None:
+        # tifffile gives zeros for planes of Micro-Manager's stacks that were cut off
+        if page is None or (self._series[series].kind == "mmstack" and not any(page.databytecounts)):
             raise tifffile.TiffFileError(f"page {number} is missing")
         return page
 
@@ -294,39 +304,6 @@ def _segment_shape(keyframe: tifffile.TiffPage) -> tuple[int, ...]:
     return (1, *keyframe.chunks) if keyframe.axes == "SYX" else tuple(keyframe.chunks)
 
 
-def positions_of(path: Path) -> list[str]:
-    """Names of the positions in a file: those of an OME-TIFF's images; one for any other file.
-
-    Raises:
-        InputError: the file is damaged.
-    """
-    with damage_is_reported(path):
-        if b"<OME" not in first_description(path):
-            return [""]
-        with tifffile.TiffFile(path) as file:
-            return position_names(image_names(file.ome_metadata)) or [""]
-
-
-def _chosen_series(file: tifffile.TiffFile, path: Path, position: str | None) -> tuple[int, str | None]:
-    """Number of the series that is read, and the name of its position where the file has several.
-
-    Thumbnails and smaller copies are left out. tifffile makes a series of each size that it finds: in other
-    files than OME-TIFF, a frame of another size would be lost in silence.
-    """
-    whole = [n for n, series in enumerate(file.series) if not series.keyframe.is_reduced]
-    if len(whole) < 2 or file.series[0].kind in _SLIDES:
-        return 0, None
-    names = position_names(image_names(file.ome_metadata))
-    if len(names) == len(file.series):
-        number = chosen(names, position, path)
-        return number, names[number]
-    sizes = ", ".join("x".join(map(str, file.series[n].shape)) for n in whole[:5])
-    raise InputError(
-        f"{path} holds {len(whole)} images (of {sizes}), expected one recording of frames of one size: save "
-        "each to a file of its own"
-    )
-
-
 def _path_of(page: Any, first: Path) -> Path:
     """The file that holds a page; the series' first file goes by the name that it was opened with."""
     path = Path(page.parent.filehandle.path)  # absolute and without links, whatever was opened
@@ -365,7 +342,7 @@ def _refuse_lost_frames(file: tifffile.TiffFile, series: tifffile.TiffPageSeries
 
 def _states_axes(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> bool:
     """Whether the file itself says what its axes are."""
-    if series.kind in _STATING | _SLIDES:
+    if series.kind in _STATING | SLIDES:
         return True
     if series.kind == "shaped" and any("axes" in (entry or {}) for entry in file.shaped_metadata or ()):
         return True

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from microscope_samples import movie
 
-from hela_seg.data.stacks import find_files, is_image, open_series
+from hela_seg.data.stacks import find_files, images_in, is_image, open_series
 from hela_seg.system.errors import InputError
 
 MOVIE = movie(3, 2, 2, 20, 30)
@@ -61,3 +61,26 @@ def test_planes_of_unlike_sizes_are_refused(tmp_path):
     tifffile.imwrite(folder / "img_000000001_GFP_000.tif", MOVIE[0, 0, 0, 3:], metadata=None)
     with pytest.raises(InputError, match=r"GFP_000\.tif has \(17, 30\) pixels, expected \(20, 30\)"):
         open_series(folder, z=0).frame(1)
+
+
+def test_positions_in_one_folder_are_recordings_of_their_own(tmp_path):
+    folder = write(tmp_path / "Default", "2.0")
+    for path in folder.glob("img_*_z000.tif"):
+        tifffile.imwrite(
+            path.with_name(path.name.replace("position000", "position001")),
+            tifffile.imread(path)[:10],
+            metadata=None,
+        )
+    assert images_in([folder]) == [(folder, "0"), (folder, "1")]
+    assert open_series(folder, z=1, position="0").shape == (3, 2, 20, 30)
+    series = open_series(folder, position="1")
+    assert (series.name, series.shape) == ("Default_1", (3, 2, 10, 30))
+    np.testing.assert_array_equal(series.frame(2), MOVIE[2, :, 0, :10])
+    assert series.frame_times is None
+    named = write(tmp_path / "named", "2.0")
+    (named / "img_channel000_position001_time000000000_z000.tif").write_bytes(
+        (named / "img_channel000_position000_time000000000_z000.tif").read_bytes()
+    )
+    labels = {"StagePositions": [{"Label": "A1"}, {"Label": "A 2"}]}
+    (named / "metadata.txt").write_text(json.dumps({"Summary": SUMMARY | labels}))
+    assert [image.name for image in images_in([named])] == ["named_A1", "named_A-2"]

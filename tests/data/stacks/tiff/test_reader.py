@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiff_samples import COMPRESSIONS, CUTS, SHAPES, draw, write
 
-from hela_seg.data.stacks import images_in, open_series
+from hela_seg.data.stacks import open_series
 from hela_seg.system.errors import InputError
 
 
@@ -219,35 +219,3 @@ def test_single_frames_need_no_axes(shared, folder, size):
         series = open_series(path)
         assert series.shape == (1, 1, *size)
         np.testing.assert_array_equal(series.frame(0)[0], tifffile.imread(path))
-
-
-def write_positions(path, arrays, **options):
-    with tifffile.TiffWriter(path, ome=True) as file:
-        for number, (name, array) in enumerate(arrays.items(), start=1):
-            metadata = {"axes": "TYX", "Name": name, "PhysicalSizeY": number, "PhysicalSizeX": 2.0 * number}
-            file.write(array, photometric="minisblack", metadata=metadata, **options)
-    return path
-
-
-@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "tile": (16, 16)}])
-def test_images_of_an_ome_tiff_are_positions_with_calibrations_of_their_own(tmp_path, options):
-    random = np.random.default_rng(0)
-    arrays = {
-        name: random.integers(0, 60000, shape, np.uint16)
-        for name, shape in {"Well A1": (3, 20, 30), "Well A2": (3, 20, 30), "overview": (1, 24, 40)}.items()
-    }
-    path = write_positions(tmp_path / "plate.ome.tif", arrays, **options)
-    assert [image.name for image in images_in([path])] == ["plate_Well-A1", "plate_Well-A2", "plate_overview"]
-    for number, array in enumerate(arrays.values()):
-        series = open_series(path, "TYX", position=["Well-A1", "Well-A2", "2"][number])
-        assert series.pixel_size == (number + 1, 2 * (number + 1))
-        np.testing.assert_array_equal(np.stack([series.frame(t)[0] for t in range(len(array))]), array)
-        np.testing.assert_array_equal(series.read(0, slice(3, 9), slice(5, 28))[0], array[0, 3:9, 5:28])
-
-
-def test_positions_are_found_whatever_the_ending(tmp_path):
-    arrays = {name: np.zeros((2, 5, 6), np.uint8) for name in ("a", "b")}
-    path = write_positions(tmp_path / "plate.tif", arrays)
-    assert [image.position for image in images_in([path])] == ["a", "b"]
-    with pytest.raises(InputError, match=r"holds 2 positions \(a, b\), expected the choice of one"):
-        open_series(path)
