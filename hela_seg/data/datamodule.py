@@ -218,8 +218,8 @@ class TimelapseData(pl.LightningDataModule):
         """
         if self.trainer is not None and self.trainer.world_size != self.launch.count:
             raise InputError(
-                f"{self.trainer.world_size} processes train together, but these data are for {self.launch.count}, "
-                "expected one: train on several devices with hela_seg.train and trainer=ddp"
+                f"{self.trainer.world_size} processes train together, but these data are for "
+                f"{self.launch.count}, expected one: several devices take hela_seg.train with trainer=ddp"
             )
         if not self._prepared:
             self.prepare()

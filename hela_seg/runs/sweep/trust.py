@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hela_seg.runs.sweep.folders import key_of
 from hela_seg.system.errors import InputError
-from hela_seg.system.trust import import_trusted, is_trusted, module_of, trusted_modules
+from hela_seg.system.trust import advice, import_trusted, is_trusted, module_of, trusted_modules
 
 PLACES = {
     *(
@@ -89,7 +89,10 @@ def refuse_untrusted(record: Path, lines: Iterable[str], shipped: Path, trust: S
             known = len(targets) == line.count("_target_") and "_args_" not in line
             modules = trusted_modules(trust) if key.split(".")[0] == "model" else trust
             if not (known and all(_is_known(target, shipped, modules) for target in targets)):
-                raise _refusal(record, line, "names code that is not of this program, torch or Lightning")
+                foreign = next((advice(target) for target in targets if advice(target)), "")
+                raise _refusal(
+                    record, line, "names code that is not of this program, torch or Lightning", foreign
+                )
         if key == "trust":
             raise _refusal(record, line, "trusts code by name")
         if key.startswith("hydra.") and not SEARCHES.match(key):
@@ -112,10 +115,11 @@ def _keys_in(value: str) -> str:
     return " ".join(re.findall(r"(\w+)['\"]?\s*:", value))
 
 
-def _refusal(record: Path, line: str, why: str) -> InputError:
+def _refusal(record: Path, line: str, why: str, otherwise: str = "") -> InputError:
     return InputError(
         f"{record} holds {line}, which {why}, expected plain settings: add this line to the command if you "
         "trust it"
+        f"{otherwise}"
     )
 
 
