@@ -41,8 +41,8 @@ def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
     target, trust = str(net.get("_target_")), trusted_modules(typed_trust(given))
     if is_trusted(module_of(target), trust):
         return [f"model._target_={target}", *_arguments(path, net), *typed]
-    option = option_of(target)
-    if not re.fullmatch(r"\w+", option) or not (shipped / "model" / f"{option}.yaml").is_file():
+    option, own = option_of(target), target.startswith("hela_seg.models.")
+    if not (own and re.fullmatch(r"\w+", option) and (shipped / "model" / f"{option}.yaml").is_file()):
         raise InputError(
             f"{path} names the net {target}, which model= cannot choose, expected one of hela_seg"
             f"{advice(target) or ': set model='}"

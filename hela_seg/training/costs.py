@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hela_seg.models import build, is_own
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.runs.records import Costs, RunRecord
+from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import Machine, choose
 from hela_seg.system.machine import hardware, now
 from hela_seg.system.ranks import RankInfo
@@ -23,17 +24,23 @@ def costs_of(info: ModelInfo, trust: Sequence[str] = ()) -> Costs:
     """What can be known of a net without running it; nothing is computed and no memory taken.
 
     Of a net that was converted, and not trained here, that is its parameters alone; and so it is of a net
-    that cannot be run without numbers, as one of another package may be.
+    that cannot be run without numbers, as one of another package may be. Of one whose module is not trusted,
+    which only an ONNX file can hold here, it is nothing.
 
     Args:
         info: what its checkpoint says about it.
         trust: see `hela_seg.models.find_net`.
 
     Raises:
-        InputError: no net of this program, nor of a trusted module.
+        InputError: no net of this program.
     """
-    with torch.device("meta"):
-        net = build(info.net, trust).eval()
+    try:
+        with torch.device("meta"):
+            net = build(info.net, trust).eval()
+    except InputError:
+        if is_own(str(info.net["_target_"])):
+            raise
+        return Costs()  # an ONNX file computes a net whose code nobody needs
     if "trainer" not in info.config:
         return Costs(parameters=_parameters(net))
     data, trainer = info.config["data"], info.config["trainer"]
