@@ -173,7 +173,7 @@ def call(name: str, arguments: Sequence[str], settings: Mapping[str, Any]) -> An
     if option is not None:
         raise InputError(f"'{option}' is an option of the command line, expected settings such as model=unet")
     found: list[Any] = []
-    typed_here = [*arguments, *(_typed(key, value) for key, value in flatten(settings).items())]
+    typed_here = [*arguments, *(setting(key, value) for key, value in flatten(settings).items())]
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     try:
@@ -403,8 +403,15 @@ def _quoted_patterns(value: str) -> str | None:
     return "{" + ",".join(f"{name.strip()}: {_in_quotes(text.strip())}" for name, _, text in pairs) + "}"
 
 
-def _typed(key: str, value: Any) -> str:
-    """A setting with a value of Python, as it would be typed."""
+def setting(key: str, value: Any) -> str:
+    """A setting with a value of Python, as it would be typed.
+
+    Raises:
+        InputError: the value is none that a setting can have.
+
+    Example:
+        ``setting("data.classes", ["background", "my cell"]) == "data.classes=['background','my cell']"``
+    """
     if isinstance(value, str | Path):
         is_path = key == "resume" or any(key in command.paths for command in COMMANDS.values())
         is_choice = "." not in key and re.fullmatch(r"\w+", str(value))
