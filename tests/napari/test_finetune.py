@@ -1,4 +1,4 @@
-"""Training from napari's panel: a process of its own, whose log is followed, and which outlives the window."""
+"""Training from napari's panel: a process of its own, whose log is followed, and that outlives the window."""
 
 from __future__ import annotations
 
@@ -50,9 +50,8 @@ def quick(monkeypatch: pytest.MonkeyPatch):
     def by(*more: str) -> None:
         monkeypatch.setattr(finetune, "WAIT_S", 0.02)
         lines = EPOCHS + "".join(more)
-        monkeypatch.setattr(
-            finetune, "command", lambda _, __, run, ___: [sys.executable, "-c", lines, str(run)]
-        )
+        python = [sys.executable, "-c", lines]
+        monkeypatch.setattr(finetune, "command", lambda _, __, run, ___: [*python, str(run)])
 
     return by
 
@@ -94,7 +93,7 @@ def test_epochs_are_told_as_they_are_logged_and_then_the_best_checkpoint(quick, 
 
 def test_what_a_training_ends_with_is_said(quick, tmp_path: Path) -> None:
     quick(FAILS)
-    with pytest.raises(InputError, match="^the end$"):
+    with pytest.raises(InputError, match=r"^the end$"):
         list(train(tmp_path / "a.ckpt", tmp_path, 3, lambda: False))
 
 
