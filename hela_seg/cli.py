@@ -268,8 +268,10 @@ def _without_defaults_of_others(config: DictConfig, typed: Sequence[str]) -> Non
     given = [key_of(line) for line in typed]
     for path in _named_classes(typed):
         group = OmegaConf.select(config, path)
+        if not isinstance(group, DictConfig):
+            continue  # switched off with null
         with open_dict(group):
-            for name in [key for key in group if not key.startswith("_")]:
+            for name in [str(key) for key in group if not str(key).startswith("_")]:
                 key = f"{path}.{name}"
                 if not any(one == key or one.startswith(f"{key}.") for one in given):
                     del group[name]

@@ -54,6 +54,9 @@ def test_the_page_runs(
     assert "Predictor(unet, classes: background, dim, bright; 1 channel; on cpu)" in said
     assert here["maps"].shape == (2, 48, 64)
 
+    again = hela_seg.train(resume=result.folder)  # which has ended
+    assert (again.checkpoint, again.scores.mean_iou) == (result.checkpoint, result.scores.mean_iou)
+
     # what Lightning's trainer leaves by itself is as good as a run of the command
     bare = tmp_path / "bare" / "best.ckpt"
     assert read_checkpoint(bare)[0].net["width"] == 4
