@@ -39,7 +39,7 @@ def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
         raise InputError(f"{path} is not there, expected a checkpoint such as best.ckpt: check start_from=")
     net = read_info(path, read_content(path)).net
     target, trust = str(net.get("_target_")), trusted_modules(typed_trust(given))
-    if is_trusted(module_of(target), trust):
+    if is_trusted(module_of(target), trust) and re.fullmatch(r"[\w.]+", target):
         return [f"model._target_={target}", *_arguments(path, net), *typed]
     option, own = option_of(target), target.startswith("hela_seg.models.")
     if not (own and re.fullmatch(r"\w+", option) and (shipped / "model" / f"{option}.yaml").is_file()):
