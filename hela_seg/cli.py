@@ -172,6 +172,7 @@ def call(name: str, arguments: Sequence[str], settings: Mapping[str, Any]) -> An
     option = next((argument for argument in arguments if argument.startswith("-")), None)
     if option is not None:
         raise InputError(f"'{option}' is an option of the command line, expected settings such as model=unet")
+    failures: list[Exception] = []
     found: list[Any] = []
     typed_here = [*arguments, *(setting(key, value) for key, value in flatten(settings).items())]
     root = logging.getLogger()
@@ -179,7 +180,7 @@ def call(name: str, arguments: Sequence[str], settings: Mapping[str, Any]) -> An
     try:
         typed = _expanded(name, typed_here)
         with record_kept(typed), initialize_config_dir(str(CONFIG), name, "1.3"):
-            run_command = partial(_run_command, name, failures := [], found)
+            run_command = partial(_run_command, name, failures, found)
             hydra_here = GlobalHydra.instance().hydra
             if hydra_here is not None:
                 hydra_here.run(name, run_command, overrides(COMMANDS[name], typed))

@@ -193,11 +193,8 @@ class TimelapseData(pl.LightningDataModule):
 
     def to_plain(self) -> dict[str, Any]:
         """The arguments as `from_plain` takes them, without the augmentation, which only training needs."""
-        plain = {key: asdict(value) if is_dataclass(value) else value for key, value in self._given.items()}
-        return {
-            **{key: _as_plain(value) for key, value in plain.items() if key != "augment"},
-            "root": str(Path(self._given["root"]).absolute()),
-        }
+        plain = {key: _as_plain(value) for key, value in self._given.items() if key != "augment"}
+        return plain | {"root": str(Path(self._given["root"]).absolute())}
 
     def prepare_data(self) -> None:
         """Lightning's hook, called once on each machine: draws what ``layout: synthetic`` is to hold."""
@@ -412,7 +409,9 @@ class TimelapseData(pl.LightningDataModule):
 
 
 def _as_plain(value: Any) -> Any:
-    """Lists, dicts and primitives in place of tuples, mappings and paths, at every depth."""
+    """Lists, dicts and primitives in place of dataclasses, tuples, mappings and paths, at every depth."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, Mapping):
         return {str(key): _as_plain(item) for key, item in value.items()}
     if isinstance(value, Path | str):

@@ -124,8 +124,8 @@ def build(config: Mapping[str, Any], trust: Sequence[str] = ()) -> nn.Module:
             f"model {target} cannot be built with {arguments} ({reason}): mend its arguments"
         ) from error
     if not hasattr(made, "stride"):
-        made.stride = 1
-    made.made_of = dict(config)
+        made.__dict__["stride"] = 1
+    made.__dict__["made_of"] = dict(config)
     return made
 
 
