@@ -23,15 +23,17 @@ Axis letters, everywhere: N batch, T frames, C channels, K classes, H rows, W co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hela_seg.system.trust import modules_of
 from hela_seg.system.version import __version__
 
 if TYPE_CHECKING:
     from hela_seg.inference import Predictor, Tiling
 
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "load", "train"]
 
 
 def load(
@@ -39,6 +41,7 @@ def load(
     device: str = "auto",
     precision: str = "auto",
     tiling: Tiling | None = None,
+    trust: Sequence[str] = (),
 ) -> Predictor:
     """Load a checkpoint for prediction, or several that predict together.
 
@@ -50,10 +53,19 @@ def load(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         precision: ``auto`` (half precision on a GPU), ``float32``, ``bfloat16`` or ``float16``.
         tiling: how frames go through the net; by default whole, or in tiles where they are large.
+        trust: names of modules outside of this package whose nets a checkpoint may name, such as
+            ``["my_nets"]``; without, nothing outside is imported.
 
     Raises:
         hela_seg.system.errors.InputError: no such file, or no checkpoint that can be trusted.
     """
     from hela_seg.inference import Predictor  # here, so that importing the package does not import torch
 
-    return Predictor.from_checkpoint(path, device, precision, tiling)
+    return Predictor.from_checkpoint(path, device, precision, tiling, modules_of(trust))
+
+
+def __getattr__(name: str) -> Any:
+    """``hela_seg.train``, the module that can be called, without importing torch before it is used."""
+    if name == "train":
+        return import_module("hela_seg.train")
+    raise AttributeError(f"module 'hela_seg' has no attribute '{name}'")

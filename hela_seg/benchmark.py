@@ -36,6 +36,7 @@ from hela_seg.system.files import make_folder, whole_file
 from hela_seg.system.hardware import Machine
 from hela_seg.system.machine import accelerator_of, hardware, versions
 from hela_seg.system.settings import Count, Group, Seed, build, checked, to_plain
+from hela_seg.system.trust import module_of
 from hela_seg.training import assembly
 from hela_seg.training.settings import TrainerSettings, for_hardware
 from hela_seg.training.task import SegmentationTask
@@ -123,7 +124,8 @@ def _time_nets(
     times = {}
     for name, model in _nets(settings.model).items():
         log.info("timing %s", name)
-        net = assembly.net_of({**model, "in_channels": data.input_channels, "classes": len(data.classes)})
+        config = {**model, "in_channels": data.input_channels, "classes": len(data.classes)}
+        net = assembly.net_of(config, [module_of(str(model["_target_"]))])
         assembly.refuse_tile(data.tile, net)
         task = SegmentationTask(net, loss, build(settings.optimizer, "optimizer"), info)
         if trainer.compile:

@@ -7,12 +7,13 @@ values.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hela_seg.runs.start_from import expand_start_from
 from hela_seg.runs.sweep import Sweep, expand_resume_arguments, jobs_in, record_kept, run_job
@@ -31,6 +34,7 @@ from hela_seg.runs.sweep.folders import key_of
 from hela_seg.system.errors import InputError, Interrupted, PartialResultError
 from hela_seg.system.faults import user_message
 from hela_seg.system.ranks import MULTIRUN, RankInfo, overrides_for_rank
+from hela_seg.system.settings import flatten
 
 PACKAGE = Path(__file__).parent
 CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
@@ -76,6 +80,9 @@ _DATA_PATHS = frozenset(
     {"data.root", "data.images", "data.masks", "data.split.table", "data.split.file"}
     | {"hydra.run.dir", "hydra.sweep.dir"}
 )
+_GROUPS_OF_ONE_CLASS = ("data", "trainer")
+"""Groups whose keys are read here too, so that another class has to take the same ones."""
+
 _PATTERNS = frozenset({"data.images", "data.masks", "images"})
 """Keys whose values may be lists or mappings of patterns, whose braces and stars Hydra takes for its own."""
 
@@ -123,14 +130,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     # Hydra would print its own report and leave with status 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        if name == "train":
-            # first, as a sweep to go on with is found by its settings
-            typed = expand_start_from(typed, CONFIG)
-            typed = expand_resume_arguments(typed, partial(overrides, COMMANDS[name]), _sweeps, CONFIG)
-            typed = overrides_for_rank(RankInfo.here(), typed)
-        if name == "evaluate" and not any(key_of(argument) == "data" for argument in typed):
-            # of a checkpoint's own data nothing but their place may be said
-            typed = [re.sub(r"^data\.root=", "root=", argument) for argument in typed]
+        typed = _expanded(name, typed)
         with record_kept(typed) if name == "train" else nullcontext():
             _run_hydra(name, overrides(COMMANDS[name], typed))
     except PartialResultError as left_out:
@@ -150,6 +150,65 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
         print(f"error: {message}", file=sys.stderr)
         return USER_FAULT
     return 0
+
+
+def call(name: str, arguments: Sequence[str], settings: Mapping[str, Any]) -> Any:
+    """Run a command inside of a script or a notebook, without a command line.
+
+    Handlers of logging's root stay as they are.
+
+    Args:
+        name: one of `COMMANDS`.
+        arguments: as typed on the command line, such as ``model=unet``.
+        settings: the same as values of Python, by their keys; mappings are settings of a group.
+
+    Returns:
+        What the command's function returns.
+
+    Raises:
+        InputError: what the command would end with status 2 for.
+        KeyboardInterrupt: it was interrupted; its message says how it goes on.
+    """
+    option = next((argument for argument in arguments if argument.startswith("-")), None)
+    if option is not None:
+        raise InputError(f"'{option}' is an option of the command line, expected settings such as model=unet")
+    failures: list[Exception] = []
+    found: list[Any] = []
+    typed_here = [*arguments, *(setting(key, value) for key, value in flatten(settings).items())]
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        typed = _expanded(name, typed_here)
+        with record_kept(typed), initialize_config_dir(str(CONFIG), name, "1.3"):
+            run_command = partial(_run_command, name, failures, found)
+            hydra_here = GlobalHydra.instance().hydra
+            if hydra_here is not None:
+                hydra_here.run(name, run_command, overrides(COMMANDS[name], typed))
+            if failures:
+                raise failures[0]
+    except Interrupted as end:
+        raise KeyboardInterrupt(str(end)) from None
+    except Exception as error:
+        message = user_message(error)
+        if message is None:
+            raise
+        raise InputError(message) from error
+    finally:
+        root.handlers[:], root.level = handlers, level
+    return found[0]
+
+
+def _expanded(name: str, typed: Sequence[str]) -> list[str]:
+    """Arguments with those that follow from a checkpoint, an earlier run, or several processes."""
+    if name == "train":
+        # first, as a sweep to go on with is found by its settings
+        typed = expand_start_from(typed, CONFIG)
+        typed = expand_resume_arguments(typed, partial(overrides, COMMANDS[name]), _sweeps, CONFIG)
+        return overrides_for_rank(RankInfo.here(), typed)
+    if name == "evaluate" and not any(key_of(argument) == "data" for argument in typed):
+        # of a checkpoint's own data nothing but their place may be said
+        return [re.sub(r"^data\.root=", "root=", argument) for argument in typed]
+    return list(typed)
 
 
 def overrides(command: Command, typed: Sequence[str]) -> list[str]:
@@ -193,28 +252,54 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
             result.append(_quoted(key, at_home) if is_path else argument)
     if listed:
         result.append(f"{command.listed}=[{','.join(listed)}]")
-    return flags + result
+    # of a class that the user names nobody knows the keys here, and so they may be new ones
+    own = tuple(f"{group}." for group in _named_classes(result))
+    return flags + [f"++{line}" if own and line.startswith(own) else line for line in result]
+
+
+def _named_classes(typed: Sequence[str]) -> list[str]:
+    """The groups whose class is typed: ``loss`` of ``loss._target_=my.Loss``."""
+    paths = (key_of(line).rpartition(".") for line in typed)
+    groups = [path for path, _, last in paths if last == "_target_"]
+    return [path for path in groups if path and path.split(".")[0] not in _GROUPS_OF_ONE_CLASS]
+
+
+def _without_defaults_of_others(config: DictConfig, typed: Sequence[str]) -> None:
+    """Where the class of a group is typed, take the defaults of the class before it out of the group."""
+    given = [key_of(line) for line in typed]
+    for path in _named_classes(typed):
+        group = OmegaConf.select(config, path)
+        if not isinstance(group, DictConfig):
+            continue  # switched off with null
+        with open_dict(group):
+            for name in [str(key) for key in group if not str(key).startswith("_")]:
+                key = f"{path}.{name}"
+                if not any(one == key or one.startswith(f"{key}.") for one in given):
+                    del group[name]
+
+
+def _run_command(name: str, failures: list[Exception], found: list[Any], config: DictConfig) -> Any:
+    """Call a command's function with what was composed; without a sweep, what it raises is kept for later."""
+    try:
+        _without_defaults_of_others(config, HydraConfig.get().overrides.task)
+        _refuse_missing(config, COMMANDS[name].found)
+        OmegaConf.set_readonly(config, True)  # what a command reads is what was typed
+        _refuse_absent(config, COMMANDS[name].inputs)
+        _say_at_once(name, config)
+        # imported only now, so that --help and a bad configuration answer without torch
+        command = getattr(import_module(f"hela_seg.{name}"), name)
+        if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
+            return run_job(partial(command, config), user_message)
+        found.append(command(config))
+    except Exception as error:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise  # Hydra goes on with the other jobs, and says which one this was
+        failures.append(error)
 
 
 def _run_hydra(name: str, arguments: list[str]) -> None:
     failures: list[Exception] = []
-
-    def run_composed(config: DictConfig) -> Any:
-        try:
-            _refuse_missing(config, COMMANDS[name].found)
-            OmegaConf.set_readonly(config, True)  # what a command reads is what was typed
-            _refuse_absent(config, COMMANDS[name].inputs)
-            _say_at_once(name, config)
-            # imported only now, so that --help and a bad configuration answer without torch
-            command = getattr(import_module(f"hela_seg.{name}"), name)
-            if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
-                return run_job(partial(command, config), user_message)
-            return command(config)
-        except Exception as error:
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                raise  # Hydra goes on with the other jobs, and says which one this was
-            failures.append(error)
-
+    run_composed = partial(_run_command, name, failures, [])
     before = sys.argv
     sys.argv = [f"hela-seg {name}", *arguments]
     Sweep.begun.clear()
@@ -319,6 +404,45 @@ def _quoted_patterns(value: str) -> str | None:
     if not is_mapping or not all(colon for _, colon, _ in pairs):
         return None
     return "{" + ",".join(f"{name.strip()}: {_in_quotes(text.strip())}" for name, _, text in pairs) + "}"
+
+
+def setting(key: str, value: Any) -> str:
+    """A setting with a value of Python, as it would be typed.
+
+    Raises:
+        InputError: the value is none that a setting can have.
+
+    Example:
+        ``setting("data.classes", ["background", "my cell"]) == "data.classes=['background','my cell']"``
+    """
+    if isinstance(value, str | Path):
+        is_path = key == "resume" or any(key in command.paths for command in COMMANDS.values())
+        is_choice = "." not in key and re.fullmatch(r"\w+", str(value))
+        if is_path or is_choice:
+            return f"{key}={value}"
+    return f"{key}={_literal(key, value)}"
+
+
+def _literal(key: str, value: Any) -> str:
+    """A value of Python in Hydra's grammar.
+
+    Raises:
+        InputError: it is none that a setting can have.
+    """
+    if isinstance(value, str | Path):
+        return _in_quotes(str(value))
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{name}: {_literal(key, item)}" for name, item in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return f"[{','.join(_literal(key, item) for item in value)}]"
+    raise InputError(
+        f"{key} is a {type(value).__name__}, expected a word, a number, or a list or dict of them: objects "
+        "of your own go into SegmentationTask and pytorch_lightning.Trainer, see docs/python.md"
+    )
 
 
 def _quoted(key: str, value: str) -> str:

@@ -41,6 +41,7 @@ from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder
 from hela_seg.system.machine import versions
 from hela_seg.system.settings import MISSING, Group, build, checked
+from hela_seg.system.trust import Trust, modules_of
 from hela_seg.training.costs import costs_of, record_of
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class EvaluateSettings:
     cells: Group | None = None
     part: Literal["train", "validation", "test", "all"] = "test"
     device: str = "auto"
+    trust: Trust = None
     seed: int = 0
     trainer: Group | None = None  # of data=synthetic, of no effect here
 
@@ -84,7 +86,7 @@ def evaluate(config: Mapping[str, Any]) -> Scores:
 
 
 def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
-    predictor = Predictor.from_checkpoint(ckpt, settings.device)
+    predictor = Predictor.from_checkpoint(ckpt, settings.device, trust=modules_of(settings.trust))
     data = _data(settings, predictor.info)
     _refuse_unlike(data, predictor)
     blocks = _blocks(data, settings.part)
@@ -101,7 +103,7 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     series = np.array(counts.series)
     pixels = (counts.matrix[series == name].sum(axis=(0, 1)) for name in scored)
     _warn_of(map(predictor.share_mismatch, scored.values(), pixels))
-    costs = replace(costs_of(predictor.info), frame_s=seconds / len(counts))
+    costs = replace(costs_of(predictor.info, modules_of(settings.trust)), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     trained = _of_training(predictor.info, counts)
     if trained:

@@ -23,6 +23,7 @@ from hela_seg.interchange.torch_files import write_torch_export, write_torchscri
 from hela_seg.report.tables import print_files
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import Expected, checked
+from hela_seg.system.trust import Trust, modules_of
 
 FORMATS = {
     "onnx": (".onnx", write_onnx),
@@ -43,6 +44,7 @@ class ExportSettings:
     output: str | None = None
     image_type: str | None = None
     overwrite: bool = False
+    trust: Trust = None
 
 
 def export(config: Mapping[str, Any]) -> Path:
@@ -62,6 +64,6 @@ def export(config: Mapping[str, Any]) -> Path:
     if target.exists() and not settings.overwrite:
         raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
     options = {"image_type": settings.image_type} if settings.format == "bioimageio" else {}
-    write(TrainedNet.from_checkpoint(source), target, **options)
+    write(TrainedNet.from_checkpoint(source, modules_of(settings.trust)), target, **options)
     print_files({"read": source, settings.format: target})
     return target

@@ -55,6 +55,7 @@ from hela_seg.system.errors import InputError, PartialResultError
 from hela_seg.system.files import digest
 from hela_seg.system.hardware import keep_freed_memory
 from hela_seg.system.settings import Group, build, checked
+from hela_seg.system.trust import Trust, modules_of
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class PredictSettings(Wanted):
     blend: str = "crop"
     tta: str = "none"
     verbose: bool = False
+    trust: Trust = None
 
 
 def predict(config: Mapping[str, Any]) -> list[Path]:
@@ -103,7 +105,9 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
     with ThreadPoolExecutor(1) as beside:  # of a large file this takes as long as making its net
         hashed = beside.submit(lambda: [(path.name, digest([path])) for path in checkpoints])
         device = _own_device(settings.device)
-        predictor = Predictor.from_checkpoint(checkpoints, device, settings.precision, tiling)
+        predictor = Predictor.from_checkpoint(
+            checkpoints, device, settings.precision, tiling, modules_of(settings.trust)
+        )
     if predictor.device.type == "cpu":
         keep_freed_memory()
     recordings = _recordings(predictor, settings)

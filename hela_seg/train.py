@@ -1,10 +1,13 @@
-"""``python -m hela_seg.train``: train a net, keep the best, score it on series that training never saw."""
+"""``python -m hela_seg.train``: train a net, keep the best, score it on series that training never saw.
+
+The module can be called, too: ``hela_seg.train("data=folder", "data.root=cells", model="unet")``.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from hela_seg.cli import main
+from hela_seg.cli import call, main
 
 if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
@@ -19,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -45,7 +49,7 @@ from hela_seg.training import assembly, fine_tuning, memory, outcome, plan
 from hela_seg.training.costs import StepClock, costs_of, record_of
 from hela_seg.training.outcome import Result
 from hela_seg.training.settings import TrainerSettings, TrainSettings, resolve
-from hela_seg.training.task import SegmentationTask
+from hela_seg.training.task import SegmentationTask, info_of
 
 log = logging.getLogger(__name__)
 # it tells of devices and of products; the line about the net and its hardware is ours
@@ -60,6 +64,31 @@ NEEDLESS_WARNINGS = (
     ".*recommended to use `self.log.*sync_dist=True",  # what is logged is the same in all processes
     "Grad strides do not match bucket view strides",  # of 1x1 convolutions, whose layout is both
 )
+
+
+class _Callable(ModuleType):
+    """This module, so that ``hela_seg.train(...)`` trains whoever has imported it before."""
+
+    def __call__(self, *arguments: str, **settings: Any) -> Result:
+        """Train a net from a script or a notebook; the same as the command.
+
+        Args:
+            arguments: as typed on the command line: ``"model=unet", "data.root=cells"``.
+            settings: the same as keywords: ``model="unet", **{"data.root": "cells", "data.tile": [64, 64]}``;
+                a dict stands for the keys of a group, ``trainer={"max_epochs": 3}``. See ``conf/train.yaml``.
+
+        Returns:
+            The folder of the run, the checkpoint to use, and its scores on the test frames.
+
+        Raises:
+            InputError: data or settings that cannot be used, in one line.
+            KeyboardInterrupt: training was interrupted; its message says how it goes on.
+        """
+        result: Result = call("train", arguments, settings)
+        return result
+
+
+sys.modules[__name__].__class__ = _Callable
 
 
 def train(config: Mapping[str, Any]) -> Result:
@@ -95,6 +124,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
         data = _data(settings, folder, start, ranks)
     net_config = assembly.net_config(settings.model, data)
     net, transferred = _net(net_config, settings, start, data)
+    assembly.refuse_output(net, net_config, data.tile)
     loss_config = assembly.loss_config(settings.loss, data)
     loss, optimizer = build(loss_config, "loss"), build(settings.optimizer, "optimizer")
     schedule = build(settings.scheduler, "scheduler")
@@ -111,7 +141,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
         )
 
     settings = replace(settings, loss=loss_config, trainer=trainer_settings)  # as they are kept
-    info = assembly.model_info(settings, net_config, data)
+    info = info_of(data, net_config, settings.to_plain())
     task = SegmentationTask(
         net, loss, optimizer, info, schedule, settings.seed, transferred, settings.start_from_lr_factor
     )
@@ -135,11 +165,11 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
             trial, data.batch_size, settings.data["batch_size"], trainer_settings.precision, ranks.count
         )
 
-    costs = replace(costs_of(info), step_ms=clock.step_ms, peak_memory=peak_memory(device))
+    costs = replace(costs_of(info, settings.trusted), step_ms=clock.step_ms, peak_memory=peak_memory(device))
     record = record_of(info, costs, trainer_settings.accelerator, trainer.precision, launch=ranks)
     with distributed.rank_zero_first():  # it has moved the last checkpoint to its place
         checkpoint = outcome.best_checkpoint(trainer, folder)
-    result = outcome.score(checkpoint, data, folder, record, report=settings.report)
+    result = outcome.score(checkpoint, data, folder, record, report=settings.report, trust=settings.trusted)
     if is_rank_zero():
         resume.mark_finished(folder, result.checkpoint, settings.trainer.to_plain())
     return result
@@ -210,8 +240,9 @@ def _net(
     transfer = None
     if start.checkpoint is None and settings.start_from is not None:
         inputs = fine_tuning.Inputs.of_data(data)
-        transfer = fine_tuning.plan(Path(settings.start_from), config, data.classes.names, inputs)
-    net = assembly.net_of(config)
+        names = data.classes.names
+        transfer = fine_tuning.plan(Path(settings.start_from), config, names, inputs, settings.trusted)
+    net = assembly.net_of(config, settings.trusted)
     assembly.refuse_tile(data.tile, net)
     if start.checkpoint is not None:
         goes_on = start.begun is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+import hela_seg
 from hela_seg import cli
 from hela_seg.cli import COMMANDS, Command, main, overrides
-from hela_seg.system.errors import InputError
+from hela_seg.system.errors import InputError, Interrupted
 
 PREDICT = COMMANDS["predict"]
 
@@ -224,3 +227,107 @@ def test_help_names_groups_and_three_examples_without_torch() -> None:
 )
 def test_patterns_need_no_quotes_beside_those_of_the_shell(typed: str, expected: str) -> None:
     assert overrides(COMMANDS["train"], [typed]) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (["loss._target_=my.Loss"], ["++loss._target_=my.Loss"]),
+        (
+            ["loss._target_=my.Loss", "loss.share=0.5", "loss=dice", "losses.a=1"],
+            ["++loss._target_=my.Loss", "++loss.share=0.5", "loss=dice", "losses.a=1"],
+        ),
+        (
+            ["+callbacks.a._target_=my.A", "callbacks.b.x=1"],
+            ["+callbacks.a._target_=my.A", "callbacks.b.x=1"],
+        ),
+        (["data._target_=my.Data", "data.tile=[8,8]"], ["data._target_=my.Data", "data.tile=[8,8]"]),
+    ],
+)
+def test_keys_of_a_class_that_is_typed_may_be_new(typed: list[str], expected: list[str]) -> None:
+    assert overrides(COMMANDS["train"], typed) == expected
+
+
+def settings_of(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> dict:
+    """What the function of the command is called with."""
+    monkeypatch.setattr("hela_seg.train.train", lambda config: OmegaConf.to_container(config))
+    found: dict = hela_seg.train(*typed, "hydra.output_subdir=null", "hydra.run.dir=.")
+    return found
+
+
+def test_of_a_class_that_is_typed_the_defaults_of_another_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typed = ["loss._target_=my.Loss", "optimizer._target_=my.Optimizer", "optimizer.lr=0.5"]
+    found = settings_of([*typed, "scheduler.decay._target_=my.decay", "model._target_=my.Net"], monkeypatch)
+    assert found["loss"] == {"_target_": "my.Loss"}
+    assert found["optimizer"] == {"_target_": "my.Optimizer", "_partial_": True, "lr": 0.5}
+    assert found["scheduler"]["decay"] == {"_target_": "my.decay", "_partial_": True}
+    assert found["model"] == {"_target_": "my.Net"}
+    assert found["callbacks"]["best"]["mode"] == "min"
+
+
+def test_values_of_python_are_what_would_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hela_seg.train.train", lambda config: OmegaConf.to_container(config))
+    odd = "it's a {name} [1] \\"
+    found = hela_seg.train(
+        "hydra.output_subdir=null",
+        "hydra.run.dir=.",
+        model="unet",
+        seed=3,
+        minutes=1e-05,
+        report=False,
+        data={"classes": ["background", {"name": odd, "values": [1, 2]}], "axes": odd, "z": None},
+        **{"trainer.max_epochs": 1, "data.tile": (8, 16), "data.root": Path("a b")},
+    )
+    assert found["model"]["_target_"] == "hela_seg.models.unet.UNet"
+    assert (found["seed"], found["minutes"], found["report"]) == (3, 1e-05, False)
+    assert found["data"]["classes"] == ["background", {"name": odd, "values": [1, 2]}]
+    assert (found["data"]["axes"], found["data"]["z"], found["data"]["root"]) == (odd, None, "a b")
+    assert (found["trainer"]["max_epochs"], found["data"]["tile"]) == (1, [8, 16])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "message"),
+    [
+        (["--multirun"], {}, "'--multirun' is an option of the command line"),
+        (["modle=unet"], {}, "there is no key or group 'modle'"),
+        ([], {"loss": object()}, "loss is a object, expected a word"),
+        ([], {"data": "folder"}, "data.classes and data.root not given"),
+        ([], {"resume": "nowhere"}, "nowhere holds no run to go on with"),
+    ],
+)
+def test_from_python_what_is_wrong_is_an_exception_of_one_line(
+    arguments: list[str], settings: dict, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers = list(root.handlers)
+    with pytest.raises(InputError, match=message) as refused:
+        hela_seg.train(*arguments, **settings)
+    assert "\n" not in str(refused.value)
+    assert root.handlers == handlers
+
+
+def test_who_interrupts_a_training_from_python_gets_what_python_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> None:
+        raise Interrupted(2, "go on with resume=a")
+
+    monkeypatch.setattr("hela_seg.train.train", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="go on with resume=a"):
+        hela_seg.train("hydra.output_subdir=null", "hydra.run.dir=.")
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r$"))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inside: (
+        st.lists(inside, max_size=3) | st.dictionaries(st.from_regex(r"key_[a-z]{1,3}\Z"), inside, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(VALUES)
+def test_a_value_of_python_comes_back_from_hydras_grammar(value: object) -> None:
+    assert parsed(cli.setting("data.anything", value)) == value

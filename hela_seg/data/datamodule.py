@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, is_dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,9 @@ class TimelapseData(pl.LightningDataModule):
         channels: Sequence[Channel] | None = None,
         channel_names: Sequence[str] | None = None,
     ) -> None:
+        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
+        self._given = given
         masks_as = labels or LabelSettings()
         if layout == "auto":
             layout, images, masks, masks_as, classes = recognised(Path(root), masks_as, classes)
@@ -173,7 +175,7 @@ class TimelapseData(pl.LightningDataModule):
         self._steps, self._seed = steps_per_epoch, seed
         self._workers = default_workers() if workers is None else workers
         self._augment = augment
-        self._opened = False
+        self._opened = self._prepared = False
         self.launch = RankInfo()
 
     @classmethod
@@ -188,6 +190,36 @@ class TimelapseData(pl.LightningDataModule):
             return cls(**fitting_arguments(cls, arguments, "data"))
         except InputError as error:
             raise InputError(f"the checkpoint describes its data as this version cannot: {error}") from None
+
+    def to_plain(self) -> dict[str, Any]:
+        """The arguments as `from_plain` takes them, without the augmentation, which only training needs."""
+        plain = {key: _as_plain(value) for key, value in self._given.items() if key != "augment"}
+        return plain | {"root": str(Path(self._given["root"]).absolute())}
+
+    def prepare_data(self) -> None:
+        """Lightning's hook, called once on each machine: draws what ``layout: synthetic`` is to hold."""
+        if not self.is_drawn:
+            self.files.recordings()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Lightning's hook, before training: find, open, pair and split the files, and look at the masks.
+
+        May be called before, to build a net with ``input_channels`` and ``len(classes)``; a second call
+        changes nothing. It does what `open` and `prepare` do, which let a run choose more.
+
+        Args:
+            stage: makes no difference.
+
+        Raises:
+            InputError: see `prepare`; or several processes train, whom only the command gives each its part.
+        """
+        if self.trainer is not None and self.trainer.world_size != self.launch.count:
+            raise InputError(
+                f"{self.trainer.world_size} processes train together, but these data are for "
+                f"{self.launch.count}, expected one: several devices take hela_seg.train with trainer=ddp"
+            )
+        if not self._prepared:
+            self.prepare()
 
     def open(self, split: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Find, open and pair the files, and split them; a second call changes nothing.
@@ -269,6 +301,7 @@ class TimelapseData(pl.LightningDataModule):
             reason = self.unlike_exposures[0] if self.unlike_exposures else "all series were exposed alike"
         fitted = fit(kind, (image.frame(t) for image, t in islice(frames, 0, None, step)))
         self.normalisation: Normalisation = replace(fitted, reason=reason)
+        self._prepared = True
 
     def training_statistics(self) -> TrainingStatistics:
         """What the training frames are like, for checkpoints; after `prepare`."""
@@ -373,3 +406,14 @@ class TimelapseData(pl.LightningDataModule):
             return 0
         batches = lightning_loops.batches_begun(self.trainer)
         return batches * self.batch_size * self.launch.count % self._epoch_length()
+
+
+def _as_plain(value: Any) -> Any:
+    """Lists, dicts and primitives in place of dataclasses, tuples, mappings and paths, at every depth."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _as_plain(item) for key, item in value.items()}
+    if isinstance(value, Path | str):
+        return str(value)
+    return [_as_plain(item) for item in value] if isinstance(value, Sequence) else value

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from hela_seg.data.tiles import padded_size
+
 TRIAL_SIDE = 64
-"""Rows and columns of the trial image, where the net's stride is no larger."""
+"""Rows and columns of the trial image, or the next multiple of the net's stride."""
 
 TOLERANCE = 1e-3
 """Largest change of the logits, as a share of the largest logit; rounding changes them by about 1e-5."""
@@ -30,7 +32,7 @@ def fuse_conv_bn(net: nn.Module, channels: int) -> nn.Module:
     net = net.eval()
     if next(net.parameters(), None) is None:  # such as a net that ONNX Runtime computes
         return net
-    side = max(TRIAL_SIDE, int(net.stride))  # type: ignore[arg-type]
+    side = padded_size(TRIAL_SIDE, int(net.stride))  # type: ignore[arg-type]
     image = torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0))
     image = image.to(next(net.parameters()).device)
     shared = {id(tensor): tensor for tensor in (*net.parameters(), *net.buffers())}

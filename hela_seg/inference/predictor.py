@@ -26,6 +26,7 @@ from hela_seg.inference.ensemble import Ensemble, choose_device
 from hela_seg.inference.fuse import fuse_conv_bn
 from hela_seg.inference.tiling import Tiling
 from hela_seg.inference.trained import TrainedNet, check_same_classes
+from hela_seg.runs.checkpoint import option_of
 from hela_seg.system.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Predictor:
         precision: str = "auto",
     ) -> None:
         check_same_classes(trained)
+        self._names = [option_of(one.info.net.get("_target_")) for one in trained]
         self.info = trained[0].info
         self.classes = Classes(self.info.classes)
         self.tiling = tiling or Tiling()
@@ -85,6 +87,15 @@ class Predictor:
             for one in trained
         ]
 
+    def __repr__(self) -> str:
+        """Nets, classes and channels, such as ``Predictor(unet, classes: background, round; 1 channel)``."""
+        channels = f"{self.info.channels} channel{'s' if self.info.channels > 1 else ''}"
+        frames = f" in each of {2 * self.context + 1} frames" if self.context else ""
+        classes = ", ".join(self.classes.names)
+        return (
+            f"Predictor({' + '.join(self._names)}, classes: {classes}; {channels}{frames}; on {self.device})"
+        )
+
     @classmethod
     def from_checkpoint(
         cls,
@@ -92,8 +103,16 @@ class Predictor:
         device: str = "auto",
         precision: str = "auto",
         tiling: Tiling | None = None,
+        trust: Sequence[str] = (),
     ) -> Predictor:
         """Load a checkpoint, or several to predict with together; nothing in them is executed.
+
+        Args:
+            path: of the checkpoint, or a list of them.
+            device: see `Predictor`.
+            precision: see `Predictor`.
+            tiling: see `Predictor`.
+            trust: see `TrainedNet.from_checkpoint`.
 
         Raises:
             InputError: see `TrainedNet.from_checkpoint` and `Predictor`; or a list without any.
@@ -101,7 +120,7 @@ class Predictor:
         paths = [path] if isinstance(path, Path | str) else path
         if not paths:
             raise InputError("the list of checkpoints is empty, expected one or more: check ckpt=")
-        return cls([TrainedNet.from_checkpoint(one) for one in paths], tiling, device, precision)
+        return cls([TrainedNet.from_checkpoint(one, trust) for one in paths], tiling, device, precision)
 
     def open(
         self,

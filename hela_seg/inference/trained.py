@@ -12,7 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from hela_seg.inference import onnx_net
-from hela_seg.models import build
+from hela_seg.models import build, find_net
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 from hela_seg.system.errors import InputError
 
@@ -32,8 +32,12 @@ class TrainedNet:
     source: str = "net"
 
     @classmethod
-    def from_checkpoint(cls, path: Path | str) -> TrainedNet:
+    def from_checkpoint(cls, path: Path | str, trust: Sequence[str] = ()) -> TrainedNet:
         """Load a checkpoint, or an ONNX file that `hela_seg.export` made of one; nothing in it is executed.
+
+        Args:
+            path: of the file.
+            trust: names of modules outside of this package whose nets a checkpoint may name.
 
         Raises:
             InputError: see `hela_seg.runs.checkpoint.read_checkpoint` and `hela_seg.models.build`; or weights
@@ -43,9 +47,13 @@ class TrainedNet:
             computed = onnx_net.OnnxNet(Path(path))
             return cls(computed, computed.info, str(path))
         info, weights = read_checkpoint(path)
-        _refuse_other_sizes(path, info, weights)
+        try:
+            find_net(str(info.net.get("_target_")), trust)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        _refuse_other_sizes(path, info, weights, trust)
         with _NothingDrawn():
-            net = build(info.net)
+            net = build(info.net, trust)
         try:
             net.load_state_dict(weights)
         except RuntimeError as error:
@@ -57,10 +65,12 @@ class TrainedNet:
         return cls(net, info, str(path))
 
 
-def _refuse_other_sizes(path: Path | str, info: ModelInfo, weights: Mapping[str, Any]) -> None:
+def _refuse_other_sizes(
+    path: Path | str, info: ModelInfo, weights: Mapping[str, Any], trust: Sequence[str]
+) -> None:
     """Hold the sizes of the net that a checkpoint names against its weights, before memory is taken."""
     with torch.device("meta"):
-        named = build(info.net).state_dict()
+        named = build(info.net, trust).state_dict()
     for name, value in named.items():
         held = weights.get(name)
         if isinstance(held, torch.Tensor) and held.shape != value.shape:

@@ -20,6 +20,7 @@ from hela_seg.interchange.card import frames_in_words, kind_of, names_of
 from hela_seg.interchange.exported import stride_of
 from hela_seg.interchange.onnx_file import OPSET
 from hela_seg.interchange.probabilities import Probabilities
+from hela_seg.models import is_own
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.system.errors import InputError
 
@@ -27,6 +28,7 @@ FORMAT_VERSION = "0.4.10"
 HALO = Tiling().halo
 OUTPUT = "probabilities"
 LICENCE = "MIT"
+WEIGHTS = ("pytorch_state_dict", "torchscript", "onnx")
 CITATIONS = (
     ("The nets: Ghaznavi et al., Symmetry 16(2), 227 (2024)", "10.3390/sym16020227"),
     (
@@ -191,6 +193,14 @@ def _output(info: ModelInfo, classes: list[str]) -> dict[str, Any]:
     }
 
 
+def weights_of(info: ModelInfo) -> tuple[str, ...]:
+    """The formats of weights that a package holds.
+
+    Weights by themselves need the code of the net, which only a net of this package has wherever hela-seg is.
+    """
+    return WEIGHTS if is_own(str(info.net["_target_"])) else WEIGHTS[1:]
+
+
 def _weights(info: ModelInfo, digests: dict[str, str]) -> dict[str, dict[str, Any]]:
     pytorch = {"pytorch_version": str(torch.__version__).partition("+")[0]}
     net = {
@@ -202,4 +212,4 @@ def _weights(info: ModelInfo, digests: dict[str, str]) -> dict[str, dict[str, An
         "torchscript": {"source": FILES.torchscript} | pytorch,
         "onnx": {"source": FILES.onnx, "opset_version": OPSET},
     }
-    return {name: entry | {"sha256": digests[entry["source"]]} for name, entry in entries.items()}
+    return {name: entries[name] | {"sha256": digests[entries[name]["source"]]} for name in weights_of(info)}

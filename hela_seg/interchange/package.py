@@ -32,17 +32,18 @@ from hela_seg.interchange.description import (
     grey_values,
     image_type_of,
     tile_side,
+    weights_of,
 )
 from hela_seg.interchange.onnx_file import write_onnx
 from hela_seg.interchange.probabilities import with_probabilities
 from hela_seg.interchange.torch_files import write_torchscript
+from hela_seg.models import is_own
 from hela_seg.report.pictures.blending import blend
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.system.errors import InputError, import_extra
 from hela_seg.system.files import digest, make_folder, whole_file
 
 DESCRIPTION = "rdf.yaml"
-WEIGHTS = ("pytorch_state_dict", "torchscript", "onnx")
 Floats = NDArray[np.float32]
 
 _EXPLAINED = """
@@ -50,14 +51,15 @@ _EXPLAINED = """
 
 The package takes images as their files hold them and scales grey values by itself. It gives the probability
 of each class; the class of a pixel is the one with the largest. The order is {classes}.
-Tiles overlap by a halo of {halo} pixels on each side, which is cut off. `{state_dict}` needs the package
-hela-seg, the other two files of weights do not.
+Tiles overlap by a halo of {halo} pixels on each side, which is cut off. {needs}
 {by_type}
 The sample and the cover are drawn: no image of the training data is in this package.
 
 The licence ({licence}) is hela-seg's. Whoever trained the net names another one, and their own names as
 authors, in `{description}` where they share it.
 """
+_NEEDS = """`{state_dict}` needs the package
+hela-seg, the other two files of weights do not."""
 _BY_TYPE = {
     "dtype": """
 Images must be of the type {image_type}: 0 to {largest} becomes 0 to 1.
@@ -117,7 +119,8 @@ def _fill(shown: TrainedNet, image_type: str | None, folder: Path) -> None:
         pixels = _normalised(shown.info, image, image_type)
         probabilities = shown.net(torch.from_numpy(pixels)).numpy()
     _write_example(shown.info, image, probabilities, folder)
-    torch.save(shown.net.state_dict(), folder / FILES.state_dict)
+    if "pytorch_state_dict" in weights_of(shown.info):
+        torch.save(shown.net.state_dict(), folder / FILES.state_dict)
     write_torchscript(shown, folder / FILES.torchscript)
     write_onnx(shown, folder / FILES.onnx, OUTPUT)
     (folder / FILES.readme).write_text(card(shown) + _explained(shown.info, image_type), encoding="utf-8")
@@ -142,7 +145,7 @@ def _explained(info: ModelInfo, image_type: str | None) -> str:
     return _EXPLAINED.format(
         classes=", ".join(names_of(info)),
         halo=HALO,
-        state_dict=FILES.state_dict,
+        needs=_NEEDS.format(state_dict=FILES.state_dict) if is_own(str(info.net["_target_"])) else "",
         by_type=by_type.format(image_type=image_type, largest=LARGEST.get(image_type or "")),
         licence=LICENCE,
         description=DESCRIPTION,
@@ -160,7 +163,7 @@ def _normalised(info: ModelInfo, image: Floats, image_type: str | None) -> Float
 
 def _refuse_failing(core: Any, file: Path, trained: TrainedNet) -> None:
     logging.getLogger("bioimageio").setLevel(logging.ERROR)
-    for weights in WEIGHTS:
+    for weights in weights_of(trained.info):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             summary = core.test_description(file, weight_format=weights)

@@ -17,15 +17,15 @@ class Probabilities(nn.Module):
     """A net and the softmax over its classes: (N, C, H, W) -> probabilities (N, K, H, W).
 
     Args:
-        net: its configuration, as `hela_seg.models.build` takes it.
+        net: its configuration, as `hela_seg.models.build` takes it and packages state it; or the net itself.
 
     Attributes:
         stride: of which H and W must be multiples.
     """
 
-    def __init__(self, net: Mapping[str, Any]) -> None:
+    def __init__(self, net: Mapping[str, Any] | nn.Module) -> None:
         super().__init__()
-        self.net = build(net)
+        self.net = net if isinstance(net, nn.Module) else build(net)
         self.stride: int = self.net.stride  # type: ignore[assignment]
 
     def forward(self, image: Tensor) -> Tensor:
@@ -40,11 +40,8 @@ def with_probabilities(trained: TrainedNet) -> TrainedNet:
     Raises:
         InputError: it came from an ONNX file, whose weights PyTorch has not.
     """
-    net = Probabilities(trained.info.net)
-    try:
-        net.net.load_state_dict(trained.net.state_dict())
-    except RuntimeError:
+    if not trained.net.state_dict():
         raise InputError(
             f"{trained.source} holds no weights of PyTorch's: export the checkpoint that it was made of"
-        ) from None
-    return replace(trained, net=net.eval())
+        )
+    return replace(trained, net=Probabilities(trained.net).eval())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hela_seg.cli import setting
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.napari.masks import IMAGES, MASKS, count_masks
 from hela_seg.runs import run_folder
@@ -85,26 +85,8 @@ def command(checkpoint: Path, folder: Path, run: Path, epochs: int) -> list[str]
         "logger": "csv",
         "hydra.run.dir": str(run),
     }
-    typed = [f"{key}={_literal(value)}" for key, value in settings.items()]
+    typed = [setting(key, value) for key, value in settings.items()]
     return [sys.executable, "-m", "hela_seg.train", *typed]
-
-
-def _literal(value: Any) -> str:
-    """A value as Hydra reads it: bare words and paths as they are, everything else as JSON with bare keys."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return f"[{','.join(_item(entry) for entry in value)}]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}: {_item(entry)}" for key, entry in value.items()) + "}"
-    return json.dumps(value)
-
-
-def _item(value: Any) -> str:
-    if not isinstance(value, str):
-        return _literal(value)
-    escaped = value.replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def train(

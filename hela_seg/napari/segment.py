@@ -124,8 +124,8 @@ def predict(
     predictor = Predictor.from_checkpoint(checkpoint)
     series = shown.seen_by(predictor)
     frames, _, height, width = series.shape
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # it goes when its array does
-    maps = np.memmap(file, np.uint8, "w+", shape=(frames, height, width))
+    with tempfile.TemporaryFile() as file:  # it goes when its array does
+        maps = np.memmap(file, np.uint8, "w+", shape=(frames, height, width))
     candidates: list[Candidate] = []
     undecided, row, done = 0.0, 0, 0
     for band in predictor.bands(series, predictor.groups(series), probabilities=True):

@@ -138,7 +138,9 @@ def check_compatible(checkpoint: Path, net: nn.Module, settings: Mapping[str, An
             checkpoint is as many epochs or steps old as the run is to last.
     """
     info, _ = _of_this_net(checkpoint, net)
-    before, now = info.config["optimizer"]["_target_"], settings["optimizer"]["_target_"]
+    # a training by Lightning's trainer alone does not state its optimiser
+    before = info.config.get("optimizer", {}).get("_target_", "an optimiser that it does not name")
+    now = settings["optimizer"]["_target_"]
     if before != now:
         raise InputError(
             f"{checkpoint} holds the state of {before}, but optimizer is {now}, expected the same: choose it"

@@ -10,8 +10,10 @@ from typing import Any
 
 from hela_seg.runs.checkpoint import option_of, read_content, read_info
 from hela_seg.runs.sweep.folders import key_of
+from hela_seg.runs.sweep.trust import typed_trust
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import MULTIRUN
+from hela_seg.system.trust import advice, is_trusted, module_of, trusted_modules
 
 
 def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
@@ -36,10 +38,14 @@ def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
             return list(typed)  # several of them, or a pattern of Hydra's
         raise InputError(f"{path} is not there, expected a checkpoint such as best.ckpt: check start_from=")
     net = read_info(path, read_content(path)).net
-    option = option_of(net.get("_target_"))
-    if not re.fullmatch(r"\w+", option) or not (shipped / "model" / f"{option}.yaml").is_file():
+    target, trust = str(net.get("_target_")), trusted_modules(typed_trust(given))
+    if is_trusted(module_of(target), trust) and re.fullmatch(r"[\w.]+", target):
+        return [f"model._target_={target}", *_arguments(path, net), *typed]
+    option, own = option_of(target), target.startswith("hela_seg.models.")
+    if not (own and re.fullmatch(r"\w+", option) and (shipped / "model" / f"{option}.yaml").is_file()):
         raise InputError(
-            f"{path} names the net {net.get('_target_')}, which model= cannot choose: set model="
+            f"{path} names the net {target}, which model= cannot choose, expected one of hela_seg"
+            f"{advice(target) or ': set model='}"
         )
     return [f"model={option}", *_arguments(path, net), *typed]
 

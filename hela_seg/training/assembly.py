@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from hela_seg.data.context import own_channels
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.labels.balance import balanced_weights
-from hela_seg.models import find_net
-from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.models import build as build_net
+from hela_seg.models import is_own
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.machine import accelerator_of, versions
+from hela_seg.system.machine import accelerator_of
 from hela_seg.system.settings import Group, build
 from hela_seg.training import ddp
 from hela_seg.training.callbacks import Deadline, EpochBar, ValidateAtMaxSteps
@@ -57,26 +57,56 @@ def net_config(model: Group, data: TimelapseData) -> dict[str, Any]:
     return plain
 
 
-def net_of(config: Mapping[str, Any]) -> nn.Module:
-    """A new net of this package, which is all that a checkpoint can be opened with.
+def net_of(config: Mapping[str, Any], trust: Sequence[str] = ()) -> nn.Module:
+    """A new net, made as one that a checkpoint describes is made again.
 
     Args:
         config: see `net_config`.
+        trust: see `hela_seg.models.find_net`.
 
     Raises:
         InputError: there is no such net, or its constructor cannot take what it is given.
     """
-    find_net(str(config["_target_"]))
-    try:
-        net: nn.Module = instantiate(config)
-    except InstantiationException as error:
-        if isinstance(error.__cause__, TypeError | ValueError | ArithmeticError | RuntimeError):
-            reason = str(error.__cause__).partition("\n")[0]
+    for key, value in config.items():
+        if isinstance(value, Mapping) and "_target_" in value:
             raise InputError(
-                f"model: {reason}; expected what {config['_target_']} can take, see --help for its keys"
-            ) from None
-        raise
-    return net
+                f"model.{key} names a class of its own, expected plain values: let the net's constructor "
+                "make that part"
+            )
+    return build_net(config, trust)
+
+
+def refuse_output(net: nn.Module, config: Mapping[str, Any], tile: Sequence[int]) -> None:
+    """Make sure that a net that is not of this package gives a score for each class and pixel.
+
+    Args:
+        net: (N, C, H, W) -> logits.
+        config: see `net_config`.
+        tile: H and W.
+
+    Raises:
+        InputError: it gives something else, or fails.
+    """
+    if is_own(str(config["_target_"])):
+        return
+    shape = (1, config["in_channels"], *tile)
+    expected = (1, config["classes"], *tile)
+    training = net.training
+    try:
+        with torch.no_grad():
+            found = net.eval()(torch.zeros(shape))
+    except Exception as error:  # whatever code that is not ours raises
+        raise InputError(
+            f"model {config['_target_']} fails on images (N, C, H, W) of {shape} "
+            f"({type(error).__name__}: {error}): correct it, or set data.tile="
+        ) from error
+    net.train(training)
+    given = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    if given != expected:
+        raise InputError(
+            f"model {config['_target_']} gives {given} of images {shape}, expected logits (N, K, H, W) of "
+            f"{expected}: correct it"
+        )
 
 
 def begin_with_own_frame(net: nn.Module, channels: int, context: int) -> None:
@@ -181,27 +211,6 @@ def loss_config(loss: Group, data: TimelapseData) -> Group:
     if loss.get("class_weights") != "balanced":
         return loss
     return {**loss, "class_weights": balanced_weights(data.survey.pixels["train"].tolist())}
-
-
-def model_info(settings: TrainSettings, net: dict[str, Any], data: TimelapseData) -> ModelInfo:
-    """What a checkpoint says about itself.
-
-    Args:
-        settings: of the run.
-        net: see `net_config`.
-        data: opened and split.
-    """
-    return ModelInfo(
-        net=net,
-        classes=data.classes.to_plain(),
-        normalisation=data.normalisation.to_plain(),
-        channels=data.channels,
-        axes=data.axes,
-        split=data.split_rows(),
-        config=settings.to_plain(),
-        versions=versions("torch", "pytorch-lightning"),
-        training_statistics=data.training_statistics().to_plain(),
-    )
 
 
 def trainer_of(

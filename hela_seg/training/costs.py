@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -10,35 +11,53 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hela_seg.models import build
+from hela_seg.models import build, is_own
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.runs.records import Costs, RunRecord
+from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import Machine, choose
 from hela_seg.system.machine import hardware, now
 from hela_seg.system.ranks import RankInfo
 
 
-def costs_of(info: ModelInfo) -> Costs:
+def costs_of(info: ModelInfo, trust: Sequence[str] = ()) -> Costs:
     """What can be known of a net without running it; nothing is computed and no memory taken.
 
-    Of a net that was converted, and not trained here, that is its parameters alone.
+    Of a net that was converted, and not trained here, that is its parameters alone; and so it is of a net
+    that cannot be run without numbers, as one of another package may be. Of one whose module is not trusted,
+    which only an ONNX file can hold here, it is nothing.
+
+    Args:
+        info: what its checkpoint says about it.
+        trust: see `hela_seg.models.find_net`.
 
     Raises:
         InputError: no net of this program.
     """
-    if "trainer" not in info.config:
+    try:
         with torch.device("meta"):
-            return Costs(parameters=_parameters(build(info.net)))
+            net = build(info.net, trust).eval()
+    except InputError:
+        if is_own(str(info.net["_target_"])):
+            raise
+        return Costs()  # an ONNX file computes a net whose code nobody needs
+    if "trainer" not in info.config:
+        return Costs(parameters=_parameters(net))
     data, trainer = info.config["data"], info.config["trainer"]
     rows, columns = data["tile"]
     at_a_time = trainer.get("batch_size") or data["batch_size"]
     processes = trainer["devices"] * trainer["num_nodes"] if "num_nodes" in trainer else 1
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        net = build(info.net).eval()
-        net(torch.empty(1, info.input_channels, rows, columns))
+    counted = None
+    try:
+        with torch.device("meta"), FlopCounterMode(display=False) as counter:
+            net(torch.empty(1, info.input_channels, rows, columns))
+        counted = int(counter.get_total_flops()) // 2
+    except Exception:  # whatever code that is not ours raises of tensors without numbers
+        if is_own(str(info.net["_target_"])):
+            raise
     return Costs(
         parameters=_parameters(net),
-        multiply_adds=int(counter.get_total_flops()) // 2,
+        multiply_adds=counted,
         tile=(rows, columns),
         batch_size=at_a_time * trainer["accumulate_grad_batches"] * processes,
     )

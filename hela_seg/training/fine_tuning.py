@@ -134,7 +134,9 @@ class Transfer:
         return _by_place(new.zero_() if axis == 1 else new, old, axis, self.inputs)
 
 
-def plan(path: Path, config: Mapping[str, Any], classes: Sequence[str], inputs: Inputs) -> Transfer:
+def plan(
+    path: Path, config: Mapping[str, Any], classes: Sequence[str], inputs: Inputs, trust: Sequence[str] = ()
+) -> Transfer:
     """What a net of a configuration takes over from a checkpoint; no memory is taken for the net.
 
     Args:
@@ -142,13 +144,14 @@ def plan(path: Path, config: Mapping[str, Any], classes: Sequence[str], inputs: 
         config: of the new net; see `hela_seg.training.assembly.net_config`.
         classes: names of the new net's classes.
         inputs: channels that the new net is shown.
+        trust: see `hela_seg.models.find_net`.
 
     Raises:
         InputError: no checkpoint, or one of another net than the configuration's.
     """
     info, weights = read_checkpoint(path)
-    sizes = _sizes(config)
-    class_axes, input_axes = (_axes_of(config, sizes, key) for key in ("classes", "in_channels"))
+    sizes = _sizes(config, trust)
+    class_axes, input_axes = (_axes_of(config, sizes, key, trust) for key in ("classes", "in_channels"))
     held = Classes(info.classes).names
     theirs = Inputs.of_checkpoint(info)
     expected = {
@@ -176,15 +179,17 @@ def plan(path: Path, config: Mapping[str, Any], classes: Sequence[str], inputs: 
     return replace(transfer, lines=tuple(_told(_groups(transfer), about_ends)), warnings=tuple(warnings))
 
 
-def _sizes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+def _sizes(config: Mapping[str, Any], trust: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """The sizes of all weights of a net, without making them."""
     with torch.device("meta"):
-        return {name: tuple(value.shape) for name, value in net_of(config).state_dict().items()}
+        return {name: tuple(value.shape) for name, value in net_of(config, trust).state_dict().items()}
 
 
-def _axes_of(config: Mapping[str, Any], sizes: Mapping[str, tuple[int, ...]], key: str) -> dict[str, int]:
+def _axes_of(
+    config: Mapping[str, Any], sizes: Mapping[str, tuple[int, ...]], key: str, trust: Sequence[str]
+) -> dict[str, int]:
     """For each weight whose size grows with an argument of the net, the axis that does."""
-    larger = _sizes({**config, key: config[key] + PROBE})
+    larger = _sizes({**config, key: config[key] + PROBE}, trust)
     return {
         name: axis
         for name, size in sizes.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,11 +32,13 @@ class Result:
     """What a training run ends with.
 
     Attributes:
+        folder: of the run.
         checkpoint: the one that was scored: the best, or the last where nothing was validated.
         matrix: (K, K) confusion matrix on the test frames; None where there are none.
         scores: computed from the matrix.
     """
 
+    folder: Path
     checkpoint: Path
     matrix: NDArray[np.int64] | None
     scores: Scores | None
@@ -54,9 +57,9 @@ def earlier_result(folder: Path, checkpoint: Path) -> Result:
         checkpoint: that it ended with.
     """
     if not (folder / run_folder.SCORES_JSON).exists():
-        return Result(checkpoint, None, None)
+        return Result(folder, checkpoint, None, None)
     matrix = np.array(records.read_json(folder / run_folder.SCORES_JSON)["confusion_matrix"])
-    return Result(checkpoint, matrix, scores(matrix))
+    return Result(folder, checkpoint, matrix, scores(matrix))
 
 
 def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
@@ -74,7 +77,13 @@ def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
 
 
 def score(
-    checkpoint: Path, data: TimelapseData, folder: Path, record: records.RunRecord, *, report: bool = True
+    checkpoint: Path,
+    data: TimelapseData,
+    folder: Path,
+    record: records.RunRecord,
+    *,
+    report: bool = True,
+    trust: Sequence[str] = (),
 ) -> Result:
     """Score a checkpoint on the test frames, print the scores, write them into the run's folder and into it.
 
@@ -86,6 +95,7 @@ def score(
         folder: of the run.
         record: settings and costs of the training.
         report: whether a page with figures and frames is written too.
+        trust: see `hela_seg.models.find_net`.
 
     Raises:
         InputError: a frame that cannot be read, or a file that cannot be written.
@@ -96,12 +106,12 @@ def score(
             log.info("no series is kept for testing, so nothing is scored")
             page = write_report(folder, "train", data, [], None) if report else None
             _print_end(checkpoint, folder, page, data)
-        return Result(checkpoint, None, None)
-    predictor = Predictor.from_checkpoint(checkpoint)
+        return Result(folder, checkpoint, None, None)
+    predictor = Predictor.from_checkpoint(checkpoint, trust=trust)
     counts, reliability, seconds = count_frames(
         predictor, data.recordings, data.blocks_of("test"), data.labels, data.launch
     )
-    result = Result(checkpoint, counts.pooled, reached := scores(counts.pooled))
+    result = Result(folder, checkpoint, counts.pooled, reached := scores(counts.pooled))
     if distributed.is_rank_zero():
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
         write_results(folder, counts, data.classes, record, reliability)

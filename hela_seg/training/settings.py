@@ -15,6 +15,7 @@ from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import HardwareChoices, Machine, choose, on_gpu, take_gpu
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Count, Expected, Group, Seed, Share, check_group, checked, to_plain
+from hela_seg.system.trust import Trust, module_of, modules_of
 
 TORCHRUN = "torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"
 
@@ -105,10 +106,16 @@ class TrainSettings:
     start_from: str | None = None
     start_from_lr_factor: Share = 1.0
     report: bool = True
+    trust: Trust = None
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The modules that the user trusts by name, and that of the net that the user names."""
+        return (*modules_of(self.trust), module_of(str(self.model["_target_"])))
 
     def to_plain(self) -> dict[str, Any]:
-        """As a checkpoint keeps them: dicts, lists and primitives."""
-        plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        """As a checkpoint keeps them: dicts, lists and primitives; whom the user trusts is no one else's."""
+        plain = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "trust"}
         if self.start_from is None:
             del plain["start_from"], plain["start_from_lr_factor"]
         return plain | {"trainer": self.trainer.to_plain()}

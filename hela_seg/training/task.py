@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,15 +13,23 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import LRSchedulerConfigType, OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
 
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.runs.checkpoint import CHECKPOINT_KEY, SCORE_KEY, TRANSFERRED_KEY, ModelInfo
 from hela_seg.scores.metrics import ConfusionMatrix, scores
 from hela_seg.system.errors import InputError
+from hela_seg.system.machine import versions
+from hela_seg.training.losses import DiceCrossEntropyLoss
+
+log = logging.getLogger(__name__)
+
+RATE = 1e-3
+"""Learning rate of conf/optimizer/adam.yaml."""
 
 VALIDATION_LOSS = "loss/validation"
 """Logged name that checkpoints and early stopping look at by default."""
@@ -64,6 +74,29 @@ class Schedule:
             raise InputError(f"scheduler.interval is '{self.interval}', expected epoch or step")
 
 
+def info_of(
+    data: TimelapseData, net: Mapping[str, Any], config: Mapping[str, Any] | None = None
+) -> ModelInfo:
+    """What a checkpoint says about itself.
+
+    Args:
+        data: opened, split and prepared.
+        net: the net's configuration, as `hela_seg.models.build` takes it.
+        config: all settings of the run; by default those of the data alone.
+    """
+    return ModelInfo(
+        net=dict(net),
+        classes=data.classes.to_plain(),
+        normalisation=data.normalisation.to_plain(),
+        channels=data.channels,
+        axes=data.axes,
+        split=data.split_rows(),
+        config={"data": data.to_plain()} if config is None else dict(config),
+        versions=versions("torch", "pytorch-lightning"),
+        training_statistics=data.training_statistics().to_plain(),
+    )
+
+
 class MeanLoss(Metric):
     """Weighted mean of losses since the last reset, over all processes.
 
@@ -94,11 +127,15 @@ class MeanLoss(Metric):
 class SegmentationTask(pl.LightningModule):
     """Trains a net to segment.
 
+    Example:
+        ``pl.Trainer(max_epochs=3).fit(SegmentationTask(net), data)`` with `TimelapseData` as data.
+
     Args:
-        net: (N, C, H, W) float32 -> logits (N, K, H, W).
-        loss: (logits, labels (N, H, W) int64) -> scalar.
-        optimizer: makes an optimiser of the net's parameters.
-        info: written into every checkpoint.
+        net: (N, C, H, W) float32 -> logits (N, K, H, W). `hela_seg.models.make` makes one whose checkpoints
+            say how it was made, and so can be opened by `hela_seg.load`.
+        loss: (logits, labels (N, H, W) int64) -> scalar; by default cross-entropy and Dice.
+        optimizer: makes an optimiser of the net's parameters; by default Adam with a rate of 0.001.
+        info: written into every checkpoint; by default made of the net and the trainer's `TimelapseData`.
         schedule: of the learning rate; a constant one by default.
         seed: of what is random in a step, such as dropout.
         transferred: names of the net's parameters that were taken over from another checkpoint.
@@ -108,9 +145,9 @@ class SegmentationTask(pl.LightningModule):
     def __init__(
         self,
         net: nn.Module,
-        loss: nn.Module,
-        optimizer: Callable[[Iterable[Any]], Optimizer],
-        info: ModelInfo,
+        loss: nn.Module | None = None,
+        optimizer: Callable[[Iterable[Any]], Optimizer] | None = None,
+        info: ModelInfo | None = None,
         schedule: Schedule | None = None,
         seed: int = 0,
         transferred: Collection[str] = (),
@@ -119,18 +156,49 @@ class SegmentationTask(pl.LightningModule):
         super().__init__()
         # cuDNN and oneDNN compute convolutions channels last, and convert any other layout at each layer
         self.net = net.to(memory_format=torch.channels_last)
-        self.loss = loss
-        self.info, self._optimizer = info, optimizer
+        self.loss = DiceCrossEntropyLoss() if loss is None else loss
+        self._optimizer = optimizer or partial(Adam, lr=RATE)
         self._schedule, self._seed = schedule or Schedule(), seed
         self._transferred, self._transferred_lr_factor = frozenset(transferred), transferred_lr_factor
-        class_count = len(info.classes)
         self.train_losses = MeanLoss()
-        self.train_counts = ConfusionMatrix(class_count)
-        self.train_counts.persistent(True)  # a run that goes on within an epoch goes on counting
         self.validation_losses = MeanLoss()
         self.validation_losses.persistent(False)
-        self.validation_counts = ConfusionMatrix(class_count)
         self._validation_score: float | None = None
+        if info is not None:
+            self._begin(info)
+
+    def _begin(self, info: ModelInfo) -> None:
+        """Take what is known of the net, and count pixels of so many classes."""
+        self.info = info
+        self.train_counts = ConfusionMatrix(len(info.classes))
+        self.train_counts.persistent(True)  # a run that goes on within an epoch goes on counting
+        self.validation_counts = ConfusionMatrix(len(info.classes))
+
+    def setup(self, stage: str | None = None) -> None:
+        """Lightning's hook: where nothing was said of the net, take it from the trainer's data.
+
+        Args:
+            stage: makes no difference.
+
+        Raises:
+            InputError: the trainer has no `TimelapseData`.
+        """
+        if hasattr(self, "info"):
+            return
+        data = getattr(self.trainer, "datamodule", None)
+        if not isinstance(data, TimelapseData):
+            raise InputError(
+                f"the trainer's data are {type(data).__name__}, expected TimelapseData, whose classes and "
+                "normalisation checkpoints hold: give some, or info= to SegmentationTask"
+            )
+        net: Mapping[str, Any] = getattr(self.net, "made_of", {})
+        if not net:
+            log.warning(
+                "warning: nothing is known of how %s was made, so that hela_seg.load cannot open the "
+                "checkpoints of this training: make it with hela_seg.models.make",
+                type(self.net).__name__,
+            )
+        self._begin(info_of(data, net))
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (N, K, H, W) of images (N, C, H, W)."""

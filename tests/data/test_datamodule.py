@@ -1,3 +1,6 @@
+import json
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tifffile
@@ -372,3 +375,43 @@ def test_classes_that_do_not_follow_from_the_layout_are_asked_for(tmp_path):
     opened = data(tmp_path, layout="auto")
     opened.open()
     assert len(opened.recordings) == 3
+
+
+# As Lightning uses it
+
+
+def test_setup_does_what_a_run_does_once(tmp_path, monkeypatch):
+    ours, theirs = data(fill(tmp_path)), data(tmp_path)
+    ours.open()
+    ours.prepare()
+    theirs.prepare_data()
+    theirs.setup("fit")
+    assert theirs.split_rows() == ours.split_rows()
+    assert theirs.normalisation == ours.normalisation
+    assert (theirs.input_channels, len(theirs.classes)) == (1, 3)
+    monkeypatch.setattr(theirs, "prepare", lambda: pytest.fail("looked at again"))
+    theirs.setup("validate")
+
+
+def test_synthetic_recordings_are_drawn_before_any_process_reads_them(tmp_path):
+    drawing = {"series": 3, "frames": 1, "height": 32, "width": 32, "seed": 3}
+    module = data(tmp_path, layout="synthetic", drawing=drawing)
+    assert not module.is_drawn
+    module.prepare_data()
+    assert module.is_drawn
+
+
+def test_several_processes_of_lightnings_own_are_refused(tmp_path):
+    module = data(fill(tmp_path))
+    module.trainer = SimpleNamespace(world_size=2)
+    assert "2 processes train together" in refusal(module.setup)
+
+
+def test_what_was_given_comes_back_from_its_plain_form(tmp_path):
+    module = data(fill(tmp_path), split={"validation": ["dish 1"], "test": 1}, tile=(16, 32), context=1)
+    plain = json.loads(json.dumps(module.to_plain()))
+    again = TimelapseData.from_plain(plain)
+    again.open()
+    module.open()
+    assert again.split_rows() == module.split_rows()
+    assert (again.tile, again.context, again.to_plain()) == (module.tile, 1, module.to_plain())

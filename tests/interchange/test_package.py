@@ -24,8 +24,8 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.normalise import Normalisation
 from hela_seg.inference import Predictor, TrainedNet
 from hela_seg.interchange import package
-from hela_seg.interchange.description import HALO
-from hela_seg.interchange.package import WEIGHTS, write_package
+from hela_seg.interchange.description import HALO, WEIGHTS
+from hela_seg.interchange.package import write_package
 from hela_seg.models import build
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.system.errors import InputError

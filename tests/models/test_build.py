@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import nn
 
-from hela_seg.models import build
+from hela_seg.models import build, make
 from hela_seg.models.unet import UNet
 from hela_seg.system.errors import InputError
 
@@ -64,3 +65,17 @@ def test_arguments_that_the_net_cannot_take_are_refused(arguments: dict[str, Any
     with pytest.raises(InputError, match=message) as caught:
         build({"_target_": "hela_seg.models.unet.UNet", **arguments})
     assert "\n" not in str(caught.value)
+
+
+def test_a_net_of_any_class_remembers_how_it_was_made() -> None:
+    net = make(UNet, width=2, classes=4)
+    assert net.made_of == {"_target_": "hela_seg.models.unet.UNet", "width": 2, "classes": 4}
+    assert type(build(net.made_of)) is UNet
+    other = make(nn.Conv2d, in_channels=1, out_channels=2, kernel_size=1)
+    assert build(other.made_of, trust=["torch.nn"]).stride == (1, 1)  # it has one of its own
+    with pytest.raises(InputError, match=r"Conv2d.*add trust=torch\.nn\.modules\.conv if you trust"):
+        build(other.made_of)
+
+
+def test_a_net_without_a_stride_takes_every_size() -> None:
+    assert make(nn.Identity).stride == 1

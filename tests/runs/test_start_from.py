@@ -49,3 +49,14 @@ def test_a_net_that_no_option_chooses_is_refused(target: str, tmp_path: Path) ->
     path = saved(tmp_path / "a.ckpt", **{CHECKPOINT_KEY: INFO.to_plain() | {"net": {"_target_": target}}})
     with pytest.raises(InputError, match="which model= cannot choose"):
         expand_start_from([f"start_from={path}"], CONFIG)
+
+
+def test_a_net_of_a_trusted_module_is_named_by_its_class(tmp_path: Path) -> None:
+    net = {"_target_": "my_nets.unet.MyNet", "width": 2, "in_channels": 1, "classes": 2}
+    path = saved(tmp_path / "a.ckpt", **{CHECKPOINT_KEY: INFO.to_plain() | {"net": net}})
+    typed = [f"start_from={path}", "trust=[other,my_nets]"]
+    expected = ["model._target_=my_nets.unet.MyNet", "++model.width=2", *typed]
+    assert expand_start_from(typed, CONFIG) == expected
+    for trust in ("my_net", "unet", "my_nets.unet.MyNet", "null"):
+        with pytest.raises(InputError, match=r"my_nets\.unet\.MyNet.* add trust=my_nets\.unet if you trust"):
+            expand_start_from([f"start_from={path}", f"trust={trust}"], CONFIG)

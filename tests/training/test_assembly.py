@@ -15,6 +15,7 @@ from hela_seg.training.assembly import (
     describe,
     net_config,
     net_of,
+    refuse_output,
     refuse_tile,
     refuse_unlogged,
 )
@@ -39,7 +40,7 @@ def test_a_net_for_other_data_is_refused(key: str, value: int, found: int) -> No
 @pytest.mark.parametrize("width", [4.5, -4, "many"])
 def test_what_a_constructor_cannot_take_is_the_users_to_mend(width: object) -> None:
     config = {"_target_": "hela_seg.models.unet.UNet", "in_channels": 1, "classes": 2, "width": width}
-    with pytest.raises(InputError, match=r"expected what hela_seg\.models\.unet\.UNet can take"):
+    with pytest.raises(InputError, match=r"model hela_seg\.models\.unet\.UNet cannot be built with"):
         net_of(config)
 
 
@@ -104,3 +105,24 @@ def test_a_run_begins_with_its_net_and_seed() -> None:
     """A 1x1 convolution of two channels to one has two weights and a bias."""
     line = describe(nn.Conv2d(2, 1, 1), 7)
     assert line == "Conv2d, 3 trainable parameters, seed 7"
+
+
+def test_a_part_of_a_net_is_made_by_its_constructor() -> None:
+    config = {"_target_": "hela_seg.models.unet.UNet", "width": {"_target_": "os.getpid"}}
+    with pytest.raises(InputError, match=r"model\.width names a class of its own, expected plain values"):
+        net_of(config)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [(2, None), (3, r"gives \(1, 2, 8, 8\) of images \(1, 1, 8, 8\), expected logits .* of \(1, 3, 8, 8\)")],
+)
+def test_logits_of_a_net_that_is_not_ours_are_looked_at(classes: int, message: str | None) -> None:
+    config = {"_target_": "torch.nn.Conv2d", "in_channels": 1, "classes": classes}
+    net = nn.Conv2d(1, 2, 1).train()
+    if message is None:
+        refuse_output(net, config, (8, 8))
+        assert net.training
+    else:
+        with pytest.raises(InputError, match=message):
+            refuse_output(net, config, (8, 8))

@@ -96,3 +96,10 @@ def test_an_evaluation_names_its_precision_as_a_training_does(asked: str, kept: 
     """Else a comparison of both would take them for different machines."""
     info = replace(INFO, config={"seed": 0})
     assert record_of(info, Costs(parameters=1), "cpu", asked).hardware["precision"] == kept
+
+
+def test_of_code_that_is_not_ours_what_is_known_is_said() -> None:
+    layer = {"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 2, "kernel_size": 3}
+    info = replace(INFO, net=layer, config={})
+    assert costs_of(info, ["torch"]) == Costs(parameters=2 * 9 + 2)
+    assert costs_of(info) == Costs()

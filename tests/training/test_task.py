@@ -15,6 +15,7 @@ from small_checkpoints import INFO
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.scores.metrics import confusion_matrix, scores
@@ -201,3 +202,29 @@ def test_the_net_is_given_images_channels_last() -> None:
     image = torch.rand(2, 3, 8, 8)
     np.testing.assert_array_equal(task(image), image)
     assert seen == [True]
+
+
+def test_without_a_word_of_the_net_the_trainers_data_are_asked() -> None:
+    task = SegmentationTask(Threshold())
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+    trainer = pl.Trainer(accelerator="cpu", max_epochs=1, **quiet)
+    with pytest.raises(InputError, match="the trainer's data are NoneType, expected TimelapseData"):
+        trainer.fit(task, batches(), batches())
+
+
+def test_a_net_that_nobody_knows_how_to_make_is_trained_with_a_warning(
+    cells: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    classes = ["background", "dim", "bright"]
+    data = TimelapseData("folder", cells, classes=classes, tile=(16, 16), steps_per_epoch=1)
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+    trainer = pl.Trainer(accelerator="cpu", max_steps=1, logger=False, limit_val_batches=0, **quiet)
+    net = nn.Conv2d(1, 3, 3, padding=1)
+    before = net.weight.detach().clone()
+    trainer.fit(task := SegmentationTask(net), data)
+    assert "hela_seg.models.make" in caplog.text
+    assert [entry["name"] for entry in task.info.classes] == classes
+    assert (task.info.channels, task.info.net, task.info.config["data"]["tile"]) == (1, {}, [16, 16])
+    # Adam's first step is the learning rate
+    moved = float((net.weight.detach() - before).abs().max())
+    assert moved == pytest.approx(1e-3, rel=0.01)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from hela_seg.runs.sweep.folders import (
     read_plain,
     typed_before,
 )
-from hela_seg.runs.sweep.trust import refuse_untrusted
+from hela_seg.runs.sweep.trust import refuse_untrusted, typed_trust
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.system.ranks import MULTIRUN
@@ -84,10 +84,10 @@ def expand_resume_arguments(
     return [*then, *now, *(["resume=true"] if by_switch else _again(folder, "run"))]
 
 
-def _replayed(record: Path, lines: Iterable[str], given: Collection[str], shipped: Path) -> list[str]:
+def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str], shipped: Path) -> list[str]:
     """The settings of a record that are not typed anew, with their paths as they were meant then."""
     kept = [line for line in lines if key_of(line) not in given]
-    refuse_untrusted(record, kept, shipped)
+    refuse_untrusted(record, kept, shipped, typed_trust(given))
     began = _working_folder(record)
     return [_as_meant(line, began) for line in kept]
 

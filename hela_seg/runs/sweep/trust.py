@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from hela_seg.runs.sweep.folders import key_of
 from hela_seg.system.errors import InputError
+from hela_seg.system.trust import advice, import_trusted, is_trusted, module_of, trusted_modules
 
 PLACES = {
     *(
@@ -54,13 +55,27 @@ _ELSEWHERE = re.compile(r"(^|[\[,'\"\s])/|\.\.|\\")
 _TARGET = re.compile(r"_target_['\"]?\s*[:=]\s*['\"]?([\w.]*)")
 
 
-def refuse_untrusted(record: Path, lines: Iterable[str], shipped: Path) -> None:
+def typed_trust(given: Mapping[str, str]) -> tuple[str, ...]:
+    """The modules that the user trusts, from the text of ``trust=``.
+
+    Args:
+        given: values by key, as typed.
+
+    Example:
+        ``typed_trust({"trust": "[my_nets,theirs.nets]"}) == ("my_nets", "theirs.nets")``
+    """
+    text = given.get("trust", "null")
+    return () if text == "null" else tuple(re.findall(r"[\w.]+", text))
+
+
+def refuse_untrusted(record: Path, lines: Iterable[str], shipped: Path, trust: Sequence[str] = ()) -> None:
     """Refuse a record of settings that would call or write what the user has not named.
 
     Args:
         record: for the message.
         lines: of the record, such as ``data.root='cells'``.
         shipped: the folder of this program's configuration files.
+        trust: names of modules whose classes and functions a record may name.
 
     Raises:
         InputError: names the first line that is not replayed.
@@ -72,8 +87,14 @@ def refuse_untrusted(record: Path, lines: Iterable[str], shipped: Path) -> None:
         if "_target_" in line or "_args_" in line:
             targets = _TARGET.findall(line)
             known = len(targets) == line.count("_target_") and "_args_" not in line
-            if not (known and all(t in _shipped(shipped) or CONSTRUCTORS.fullmatch(t) for t in targets)):
-                raise _refusal(record, line, "names code that is not of this program, torch or Lightning")
+            modules = trusted_modules(trust) if key.split(".")[0] == "model" else trust
+            if not (known and all(_is_known(target, shipped, modules) for target in targets)):
+                foreign = next((advice(target) for target in targets if advice(target)), "")
+                raise _refusal(
+                    record, line, "names code that is not of this program, torch or Lightning", foreign
+                )
+        if key == "trust":
+            raise _refusal(record, line, "trusts code by name")
         if key.startswith("hydra.") and not SEARCHES.match(key):
             raise _refusal(record, line, "changes how the program is started")
         if PLACES & set(re.findall(r"\w+", key.rpartition(".")[2] + " " + _keys_in(value))):
@@ -82,15 +103,23 @@ def refuse_untrusted(record: Path, lines: Iterable[str], shipped: Path) -> None:
             raise _refusal(record, line, "has large recordings drawn")
 
 
+def _is_known(target: str, shipped: Path, trust: Sequence[str]) -> bool:
+    """Whether a record may name a class or function; of these, code outside is imported if it is trusted."""
+    if target in _shipped(shipped) or CONSTRUCTORS.fullmatch(target):
+        return True
+    return is_trusted(module_of(target), trust) and bool(import_trusted(target, trust, "_target_"))
+
+
 def _keys_in(value: str) -> str:
     """The keys of a value such as ``{folder: a, share: 0.2}``, in one text."""
     return " ".join(re.findall(r"(\w+)['\"]?\s*:", value))
 
 
-def _refusal(record: Path, line: str, why: str) -> InputError:
+def _refusal(record: Path, line: str, why: str, otherwise: str = "") -> InputError:
     return InputError(
         f"{record} holds {line}, which {why}, expected plain settings: add this line to the command if you "
         "trust it"
+        f"{otherwise}"
     )
 
 

@@ -87,3 +87,20 @@ def test_a_run_resumed_elsewhere_finds_its_own_data_and_settings_that_refer_to_o
     )
     monkeypatch.chdir(elsewhere)
     assert main("train", [f"resume={here / 'run'}", "trainer.max_epochs=2"]) == 0
+
+
+def test_a_record_may_name_what_the_user_trusts_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lab_losses.py").write_text("import os\nclass Loss: pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    record = Path("overrides.yaml")
+    refuse_untrusted(record, ["++loss._target_=lab_losses.Loss"], CONFIG, ["lab_losses"])
+    for line, trust in (
+        ("loss._target_=lab_losses.Loss", ["lab"]),
+        ("loss._target_=lab_losses.os.system", ["lab_losses"]),
+        ("loss={_target_: lab_losses.Loss, inner: {_target_: os.system}}", ["lab_losses"]),
+        ("trust=lab_losses", ["lab_losses"]),
+    ):
+        with pytest.raises(InputError):
+            refuse_untrusted(record, [line], CONFIG, trust)
