@@ -213,7 +213,7 @@ def test_extras_that_are_named_are_those_that_can_be_installed() -> None:
 def test_messages_that_are_explained_are_those_of_the_program() -> None:
     lines = [path.read_text(encoding="utf-8") for path in (ROOT / "hela_seg").rglob("*.py")]
     source = re.sub(r'"\s*\n\s*f?"', "", "\n".join(lines))
-    table = PAGES["docs/errors.md"].split("the line says")[1]
+    table = PAGES["docs/errors.md"].split("| the line says |")[1]
     explained = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     assert len(explained) > 10
     assert [message for message in explained if message not in source] == []
