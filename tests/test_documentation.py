@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tomllib
 import warnings
@@ -19,7 +20,8 @@ from conftest import SMALL_NET, write_dryad, write_folder
 from keras_h5 import graph, small_values, write_saved
 
 from hela_seg import __main__ as console
-from hela_seg.cli import CONFIG, main
+from hela_seg.cli import COMMANDS, CONFIG, main
+from hela_seg.cli.keys import all_keys
 from hela_seg.models.smp import encoder_names
 
 ROOT = Path(__file__).parents[1]
@@ -255,3 +257,21 @@ def test_pictures_are_there_whole_and_small() -> None:
     for path in (ROOT / "docs" / "pictures").glob("*.svg"):
         assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
         assert "var(--ink)" in path.read_text(encoding="utf-8")  # light or dark as the page
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_without_a_network(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocstrings", reason="the site needs the extra docs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", ".github/mkdocs.yml"]
+    done = subprocess.run([*command, "-d", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    built = {path.stem for path in tmp_path.glob("*.html")}
+    assert {Path(name).stem for name in PAGES if name.startswith("docs/")} <= built
+    settings = (tmp_path / "settings.html").read_text(encoding="utf-8")
+    assert all(key.path in settings for command in COMMANDS for key in all_keys(command))
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    listed = re.findall(r"- (?:Home: )?(\w+\.md)$", (ROOT / ".github/mkdocs.yml").read_text(), re.MULTILINE)
+    pages = {Path(name).name for name in PAGES if name.startswith("docs/")}
+    assert pages | {"index.md", "contributing.md"} <= set(listed)
