@@ -20,7 +20,7 @@ from conftest import SMALL_NET, write_dryad, write_folder
 from keras_h5 import graph, small_values, write_saved
 
 from hela_seg import __main__ as console
-from hela_seg.cli import COMMANDS, CONFIG, main
+from hela_seg.cli import CONFIG, main
 from hela_seg.cli.keys import all_keys
 from hela_seg.models.smp import encoder_names
 
@@ -268,7 +268,7 @@ def test_the_site_is_built_without_a_warning_and_without_a_network(tmp_path: Pat
     built = {path.stem for path in tmp_path.glob("*.html")}
     assert {Path(name).stem for name in PAGES if name.startswith("docs/")} <= built
     settings = (tmp_path / "settings.html").read_text(encoding="utf-8")
-    assert all(key.path in settings for command in COMMANDS for key in all_keys(command))
+    assert all(key.path in settings for command in console.COMMANDS for key in all_keys(command))
 
 
 def test_every_page_is_in_the_navigation_of_the_site() -> None:
