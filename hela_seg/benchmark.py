@@ -27,7 +27,7 @@ from pytorch_lightning.loggers import CSVLogger
 from rich.console import Console
 from rich.text import Text
 
-from hela_seg.cli import CONFIG
+from hela_seg.cli.commands import CONFIG
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.report.tables import ABSENT, plain_table, print_files, print_plain

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from hela_seg.cli import call, main
+from hela_seg.cli import main
 
 if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
@@ -28,6 +28,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from hela_seg.cli.run import call
 from hela_seg.data.checks.names import leaks_by_name
 from hela_seg.data.checks.near_duplicates import find_near_duplicates, look_at_frames
 from hela_seg.data.datamodule import TimelapseData

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import hela_seg
 from hela_seg import __main__ as console
 from hela_seg.cli import COMMANDS
 
@@ -17,19 +18,29 @@ def typed(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
-def test_usage_names_every_command(arguments, monkeypatch, capsys) -> None:
+def test_help_explains_every_command_in_a_line(arguments, monkeypatch, capsys) -> None:
     assert typed(monkeypatch, *arguments) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("usage: hela-seg {")
-    assert all(name in said.out for name in COMMANDS)
+    lines = said.out.splitlines()
+    for name, command in COMMANDS.items():
+        assert sum(line.split() == [name, *command.about.split()] for line in lines) == 1
     assert said.err == ""
 
 
-def test_an_unknown_command_is_one_line_and_status_2(monkeypatch, capsys) -> None:
-    assert typed(monkeypatch, "tarin", "model=unet") == 2
-    said = capsys.readouterr()
-    assert (said.out, said.err.count("\n")) == ("", 1)
-    assert said.err.startswith("error: 'tarin' is no command; usage: hela-seg {train,")
+def test_the_version_is_that_of_the_package(monkeypatch, capsys) -> None:
+    assert typed(monkeypatch, "--version") == 0
+    assert typed(monkeypatch, "train", "--version") == 0
+    assert capsys.readouterr().out == f"hela_seg {hela_seg.__version__}\n" * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("tarin", "did you mean train?"), ("xyz", "expected one of check")]
+)
+def test_an_unknown_command_is_one_line_and_status_2(name, said, monkeypatch, capsys) -> None:
+    assert typed(monkeypatch, name, "model=unet") == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert printed.err.startswith(f"error: '{name}' is no command: {said}")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

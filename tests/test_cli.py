@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 import hela_seg
 from hela_seg import cli
-from hela_seg.cli import COMMANDS, Command, main, overrides
+from hela_seg.cli import COMMANDS, Command, arguments, main, overrides
 from hela_seg.system.errors import InputError, Interrupted
 
 PREDICT = COMMANDS["predict"]
@@ -83,7 +83,7 @@ def test_the_users_folder_is_meant_by_a_tilde_in_paths_alone(
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r$"), min_size=1))
 def test_quoting_survives_hydras_grammar(path: str) -> None:
-    assert parsed(cli._quoted("input", path)) == path
+    assert parsed(arguments._quoted("input", path)) == path
 
 
 def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
@@ -101,9 +101,11 @@ def test_a_long_list_is_no_path_that_is_too_long() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["modle=unet"], "there is no key or group 'modle'"),
-        (["model=unett"], "Could not find 'model/unett'"),
+        (["modle=unet"], "there is no key or group 'modle': did you mean model?"),
+        (["model=unett"], "did you mean model=unet?"),
         (["model.depth=7"], "there is no key or group 'model.depth'"),
+        (["epochs=5"], "there is no key or group 'epochs': did you mean trainer.max_epochs?"),
+        (["--epochs", "5"], "--epochs is no option, expected settings as key=value: did you mean "),
         (["+sead=1"], "the command has the unknown key(s) sead, expected some of data"),
         (["+model.depth=7"], "model has the unknown key(s) depth, expected some of in_channels"),
         (["data=folder"], "data.classes and data.root not given"),
@@ -322,7 +324,8 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r$"))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
     lambda inside: (
-        st.lists(inside, max_size=3) | st.dictionaries(st.from_regex(r"key_[a-z]{1,3}\Z"), inside, max_size=3)
+        st.lists(inside, max_size=3)
+        | st.dictionaries(st.from_regex(r"key_[a-z]{1,3}", fullmatch=True), inside, max_size=3)
     ),
     max_leaves=6,
 )

@@ -50,6 +50,32 @@ def test_citation_names_this_version_and_the_paper():
     assert citation["preferred-citation"]["doi"] == "10.3390/sym16020227"
 
 
+def test_the_conda_recipe_has_this_version_and_every_dependency():
+    text = (ROOT / ".github/conda/recipe.yaml").read_text(encoding="utf-8")
+    recipe = yaml.safe_load(text)
+    called = {"torch": "pytorch", "opencv-python-headless": "py-opencv", "matplotlib": "matplotlib-base"}
+    needed = [Requirement(line) for line in pyproject()["project"]["dependencies"]]
+    assert recipe["context"]["version"] == hela_seg.__version__
+    given = {line.split()[0]: line.partition(" ")[2] for line in recipe["requirements"]["run"]}
+    assert given.pop("python") == pyproject()["project"]["requires-python"]
+    assert set(given) == {called.get(one.name, one.name) for one in needed}
+    for one in needed:
+        if one.name != "opencv-python-headless":  # whose builds have numbers of their own
+            assert Requirement(f"x{given[called.get(one.name, one.name)]}").specifier == one.specifier
+
+
+def test_the_container_ends_as_a_user_without_rights():
+    lines = (ROOT / ".github/docker/Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("USER")] == ["USER hela"]
+    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY")]
+    assert all((ROOT / name).exists() for names in copied for name in names)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").glob("*/*.yml")), ids=lambda path: path.stem)
+def test_workflows_and_issue_forms_are_yaml(path):
+    assert {"name"} <= yaml.safe_load(path.read_text(encoding="utf-8")).keys()
+
+
 def test_changelog_has_this_version():
     assert f"## [{hela_seg.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 

@@ -94,12 +94,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A page: title, warnings that nobody shall miss, facts by name, and sections from top to bottom."""
+    """A page: title, warnings that nobody shall miss, facts by name, sections, and a verdict in sentences."""
 
     title: str
     sections: tuple[Section, ...]
     facts: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    verdict: str = ""
 
     @property
     def html(self) -> str:

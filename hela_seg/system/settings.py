@@ -163,6 +163,22 @@ def validated(path: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     return decorate
 
 
+def expected_words(target: str | None, name: str) -> str:
+    """What belongs in the place of an argument, in words; empty where its annotation does not say it.
+
+    Args:
+        target: the full name of the class or function that takes it; None for no such thing.
+        name: of the argument.
+
+    Example:
+        ``expected_words("hela_seg.training.losses.FocalLoss", "gamma") == "a number"``
+    """
+    hint = None if target is None else _signature(_import(target, name))[1].get(name)
+    return (
+        "" if hint is None else " or ".join(dict.fromkeys(w for kind in _kinds(hint) for w in _words(kind)))
+    )
+
+
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Settings by the paths under which they are typed.
 

@@ -279,12 +279,12 @@ def typed(command: list[str], *arguments: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.slow
-def test_the_torchrun_of_the_readme_makes_one_folder_and_one_table(
+def test_the_torchrun_of_the_documentation_makes_one_folder_and_one_table(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    launch, *command = next(line for line in readme.splitlines() if line.startswith("torchrun")).split()
+    page = (Path(__file__).parents[2] / "docs" / "devices.md").read_text(encoding="utf-8")
+    launch, *command = next(line for line in page.splitlines() if line.startswith("torchrun")).split()
     done = typed(command, *settings, "data.steps_per_epoch=2")
     assert (launch, done.returncode) == ("torchrun", 0), done.stderr
     assert done.stdout.count("Test scores") == 1

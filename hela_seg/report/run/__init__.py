@@ -2,6 +2,7 @@
 
 - ``page``: all of it, section by section; ``sheets``: its tables
 - ``learning``: curves over the epochs; ``stability``: scores over time, by series and by confidence
+- ``verdict``: what the scores say, in sentences
 - ``balance``: the split and its classes
 - ``examples``: the best and the worst frames, with labels from ``class_maps``, and training tiles
 """

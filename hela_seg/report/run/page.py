@@ -10,6 +10,7 @@ import logging
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from hela_seg.report.run.sheets import (
     settings_sheet,
 )
 from hela_seg.report.run.stability import draw_by_series, draw_over_time, draw_reliability
+from hela_seg.report.run.verdict import foreground_mean_iou, verdict_of
 from hela_seg.report.tables import ABSENT, number_cell
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD
@@ -72,7 +74,7 @@ def write_report(
         material = Material(folder, command, data, blocks, maps)
         sections = tuple(_section(title, make, material) for title, make in SECTIONS.items())
         told = tuple(f"{line[:1].upper()}{line[1:]}." for line in warnings)
-        page = Page(_title(material), sections, tuple(_facts(material)), told)
+        page = Page(_title(material), _shown(sections), tuple(_facts(material)), told, _verdict(material))
         page.write(folder / run_folder.REPORT)
     # the run's results are whole and must not be lost to a fault in a figure of them
     except Exception as error:
@@ -126,8 +128,24 @@ class Material:
         if not self.record.of_net:
             raise InputError("Label images were scored, and no net was trained for them here.")
         if self.command != "train":
-            raise InputError("Nothing was trained here: see the report of the training run.")
+            raise InputError(NOT_TRAINED)
         return self.data
+
+
+NOT_TRAINED = "Nothing was trained here: see the report of the training run."
+NOT_MEASURED = "Not measured while training: hela_seg.evaluate measures them."
+
+
+def _shown(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """Sections without those that this kind of page never has."""
+    return tuple(section for section in sections if section.missing not in (NOT_TRAINED, NOT_MEASURED))
+
+
+def _verdict(material: Material) -> str:
+    try:
+        return verdict_of(material.run)
+    except InputError:  # nothing was scored, which the sections say
+        return ""
 
 
 def _section(title: str, make: Callable[[Material], Section], material: Material) -> Section:
@@ -158,11 +176,19 @@ def _facts(material: Material) -> Iterator[tuple[str, str]]:
         counts, iou = material.run.counts, material.row.means["iou"].interval
         interval = f" ({interval_cell(iou).text})" if iou.known else ""
         yield "m-IoU (95 % interval)", f"{number_cell(iou.value).text}{interval}"
+        yield "Mean IoU without the background", number_cell(foreground_mean_iou(material.run)).text
         yield "Mean Dice", number_cell(material.row.means["dice"].interval.value).text
-        yield "Scored", f"{len(counts)} frame(s) of {len(set(counts.series))} series"
+        yield "Scored", f"{len(counts)} frame{'s' * (len(counts) > 1)} of {len(set(counts.series))} series"
     except InputError:
         yield "m-IoU", ABSENT
+    files = material.data.files
+    drawn = ", drawn by this program: no real cells" if files.layout == "synthetic" else ""
+    yield "Data", f"{files.root.resolve().name} (data={files.layout}{drawn})"
+    yield "Folder", material.folder.resolve().name
+    yield "Written", f"{date.today():%Y-%m-%d}"
     if record.of_net:
+        if material.command == "train":
+            yield "Checkpoint", f"{run_folder.CHECKPOINTS}/{run_folder.BEST_CHECKPOINT}"
         yield "Parameters", number_cell(record.costs.parameters, ",").text
         yield "Seed", ABSENT if record.seed is None else str(record.seed)
         yield "Device", str(record.hardware.get("device", "unknown"))
@@ -190,7 +216,10 @@ def command_of(folder: Path, command: str, launch: Mapping[str, Any] | None = No
 
 def _scores(material: Material) -> Section:
     sheet = class_sheet(material.run, material.row)
-    return Section(sheets=(sheet,), notes=tuple(material.comparison.notes))
+    notes = list(material.comparison.notes)
+    if material.command == "train" and not material.run.quality:
+        notes.append("Boundaries and cells are measured by hela_seg.evaluate.")
+    return Section(sheets=(sheet,), notes=tuple(notes))
 
 
 def _confusion(material: Material) -> Section:
@@ -201,8 +230,7 @@ def _quality(material: Material) -> Section:
     quality = material.run.quality
     switched_off = [f"{name}=null" for name in QUALITY if name not in quality]
     if not quality:
-        of_training = "Not measured while training: hela_seg.evaluate measures them."
-        raise InputError(of_training if material.command == "train" else _off(switched_off))
+        raise InputError(NOT_MEASURED if material.command == "train" else _off(switched_off))
     notes = (_off(switched_off),) if switched_off else ()
     return Section(sheets=tuple(quality_sheets(quality, material.run.classes)), notes=notes)
 

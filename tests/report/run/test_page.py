@@ -29,7 +29,6 @@ from hela_seg.scores.counts import read_counts
 SECTIONS = [
     "Scores by class",
     "Confusion matrix",
-    "Boundaries and cells",
     "Learning curves",
     "Best, median and worst frame",
     "Over time and by series",
@@ -61,9 +60,6 @@ def rewrite(folder: Path, command: str = "evaluate") -> str:
     return (folder / run_folder.REPORT).read_text(encoding="utf-8")
 
 
-NOT_MEASURED = "Not measured while training: hela_seg.evaluate measures them."
-
-
 def said(text: str) -> list[str]:
     """What sections lack, in the page's words."""
     return re.findall(r'<p class="missing">(.*?)</p>', text)
@@ -72,7 +68,9 @@ def said(text: str) -> list[str]:
 def test_a_run_ends_with_a_page_that_needs_nothing_else(run: Path) -> None:
     text = (run / run_folder.REPORT).read_text(encoding="utf-8")
     page = ReadPage(text)
-    assert said(text) == [NOT_MEASURED]
+    assert said(text) == []
+    assert page.facts["Data"].endswith("(data=folder)")
+    assert page.facts["Checkpoint"] == "checkpoints/best.ckpt"
     assert [heading for heading in page.headings if heading in SECTIONS] == SECTIONS
     assert outside(page.links) == []
     assert "http" not in text
@@ -118,11 +116,11 @@ def test_calibration_is_of_the_same_pixels_as_the_scores(run: Path) -> None:
     assert error in (run / run_folder.REPORT).read_text(encoding="utf-8")
 
 
-def test_evaluation_shows_what_it_scored_and_says_what_it_did_not_do(run: Path, tmp_path: Path) -> None:
+def test_evaluation_shows_what_it_scored_and_no_empty_section(run: Path, tmp_path: Path) -> None:
     checkpoint = run / "checkpoints" / "best.ckpt"
     assert main("evaluate", [str(checkpoint), "part=validation", f"hydra.run.dir={tmp_path}"]) == 0
     text = (tmp_path / run_folder.REPORT).read_text(encoding="utf-8")
-    assert said(text) == ["Nothing was trained here: see the report of the training run."] * 2
+    assert said(text) == []
     scores = json.loads((tmp_path / run_folder.SCORES_JSON).read_text())
     page = ReadPage(text)
     for name, own in scores["boundaries"]["classes"].items():
@@ -194,7 +192,7 @@ def test_what_is_lost_is_named_and_the_rest_stands(
     damage: Callable[[Path], None], sentence: str, finished: Path
 ) -> None:
     damage(finished)
-    _, missing = said(rewrite(finished, "train"))
+    (missing,) = said(rewrite(finished, "train"))
     assert sentence in missing
 
 
@@ -210,7 +208,7 @@ def test_a_fault_in_one_figure_leaves_the_others(
 ) -> None:
     monkeypatch.setattr("hela_seg.report.run.page.draw_reliability", lambda _: 1 / 0)
     text = rewrite(finished, "train")
-    assert said(text) == [NOT_MEASURED, "This could not be drawn (ZeroDivisionError: division by zero)."]
+    assert said(text) == ["This could not be drawn (ZeroDivisionError: division by zero)."]
     assert "the report lacks 'Calibration' (ZeroDivisionError" in caplog.text
 
 

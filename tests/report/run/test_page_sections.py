@@ -6,6 +6,7 @@ import json
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,14 @@ class Data:
 
     classes: Classes
     recordings: tuple[Any, ...] = ()
+    files: Any = None
 
 
 @pytest.fixture
 def material(tmp_path: Path) -> Material:
     """An evaluation of twelve frames of three recordings."""
     folder = write_run(tmp_path / "run", frame_counts(series=3))
-    data: Any = Data(Classes(NAMES))
+    data: Any = Data(Classes(NAMES), files=SimpleNamespace(layout="synthetic", root=Path("drawn")))
     return Material(folder, "evaluate", data, (), None)
 
 
@@ -123,5 +125,7 @@ def test_the_facts_at_the_top_are_those_of_the_tables(material: Material) -> Non
     facts = ReadPage(path.read_text(encoding="utf-8")).facts
     assert facts["m-IoU (95 % interval)"].startswith(f"{expected.mean_iou:.4f} (")
     assert facts["Mean Dice"] == f"{expected.mean_dice:.4f}"
-    assert facts["Scored"] == "12 frame(s) of 3 series"
+    assert facts["Mean IoU without the background"] == f"{np.mean(expected.iou[1:]):.4f}"
+    assert facts["Data"].startswith("drawn (data=synthetic, drawn by this program")
+    assert facts["Scored"] == "12 frames of 3 series"
     assert facts["Parameters"] == "1,234"

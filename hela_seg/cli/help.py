@@ -1,0 +1,106 @@
+"""What ``--help`` prints: the commands in a line each, and every key of one with its meaning."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+
+from hela_seg.cli.commands import COMMANDS, CONFIG
+from hela_seg.cli.keys import Key, choices_of, groups_of, keys_of
+from hela_seg.cli.nearest import did_you_mean
+from hela_seg.system.errors import InputError
+
+_COLUMN = 34
+"""Where meanings begin."""
+
+
+def overview() -> str:
+    """The commands, a line each."""
+    lines = ["usage: hela-seg COMMAND ...", ""]
+    lines += [f"  {name:<10} {command.about}" for name, command in COMMANDS.items()]
+    lines += [
+        "",
+        "hela-seg COMMAND --help lists its keys, hela-seg COMMAND --help WORD those that a word is in;",
+        "hela-seg --version, and hela-seg --completion bash (or zsh) for the Tab key.",
+    ]
+    return "\n".join(lines)
+
+
+def help_of(command: str, words: Sequence[str] = ()) -> str:
+    """A command's keys by group, with defaults and meanings.
+
+    Args:
+        command: its name.
+        words: without any, all keys of the choices that are the default; ``data=folder`` shows that choice in
+            place of the default one, and other words leave the keys that have all of them in path, group or
+            meaning.
+
+    Raises:
+        InputError: a choice that is not there, or words that are in no key.
+    """
+    chosen = dict(word.split("=", 1) for word in words if "=" in word)
+    wanted = [word.lower() for word in words if "=" not in word]
+    lines = list(_sections(command, chosen, wanted))
+    if not lines:
+        raise InputError(
+            f"no key of hela-seg {command} has '{' '.join(wanted)}' in it: {did_you_mean(command, wanted[0])}"
+        )
+    return "\n".join([*([] if wanted else _head(command)), *lines]).rstrip()
+
+
+def _head(command: str) -> Iterator[str]:
+    about = COMMANDS[command]
+    yield from (about.about, "", "Examples")
+    yield from (f"  python -m hela_seg.{command} {typed}".rstrip() for typed in about.examples)
+    yield from ("", "Keys, set with key=value, their defaults and what they mean")
+
+
+def _sections(command: str, chosen: dict[str, str], wanted: Sequence[str]) -> Iterator[str]:
+    groups = groups_of(command)
+    named = next((group for group in groups if wanted == [group]), None)
+    own = _having(keys_of(CONFIG / f"{command}.yaml"), wanted)
+    if own and named is None:
+        yield from (*_rows(own), "")
+    for group, default in groups.items():
+        choices = choices_of(group)
+        choice = chosen.get(group, default)
+        if choice is not None and choice not in choices:
+            raise InputError(
+                f"{group}={choice} is no choice, expected one of {', '.join(choices)}: correct it"
+            )
+        keys = keys_of(CONFIG / group / f"{choice}.yaml", f"{group}.") if choice else ()
+        rows = _having(keys, [] if group == named else wanted)
+        if group != named and (named is not None or (wanted and not rows)):
+            continue
+        yield f"{group}: {', '.join(choices)}" + (f" (here {choice})" if choice else " (none by default)")
+        if group == named:
+            yield from _wrapped((f"  {group}={name}", meaning) for name, meaning in choices.items())
+        yield from (*_rows(rows), "")
+
+
+def _having(keys: Iterable[Key], wanted: Sequence[str]) -> list[Key]:
+    return [
+        key
+        for key in keys
+        if key.path != "output_dir"  # the run's folder, which hydra.run.dir sets
+        and all(word in f"{key.path} {key.meaning}".lower() for word in wanted)
+    ]
+
+
+def _rows(keys: Iterable[Key]) -> Iterator[str]:
+    return _wrapped(
+        (f"  {key.path}={key.default}" if key.default else f"  {key.path}", key.meaning) for key in keys
+    )
+
+
+def _wrapped(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Two columns as wide as the terminal."""
+    width = max(80, min(shutil.get_terminal_size((100, 24)).columns, 120))
+    for left, right in rows:
+        meaning = textwrap.wrap(right, width - _COLUMN) or [""]
+        if len(left) + 2 > _COLUMN:
+            yield left
+        else:
+            yield f"{left:<{_COLUMN}}{meaning.pop(0)}".rstrip()
+        yield from (" " * _COLUMN + line for line in meaning if line)

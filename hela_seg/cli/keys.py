@@ -1,0 +1,134 @@
+"""The shipped configuration files read as text: keys, defaults, and the meaning that comments give them.
+
+Without Hydra and without a YAML parser, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hela_seg.cli.commands import CONFIG
+
+_LINE = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z]\w*):(?P<rest>(?:\s.*)?)$")
+_DEFAULT = re.compile(r" +- /?(?P<group>[a-z]\w*): (?P<choice>\w+)")
+_OWN_OF_HYDRA = ("defaults", "hydra", "_")
+_SPELT_OUT = "folder"
+"""The file of the group ``data`` that explains the keys of the others."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A setting.
+
+    Attributes:
+        path: as it is typed, such as ``data.split.gap``.
+        default: as it stands in the file; empty for a key that only has keys below it.
+        meaning: its comment.
+    """
+
+    path: str
+    default: str
+    meaning: str
+
+
+@cache
+def keys_of(file: Path, prefix: str = "") -> tuple[Key, ...]:
+    """The keys of a configuration file, with those of the files that it builds on.
+
+    Args:
+        file: such as ``conf/data/ctc.yaml``.
+        prefix: stands before each path, such as ``data.``.
+    """
+    text = file.read_text(encoding="utf-8")
+    own = {key.path: key for key in _read(text, "" if "@package _global_" in text else prefix)}
+    below = {key.path: key for base in _bases(text, file) for key in keys_of(base, prefix)}
+    spelt_out = file.with_name(f"{_SPELT_OUT}.yaml")
+    elsewhere = {}
+    if file.parent.name == "data" and file != spelt_out:
+        elsewhere = {key.path: key for key in keys_of(spelt_out, prefix)}
+    return tuple(
+        key if key.meaning or path not in (below | elsewhere) else _explained(key, (below | elsewhere)[path])
+        for path, key in (below | own).items()
+        if path.startswith(prefix)
+    )
+
+
+def groups_of(command: str) -> dict[str, str | None]:
+    """The groups of a command's configuration and the choice that each has by default; None for no choice."""
+    text = (CONFIG / f"{command}.yaml").read_text(encoding="utf-8")
+    found = {match["group"]: match["choice"] for match in _DEFAULT.finditer(text.split("\n\n")[0])}
+    return {group: None if choice == "null" else choice for group, choice in found.items()}
+
+
+@cache
+def choices_of(group: str) -> dict[str, str]:
+    """The choices of a group, and what the first sentence of each file's comment says."""
+    return {path.stem: about(path) for path in sorted((CONFIG / group).glob("*.yaml"))}
+
+
+def about(file: Path) -> str:
+    """What the comment at the head of a configuration file says."""
+    lines = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# @package"):
+            lines.append(line.removeprefix("#").strip())
+    return " ".join(lines).removeprefix("Purpose: ").split(" Command: ")[0]
+
+
+def all_keys(command: str) -> Iterator[Key]:
+    """Every key that can be typed after a command, whichever choices of its groups have it; each once."""
+    seen = set()
+    files = [(CONFIG / f"{command}.yaml", "")]
+    for group, chosen in groups_of(command).items():
+        choices = sorted(choices_of(group), key=lambda choice, chosen=chosen: choice != chosen)  # type: ignore[misc]
+        files += [(CONFIG / group / f"{choice}.yaml", f"{group}.") for choice in choices]
+    for file, prefix in files:
+        for key in keys_of(file, prefix):
+            if key.path not in seen:
+                seen.add(key.path)
+                yield key
+
+
+def _explained(key: Key, other: Key) -> Key:
+    return Key(key.path, key.default, other.meaning)
+
+
+def _bases(text: str, file: Path) -> list[Path]:
+    """The files of the same group that a file names in its defaults."""
+    named = re.findall(r"^  - (\w+)$", text.split("\n\n")[0], re.MULTILINE)
+    return [file.with_name(f"{name}.yaml") for name in named if name != "_self_"]
+
+
+def _read(text: str, prefix: str) -> Iterator[Key]:
+    above: list[tuple[int, str]] = []  # the keys that the present one lies below, with their indentation
+    found: Key | None = None
+    hidden = -1
+    for line in text.splitlines():
+        match = _LINE.match(line)
+        comment = re.match(r"\s+#\s(.*)", line)
+        if comment and found is not None:  # a comment that goes on
+            found = Key(found.path, found.default, f"{found.meaning} {comment[1].strip()}".strip())
+            continue
+        if found is not None:
+            yield found
+            found = None
+        if match is None:
+            continue
+        indent = len(match["indent"])
+        if 0 <= hidden < indent:
+            continue
+        above = [(depth, key) for depth, key in above if depth < indent]
+        hidden = indent if match["key"].startswith(_OWN_OF_HYDRA) else -1
+        if hidden < 0:
+            value, _, meaning = re.sub(r"(^|\s+)#\s", "\0", match["rest"], count=1).partition("\0")
+            path = ".".join([*(key for _, key in above), match["key"]])
+            found = Key(prefix + path, value.strip(), meaning.strip())
+            above.append((indent, match["key"]))
+    if found is not None:
+        yield found

@@ -1,0 +1,90 @@
+"""Misspelt keys, groups and choices, and words of other programs -> what they are called here."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from hela_seg.cli.commands import COMMANDS
+from hela_seg.cli.keys import all_keys, choices_of, groups_of
+
+CALLED_HERE = {
+    "batch": "data.batch_size",
+    "batch_size": "data.batch_size",
+    "bs": "data.batch_size",
+    "channels": "data.channels",
+    "checkpoint": "ckpt",
+    "config": "experiment",
+    "crop_size": "data.tile",
+    "epoch": "trainer.max_epochs",
+    "epochs": "trainer.max_epochs",
+    "gpu": "trainer.accelerator",
+    "gpus": "trainer.devices",
+    "image_size": "data.tile",
+    "images": "data.images",
+    "img_size": "data.tile",
+    "learning_rate": "optimizer.lr",
+    "masks": "data.masks",
+    "model_path": "ckpt",
+    "num_classes": "data.classes",
+    "num_workers": "data.workers",
+    "out": "output",
+    "output": "hydra.run.dir",
+    "output_dir": "hydra.run.dir",
+    "patch_size": "data.tile",
+    "pretrained": "start_from",
+    "steps": "trainer.max_steps",
+    "threads": "data.workers",
+    "time": "minutes",
+    "weights": "start_from",
+}
+"""Words of other programs, and the keys that mean the same here."""
+
+_UNKNOWN = re.compile(r"there is no key or group '([^']+)'")
+_NO_CHOICE = re.compile(r"Could not find '([\w/]+)/([^'/]+)'")
+
+
+def nearest(command: str, word: str) -> str | None:
+    """The key or group of a command that ``word`` may have meant; None where none is near."""
+    wanted = word.strip("-+~").replace("-", "_")
+    known = [*groups_of(command), *(key.path for key in all_keys(command)), "hydra.run.dir"]
+    if wanted in known:
+        return wanted
+    last = wanted.rpartition(".")[2]
+    ends = {path.rpartition(".")[2]: path for path in reversed(known)}
+    candidates = [
+        CALLED_HERE.get(wanted),
+        ends.get(last),
+        *get_close_matches(wanted, known, 1, 0.75),
+        *(CALLED_HERE[word] for word in get_close_matches(wanted, CALLED_HERE, 1, 0.8)),
+        *(ends[end] for end in get_close_matches(last, ends, 1, 0.75)),
+        *(path for path in known if last in path.rpartition(".")[2].split("_")),
+    ]
+    return next((path for path in candidates if path in known), None)
+
+
+def did_you_mean(command: str, word: str) -> str:
+    """``did you mean model?``, or how to look for a key where none is near."""
+    meant = nearest(command, word)
+    return f"did you mean {meant}?" if meant else f"see hela-seg {command} --help for the groups and keys"
+
+
+def no_option(command: str, option: str, value: str | None) -> str:
+    """What to say of ``--epochs 5``: options of other programs are settings here."""
+    name, equals, given = option.partition("=")
+    meant = nearest(command, name)
+    value = given if equals else value or "..."
+    cure = f"did you mean {meant}={value}?" if meant else f"see hela-seg {command} --help"
+    return f"{name} is no option, expected settings as key=value: {cure}"
+
+
+def with_suggestion(command: str, message: str) -> str:
+    """A message about an unknown key or choice, with what may have been meant in place of a hint at help."""
+    without = message.removesuffix(": see --help for the groups and keys")
+    unknown = _UNKNOWN.search(message)
+    if unknown and command in COMMANDS:
+        return f"{without}: {did_you_mean(command, unknown[1])}"
+    choice = _NO_CHOICE.search(message)
+    if choice and (near := get_close_matches(choice[2], choices_of(choice[1]), 1)):
+        return f"{without}: did you mean {choice[1]}={near[0]}?"
+    return message
