@@ -60,6 +60,20 @@ def test_folder_that_is_not_there_or_holds_no_image_is_refused(tmp_path):
             find_files(path)
 
 
+def test_files_without_an_ending_are_listed_where_they_are_images(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 6), np.uint8))
+    (tmp_path / "a.tif").rename(tmp_path / "dish")
+    (tmp_path / "LICENSE").write_text("no image")
+    assert [path.name for path in find_files(tmp_path)] == ["dish"]
+    assert open_series(tmp_path / "dish").shape == (1, 1, 5, 6)
+
+
+def test_a_folder_of_folders_is_named_for_what_it_is(tmp_path):
+    (tmp_path / "day 1").mkdir()
+    with pytest.raises(InputError, match=r"no image but the folder\(s\) day 1, .* patterns such as 'images/"):
+        find_files(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["gone", "gone.tif", "gone.avi", "gone.zarr"])
 def test_what_is_missing_is_said_to_be_missing_whatever_its_ending(tmp_path, name):
     with pytest.raises(InputError, match=rf"{name} is not there .*: check the path"):

@@ -47,7 +47,17 @@ def test_leading_folders_without_wildcards_stand_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{a}{b}.tif", "{t}{c}.tif", "{name.tif", "a}.tif", "{}.tif", "a**/b.tif", "{name}*.tif"]
+    "text",
+    [
+        "{a}{b}.tif",
+        "{t}{c}.tif",
+        "{name.tif",
+        "a}.tif",
+        "{}.tif",
+        "a**/b.tif",
+        "{name}*.tif",
+        "{series/t{t}.tif",
+    ],
 )
 def test_patterns_that_could_mean_several_things_are_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"data\.images has the part .* expected wildcards"):
