@@ -4,5 +4,6 @@
 - ``scale``: bars and times on them
 - ``film``: all of a recording
 - ``contact_sheet``: many frames, small; ``curves``: what a recording holds over time
+- ``lineage``: who divided into whom
 - ``drawings``: figures of pages, as SVG in the colours of the page
 """

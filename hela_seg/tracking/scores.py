@@ -1,0 +1,70 @@
+"""Tracks against true ones, by py-ctcmetrics (Kaiser et al. 2024), in the Cell Tracking Challenge's measures.
+
+It is an optional part: ``pip install 'hela-seg[track]'``. It was chosen before traccuracy, which pulls numba,
+an older click and an older numcodecs along and has no SEG.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from hela_seg.data.ctc_tracks import read_track_table
+from hela_seg.system.errors import InputError, not_installed
+
+MEASURES = {
+    "SEG": "SEG",
+    "DET": "DET",
+    "TRA": "TRA",
+    "LNK": "LNK",
+    "complete tracks": "CT",
+    "division F1": "BC(0)",
+    "division F1 within 1 frame": "BC(1)",
+    "division F1 within 2 frames": "BC(2)",
+}
+"""Our names, and those of py-ctcmetrics."""
+
+
+def score_tracks(results: Path, truth: Path) -> dict[str, float]:
+    """Compare tracks in the Cell Tracking Challenge's form.
+
+    Args:
+        results: such as ``01_RES``, with ``res_track.txt`` and ``mask000.tif`` and on.
+        truth: such as ``01_GT``, with ``TRA/man_track.txt``, ``TRA/man_track000.tif`` and on and, for SEG,
+            with ``SEG``.
+
+    Returns:
+        By the names of `MEASURES` figures from 0 to 1; those that the truth does not allow are left out, as
+        that of divisions where there is none.
+
+    Raises:
+        InputError: py-ctcmetrics is not installed, a file is missing, a table is wrong, or results that are
+            none in the challenge's sense, as a track that is missing in a frame.
+    """
+    if find_spec("ctc_metrics") is None:
+        raise not_installed("scores of tracks", "py-ctcmetrics", "track")
+    tables = results / "res_track.txt", truth / "TRA" / "man_track.txt"
+    for table in tables:
+        if not table.is_file():
+            raise InputError(f"{table} is not there, expected tracks in the Cell Tracking Challenge's form")
+        read_track_table(table)
+    counts = [len(list(folder.glob("*.tif"))) for folder in (results, truth / "TRA")]
+    if counts[0] != counts[1]:
+        raise InputError(
+            f"{results} holds {counts[0]} label images and {truth / 'TRA'} {counts[1]}, expected one of "
+            f"each frame in both"
+        )
+    wanted = ["Valid", "DET", "TRA", "LNK", "CT", "BC", *(["SEG"] if (truth / "SEG").is_dir() else [])]
+    evaluate = import_module("ctc_metrics.scripts.evaluate").evaluate_sequence
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its results
+        found = evaluate(str(results), str(truth), wanted, threads=1)
+    if not found.get("Valid"):
+        raise InputError(
+            f"{results} holds no valid tracks, expected each track of res_track.txt in all of its frames "
+            f"and no "
+            "other: write it again with the program that made it"
+        )
+    return {name: float(found[key]) for name, key in MEASURES.items() if found.get(key) is not None}
