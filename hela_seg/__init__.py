@@ -2,8 +2,8 @@
 
 Rooms, from the commands down; each imports only from those below it:
 
-- ``train``, ``evaluate``, ``predict``, ``check``, ``compare``, ``benchmark``, ``convert``, ``export``: the
-  commands; ``cli`` turns what is typed into their settings
+- ``train``, ``evaluate``, ``predict``, ``track``, ``check``, ``compare``, ``benchmark``, ``convert``,
+  ``export``: the commands; ``cli`` turns what is typed into their settings
 - ``napari``: the plugin of napari
 - ``training``: training a net; ``prediction``: recordings -> files, interruptible and shared;
   ``interchange``: Keras weights in, ONNX, bioimage.io and model cards out

@@ -95,6 +95,12 @@ COMMANDS = {
         inputs=("ckpt", "input"),
         goes_on="the same command goes on where it stood",
     ),
+    "track": Command(
+        ("input",),
+        options={"-o": "output"},
+        paths=frozenset({"input", "output", "class_maps", "conditions", "truth"}),
+        inputs=("input", "class_maps", "conditions", "truth"),
+    ),
     "check": Command(paths=_DATA_PATHS),
     "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"}), inputs=("runs",)),
     "benchmark": Command(paths=_DATA_PATHS, inputs=("data.root",)),

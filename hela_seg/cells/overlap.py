@@ -34,6 +34,12 @@ class Overlaps:
     share_of_second: NDArray[np.float64]
 
     @property
+    def share_of_first(self) -> NDArray[np.float64]:
+        """(P,) shared pixels over those of the first cell."""
+        of_second = self.shared / self.share_of_second
+        return self.shared / (self.union + self.shared - of_second)
+
+    @property
     def iou(self) -> NDArray[np.float64]:
         """(P,) intersection over union."""
         return self.shared / self.union

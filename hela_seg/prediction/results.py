@@ -406,7 +406,8 @@ def _write_time_course(job: Job, path: Path, results: Sequence[RecordingResult])
         for series, result in zip(job.series, results, strict=True)
     ]
     title = job.series[0].name if len(drawn) == 1 else f"{len(drawn)} recordings"
-    write_time_course(path, drawn, job.classes, title, json.dumps({**job.provenance, **job.filtered}))
+    made_by = json.dumps({**job.provenance, **job.filtered})
+    write_time_course(path, drawn, job.classes, title, made_by, followed=followed_in(job, results))
 
 
 def _write_ranking(job: Job, folder: ResultFolder, results: Sequence[RecordingResult]) -> None:

@@ -55,7 +55,18 @@ def write_lives(folder: Path, recordings: Sequence[Followed]) -> None:
 
 
 def time_unit(recordings: Sequence[Followed]) -> tuple[str, list[float]]:
-    """The unit of durations, and how far apart frames of each recording are in it: hours, or frames.
+    """The unit of durations, and how far apart frames of each recording are in it.
+
+    It is hours where all frame intervals are known, otherwise frames.
+    """
+    known = [one.frame_interval for one in recordings if one.frame_interval is not None]
+    if len(known) < len(recordings):
+        return "frames", [1.0] * len(recordings)
+    return "h", [interval / 3600 for interval in known]
+
+
+def _refuse_unlike(recordings: Sequence[Followed]) -> None:
+    """Refuse conditions whose times have no common unit.
 
     Raises:
         InputError: some recordings have a frame interval and others have none.
@@ -65,14 +76,9 @@ def time_unit(recordings: Sequence[Followed]) -> tuple[str, list[float]]:
         lacking = next(one.name for one in recordings if one.frame_interval is None)
         raise InputError(
             f"'{known[0].name}' has frames every {known[0].frame_interval:g} s and '{lacking}' does not say "
-            f"how far "
-            "its frames are apart, expected both or neither for one comparison: save the interval with the "
-            "file, or "
+            "how far its frames are apart, expected both or neither for one comparison: set interval=, or "
             "analyse them apart"
         )
-    if not known:
-        return "frames", [1.0] * len(recordings)
-    return "h", [(one.frame_interval or 0.0) / 3600 for one in recordings]
 
 
 def durations_in(recordings: Sequence[Followed], kind: int, began: str | None = None) -> Durations:
@@ -98,12 +104,16 @@ def answer_rows(recordings: Sequence[Followed]) -> list[Row]:
     whole, for comparison: it is too short), ``p`` (of the log-rank test, corrected after Holm).
 
     Args:
-        recordings: of the same classes, at least one.
+        recordings: of the same classes.
+
+    Raises:
+        InputError: of several conditions some recordings have a frame interval and others have none.
     """
     conditions: dict[str, list[Followed]] = {}
-    time_unit(recordings)  # refuses recordings that cannot be compared
     for one in recordings:
         conditions.setdefault(one.condition, []).append(one)
+    if len(conditions) > 1:
+        _refuse_unlike(recordings)
     rows = [row for name, own in conditions.items() for row in _of_condition(name, own)]
     return rows + _differences(conditions)
 

@@ -11,6 +11,8 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,12 +218,6 @@ def rate_with_interval(events: int, exposure: float) -> Estimate:
 
 
 def pooled(durations: Sequence[Durations]) -> Durations:
-    """The stays of several recordings together.
-
-    Raises:
-        ValueError: there are none.
-    """
-    first, *others = durations
-    for other in others:
-        first = first + other
-    return first
+    """The stays of several recordings together."""
+    none = Durations(np.zeros(0), np.zeros(0, bool), np.zeros(0, np.str_), 0.0, 0)
+    return reduce(add, durations, none)

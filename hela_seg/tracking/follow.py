@@ -103,7 +103,7 @@ class Follower:
         how = [frame.mended.get(label, "") for label in rows["label"].tolist()]
         rows = rows | {"mended": np.array(how, "U6")}
         kind = np.array([self._index_of[name] for name in rows["class"].tolist()], np.int64)
-        self._timed(self._tracker.add, frame.labels, rows, kind, frame.moved)
+        self._timed(self._tracker.add, frame, rows, kind)
         kept = ("frame", "label", "area_px", "row_px", "column_px", "touches_border", "mended")
         self._rows.append({name: rows[name] for name in kept})
         self._kinds.append(kind)

@@ -213,6 +213,10 @@ def write_trackmate(path: Path, followed: Followed, image: Path | None = None) -
             "timeinterval": f"{interval:g}",
         },
     )
+    ElementTree.SubElement(settings, "InitialSpotFilter", feature="QUALITY", value="0.0", isabove="true")
+    for name in ("SpotFilterCollection", "TrackFilterCollection"):
+        ElementTree.SubElement(settings, name)
+    ElementTree.SubElement(root, "GUIState", state="ConfigureViews")
     ElementTree.indent(root)
     with whole_file(path) as part:
         ElementTree.ElementTree(root).write(part, encoding="UTF-8", xml_declaration=True)

@@ -22,8 +22,8 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import KDTree
 
 from hela_seg.cells.measure import Columns
-from hela_seg.cells.overlap import overlaps
-from hela_seg.tracking.drift import Labels, shifted
+from hela_seg.cells.overlap import Overlaps
+from hela_seg.tracking.mending import MendedFrame
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -134,7 +134,7 @@ class _Lost:
 class Tracker:
     """Takes the frames of a recording one after the other, and says in the end which cells are one.
 
-    It keeps the last label map, and some numbers a cell: memory grows with the cells, not with the pixels.
+    It keeps some numbers a cell: memory grows with the cells, not with the pixels.
 
     Args:
         gap: frames that a cell may be missing for and be the same one afterwards.
@@ -145,7 +145,6 @@ class Tracker:
     def __init__(self, *, gap: int = 2, divisions: bool = True, mitotic: int | None = None) -> None:
         self._gap, self._divisions, self._mitotic = gap, divisions, mitotic
         self._stage: list[Floats] = []
-        self._labels: Labels | None = None
         none = np.zeros(0, np.int64)
         self._cells = Cells(none, np.zeros((0, 2)), np.zeros(0), none, np.zeros(0, bool))
         self._lost = _Lost(self._cells, none, none, none, np.zeros(0))
@@ -154,32 +153,29 @@ class Tracker:
         self._mother: dict[int, tuple[int, float]] = {}
         self._fused: dict[int, tuple[int, float]] = {}
 
-    def add(self, labels: Labels, cells: Columns, kind: Whole, moved: Floats) -> None:
-        """Take the cell numbers (H, W) of the next frame, 0 for no cell.
+    def add(self, frame: MendedFrame, cells: Columns, kind: Whole) -> None:
+        """Take the next frame.
 
         Args:
-            labels: must not be changed until the next frame is added.
+            frame: as `hela_seg.tracking.mending.Mender` gives it.
             cells: of the frame, as `hela_seg.cells.measure_cells` gives them.
             kind: (n,) index of each cell's class.
-            moved: (2,) rows and columns that the stage moved since the frame before, in pixels.
-
-        Raises:
-            ValueError: a shape other than that of the frame before.
         """
+        moved = frame.moved
         self._stage.append(self._stage[-1] + moved if self._stage else np.zeros(2))
         place = np.column_stack([cells["row_px"], cells["column_px"]]) - self._stage[-1]
         area, cut = cells["area_px"].astype(np.float64), cells["touches_border"]
         found = Cells(cells["label"].astype(np.int64), place, area, kind, cut)
         none = np.zeros(0, np.int64)
         first, second = none, none
-        if self._labels is not None:
-            first, second = self._same(shifted(self._labels, moved), labels, found)
+        if frame.shared is not None:
+            first, second = self._same(frame.shared, found)
         before = np.full(len(found), -1, np.int64)
         before[second] = self._rows - len(self._cells) + first
         divided = self._explain_new(found, before, first, second)
         self._lose(found, first, second, divided)
         self._before.append(before)
-        self._labels, self._cells = labels, found
+        self._cells = found
         self._rows += len(found)
 
     def links(self) -> Links:
@@ -193,9 +189,8 @@ class Tracker:
                 target[row], score[row] = other, value
         return Links(before, mother, fused, born, gone, np.stack([*self._stage, np.zeros(2)])[:-1])
 
-    def _same(self, moved: Labels, labels: Labels, found: Cells) -> tuple[Whole, Whole]:
+    def _same(self, shared: Overlaps, found: Cells) -> tuple[Whole, Whole]:
         """Positions of cells of the frame before and of this one that are the same."""
-        shared = overlaps(moved, labels)
         at = np.searchsorted(self._cells.label, shared.first_labels)  # some were moved out of the frame
         pairs = np.column_stack([at[shared.first], shared.second])
         near = self._near(found, pairs)

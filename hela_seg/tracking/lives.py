@@ -92,7 +92,9 @@ class Lives:
         return recorded - self.drift[self.cells["frame"]]
 
 
-def lives_of(cells: Columns, kind: Whole, links: Links, size: tuple[int, int]) -> Lives:
+def lives_of(
+    cells: Columns, kind: Whole, links: Links, size: tuple[int, int], *, as_given: bool = False
+) -> Lives:
     """Number tracks, mend divisions that were none, drop specks, and say how tracks begin and end.
 
     Args:
@@ -100,10 +102,10 @@ def lives_of(cells: Columns, kind: Whole, links: Links, size: tuple[int, int]) -
         kind: (R,) index of each row's class.
         links: of these.
         size: (H, W) of the frames.
+        as_given: whether divisions and specks are left as they are, as of another program's tracks.
     """
-    links = _without_short_daughters(cells, links, size)
-    tracks = _tracks(links)
-    tracks = [rows for rows in tracks if not _is_speck(cells, rows)]
+    links = links if as_given else _without_short_daughters(cells, links, size)
+    tracks = [rows for rows in _tracks(links) if as_given or not _is_speck(cells, rows)]
     track = np.zeros(len(links.before), np.int64)
     for number, rows in enumerate(tracks, start=1):
         track[rows] = number

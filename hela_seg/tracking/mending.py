@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hela_seg.cells.overlap import overlaps
+from hela_seg.cells.overlap import Overlaps, overlaps
 from hela_seg.tracking.drift import DriftEstimator, Labels, shifted
 
 Floats = NDArray[np.float64]
@@ -29,11 +29,14 @@ class MendedFrame:
         labels: (H, W) cell numbers.
         moved: (2,) rows and columns that the stage moved since the frame before, in pixels.
         mended: what was done to a cell, by its number: ``joined`` of pieces, or ``cut`` from another.
+        shared: pixels that cells have in common with those of the frame before, moved to where they would be
+            now; None for the first frame.
     """
 
     labels: Labels
     moved: Floats
     mended: dict[int, str] = field(default_factory=dict)
+    shared: Overlaps | None = None
 
 
 def as_it_is(labels: Labels) -> MendedFrame:
@@ -68,13 +71,17 @@ class Mender:
         if held is not None and held.labels.shape != labels.shape:
             raise ValueError(f"frames have shapes {held.labels.shape} and {labels.shape}, expected the same")
         moved = np.zeros(2) if self._drift is None else self._drift.add(labels)
-        self._held = MendedFrame(labels, moved)
         if held is None:
+            self._held = MendedFrame(labels, moved)
             return None
-        if self._mend and self._before is not None:
+        ahead = overlaps(shifted(held.labels, moved), labels)
+        if self._mend and self._before is not None and held.shared is not None:
             before, after = shifted(self._before, held.moved), shifted(labels, -moved)
-            held = MendedFrame(*mend(before, held.labels, after, held.moved))
-        self._before = held.labels
+            result, mended = mend(before, held.labels, after, held.shared, ahead)
+            if mended:
+                ahead = overlaps(shifted(result, moved), labels)
+                held = MendedFrame(result, held.moved, mended, overlaps(before, result))
+        self._before, self._held = held.labels, MendedFrame(labels, moved, shared=ahead)
         return held
 
     def end(self) -> MendedFrame | None:
@@ -84,34 +91,36 @@ class Mender:
 
 
 def mend(
-    before: Labels, labels: Labels, after: Labels, moved: Floats
-) -> tuple[Labels, Floats, dict[int, str]]:
+    before: Labels, labels: Labels, after: Labels, back: Overlaps, ahead: Overlaps
+) -> tuple[Labels, dict[int, str]]:
     """Join the pieces of cells, and cut cells that are two, as the frames before and after say.
 
     Args:
         before: (H, W) cell numbers of the frame before, 0 for no cell, moved to where they would be now.
         labels: those of the frame.
         after: those of the next one, moved likewise.
-        moved: handed through.
+        back: pixels that ``before`` and ``labels`` share.
+        ahead: pixels that ``labels`` and the next frame share.
 
     Returns:
-        The cell numbers, ``moved``, and what was done to each cell that was mended. A cell of joined pieces
-        has the lowest of their numbers; of two that were cut apart the second has a new one.
+        The cell numbers, and what was done to each cell that was mended. A cell of joined pieces has the
+        lowest of their numbers; of two that were cut apart the second has a new one.
     """
-    back, ahead = _inside(labels, before), _inside(labels, after)
     mended: dict[int, str] = {}
     result = labels
-    for pieces in _pieces(back, ahead):
+    in_before, in_after = _inside(back, second=True), _inside(ahead, second=False)
+    for pieces in _pieces(in_before, in_after):
+        if not _at_edge(labels).isdisjoint(pieces):
+            continue  # of cells that are cut off, too little is seen to say that they are one
         joined = np.isin(labels, pieces)
-        if all(
-            _iou(joined, other == by[pieces[0]]) >= ALIKE for other, by in ((before, back), (after, ahead))
-        ):
+        wholes = (before == in_before[pieces[0]], after == in_after[pieces[0]])
+        if all(_iou(joined, whole) >= ALIKE for whole in wholes):
             result = result.copy() if result is labels else result
             result[joined] = pieces[0]
             mended[pieces[0]] = "joined"
-    halves_before, halves_after = (_halves(other, labels) for other in (before, after))
-    for cell in sorted(halves_before.keys() & halves_after.keys() - mended.keys()):
-        parts = _partners(halves_before[cell], halves_after[cell], before, after)
+    halves = _halves(_inside(back, second=False)), _halves(_inside(ahead, second=True))
+    for cell in sorted(halves[0].keys() & halves[1].keys() - mended.keys()):
+        parts = _partners(halves[0][cell], halves[1][cell], before, after)
         whole = labels == cell
         if parts is None or any(_iou(whole, np.isin(other, pair)) < ALIKE for other, pair in parts):
             continue
@@ -119,19 +128,19 @@ def mend(
         new = int(result.max()) + 1
         result[_second_half(whole, parts)] = new
         mended |= {cell: "cut", new: "cut"}
-    return result, moved, mended
+    return result, mended
 
 
 Parts = list[tuple[Labels, tuple[int, int]]]
 """Of the frame before and the one after: its cell numbers, and those of two cells in the same order."""
 
 
-def _inside(labels: Labels, other: Labels) -> dict[int, int]:
-    """Cells that lie mostly inside of one cell of another frame, with that cell's number."""
-    shared = overlaps(other, labels)
-    most = shared.share_of_second >= MOSTLY
-    cells, wholes = shared.second_labels[shared.second[most]], shared.first_labels[shared.first[most]]
-    return dict(zip(cells.tolist(), wholes.tolist(), strict=True))
+def _inside(shared: Overlaps, *, second: bool) -> dict[int, int]:
+    """Cells of one of two frames that lie mostly inside of one of the other, with its number."""
+    most = (shared.share_of_second if second else shared.share_of_first) >= MOSTLY
+    first, other = shared.first_labels[shared.first[most]], shared.second_labels[shared.second[most]]
+    pairs = (other, first) if second else (first, other)
+    return dict(zip(*(side.tolist() for side in pairs), strict=True))
 
 
 def _pieces(back: dict[int, int], ahead: dict[int, int]) -> list[list[int]]:
@@ -142,10 +151,14 @@ def _pieces(back: dict[int, int], ahead: dict[int, int]) -> list[list[int]]:
     return [cells for cells in groups.values() if len(cells) > 1]
 
 
-def _halves(other: Labels, labels: Labels) -> dict[int, tuple[int, int]]:
+def _at_edge(labels: Labels) -> set[int]:
+    return set(np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])).tolist())
+
+
+def _halves(inside: dict[int, int]) -> dict[int, tuple[int, int]]:
     """Cells in which exactly two cells of another frame lie, with the numbers of these."""
     groups: dict[int, list[int]] = {}
-    for cell, whole in _inside(other, labels).items():
+    for cell, whole in inside.items():
         groups.setdefault(whole, []).append(cell)
     return {whole: (cells[0], cells[1]) for whole, cells in groups.items() if len(cells) == 2}
 

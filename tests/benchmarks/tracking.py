@@ -13,7 +13,8 @@ frame,
 4. ``dense``: 20 frames of 10,000 cells, at most 60 s.
 
 Times are of linking and mending: the cells are there, and measured. Linking by plain overlap with laptrack,
-as it was before, had TRA 0.9894 and F1 0.40 on the frames of the first part.
+as it was before, has TRA 0.9986, LNK 0.9890, complete tracks 0.7254 and F1 0.8923 on the frames of the first
+part.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -179,8 +180,12 @@ def test_recordings_without_cells_or_of_one_frame_have_tables(tmp_path: Path, fr
 
 def test_recordings_with_and_without_an_interval_are_not_compared() -> None:
     lives = one_division()
+    one, other = Followed("a", lives, PHASES, 1, 60.0), Followed("b", lives, PHASES, 1)
+    assert {row["unit"] for row in answer_rows([one, other]) if row["what"].startswith("median")} == {
+        "frames"
+    }
     with pytest.raises(InputError, match="expected both or neither") as caught:
-        answer_rows([Followed("a", lives, PHASES, 1, 60.0), Followed("b", lives, PHASES, 1)])
+        answer_rows([replace(one, condition="drug"), replace(other, condition="control")])
     assert "\n" not in str(caught.value)
 
 

@@ -15,8 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from hela_seg.report.pictures.curves import DOTS_PER_INCH, time_unit
+from hela_seg.report.pictures.curves import DOTS_PER_INCH
 from hela_seg.report.pictures.overlay import drawable
+from hela_seg.report.pictures.survival import time_unit
 from hela_seg.system.files import whole_file
 from hela_seg.tracking.lives import Life, Lives
 from hela_seg.tracking.stays import stays_in
