@@ -105,7 +105,8 @@ def lives_of(
         as_given: whether divisions and specks are left as they are, as of another program's tracks.
     """
     links = links if as_given else _without_short_daughters(cells, links, size)
-    tracks = [rows for rows in _tracks(links) if as_given or not _is_speck(cells, rows)]
+    typical = float(np.median(cells["area_px"])) if len(kind) else 0.0
+    tracks = [rows for rows in _tracks(links) if as_given or not _is_speck(cells, rows, typical)]
     track = np.zeros(len(links.before), np.int64)
     for number, rows in enumerate(tracks, start=1):
         track[rows] = number
@@ -124,7 +125,7 @@ def lives_of(
 
 def _tracks(links: Links) -> list[Whole]:
     """Rows of each track, in the order of their first row."""
-    track_of, tracks = np.full(len(links.before), -1, np.int64), list[list[int]]()
+    track_of, tracks = [-1] * len(links.before), list[list[int]]()
     for row, before in enumerate(links.before.tolist()):
         if before < 0:
             track_of[row] = len(tracks)
@@ -140,22 +141,24 @@ def _without_short_daughters(cells: Columns, links: Links, size: tuple[int, int]
     before, mother = links.before.copy(), links.mother.copy()
     last_frame = len(links.drift) - 1
     frame = cells["frame"]
+    born: dict[int, set[int]] = {}
+    for row in np.flatnonzero(mother >= 0).tolist():
+        born.setdefault(int(mother[row]), set()).add(row)
     for rows in _tracks(links):
         first, last = int(rows[0]), int(rows[-1])
         short = frame[last] - frame[first] + 1 < LEAST_LIFE and frame[last] < last_frame
         if mother[first] < 0 or not short or _nearness(cells, last, size) > 0:
             continue
-        if (mother == mother[first]).sum() < 2 or (mother == last).any():
-            continue  # the other one was mended already, or this one divided
-        sister = int(np.setdiff1d(np.flatnonzero(mother == mother[first]), first)[0])
+        if last in born:
+            continue  # it divided
+        (sister,) = born.pop(int(mother[first])) - {first}
         before[sister] = mother[first]
         mother[[first, sister]] = -1
     return replace(links, before=before, mother=mother)
 
 
-def _is_speck(cells: Columns, rows: Whole) -> bool:
-    area = cells["area_px"]
-    small = np.median(area[rows]) < SPECK * np.median(area)
+def _is_speck(cells: Columns, rows: Whole, typical: float) -> bool:
+    small = np.median(cells["area_px"][rows]) < SPECK * typical
     return bool(small and not cells["touches_border"][rows].any())
 
 
