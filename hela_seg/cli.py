@@ -83,8 +83,8 @@ COMMANDS = {
     "train": Command(paths=_DATA_PATHS | {"ckpt_path", "start_from"}, inputs=("data.root", "ckpt_path")),
     "evaluate": Command(
         ("ckpt",),
-        paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files", "root"},
-        inputs=("ckpt", "labels", "data.root", "root"),
+        paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files", "root", "tracks"},
+        inputs=("ckpt", "labels", "data.root", "root", "tracks"),
         found=frozenset({"data.classes"}),
     ),
     "predict": Command(
@@ -98,8 +98,8 @@ COMMANDS = {
     "track": Command(
         ("input",),
         options={"-o": "output"},
-        paths=frozenset({"input", "output", "class_maps", "conditions", "truth"}),
-        inputs=("input", "class_maps", "conditions", "truth"),
+        paths=frozenset({"input", "output", "class_maps", "conditions", "images", "truth"}),
+        inputs=("input", "class_maps", "conditions", "images", "truth"),
     ),
     "check": Command(paths=_DATA_PATHS),
     "compare": Command(listed="runs", paths=frozenset({"runs", "hydra.run.dir"}), inputs=("runs",)),

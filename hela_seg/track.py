@@ -30,6 +30,7 @@ from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.job import TrackFile
 from hela_seg.report.pictures.curves import write_time_course
 from hela_seg.report.pictures.lineage import write_lineage
+from hela_seg.report.pictures.trails import strip_rows, write_strip
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
@@ -70,6 +71,8 @@ class TrackSettings(FollowSettings):
     interval: float | None = None
     pixel_size: float | None = None
     conditions: str | None = None
+    images: str | None = None
+    strips: Sequence[NonNegative] = ()
     truth: str | None = None
     tracks: TrackFile | Literal["none"] | Sequence[TrackFile] = "none"
     overwrite: bool = False
@@ -126,6 +129,7 @@ def track(config: Mapping[str, Any]) -> list[Path]:
             found, course, maps = _follow(settings, masks, classes, Path(scratch) / "cells")
             found = replace(found, condition=condition_of.get(masks.name, ""))
             _write_recording(settings, out, found, maps)
+            _write_strips(settings, out, masks, found)
             followed.append(found)
             courses.append(course)
             if settings.truth is not None:
@@ -155,15 +159,19 @@ def _recordings(settings: TrackSettings) -> list[Masks]:
 def _class_map_of(settings: TrackSettings, path: Path) -> Path | None:
     if settings.class_maps is None:
         return None
-    place = Path(settings.class_maps)
+    masks = Masks(name_of(path), path)
+    return _beside(Path(settings.class_maps), masks, "the classes of the cells in", "class_maps")
+
+
+def _beside(place: Path, masks: Masks, what: str, setting: str) -> Path:
+    """The file that goes with the masks of a recording: the one named, or that of its name in a folder."""
     if is_image(place):
         return place
-    found = [other for other in find_files(place) if name_of(other) == name_of(path)]
+    found = [other for other in find_files(place) if name_of(other) == masks.name]
     if len(found) != 1:
         raise InputError(
-            f"{place} holds {len(found)} files named {name_of(path)}, expected one with the classes of the "
-            f"cells in "
-            f"{path}: add it, or leave class_maps out"
+            f"{place} holds {len(found)} files named {masks.name}, expected one with {what} {masks.path}: "
+            f"add it, or leave {setting} out"
         )
     return found[0]
 
@@ -214,6 +222,7 @@ def _result_paths(settings: TrackSettings, out: Path, recordings: Sequence[Masks
         "geff": run_folder.GEFF_SUFFIX,
     }
     suffixes += [of_form[form] for form in settings.forms]
+    suffixes += [f".track{number}.png" for number in settings.strips]
     scores = [run_folder.TRACK_SCORES_TABLE] if settings.truth is not None else []
     return [
         out / name
@@ -338,6 +347,34 @@ def _write_recording(settings: TrackSettings, out: Path, followed: Followed, map
         write_trackmate(out / f"{name}{run_folder.TRACKMATE_SUFFIX}", followed)
     if "geff" in settings.forms:
         write_geff(out / f"{name}{run_folder.GEFF_SUFFIX}", followed)
+
+
+def _write_strips(settings: TrackSettings, out: Path, masks: Masks, followed: Followed) -> None:
+    """Pictures along the tracks that are named, each in a file of its own."""
+    if not settings.strips:
+        return
+    if settings.images is None:
+        raise InputError("strips are pictures of cells, expected the images that masks are of: add images=")
+    path = _beside(Path(settings.images), masks, "the images of the cells in", "strips")
+    series = open_series(path, settings.axes)
+    lives = followed.lives
+    if (series.shape[0], *series.shape[2:]) != (lives.frames, *lives.size):
+        raise InputError(
+            f"{path} has {series.shape[0]} frame(s) of {series.shape[2]} x {series.shape[3]} pixels, "
+            f"expected "
+            f"{lives.frames} of {lives.size[0]} x {lives.size[1]} as {masks.path} has: name its images"
+        )
+    for number in settings.strips:
+        if not 1 <= number <= len(lives.lives):
+            raise InputError(
+                f"strips names the track {number}, expected 1 to {len(lives.lives)} in '{masks.name}': see "
+                f"{run_folder.TRACKS_TABLE}"
+            )
+        life = lives.lives[number - 1]
+        wanted = set(lives.cells["frame"][strip_rows(life)].tolist())
+        frames = enumerate(_frames(settings, masks, followed.classes))
+        maps = {t: class_map for t, (_, class_map) in frames if t in wanted}
+        write_strip(out / f"{masks.name}.track{number}.png", series, maps, lives, life, followed.classes)
 
 
 def _write_scores(out: Path, followed: Followed, maps: CellMaps, truth: Path, scratch: Path) -> None:

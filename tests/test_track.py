@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from hela_seg.cli import main
 from hela_seg.data.ctc_tracks import write_ctc_truth
@@ -145,3 +146,15 @@ def test_empty_frames_in_the_middle_and_single_frames(masks: Path) -> None:
     tracks = rows(masks / "holes" / "tracks.csv")
     assert (tracks[0]["first_frame"], int(tracks[0]["last_frame"]) > 5) == ("0", True)
     assert {row["last_frame"] for row in rows(masks / "one" / "tracks.csv")} == {"0"}
+
+
+def test_pictures_along_a_track_on_request(masks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tiff(masks / "images" / "a.tif", DRAWN.images, "TYXS")
+    typed = [str(masks / "maps" / "a.tif"), "-o", str(masks / "out"), CLASSES, "strips=[1]"]
+    assert main("track", typed) == 2
+    assert "add images=" in capsys.readouterr().err
+    assert main("track", [*typed, f"images={masks / 'images'}", "overwrite=true"]) == 0
+    with Image.open(masks / "out" / "a.track1.png") as strip:
+        assert strip.width > 8 * 100
+    assert main("track", [*typed[:-1], "strips=[99]", f"images={masks / 'images'}", "overwrite=true"]) == 2
+    assert "expected 1 to" in capsys.readouterr().err

@@ -36,6 +36,7 @@ from hela_seg.report.pictures.curves import write_time_course
 from hela_seg.report.pictures.film import write_film
 from hela_seg.report.pictures.lineage import write_lineage
 from hela_seg.report.pictures.overlay import write_overlay
+from hela_seg.report.pictures.trails import Trails
 from hela_seg.runs import run_folder
 from hela_seg.system.files import as_cell, whole_file
 from hela_seg.tracking.answers import write_lives
@@ -345,6 +346,7 @@ def _write_film(recording: _Recording, path: Path) -> None:
         recording.job.classes,
         recording.series.name,
         comment=json.dumps(recording.label_provenance),
+        trails=None if recording.result.lives is None else Trails(recording.result.lives),
         pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )

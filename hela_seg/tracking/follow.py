@@ -128,7 +128,7 @@ class Follower:
         links = self._tracker.links()
         if not self._rows:
             none = np.zeros(0, np.int64)
-            return Lives({"frame": none}, none, none, none, [], links.drift)
+            return Lives({"frame": none}, none, none, none, [], links.drift, self._size)
         rows = {name: np.concatenate([of_frame[name] for of_frame in self._rows]) for name in self._rows[0]}
         return self._timed(lives_of, rows, np.concatenate(self._kinds), links, self._size)
 

@@ -63,6 +63,7 @@ class Lives:
         parent: (R,) track that the row's track came from, 0 where there is none.
         lives: in the order of their tracks.
         drift: (T, 2) rows and columns that the stage moved since the first frame.
+        size: (H, W) of the frames.
     """
 
     cells: Columns
@@ -71,6 +72,7 @@ class Lives:
     parent: Whole
     lives: list[Life]
     drift: Floats
+    size: tuple[int, int]
 
     @property
     def frames(self) -> int:
@@ -120,7 +122,7 @@ def lives_of(
             daughters.setdefault(life.parent, []).append(life.track)
     lives = [_as_mother(life, daughters.get(life.track, []), lives) for life in lives]
     parent_of = np.array([0, *(life.parent for life in lives)], np.int64)
-    return Lives(cells, kind, track, parent_of[track], lives, links.drift)
+    return Lives(cells, kind, track, parent_of[track], lives, links.drift, size)
 
 
 def _tracks(links: Links) -> list[Whole]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,34 @@ MEASURES = {
     "division F1 within 2 frames": "BC(2)",
 }
 """Our names, and those of py-ctcmetrics."""
+
+
+TrackScores = dict[str, dict[str, float]]
+"""By the names of recordings their scores, by the names of `MEASURES`."""
+
+
+def score_recordings(results: Path, truth: Path, names: Sequence[str]) -> TrackScores:
+    """Score the tracks of recordings, see `score_tracks`.
+
+    Args:
+        results: a folder with ``res_track.txt``, or one with such a folder ``NAME_RES`` for each recording.
+        truth: a folder with ``TRA``, or one with such a folder ``NAME_GT`` for each recording.
+        names: of the recordings.
+    """
+    alone = [(results / "res_track.txt").is_file(), (truth / "TRA").is_dir()]
+    if any(alone) and len(names) > 1:
+        which = results if alone[0] else truth
+        raise InputError(
+            f"{which} holds the tracks of one recording, expected those of {len(names)}: name the folder "
+            f"above, "
+            f"with {names[0]}_RES and {names[0]}_GT"
+        )
+    return {
+        name: score_tracks(
+            results if alone[0] else results / f"{name}_RES", truth if alone[1] else truth / f"{name}_GT"
+        )
+        for name in names
+    }
 
 
 def score_tracks(results: Path, truth: Path) -> dict[str, float]:

@@ -93,7 +93,17 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
     if lacking := [row.name for row in rows if not row.quality.seeds_measured]:
         notes.append(f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures, training does not.")
     headings = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
-    return Sheet("Boundaries and cells", headings, [_own_quality(row) for row in rows], notes=tuple(notes))
+    own = [_own_quality(row) for row in rows]
+    if any(row.quality.tracking_accuracy is not None for row in rows):
+        headings += ("TRA", "Div. F1")
+        tracks = [(row.quality.tracking_accuracy, row.quality.division_f1) for row in rows]
+        own = [(*cells, *map(number_cell, of)) for cells, of in zip(own, tracks, strict=True)]
+        notes.append(
+            "TRA: tracking accuracy of the Cell Tracking Challenge; Div. F1: of divisions within one frame. "
+            "Both: "
+            "means over recordings."
+        )
+    return Sheet("Boundaries and cells", headings, own, notes=tuple(notes))
 
 
 def _cell_notes(rows: Sequence[NetRow]) -> list[str]:

@@ -5,6 +5,6 @@
 - ``film``: all of a recording
 - ``contact_sheet``: many frames, small; ``curves``: what a recording holds over time;
   ``survival``: how long cells stay in a class
-- ``lineage``: who divided into whom
+- ``lineage``: who divided into whom; ``trails``: where cells came from
 - ``drawings``: figures of pages, as SVG in the colours of the page
 """
