@@ -353,7 +353,12 @@ def test_tracks_are_scored_beside_and_shown_in_the_comparison(desk: Path) -> Non
             write_tiff(Path(f"ctc/{name}/t{t:03}.tif"), image[..., 1], "YX")
         write_ctc_frames(Path(f"found/{name}_RES"), "mask", drawn.cells)
         write_track_table(Path(f"found/{name}_RES/res_track.txt"), drawn.tracks)
-    data = ["data=ctc", "data.root=ctc", "data.classes=[background,cell,border]", "data.labels.kind=instances"]
+    data = [
+        "data=ctc",
+        "data.root=ctc",
+        "data.classes=[background,cell,border]",
+        "data.labels.kind=instances",
+    ]
     typed = ["labels=found", *data, "tracks=ctc", "reading.kind=instances"]
     assert main("evaluate", [*typed, "hydra.run.dir=scored", "reading.axes=YX"]) == 0
     scores = json.loads(Path("scored/scores.json").read_text())
