@@ -41,7 +41,9 @@ from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder, write_table
 from hela_seg.system.machine import versions
 from hela_seg.system.settings import MISSING, Group, build, checked
-from hela_seg.tracking.scores import TrackScores, score_recordings
+from hela_seg.tracking.interchange import read_ctc
+from hela_seg.tracking.scores import TrackScores, results_of, score_recordings
+from hela_seg.tracking.tables import Followed
 from hela_seg.training.costs import costs_of, record_of
 
 log = logging.getLogger(__name__)
@@ -151,11 +153,20 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     found = _written(settings, counts, data.classes, _record_of_labels(settings, data), meters, tracks=tracks)
     lost = _left_out(blocks, len(counts), [*partners.faults, *faults])
     maps = LabelImages(partners, readers.found)
-    report = write_report(Path(settings.output_dir), "evaluate", data, scored, maps, [lost] if lost else [])
+    warnings = [lost] if lost else []
+    followed = [] if tracks is None else _followed(labels, data)
+    report = write_report(Path(settings.output_dir), "evaluate", data, scored, maps, warnings, followed)
     _print_files(settings, _files_of(labels, partners), {"report": report or "none"})
     if lost:
         raise PartialResultError(lost)
     return found
+
+
+def _followed(labels: Path, data: TimelapseData) -> list[Followed]:
+    """The recordings as label images with tracks have them."""
+    classes = Classes(["background", "cell"])
+    found = results_of(labels, data.names).items()
+    return [Followed(name, read_ctc(folder, classes), classes) for name, folder in found]
 
 
 def _data(settings: EvaluateSettings, info: ModelInfo) -> TimelapseData:

@@ -343,7 +343,6 @@ def test_beside_a_net_on_the_frames_that_it_was_tested_on(
     assert "What each net costs" not in capfd.readouterr().out
 
 
-@no_report
 def test_tracks_are_scored_beside_and_shown_in_the_comparison(desk: Path) -> None:
     pytest.importorskip("ctc_metrics", reason="the extra track is not installed")
     drawn = draw_tracked(10, 160, 160, 0)
@@ -366,6 +365,8 @@ def test_tracks_are_scored_beside_and_shown_in_the_comparison(desk: Path) -> Non
     assert len(Path("scored/track_scores.csv").read_text().splitlines()) == 3
     (run,), _ = find_runs([Path("scored")])
     assert quality_of([run]).tracking_accuracy == 1
+    page = Path("scored/report.html").read_text()
+    assert page.count("1 divisions; time goes down") >= 2
 
 
 @no_report

@@ -63,12 +63,11 @@ def print_quality(quality: Quality, classes: Classes, console: Console | None = 
 
 
 def quality_sheets(plain: Mapping[str, Any], classes: Classes) -> list[Sheet]:
-    """Tables of the boundaries, of the cells and of the tracks, as far as `quality_to_plain` has them."""
-    boundaries, cells, tracks = (plain.get(key) for key in ("boundaries", "cells", "tracks"))
+    """Tables of the boundaries and of the cells, as far as `quality_to_plain` has them."""
+    boundaries, cells = plain.get("boundaries"), plain.get("cells")
     return [
         *([] if boundaries is None else [_boundary_sheet(boundaries, classes)]),
         *([] if cells is None else [_cell_sheet(cells)]),
-        *([] if tracks is None else [track_sheet(tracks)]),
     ]
 
 

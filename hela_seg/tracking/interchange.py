@@ -10,13 +10,15 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from hela_seg.cells.measure import measure_cells
+from hela_seg.data.classes import Classes
 from hela_seg.data.ctc_tracks import CtcTrack, read_track_table, write_ctc_frames, write_track_table
 from hela_seg.data.stacks import find_files, name_of, open_series
 from hela_seg.data.stacks.zarr.geff import write_graph
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.tracking.linking import Links
-from hela_seg.tracking.lives import Lives
+from hela_seg.tracking.lives import Lives, lives_of
 from hela_seg.tracking.tables import Followed
 
 Labels = NDArray[np.integer[Any]]
@@ -141,6 +143,25 @@ def links_of_ctc(tracks: Iterable[CtcTrack], frame: Whole, label: Whole, frames:
             into[rows[daughter][0]] = rows[parent][-1]
     sure = (mother >= 0).astype(np.float64)
     return Links(before, mother, fused, sure, np.zeros(len(label)), np.zeros((frames, 2)))
+
+
+def read_ctc(folder: Path, classes: Classes) -> Lives:
+    """The lives that a folder in the Cell Tracking Challenge's form holds, of cells of the first class.
+
+    Args:
+        folder: with ``res_track.txt`` or ``man_track.txt``.
+        classes: of which the second one, after the background, is that of all cells.
+
+    Raises:
+        InputError: see `read_track_table`, `read_ctc_frames` and `links_of_ctc`.
+    """
+    rows, size = [], (0, 0)
+    for t, labels in enumerate(read_ctc_frames(folder)):
+        rows.append(measure_cells(labels, (labels > 0).astype(np.uint8), classes, frame=t))
+        size = labels.shape[0], labels.shape[1]
+    cells = {name: np.concatenate([of_frame[name] for of_frame in rows]) for name in rows[0]}
+    links = links_of_ctc(read_ctc_tracks(folder), cells["frame"], cells["label"], len(rows))
+    return lives_of(cells, np.ones(len(cells["label"]), np.int64), links, size, as_given=True)
 
 
 def read_ctc_tracks(folder: Path) -> list[CtcTrack]:

@@ -49,12 +49,14 @@ def score_recordings(results: Path, truth: Path, names: Sequence[str]) -> TrackS
             f"above, "
             f"with {names[0]}_RES and {names[0]}_GT"
         )
-    return {
-        name: score_tracks(
-            results if alone[0] else results / f"{name}_RES", truth if alone[1] else truth / f"{name}_GT"
-        )
-        for name in names
-    }
+    own = results_of(results, names)
+    return {name: score_tracks(own[name], truth if alone[1] else truth / f"{name}_GT") for name in names}
+
+
+def results_of(results: Path, names: Sequence[str]) -> dict[str, Path]:
+    """By the names of recordings the folders with their tracks; see `score_recordings`."""
+    alone = (results / "res_track.txt").is_file()
+    return {name: results if alone else results / f"{name}_RES" for name in names}
 
 
 def score_tracks(results: Path, truth: Path) -> dict[str, float]:

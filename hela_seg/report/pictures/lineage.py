@@ -15,7 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.curves import DOTS_PER_INCH
+from hela_seg.report.pictures.drawings import LINE, STYLE, themed_svg
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.report.pictures.survival import time_unit
 from hela_seg.system.files import whole_file
@@ -54,8 +56,23 @@ def write_lineage(path: Path, followed: Followed, comment: str = "") -> None:
         part.write_bytes(content.getvalue())
 
 
-def draw_lineage(followed: Followed) -> Figure:
-    """Draw lineages side by side, time going down; the largest ones first, as many as can be told apart."""
+def lineage_drawing(followed: Followed) -> Drawing:
+    """The figure of `draw_lineage` for a page, in the page's colours."""
+    with mpl.rc_context(STYLE):
+        figure = draw_lineage(followed, grid=LINE)
+    lives = followed.lives.lives
+    divisions = sum(bool(life.daughters) for life in lives)
+    caption = f"{followed.name}: {len(lives)} tracks, {divisions} divisions; time goes down"
+    return Drawing(themed_svg(figure), caption)
+
+
+def draw_lineage(followed: Followed, grid: str = "0.92") -> Figure:
+    """Draw lineages side by side, time going down; the largest ones first, as many as can be told apart.
+
+    Args:
+        followed: the recording.
+        grid: colour of the lines across.
+    """
     lives = followed.lives
     columns, shown = _columns(lives)
     width = min(max(4.5, 1.8 + 0.14 * len(columns)), 14.0)
@@ -73,7 +90,8 @@ def draw_lineage(followed: Followed) -> Figure:
     axes.set_xticks([])
     axes.set_xlabel("Cells" if columns else "No cell was followed")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.grid(axis="y", color="0.92", linewidth=0.6)
+    axes.grid(visible=False, axis="x")
+    axes.grid(visible=True, axis="y", color=grid, linewidth=0.6)
     axes.set_axisbelow(True)
     if unit == "Frame":
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
