@@ -388,8 +388,8 @@ def _write_scores(out: Path, followed: Followed, maps: CellMaps, truth: Path, sc
     if table.is_file():
         with table.open(newline="", encoding="utf-8") as file:
             former = [row for row in csv.DictReader(file) if row["series"] != followed.name]
-    write_table(table, [*former, {"series": followed.name} | {k: f"{v:.4f}" for k, v in found.items()}])
-    print_files({f"{followed.name}: {name}": f"{value:.4f}" for name, value in found.items()})
+    write_table(table, [*former, {"series": followed.name} | {k: f"{v:.4g}" for k, v in found.items()}])
+    print_files({f"{followed.name}: {name}": f"{value:.4g}" for name, value in found.items()})
 
 
 def _print_end(out: Path, followed: Sequence[Followed], paths: Sequence[Path]) -> None:

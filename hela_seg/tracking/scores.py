@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import fmean
 
 from hela_seg.data.ctc_tracks import read_track_table
 from hela_seg.system.errors import InputError, not_installed
@@ -69,7 +70,8 @@ def score_tracks(results: Path, truth: Path) -> dict[str, float]:
 
     Returns:
         By the names of `MEASURES` figures from 0 to 1; those that the truth does not allow are left out, as
-        that of divisions where there is none.
+        that of divisions where there is none. Then ``found tracks``, ``true tracks`` and the mean lengths of
+        both, in frames.
 
     Raises:
         InputError: py-ctcmetrics is not installed, a file is missing, a table is wrong, or results that are
@@ -78,10 +80,13 @@ def score_tracks(results: Path, truth: Path) -> dict[str, float]:
     if find_spec("ctc_metrics") is None:
         raise not_installed("scores of tracks", "py-ctcmetrics", "track")
     tables = results / "res_track.txt", truth / "TRA" / "man_track.txt"
-    for table in tables:
+    counted: dict[str, float] = {}
+    for whose, table in zip(("found", "true"), tables, strict=True):
         if not table.is_file():
             raise InputError(f"{table} is not there, expected tracks in the Cell Tracking Challenge's form")
-        read_track_table(table)
+        lengths = [track.last - track.first + 1 for track in read_track_table(table)]
+        counted |= {f"{whose} tracks": len(lengths)}
+        counted |= {f"mean length of {whose} tracks": fmean(lengths)} if lengths else {}
     counts = [len(list(folder.glob("*.tif"))) for folder in (results, truth / "TRA")]
     if counts[0] != counts[1]:
         raise InputError(
@@ -98,4 +103,4 @@ def score_tracks(results: Path, truth: Path) -> dict[str, float]:
             f"and no "
             "other: write it again with the program that made it"
         )
-    return {name: float(found[key]) for name, key in MEASURES.items() if found.get(key) is not None}
+    return {name: float(found[key]) for name, key in MEASURES.items() if found.get(key) is not None} | counted

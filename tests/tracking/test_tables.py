@@ -189,6 +189,18 @@ def test_recordings_with_and_without_an_interval_are_not_compared() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_recordings_of_two_intervals_are_compared_in_hours() -> None:
+    one, other = (
+        Followed(name, one_division(), PHASES, 1, step) for name, step in (("a", 3600.0), ("b", 1800.0))
+    )
+    rows = answer_rows([replace(one, condition="slow"), replace(other, condition="fast")])
+    found = {
+        row["condition"]: row for row in rows if row.get("class") == "round" and row["began"] == "change"
+    }
+    assert (found["slow"]["value"], found["fast"]["value"]) == ("3", "1.5")
+    assert {row["unit"] for row in rows if row["what"].startswith("median")} == {"h"}
+
+
 def test_answers_of_a_division_by_hand() -> None:
     rows = answer_rows([Followed("a", one_division(), PHASES, 1, 3600.0)])
     by_what = {(row["what"], row.get("class"), row.get("began")): row for row in rows}

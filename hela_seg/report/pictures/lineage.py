@@ -62,7 +62,7 @@ def lineage_drawing(followed: Followed) -> Drawing:
         figure = draw_lineage(followed, grid=LINE)
     lives = followed.lives.lives
     divisions = sum(bool(life.daughters) for life in lives)
-    caption = f"{followed.name}: {len(lives)} tracks, {divisions} divisions; time goes down"
+    caption = f"{followed.name}: {len(lives)} track(s), {divisions} division(s); time goes down"
     return Drawing(themed_svg(figure), caption)
 
 
