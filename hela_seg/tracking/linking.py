@@ -32,6 +32,9 @@ UNLINKED = 0.75
 """Cost of a cell without a link, on either side: two cells are linked where that costs less than twice "
 "this."""
 
+LEAST_OVERLAP = 0.1
+"""Intersection over union from which on cells of unlike sizes may be the same one."""
+
 OTHER_CLASS = 0.2
 """Added to the cost of a link between cells of two classes."""
 
@@ -39,7 +42,7 @@ REACH = 1.0
 """Distance up to which cells that do not overlap may be one, in sums of their radii."""
 
 MOST_GROWTH = 2.5
-"""Largest ratio of the areas of cells that are linked without an overlap."""
+"""Largest ratio of the areas of cells that are of like size."""
 
 UNFIT_DAUGHTER = 0.3
 """What the score of a division falls to for each daughter that is not of the class that cells divide in."""
@@ -193,11 +196,13 @@ class Tracker:
         """Positions of cells of the frame before and of this one that are the same."""
         at = np.searchsorted(self._cells.label, shared.first_labels)  # some were moved out of the frame
         pairs = np.column_stack([at[shared.first], shared.second])
+        enough = (shared.iou >= LEAST_OVERLAP) | self._cells[pairs[:, 0]].like(found[pairs[:, 1]])
+        pairs, overlap = pairs[enough], shared.iou[enough]
         near = self._near(found, pairs)
         first, second = np.concatenate([pairs, near]).T
         distance = np.hypot(*(self._cells.place[near[:, 0]] - found.place[near[:, 1]]).T)
         radii = self._cells.radius[near[:, 0]] + found.radius[near[:, 1]]
-        cost = np.concatenate([1 - shared.iou, 1 + 0.5 * distance / (REACH * radii)])
+        cost = np.concatenate([1 - overlap, 1 + 0.5 * distance / (REACH * radii)])
         cost += OTHER_CLASS * (self._cells.kind[first] != found.kind[second])
         chosen = assign(first, second, cost, (len(self._cells), len(found)))
         return first[chosen], second[chosen]
