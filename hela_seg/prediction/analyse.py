@@ -194,7 +194,7 @@ class _Cells:
             time=time,
         )
         if self._maps is not None:
-            self._maps.add(cells, rows)
+            self._maps.add(cells.astype(np.int32), rows)
         tracks = self._tracks.add(cells)
         classes = np.array([self._index_of[name] for name in rows["class"]], np.uint8)
         self.flicker = self._flicker.add(

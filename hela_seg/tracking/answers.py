@@ -29,18 +29,9 @@ from hela_seg.tracking.stays import stays_of
 from hela_seg.tracking.tables import EVENT_COLUMNS, TRACK_COLUMNS, Followed, Row, event_rows, track_rows
 
 ANSWER_COLUMNS = (
-    "condition",
-    "recordings",
-    "what",
-    "class",
-    "began",
-    "unit",
-    "value",
-    "low",
-    "high",
-    "lives",
+    *("condition", "recordings", "what", "class", "began", "unit", "value", "low", "high", "lives"),
+    *("censored", "beginning_unseen", "naive_mean", "p"),
 )
-ANSWER_COLUMNS += ("censored", "beginning_unseen", "naive_mean", "p")
 
 RESAMPLES = 999
 

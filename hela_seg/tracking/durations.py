@@ -47,9 +47,10 @@ class Durations:
         return len(self.time)
 
     def __add__(self, other: Durations) -> Durations:
-        parts = ("time", "ended", "group")
-        both = (np.concatenate([getattr(self, part), getattr(other, part)]) for part in parts)
-        return Durations(*both, max(self.step, other.step), self.unseen + other.unseen)
+        time, ended, group = (
+            np.concatenate([getattr(self, part), getattr(other, part)]) for part in ("time", "ended", "group")
+        )
+        return Durations(time, ended, group, max(self.step, other.step), self.unseen + other.unseen)
 
     def __getitem__(self, chosen: NDArray[np.int64]) -> Durations:
         return Durations(self.time[chosen], self.ended[chosen], self.group[chosen], self.step, self.unseen)

@@ -130,7 +130,8 @@ class Follower:
             none = np.zeros(0, np.int64)
             return Lives({"frame": none}, none, none, none, [], links.drift, self._size)
         rows = {name: np.concatenate([of_frame[name] for of_frame in self._rows]) for name in self._rows[0]}
-        return self._timed(lives_of, rows, np.concatenate(self._kinds), links, self._size)
+        lives: Lives = self._timed(lives_of, rows, np.concatenate(self._kinds), links, self._size)
+        return lives
 
     def _timed(self, action: Callable[..., Any], *given: Any) -> Any:
         began = time.perf_counter()

@@ -304,7 +304,9 @@ def write_geff(folder: Path, followed: Followed) -> None:
     lives = followed.lives
     kept = np.flatnonzero(lives.track)
     height, width = (1.0, 1.0) if followed.pixel_size is None else followed.pixel_size
-    nodes = {"t": lives.cells["frame"][kept].astype(np.float64) * (followed.frame_interval or 1.0)}
+    nodes: dict[str, NDArray[Any]] = {
+        "t": lives.cells["frame"][kept].astype(np.float64) * (followed.frame_interval or 1.0)
+    }
     for name, column, size in (("y", "row_px", height), ("x", "column_px", width)):
         nodes[name] = size * lives.cells.get(column, lives.cells["frame"])[kept].astype(np.float64)
     nodes["area"] = lives.cells.get("area_px", lives.cells["frame"])[kept].astype(np.float64)

@@ -351,7 +351,8 @@ def _within(one: Cells, other: Cells, reach: float) -> Whole:
     pairs = _pairs(other.place, one.place, reach * (one.radius + other.radius.max(initial=0)))
     first, second = pairs.T
     distance = np.hypot(*(one.place[first] - other.place[second]).T)
-    return pairs[distance <= reach * (one.radius[first] + other.radius[second])]
+    near: Whole = pairs[distance <= reach * (one.radius[first] + other.radius[second])]
+    return near
 
 
 def _pairs(points: Floats, places: Floats, reach: Floats) -> Whole:

@@ -185,4 +185,5 @@ def _second_half(whole: NDArray[np.bool_], parts: Parts) -> NDArray[np.bool_]:
 
 
 def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    return float(np.count_nonzero(one & other) / max(np.count_nonzero(one | other), 1))
+    either = int(np.count_nonzero(one | other))
+    return int(np.count_nonzero(one & other)) / max(either, 1)

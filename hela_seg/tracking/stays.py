@@ -68,8 +68,9 @@ def stays_in(lives: Lives, life: Life, root: int = 0) -> list[Stay]:
     kind, frame = steady(lives.kind[life.rows]), lives.cells["frame"][life.rows]
     starts = np.flatnonzero(np.diff(kind, prepend=-1))
     ends = [*(starts[1:] - 1).tolist(), len(kind) - 1]
-    began: list[Seen | None] = ["division" if life.parent else None, *["change"] * (len(starts) - 1)]
-    ended: list[Seen | None] = [*["change"] * (len(starts) - 1), "division" if life.daughters else None]
+    changes: list[Seen | None] = ["change"] * (len(starts) - 1)
+    began: list[Seen | None] = ["division" if life.parent else None, *changes]
+    ended: list[Seen | None] = [*changes, "division" if life.daughters else None]
     return [
         Stay(life.track, root, int(kind[start]), int(frame[start]), int(frame[end]), *seen)
         for start, end, *seen in zip(starts.tolist(), ends, began, ended, strict=True)

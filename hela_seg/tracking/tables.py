@@ -16,8 +16,10 @@ from hela_seg.tracking.stays import Stay, stays_in, stays_of
 Row = dict[str, Any]
 
 TRACK_COLUMNS = ("series", "track", "first_frame", "last_frame", "parent", "daughters", "begin", "end")
-EVENT_COLUMNS = ("series", "event", "frame", "time_s", "track", "others", "row_px", "column_px", "from", "to")
-EVENT_COLUMNS += ("confidence",)
+EVENT_COLUMNS = (
+    *("series", "event", "frame", "time_s", "track", "others", "row_px", "column_px", "from", "to"),
+    "confidence",
+)
 
 ROUNDING_UP, SPREADING, CHANGE = "rounding up", "spreading", "class change"
 """Changes of class: into the one that cells divide in, out of it, and any other."""

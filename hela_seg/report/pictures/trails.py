@@ -93,7 +93,8 @@ def write_strip(
 def strip_rows(life: Life) -> NDArray[np.int64]:
     """The rows of a life that a strip shows, evenly spread over it."""
     chosen = np.linspace(0, len(life.rows) - 1, min(len(life.rows), STRIP_FRAMES))
-    return life.rows[np.unique(chosen.round().astype(int))]
+    rows: NDArray[np.int64] = life.rows[np.unique(chosen.round().astype(int))]
+    return rows
 
 
 def _crop(
