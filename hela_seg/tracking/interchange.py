@@ -1,4 +1,4 @@
-"""Lives in the forms of other programs: the Cell Tracking Challenge's, TrackMate's and napari's."""
+"""Lives in the forms of other programs: the Cell Tracking Challenge's, TrackMate's and GEFF."""
 
 from __future__ import annotations
 
@@ -168,14 +168,6 @@ def read_ctc_tracks(folder: Path) -> list[CtcTrack]:
     """The table of tracks in a folder; see `hela_seg.data.ctc_tracks.read_track_table`."""
     name = "res_track.txt" if (folder / "res_track.txt").is_file() else "man_track.txt"
     return read_track_table(folder / name)
-
-
-def napari_tracks(lives: Lives) -> tuple[NDArray[np.float64], dict[int, list[int]]]:
-    """Data (N, 4) of napari's Tracks layer: track, frame, row, column; and the parent of each track."""
-    order = np.concatenate([np.zeros(0, np.int64), *(life.rows for life in lives.lives)])
-    columns = [lives.cells[name][order] for name in ("frame", "row_px", "column_px")]
-    data = np.column_stack([lives.track[order], *columns]).astype(np.float64)
-    return data, {life.track: [life.parent] for life in lives.lives if life.parent}
 
 
 def write_trackmate(path: Path, followed: Followed, image: Path | None = None) -> None:
