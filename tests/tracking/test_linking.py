@@ -118,8 +118,10 @@ def test_nuclei_of_a_real_recording_are_followed(shared):
 
 
 def test_far_cells_begin_new_tracks_and_near_ones_need_not_overlap():
-    assert linked(drawn_discs((10, 10)), drawn_discs((10, 19)))["track"] == [1, 1]
     assert linked(drawn_discs((10, 10)), drawn_discs((10, 40)))["track"] == [1, 2]
+    thin, moved = np.zeros((2, *SHAPE), np.int32)
+    thin[10:40, 20:24] = moved[10:40, 26:30] = 1
+    assert linked(thin, moved)["track"] == [1, 1]
 
 
 @pytest.mark.parametrize(("gap", "track"), [(2, [1, 1, 1]), (1, [1, 1, 2])])
