@@ -2,15 +2,16 @@
 
 Rooms, from the commands down; each imports only from those below it:
 
-- ``train``, ``evaluate``, ``predict``, ``check``, ``compare``, ``benchmark``, ``convert``, ``export``: the
-  commands; ``cli`` turns what is typed into their settings
+- ``train``, ``evaluate``, ``predict``, ``track``, ``check``, ``compare``, ``benchmark``, ``convert``,
+  ``export``: the commands; ``cli`` turns what is typed into their settings
 - ``napari``: the plugin of napari
 - ``training``: training a net; ``prediction``: recordings -> files, interruptible and shared;
   ``interchange``: Keras weights in, ONNX, bioimage.io and model cards out
 - ``report``: tables, pages and pictures for people
 - ``comparison``: finished runs side by side; ``inference``: nets applied to frames in memory
+- ``tracking``: cells -> their lives: divisions, lineages, how long they stay in a class
 - ``scores``: counted pixels -> scores, boundaries, calibration, intervals and tests
-- ``cells``: class maps -> cells, their shape and their way through time
+- ``cells``: class maps -> cells, and their shape
 - ``runs``: what the folder of a run and a checkpoint hold, and how runs go on
 - ``data``: files on disk -> batches of tiles; ``models``: the nets
 - ``system``: errors, files, settings, the machine

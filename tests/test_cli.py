@@ -209,7 +209,7 @@ def test_help_names_groups_and_three_examples_without_torch() -> None:
     assert {command: torch for command, (_, torch) in said.items()} == dict.fromkeys(COMMANDS, False)
     for command, (printed, _) in said.items():
         assert printed.count(f"python -m hela_seg.{command}") >= 3
-        if command not in {"predict", "compare", "convert", "export"}:
+        if command not in {"predict", "track", "compare", "convert", "export"}:
             assert "data: auto, ctc, dryad, folder, synthetic, timelapse" in printed
 
 

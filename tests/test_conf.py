@@ -57,6 +57,7 @@ ELSEWHERE = {
     "train",
     "evaluate",
     "predict",
+    "track",
     "check",
     "convert",
     "export",

@@ -16,6 +16,11 @@ from pages import ReadPage
 from PIL import Image
 
 from hela_seg.cli import main
+from hela_seg.comparison.found import find_runs
+from hela_seg.comparison.quality import quality_of
+from hela_seg.data.ctc_tracks import write_ctc_frames, write_ctc_truth, write_track_table
+from hela_seg.data.stacks import write_tiff
+from hela_seg.data.synthetic.render import draw_tracked
 from hela_seg.report.pictures.blending import fit_panel
 from hela_seg.report.run import examples
 
@@ -336,3 +341,36 @@ def test_beside_a_net_on_the_frames_that_it_was_tested_on(
     assert own["by hand (labels)"]["parameters"] == own["by hand (labels)"]["tile_height"] == ""
     assert main("compare", [str(out), f"hydra.run.dir={tmp_path / 'alone'}"]) == 0
     assert "What each net costs" not in capfd.readouterr().out
+
+
+def test_tracks_are_scored_beside_and_shown_in_the_comparison(desk: Path) -> None:
+    pytest.importorskip("ctc_metrics", reason="the extra track is not installed")
+    drawn = draw_tracked(10, 160, 160, 0)
+    for name in ("01", "02"):
+        write_ctc_truth(Path(f"ctc/{name}_GT"), drawn.cells, drawn.tracks)
+        for t, image in enumerate(drawn.images):
+            write_tiff(Path(f"ctc/{name}/t{t:03}.tif"), image[..., 1], "YX")
+        write_ctc_frames(Path(f"found/{name}_RES"), "mask", drawn.cells)
+        write_track_table(Path(f"found/{name}_RES/res_track.txt"), drawn.tracks)
+    data = [
+        "data=ctc",
+        "data.root=ctc",
+        "data.classes=[background,cell,border]",
+        "data.labels.kind=instances",
+    ]
+    typed = ["labels=found", *data, "tracks=ctc", "reading.kind=instances"]
+    assert main("evaluate", [*typed, "hydra.run.dir=scored", "reading.axes=YX"]) == 0
+    scores = json.loads(Path("scored/scores.json").read_text())
+    assert scores["tracks"]["01"]["TRA"] == scores["tracks"]["02"]["division F1"] == 1
+    assert len(Path("scored/track_scores.csv").read_text().splitlines()) == 3
+    (run,), _ = find_runs([Path("scored")])
+    assert quality_of([run]).tracking_accuracy == 1
+    page = Path("scored/report.html").read_text()
+    assert page.count("1 division(s); time goes down") >= 2
+
+
+@no_report
+def test_tracks_without_labels_get_one_line(desk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("ctc").mkdir()
+    assert main("evaluate", ["tracks=ctc", "hydra.run.dir=out"]) == 2
+    assert "add labels=" in capfd.readouterr().err

@@ -87,8 +87,8 @@ COMMANDS = {
     ),
     "evaluate": Command(
         ("ckpt",),
-        paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files", "root"},
-        inputs=("ckpt", "labels", "data.root", "root"),
+        paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files", "root", "tracks"},
+        inputs=("ckpt", "labels", "data.root", "root", "tracks"),
         found=frozenset({"data.classes"}),
         about="Score a checkpoint, or label images of any program, against masks.",
         examples=(
@@ -111,6 +111,18 @@ COMMANDS = {
             "best.ckpt movie.tif -o results",
             'best.ckpt "folder of films" -o results',
             "best.ckpt stack.tif -o results axes=TYX track=true film=mp4",
+        ),
+    ),
+    "track": Command(
+        ("input",),
+        options={"-o": "output"},
+        paths=frozenset({"input", "output", "class_maps", "conditions", "images", "truth"}),
+        inputs=("input", "class_maps", "conditions", "images", "truth"),
+        about="Follow the cells in masks of any program: divisions, lineages, time in each class.",
+        examples=(
+            "results/movie.labels.ome.tif -o lives mitotic=round",
+            '"masks of Cellpose" -o lives kind=instances conditions=plate.csv interval=300',
+            "01_RES -o scored truth=01_GT",
         ),
     ),
     "export": Command(

@@ -24,6 +24,9 @@ TRACES = {*NEEDED, run_folder.CHECKPOINTS, run_folder.CLASS_POSITIONS}
 QUALITY = ("boundaries", "cells")
 """Keys of a run's scores beside those of pixels; there where they were measured."""
 
+TRACKS = "tracks"
+"""The key of the scores of tracks, of label images that hold some."""
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -35,7 +38,7 @@ class Run:
         classes: its K classes.
         counts: pixels of each frame that it was scored on.
         folds: the runs that it was pooled from, where it stands for a cross-validation.
-        quality: boundaries and cells by the keys `QUALITY`, as in ``scores.json``.
+        quality: boundaries, cells and tracks by the keys `QUALITY` and `TRACKS`, as in ``scores.json``.
         repeats: a sentence on each folder that holds the same run once more.
     """
 
@@ -95,7 +98,7 @@ def read_run(folder: Path) -> Run:
             f"{run_folder.SCORES_JSON}, expected files of one run: python -m hela_seg.evaluate writes "
             "both anew"
         )
-    quality = {key: scores[key] for key in QUALITY if key in scores}
+    quality = {key: scores[key] for key in (*QUALITY, TRACKS) if key in scores}
     return Run(folder, record, classes, counts, quality=quality)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hela_seg.cells import CellScores, Matches
-from hela_seg.comparison.found import Run
+from hela_seg.comparison.found import TRACKS, Run
 from hela_seg.scores.boundaries import BoundaryScores
 from hela_seg.scores.confusion import divide
 
@@ -43,6 +43,8 @@ class NetQuality:
         seeds_measured: seeds of which any of these was measured.
         inconsistent: ``boundaries`` and ``cells``, where they were measured with other settings for one seed
             than for another, so that there is no mean.
+        tracking_accuracy: TRA of the Cell Tracking Challenge, mean over recordings.
+        division_f1: of divisions found within one frame, mean over recordings.
     """
 
     normalised_surface_distance: float | None
@@ -54,6 +56,8 @@ class NetQuality:
     cells: Mapping[str, Any]
     seeds_measured: int
     inconsistent: tuple[str, ...] = ()
+    tracking_accuracy: float | None = None
+    division_f1: float | None = None
 
 
 def quality_of(runs: Sequence[Run]) -> NetQuality:
@@ -61,6 +65,7 @@ def quality_of(runs: Sequence[Run]) -> NetQuality:
     boundaries = [run.quality["boundaries"] for run in runs if "boundaries" in run.quality]
     cells = [run.quality["cells"] for run in runs if "cells" in run.quality]
     boundary_method, cell_method = _method(boundaries, BOUNDARY_METHOD), _method(cells, CELL_METHOD)
+    tracks = [of for run in runs for of in run.quality.get(TRACKS, {}).values()]
     inconsistent = {"boundaries": boundary_method is None, "cells": cell_method is None}
     means = [] if boundary_method is None else [plain["mean"] for plain in boundaries]
     cells = [] if cell_method is None else cells
@@ -75,6 +80,8 @@ def quality_of(runs: Sequence[Run]) -> NetQuality:
         cells=cell_method or {},
         seeds_measured=sum(bool(run.quality) for run in runs),
         inconsistent=tuple(what for what, several in inconsistent.items() if several),
+        tracking_accuracy=_mean(of.get("TRA") for of in tracks),
+        division_f1=_mean(of.get("division F1 within 1 frame") for of in tracks),
     )
 
 

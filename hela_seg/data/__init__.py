@@ -6,6 +6,7 @@ Files to recordings:
 - ``patterns``: which files belong together, by their paths; ``matched``: opens these
 - ``layouts``: which image belongs to which mask; ``on_disk``: opens all of a data set
 - ``classes``: index, name and colour of each; ``labels``: masks as found -> class indices
+- ``ctc_tracks``: tracks of cells in the Cell Tracking Challenge's form
 
 Recordings to parts:
 

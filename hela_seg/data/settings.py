@@ -17,7 +17,7 @@ from hela_seg.data.labels.readers import ColourLabels, InstanceLabels, LabelRead
 from hela_seg.data.patterns.auto import INSTANCE_CLASSES, recognise
 from hela_seg.data.patterns.matching import Given
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.settings import Count, Expected, NonNegative
+from hela_seg.system.settings import Count, Expected, NonNegative, Share
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,9 @@ class DrawingSettings:
     height: int = 256
     width: int = 256
     seed: NonNegative = 0
+    tracks: bool = False
+    drift: float = 0.0
+    out_of_focus: Share = 0.0
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,8 @@ def cell_layers(
         }
         layers.append((places, shown | dict(where), "points"))
     if "track" in table and len(table):
+        followed = table["track"].to_numpy(np.int64) > 0  # others are specks
+        table, places = table[followed], places[followed]
         tracks = table["track"].to_numpy(np.int64)
         order = np.lexsort((places[:, 0], tracks))
         parents = table.loc[table["parent"] > 0, ["track", "parent"]].drop_duplicates("track")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.cells import CellLinker, Columns, cell_table, count_cells, measure_cells, split_cells
+from hela_seg.cells import Columns, cell_table, count_cells, measure_cells, split_cells
 from hela_seg.cells.polygons import refuse_rois
 from hela_seg.cells.timecourse import (
     CellFlicker,
@@ -26,6 +27,9 @@ from hela_seg.data.stacks import PixelSize
 from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Unit
+from hela_seg.tracking.follow import Follower
+from hela_seg.tracking.lives import Lives
+from hela_seg.tracking.mending import MendedFrame, as_it_is
 
 Labels = NDArray[np.uint8]
 
@@ -43,6 +47,7 @@ class RecordingResult:
         flicker: of the pixels of each frame; None for the first and the last frame and for large frames.
         cell_flicker: the same of the cells.
         cell_maps: cell numbers of each frame; None where no result is made of them.
+        lives: of the cells, where they were followed.
         entropy: mean entropy of the probabilities of each frame; empty where it was not asked for.
         unreadable: the reader's error by the number of each frame that could not be read.
     """
@@ -52,6 +57,7 @@ class RecordingResult:
     flicker: list[Flicker | None] = field(default_factory=list)
     cell_flicker: list[Flicker | None] = field(default_factory=list)
     cell_maps: CellMaps | None = None
+    lives: Lives | None = None
     entropy: list[float] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)
 
@@ -121,11 +127,13 @@ def _analyse_frames(
     series, counted = job.series[index], bool(job.wanted.cell_files)
     pixels, cells = PixelFlicker(), _Cells(job, index, result.cell_maps)
     counts = []
-    for t, labels in enumerate(_filtered(job, frames)):
+    class_maps = _filtered(job, frames)
+    pairs = cells.numbered(class_maps) if counted else ((labels, None) for labels in class_maps)
+    for t, (labels, numbered) in enumerate(pairs):
         counts.append(class_pixels(labels, len(job.classes)))
         result.flicker.append(pixels.add(labels))
-        if counted:
-            rows = cells.add(t, labels, readable=t not in result.unreadable)
+        if numbered is not None:
+            rows = cells.add(t, labels, numbered, readable=t not in result.unreadable)
             result.cells.append(cells.count(rows))
             result.cell_flicker.append(cells.flicker)
             if not job.wanted.track:
@@ -134,8 +142,10 @@ def _analyse_frames(
     # a frame's flicker is known when the next frame is seen, and does not exist for the first and the last
     for of_frame in (result.flicker, result.cell_flicker):
         of_frame[:] = [*of_frame[1:], None][: len(of_frame)]
-    for rows in cells.tracked() if job.wanted.track else []:
-        write(series.name, rows)
+    if job.wanted.track:
+        result.lives = cells.lives()
+        for rows in cells.tracked(result.lives):
+            write(series.name, rows)
 
 
 class _Cells:
@@ -148,14 +158,27 @@ class _Cells:
         self._pixel_size = sizes[index] or (_UNKNOWN_SIZE if any(sizes) else None)
         self._timed = any(series.time_of(0) is not None for series in job.series)
         self._index_of = {entry.name: entry.index for entry in job.classes}
-        self._linker = CellLinker() if job.wanted.track else None
+        self._follower = Follower(job.classes, job.wanted.follow) if job.wanted.track else None
         self._rows: list[Columns] = []
         self._tracks, self._flicker = OverlapTracks(), CellFlicker()
         self.flicker: Flicker | None = None
 
-    def add(self, t: int, labels: Labels, *, readable: bool) -> Columns:
-        """Take the next class map (H, W) apart into cells; gives their rows, without tracks."""
-        cells = split_cells(labels, neck=self._neck, least_area=self._least_area)
+    def numbered(self, frames: Iterable[Labels]) -> Iterator[tuple[Labels, MendedFrame]]:
+        """Class maps (H, W) with their cells, which are mended where cells are followed."""
+        maps: deque[Labels] = deque()
+
+        def cells() -> Iterator[NDArray[np.int32]]:
+            for labels in frames:
+                maps.append(labels)
+                yield split_cells(labels, neck=self._neck, least_area=self._least_area)
+
+        mended = map(as_it_is, cells()) if self._follower is None else self._follower.mended(cells())
+        for frame in mended:
+            yield maps.popleft(), frame
+
+    def add(self, t: int, labels: Labels, numbered: MendedFrame, *, readable: bool) -> Columns:
+        """Take the next class map (H, W) and its cells; gives their rows, without tracks."""
+        cells = numbered.labels
         shape = self._series.shape
         image = self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype)
         time = self._series.time_of(t)
@@ -171,14 +194,14 @@ class _Cells:
             time=time,
         )
         if self._maps is not None:
-            self._maps.add(cells, rows)
+            self._maps.add(cells.astype(np.int32), rows)
         tracks = self._tracks.add(cells)
         classes = np.array([self._index_of[name] for name in rows["class"]], np.uint8)
         self.flicker = self._flicker.add(
             np.array([tracks[label] for label in rows["label"].tolist()]), classes
         )
-        if self._linker is not None:
-            self._linker.add(cells)
+        if self._follower is not None:
+            rows = self._follower.add(numbered, rows)
             self._rows.append(rows)
         return rows
 
@@ -187,16 +210,19 @@ class _Cells:
         by_name = count_cells(rows, self._classes)
         return np.array([by_name.get(name, 0) for name in self._classes.names], np.int64)
 
-    def tracked(self) -> list[Columns]:
-        """The rows of all frames with the track of each, once all frames are seen."""
-        if self._linker is None:
+    def lives(self) -> Lives:
+        """The lives of all cells, once all frames are seen."""
+        if self._follower is None:
             raise ValueError("cells are not tracked")
-        tracks = self._linker.tracks()
+        return self._follower.lives()
+
+    def tracked(self, lives: Lives) -> list[Columns]:
+        """The rows of all frames with the track of each; specks have the track 0."""
         ends = np.cumsum([len(rows["label"]) for rows in self._rows])
         followed = []
         for rows, end in zip(self._rows, ends, strict=True):
             mine = slice(end - len(rows["label"]), end)
-            followed.append(rows | {"track": tracks["track"][mine], "parent": tracks["parent"][mine]})
+            followed.append(rows | {"track": lives.track[mine], "parent": lives.parent[mine]})
         if self._maps is not None:
             self._maps.follow(followed)
         return followed

@@ -83,6 +83,10 @@ class CellMaps:
             number[list(track_of)] = list(track_of.values())
             yield number[labels]
 
+    def labels(self) -> Iterator[Numbers]:
+        """Of each frame its cell numbers (H, W) as they were found, without tracks."""
+        yield from map(self._decoded, self._stored())
+
     def outlined(self) -> Iterator[OutlinedCell]:
         """The cells of all frames as polygons, frame by frame."""
         by_name = {entry.name: entry for entry in self._classes}

@@ -17,10 +17,14 @@ from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import Expected, NonNegative, Share
 from hela_seg.system.version import __version__
+from hela_seg.tracking.follow import FollowSettings
 
 LARGE_FRAME = 8192 * 8192
 """Frames of more pixels are written, but neither taken apart into cells nor compared in time: what a frame's
 cells take of memory is about thirty times what its class map does."""
+
+TrackFile = Literal["ctc", "trackmate", "geff"]
+"""Forms of other programs that tracks are written in."""
 
 CellFile = Literal["csv", "parquet", "image", "rois", "geojson"]
 """Kinds of files that cells are written to."""
@@ -53,6 +57,10 @@ class Wanted:
         neck: where touching cells are cut apart, see `hela_seg.cells.split_cells`.
         least_area: regions of fewer pixels are no cells.
         track: follow cells from frame to frame.
+        gap: frames that a cell may be missing for and be the same one afterwards.
+        mitotic: name of the class that cells are in when they divide; None where no class says so.
+        tracks: forms of other programs in which tracks are written too: ``ctc`` (results of the Cell Tracking
+            Challenge), ``trackmate`` (for Fiji), ``geff``; one of them, a list, or ``none``.
         majority: frames in the window of a majority filter over time; 1 leaves class maps as predicted.
         film: overlays of all frames as ``mp4``, animated ``png``, or ``none``.
         label_next: how many frames to suggest for labelling.
@@ -68,6 +76,9 @@ class Wanted:
     neck: Share = NECK
     least_area: NonNegative = 0
     track: bool = False
+    gap: NonNegative = 2
+    mitotic: str | None = None
+    tracks: TrackFile | Literal["none"] | Sequence[TrackFile] = "none"
     majority: Annotated[int, Expected("an odd number of frames such as 3 or 5")] = 1
     film: Literal["none", "mp4", "png"] = "none"
     label_next: NonNegative = 0
@@ -77,12 +88,27 @@ class Wanted:
             raise InputError(f"majority is {self.majority}, expected an odd number of frames such as 3 or 5")
         if self.track and not self.cell_files:
             raise InputError("track=true follows cells, but cells is none: set cells=csv or cells=image")
+        for setting, is_set in (("mitotic", self.mitotic is not None), ("tracks", bool(self.track_files))):
+            if is_set and not self.track:
+                value = getattr(self, setting)
+                raise InputError(f"{setting}={value} is for cells that are followed: add track=true")
+
+    @property
+    def follow(self) -> FollowSettings:
+        """How cells are followed."""
+        return FollowSettings(mitotic=self.mitotic, gap=self.gap)
 
     @property
     def cell_files(self) -> tuple[CellFile, ...]:
         """Kinds of files of cells, in one order; none where cells are not looked for."""
         wanted = [self.cells] if isinstance(self.cells, str) else self.cells
         return tuple(kind for kind in get_args(CellFile) if kind in wanted)
+
+    @property
+    def track_files(self) -> tuple[TrackFile, ...]:
+        """Forms of other programs in which tracks are written, in one order."""
+        wanted = [self.tracks] if isinstance(self.tracks, str) else self.tracks
+        return tuple(kind for kind in get_args(TrackFile) if kind in wanted)
 
     @property
     def cell_tables(self) -> list[str]:
@@ -92,7 +118,7 @@ class Wanted:
     @property
     def cell_maps(self) -> bool:
         """Whether results are made from maps of cell numbers."""
-        return not {"image", "rois", "geojson"}.isdisjoint(self.cell_files)
+        return not {"image", "rois", "geojson"}.isdisjoint(self.cell_files) or "ctc" in self.track_files
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -172,7 +198,8 @@ class Job:
             "files": files,
             "shapes": shapes,
             "group size": list(self.group_size),
-            "wanted": asdict(self.wanted) | {"cells": list(self.wanted.cell_files)},
+            "wanted": asdict(self.wanted)
+            | {"cells": list(self.wanted.cell_files), "tracks": list(self.wanted.track_files)},
         }
 
 
@@ -192,6 +219,7 @@ def make_job(
         checkpoints: name and SHA-256 of the nets' files, in their order.
         settings: of the prediction, plain.
     """
+    wanted.follow.mitotic_index(predictor.classes)  # refused now, not after hours
     made_by = {
         "program": f"hela_seg {__version__}",
         "checkpoint": ", ".join(name for name, _ in checkpoints),

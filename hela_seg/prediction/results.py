@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,15 @@ from hela_seg.prediction.ranking import Candidate, Choice, rank
 from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
 from hela_seg.report.pictures.curves import write_time_course
 from hela_seg.report.pictures.film import write_film
+from hela_seg.report.pictures.lineage import write_lineage
 from hela_seg.report.pictures.overlay import write_overlay
+from hela_seg.report.pictures.trails import Trails
 from hela_seg.runs import run_folder
 from hela_seg.system.files import as_cell, whole_file
+from hela_seg.tracking.answers import write_lives
+from hela_seg.tracking.durations import share_with_interval
+from hela_seg.tracking.interchange import write_ctc_results, write_geff, write_trackmate
+from hela_seg.tracking.tables import Followed
 
 OVERLAY_FRAMES = 6
 """Most frames that an overlay shows."""
@@ -54,8 +61,17 @@ SUFFIXES = {
     "overlay": run_folder.OVERLAY_SUFFIX,
     "mp4": f"{run_folder.FILM_SUFFIX}.mp4",
     "png": f"{run_folder.FILM_SUFFIX}.png",
+    "lineage": f"{run_folder.LINEAGE_SUFFIX}.png",
+    "lineage_svg": f"{run_folder.LINEAGE_SUFFIX}.svg",
+    "ctc": run_folder.CTC_SUFFIX,
+    "trackmate": run_folder.TRACKMATE_SUFFIX,
+    "geff": run_folder.GEFF_SUFFIX,
 }
 """What follows a recording's name, by kind of result."""
+
+
+LIFE_TABLES = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
+"""Tables of cells that were followed."""
 
 
 def results_of(job: Job, series: int) -> list[str]:
@@ -64,13 +80,17 @@ def results_of(job: Job, series: int) -> list[str]:
     labels = ["tiff", "zarr"] if wanted.labels == "both" else [wanted.labels]
     film = [] if wanted.film == "none" else [wanted.film]
     cells = [] if job.is_large(series) else [kind for kind in wanted.cell_files if kind in SUFFIXES]
-    return [*labels, *wanted.kinds[1:], *cells, "overlay", *film]
+    tracks: list[str] = []
+    if wanted.track and not job.is_large(series):
+        tracks = ["lineage", "lineage_svg", *wanted.track_files]
+    return [*labels, *wanted.kinds[1:], *cells, "overlay", *film, *tracks]
 
 
 def result_paths(job: Job, folder: Path) -> list[Path]:
     """All files that a job makes, label maps first."""
     tables = [run_folder.AREAS_TABLE, run_folder.TIME_COURSE]
     tables += job.wanted.cell_tables
+    tables += LIFE_TABLES if job.wanted.track else []
     tables += [run_folder.RANKING_TABLE, run_folder.RANKING_SHEET] if job.wanted.label_next else []
     of_series = [
         f"{series.name}{suffix}"
@@ -121,6 +141,13 @@ def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingRes
         "overlay": _write_overlay,
         "mp4": _write_film,
         "png": _write_film,
+        "lineage": _write_lineage,
+        "lineage_svg": _write_lineage,
+        "ctc": lambda recording, path: write_ctc_results(
+            path, recording.followed.lives, recording.cell_maps.labels()
+        ),
+        "trackmate": lambda recording, path: write_trackmate(path, recording.followed, recording.series.path),
+        "geff": lambda recording, path: write_geff(path, recording.followed),
     }
     for index, result in enumerate(results):
         recording = _Recording(job, folder, index, result)
@@ -128,8 +155,26 @@ def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingRes
             writers[kind](recording, folder.path / f"{recording.series.name}{SUFFIXES[kind]}")
     _write_areas(job, folder.path / run_folder.AREAS_TABLE, results)
     _write_time_course(job, folder.path / run_folder.TIME_COURSE, results)
+    if job.wanted.track:
+        write_lives(folder.path, followed_in(job, results))
     if job.wanted.label_next:
         _write_ranking(job, folder, results)
+
+
+def followed_in(job: Job, results: Sequence[RecordingResult]) -> list[Followed]:
+    """The recordings whose cells were followed, which those with large frames are not."""
+    return [
+        Followed(
+            series.name,
+            result.lives,
+            job.classes,
+            job.wanted.follow.mitotic_index(job.classes),
+            series.frame_interval,
+            series.pixel_size,
+        )
+        for series, result in zip(job.series, results, strict=True)
+        if result.lives is not None
+    ]
 
 
 class _Recording:
@@ -151,6 +196,12 @@ class _Recording:
     def labels(self) -> Iterator[NDArray[np.uint8]]:
         """Class maps (H, W), filtered over time where that is asked for."""
         return label_frames(self.job, self.folder, self.index)
+
+    @property
+    def followed(self) -> Followed:
+        """The lives of its cells, where they were followed."""
+        (followed,) = followed_in(replace(self.job, series=[self.series]), [self.result])
+        return followed
 
     @property
     def cell_maps(self) -> CellMaps:
@@ -295,9 +346,14 @@ def _write_film(recording: _Recording, path: Path) -> None:
         recording.job.classes,
         recording.series.name,
         comment=json.dumps(recording.label_provenance),
+        trails=None if recording.result.lives is None else Trails(recording.result.lives),
         pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )
+
+
+def _write_lineage(recording: _Recording, path: Path) -> None:
+    write_lineage(path, recording.followed, json.dumps(recording.label_provenance))
 
 
 def _write_areas(job: Job, path: Path, results: Sequence[RecordingResult]) -> None:
@@ -305,6 +361,8 @@ def _write_areas(job: Job, path: Path, results: Sequence[RecordingResult]) -> No
     header = ["series", "frame", "time s"]
     header += [f"{name} {unit}" for unit in ("pixels", "share", "um2") for name in names]
     header += [f"{name} cells" for name in names[1:]] if job.wanted.cell_files else []
+    mitotic = job.wanted.follow.mitotic_index(job.classes)
+    header += [] if mitotic is None else ["mitotic index", "mitotic index low", "mitotic index high"]
     header += ["pixel flicker", "cell flicker", "mean entropy", "unreadable"]
     with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -324,9 +382,19 @@ def _area_row(job: Job, index: int, result: RecordingResult, t: int) -> list[Any
     row += ["" if area is None else f"{count * area:.2f}" for count in pixels]
     if job.wanted.cell_files:
         row += result.cells[t][1:].tolist() if result.cells else [""] * (len(pixels) - 1)
+    mitotic = job.wanted.follow.mitotic_index(job.classes)
+    if mitotic is not None:
+        row += _mitotic_share(result, t, mitotic)
     row += [_share(result.flicker, t), _share(result.cell_flicker, t)]
     row += [f"{result.entropy[t]:.6f}" if result.entropy else "", result.unreadable.get(t, "")]
     return row
+
+
+def _mitotic_share(result: RecordingResult, t: int, mitotic: int) -> list[str]:
+    """The share of cells that divide, with Wilson's interval; empty where there are no cells."""
+    cells = result.cells[t] if result.cells else np.zeros(mitotic + 1, np.int64)
+    share = share_with_interval(int(cells[mitotic]), int(cells[1:].sum()))
+    return ["" if np.isnan(value) else f"{value:.6g}" for value in (share.value, share.low, share.high)]
 
 
 def _share(flicker: Sequence[Flicker | None], t: int) -> str:
@@ -340,7 +408,8 @@ def _write_time_course(job: Job, path: Path, results: Sequence[RecordingResult])
         for series, result in zip(job.series, results, strict=True)
     ]
     title = job.series[0].name if len(drawn) == 1 else f"{len(drawn)} recordings"
-    write_time_course(path, drawn, job.classes, title, json.dumps({**job.provenance, **job.filtered}))
+    made_by = json.dumps({**job.provenance, **job.filtered})
+    write_time_course(path, drawn, job.classes, title, made_by, followed=followed_in(job, results))
 
 
 def _write_ranking(job: Job, folder: ResultFolder, results: Sequence[RecordingResult]) -> None:

@@ -16,6 +16,16 @@ from hela_seg.scores.meters import Quality
 from hela_seg.system.files import write_table
 
 COUNTS = ("matched", "missed", "extra")
+TRACK_HEADINGS = {
+    "SEG": "SEG",
+    "DET": "DET",
+    "TRA": "TRA",
+    "LNK": "LNK",
+    "complete tracks": "CT",
+    "division F1": "Div. F1",
+    "division F1 within 1 frame": "within 1",
+    "division F1 within 2 frames": "within 2",
+}
 SHARES = {"precision": "Prec.", "recall": "Recall", "f1": "F1", "average_precision": "AP"}
 
 
@@ -59,6 +69,20 @@ def quality_sheets(plain: Mapping[str, Any], classes: Classes) -> list[Sheet]:
         *([] if boundaries is None else [_boundary_sheet(boundaries, classes)]),
         *([] if cells is None else [_cell_sheet(cells)]),
     ]
+
+
+def track_sheet(scores: Mapping[str, Mapping[str, float]]) -> Sheet:
+    """Tracks of each recording against true ones, as `hela_seg.tracking.scores.score_recordings` has them."""
+    rows = [
+        (Cell(name), *(number_cell(of.get(measure)) for measure in TRACK_HEADINGS))
+        for name, of in scores.items()
+    ]
+    note = (
+        "SEG, DET, TRA, LNK: the Cell Tracking Challenge's segmentation, detection, tracking and linking "
+        "accuracy. "
+        "CT: complete tracks. Div. F1: of divisions found in the frame, and within 1 and 2 frames of it."
+    )
+    return Sheet("Tracks", ("Series", *TRACK_HEADINGS.values()), rows, notes=(note,))
 
 
 def _boundary_sheet(plain: Mapping[str, Any], classes: Classes) -> Sheet:

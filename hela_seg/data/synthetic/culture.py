@@ -114,6 +114,10 @@ class Cell:
     """Of the disc with its area."""
     level: float = 0.0
     """Grey levels of its cytoplasm."""
+    number: int = 0
+    """Which cell of the culture it is, from 1; daughters have numbers of their own."""
+    mother: int = 0
+    """The number of the cell that it was born of; 0 for one that was there in the beginning."""
 
     @property
     def floats(self) -> bool:
@@ -151,7 +155,10 @@ def live(
     margin = 2.0 * culture.spread_radius[1]
     field = np.array([height, width]) + 2.0 * margin
     cells = _settle(frames, field, culture, rng)
+    numbers = itertools.count(1)
     for _ in range(frames):
+        for cell in cells:
+            cell.number = cell.number or next(numbers)
         yield [replace(cell, centre=cell.centre - margin) for cell in cells]
         cells = [after for cell in cells for after in _step(cell, culture, rng)]
         _push_apart([cell for cell in cells if not cell.floats])
@@ -269,6 +276,7 @@ def _divide(mother: Cell, culture: Culture, rng: np.random.Generator) -> list[Ce
         daughter.heading, daughter.round_radius = heading, mother.round_radius
         daughter.brightness, daughter.blur = mother.brightness * rng.uniform(0.9, 1.1), mother.blur
         daughter = _grow(daughter, culture)
+        daughter.mother = mother.number
         daughter.centre = mother.centre + 0.88 * daughter.radius * _towards(heading)
         daughters.append(daughter)
     return daughters

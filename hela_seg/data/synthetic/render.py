@@ -2,7 +2,8 @@
 
 :mod:`hela_seg.data.synthetic.culture` says where the cells are; here a microscope sees them through uneven
 light, haze, defocus and shot noise, in 8-bit RGB with a green tint, after the figures of Ghaznavi et al.
-(2024).
+(2024). Who is who, and who was born of whom, is written in the Cell Tracking Challenge's form where it is
+asked for.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import hashlib
 import json
 import math
 import tempfile
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from hela_seg.data.ctc_tracks import CtcTrack, tracks_of, write_ctc_truth
 from hela_seg.data.stacks import PixelSize, write_tiff
 from hela_seg.data.synthetic.culture import Cell, Culture, Floats, live
 from hela_seg.system.errors import InputError
@@ -34,16 +38,58 @@ FRAME_INTERVAL_S = 300.0
 DRAWING_VERSION = 1
 """Part of a recording's folder name: to be raised whenever the same settings give another picture."""
 
+LATER_SETTINGS = ("tracks", "drift", "out_of_focus")
+"""Settings of `write` that change nothing at their defaults."""
+
+OUT_OF_FOCUS_BLUR = 5.0
+"""Standard deviation, in pixels, of the blur of a frame that is out of focus."""
+
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 360, endpoint=False)
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A recording and its truth.
+
+    Attributes:
+        images: (T, H, W, 3) uint8 in RGB.
+        labels: (T, H, W) uint8: 0 background, 1 round, 2 spread.
+        cells: (T, H, W) uint16, the number of each pixel's track, 0 outside of cells.
+        tracks: one for each number in ``cells``. A cell that cannot be seen for a while, as outside of the
+            frame, is another track when it is there again.
+        drift: (T, 2) rows and columns by which the stage has moved the cells since the first frame, in
+            pixels.
+    """
+
+    images: Bytes
+    labels: Bytes
+    cells: npt.NDArray[np.uint16]
+    tracks: list[CtcTrack]
+    drift: Floats
+
+
 def draw(
     frames: int, height: int, width: int, seed: int, culture: Culture | None = None
 ) -> tuple[Bytes, Bytes]:
-    """Draw one recording of a living culture.
+    """Draw one recording of a living culture: its images and labels, as `draw_tracked` gives them."""
+    drawn = draw_tracked(frames, height, width, seed, culture)
+    return drawn.images, drawn.labels
+
+
+def draw_tracked(
+    frames: int,
+    height: int,
+    width: int,
+    seed: int,
+    culture: Culture | None = None,
+    *,
+    drift: float = 0.0,
+    out_of_focus: float = 0.0,
+) -> Drawn:
+    """Draw one recording of a living culture, with all that is known of its cells.
 
     Args:
         frames: T, frames of ``FRAME_INTERVAL_S``.
@@ -51,25 +97,39 @@ def draw(
         width: W.
         seed: at least 0; the same seed and sizes give the same recording.
         culture: the cells and the microscope; None is the paper's likeness.
-
-    Returns:
-        Images (T, H, W, 3) uint8 in RGB and their true labels (T, H, W) uint8: 0 background, 1 round,
-        2 spread.
+        drift: how far the stage moves from frame to frame: standard deviation in pixels, of rows and of
+            columns. It wanders about its place and stays within a few steps of it.
+        out_of_focus: share of the frames that are blurred, 0 to 1; cells and truth are as without.
 
     Raises:
-        InputError: a size below 1 or a negative seed.
+        InputError: a size below 1, a negative seed or drift, or a share that is not between 0 and 1.
     """
     _refuse_small({"frames": frames, "height": height, "width": width}, least=1)
-    _refuse_small({"seed": seed}, least=0)
+    _refuse_small({"seed": seed, "drift": drift, "out_of_focus": out_of_focus}, least=0)
+    if out_of_focus > 1:
+        raise InputError(f"synthetic recordings: out_of_focus is {out_of_focus}, expected a share of 0 to 1")
     culture = culture or Culture()
     rng = np.random.default_rng(seed)
     images = np.empty((frames, height, width, 3), np.uint8)
     labels = np.empty((frames, height, width), np.uint8)
+    cells = np.empty((frames, height, width), np.int64)
+    mothers: dict[int, int] = {}
+    # drawn by a generator of their own, so that the cells live alike with and without
+    stage = np.random.default_rng([seed, 1])
+    moved, blurred = _stage(frames, drift, out_of_focus, stage)
     camera = _Camera(height, width, culture, rng)
-    for frame, cells in enumerate(live(frames, height, width, culture, rng)):
-        light, labels[frame] = _expose(cells, height, width)
+    for frame, living in enumerate(live(frames, height, width, culture, rng)):
+        light, labels[frame], cells[frame] = _expose(living, height, width)
         images[frame] = camera.develop(light, rng)
-    return images, labels
+        if drift:
+            seen = [replace(cell, centre=cell.centre + moved[frame]) for cell in living]
+            light, labels[frame], cells[frame] = _expose(seen, height, width)
+        if drift or blurred[frame]:
+            light = ndimage.gaussian_filter(light, OUT_OF_FOCUS_BLUR) if blurred[frame] else light
+            images[frame] = camera.develop(light, stage)
+        mothers |= {cell.number: cell.mother for cell in living}
+    tracks, numbered = tracks_of(cells, mothers)
+    return Drawn(images, labels, numbered, tracks, moved)
 
 
 def write(
@@ -79,6 +139,9 @@ def write(
     height: int = 256,
     width: int = 256,
     seed: int = 0,
+    tracks: bool = False,
+    drift: float = 0.0,
+    out_of_focus: float = 0.0,
 ) -> Path:
     """Draw independent recordings into a folder named after the settings, unless it is there already.
 
@@ -91,17 +154,25 @@ def write(
         height: H.
         width: W.
         seed: recording i depends on (seed, i) alone.
+        tracks: whether the true tracks are written too.
+        drift: see `draw_tracked`.
+        out_of_focus: see `draw_tracked`.
 
     Returns:
         ``<root>/<digest>`` with ``images/culture-01.tif`` (T, H, W, 3), ``masks/culture-01.tif`` (T, H, W),
-        both uint8, for each series. The digest is 8 hexadecimal digits.
+        both uint8, for each series. The digest is 8 hexadecimal digits. With ``tracks``,
+        ``tracks/culture-01_GT`` holds the truth as the Cell Tracking Challenge has it, ``TRA/man_track.txt``,
+        ``TRA/man_track000.tif`` and on, ``SEG/man_seg000.tif`` and on; its ``drift.csv`` says where the
+        stage was.
 
     Raises:
         InputError: a size below 1, a negative seed, or a root that cannot be written.
     """
-    settings = {"series": series, "frames": frames, "height": height, "width": width, "seed": seed}
-    _refuse_small({name: value for name, value in settings.items() if name != "seed"}, least=1)
+    sizes = {"series": series, "frames": frames, "height": height, "width": width}
+    _refuse_small(sizes, least=1)
     _refuse_small({"seed": seed}, least=0)
+    options = {"tracks": tracks, "drift": drift, "out_of_focus": out_of_focus}
+    settings: dict[str, Any] = {**sizes, "seed": seed, **options}
     folder = folder_of(root, **settings)
     if folder.is_dir():
         return folder
@@ -118,12 +189,12 @@ def write(
     return folder
 
 
-def folder_of(root: Path | str, **settings: int) -> Path:
+def folder_of(root: Path | str, **settings: float) -> Path:
     """The folder of recordings with these arguments of `write`, whether or not it is there."""
     return Path(root) / _digest(settings)
 
 
-def _refuse_small(settings: dict[str, int], least: int) -> None:
+def _refuse_small(settings: Mapping[str, float], least: int) -> None:
     for name, value in settings.items():
         if value < least:
             raise InputError(
@@ -131,22 +202,42 @@ def _refuse_small(settings: dict[str, int], least: int) -> None:
             )
 
 
-def _digest(settings: dict[str, int]) -> str:
-    everything = {"version": DRAWING_VERSION, **settings, **asdict(Culture())}
+def _digest(settings: Mapping[str, float]) -> str:
+    # of settings that came later only those that are used, so that older folders keep their names
+    used = {name: value for name, value in settings.items() if value or name not in LATER_SETTINGS}
+    everything = {"version": DRAWING_VERSION, **used, **asdict(Culture())}
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _write_series(folder: Path, series: int, frames: int, height: int, width: int, seed: int) -> None:
+def _write_series(
+    folder: Path,
+    series: int,
+    frames: int,
+    height: int,
+    width: int,
+    seed: int,
+    tracks: bool,
+    drift: float,
+    out_of_focus: float,
+) -> None:
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
     for number in range(1, series + 1):
         own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        images, labels = draw(frames, height, width, own_seed)
-        name = f"culture-{number:0{max(2, len(str(series)))}d}.tif"
+        drawn = draw_tracked(frames, height, width, own_seed, drift=drift, out_of_focus=out_of_focus)
+        name = f"culture-{number:0{max(2, len(str(series)))}d}"
         square = PixelSize(PIXEL_SIZE_UM, PIXEL_SIZE_UM)
-        for part, array, axes in (("images", images, "TYXS"), ("masks", labels, "TYX")):
-            path = folder / part / name
+        for part, array, axes in (("images", drawn.images, "TYXS"), ("masks", drawn.labels, "TYX")):
+            path = folder / part / f"{name}.tif"
             write_tiff(path, array, axes, pixel_size=square, frame_interval_s=FRAME_INTERVAL_S)
+        if tracks:
+            write_ctc_truth(folder / "tracks" / f"{name}_GT", drawn.cells, drawn.tracks)
+            _write_drift(folder / "tracks" / f"{name}_GT" / "drift.csv", drawn.drift)
+
+
+def _write_drift(path: Path, drift: Floats) -> None:
+    rows = [f"{frame},{row:.3f},{column:.3f}\n" for frame, (row, column) in enumerate(drift.tolist())]
+    path.write_text("".join(["frame,row_px,column_px\n", *rows]), encoding="utf-8")
 
 
 def _put_in_place(whole: Path, folder: Path) -> None:
@@ -158,9 +249,20 @@ def _put_in_place(whole: Path, folder: Path) -> None:
             raise
 
 
-def _expose(cells: list[Cell], height: int, width: int) -> tuple[Floats, Bytes]:
-    """The light of all cells (H, W) above black, and the true labels (H, W)."""
+def _stage(
+    frames: int, drift: float, out_of_focus: float, rng: np.random.Generator
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Where the stage is at each frame (T, 2), and which frames are out of focus (T,)."""
+    moved = np.zeros((frames, 2))
+    for frame in range(1, frames):
+        moved[frame] = 0.9 * moved[frame - 1] + rng.normal(0.0, drift, 2)
+    return moved, rng.random(frames) < out_of_focus
+
+
+def _expose(cells: list[Cell], height: int, width: int) -> tuple[Floats, Bytes, npt.NDArray[np.int64]]:
+    """The light of all cells (H, W) above black, the true labels (H, W), and the cells' numbers (H, W)."""
     light = np.zeros((height, width))
+    numbers = np.zeros((height, width), np.int64)
     labels = np.zeros((height, width), np.uint8)
     # Round cells stand higher than spread ones and hide them.
     for cell in sorted(cells, key=lambda cell: -cell.spreading):
@@ -169,7 +271,8 @@ def _expose(cells: list[Cell], height: int, width: int) -> tuple[Floats, Bytes]:
         light[window] += glow[part]
         if not cell.floats:
             labels[window][inside[part]] = ROUND if cell.spreading < 0.5 else SPREAD
-    return light, labels
+            numbers[window][inside[part]] = cell.number
+    return light, labels, numbers
 
 
 def _overlap(

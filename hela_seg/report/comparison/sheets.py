@@ -92,8 +92,18 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
         )
     if lacking := [row.name for row in rows if not row.quality.seeds_measured]:
         notes.append(f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures, training does not.")
-    headings = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
-    return Sheet("Boundaries and cells", headings, [_own_quality(row) for row in rows], notes=tuple(notes))
+    headings: tuple[str, ...] = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
+    own = [_own_quality(row) for row in rows]
+    if any(row.quality.tracking_accuracy is not None for row in rows):
+        headings += ("TRA", "Div. F1")
+        tracks = [(row.quality.tracking_accuracy, row.quality.division_f1) for row in rows]
+        own = [(*cells, *map(number_cell, of)) for cells, of in zip(own, tracks, strict=True)]
+        notes.append(
+            "TRA: tracking accuracy of the Cell Tracking Challenge; Div. F1: of divisions within one frame. "
+            "Both: "
+            "means over recordings."
+        )
+    return Sheet("Boundaries and cells", headings, own, notes=tuple(notes))
 
 
 def _cell_notes(rows: Sequence[NetRow]) -> list[str]:
@@ -137,7 +147,7 @@ def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sh
         name, dash = Cell(f"{kind} (published)"), Cell(ABSENT)
         parameters, step = number_cell(paper.parameters, ","), number_cell(paper.step_ms, ".0f")
         rows.append((name, dash, parameters, dash, step, dash, dash))
-    headings = ("Net", "Seeds", "Parameters", "10⁹ MAC", "ms/step", "s/frame", "MiB")
+    headings: tuple[str, ...] = ("Net", "Seeds", "Parameters", "10⁹ MAC", "ms/step", "s/frame", "MiB")
     trained = [row for row in comparison.rows if row.costs.tile]
     tiles = {row.name: "x".join(map(str, row.costs.tile or ())) for row in trained}
     batches = {row.name: f"{row.costs.batch_size} of {tiles[row.name]}" for row in trained}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
@@ -21,7 +21,10 @@ from matplotlib.ticker import MaxNLocator
 from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.classes import CellClass, Classes
 from hela_seg.report.pictures.overlay import drawable
+from hela_seg.report.pictures.survival import draw_survival, survival_groups, time_unit
 from hela_seg.system.files import whole_file
+from hela_seg.tracking.durations import share_with_interval
+from hela_seg.tracking.tables import Followed
 
 Values = npt.NDArray[np.float64]
 
@@ -63,7 +66,13 @@ class Curve:
 
 
 def write_time_course(
-    path: Path, courses: Sequence[TimeCourse], classes: Classes, title: str, comment: str = ""
+    path: Path,
+    courses: Sequence[TimeCourse],
+    classes: Classes,
+    title: str,
+    comment: str = "",
+    *,
+    followed: Sequence[Followed] = (),
 ) -> None:
     """Write the figure of `draw_time_course` as PNG or SVG; the same courses give the same bytes.
 
@@ -73,6 +82,7 @@ def write_time_course(
         classes: the K classes.
         title: such as the recording's name.
         comment: kept among the metadata.
+        followed: recordings whose cells were followed, in any order.
 
     Raises:
         ValueError: another ending, or no courses.
@@ -84,13 +94,15 @@ def write_time_course(
     metadata = {"Description": comment} | ({"Date": None} if kind == "svg" else {})
     content = BytesIO()
     with mpl.rc_context({"svg.hashsalt": "hela_seg"}):  # in place of random names
-        figure = draw_time_course(courses, classes, title)
+        figure = draw_time_course(courses, classes, title, followed=followed)
         figure.savefig(content, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
     with whole_file(path) as part:
         part.write_bytes(content.getvalue())
 
 
-def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str) -> Figure:
+def draw_time_course(
+    courses: Sequence[TimeCourse], classes: Classes, title: str, *, followed: Sequence[Followed] = ()
+) -> Figure:
     """Draw the share of each class over time and, where cells were counted, their number below it.
 
     The background has no curve: its share is what the other classes leave. Each class has its colour, a line
@@ -98,6 +110,10 @@ def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str
     intervals are known, otherwise in frames. Of several recordings, the line is their median and the shade
     goes from the 10th to the 90th percentile; of more than 400 frames of one, the line is the mean over a few
     of them and the shade their range. A frame that is ignored as a whole leaves a gap.
+
+    Where cells were followed and a class is named that they divide in, its share of the cells is the mitotic
+    index, of one recording with Wilson's interval; below stand the survival curves of how long cells stay in
+    each class.
 
     Raises:
         ValueError: no courses.
@@ -107,15 +123,26 @@ def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str
     panels = [("Share of area (%)", [100 * course.shares for course in courses])]
     if all(course.cells is not None for course in courses):
         panels.append(("Cells", [np.asarray(course.cells, np.float64) for course in courses]))
+    mitotic = next((one.mitotic for one in followed), None)
     axis = _axis_of(courses)
     marked = max(len(course.pixels) for course in courses) <= MARKED_POINTS
 
-    inches = (WIDTH_INCHES, 0.9 + PANEL_INCHES * len(panels))
+    groups = survival_groups(followed)
+    of_time = len(panels) + (mitotic is not None)
+    inches = (WIDTH_INCHES, 0.9 + PANEL_INCHES * (of_time + len(groups)))
     figure = Figure(figsize=inches, layout="constrained", facecolor="white")
     figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=12, parse_math=False)
-    column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    every = figure.subplots(of_time + len(groups), 1, squeeze=False)[:, 0]
+    column = every[:of_time]
+    for axes in column[:-1]:
+        axes.sharex(column[-1])
+        axes.tick_params(labelbottom=False)
+    for axes, group in zip(every[of_time:], groups, strict=True):
+        draw_survival(axes, group, followed)
     note = ""
-    for axes, (label, values) in zip(column, panels, strict=True):
+    if mitotic is not None:
+        _draw_mitotic_index(column[-1], courses, classes[mitotic], axis.steps, marked)
+    for axes, (label, values) in zip(column[: len(panels)], panels, strict=True):
         for entry in classes[1:]:
             curve = curve_of([of_course[:, entry.index] for of_course in values], axis.steps)
             note = curve.note
@@ -131,6 +158,24 @@ def draw_time_course(courses: Sequence[TimeCourse], classes: Classes, title: str
     return figure
 
 
+def _draw_mitotic_index(
+    axes: Axes, courses: Sequence[TimeCourse], entry: CellClass, steps: list[float], marked: bool
+) -> None:
+    shares = []
+    for course in courses:
+        cells = np.zeros((len(course.pixels), entry.index + 1)) if course.cells is None else course.cells
+        total = cells[:, 1:].sum(axis=1)
+        shares.append(100 * cells[:, entry.index] / np.where(total > 0, total, np.nan))
+    curve = curve_of(shares, steps)
+    if len(courses) == 1 and courses[0].cells is not None and curve.low is None:
+        bands = [share_with_interval(int(row[entry.index]), int(row[1:].sum())) for row in courses[0].cells]
+        low, high = (np.array([100 * getattr(band, side) for band in bands]) for side in ("low", "high"))
+        curve = replace(curve, low=low, high=high)
+    draw_curve(axes, curve, line_style(entry, marked))
+    _tidy(axes, "Mitotic index (%)")
+    axes.set_ylim(0, 100)
+
+
 def _axis_of(courses: Sequence[TimeCourse]) -> _Axis:
     intervals = [course.frame_interval for course in courses if course.frame_interval is not None]
     if len(intervals) < len(courses):
@@ -138,12 +183,6 @@ def _axis_of(courses: Sequence[TimeCourse]) -> _Axis:
     longest = max(len(course.pixels) * interval for course, interval in zip(courses, intervals, strict=True))
     unit, seconds = time_unit(longest)
     return _Axis(f"Time ({unit})", [interval / seconds for interval in intervals])
-
-
-def time_unit(longest: float) -> tuple[str, float]:
-    """The largest unit that fits twice into a time in seconds, and its seconds: min and 60 for 300."""
-    units = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
-    return next((entry for entry in units if longest >= 2 * entry[1]), units[-1])
 
 
 def curve_of(values: list[Values], steps: list[float]) -> Curve:

@@ -26,7 +26,7 @@ WIDTH, HEIGHT = 4.6, 3.0
 TEXT_POINTS = 9
 """Size of letters."""
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, and found by a search on the page
     "font.size": TEXT_POINTS,
     "font.family": "DejaVu Sans",  # wider than what browsers put in its place, so nothing is cut off
@@ -43,6 +43,7 @@ _STYLE: dict[Any, Any] = {
     "xtick.color": QUIET,
     "ytick.color": QUIET,
 }
+"""Matplotlib's settings for figures of pages."""
 
 
 def panel(
@@ -52,7 +53,7 @@ def panel(
 
     Height is in inches, and ``ratios`` are those of the axes' heights.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
     return figure, list(axes)
@@ -81,7 +82,7 @@ def themed_svg(figure: Figure) -> Markup:
     What was drawn in `INK`, `QUIET`, `LINE` and `PAPER` takes the page's colours.
     """
     text = StringIO()
-    with mpl.rc_context(_STYLE | {"svg.hashsalt": "hela_seg"}):
+    with mpl.rc_context(STYLE | {"svg.hashsalt": "hela_seg"}):
         figure.savefig(text, format="svg", transparent=True)
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]

@@ -14,6 +14,7 @@ from hela_seg.data.stacks.video import format_of, write_video
 from hela_seg.report.pictures.blending import Contrast, Image, Labels, Picture, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.overlay import LINE, MARGIN, TITLE, compose, legend_of, line_of_text
 from hela_seg.report.pictures.scale import caption_of_frame, draw_scale_bar, scale_bar_of
+from hela_seg.report.pictures.trails import Trails
 
 LONGEST = 1280 - 2 * MARGIN
 """Pixels of a frame's longer side in a film at most, for a film 1280 wide: a slide shows no more of them."""
@@ -33,6 +34,7 @@ def write_film(
     frame_interval_s: float | None = None,
     frames_per_second: float = 10.0,
     comment: str = "",
+    trails: Trails | None = None,
 ) -> None:
     """Write frames of a recording with their labels drawn over them as MP4 or animated PNG.
 
@@ -51,6 +53,7 @@ def write_film(
         frame_interval_s: seconds from frame to frame.
         frames_per_second: how fast it plays.
         comment: in ASCII, kept among the metadata.
+        trails: of cells that were followed, drawn over the frames.
 
     Raises:
         ValueError: no frames, frames of several sizes, or an image and its labels differ in H or W.
@@ -61,7 +64,7 @@ def write_film(
     first = next(remaining, None)
     if first is None:
         raise ValueError("a film needs at least one frame")
-    template = _Template(first, classes, title, contrast, pixel_size, frame_interval_s)
+    template = _Template(first, classes, title, contrast, pixel_size, frame_interval_s, trails)
     pictures = (template.draw(*frame) for frame in chain([first], remaining))
     write_video(path, pictures, frames_per_second, comment)
 
@@ -77,10 +80,11 @@ class _Template:
         contrast: Contrast | None,
         pixel_size: PixelSize | None,
         frame_interval_s: float | None,
+        trails: Trails | None,
     ) -> None:
         _, image, labels = first
         panel_image, panel_labels = fit_panel(image, labels, LONGEST)
-        self._classes, self._interval = classes, frame_interval_s
+        self._classes, self._interval, self._trails = classes, frame_interval_s, trails
         self._contrast = contrast_of([panel_image]) if contrast is None else contrast
         height, width = panel_labels.shape
         self._bar = scale_bar_of(panel_labels.shape, labels.shape, pixel_size)
@@ -90,6 +94,8 @@ class _Template:
     def draw(self, number: int, image: Image, labels: Labels) -> Picture:
         """One picture (H, W, 3) uint8, of even H and W."""
         panel = blend(*fit_panel(image, labels, LONGEST), self._classes, self._contrast, OUTLINE)
+        if self._trails is not None:
+            self._trails.draw(panel, number, len(panel) / len(labels))
         draw_scale_bar(self._bar, panel)
         page, top = self._page.copy(), MARGIN + TITLE
         page[top : top + LINE, MARGIN:-MARGIN] = self._caption(number, labels, page.shape[1] - 2 * MARGIN)

@@ -19,13 +19,14 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from hela_seg.comparison import Comparison, NetRow, compare_runs
-from hela_seg.comparison.found import QUALITY, Run, read_run
+from hela_seg.comparison.found import QUALITY, TRACKS, Run, read_run
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits.split import Block
 from hela_seg.report.comparison.sheets import interval_cell
 from hela_seg.report.page import Page, Section
-from hela_seg.report.quality import quality_sheets
+from hela_seg.report.pictures.lineage import lineage_drawing
+from hela_seg.report.quality import quality_sheets, track_sheet
 from hela_seg.report.run.balance import balance_sheet, draw_balance, parts_sheet, split_sheet
 from hela_seg.report.run.class_maps import ClassMaps
 from hela_seg.report.run.examples import examples_of, training_tiles
@@ -45,8 +46,12 @@ from hela_seg.runs.sweep.folders import JOB_RECORD
 from hela_seg.scores.calibration import BINS, curve_of, read_reliability
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import MEETING_POINT, launch_command
+from hela_seg.tracking.tables import Followed
 
 log = logging.getLogger(__name__)
+
+MOST_LINEAGES = 3
+"""Recordings whose lineages are drawn on the page."""
 
 
 def write_report(
@@ -56,6 +61,7 @@ def write_report(
     blocks: Sequence[Block],
     maps: ClassMaps | None,
     warnings: Sequence[str] = (),
+    followed: Sequence[Followed] = (),
 ) -> Path | None:
     """Write the report of a run beside its results; whatever goes wrong with it is only warned of.
 
@@ -66,13 +72,15 @@ def write_report(
         blocks: the frames that were scored.
         maps: the class maps that were scored; None where there were none.
         warnings: what stands above all, a line each, without the full stop.
+        followed: recordings whose cells were followed.
 
     Returns:
         Where it is; None where it could not be written.
     """
     try:
-        material = Material(folder, command, data, blocks, maps)
-        sections = tuple(_section(title, make, material) for title, make in SECTIONS.items())
+        material = Material(folder, command, data, blocks, maps, followed)
+        wanted = {title: make for title, make in SECTIONS.items() if followed or make is not _tracks}
+        sections = tuple(_section(title, make, material) for title, make in wanted.items())
         told = tuple(f"{line[:1].upper()}{line[1:]}." for line in warnings)
         page = Page(_title(material), _shown(sections), tuple(_facts(material)), told, _verdict(material))
         page.write(folder / run_folder.REPORT)
@@ -92,6 +100,7 @@ class Material:
     data: TimelapseData
     blocks: Sequence[Block]
     maps: ClassMaps | None
+    followed: Sequence[Followed] = ()
 
     @cached_property
     def record(self) -> records.RunRecord:
@@ -239,6 +248,13 @@ def _off(switched_off: Sequence[str]) -> str:
     return f"Switched off: {' '.join(switched_off)}."
 
 
+def _tracks(material: Material) -> Section:
+    drawings = tuple(map(lineage_drawing, material.followed[:MOST_LINEAGES]))
+    more = len(material.followed) - MOST_LINEAGES
+    notes = (f"Lineages of {more} further recording(s) are not shown.",) if more > 0 else ()
+    return Section(sheets=(track_sheet(material.run.quality[TRACKS]),), drawings=drawings, notes=notes)
+
+
 def _learning(material: Material) -> Section:
     classes = material.prepared.classes
     path = material.folder / run_folder.LOGS / run_folder.METRICS_TABLE
@@ -344,6 +360,7 @@ SECTIONS: dict[str, Callable[[Material], Section]] = {
     "Scores by class": _scores,
     "Confusion matrix": _confusion,
     "Boundaries and cells": _quality,
+    "Tracks": _tracks,
     "Learning curves": _learning,
     "Best, median and worst frame": _examples,
     "Over time and by series": _variation,

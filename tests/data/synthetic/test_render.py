@@ -159,7 +159,7 @@ def test_some_cells_touch_the_border_and_some_touch_each_other():
 def test_a_round_cell_hides_the_spread_one_below(order):
     (cell,) = next(live(1, 1, 1, Culture(density=6e-5, floating_share=0.0), np.random.default_rng(0)))
     above, below = (replace(cell, centre=np.full(2, 32.0), spreading=spreading) for spreading in (0.0, 1.0))
-    _, labels = render._expose([above, below][::order], 64, 64)
+    _, labels, _ = render._expose([above, below][::order], 64, 64)
     assert labels[32, 32] == ROUND
     assert (labels == SPREAD).any()
 

@@ -1,0 +1,11 @@
+"""Numbered cells of a recording's frames -> lives: who is who, who divided into whom, and how long it took.
+
+- ``drift``: how far the stage moved between two frames
+- ``mending``: cells in pieces, or two in one, for a single frame
+- ``linking``: which cells of neighbouring frames are one; gaps, divisions and fusions
+- ``follow``: the frames of a recording through all of this, one after the other
+- ``lives``: tracks from beginning to end, with parents and daughters
+- ``stays``: how long cells are in one class; ``durations``: survival curves, medians, rates, tests
+- ``tables``: rows of tracks.csv and events.csv; ``answers``: rows of lives.csv, of conditions side by side
+- ``interchange``: files of other programs; ``scores``: tracks against true ones
+"""

@@ -1,0 +1,371 @@
+"""Cells linked from frame to frame, with gaps closed and divisions and fusions found; a frame at a time.
+
+The scheme is that of Jaqaman et al. (Nature Methods 2008): one assignment between the cells of two frames,
+then one in which new cells are explained by cells that were lost, or by a division. The costs are those of
+areas,
+not of points: overlap after the stage's drift is taken off, and the class.
+
+laptrack, another implementation, asks for a cost of each pair of cells, one call a pair, so that 10,000 cells
+a frame would take 100 million calls. Here costs are sparse: cells are compared where they overlap or are
+near, and scipy's `min_weight_full_bipartite_matching` solves what is not plain at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.spatial import KDTree
+
+from hela_seg.cells.measure import Columns
+from hela_seg.cells.overlap import Overlaps
+from hela_seg.tracking.mending import MendedFrame
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+UNLINKED = 0.75
+"""Cost of a cell without a link, on either side: two cells are linked where that costs less than twice "
+"this."""
+
+LEAST_OVERLAP = 0.1
+"""Intersection over union from which on cells of unlike sizes may be the same one."""
+
+OTHER_CLASS = 0.2
+"""Added to the cost of a link between cells of two classes."""
+
+REACH = 1.0
+"""Distance up to which cells that do not overlap may be one, in sums of their radii."""
+
+MOST_GROWTH = 2.5
+"""Largest ratio of the areas of cells that are of like size."""
+
+UNFIT_DAUGHTER = 0.3
+"""What the score of a division falls to for each daughter that is not of the class that cells divide in."""
+
+LEAST_SCORE = 0.35
+"""Of divisions and fusions; see `division_scores`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The n cells of a frame.
+
+    Attributes:
+        label: (n,) numbers in the label map, ascending.
+        place: (n, 2) row and column without the drift, in pixels.
+        area: (n,) in pixels.
+        kind: (n,) index of the class.
+        cut: (n,) whether it touches the frame's edge, so that its area may be of a part only.
+    """
+
+    label: Whole
+    place: Floats
+    area: Floats
+    kind: Whole
+    cut: NDArray[np.bool_]
+
+    _parts: ClassVar = ("label", "place", "area", "kind", "cut")
+
+    @property
+    def radius(self) -> Floats:
+        """(n,) of the disc with the cell's area."""
+        return np.sqrt(self.area / np.pi)
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def __getitem__(self, chosen: NDArray[Any]) -> Cells:
+        return Cells(*(getattr(self, part)[chosen] for part in self._parts))
+
+    def joined(self, other: Cells) -> Cells:
+        """These and others."""
+        return Cells(*(np.concatenate([getattr(self, part), getattr(other, part)]) for part in self._parts))
+
+    def like(self, other: Cells) -> NDArray[np.bool_]:
+        """(n,) whether each may be the cell of the same position among others, by its size."""
+        growth = self.area / other.area
+        return (self.cut & other.cut) | ((growth <= MOST_GROWTH) & (growth >= 1 / MOST_GROWTH))
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """Which rows of a table of cells are one cell, and which became two or one; -1 for no row.
+
+    Attributes:
+        before: (R,) row of the same cell in an earlier frame.
+        mother: (R,) row of the cell that this one came from by division; both daughters have it.
+        fused: (R,) row of the cell that this one became a part of.
+        born: (R,) score of the division that the cell came from, 0 to 1.
+        gone: (R,) score of the fusion that it went into.
+        drift: (T, 2) rows and columns that the stage moved since the first frame.
+    """
+
+    before: Whole
+    mother: Whole
+    fused: Whole
+    born: Floats
+    gone: Floats
+    drift: Floats
+
+
+@dataclass(eq=False)
+class _Lost:
+    """The cells that have no successor yet, and the best of the fusions that would explain each."""
+
+    cells: Cells
+    row: Whole
+    frame: Whole
+    fused: Whole
+    score: Floats
+
+    def __getitem__(self, chosen: NDArray[Any]) -> _Lost:
+        kept = (part[chosen] for part in (self.row, self.frame, self.fused, self.score))
+        return _Lost(self.cells[chosen], *kept)
+
+    def joined(self, other: _Lost) -> _Lost:
+        """These and others."""
+        parts = ("row", "frame", "fused", "score")
+        both = (np.concatenate([getattr(self, part), getattr(other, part)]) for part in parts)
+        return _Lost(self.cells.joined(other.cells), *both)
+
+
+class Tracker:
+    """Takes the frames of a recording one after the other, and says in the end which cells are one.
+
+    It keeps some numbers a cell: memory grows with the cells, not with the pixels.
+
+    Args:
+        gap: frames that a cell may be missing for and be the same one afterwards.
+        divisions: whether a cell may become two; without it new cells just appear.
+        mitotic: index of the class that cells divide in; None where no class says so.
+    """
+
+    def __init__(self, *, gap: int = 2, divisions: bool = True, mitotic: int | None = None) -> None:
+        self._gap, self._divisions, self._mitotic = gap, divisions, mitotic
+        self._stage: list[Floats] = []
+        none = np.zeros(0, np.int64)
+        self._cells = Cells(none, np.zeros((0, 2)), np.zeros(0), none, np.zeros(0, bool))
+        self._lost = _Lost(self._cells, none, none, none, np.zeros(0))
+        self._rows = 0
+        self._before: list[Whole] = []
+        self._mother: dict[int, tuple[int, float]] = {}
+        self._fused: dict[int, tuple[int, float]] = {}
+
+    def add(self, frame: MendedFrame, cells: Columns, kind: Whole) -> None:
+        """Take the next frame.
+
+        Args:
+            frame: as `hela_seg.tracking.mending.Mender` gives it.
+            cells: of the frame, as `hela_seg.cells.measure_cells` gives them.
+            kind: (n,) index of each cell's class.
+        """
+        moved = frame.moved
+        self._stage.append(self._stage[-1] + moved if self._stage else np.zeros(2))
+        place = np.column_stack([cells["row_px"], cells["column_px"]]) - self._stage[-1]
+        area, cut = cells["area_px"].astype(np.float64), cells["touches_border"]
+        found = Cells(cells["label"].astype(np.int64), place, area, kind, cut)
+        none = np.zeros(0, np.int64)
+        first, second = none, none
+        if frame.shared is not None:
+            first, second = self._same(frame.shared, found)
+        before = np.full(len(found), -1, np.int64)
+        before[second] = self._rows - len(self._cells) + first
+        divided = self._explain_new(found, before, first, second)
+        self._lose(found, first, second, divided)
+        self._before.append(before)
+        self._cells = found
+        self._rows += len(found)
+
+    def links(self) -> Links:
+        """Which rows of all frames so far are one cell; rows stand in the order of frames and labels."""
+        fused_now = {**self._fused, **_fusions(self._lost)}
+        before = np.concatenate([np.zeros(0, np.int64), *self._before])
+        mother, fused = np.full((2, len(before)), -1, np.int64)
+        born, gone = np.zeros((2, len(before)))
+        for target, score, pairs in ((mother, born, self._mother), (fused, gone, fused_now)):
+            for row, (other, value) in pairs.items():
+                target[row], score[row] = other, value
+        return Links(before, mother, fused, born, gone, np.stack([*self._stage, np.zeros(2)])[:-1])
+
+    def _same(self, shared: Overlaps, found: Cells) -> tuple[Whole, Whole]:
+        """Positions of cells of the frame before and of this one that are the same."""
+        at = np.searchsorted(self._cells.label, shared.first_labels)  # some were moved out of the frame
+        pairs = np.column_stack([at[shared.first], shared.second])
+        enough = (shared.iou >= LEAST_OVERLAP) | self._cells[pairs[:, 0]].like(found[pairs[:, 1]])
+        pairs, overlap = pairs[enough], shared.iou[enough]
+        near = self._near(found, pairs)
+        first, second = np.concatenate([pairs, near]).T
+        distance = np.hypot(*(self._cells.place[near[:, 0]] - found.place[near[:, 1]]).T)
+        radii = self._cells.radius[near[:, 0]] + found.radius[near[:, 1]]
+        cost = np.concatenate([1 - overlap, 1 + 0.5 * distance / (REACH * radii)])
+        cost += OTHER_CLASS * (self._cells.kind[first] != found.kind[second])
+        chosen = assign(first, second, cost, (len(self._cells), len(found)))
+        return first[chosen], second[chosen]
+
+    def _near(self, found: Cells, overlapping: Whole) -> Whole:
+        """Pairs (P, 2) of cells that are near, of about one size, and of which one overlaps nothing."""
+        alone, alone_too = (
+            np.setdiff1d(np.arange(len(cells)), overlapping[:, side])
+            for side, cells in enumerate((self._cells, found))
+        )
+        pairs = _within(self._cells[alone], found, REACH)
+        pairs[:, 0] = alone[pairs[:, 0]]
+        back = _within(found[alone_too], self._cells, REACH)
+        back[:, 0] = alone_too[back[:, 0]]
+        every = np.unique(np.concatenate([pairs, back[:, ::-1]]), axis=0)
+        return every[self._cells[every[:, 0]].like(found[every[:, 1]])]
+
+    def _explain_new(self, found: Cells, before: Whole, first: Whole, second: Whole) -> NDArray[np.bool_]:
+        """Give new cells the lost ones that they are, or a mother; says which of the linked cells divided."""
+        divided = np.zeros(len(first), bool)
+        new = np.flatnonzero(before < 0)
+        at, gap_cost = self._gaps(found[new])
+        pairs, score = np.zeros((0, 2), np.int64), np.zeros(0)
+        if self._divisions:
+            pairs, score = triples(self._cells[first], found[second], found[new], self._mitotic)
+        row = np.concatenate([at[:, 0], len(self._lost.row) + pairs[:, 0]])
+        column = np.concatenate([at[:, 1], pairs[:, 1]])
+        cost = np.concatenate([gap_cost, 2 * UNLINKED * (1 - score)])
+        chosen = assign(row, column, cost, (len(self._lost.row) + len(first), len(new)))
+        closed = np.zeros(len(self._lost.row), bool)
+        for entry in chosen.tolist():
+            cell = new[column[entry]]
+            if entry < len(at):
+                before[cell] = self._lost.row[row[entry]]
+                closed[row[entry]] = True
+                continue
+            link = row[entry] - len(self._lost.row)
+            divided[link] = True
+            sister, value = second[link], float(score[entry - len(at)])
+            for daughter in (cell, sister):
+                self._mother[self._rows + int(daughter)] = (int(before[sister]), value)
+        before[second[divided]] = -1
+        self._lost = self._lost[~closed]
+        return divided
+
+    def _gaps(self, new: Cells) -> tuple[Whole, Floats]:
+        """Pairs (P, 2) of a lost cell and a new one that may be the same, and the cost of each."""
+        lost = self._lost.cells
+        pairs = _within(lost, new, REACH)
+        pairs = pairs[lost[pairs[:, 0]].like(new[pairs[:, 1]])]
+        first, second = pairs.T
+        distance = np.hypot(*(lost.place[first] - new.place[second]).T)
+        missing = len(self._stage) - 2 - self._lost.frame[first]
+        cost = 0.5 * distance / (REACH * (lost.radius[first] + new.radius[second])) + 0.2 * missing
+        return pairs, cost + OTHER_CLASS * (lost.kind[first] != new.kind[second])
+
+    def _lose(self, found: Cells, first: Whole, second: Whole, divided: NDArray[np.bool_]) -> None:
+        """Remember the cells that ended with the frame before, and forget those that are lost for long."""
+        ended = np.setdiff1d(np.arange(len(self._cells)), first)
+        going_on, cells = first[~divided], self._cells[ended]
+        pairs, score = triples(found[second[~divided]], self._cells[going_on], cells, self._mitotic)
+        fused, best = np.full(len(ended), -1, np.int64), np.zeros(len(ended))
+        for entry in np.argsort(score, kind="stable").tolist():  # the best comes last
+            fused[pairs[entry, 1]] = self._rows + second[~divided][pairs[entry, 0]]
+            best[pairs[entry, 1]] = score[entry]
+        frame, start = len(self._stage) - 1, self._rows - len(self._cells)
+        lost = self._lost.joined(_Lost(cells, start + ended, np.full(len(ended), frame - 1), fused, best))
+        expired = lost.frame < frame - self._gap
+        self._fused |= _fusions(lost[expired])
+        self._lost = lost[~expired]
+
+
+def assign(first: Whole, second: Whole, cost: Floats, size: tuple[int, int]) -> Whole:
+    """Choose the pairs that cost least together, where each that is left without a partner costs `UNLINKED`.
+
+    Args:
+        first: (P,) rows.
+        second: (P,) columns; no pair twice.
+        cost: (P,), 0 or more.
+        size: how many rows and columns there are.
+
+    Returns:
+        Positions of the chosen pairs, ascending: no row and no column twice.
+    """
+    worth = np.flatnonzero(cost < 2 * UNLINKED)
+    often = np.bincount(first[worth], minlength=size[0]), np.bincount(second[worth], minlength=size[1])
+    alone = (often[0][first[worth]] == 1) & (often[1][second[worth]] == 1)
+    rivals = worth[~alone]
+    if not len(rivals):
+        return worth
+    rows, row = np.unique(first[rivals], return_inverse=True)
+    columns, column = np.unique(second[rivals], return_inverse=True)
+    n, m = len(rows), len(columns)
+    # An assignment of n + m: each row has a column that stands for none, each column such a row; costs are
+    # raised by 1, since a sparse matrix has no zeros, which changes no choice.
+    everything = coo_matrix(
+        (
+            np.concatenate([cost[rivals], np.full(n + m, UNLINKED), np.zeros(len(rivals))]) + 1,
+            (
+                np.concatenate([row, np.arange(n), n + np.arange(m), n + column]),
+                np.concatenate([column, m + np.arange(n), np.arange(m), m + row]),
+            ),
+        )
+    )
+    taken = np.full(n + m, -1)
+    at, to = min_weight_full_bipartite_matching(everything.tocsr())
+    taken[at] = to
+    return np.sort(np.concatenate([worth[alone], rivals[taken[row] == column]]))
+
+
+def triples(mother: Cells, one: Cells, other: Cells, mitotic: int | None) -> tuple[Whole, Floats]:
+    """Which cells may be a mother's two daughters; seen backwards in time, which two may have become one.
+
+    The score is high where the daughters' common centre is the mother's, they are of about one size, together
+    of about hers, and all three are of the class that cells divide in; where no class is that, where the
+    daughters are of one class.
+
+    Args:
+        mother: n cells.
+        one: a daughter of each, n cells.
+        other: m cells that may be the other daughter.
+        mitotic: index of the class that cells divide in.
+
+    Returns:
+        Pairs (P, 2) of a mother and a further daughter, and the score of each from `LEAST_SCORE` to 1.
+    """
+    pairs = _pairs(other.place, mother.place, 3 * mother.radius)
+    mothers, first, second = mother[pairs[:, 0]], one[pairs[:, 0]], other[pairs[:, 1]]
+    together = first.area + second.area
+    centre = (first.area[:, None] * first.place + second.area[:, None] * second.place) / together[:, None]
+    offset = np.hypot(*(centre - mothers.place).T) / mothers.radius
+    likeness = np.minimum(first.area, second.area) / np.maximum(first.area, second.area)
+    score = np.clip(1 - offset, 0, 1) * np.sqrt(np.minimum(1, likeness / 0.6))
+    score[(together < 0.5 * mothers.area) | (together > 2.5 * mothers.area)] = 0
+    if mitotic is None:
+        score[first.kind != second.kind] *= 0.5
+    else:
+        score *= UNFIT_DAUGHTER ** ((first.kind != mitotic) * 1 + (second.kind != mitotic))
+        score *= np.where(mothers.kind == mitotic, 1, 0.7)
+    enough = score >= LEAST_SCORE
+    return pairs[enough], score[enough]
+
+
+def _within(one: Cells, other: Cells, reach: float) -> Whole:
+    """Pairs (P, 2) of cells that are no farther apart than ``reach`` times the sum of their radii."""
+    pairs = _pairs(other.place, one.place, reach * (one.radius + other.radius.max(initial=0)))
+    first, second = pairs.T
+    distance = np.hypot(*(one.place[first] - other.place[second]).T)
+    near: Whole = pairs[distance <= reach * (one.radius[first] + other.radius[second])]
+    return near
+
+
+def _pairs(points: Floats, places: Floats, reach: Floats) -> Whole:
+    """Pairs (P, 2) of places and points that are within the reach of each place."""
+    if not len(points) or not len(places):
+        return np.zeros((0, 2), np.int64)
+    near = KDTree(points).query_ball_point(places, reach, return_sorted=True)
+    first = np.repeat(np.arange(len(places)), [len(found) for found in near])
+    return np.column_stack([first, np.concatenate(near)]).astype(np.int64)
+
+
+def _fusions(lost: _Lost) -> dict[int, tuple[int, float]]:
+    """By the rows of lost cells the cell that each became a part of, and the score."""
+    known = lost.fused >= 0
+    values = zip(lost.fused[known].tolist(), lost.score[known].tolist(), strict=True)
+    return dict(zip(lost.row[known].tolist(), values, strict=True))
