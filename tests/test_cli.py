@@ -316,18 +316,3 @@ def test_who_interrupts_a_training_from_python_gets_what_python_has(monkeypatch:
     monkeypatch.setattr("hela_seg.train.train", interrupted)
     with pytest.raises(KeyboardInterrupt, match="go on with resume=a"):
         hela_seg.train("hydra.output_subdir=null", "hydra.run.dir=.")
-
-
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r$"))
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
-    lambda inside: (
-        st.lists(inside, max_size=3) | st.dictionaries(st.from_regex(r"key_[a-z]{1,3}\Z"), inside, max_size=3)
-    ),
-    max_leaves=6,
-)
-
-
-@given(VALUES)
-def test_a_value_of_python_comes_back_from_hydras_grammar(value: object) -> None:
-    assert parsed(cli.setting("data.anything", value)) == value
