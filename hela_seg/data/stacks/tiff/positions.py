@@ -38,13 +38,13 @@ class Place(NamedTuple):
         series: number of the series, as tifffile counts them.
         number: of the position.
         name: of the position; None where the file has one alone.
-        index: along each axis of positions, by its letter.
+        indices: along each axis of positions, by its letter.
     """
 
     series: int = 0
     number: int = 0
     name: str | None = None
-    index: Mapping[str, int] = {}
+    indices: Mapping[str, int] = {}
 
 
 def positions_of(path: Path) -> list[str]:

@@ -71,7 +71,7 @@ class TiffSeries(VolumeSeries):
         if file.is_ndtiff and index.exists():
             refuse_other_folders(self.path, (entry[1] for entry in tifffile.read_ndtiff_index(index)))
         place = chosen_place(file, self.path, options.position)
-        self._series, self._index, self.position = place.series, place.index, place.name
+        self._series, self._index, self.position = place.series, place.indices, place.name
         self.name = named(self.path, self.position)
         series = file.series[self._series]
         shape = tuple(int(length) for length in series.shape)
