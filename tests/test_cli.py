@@ -201,7 +201,7 @@ def test_a_wrong_value_is_refused_without_torch(tmp_path: Path) -> None:
     said = {
         "data.batch_size=no": "data.batch_size is 'no', expected a whole number of 1 or more, such as 4",
         "data.workers=1.5": "data.workers is 1.5, expected a whole number of 0 or more or null",
-        "trainer.max_steps=x": "trainer.max_steps is 'x', expected a whole number of 1 or more, such as -1",
+        "trainer.max_steps=x": "trainer.max_steps is 'x', expected a whole number of 1 or more",
         "minutes=-1": "minutes is -1, expected a number above 0 or null",
         "report=3": "report is 3, expected true or false",
     }

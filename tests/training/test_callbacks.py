@@ -98,14 +98,14 @@ def test_the_bar_fits_80_columns_and_tells_what_is_left_of_epoch_and_run(
     columns = bar.configure_columns(trainer)
     progress = Progress(*columns, figures, console=console, get_time=lambda: now[0])
     bar.train_progress_bar_id = progress.add_task("Epoch", total=1000)
-    for done in (200, 400, 600):  # 5 steps a second
-        now[0] += 40.0
+    for done in (50, 100, 150):  # 5 steps a second
+        now[0] += 10.0
         trainer.global_step = 4000 + done
         progress.update(bar.train_progress_bar_id, completed=done)
     console.print(progress.get_renderable())
     (line,) = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert line.startswith("epoch 5/100 ")
-    assert line.endswith(" 600/1000 1:20 left, run 5:18:00 loss: 0.123 m-IoU: 0.812")
+    assert line.endswith(" 150/1000 2:50 left, run 5:19:30 loss: 0.123 m-IoU: 0.812")
 
 
 class Normalised(pl.LightningModule):
