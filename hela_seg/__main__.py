@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from hela_seg.cli import COMMANDS, USER_FAULT
 from hela_seg.cli import main as run
 from hela_seg.cli.completion import SCRIPTS, completions
-from hela_seg.cli.help import overview
+from hela_seg.cli.help import overview, print_answer
 from hela_seg.system.version import __version__
 
 
@@ -18,13 +18,13 @@ def main() -> int:
     if name in COMMANDS:
         return run(name, typed)
     if name in {"-h", "--help"}:
-        print(overview())
+        print_answer(overview())
     elif name == "--version":
-        print(f"hela_seg {__version__}")
+        print_answer(f"hela_seg {__version__}")
     elif name == "--completion" and typed and typed[0] in SCRIPTS:
-        print(SCRIPTS[typed[0]])
+        print_answer(SCRIPTS[typed[0]])
     elif name == "--complete":
-        print("\n".join(completions(typed)))
+        print_answer("\n".join(completions(typed)))
     else:
         near = get_close_matches(name, COMMANDS, 1)
         cure = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(COMMANDS)}"

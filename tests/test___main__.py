@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -60,3 +61,15 @@ def test_the_package_runs_as_a_module(arguments: list[str], status: int, said: s
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == status
     assert (ended.stdout + ended.stderr).startswith(said)
+
+
+@pytest.mark.parametrize("arguments", [["train", "--help"], ["--help"], ["train", "--version"]])
+def test_an_answer_whose_reader_has_gone_ends_quietly(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, "-m", "hela_seg", *arguments]
+        ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,6 +72,27 @@ def check(notebook, frames: int) -> None:
     assert f"({frames}, " in said
     assert f"frame {frames - 1}: " in said
     assert sorted(pictures(notebook)) == ["image/png"] * 3 + ["text/html"] * 2
+
+
+def test_in_colab_one_uploads_images_and_masks_of_the_same_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = iter([b"image", b"mask"])
+
+    def upload() -> dict[str, bytes]:
+        """Like Colab's: what was chosen also lies in the working folder."""
+        name, content = "a.tif", next(chosen)
+        assert not Path(name).exists()  # or Colab would call it "a (1).tif"
+        Path(name).write_bytes(content)
+        return {name: content}
+
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace(files=SimpleNamespace(upload=upload)))
+    monkeypatch.setitem(sys.modules, "google", SimpleNamespace(colab=sys.modules["google.colab"]))
+    (cell,) = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if "files.upload" in cell.source]
+    exec(cell.source, {"Path": Path})
+    held = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*.tif")}
+    assert held == {"my cells/images/a.tif": b"image", "my cells/masks/a.tif": b"mask"}
 
 
 def test_it_was_saved_without_results() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from hela_seg.cli.arguments import overrides, refuse_absent_paths, setting
 from hela_seg.cli.commands import COMMANDS, CONFIG, USER_FAULT, Command
-from hela_seg.cli.help import help_of
+from hela_seg.cli.help import help_of, print_answer
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.version import __version__
@@ -40,10 +40,10 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     typed = sys.argv[1:] if arguments is None else list(arguments)
     try:
         if {"--help", "-h"} & set(typed):
-            print(help_of(name, [word for word in typed if not word.startswith("-")]))
+            print_answer(help_of(name, [word for word in typed if not word.startswith("-")]))
             return 0
         if "--version" in typed:
-            print(f"hela_seg {__version__}")
+            print_answer(f"hela_seg {__version__}")
             return 0
         refuse_absent_paths(COMMANDS[name], overrides(COMMANDS[name], typed))
         if "torch" not in sys.modules and RankInfo.here().rank == 0:

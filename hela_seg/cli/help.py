@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,6 +15,15 @@ from hela_seg.system.errors import InputError
 
 _COLUMN = 34
 """Where meanings begin."""
+
+
+def print_answer(text: str) -> None:
+    """Print to standard output, and say nothing where its reader has gone, as in ``--help | head -1``."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more as it ends, and would report that
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def overview() -> str:

@@ -28,10 +28,11 @@ from hela_seg.cli.nearest import with_suggestion
 from hela_seg.runs.start_from import expand_start_from
 from hela_seg.runs.sweep import Sweep, expand_resume_arguments, jobs_in, record_kept, run_job
 from hela_seg.runs.sweep.folders import key_of
+from hela_seg.system.early_checks import refuse_early
 from hela_seg.system.errors import InputError, Interrupted, PartialResultError
 from hela_seg.system.faults import user_message
 from hela_seg.system.ranks import RankInfo, overrides_for_rank
-from hela_seg.system.settings import flatten
+from hela_seg.system.settings import flatten, to_plain
 
 
 def run(name: str, typed: list[str]) -> int:
@@ -146,6 +147,8 @@ def _run_command(name: str, failures: list[Exception], found: list[Any], config:
         _refuse_missing(config, COMMANDS[name].found)
         OmegaConf.set_readonly(config, True)  # what a command reads is what was typed
         _refuse_absent(config, COMMANDS[name].inputs)
+        if HydraConfig.get().mode != RunMode.MULTIRUN:  # where `run_job` notes what is wrong with a job
+            _refuse_misfits(name, config)
         _say_where(config)
         # imported only now, so that a bad configuration is answered without torch
         command = getattr(import_module(f"hela_seg.{name}"), name)
@@ -201,6 +204,15 @@ def _refuse_absent(config: DictConfig, inputs: Sequence[str]) -> None:
         for path in named if isinstance(named, Sequence) and not isinstance(named, str) else [named]:
             if isinstance(path, str) and path:
                 refuse_absent(path, key)
+
+
+def _refuse_misfits(name: str, config: DictConfig) -> None:
+    """Look at values of plain types before the imports that take seconds."""
+    plain = to_plain(config)
+    if name == "train":
+        refuse_early(plain["trainer"], "trainer", "hela_seg.training.settings.TrainerSettings")
+    own = {"train": "hela_seg.training.settings.TrainSettings"}
+    refuse_early(plain, target=own.get(name, f"hela_seg.{name}.{name.capitalize()}Settings"))
 
 
 def _say_where(config: DictConfig) -> None:

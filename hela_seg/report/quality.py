@@ -10,7 +10,7 @@ from rich.console import Console
 
 from hela_seg.comparison.quality import SPLIT_SETTINGS
 from hela_seg.data.classes import Classes
-from hela_seg.report.tables import ABSENT, SHORT_UNITS, Cell, Sheet, number_cell, print_sheet
+from hela_seg.report.tables import ABSENT, SHORT_UNITS, Cell, Sheet, counted, number_cell, print_sheet
 from hela_seg.runs import run_folder
 from hela_seg.scores.meters import Quality
 from hela_seg.system.files import write_table
@@ -108,7 +108,7 @@ def _boundary_sheet(plain: Mapping[str, Any], classes: Classes) -> Sheet:
             "One-sided: frames in which truth or prediction alone has a boundary of "
             f"{', '.join(one_sided)}. HD95 leaves them out, and so flatters; NSD counts them as misses."
         )
-    title = f"Boundaries of {plain['frames']} frame(s), tolerance {tolerance:g} {unit}"
+    title = f"Boundaries of {counted(plain['frames'], 'frame')}, tolerance {tolerance:g} {unit}"
     headings = ("Class", "NSD", f"HD95 mean, {unit}", f"median, {unit}", "Frames", "One-sided")
     return Sheet(title, headings, rows, notes=tuple(notes))
 
@@ -136,6 +136,6 @@ def _cell_sheet(plain: Mapping[str, Any]) -> Sheet:
         f"{source[plain['truth']]}; found ones {source[plain['found']]}.{split}"
     )
     mean = number_cell(plain["mean_average_precision"]).text
-    counted = f"{plain['true_cells']} true, {plain['found_cells']} found, mean AP {mean}"
-    title = f"Cells of {plain['frames']} frame(s): {counted}"
+    found = f"{plain['true_cells']} true, {plain['found_cells']} found, mean AP {mean}"
+    title = f"Cells of {counted(plain['frames'], 'frame')}: {found}"
     return Sheet(title, ("IoU from", *map(str.capitalize, COUNTS), *SHARES.values()), rows, 0, (note,))

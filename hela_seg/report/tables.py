@@ -81,6 +81,11 @@ class Sheet:
     notes: tuple[str, ...] = ()
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 frame``, ``2 frames``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def number_cell(value: float | None, form: str = ".4f") -> Cell:
     """A cell with a number, shown as `format` takes ``form``; `ABSENT` for None and NaN."""
     if value is None or math.isnan(value):

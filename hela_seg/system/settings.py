@@ -15,7 +15,7 @@ from functools import cache, wraps
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le, Predicate
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
@@ -40,6 +40,13 @@ Count = Annotated[int, Ge(1), Expected("a whole number of 1 or more")]
 NonNegative = Annotated[int, Ge(0), Expected("a whole number of 0 or more")]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1), Expected(f"a whole number from 0 to {2**32 - 1}")]
 """Of all that is random: the numbers that NumPy takes."""
+
+Minutes = Annotated[float, Gt(0), Expected("a number above 0")]
+
+Length = Annotated[
+    int, Predicate(lambda number: number == -1 or number >= 1), Expected("a whole number of 1 or more")
+]
+"""How long a run is, in epochs or steps; -1 stands for any number of them."""
 
 Share = Annotated[float, Ge(0), Le(1), Expected("a number from 0 to 1")]
 
@@ -147,6 +154,31 @@ def fitting_arguments(
     }
 
 
+def refuse_misfit(value: Any, hint: Any, path: str, default: Any = None) -> None:
+    """Hold a value against an annotation, as JSON has it.
+
+    Args:
+        value: as set; an object that JSON does not know passes.
+        hint: the annotation; types of others that only type checkers know pass.
+        path: of the setting, for the message.
+        default: of the setting, as an example of what is expected.
+
+    Raises:
+        InputError: it is of another type.
+    """
+    try:
+        as_json = json.dumps(value)
+    except (TypeError, ValueError):  # an object that a caller made
+        return
+    try:
+        _adapter(hint).validate_json(as_json, strict=True)
+    except ValidationError:
+        found = f"'{value}'" if isinstance(value, str) else as_json if value in (None, True, False) else value
+        raise InputError(f"{path} is {found}, expected {_expected(hint, default)}") from None
+    except PydanticSchemaGenerationError:
+        pass
+
+
 def validated(path: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorator: the arguments of every call fit the annotations; ``path`` stands before their names."""
 
@@ -230,18 +262,7 @@ def _fitting(value: Any, hint: Any, path: str, parameter: inspect.Parameter | No
         return value
     if isinstance(value, Mapping) and _TARGET in value:  # an object to be built, of whatever class
         return value
-    try:
-        as_json = json.dumps(value)
-    except (TypeError, ValueError):  # an object that a caller made
-        return value
-    try:
-        _adapter(hint).validate_json(as_json, strict=True)
-    except ValidationError:
-        default = None if parameter is None else parameter.default
-        found = f"'{value}'" if isinstance(value, str) else as_json if value in (None, True, False) else value
-        raise InputError(f"{path} is {found}, expected {_expected(hint, default)}") from None
-    except PydanticSchemaGenerationError:
-        pass  # a type of others that only type checkers know
+    refuse_misfit(value, hint, path, None if parameter is None else parameter.default)
     return value
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
+from collections.abc import Callable
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import RichProgressBar
+from rich import get_console
+from rich.progress import BarColumn, ProgressColumn, Task
+from rich.table import Column
+from rich.text import Text
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hela_seg.system import distributed
@@ -22,6 +29,10 @@ log = logging.getLogger(__name__)
 
 BAR_SECONDS = 0.5
 """Seconds between two updates of the figures beside the progress bar."""
+
+_BESIDE_THE_BAR = 75
+"""Columns of what stands beside the bar, such as "epoch 100/100", "1000/1000", "12:34 left, run 1:23:45" and
+"loss: 0.123 m-IoU: 0.812", and between them."""
 
 
 class EpochLine(pl.Callback):
@@ -62,15 +73,52 @@ class EpochLine(pl.Callback):
 
 
 class EpochBar(RichProgressBar):
-    """The progress of an epoch on a terminal, with the loss and the m-IoU on the validation frames."""
+    """The progress of an epoch on a terminal, the time left, the loss, the m-IoU on the validation frames.
+
+    It fits into 80 columns.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._read = -math.inf
         self._shown: dict[str, Any] = {}
+        self._began, self._first, self._last = 0.0, 0, math.inf
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock of the run."""
+        super().on_train_start(trainer, pl_module)
+        self._began, self._first = time.monotonic(), trainer.global_step
+        self._last = trainer.estimated_stepping_batches
+
+    def configure_columns(self, trainer: pl.Trainer) -> list[ProgressColumn]:
+        """What stands beside each other: name, bar, batches, time left; Lightning adds the figures."""
+
+        def name(task: Task) -> str:
+            if task.id != self.train_progress_bar_id:
+                return task.description
+            of_all = "" if trainer.max_epochs in {None, -1} else f"/{trainer.max_epochs}"
+            return f"epoch {trainer.current_epoch + 1}{of_all}"
+
+        def batches(task: Task) -> str:
+            return f"{task.completed:.0f}" if task.total is None else f"{task.completed:.0f}/{task.total:.0f}"
+
+        def left(task: Task) -> str:
+            epoch = f"{_clock(task.time_remaining)} left"
+            is_training = task.id == self.train_progress_bar_id
+            return f"{epoch}, run {_clock(self._seconds_left(trainer))}" if is_training else epoch
+
+        width = min(max(get_console().width - _BESIDE_THE_BAR, 5), 40)
+        return [_Words(name), BarColumn(width), _Words(batches), _Words(left)]
+
+    def _seconds_left(self, trainer: pl.Trainer) -> float | None:
+        """Of the whole run, if its steps go on as they have gone since it began or was gone on with."""
+        done = trainer.global_step - self._first
+        if not done or not math.isfinite(self._last):
+            return None
+        return (time.monotonic() - self._began) / done * (self._last - trainer.global_step)
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """Loss and m-IoU under short names, so that the bar fits into 80 columns.
+        """Loss and m-IoU under short names.
 
         They are read every `BAR_SECONDS` and not at each step, because reading a GPU's value waits for it.
         """
@@ -81,6 +129,24 @@ class EpochBar(RichProgressBar):
             names = {"loss": "loss", VALIDATION_SCORE: "m-IoU"}
             self._shown = {short: known[name] for name, short in names.items() if name in known}
         return self._shown
+
+
+class _Words(ProgressColumn):
+    """A column of words that a function makes; they are never broken into lines."""
+
+    max_refresh = BAR_SECONDS
+
+    def __init__(self, words: Callable[[Task], str]) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._words = words
+
+    def render(self, task: Task) -> Text:
+        """The words."""
+        return Text(self._words(task))
+
+
+def _clock(seconds: float | None) -> str:
+    return "-:--" if seconds is None else re.sub("^0:0?", "", str(timedelta(seconds=round(seconds))))
 
 
 class ValidateAtMaxSteps(pl.Callback):

@@ -7,24 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Annotated, Any, Literal
-
-from annotated_types import Gt, Predicate
+from typing import Any, Literal
 
 from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import HardwareChoices, Machine, choose, on_gpu, take_gpu
 from hela_seg.system.ranks import RankInfo
-from hela_seg.system.settings import Count, Expected, Group, Seed, Share, check_group, checked, to_plain
+from hela_seg.system.settings import (
+    Count,
+    Group,
+    Length,
+    Minutes,
+    Seed,
+    Share,
+    check_group,
+    checked,
+    to_plain,
+)
 from hela_seg.system.trust import Trust, module_of, modules_of
 
 TORCHRUN = "torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"
-
-Minutes = Annotated[float, Gt(0), Expected("a number above 0")]
-
-Length = Annotated[
-    int, Predicate(lambda number: number == -1 or number >= 1), Expected("a whole number of 1 or more")
-]
-"""How long a run is, in epochs or steps; -1 stands for any number of them."""
 
 
 @dataclass(frozen=True)

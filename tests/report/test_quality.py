@@ -74,8 +74,8 @@ def test_how_class_maps_were_split_is_said_where_they_were() -> None:
 def test_pages_have_the_colour_of_each_class() -> None:
     boundaries, cells = quality_sheets(quality_to_plain(QUALITY, CLASSES), CLASSES)
     assert [row[0].colour for row in boundaries.rows] == [*(entry.colour for entry in CLASSES), None]
-    assert boundaries.title == "Boundaries of 20 frame(s), tolerance 2 px"
-    assert cells.title == "Cells of 1 frame(s): 2 true, 1 found, mean AP 0.2000"
+    assert boundaries.title == "Boundaries of 20 frames, tolerance 2 px"
+    assert cells.title == "Cells of 1 frame: 2 true, 1 found, mean AP 0.2000"
     assert len(cells.rows) == 10
 
 

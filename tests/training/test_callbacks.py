@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.demos.boring_classes import BoringModel
+from rich.console import Console
+from rich.progress import Progress, TextColumn
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -76,6 +80,32 @@ def test_a_bar_reads_its_figures_every_so_often_and_not_at_each_step(monkeypatch
     monkeypatch.setattr("hela_seg.training.callbacks.time.perf_counter", lambda: next(seconds))
     bar: Any = EpochBar()
     assert [bar.get_metrics(None, None)["loss"] for _ in range(4)] == [1.0, 1.0, 1.0, 2.0]
+
+
+def test_the_bar_fits_80_columns_and_tells_what_is_left_of_epoch_and_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    console, now = Console(width=80, file=io.StringIO()), [0.0]
+    monkeypatch.setattr("hela_seg.training.callbacks.get_console", lambda: console)
+    monkeypatch.setattr("hela_seg.training.callbacks.time.monotonic", lambda: now[0])
+    trainer: Any = SimpleNamespace(
+        max_epochs=100, current_epoch=4, global_step=4000, estimated_stepping_batches=100_000
+    )
+    bar: Any = EpochBar()
+    bar.disable()  # this test draws the columns itself
+    bar.on_train_start(trainer, None)
+    figures = TextColumn("loss: 0.123 m-IoU: 0.812")
+    columns = bar.configure_columns(trainer)
+    progress = Progress(*columns, figures, console=console, get_time=lambda: now[0])
+    bar.train_progress_bar_id = progress.add_task("Epoch", total=1000)
+    for done in (50, 100, 150):  # 5 steps a second
+        now[0] += 10.0
+        trainer.global_step = 4000 + done
+        progress.update(bar.train_progress_bar_id, completed=done)
+    console.print(progress.get_renderable())
+    (line,) = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert line.startswith("epoch 5/100 ")
+    assert line.endswith(" 150/1000 2:50 left, run 5:19:30 loss: 0.123 m-IoU: 0.812")
 
 
 class Normalised(pl.LightningModule):

@@ -12,6 +12,7 @@ from hela_seg.comparison.published import SOURCE
 from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.drawings import INK, PAPER, QUIET, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable
+from hela_seg.report.tables import counted
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.statistics import Interval
 
@@ -40,7 +41,7 @@ def draw_nets(comparison: Comparison) -> Drawing:
     diamond = f" Diamond: published, {SOURCE}." if any(row.published for row in rows) else ""
     return Drawing(
         themed_svg(figure),
-        f"m-IoU of {len(comparison.rows)} net(s); the highest is {best.name} with "
+        f"m-IoU of {counted(len(comparison.rows), 'net')}; the highest is {best.name} with "
         f"{best.means['iou'].interval.value:.4f}. Dot: mean over seeds. Bar: 95 % interval over images. "
         f"Ticks: each seed.{diamond}"
         f"{_of_all(len(comparison.rows), 'nets')}",
@@ -61,9 +62,9 @@ def draw_differences(pairs: Sequence[Pair]) -> Drawing:
     shown = sum(pair.shown for pair in pairs)
     return Drawing(
         themed_svg(figure),
-        f"Differences in m-IoU of {len(pairs)} pair(s) of nets, of which {shown} are shown. Dot: the first "
-        "net's m-IoU minus the second's on the same images, filled where a difference is shown (interval and "
-        f"test agree). Bar: 95 % interval.{_of_all(len(pairs), 'pairs')}",
+        f"Differences in m-IoU of {counted(len(pairs), 'pair')} of nets; for {shown} of them a difference is "
+        "shown. Dot: the first net's m-IoU minus the second's on the same images, filled where a difference "
+        f"is shown (interval and test agree). Bar: 95 % interval.{_of_all(len(pairs), 'pairs')}",
     )
 
 

@@ -20,6 +20,7 @@ from hela_seg.report.pictures.curves import DOTS_PER_INCH
 from hela_seg.report.pictures.drawings import LINE, STYLE, themed_svg
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.report.pictures.survival import time_unit
+from hela_seg.report.tables import counted
 from hela_seg.system.files import whole_file
 from hela_seg.tracking.lives import Life, Lives
 from hela_seg.tracking.stays import stays_in
@@ -62,7 +63,9 @@ def lineage_drawing(followed: Followed) -> Drawing:
         figure = draw_lineage(followed, grid=LINE)
     lives = followed.lives.lives
     divisions = sum(bool(life.daughters) for life in lives)
-    caption = f"{followed.name}: {len(lives)} track(s), {divisions} division(s); time goes down"
+    caption = (
+        f"{followed.name}: {counted(len(lives), 'track')}, {counted(divisions, 'division')}; time goes down"
+    )
     return Drawing(themed_svg(figure), caption)
 
 

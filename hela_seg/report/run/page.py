@@ -40,7 +40,7 @@ from hela_seg.report.run.sheets import (
 )
 from hela_seg.report.run.stability import draw_by_series, draw_over_time, draw_reliability
 from hela_seg.report.run.verdict import foreground_mean_iou, verdict_of
-from hela_seg.report.tables import ABSENT, number_cell
+from hela_seg.report.tables import ABSENT, counted, number_cell
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD
 from hela_seg.scores.calibration import BINS, curve_of, read_reliability
@@ -128,6 +128,12 @@ class Material:
         return self.comparison.rows[0]
 
     @property
+    def checkpoint(self) -> Path:
+        """The one that was scored: the best, or the last where nothing was validated."""
+        best = self.folder / run_folder.CHECKPOINTS / run_folder.BEST_CHECKPOINT
+        return best if best.exists() else best.with_name(run_folder.LAST_CHECKPOINT)
+
+    @property
     def prepared(self) -> TimelapseData:
         """The data as training prepared them.
 
@@ -184,10 +190,11 @@ def _facts(material: Material) -> Iterator[tuple[str, str]]:
     try:
         counts, iou = material.run.counts, material.row.means["iou"].interval
         interval = f" ({interval_cell(iou).text})" if iou.known else ""
-        yield "m-IoU (95 % interval)", f"{number_cell(iou.value).text}{interval}"
+        told = " (95 % interval)" if iou.known else ""
+        yield f"m-IoU with the background{told}", f"{number_cell(iou.value).text}{interval}"
         yield "Mean IoU without the background", number_cell(foreground_mean_iou(material.run)).text
         yield "Mean Dice", number_cell(material.row.means["dice"].interval.value).text
-        yield "Scored", f"{len(counts)} frame{'s' * (len(counts) > 1)} of {len(set(counts.series))} series"
+        yield "Scored", f"{counted(len(counts), 'frame')} of {len(set(counts.series))} series"
     except InputError:
         yield "m-IoU", ABSENT
     files = material.data.files
@@ -197,7 +204,7 @@ def _facts(material: Material) -> Iterator[tuple[str, str]]:
     yield "Written", f"{date.today():%Y-%m-%d}"
     if record.of_net:
         if material.command == "train":
-            yield "Checkpoint", f"{run_folder.CHECKPOINTS}/{run_folder.BEST_CHECKPOINT}"
+            yield "Checkpoint", material.checkpoint.relative_to(material.folder).as_posix()
         yield "Parameters", number_cell(record.costs.parameters, ",").text
         yield "Seed", ABSENT if record.seed is None else str(record.seed)
         yield "Device", str(record.hardware.get("device", "unknown"))
@@ -220,14 +227,20 @@ def command_of(folder: Path, command: str, launch: Mapping[str, Any] | None = No
     given: Any = OmegaConf.load(path)
     typed = [str(override) for override in given if not str(override).startswith("resume=")]
     words = ["python"] if launch is None else launch_command(**launch)
-    return " ".join([*words, "-m", f"hela_seg.{command}", *map(shlex.quote, typed)])
+    return " ".join([*words, "-m", f"hela_seg.{command}", *map(_in_shell, typed)])
+
+
+def _in_shell(word: str) -> str:
+    """A word for the shell; in double quotes where it has single ones, which is easier to read."""
+    return f'"{word}"' if "'" in word and not set('"$`\\!') & set(word) else shlex.quote(word)
 
 
 def _scores(material: Material) -> Section:
     sheet = class_sheet(material.run, material.row)
     notes = list(material.comparison.notes)
     if material.command == "train" and not material.run.quality:
-        notes.append("Boundaries and cells are measured by hela_seg.evaluate.")
+        checkpoint = shlex.quote(str(material.checkpoint))
+        notes.append(f"Boundaries and cells are measured by: python -m hela_seg.evaluate {checkpoint}")
     return Section(sheets=(sheet,), notes=tuple(notes))
 
 
@@ -251,7 +264,7 @@ def _off(switched_off: Sequence[str]) -> str:
 def _tracks(material: Material) -> Section:
     drawings = tuple(map(lineage_drawing, material.followed[:MOST_LINEAGES]))
     more = len(material.followed) - MOST_LINEAGES
-    notes = (f"Lineages of {more} further recording(s) are not shown.",) if more > 0 else ()
+    notes = (f"Not shown: lineages of {counted(more, 'further recording')}.",) if more > 0 else ()
     return Section(sheets=(track_sheet(material.run.quality[TRACKS]),), drawings=drawings, notes=notes)
 
 

@@ -13,7 +13,7 @@ from hela_seg.comparison.found import Run
 from hela_seg.report.comparison.sheets import HEADINGS, MEBI, interval_cell
 from hela_seg.report.run.balance import MOST_ROWS
 from hela_seg.report.run.stability import matrices_by_series
-from hela_seg.report.tables import ABSENT, Cell, Sheet, number_cell
+from hela_seg.report.tables import ABSENT, Cell, Sheet, counted, number_cell
 from hela_seg.runs.records import MEASURED, RunRecord
 from hela_seg.runs.run_folder import FRAME_COUNTS
 from hela_seg.scores.confusion import mean_over_classes, scores_of
@@ -32,7 +32,7 @@ def class_sheet(run: Run, row: NetRow) -> Sheet:
     iou, *others = HEADINGS.values()
     headings = ("Class", iou, "95 % interval", *others, "True pixels")
     frames, series = len(run.counts), len(set(run.counts.series))
-    title = f"Scores of {frames} frame(s) of {series} series, all pixels pooled"
+    title = f"Scores of {counted(frames, 'frame')} of {series} series, all pixels pooled"
     return Sheet(title, headings, rows, notes=_why_absent(run))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.comparison.found import Run
+from hela_seg.report.tables import counted
 from hela_seg.scores.confusion import divide, scores_of
 
 GOOD = 0.9
@@ -75,7 +76,7 @@ def _of_cells(run: Run) -> Iterator[str]:
         cells = row["matched"] + row["missed"]
         extra = row["extra"]
         yield (
-            f"Of {_counted(cells, 'cell')} {row['matched']} {_are(row['matched'])} found (IoU from "
+            f"Of {counted(cells, 'cell')} {row['matched']} {_are(row['matched'])} found (IoU from "
             f"{row['iou']:g} on), and {extra} {_are(extra)} found where there is none."
         )
 
@@ -90,10 +91,6 @@ def _percent(share: float) -> str:
     if (whole == 0 and share > 0) or (whole == 100 and share < 1):
         return f"{100 * share:.2g} %" if whole == 0 else f"{np.floor(1000 * share) / 10:g} %"
     return f"{whole} %"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _are(number: int) -> str:

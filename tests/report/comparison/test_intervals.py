@@ -56,7 +56,7 @@ def test_a_difference_is_filled_where_its_sentence_says_so(monkeypatch: pytest.M
     dots = [line for line in axes.get_lines() if line.get_marker() == "o"]
     assert [to_hex(dot.get_markerfacecolor()) for dot in dots] == [INK, PAPER, PAPER, PAPER]
     assert bars(axes) == [[0.1, 0.3], [0.1, 0.3], [-0.1, 0.3]]
-    assert "4 pair(s) of nets, of which 1 are shown." in drawing.caption
+    assert "4 pairs of nets; for 1 of them a difference is shown." in drawing.caption
 
 
 def test_names_stand_on_the_ground_of_the_page_and_no_line_runs_through_them(

@@ -187,9 +187,9 @@ def test_warnings_stand_in_every_file(comparison: Comparison, tmp_path: Path) ->
 def test_nets_and_pairs_are_drawn_with_their_intervals(comparison: Comparison) -> None:
     page = ReadPage(as_html([comparison], []))
     nets, pairs = page.drawings
-    assert nets.startswith("m-IoU of 2 net(s); the highest is resnet34_unet with 0.")
+    assert nets.startswith("m-IoU of 2 nets; the highest is resnet34_unet with 0.")
     shown = "is better than" in comparison.pairs[0].sentence
-    assert pairs.startswith(f"Differences in m-IoU of 1 pair(s) of nets, of which {int(shown)} are shown.")
+    assert pairs.startswith(f"Differences in m-IoU of 1 pair of nets; for {int(shown)} of them ")
 
 
 def test_of_many_nets_the_first_are_drawn_and_the_figure_says_so(tmp_path: Path) -> None:

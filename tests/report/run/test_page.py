@@ -71,6 +71,7 @@ def test_a_run_ends_with_a_page_that_needs_nothing_else(run: Path) -> None:
     assert said(text) == []
     assert page.facts["Data"].endswith("(data=folder)")
     assert page.facts["Checkpoint"] == "checkpoints/best.ckpt"
+    assert f"python -m hela_seg.evaluate {run / 'checkpoints' / 'best.ckpt'}" in text  # boundaries and cells
     assert [heading for heading in page.headings if heading in SECTIONS] == SECTIONS
     assert outside(page.links) == []
     assert "http" not in text

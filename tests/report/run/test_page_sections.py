@@ -123,7 +123,7 @@ def test_the_facts_at_the_top_are_those_of_the_tables(material: Material) -> Non
     path = write_report(material.folder, "evaluate", material.data, (), None)
     assert path is not None
     facts = ReadPage(path.read_text(encoding="utf-8")).facts
-    assert facts["m-IoU (95 % interval)"].startswith(f"{expected.mean_iou:.4f} (")
+    assert facts["m-IoU with the background (95 % interval)"].startswith(f"{expected.mean_iou:.4f} (")
     assert facts["Mean Dice"] == f"{expected.mean_dice:.4f}"
     assert facts["Mean IoU without the background"] == f"{np.mean(expected.iou[1:]):.4f}"
     assert facts["Data"].startswith("drawn (data=synthetic, drawn by this program")

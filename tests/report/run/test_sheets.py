@@ -46,7 +46,7 @@ def texts(sheet: Sheet) -> list[list[str]]:
 def test_scores_of_each_class(run: Run) -> None:
     (comparison,) = compare_runs([run])
     sheet = class_sheet(run, comparison.rows[0])
-    assert sheet.title == "Scores of 3 frame(s) of 2 series, all pixels pooled"
+    assert sheet.title == "Scores of 3 frames of 2 series, all pixels pooled"
     assert sheet.headings == (
         "Class",
         "IoU",
