@@ -57,8 +57,8 @@ def _annotated(target: str) -> dict[str, tuple[Any, Any]]:
                     hint = get_type_hints(stated, vars(settings), include_extras=True)[name]
                 except (NameError, TypeError):  # a type that only its own module knows
                     continue
-                is_plain = isinstance(default, ast.Constant)
-                found[name] = hint, default.value if is_plain else Parameter.empty  # type: ignore[union-attr]
+                example = default.value if isinstance(default, ast.Constant) else Parameter.empty
+                found[name] = hint, example
     return found
 
 
@@ -66,7 +66,8 @@ def _arguments(node: ast.ClassDef | ast.FunctionDef) -> Iterator[tuple[str, ast.
     """Names, annotations and defaults of a function's arguments, a class's, or a dataclass's fields."""
     if isinstance(node, ast.FunctionDef):
         given = node.args
-        defaults = [None] * (len(given.args) - len(given.defaults)) + given.defaults
+        without = len(given.args) - len(given.defaults)
+        defaults: list[ast.expr | None] = [*[None] * without, *given.defaults]
         for one, default in zip(given.args + given.kwonlyargs, defaults + given.kw_defaults, strict=True):
             if one.annotation is not None:
                 yield one.arg, one.annotation, default
