@@ -72,7 +72,7 @@ def test_no_repeats_are_refused(cells: Path, tmp_path: Path, capsys: pytest.Capt
         ("repeats=1.5", "repeats is 1.5, expected a whole number of 1 or more"),
         ("seed=-1", "seed is -1, expected a whole number from 0"),
         ("data.tile=[7,7]", "data.tile is [7, 7], expected multiples of 16"),
-        ("model.width=-1", "model: "),
+        ("model.width=-1", "model hela_seg.models.unet.UNet cannot be built with "),
         ("trainer.accelerator=odd", "trainer: You selected an invalid accelerator"),
     ],
 )

@@ -366,7 +366,7 @@ def test_tracks_are_scored_beside_and_shown_in_the_comparison(desk: Path) -> Non
     (run,), _ = find_runs([Path("scored")])
     assert quality_of([run]).tracking_accuracy == 1
     page = Path("scored/report.html").read_text()
-    assert page.count("1 division(s); time goes down") >= 2
+    assert page.count("1 division; time goes down") >= 2
 
 
 @no_report

@@ -170,7 +170,7 @@ TAKES_A_CHECKPOINT = {
     "train": "ckpt_path={bad} data=folder data.root={cells} data.classes=[a,b,c] hydra.run.dir={out}",
     "export": "ckpt={bad} output={out}",
 }
-NO_CHECKPOINT = {"check", "compare", "benchmark", "convert"}
+NO_CHECKPOINT = {"check", "compare", "benchmark", "convert", "track"}
 
 
 @pytest.mark.parametrize("command", TAKES_A_CHECKPOINT)

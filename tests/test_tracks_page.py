@@ -24,7 +24,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "tracks.md").read_text(encoding="ut
 COMMANDS = [
     line
     for block in re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    for line in block.splitlines()
+    for line in block.replace("\\\n", " ").splitlines()
 ]
 DRAWN = draw_tracked(6, 96, 96, 1)
 

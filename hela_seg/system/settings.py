@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import cache, wraps
 from pkgutil import resolve_name
@@ -91,16 +91,18 @@ def build(group: Group, path: str, **further: Any) -> Any:
     Args:
         group: its settings.
         path: of the group, for messages.
-        further: arguments that are no settings, and have defaults.
+        further: arguments that are no settings.
 
     Raises:
         InputError: see `check_group`.
     """
-    check_group(group, path, complete=True)
+    check_group(group, path, complete=True, further=further)
     return instantiate(dict(group), _convert_="all", **further)
 
 
-def check_group(group: Mapping[str, Any], path: str, *, complete: bool = False) -> None:
+def check_group(
+    group: Mapping[str, Any], path: str, *, complete: bool = False, further: Collection[str] = ()
+) -> None:
     """Hold the settings of a group against the arguments of what its ``_target_`` names, at every depth.
 
     Args:
@@ -108,6 +110,7 @@ def check_group(group: Mapping[str, Any], path: str, *, complete: bool = False) 
         path: of the group, for messages.
         complete: no arguments follow from elsewhere, such as a net's channels from the data, so that those
             without a default have to be there.
+        further: names of arguments that come beside the settings.
 
     Raises:
         InputError: see `checked`; or a ``_target_`` that cannot be imported.
@@ -115,14 +118,19 @@ def check_group(group: Mapping[str, Any], path: str, *, complete: bool = False) 
     if _TARGET in group:
         target, partial = _import(group[_TARGET], path), bool(group.get("_partial_"))
         given = {key: value for key, value in group.items() if key not in _OWN_OF_HYDRA}
-        fitting_arguments(target, given, path, partial=partial or not complete)
+        fitting_arguments(target, given, path, partial=partial or not complete, further=further)
     for key, value in group.items():
         if isinstance(value, Mapping):
             check_group(value, f"{path}.{key}")
 
 
 def fitting_arguments(
-    target: Callable[..., Any], given: Mapping[str, Any], path: str, *, partial: bool = False
+    target: Callable[..., Any],
+    given: Mapping[str, Any],
+    path: str,
+    *,
+    partial: bool = False,
+    further: Collection[str] = (),
 ) -> dict[str, Any]:
     """Settings made sure to be arguments of a class or function, nested dataclasses made.
 
@@ -131,6 +139,7 @@ def fitting_arguments(
         given: arguments by name.
         path: of the group, for messages.
         partial: whether further arguments come from elsewhere, so that none is missing.
+        further: names of such arguments, where they are known.
 
     Raises:
         InputError: see `checked`.
@@ -144,7 +153,7 @@ def fitting_arguments(
             f"{path or 'the command'} has the unknown key(s) {', '.join(unknown)}, expected some of "
             f"{', '.join(known)}: correct or remove them"
         )
-    missing = [name for name, p in known.items() if p.default is p.empty and name not in given]
+    missing = [name for name, p in known.items() if p.default is p.empty and name not in {*given, *further}]
     if missing and not partial:
         needed = " and ".join(_at(path, name) for name in missing)
         raise InputError(f"{needed} not given, expected a value for each: add it")

@@ -117,7 +117,7 @@ def test_words_of_other_programs_are_called_what_is_there() -> None:
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        (["tr"], ["train "]),
+        (["tr"], ["track ", "train "]),
         (["train", "loss=d"], ["loss=dice", "loss=dice_ce"]),
         (["train", "data.split.f"], ["data.split.folds=", "data.split.fold=", "data.split.file="]),
         (["train", "call"], ["callbacks=", "callbacks."]),

@@ -87,6 +87,7 @@ def test_a_recording_of_one_frame_has_every_kind_of_result(checkpoint: Path, tmp
         *(f"one.{kind}.ome.tif" for kind in ("labels", "probabilities", "entropy")),
         *("one.labels.zarr", "one.overlay.png", "one.film.png", "cells.parquet", "areas.csv"),
         *("time_course.png", "label_next.csv", "label_next.png", "prediction.json"),
+        *("tracks.csv", "events.csv", "lives.csv", "one.lineage.png", "one.lineage.svg"),
     }
 
 

@@ -37,8 +37,8 @@ def test_nothing_is_left_to_be_found_and_what_was_given_is_as_it_was(monkeypatch
     assert plain["data"]["root"].startswith("/")
     assert plain["output_dir"].startswith("/")
     assert hardware.precision == "32-true"
-    # those of fine-tuning are no settings of a run that begins from nothing
-    assert set(plain) == set(before) - {"start_from", "start_from_lr_factor"}
+    # those of fine-tuning, and of whom to trust, are no settings of a run that begins from nothing
+    assert set(plain) == set(before) - {"start_from", "start_from_lr_factor", "trust"}
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -69,7 +69,7 @@ def test_the_same_lives_give_the_same_bytes(tmp_path: Path, ending: str) -> None
 def test_on_a_page_it_has_the_pages_colours_and_a_caption() -> None:
     drawing = lineage_drawing(DISH)
     assert "var(--ink)" in drawing.svg
-    assert "1 division(s)" in drawing.caption
+    assert "1 division" in drawing.caption
 
 
 def test_the_figure_over_time_grows_by_mitotic_index_and_survival() -> None:
