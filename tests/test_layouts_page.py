@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from documents import commands
 from PIL import Image
 
 from hela_seg.cli import main
 
-PAGE = (Path(__file__).parents[1] / "docs" / "layouts.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line
-    for block in re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    for line in block.replace("\\\n", " ").splitlines()
-]
+PAGE = Path(__file__).parents[1] / "docs" / "layouts.md"
+COMMANDS = commands(PAGE)
 SIZE = (32, 40)
 FIRST, SECOND = (slice(4, 14), slice(4, 16)), (slice(16, 28), slice(14, 34))
 """Two cells of 10 x 12 and 12 x 20 pixels."""
@@ -234,4 +231,4 @@ def test_a_command_of_the_page_works(
 
 
 def test_all_folders_of_the_page_are_named() -> None:
-    assert set(LAYOUTS) == set(re.findall(r"data\.root=(\w+)", PAGE))
+    assert set(LAYOUTS) == set(re.findall(r"data\.root=(\w+)", PAGE.read_text(encoding="utf-8")))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import SMALL_NET, write_folder
-from test_python_page import blocks
+from documents import blocks, commands
 
 import hela_seg
 from hela_seg.cli import main
@@ -21,13 +21,7 @@ from hela_seg.system.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "own_nets.md"
-COMMANDS = [
-    line
-    for block in re.findall(
-        r"^```bash\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    for line in block.replace("\\\n", " ").splitlines()
-]
+COMMANDS = commands(PAGE)
 QUICK = [one for one in SMALL_NET if not one.startswith("model.")]
 
 EVIL = """

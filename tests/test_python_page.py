@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import write_folder
+from documents import blocks
 
 import hela_seg
 from hela_seg.cli import main
@@ -23,11 +23,6 @@ SHORTER = {
     "pl.Trainer(max_epochs=20": "pl.Trainer(max_epochs=1, accelerator='cpu', enable_progress_bar=False",
 }
 """What a quick run changes in the page; each of these stands in it."""
-
-
-def blocks(page: Path, language: str = "python") -> list[str]:
-    text = page.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.filterwarnings("ignore:.*class '.*' has:UserWarning")  # nets of one step

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from documents import commands
 from small_checkpoints import INFO
 
 from hela_seg.cli import main
@@ -20,12 +20,8 @@ from hela_seg.data.synthetic.render import draw_tracked
 from hela_seg.models import build
 from hela_seg.runs.checkpoint import write_checkpoint
 
-PAGE = (Path(__file__).parents[1] / "docs" / "tracks.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line
-    for block in re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    for line in block.replace("\\\n", " ").splitlines()
-]
+PAGE = Path(__file__).parents[1] / "docs" / "tracks.md"
+COMMANDS = commands(PAGE)
 DRAWN = draw_tracked(6, 96, 96, 1)
 
 
@@ -77,5 +73,6 @@ def test_a_command_of_the_page_works(
 
 
 def test_the_page_names_every_table() -> None:
+    text = PAGE.read_text(encoding="utf-8")
     for name in ("tracks.csv", "events.csv", "lives.csv", "time_course.png", "NAME.lineage.png"):
-        assert f"`{name}`" in PAGE
+        assert f"`{name}`" in text

@@ -42,7 +42,7 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
         output='out'``.
     """
     multirun = bool(MULTIRUN & set(typed))
-    name = next((name for name, known in COMMANDS.items() if known is command), None)
+    name = _name_of(command)
     positions, result, rest = list(command.positions), [], iter(typed)
     listed: list[str] = []
     flags: list[str] = []  # stand first, because Hydra takes no overrides on both sides of one
@@ -161,12 +161,17 @@ def _is_position(argument: str, command: Command) -> bool:
     if not (command.positions or command.listed) or not _exists(argument):
         return False
     key = re.split(r"[=.@/]", argument, maxsplit=1)[0]
-    name = next((name for name, known in COMMANDS.items() if known is command), None)
+    name = _name_of(command)
     return name is None or key not in {
         *groups_of(name),
         *(known.path.partition(".")[0] for known in keys_of(CONFIG / f"{name}.yaml")),
         "hydra",
     }
+
+
+def _name_of(command: Command) -> str | None:
+    """The name of a command; None for one that is not among `COMMANDS`."""
+    return next((name for name, known in COMMANDS.items() if known is command), None)
 
 
 def _exists(path: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ from hela_seg.system.files import as_cell, whole_file
 from hela_seg.tracking.answers import write_lives
 from hela_seg.tracking.durations import share_with_interval
 from hela_seg.tracking.interchange import write_ctc_results, write_geff, write_trackmate
+from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.tables import Followed
 
 OVERLAY_FRAMES = 6
@@ -164,17 +164,15 @@ def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingRes
 def followed_in(job: Job, results: Sequence[RecordingResult]) -> list[Followed]:
     """The recordings whose cells were followed, which those with large frames are not."""
     return [
-        Followed(
-            series.name,
-            result.lives,
-            job.classes,
-            job.wanted.follow.mitotic_index(job.classes),
-            series.frame_interval,
-            series.pixel_size,
-        )
+        _followed(job, series, result.lives)
         for series, result in zip(job.series, results, strict=True)
         if result.lives is not None
     ]
+
+
+def _followed(job: Job, series: Series, lives: Lives) -> Followed:
+    mitotic = job.wanted.follow.mitotic_index(job.classes)
+    return Followed(series.name, lives, job.classes, mitotic, series.frame_interval, series.pixel_size)
 
 
 class _Recording:
@@ -199,9 +197,14 @@ class _Recording:
 
     @property
     def followed(self) -> Followed:
-        """The lives of its cells, where they were followed."""
-        (followed,) = followed_in(replace(self.job, series=[self.series]), [self.result])
-        return followed
+        """The lives of its cells.
+
+        Raises:
+            ValueError: they were not followed.
+        """
+        if self.result.lives is None:
+            raise ValueError(f"the cells of {self.series.name} were not followed")
+        return _followed(self.job, self.series, self.result.lives)
 
     @property
     def cell_maps(self) -> CellMaps:

@@ -34,10 +34,12 @@ import numpy as np
 import segmentation_models_pytorch as smp
 import tifffile
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from hela_seg.cli import CONFIG
 from hela_seg.cli import main as command
 from hela_seg.data.augment import light
 from hela_seg.data.datamodule import TimelapseData
@@ -47,6 +49,7 @@ from hela_seg.inference.fuse import fuse_conv_bn
 from hela_seg.models import build
 from hela_seg.system.hardware import Machine
 from hela_seg.system.machine import hardware, now, versions
+from hela_seg.system.settings import to_plain
 from hela_seg.training.losses import DiceCrossEntropyLoss, FocalLoss
 
 NETS = ("resnet34_unet", "inception_unet", "vgg19_unet", "unet", "residual_unet")
@@ -196,17 +199,10 @@ def compiled(sizes: Sizes, nets: list[str], out: Path) -> dict[str, Any]:
 
 
 def made(name: str, sizes: Sizes) -> nn.Module:
-    """A net of three channels and classes, on the device."""
+    """A net of three channels and classes as ``conf/model`` has it, on the device."""
+    plain = to_plain(OmegaConf.load(CONFIG / "model" / f"{name}.yaml"))
     width = {"width": 8} if sizes.more else {}
-    plain = {"_target_": _targets()[name], "in_channels": 3, "classes": 3}
-    return build(plain | width).to(sizes.here)
-
-
-def _targets() -> dict[str, str]:
-    from hela_seg.cli import CONFIG
-
-    lines = {name: (CONFIG / "model" / f"{name}.yaml").read_text().splitlines() for name in NETS}
-    return {n: next(line.split()[1] for line in of if line.startswith("_target_")) for n, of in lines.items()}
+    return build(plain | width | {"in_channels": 3, "classes": 3}).to(sizes.here)
 
 
 def bare_step(
