@@ -35,6 +35,7 @@ def main() -> None:
     preparing.add_argument("data", type=Path)
     preparing.add_argument("folder", type=Path)
     preparing.add_argument("--part", default="test", choices=["validation", "test"])
+    preparing.add_argument("--fold", type=int, default=0, help="of --part validation; recipe.py takes its seed")
     preparing.set_defaults(run=prepare)
     training = stages.add_parser("train")
     training.add_argument("folder", type=Path)
@@ -42,6 +43,7 @@ def main() -> None:
     training.add_argument("--seconds", type=float, default=600.0)
     training.add_argument("--sets", nargs="*")
     training.add_argument("--seeds", nargs="*", type=int, default=[0])
+    training.add_argument("--part", default="test", choices=["validation", "test"], help="as prepared")
     training.set_defaults(run=train_all)
     args = asked.parse_args()
     args.run(args)
@@ -55,7 +57,7 @@ def prepare(args: argparse.Namespace) -> None:
     from hela_seg.data.frames import LabelFrames
 
     for number, name in enumerate(SETS, 1):
-        data = open_data(args.data, name, [], seed=0, part=args.part)
+        data = open_data(args.data, name, [], seed=args.fold, part=args.part)
         folder = args.folder / "raw" / f"Dataset{number:03d}_{name}"
         written = {"train": 0, "test": 0}
         for part, ending in (("train", "Tr"), ("test", "Ts")):
@@ -94,7 +96,7 @@ def train_all(args: argparse.Namespace) -> None:
         plan(args.folder / "preprocessed" / raw.name)
         os.environ["nnUNet_n_proc_DA"] = "0"  # noqa: SIM112
         for seed in args.seeds:
-            run = {"set": name, "recipe": "nnU-Net", "seed": seed, "seconds": args.seconds, "part": "test"}
+            run = {"set": name, "recipe": "nnU-Net", "seed": seed, "seconds": args.seconds, "part": args.part}
             found = json.loads(args.out.read_text()) if args.out.exists() else []
             if any(run.items() <= there.items() for there in found):
                 continue
