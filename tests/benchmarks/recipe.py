@@ -8,8 +8,9 @@ built as training builds them, and used in a bare loop that ends when the proces
 seconds, so that a busy machine does not matter. The rate follows the share of these seconds that is used up.
 
 ``--part validation`` (the default) trains on a part of the training images and scores the others of them:
-recipes are chosen by it. ``--part test`` trains on all of them and scores the test frames. Results are added
-to OUT.json, one entry a run; runs that it holds are not repeated. ``--table`` prints them as Markdown.
+recipes are chosen by it. ``--part test`` trains on all of them and scores the test frames. ``--steps 300``
+ends after so many steps of the optimiser in place of seconds. Results are added to OUT.json, one entry a run;
+runs that it holds are not repeated. ``--table`` prints them as Markdown.
 """
 
 from __future__ import annotations
@@ -125,6 +126,7 @@ def main() -> None:
     asked.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
     asked.add_argument("--seeds", nargs="*", type=int, default=[0])
     asked.add_argument("--seconds", type=float, default=90.0)
+    asked.add_argument("--steps", type=int, help="of the optimiser, in place of --seconds")
     asked.add_argument("--part", default="validation", choices=["validation", "test"])
     asked.add_argument(
         "--also", nargs="*", default=[], help="overrides for all recipes, such as model.width=16"
@@ -138,11 +140,13 @@ def main() -> None:
         for recipe in args.recipes:
             for name in args.sets:
                 run = {"set": name, "recipe": " ".join([recipe, *args.also]), "seed": seed}
-                run |= {"seconds": args.seconds, "part": args.part}
+                run |= {"budget": args.steps} if args.steps else {"seconds": args.seconds}
+                run |= {"part": args.part}
                 if any(run.items() <= there.items() for there in found):
                     continue
                 overrides = [*_overrides(recipe), *args.also]
-                run |= train(args.data, name, overrides, seed, args.seconds, args.part, flips=args.flips)
+                budget = Budget(args.seconds, args.steps)
+                run |= train(args.data, name, overrides, seed, budget, args.part, flips=args.flips)
                 found = json.loads(args.out.read_text()) if args.out.exists() else []
                 args.out.write_text(json.dumps([*found, run], indent=1))
                 print(json.dumps(run), flush=True)
@@ -156,8 +160,31 @@ def _overrides(recipe: str) -> list[str]:
     return [*RECIPES[known], *recipe.removeprefix(known).split()]
 
 
+@dataclass(frozen=True)
+class Budget:
+    """How long a training lasts.
+
+    Attributes:
+        seconds: of the processor.
+        steps: of the optimiser, in place of them.
+    """
+
+    seconds: float
+    steps: int | None = None
+
+    def progress(self) -> Iterator[float]:
+        """Before each step, the share of the budget that is used up, below 1."""
+        began, steps = time.process_time(), 0
+        while (used := self._share(time.process_time() - began, steps)) < 1:
+            yield used
+            steps += 1
+
+    def _share(self, seconds: float, steps: int) -> float:
+        return steps / self.steps if self.steps else seconds / self.seconds
+
+
 def train(
-    root: Path, name: str, overrides: list[str], seed: int, seconds: float, part: str, *, flips: bool = False
+    root: Path, name: str, overrides: list[str], seed: int, budget: Budget, part: str, *, flips: bool = False
 ) -> dict[str, Any]:
     """Train one recipe on one set, and score it.
 
@@ -177,8 +204,8 @@ def train(
     decay: Callable[[float], float] = instantiate(config.scheduler).decay or (lambda _: 1.0)
     tiles, batch = data.train_tiles(), config.data.batch_size
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(loop["ema"])) if loop["ema"] else None
-    steps, began, rate = 0, time.process_time(), config.optimizer.lr
-    while (progress := (time.process_time() - began) / seconds) < 1:
+    steps, rate = 0, config.optimizer.lr
+    for progress in budget.progress():
         for group in optimizer.param_groups:
             group["lr"] = rate * decay(progress)
         image, label = _batch(tiles, batch, steps)
@@ -273,17 +300,20 @@ def _offset(found: Any, truth: Any, reach: int = 10) -> tuple[float, float]:
 def table(runs: list[dict[str, Any]]) -> str:
     """Markdown: the mean m-IoU of each recipe on each set, with 95 % intervals where there are 3 seeds."""
     sets = " | ".join(SETS)
-    lines = [f"| part, CPU s | recipe | {sets} | mean | flips |", "|---|---|" + "---|" * (len(SETS) + 2)]
-    for part, seconds, recipe in sorted({(r["part"], r["seconds"], r["recipe"]) for r in runs}):
-        asked = {"part": part, "seconds": seconds, "recipe": recipe}
-        row = [r for r in runs if asked.items() <= r.items()]
+    lines = [f"| part, budget | recipe | {sets} | mean | flips |", "|---|---|" + "---|" * (len(SETS) + 2)]
+    for part, budget, recipe in sorted({(r["part"], _budget(r), r["recipe"]) for r in runs}):
+        row = [r for r in runs if (r["part"], _budget(r), r["recipe"]) == (part, budget, recipe)]
         of_sets = [[r for r in row if r["set"] == name] for name in SETS]
         mean = np.mean([np.mean([r["miou"] for r in of]) for of in of_sets if of])
         gains = [r["flips"] - r["miou"] for r in row if "flips" in r]
         gain = f"{np.mean(gains):+.3f}" if gains else "-"
-        cells = [f"{part}, {seconds:.0f}", recipe, *map(_cell, of_sets), f"{mean:.3f}", gain]
+        cells = [f"{part}, {budget}", recipe, *map(_cell, of_sets), f"{mean:.3f}", gain]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _budget(run: dict[str, Any]) -> str:
+    return f"{run['budget']} steps" if "budget" in run else f"{run['seconds']:.0f} s"
 
 
 def _cell(runs: list[dict[str, Any]]) -> str:
