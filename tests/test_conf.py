@@ -18,6 +18,7 @@ from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 
 CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "augment/light": (["augment=light"], {"augment._target_": "hela_seg.data.augment.light"}),
+    "augment/exposure": (["augment=exposure"], {"augment.probability": 0.3}),
     "augment/microscopy": (["augment=microscopy"], {"augment.probability": 0.3}),
     "augment/rotations": (["augment=rotations"], {"augment.probability": 0.3}),
     "augment/none": (["augment=none"], {"augment._target_": "hela_seg.data.augment.none"}),

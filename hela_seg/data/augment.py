@@ -221,6 +221,22 @@ def rotations(scale: Range = (0.7, 1.4), probability: Share = 0.3) -> Augmentati
 
 
 @validated("augment")
+def exposure(
+    illumination: float = 0.2,
+    brightness: float = 0.1,
+    contrast: Range = (0.75, 1.33),
+    gamma: Range = (0.7, 1.5),
+    probability: Share = 0.3,
+) -> Augmentation:
+    """Flips, quarter turns, and what differs between exposures; shapes stay, down to borders of a pixel.
+
+    For the arguments and what is raised see :func:`microscopy`.
+    """
+    changes = _light_changes(illumination, brightness, contrast, gamma)
+    return Augmentation(_orientations(), changes, probability)
+
+
+@validated("augment")
 def microscopy(
     scale: Range = (0.8, 1.25),
     displacement: float = 3.0,
@@ -253,17 +269,15 @@ def microscopy(
     Raises:
         InputError: a strength below 0, a range that does not rise from above 0, or no probability.
     """
-    _refuse_ranges(scale=scale, contrast=contrast, gamma=gamma, blur=blur, photons=photons)
-    _refuse_strengths(displacement=displacement, illumination=illumination, brightness=brightness)
+    _refuse_ranges(scale=scale, blur=blur, photons=photons)
+    _refuse_strengths(displacement=displacement)
     geometry = [
         *_orientations(),
         A.Affine(scale=scale, keep_ratio=True, fill=0, fill_mask=IGNORE_INDEX, p=probability),
         ElasticShifts(displacement, spacing, probability),
     ]
     grey_values = [
-        partial(light_unevenly, strength=illumination),
-        partial(shift_and_stretch, brightness=brightness, contrast=contrast),
-        partial(change_gamma, exponent=gamma),
+        *_light_changes(illumination, brightness, contrast, gamma),
         partial(defocus, deviation=blur),
         partial(add_shot_noise, photons=photons),
     ]
@@ -350,6 +364,16 @@ def add_shot_noise(unit: Image, generator: np.random.Generator, photons: Range) 
 
 def _orientations() -> list[A.BasicTransform]:
     return [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5), SquareTranspose(p=0.5)]
+
+
+def _light_changes(illumination: float, brightness: float, contrast: Range, gamma: Range) -> list[Change]:
+    _refuse_ranges(contrast=contrast, gamma=gamma)
+    _refuse_strengths(illumination=illumination, brightness=brightness)
+    return [
+        partial(light_unevenly, strength=illumination),
+        partial(shift_and_stretch, brightness=brightness, contrast=contrast),
+        partial(change_gamma, exponent=gamma),
+    ]
 
 
 def _refuse_ranges(**given: Range) -> None:

@@ -18,7 +18,7 @@ from hela_seg.data.augment import Augmentation
 from hela_seg.data.classes import Classes
 from hela_seg.data.context import note_of_single_frames
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
-from hela_seg.data.exposure import exposures_of, unlike_exposures
+from hela_seg.data.exposure import choose_normalisation, exposures_of, unlike_exposures
 from hela_seg.data.intensity import TrainingStatistics, training_statistics
 from hela_seg.data.labels.survey import MOST_FRAMES, Survey, survey
 from hela_seg.data.layouts import FileRules, Recording
@@ -73,8 +73,8 @@ class TimelapseData(pl.LightningDataModule):
         drawing: what is drawn for ``layout: synthetic``, or the fields of `DrawingSettings` as a dict.
         labels: how masks are read, or the fields of `LabelSettings` as a dict.
         split: how series are split, or the fields of `Split` as a dict.
-        normalise: a kind of `hela_seg.data.normalise.Normalisation`; ``auto`` for ``frame`` where series were
-            exposed unlike each other (`hela_seg.data.exposure`), and ``percentile`` elsewhere.
+        normalise: a kind of `hela_seg.data.normalise.Normalisation`; ``auto`` for ``frame`` where series are
+            single images or exposed unlike each other (`hela_seg.data.exposure`), else ``percentile``.
         context: how many frames before and after each the net is shown as further channels; see
             `hela_seg.data.context`.
         tile: rows and columns of a tile.
@@ -297,8 +297,8 @@ class TimelapseData(pl.LightningDataModule):
         )
         kind, reason = self._normalise, None
         if kind == AUTO:
-            kind = "frame" if self.unlike_exposures else "percentile"
-            reason = self.unlike_exposures[0] if self.unlike_exposures else "all series were exposed alike"
+            lengths = [self.recordings[series].image.shape[0] for series in used]
+            kind, reason = choose_normalisation(lengths, self.unlike_exposures)
         fitted = fit(kind, (image.frame(t) for image, t in islice(frames, 0, None, step)))
         self.normalisation: Normalisation = replace(fitted, reason=reason)
         self._prepared = True

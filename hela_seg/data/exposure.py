@@ -92,6 +92,28 @@ def unlike_exposures(exposures: Sequence[Exposure]) -> list[str]:
     return [*(contrasts if odd else []), *_elsewhere(exposures, set(odd))]
 
 
+def choose_normalisation(lengths: Sequence[int], unlike: Sequence[str]) -> tuple[str, str]:
+    """What ``data.normalise=auto`` stands for, and why.
+
+    Single images are mostly exposed one by one, and so will those be that a net is used on, whatever the
+    training images are like. A film keeps its exposure, and a frame without cells in it shows that by its
+    level.
+
+    Args:
+        lengths: frames of each series.
+        unlike: what `unlike_exposures` says of the series.
+
+    Example:
+        >>> choose_normalisation([1, 1, 1], [])
+        ('frame', 'all series are single images')
+    """
+    if unlike:
+        return "frame", unlike[0]
+    if len(lengths) > 1 and max(lengths) == 1:
+        return "frame", "all series are single images"
+    return "percentile", "all series were exposed alike"
+
+
 def _elsewhere(exposures: Sequence[Exposure], told: set[str]) -> list[str]:
     """Series whose grey values lie where no other series has any.
 

@@ -19,7 +19,7 @@ KINDS = ("dtype", "percentile", "frame", "zscore")
 """See :class:`Normalisation`."""
 
 AUTO = "auto"
-"""Stands for ``frame`` where series were exposed unlike each other, and for ``percentile`` elsewhere."""
+"""Stands for ``frame`` or ``percentile``, see `hela_seg.data.exposure.choose_normalisation`."""
 
 DEFAULT_PERCENTILES = (1.0, 99.8)
 """As CSBDeep and StarDist have them: cells are rare and bright, so the upper one lies near the end."""

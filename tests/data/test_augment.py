@@ -14,12 +14,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hela_seg.data import augment
-from hela_seg.data.augment import Augmentation, RandomRotations, Rotation, light, microscopy, none, rotations
+from hela_seg.data.augment import (
+    Augmentation,
+    RandomRotations,
+    Rotation,
+    exposure,
+    light,
+    microscopy,
+    none,
+    rotations,
+)
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.tiles import Window
 from hela_seg.system.errors import InputError
 
-EVERY = {"none": none, "light": light, "microscopy": microscopy, "rotations": rotations}
+EVERY = {
+    "none": none,
+    "light": light,
+    "exposure": exposure,
+    "microscopy": microscopy,
+    "rotations": rotations,
+}
 
 
 def sample(channels: int = 3, height: int = 32, width: int = 32) -> tuple[np.ndarray, np.ndarray]:
@@ -168,6 +183,18 @@ def test_light_lays_another_tile_in_the_four_ways_that_keep_its_shape() -> None:
 def test_strengths_that_nothing_could_be_drawn_with_are_refused(strength, message) -> None:
     with pytest.raises(InputError, match=message):
         microscopy(**strength)
+
+
+def test_exposure_changes_grey_values_and_no_shape() -> None:
+    image, label = smooth_sample()
+    always, turned = exposure(illumination=0, probability=1), light()
+    for index in range(10):
+        new_image, new_label = always(image, label, (0, 0, index))
+        inside, outside = new_image[0][new_label == 1], new_image[0][new_label == 0]
+        assert inside.std() + outside.std() < 1e-5 < abs(inside.mean() - 1)
+        assert outside.mean() < inside.mean()
+        drawn = {turned(image, label, (0, 0, other))[1].tobytes() for other in range(60)}
+        assert new_label.tobytes() in drawn
 
 
 def test_labels_hold_no_new_class_and_are_ignored_where_nothing_is_known() -> None:

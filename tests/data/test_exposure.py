@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,15 +14,18 @@ from hela_seg.data.exposure import Exposure, exposures_of, unlike_exposures
 from hela_seg.data.stacks import open_series
 
 
-def write_series(folder: Path, factors: dict[str, tuple[float, float]]) -> Path:
-    """One frame a series, of the same cells: grey values times a factor, above an offset."""
+TYX: dict[str, Any] = {"metadata": {"axes": "TYX"}}
+
+
+def write_series(folder: Path, factors: dict[str, tuple[float, float]], frames: int = 1) -> Path:
+    """Series of the same cells: grey values times a factor, above an offset."""
     random = np.random.default_rng(0)
     for name, (factor, offset) in factors.items():
-        pixels = random.integers(100, 600, (32, 32)) * factor + offset
+        pixels = random.integers(100, 600, (frames, 32, 32)) * factor + offset
         for kind in ("images", "masks"):
             (folder / kind).mkdir(exist_ok=True)
-        tifffile.imwrite(folder / "images" / f"{name}.tif", pixels.astype(np.uint16))
-        tifffile.imwrite(folder / "masks" / f"{name}.tif", random.integers(0, 2, (32, 32), np.uint8))
+        tifffile.imwrite(folder / "images" / f"{name}.tif", pixels.astype(np.uint16), **TYX)
+        tifffile.imwrite(folder / "masks" / f"{name}.tif", random.integers(0, 2, pixels.shape, np.uint8), **TYX)
     return folder
 
 
@@ -83,13 +87,15 @@ def test_a_file_that_cannot_be_read_is_left_to_training(tmp_path):
     assert exposures_of([series]) == []
 
 
-@pytest.mark.parametrize(("odd", "kind"), [((1.0, 0.0), "percentile"), ((1.0, 700.0), "frame")])
-def test_auto_takes_percentiles_of_each_frame_where_series_differ(odd, kind, tmp_path):
-    folder = write_series(tmp_path, ALIKE | {"odd": odd})
+@pytest.mark.parametrize(
+    ("odd", "frames", "kind"), [(0.0, 2, "percentile"), (700.0, 2, "frame"), (0.0, 1, "frame")]
+)
+def test_auto_takes_percentiles_of_each_frame_where_series_differ_or_are_single(odd, frames, kind, tmp_path):
+    folder = write_series(tmp_path, ALIKE | {"odd": (1.0, odd)}, frames)
     data = TimelapseData("folder", folder, ["background", "cell"], normalise="auto")
     data.prepare()
     assert data.normalisation.kind == kind
-    assert ("odd (" in str(data.normalisation.reason)) == (kind == "frame")
+    assert ("odd (" in str(data.normalisation.reason)) == (odd > 0)
     plain = data.normalisation.to_plain()
     assert type(data.normalisation).from_plain(plain).reason == data.normalisation.reason
 
