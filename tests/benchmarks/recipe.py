@@ -44,7 +44,8 @@ SETTLED = 16
 """Batches that the statistics of batch normalisation are averaged over at the end, as in training."""
 
 OLD = ["model=resnet34_unet", "loss=focal", "optimizer=adam", "optimizer.lr=1e-3", "scheduler=constant"]
-NEW = ["model=residual_unet", "loss=dice_ce", "optimizer=adam", "scheduler=cosine"]
+OLD += ["augment=light", "data.normalise=percentile"]
+NEW = ["model=residual_unet", "loss=dice_ce", "optimizer=adam", "scheduler=cosine", "augment=exposure"]
 
 RECIPES: dict[str, list[str]] = {
     "0.1.0": OLD,
