@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hela_seg.data.checks import examine as examine_module
 from hela_seg.data.checks.examine import examine
-from hela_seg.data.checks.near_duplicates import digest, sketch
+from hela_seg.data.checks.looks import digest, sketch
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.readers import ValueLabels
 from hela_seg.data.layouts import Recording

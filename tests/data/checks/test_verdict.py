@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import FrameLook, sketch
+from hela_seg.data.checks.looks import FrameLook, sketch
 from hela_seg.data.checks.verdict import judge
 from hela_seg.data.classes import Classes
 from hela_seg.data.layouts import Recording
