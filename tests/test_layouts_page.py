@@ -65,6 +65,13 @@ def cellpose(root: Path) -> None:
         (root / f"a {n}_seg.npy").write_bytes(b"a pickle")
 
 
+def cellpose_window(root: Path) -> None:
+    for n in range(4):
+        save(root / f"a {n}.tif", image(n))
+        saved = {"outlines": ids() > 1, "masks": ids().astype(np.uint16), "filename": Path(f"a {n}.tif")}
+        np.save(root / f"a {n}_seg.npy", saved, allow_pickle=True)  # type: ignore[arg-type]
+
+
 def cellpose_train(root: Path) -> None:
     for n, part in enumerate(("train", "train", "test")):
         save(root / part / f"{n:03}_img.png", colours(n) if n else image(n))
@@ -183,6 +190,7 @@ def soft(root: Path) -> None:
 
 LAYOUTS: dict[str, tuple[Callable[[Path], None], int, list[int]]] = {
     "cellpose": (cellpose, 4, [920, 176, 184]),
+    "cellpose_window": (cellpose_window, 4, [920, 176, 184]),
     "cellpose_train": (cellpose_train, 3, [920, 176, 184]),
     "omnipose": (omnipose, 4, [920, 176, 184]),
     "dsb2018": (dsb2018, 4, [920, 176, 184]),

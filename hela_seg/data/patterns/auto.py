@@ -14,7 +14,6 @@ from scipy import ndimage
 from hela_seg.data.patterns.listing import walk
 from hela_seg.data.patterns.matching import Given, Matches, match
 from hela_seg.data.stacks import SUFFIXES, open_series
-from hela_seg.data.stacks.numpy_file import CELLPOSE_MASKS
 from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
 from hela_seg.system.errors import InputError
 
@@ -71,6 +70,7 @@ def _typed(given: Given) -> str:
 KNOWN: Sequence[Known] = (
     Known("images and masks in folders of their own", "images/{name}", "masks/{name}"),
     Known("images with masks of Cellpose beside them", "**/{name}", "**/{name}_cp_masks", "instances"),
+    Known("images with Cellpose's _seg.npy beside them", "**/{name}", "**/{name}_seg.npy", "instances"),
     Known("images with masks as Omnipose has them", "**/{name}", "**/{name}_masks", "instances"),
     Known("Cellpose's training data", "**/{name}_img", "**/{name}_masks", "instances"),
     Known("images with masks beside them", "**/{name}", "**/{name}_mask"),
@@ -113,7 +113,9 @@ def recognise(root: Path) -> Known:
     fitting: list[Known] = []
     near: list[str] = []
     masks: list[str] = []
-    for known in KNOWN:
+    for known in sorted(KNOWN, key=lambda known: "_seg.npy" in known.masks):
+        if fitting and "_seg.npy" in known.masks:
+            break  # Cellpose's window saves it beside other masks too
         found = _recordings(root, known)
         left = sum(place not in found.files for place in images)
         if found.recordings and not left:
@@ -124,10 +126,6 @@ def recognise(root: Path) -> Known:
     if len(fitting) == 1:
         _refuse_unnumbered(root, fitting[0], masks)
         return fitting[0]
-    if not fitting and any(place.endswith("_seg.npy") for place in files):
-        raise InputError(
-            f"{root} holds masks as pickles, which are never opened, expected images: {CELLPOSE_MASKS}"
-        )
     listed = [f"{known.name}: {known.settings}" for known in fitting] or near
     what = "could be several things" if fitting else "is laid out in no way that data=auto is sure of"
     if not listed:

@@ -96,6 +96,9 @@ def test_masks_of_one_value_are_not_taken_for_numbered_cells(tmp_path: Path) -> 
         recognise(tmp_path)
 
 
-def test_what_to_do_about_pickles_of_cellpose_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"save the masks as PNG .*--save_png"):
-        recognise(touch(tmp_path, ["a.tif", "a_seg.npy"]))
+def test_pickles_of_cellpose_are_masks_where_there_are_no_others(tmp_path: Path) -> None:
+    touch(tmp_path, ["a.tif"])
+    masks = np.diag([1, 2])
+    np.save(tmp_path / "a_seg.npy", {"masks": masks}, allow_pickle=True)  # type: ignore[arg-type]
+    assert recognise(tmp_path).masks == "**/{name}_seg.npy"
+    assert recognise(touch(tmp_path, ["a_cp_masks.png"])).masks == "**/{name}_cp_masks"
