@@ -127,6 +127,7 @@ def _outlined(path: Path, image: Series, length: int, rules: FileRules, name: st
         )
 
     def class_of(number: int, outline: Outline) -> int:
+        """The value of the class that an outline is named after; of two classes the second one."""
         if outline.name in values or len(values) == 2:
             return values.get(outline.name, list(values.values())[1])
         raise InputError(

@@ -173,6 +173,7 @@ def _open(pair: _Pair, plain: Mapping[str, Any], faults: list[str]) -> Recording
     alone["position"] = pair.image.position or pair.mask.position
 
     def open_alone() -> Recording:
+        """The pair as a data set of its own."""
         data = TimelapseData.from_plain(alone)
         data.open_all()
         return replace(data.recordings[0], part=pair.part)

@@ -135,6 +135,7 @@ def look_at_frames(
         frames.setdefault(block.part, []).extend((block.series, t) for t in range(block.start, block.stop))
 
     def look(where: tuple[int, int]) -> FrameLook:
+        """Look at a frame of a series."""
         recording, t = recordings[where[0]], where[1]
         return look_at(*where, recording.image.frame(t), LabelFrames(recording.mask, reader).whole(t))
 
