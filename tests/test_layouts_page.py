@@ -16,6 +16,9 @@ from documents import commands
 from PIL import Image
 
 from hela_seg.cli import main
+from hela_seg.data.patterns.auto import recognise
+from hela_seg.data.patterns.matching import match
+from hela_seg.system.errors import InputError
 
 PAGE = Path(__file__).parents[1] / "docs" / "layouts.md"
 COMMANDS = commands(PAGE)
@@ -236,6 +239,44 @@ def test_a_command_of_the_page_works(
     if name == "tiles":
         parts = {(row["series"][0], row["part"]) for row in content["split"]}
         assert len(parts) == 4
+
+
+AUTO = {
+    "cellpose": "images with masks of Cellpose beside them",
+    "cellpose_window": "images with Cellpose's _seg.npy beside them",
+    "cellpose_train": "Cellpose's training data",
+    "omnipose": "images with masks as Omnipose has them",
+    "dsb2018": "one file a cell, as in the Data Science Bowl 2018",
+    "deepcell": "DeepCell's folders",
+    "tiles": "images and masks in folders of their own",
+    "usiigaci": "Usiigaci's folders",
+    "ctc": "the Cell Tracking Challenge's folders",
+    "livecell": "LIVECell",
+    "imagej": "images with ROIs of ImageJ beside them",
+    "qupath": "images with outlines of QuPath beside them",
+    "soft": "images and masks in folders of their own",
+}
+"""What ``data=auto`` takes folders for."""
+
+
+@pytest.mark.parametrize("name", AUTO)
+def test_auto_takes_a_folder_for_what_it_is(name: str, tmp_path: Path) -> None:
+    LAYOUTS[name][0](tmp_path / name)
+    known = recognise(tmp_path / name)
+    assert known.name == AUTO[name]
+    matches = match(tmp_path / name, known.images, known.masks, sparse=known.sparse)
+    assert len(matches.or_raise()) >= LAYOUTS[name][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("tissuenet", "'data.images={part}.npz/X'"), ("timelapse", "with patterns of your own")],
+)
+def test_auto_is_not_sure_of_a_folder_and_says_what_to_type(name: str, said: str, tmp_path: Path) -> None:
+    LAYOUTS[name][0](tmp_path / name)
+    with pytest.raises(InputError, match="in no way that data=auto is sure of") as refused:
+        recognise(tmp_path / name)
+    assert said in str(refused.value)
 
 
 def test_all_folders_of_the_page_are_named() -> None:

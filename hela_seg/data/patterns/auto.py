@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +20,12 @@ from hela_seg.system.errors import InputError
 
 INSTANCE_CLASSES = ("background", "interior", "border")
 """What the classes are called where masks number cells and the user names none."""
+
+ARCHIVES = (
+    "data=folder 'data.images={part}.npz/X' 'data.masks={part}.npz/y[0]' data.axes=TYXC "
+    "data.labels.kind=instances data.classes=[background,interior,border]"
+)
+"""What to type for DeepCell's archives, whose arrays state neither axes nor what each mask is of."""
 
 LOOKED_INTO = 3
 """Masks that are opened, to see whether they number cells."""
@@ -38,6 +45,7 @@ class Known:
         kind: of the masks; None where it does not follow from the layout.
         classes: names, where they follow from the layout.
         sparse: few images have masks.
+        aside: a regular expression of paths below the folder that belong to the layout and are not used.
     """
 
     name: str
@@ -46,6 +54,7 @@ class Known:
     kind: Literal["instances", "values"] | None = None
     classes: tuple[str, ...] = ()
     sparse: bool = False
+    aside: str | None = None
 
     @property
     def settings(self) -> str:
@@ -89,7 +98,9 @@ KNOWN: Sequence[Known] = (
         "{series}_GT/SEG/man_seg{t}",
         "instances",
         sparse=True,
+        aside=r"\d+_(GT|ST|RES|ERR_SEG)/.*",
     ),
+    Known("LIVECell", "images/*/{name}", "livecell_coco_{part}.json", "instances", sparse=True),
     Known("images with ROIs of ImageJ beside them", "{name}", "{name}.zip", "instances"),
     Known("images with outlines of QuPath beside them", "{name}", "{name}.geojson", "instances"),
 )
@@ -117,7 +128,11 @@ def recognise(root: Path) -> Known:
         if fitting and "_seg.npy" in known.masks:
             break  # Cellpose's window saves it beside other masks too
         found = _recordings(root, known)
-        left = sum(place not in found.files for place in images)
+        left = sum(
+            place not in found.files
+            and not (known.aside and re.fullmatch(known.aside, Path(place).relative_to(root).as_posix()))
+            for place in images
+        )
         if found.recordings and not left:
             fitting.append(known)
             masks = [one.masks[0][0][1][0] for one in found.recordings[:LOOKED_INTO]]
@@ -130,6 +145,8 @@ def recognise(root: Path) -> Known:
     what = "could be several things" if fitting else "is laid out in no way that data=auto is sure of"
     if not listed:
         listed = ["data=folder data.images='...' data.masks='...', with patterns of your own"]
+        if any(place.endswith(".npz") for place in files):
+            listed = [f"DeepCell's archives: {ARCHIVES}"]
     raise InputError(f"{root} {what} ({len(images)} images): choose {'; or '.join(listed)}")
 
 

@@ -32,7 +32,13 @@ FOLDERS = {
     ],
     "Usiigaci": ["set01/raw.tif", "set01/instances_ids.png", "set02/raw.tif", "set02/instances_ids.png"],
     "DeepCell": ["set1/phase.png", "set1/feature_0.png", "set1/feature_1.png"],
-    "Cell Tracking Challenge": ["01/t000.tif", "01/t001.tif", "01_GT/SEG/man_seg001.png"],
+    "Cell Tracking Challenge": [
+        "01/t000.tif",
+        "01/t001.tif",
+        "01_GT/SEG/man_seg001.png",
+        "01_GT/TRA/man_track000.png",
+        "01_ERR_SEG/mask000.tif",
+    ],
     "ROIs of ImageJ": ["a.tif", "a.zip"],
     "QuPath": ["a.tif", "a.geojson", "b.tif", "b.geojson"],
 }
