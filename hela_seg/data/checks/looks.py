@@ -62,7 +62,9 @@ class FrameLook:
     Attributes:
         series: index of the frame's series.
         t: the frame, counted from 0.
-        sketch: see `sketch`; None for a frame without structure.
+        sketch: the structure of each channel, without illumination, gain and offset: (C, 2F), real and
+            imaginary part of F Fourier coefficients, the lowest first, up to a factor; 0 for a channel without
+            structure. None where no channel has any.
         digest: of its pixels: equal for equal pictures alone.
         side: pixels of its shorter side.
         mask: digest of its labels; None where they are unknown or all the same.
@@ -86,27 +88,13 @@ def look_at(series: int, t: int, frame: Pixels, labels: Pixels | None) -> FrameL
     Args:
         series: index of its series.
         t: its number there.
-        frame: (C, H, W) of any real dtype.
+        frame: (C, H, W) of any real dtype; values that are not finite count as 0.
         labels: (H, W) class indices; None where they are unknown.
     """
     mask = None if labels is None or labels.min() == labels.max() else digest(labels)
     sketches, signals, chances = zip(*map(_sketch, frame), strict=True)
     found = np.stack(sketches) if any(signals) else None
     return FrameLook(series, t, found, digest(frame), min(frame.shape[1:]), mask, max(signals), max(chances))
-
-
-def sketch(frame: Pixels) -> Sketch | None:
-    """The structure of each channel, without illumination, gain and offset.
-
-    Args:
-        frame: (C, H, W) of any real dtype. Values that are not finite count as 0.
-
-    Returns:
-        (C, 2F) int8, real and imaginary part of F Fourier coefficients, the lowest first, up to a factor; 0
-        for a channel without structure. None where no channel has any.
-    """
-    found = np.stack([_sketch(channel)[0] for channel in frame])
-    return found if found.any() else None
 
 
 def digest(frame: Pixels) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from hela_seg.data.checks.looks import digest, look_at_frames, sketch
+from hela_seg.data.checks.looks import digest, look_at, look_at_frames
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.readers import ValueLabels
 from hela_seg.data.layouts import Recording
@@ -19,7 +19,7 @@ from hela_seg.data.stacks import ArraySeries
 def test_values_that_are_no_numbers_do_no_harm() -> None:
     frame = np.random.default_rng(0).random((1, 40, 40))
     frame[0, 3, 3], frame[0, 5, 5] = np.nan, np.inf
-    assert sketch(frame) is not None
+    assert look_at(0, 0, frame, None).sketch is not None
 
 
 def test_equal_pixels_of_another_type_or_shape_are_no_equal_picture() -> None:

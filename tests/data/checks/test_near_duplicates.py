@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from hela_seg.data.checks.looks import FrameLook, look_at, sketch
+from hela_seg.data.checks.looks import FrameLook, look_at
 from hela_seg.data.checks.near_duplicates import ALIKE, find_near_duplicates, least_similarity, similarity
 from hela_seg.data.splits.table import Part
 from hela_seg.data.synthetic.render import draw
@@ -156,7 +156,7 @@ def test_frames_of_any_size_are_like_themselves_and_unlike_others(shape) -> None
 @pytest.mark.parametrize("slope", [0.0, 3.0])
 def test_a_frame_without_structure_is_like_no_other(slope) -> None:
     black = np.full((1, 128, 128), 7.0) + slope * np.arange(128)
-    assert sketch(black) is None
+    assert look(black).sketch is None
     assert find_near_duplicates({"train": [look(black)], "test": [look(black), look(field(0))]}) == []
 
 
@@ -184,7 +184,7 @@ def test_all_pairs_of_parts_are_compared_and_none_within_one() -> None:
 
 def test_the_nearest_is_named_even_far_down_a_long_list() -> None:
     random = np.random.default_rng(0)
-    length = sketch(field(0)).shape
+    length = look(field(0)).sketch.shape
     stored = [
         FrameLook(0, t, random.integers(-127, 128, length).astype(np.int8), bytes([t % 256, t // 256]))
         for t in range(1500)
