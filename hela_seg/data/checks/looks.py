@@ -63,8 +63,8 @@ class FrameLook:
         series: index of the frame's series.
         t: the frame, counted from 0.
         sketch: the structure of each channel, without illumination, gain and offset: (C, 2F), real and
-            imaginary part of F Fourier coefficients, the lowest first, up to a factor; 0 for a channel without
-            structure. None where no channel has any.
+            imaginary part of F Fourier coefficients, the lowest first, up to a factor; 0 for a channel
+            without structure. None where no channel has any.
         digest: of its pixels: equal for equal pictures alone.
         side: pixels of its shorter side.
         mask: digest of its labels; None where they are unknown or all the same.

@@ -30,9 +30,9 @@ SHIFT, LEAST_SHIFT, MOST_SHIFT = 8, 1 / 32, 1 / 8
 ALIKE = 0.7
 """Correlation from which on frames count as nearly the same picture.
 
-Different fields reach 0.24 (t98g-phase stills), two of the same nuclei 0.52 (hela-nucleolus), drawn ones with
+Different fields reach 0.20 (t98g-phase stills), two of the same nuclei 0.50 (hela-nucleolus), drawn ones with
 one cell or two each seldom 0.79; frames with noise of 10 % of their range, a shift of 8 pixels or a gamma of
-0.5 or 2 keep 0.82 and more, and neighbouring frames of a culture 0.85 (t98g-phase, hela-h2b-timelapse).
+0.5 or 2 keep 0.85 and more, and neighbouring frames of a culture 0.89 (t98g-phase, hela-h2b-timelapse).
 """
 
 ALIKE_IN_NOISE, CHANCES = 0.77, 6.5
