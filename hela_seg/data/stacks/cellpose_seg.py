@@ -57,7 +57,7 @@ def _parse(pickled: bytes) -> Any:
     """Follow the instructions of a pickle that make data."""
     stack: list[Any] = []
     marks: list[int] = []
-    memo: dict[int, Any] = {}
+    memo: dict[Any, Any] = {}
     for instruction, argument, _ in pickletools.genops(pickled):
         name = instruction.name
         above = [stack.pop() for _ in range(len(stack) - marks.pop())][::-1] if name in _GATHERING else []
