@@ -82,9 +82,11 @@ def cellpose_train(root: Path) -> None:
 
 
 def omnipose(root: Path) -> None:
-    for n in range(4):
-        save(root / f"bact_phase/sorted/{n}/a.tif", image(n))
-        save(root / f"bact_phase/sorted/{n}/a_masks.tif", ids())
+    for n, part in enumerate(("train", "train", "train", "test")):
+        folder = root / f"bact_phase/{part}_sorted/{n}"
+        save(folder / "a.tif", image(n))
+        save(folder / "a_masks.tif", ids())
+        save(folder / "a_flows.tif", image(50 + n))
 
 
 def dsb2018(root: Path) -> None:
@@ -245,7 +247,6 @@ AUTO = {
     "cellpose": "images with masks of Cellpose beside them",
     "cellpose_window": "images with Cellpose's _seg.npy beside them",
     "cellpose_train": "Cellpose's training data",
-    "omnipose": "images with masks as Omnipose has them",
     "dsb2018": "one file a cell, as in the Data Science Bowl 2018",
     "deepcell": "DeepCell's folders",
     "tiles": "images and masks in folders of their own",
@@ -270,7 +271,11 @@ def test_auto_takes_a_folder_for_what_it_is(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("tissuenet", "'data.images={part}.npz/X'"), ("timelapse", "with patterns of your own")],
+    [
+        ("omnipose", "Omnipose has them, 4 with a mask, the others left aside: data=folder"),
+        ("tissuenet", "'data.images={part}.npz/X'"),
+        ("timelapse", "with patterns of your own"),
+    ],
 )
 def test_auto_is_not_sure_of_a_folder_and_says_what_to_type(name: str, said: str, tmp_path: Path) -> None:
     LAYOUTS[name][0](tmp_path / name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -100,7 +100,7 @@ KNOWN: Sequence[Known] = (
         sparse=True,
         aside=r"\d+_(GT|ST|RES|ERR_SEG)/.*",
     ),
-    Known("LIVECell", "images/*/{name}", "livecell_coco_{part}.json", "instances", sparse=True),
+    Known("LIVECell", "images/**/{name}", "livecell_coco_{part}.json", "instances", sparse=True),
     Known("images with ROIs of ImageJ beside them", "{name}", "{name}.zip", "instances"),
     Known("images with outlines of QuPath beside them", "{name}", "{name}.geojson", "instances"),
 )
@@ -138,6 +138,8 @@ def recognise(root: Path) -> Known:
             masks = [one.masks[0][0][1][0] for one in found.recordings[:LOOKED_INTO]]
         elif found.recordings:
             near.append(f"{known.name}, but for {left} file(s): {known.settings}")
+    if not fitting and not near:
+        near = [*_sparse(root)]
     if len(fitting) == 1:
         _refuse_unnumbered(root, fitting[0], masks)
         return fitting[0]
@@ -148,6 +150,13 @@ def recognise(root: Path) -> Known:
         if any(place.endswith(".npz") for place in files):
             listed = [f"DeepCell's archives: {ARCHIVES}"]
     raise InputError(f"{root} {what} ({len(images)} images): choose {'; or '.join(listed)}")
+
+
+def _sparse(root: Path) -> Iterator[str]:
+    """Layouts that would fit if images without a mask were left aside, with their settings."""
+    for known in (replace(known, sparse=True) for known in KNOWN):
+        if found := _recordings(root, known).recordings:
+            yield f"{known.name}, {len(found)} with a mask, the others left aside: {known.settings}"
 
 
 def _recordings(root: Path, known: Known) -> Matches:
