@@ -124,6 +124,12 @@ def usiigaci(root: Path) -> None:
         save(root / f"set{n:02}/instances_ids.png", ids())
 
 
+def yeaz(root: Path) -> None:
+    for n in range(4):
+        save(root / f"a{n}_im.tif", image(n), description='{"shape": [2044, 2048]}', metadata=None)
+        save(root / f"a{n}_mask.tif", ids())
+
+
 def ctc(root: Path) -> None:
     for series in ("01", "02", "03"):
         for t in range(3):
@@ -203,6 +209,7 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], int, list[int]]] = {
     "tissuenet": (tissuenet, 3, [920, 176, 184]),
     "tiles": (tiles, 16, [920, 120, 240]),
     "usiigaci": (usiigaci, 4, [920, 176, 184]),
+    "yeaz": (yeaz, 4, [920, 176, 184]),
     "ctc": (ctc, 3, [920, 176, 184]),
     "livecell": (livecell, 4, [920, 176, 184]),
     "imagej": (imagej, 4, [920, 176, 184]),
@@ -251,6 +258,7 @@ AUTO = {
     "deepcell": "DeepCell's folders",
     "tiles": "images and masks in folders of their own",
     "usiigaci": "Usiigaci's folders",
+    "yeaz": "YeaZ",
     "ctc": "the Cell Tracking Challenge's folders",
     "livecell": "LIVECell",
     "imagej": "images with ROIs of ImageJ beside them",

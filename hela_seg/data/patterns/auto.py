@@ -84,6 +84,7 @@ KNOWN: Sequence[Known] = (
     Known("Cellpose's training data", "**/{name}_img", "**/{name}_masks", "instances"),
     Known("images with masks beside them", "**/{name}", "**/{name}_mask"),
     Known("one file a cell, as in the Data Science Bowl 2018", "{id}/images/*", "{id}/masks/*", "instances"),
+    Known("YeaZ", "{name}_im", "{name}_mask", "instances"),
     Known("Usiigaci's folders", "{set}/raw", "{set}/instances_ids", "instances"),
     Known(
         "DeepCell's folders",
