@@ -29,8 +29,9 @@ import pytorch_lightning as pl
 import torch
 
 from hela_seg.cli.run import call
+from hela_seg.data.checks.looks import look_at_frames
 from hela_seg.data.checks.names import leaks_by_name
-from hela_seg.data.checks.near_duplicates import find_near_duplicates, look_at_frames
+from hela_seg.data.checks.near_duplicates import find_near_duplicates
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.labels.balance import never_trained
 from hela_seg.data.splits.split import write_split

@@ -16,6 +16,9 @@ from documents import commands
 from PIL import Image
 
 from hela_seg.cli import main
+from hela_seg.data.patterns.auto import recognise
+from hela_seg.data.patterns.matching import match
+from hela_seg.system.errors import InputError
 
 PAGE = Path(__file__).parents[1] / "docs" / "layouts.md"
 COMMANDS = commands(PAGE)
@@ -65,6 +68,13 @@ def cellpose(root: Path) -> None:
         (root / f"a {n}_seg.npy").write_bytes(b"a pickle")
 
 
+def cellpose_window(root: Path) -> None:
+    for n in range(4):
+        save(root / f"a {n}.tif", image(n))
+        saved = {"outlines": ids() > 1, "masks": ids().astype(np.uint16), "filename": Path(f"a {n}.tif")}
+        np.save(root / f"a {n}_seg.npy", saved, allow_pickle=True)  # type: ignore[arg-type]
+
+
 def cellpose_train(root: Path) -> None:
     for n, part in enumerate(("train", "train", "test")):
         save(root / part / f"{n:03}_img.png", colours(n) if n else image(n))
@@ -72,9 +82,11 @@ def cellpose_train(root: Path) -> None:
 
 
 def omnipose(root: Path) -> None:
-    for n in range(4):
-        save(root / f"bact_phase/sorted/{n}/a.tif", image(n))
-        save(root / f"bact_phase/sorted/{n}/a_masks.tif", ids())
+    for n, part in enumerate(("train", "train", "train", "test")):
+        folder = root / f"bact_phase/{part}_sorted/{n}"
+        save(folder / "a.tif", image(n))
+        save(folder / "a_masks.tif", ids())
+        save(folder / "a_flows.tif", image(50 + n))
 
 
 def dsb2018(root: Path) -> None:
@@ -110,6 +122,12 @@ def usiigaci(root: Path) -> None:
     for n in range(4):
         save(root / f"set{n:02}/raw.tif", image(n))
         save(root / f"set{n:02}/instances_ids.png", ids())
+
+
+def yeaz(root: Path) -> None:
+    for n in range(4):
+        save(root / f"a{n}_im.tif", image(n), description='{"shape": [2044, 2048]}', metadata=None)
+        save(root / f"a{n}_mask.tif", ids())
 
 
 def ctc(root: Path) -> None:
@@ -183,6 +201,7 @@ def soft(root: Path) -> None:
 
 LAYOUTS: dict[str, tuple[Callable[[Path], None], int, list[int]]] = {
     "cellpose": (cellpose, 4, [920, 176, 184]),
+    "cellpose_window": (cellpose_window, 4, [920, 176, 184]),
     "cellpose_train": (cellpose_train, 3, [920, 176, 184]),
     "omnipose": (omnipose, 4, [920, 176, 184]),
     "dsb2018": (dsb2018, 4, [920, 176, 184]),
@@ -190,6 +209,7 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], int, list[int]]] = {
     "tissuenet": (tissuenet, 3, [920, 176, 184]),
     "tiles": (tiles, 16, [920, 120, 240]),
     "usiigaci": (usiigaci, 4, [920, 176, 184]),
+    "yeaz": (yeaz, 4, [920, 176, 184]),
     "ctc": (ctc, 3, [920, 176, 184]),
     "livecell": (livecell, 4, [920, 176, 184]),
     "imagej": (imagej, 4, [920, 176, 184]),
@@ -224,10 +244,52 @@ def test_a_command_of_the_page_works(
     assert len(content["series"]) == series
     assert [entry["pixels"]["total"] for entry in content["classes"]] == [frames * count for count in pixels]
     if name == "livecell":
-        assert [row["part"] for row in content["split"]] == ["train", "train", "validation", "test"]
+        assert sorted(row["part"] for row in content["split"]) == ["test", "train", "train", "validation"]
     if name == "tiles":
         parts = {(row["series"][0], row["part"]) for row in content["split"]}
         assert len(parts) == 4
+
+
+AUTO = {
+    "cellpose": "images with masks of Cellpose beside them",
+    "cellpose_window": "images with Cellpose's _seg.npy beside them",
+    "cellpose_train": "Cellpose's training data",
+    "dsb2018": "one file a cell, as in the Data Science Bowl 2018",
+    "deepcell": "DeepCell's folders",
+    "tiles": "images and masks in folders of their own",
+    "usiigaci": "Usiigaci's folders",
+    "yeaz": "YeaZ",
+    "ctc": "the Cell Tracking Challenge's folders",
+    "livecell": "LIVECell",
+    "imagej": "images with ROIs of ImageJ beside them",
+    "qupath": "images with outlines of QuPath beside them",
+    "soft": "images and masks in folders of their own",
+}
+"""What ``data=auto`` takes folders for."""
+
+
+@pytest.mark.parametrize("name", AUTO)
+def test_auto_takes_a_folder_for_what_it_is(name: str, tmp_path: Path) -> None:
+    LAYOUTS[name][0](tmp_path / name)
+    known = recognise(tmp_path / name)
+    assert known.name == AUTO[name]
+    matches = match(tmp_path / name, known.images, known.masks, sparse=known.sparse)
+    assert len(matches.or_raise()) >= LAYOUTS[name][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("omnipose", "Omnipose has them, 4 with a mask, the others left aside: data=folder"),
+        ("tissuenet", "'data.images={part}.npz/X'"),
+        ("timelapse", "with patterns of your own"),
+    ],
+)
+def test_auto_is_not_sure_of_a_folder_and_says_what_to_type(name: str, said: str, tmp_path: Path) -> None:
+    LAYOUTS[name][0](tmp_path / name)
+    with pytest.raises(InputError, match="in no way that data=auto is sure of") as refused:
+        recognise(tmp_path / name)
+    assert said in str(refused.value)
 
 
 def test_all_folders_of_the_page_are_named() -> None:

@@ -91,6 +91,7 @@ class Rotation:
         matrix = np.column_stack([turned, shift])
 
         def warp(pixels: Any, interpolation: int) -> Any:
+            """(H, W) turned and scaled; what lies outside is mirrored."""
             flags = interpolation | cv2.WARP_INVERSE_MAP
             return cv2.warpAffine(pixels, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
 

@@ -159,6 +159,7 @@ def with_those_around(series: Iterable[Series], context: int) -> Iterator[tuple[
         now = after.popleft()
 
         def alike(other: Series, kind: tuple[object, ...] = (now.shape, now.dtype)) -> bool:
+            """Whether a neighbour can be shown beside this series."""
             return (other.shape, other.dtype) == kind
 
         former = [*takewhile(alike, reversed(before))][::-1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ from hela_seg.data.settings import (
 )
 from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
-from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Z
+from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Series, Z
 from hela_seg.data.stacks.channels import Channel
 from hela_seg.data.tiles import Size
 from hela_seg.system import lightning_loops
@@ -283,32 +282,30 @@ class TimelapseData(pl.LightningDataModule):
         """
         self.open()
         self.survey: Survey = survey(self.recordings, self.blocks, self.labels, index, self._most_indexed)
-        frames = (
-            (self.recordings[b.series].image, t)
-            for b in self.blocks_of("train")
-            for t in range(b.start, b.stop)
-        )
-        step = -(-sum(b.stop - b.start for b in self.blocks_of("train")) // FRAMES_TO_FIT)
-        used = {block.series for block in self.blocks}
         # of frames that are normalised each by itself it does not matter how they were exposed
-        looked_at = [] if self._normalise == "frame" else sorted(used)
+        used = set() if self._normalise == "frame" else {block.series for block in self.blocks}
         self.unlike_exposures = unlike_exposures(
-            exposures_of([self.recordings[series].image for series in looked_at])
+            exposures_of([self.recordings[series].image for series in sorted(used)])
         )
         kind, reason = self._normalise, None
         if kind == AUTO:
             lengths = [self.recordings[series].image.shape[0] for series in used]
             kind, reason = choose_normalisation(lengths, self.unlike_exposures)
-        fitted = fit(kind, (image.frame(t) for image, t in islice(frames, 0, None, step)))
+        frames = self._training_frames()
+        some = frames[:: -(-len(frames) // FRAMES_TO_FIT)]
+        fitted = fit(kind, (image.frame(t) for image, t in some))
         self.normalisation: Normalisation = replace(fitted, reason=reason)
         self._prepared = True
 
     def training_statistics(self) -> TrainingStatistics:
         """What the training frames are like, for checkpoints; after `prepare`."""
-        blocks, positions = self.blocks_of("train"), self.survey.positions
-        frames = [(self.recordings[b.series].image, t) for b in blocks for t in range(b.start, b.stop)]
-        counts = np.concatenate([positions.of_series(b.series)[b.start : b.stop] for b in blocks])
-        return training_statistics(frames, counts, self.normalisation.kind)
+        positions = self.survey.positions
+        counts = [positions.of_series(b.series)[b.start : b.stop] for b in self.blocks_of("train")]
+        return training_statistics(self._training_frames(), np.concatenate(counts), self.normalisation.kind)
+
+    def _training_frames(self) -> list[tuple[Series, int]]:
+        blocks = self.blocks_of("train")
+        return [(self.recordings[b.series].image, t) for b in blocks for t in range(b.start, b.stop)]
 
     def blocks_of(self, part: Part) -> list[Block]:
         """The blocks of one part."""

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from hela_seg.data.labels.painted import Layer
 from hela_seg.data.layouts import FileRules, Recording, at_size_of, chosen, open_image, open_mask, painted
-from hela_seg.data.patterns.matching import Channels, Layers, Matched
+from hela_seg.data.patterns.images import Channels
+from hela_seg.data.patterns.masks import Layers
+from hela_seg.data.patterns.matching import Matched
 from hela_seg.data.stacks import FrameSequence, Series, name_of
 from hela_seg.data.stacks.channels import JoinedChannels, JoinedPlanes
 from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
@@ -125,6 +127,7 @@ def _outlined(path: Path, image: Series, length: int, rules: FileRules, name: st
         )
 
     def class_of(number: int, outline: Outline) -> int:
+        """The value of the class that an outline is named after; of two classes the second one."""
         if outline.name in values or len(values) == 2:
             return values.get(outline.name, list(values.values())[1])
         raise InputError(

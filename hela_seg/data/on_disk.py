@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hela_seg.data import layouts
+from hela_seg.data.ctc import ctc
 from hela_seg.data.labels.palettes import refuse_unlike_palettes
-from hela_seg.data.layouts import FileRules, Recording
+from hela_seg.data.layouts import FileRules, Recording, dryad, paired_by_stem
 from hela_seg.data.matched import has_mask, open_matched
 from hela_seg.data.patterns.grammar import is_pattern
 from hela_seg.data.patterns.matching import Given, Matched, Matches, match
@@ -111,14 +111,14 @@ class DataOnDisk:
 
     def _found(self) -> list[Recording]:
         if self.layout == "dryad":
-            return layouts.dryad(self.root, self.axes, rules=self.rules)
+            return dryad(self.root, self.axes, rules=self.rules)
         if self.has_patterns:
             return [self.open_matched(one) for one in self.matches().or_raise()]
         if self.layout == "ctc":
-            return layouts.ctc(self.root, str(self.masks), self.axes, rules=self.rules)
+            return ctc(self.root, str(self.masks), self.axes, rules=self.rules)
         drawn = self.layout == "synthetic"
         root = render.write(self.root, **self.drawing) if drawn else self.root
-        return layouts.paired_by_stem(
+        return paired_by_stem(
             root, str(self.images), str(self.masks), self.axes, sequence=self.sequence, rules=self.rules
         )
 

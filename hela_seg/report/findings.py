@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hela_seg.data.checks.examine import PERCENTILES, Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import FrameLook
+from hela_seg.data.checks.looks import FrameLook
 from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.balance import balanced_weights

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from hela_seg.data.checks.near_duplicates import find_near_duplicates, look_at_frames
+from hela_seg.data.checks.looks import look_at_frames
+from hela_seg.data.checks.near_duplicates import find_near_duplicates
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import RandomTiles
 from hela_seg.data.labels.survey import MOST_FRAMES

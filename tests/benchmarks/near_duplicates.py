@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hela_seg.data.checks.near_duplicates import FrameLook, least_similarity, look_at, similarity
+from hela_seg.data.checks.looks import FrameLook, look_at
+from hela_seg.data.checks.near_duplicates import least_similarity, similarity
 from hela_seg.data.synthetic.render import draw
 
 SIDE = 256

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,9 @@ from hela_seg.data.exposure import Exposure, exposures_of, unlike_exposures
 from hela_seg.data.stacks import open_series
 
 
-TYX: dict[str, Any] = {"metadata": {"axes": "TYX"}}
+def write_frames(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    tifffile.imwrite(path, pixels, metadata={"axes": "TYX"})
 
 
 def write_series(folder: Path, factors: dict[str, tuple[float, float]], frames: int = 1) -> Path:
@@ -22,10 +23,8 @@ def write_series(folder: Path, factors: dict[str, tuple[float, float]], frames: 
     random = np.random.default_rng(0)
     for name, (factor, offset) in factors.items():
         pixels = random.integers(100, 600, (frames, 32, 32)) * factor + offset
-        for kind in ("images", "masks"):
-            (folder / kind).mkdir(exist_ok=True)
-        tifffile.imwrite(folder / "images" / f"{name}.tif", pixels.astype(np.uint16), **TYX)
-        tifffile.imwrite(folder / "masks" / f"{name}.tif", random.integers(0, 2, pixels.shape, np.uint8), **TYX)
+        write_frames(folder / "images" / f"{name}.tif", pixels.astype(np.uint16))
+        write_frames(folder / "masks" / f"{name}.tif", random.integers(0, 2, pixels.shape, np.uint8))
     return folder
 
 

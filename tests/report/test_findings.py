@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import FrameLook, NearDuplicate
+from hela_seg.data.checks.looks import FrameLook
+from hela_seg.data.checks.near_duplicates import NearDuplicate
 from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
 from hela_seg.data.layouts import Recording

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.data.checks.near_duplicates import FrameLook, look_at
+from hela_seg.data.checks.looks import FrameLook, look_at
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hela_seg.data.ctc import ctc_folders, paired_by_number
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.layouts import DRYAD_FOLDERS, Recording, ctc_folders, paired_by_number
+from hela_seg.data.layouts import DRYAD_FOLDERS, Recording
 from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, groups_as_stated
 from hela_seg.data.patterns.matching import Matches
 from hela_seg.data.splits.split import Split
@@ -172,6 +173,7 @@ def _open(pair: _Pair, plain: Mapping[str, Any], faults: list[str]) -> Recording
     alone["position"] = pair.image.position or pair.mask.position
 
     def open_alone() -> Recording:
+        """The pair as a data set of its own."""
         data = TimelapseData.from_plain(alone)
         data.open_all()
         return replace(data.recordings[0], part=pair.part)

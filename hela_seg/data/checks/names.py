@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from hela_seg.data.checks.near_duplicates import FrameLook, similarity
+from hela_seg.data.checks.looks import FrameLook
+from hela_seg.data.checks.near_duplicates import similarity
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block, Part
 from hela_seg.data.stacks import name_of

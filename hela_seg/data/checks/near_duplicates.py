@@ -1,49 +1,28 @@
 """Frames that show the same cells on two sides of a split, though noise, a shift or gamma makes them differ.
 
-Of each channel a sketch is kept: it is shrunk to 64 x 64 area means, a polynomial takes off the
-illumination, and the Fourier coefficients of up to 16 cycles a side remain, which a shift by a part of a
-mean turns but does not mix. Their magnitudes are evened out (the "phase correlation" of Kuglin and Hines,
-1975, as far as noise allows), so that outlines and texture count and not only that a bright cell lies
-somewhere. Two sketches are alike if their normalised cross-correlation at a shift of a few pixels is high,
-measured by what noise leaves of it. What many series have in common, such as dust or the edge of a field
-stop, is subtracted first. Candidates are found with the lowest frequencies and matrix products. One field
-in two stains has other images and the same masks, which are compared by a digest.
+Two frames are alike if the normalised cross-correlation of their sketches (`hela_seg.data.checks.looks`) at
+a shift of a few pixels is high, measured by what noise leaves of it and by what chance reaches. What many
+series have in common, such as dust or the edge of a field stop, is subtracted first. Candidates are found
+with the lowest frequencies and matrix products. One field in two stains has other images and the same masks,
+which are compared by a digest.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hela_seg.data.frames import LabelFrames
+from hela_seg.data.checks.looks import CYCLES, FrameLook, Sketch, frequencies
 from hela_seg.data.intensity import spread
-from hela_seg.data.labels.readers import LabelReader
-from hela_seg.data.layouts import Recording
-from hela_seg.data.splits.table import Block, Part
+from hela_seg.data.splits.table import Part
 
-MEANS = 64
-"""Rows and columns of area means that a channel is shrunk to."""
-
-PIXELS_A_MEAN = 8
-"""Rows and columns of pixels that go into each mean, at least, where the frame has as many."""
-
-CYCLES, COARSE_CYCLES = 16, 8
-"""Highest frequency of a sketch, and of the search for candidates, in cycles a side."""
-
-ILLUMINATION_DEGREE = 4
-"""Of the polynomial in row and column that stands for the illumination of a frame."""
-
-WHITENING = 0.8
-"""Power of their magnitudes that coefficients are divided by: 0 is cross-correlation, 1 phase correlation."""
+COARSE_CYCLES = 8
+"""Highest frequency of the search for candidates in cycles a side."""
 
 SHIFT, LEAST_SHIFT, MOST_SHIFT = 8, 1 / 32, 1 / 8
 """Pixels that the same field may be shifted by, and the least and the most of it in parts of a side."""
@@ -51,55 +30,25 @@ SHIFT, LEAST_SHIFT, MOST_SHIFT = 8, 1 / 32, 1 / 8
 ALIKE = 0.7
 """Correlation from which on frames count as nearly the same picture.
 
-Different fields reach 0.26 (hela-nucleolus, t98g-phase stills), two of the same nuclei 0.48, drawn ones with
-one cell or two each seldom 0.77; frames with noise of 10 % of their range, a shift of 8 pixels or a gamma of
-0.5 or 2 keep 0.76 and more, and neighbouring frames of a culture 0.85 (t98g-phase, hela-h2b-timelapse).
-Chance alone gives 0.1.
+Different fields reach 0.20 (t98g-phase stills), two of the same nuclei 0.50 (hela-nucleolus), drawn ones with
+one cell or two each seldom 0.79; frames with noise of 10 % of their range, a shift of 8 pixels or a gamma of
+0.5 or 2 keep 0.85 and more, and neighbouring frames of a culture 0.89 (t98g-phase, hela-h2b-timelapse).
 """
 
-ALIKE_IN_NOISE, LEAST_ALIKE = 0.77, 0.45
-"""The same for frames with noise, as a share of what noise leaves, and the least; see `least_similarity`."""
+ALIKE_IN_NOISE, CHANCES = 0.77, 6.5
+"""The same for frames with noise, as a share of what noise leaves, and at least in standard deviations of
+chance; see `least_similarity`."""
 
 SERIES_IN_COMMON, MOST_ALONG_ONE = 8, 0.35
 """Series from which on what they have in common is taken for the microscope's and subtracted, if the rest of
 them varies in more than one way: frames of one time-lapse, in a file each, change along one line."""
 
-FRAMES_LOOKED_AT = 200
-"""Most frames of each part that `look_at_frames` reads, so that training of long recordings starts soon."""
-
 _PARTS: tuple[Part, ...] = ("train", "validation", "test")
 _CANDIDATES = 4
 _SERIES_FOR_COMMON = 200
 _ROWS_AT_ONCE = 256
-_ROWS_FOR_NOISE = 8
-_THREADS = 4
 
-Pixels = npt.NDArray[Any]
-Sketch = npt.NDArray[np.int8]
 Spectrum = npt.NDArray[np.complex64]
-
-
-@dataclass(frozen=True, eq=False)
-class FrameLook:
-    """What is remembered of a frame's looks.
-
-    Attributes:
-        series: index of the frame's series.
-        t: the frame, counted from 0.
-        sketch: see `sketch`; None for a frame without structure.
-        digest: of its pixels: equal for equal pictures alone.
-        side: pixels of its shorter side.
-        mask: digest of its labels; None where they are unknown or all the same.
-        signal: share of the sketch's energy that is no noise, as far as neighbouring pixels tell.
-    """
-
-    series: int
-    t: int
-    sketch: Sketch | None
-    digest: bytes
-    side: int = 512
-    mask: bytes | None = None
-    signal: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -133,75 +82,11 @@ def least_similarity(one: FrameLook, other: FrameLook) -> float:
     """From which correlation on two frames count as nearly the same picture.
 
     Independent noise leaves of the correlation of two pictures of one field the root of the product of their
-    shares of signal (Spearman's correction for attenuation, 1904).
+    shares of signal (Spearman's correction for attenuation, 1904). Less than chance reaches among many pairs
+    and shifts is not enough, which is more where few frequencies hold most of a frame.
     """
-    left = float(np.sqrt(one.signal * other.signal))
-    return max(LEAST_ALIKE, min(ALIKE, ALIKE_IN_NOISE * left))
-
-
-def look_at(series: int, t: int, frame: Pixels, labels: Pixels | None) -> FrameLook:
-    """Sketch and digests of one frame.
-
-    Args:
-        series: index of its series.
-        t: its number there.
-        frame: (C, H, W) of any real dtype.
-        labels: (H, W) class indices; None where they are unknown.
-    """
-    mask = None if labels is None or labels.min() == labels.max() else digest(labels)
-    sketches, signals = zip(*(_sketch(channel) for channel in frame), strict=True)
-    signal = max((share for own, share in zip(sketches, signals, strict=True) if own.any()), default=0.0)
-    found = np.stack(sketches) if signal else None
-    return FrameLook(series, t, found, digest(frame), min(frame.shape[1:]), mask, signal)
-
-
-def sketch(frame: Pixels) -> Sketch | None:
-    """The structure of each channel, without illumination, gain and offset.
-
-    Args:
-        frame: (C, H, W) of any real dtype. Values that are not finite count as 0.
-
-    Returns:
-        (C, 2F) int8, real and imaginary part of F Fourier coefficients, the lowest first, up to a factor; 0
-        for a channel without structure. None where no channel has any.
-    """
-    found = np.stack([_sketch(channel)[0] for channel in frame])
-    return found if found.any() else None
-
-
-def digest(frame: Pixels) -> bytes:
-    """Twenty bytes that tell pictures apart: equal for arrays of equal shape, dtype and values alone."""
-    state = hashlib.sha1(f"{frame.shape} {frame.dtype.str}".encode(), usedforsecurity=False)
-    state.update(np.ascontiguousarray(frame).data)
-    return state.digest()
-
-
-def look_at_frames(
-    recordings: Sequence[Recording],
-    blocks: Sequence[Block],
-    reader: LabelReader,
-    most: int = FRAMES_LOOKED_AT,
-) -> dict[Part, list[FrameLook]]:
-    """Look at the frames of each part, or at ``most`` of them spread evenly.
-
-    Args:
-        recordings: images and masks.
-        blocks: which frames are in which part.
-        reader: of the masks.
-        most: frames of one part that are read.
-    """
-    frames: dict[Part, list[tuple[int, int]]] = {}
-    for block in blocks:
-        frames.setdefault(block.part, []).extend((block.series, t) for t in range(block.start, block.stop))
-
-    def look(where: tuple[int, int]) -> FrameLook:
-        recording, t = recordings[where[0]], where[1]
-        return look_at(*where, recording.image.frame(t), LabelFrames(recording.mask, reader).whole(t))
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return {
-            part: list(pool.map(look, places[:: -(-len(places) // most)])) for part, places in frames.items()
-        }
+    left, chance = np.sqrt(one.signal * other.signal), np.sqrt(one.chance * other.chance)
+    return float(min(ALIKE, max(ALIKE_IN_NOISE * left, CHANCES * chance)))
 
 
 def find_near_duplicates(looks: Mapping[Part, Sequence[FrameLook]]) -> list[NearDuplicate]:
@@ -231,69 +116,15 @@ def similarity(one: FrameLook, other: FrameLook) -> float:
     return max(_correlation(_unit(a[None], none)[0], _unit(b[None], none)[0], shift) for a, b in pairs)
 
 
-def _sketch(channel: Pixels) -> tuple[Sketch, float]:
-    """The sketch of a channel, and the share of its energy that is signal."""
-    rows, columns = (max(1, length // (MEANS * PIXELS_A_MEAN)) for length in channel.shape)
-    pixels = channel[::rows, ::columns].astype(np.float64)
-    if channel.dtype.kind == "f":
-        pixels = np.nan_to_num(pixels, nan=0, posinf=0, neginf=0)
-    means = cv2.resize(pixels, (MEANS, MEANS), interpolation=cv2.INTER_AREA).ravel()
-    smooth, window = _illumination(), np.sqrt(np.hanning(MEANS + 2)[1:-1])
-    structure = means - smooth @ (smooth.T @ means)
-    rows_of, columns_of = _frequencies()
-    if np.abs(structure).max() <= 1e-6 * np.abs(means).max():
-        return np.zeros(2 * len(rows_of), np.int8), 0.0
-    spectrum = np.fft.fft2(structure.reshape(MEANS, MEANS) * np.outer(window, window))[rows_of, columns_of]
-    magnitudes = np.maximum(np.abs(spectrum), 1e-30)
-    evened = spectrum / magnitudes**WHITENING
-    noise = _noise(pixels) * min(1, MEANS**2 / pixels.size) * window.sum() ** 2  # power of each coefficient
-    energies = magnitudes ** (2 - 2 * WHITENING)
-    signal = float((energies * np.maximum(0, 1 - noise / magnitudes**2)).sum() / energies.sum())
-    parts = evened.astype(np.complex64).view(np.float32)
-    quantised: Sketch = np.round(127 / np.abs(parts).max() * parts).astype(np.int8)
-    return quantised, max(signal, 1e-6)
-
-
-def _noise(pixels: npt.NDArray[np.float64]) -> float:
-    """Variance of the noise of a pixel, from second differences along some rows, robust against edges."""
-    some = pixels[::_ROWS_FOR_NOISE]
-    if some.shape[1] < 3:
-        return 0.0
-    differences = np.abs(2 * some[:, 1:-1] - some[:, :-2] - some[:, 2:])
-    return float((np.median(differences) / 0.6745) ** 2 / 6)
-
-
-@cache
-def _frequencies() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Cycles a side, down and across, of the F coefficients; half of a plane, since pixels are real."""
-    down, across = (axis.ravel() for axis in np.mgrid[-CYCLES : CYCLES + 1, : CYCLES + 1])
-    radius = np.hypot(down, across)
-    half = (radius > 0) & (radius <= CYCLES) & ((across > 0) | (down > 0))
-    order = np.argsort(radius[half], kind="stable")
-    return down[half][order], across[half][order]
-
-
-@cache
-def _illumination() -> npt.NDArray[np.float64]:
-    """Orthonormal polynomials of `ILLUMINATION_DEGREE` at most, each a column over all means."""
-    powers = np.polynomial.legendre.legvander(np.linspace(-1, 1, MEANS), ILLUMINATION_DEGREE)
-    terms = [
-        np.outer(powers[:, i], powers[:, j]).ravel()
-        for i in range(ILLUMINATION_DEGREE + 1)
-        for j in range(ILLUMINATION_DEGREE + 1 - i)
-    ]
-    return np.linalg.qr(np.transpose(terms))[0]
-
-
 def _unit(sketches: Sketch, common: Spectrum) -> Spectrum:
     """Sketches (N, 2F) of one channel as coefficients (N, F) of norm 1, less what all have in common (F,)."""
     spectra: Spectrum = np.ascontiguousarray(sketches, np.float32).view(np.complex64)
-    for part in (None, common):
-        if part is not None:
-            spectra = (spectra - part * spectra.any(axis=1, keepdims=True)).astype(np.complex64)
-        norms = np.linalg.norm(spectra, axis=1, keepdims=True)
-        spectra = (spectra / np.where(norms > 0, norms, 1)).astype(np.complex64, copy=False)
-    return spectra
+    return _normed(_normed(spectra) - common * spectra.any(axis=1, keepdims=True))
+
+
+def _normed(spectra: Spectrum) -> Spectrum:
+    norms = np.linalg.norm(spectra, axis=1, keepdims=True)
+    return (spectra / np.where(norms > 0, norms, 1)).astype(np.complex64)
 
 
 def _in_common(looks: Sequence[FrameLook]) -> Spectrum:
@@ -301,7 +132,7 @@ def _in_common(looks: Sequence[FrameLook]) -> Spectrum:
     known = {look.series: look.sketch for look in reversed(looks) if look.sketch is not None}
     places = spread(len(known), _SERIES_FOR_COMMON)
     sketches = [found for place, found in enumerate(known.values()) if place in places]
-    mean = np.zeros((min(map(len, sketches), default=1), len(_frequencies()[0])), np.complex64)
+    mean = np.zeros((min(map(len, sketches), default=1), len(frequencies()[0])), np.complex64)
     if len(sketches) < SERIES_IN_COMMON:
         return mean
     for channel, none in enumerate(mean.copy()):
@@ -369,7 +200,7 @@ def _most_similar(
 
 def _coarse(stored: Sequence[Sketch], mean: Spectrum) -> Spectrum:
     """The lowest frequencies of all sketches; a chunk at a time, so that not all of each is there at once."""
-    down, across = _frequencies()
+    down, across = frequencies()
     count = int((np.hypot(down, across) <= COARSE_CYCLES).sum())
     chunks = [
         _unit(np.array(stored[begin : begin + _ROWS_AT_ONCE]), mean)[:, :count]
@@ -398,7 +229,7 @@ def _turns(shift: float, steps: int) -> tuple[Spectrum, Spectrum]:
     The S shifts go from the largest one up to the largest one down, so many of them to a side's length.
     """
     places = np.linspace(-shift, shift, 2 * int(np.ceil(shift * steps)) + 1)
-    down, across = (np.exp(2j * np.pi * np.outer(places, cycles)) for cycles in _frequencies())
+    down, across = (np.exp(2j * np.pi * np.outer(places, cycles)) for cycles in frequencies())
     return down.astype(np.complex64), across.astype(np.complex64)
 
 

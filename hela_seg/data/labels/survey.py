@@ -106,6 +106,7 @@ def _look_at_all(masks: Sequence[Series], spans: Sequence[Span], reader: LabelRe
     short = in_pieces(spans, FRAMES_AT_ONCE)
 
     def look_at(span: Span) -> _SpanPixels:
+        """Count and locate the classes of some frames."""
         return _look_at(frames[span.series], span, reader.class_count, limit)
 
     if max(math.prod(masks[span.series].shape[2:]) for span in spans) < WORTH_THREADS:

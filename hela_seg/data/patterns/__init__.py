@@ -35,6 +35,7 @@ The files:
 
 - ``grammar``: a pattern as a regular expression
 - ``listing``: the files of a folder that patterns may match
-- ``files``: which file belongs to which pattern; ``matching``: images with their masks
+- ``files``: which file belongs to which pattern; ``images``: by recording; ``masks``: by image;
+  ``matching``: both together
 - ``auto``: which known layout a folder has
 """

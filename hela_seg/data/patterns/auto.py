@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -14,12 +15,17 @@ from scipy import ndimage
 from hela_seg.data.patterns.listing import walk
 from hela_seg.data.patterns.matching import Given, Matches, match
 from hela_seg.data.stacks import SUFFIXES, open_series
-from hela_seg.data.stacks.numpy_file import CELLPOSE_MASKS
 from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
 from hela_seg.system.errors import InputError
 
 INSTANCE_CLASSES = ("background", "interior", "border")
 """What the classes are called where masks number cells and the user names none."""
+
+ARCHIVES = (
+    "data=folder 'data.images={part}.npz/X' 'data.masks={part}.npz/y[0]' data.axes=TYXC "
+    "data.labels.kind=instances data.classes=[background,interior,border]"
+)
+"""What to type for DeepCell's archives, whose arrays state neither axes nor what each mask is of."""
 
 LOOKED_INTO = 3
 """Masks that are opened, to see whether they number cells."""
@@ -39,6 +45,7 @@ class Known:
         kind: of the masks; None where it does not follow from the layout.
         classes: names, where they follow from the layout.
         sparse: few images have masks.
+        aside: a regular expression of paths below the folder that belong to the layout and are not used.
     """
 
     name: str
@@ -47,6 +54,7 @@ class Known:
     kind: Literal["instances", "values"] | None = None
     classes: tuple[str, ...] = ()
     sparse: bool = False
+    aside: str | None = None
 
     @property
     def settings(self) -> str:
@@ -71,10 +79,12 @@ def _typed(given: Given) -> str:
 KNOWN: Sequence[Known] = (
     Known("images and masks in folders of their own", "images/{name}", "masks/{name}"),
     Known("images with masks of Cellpose beside them", "**/{name}", "**/{name}_cp_masks", "instances"),
+    Known("images with Cellpose's _seg.npy beside them", "**/{name}", "**/{name}_seg.npy", "instances"),
     Known("images with masks as Omnipose has them", "**/{name}", "**/{name}_masks", "instances"),
     Known("Cellpose's training data", "**/{name}_img", "**/{name}_masks", "instances"),
     Known("images with masks beside them", "**/{name}", "**/{name}_mask"),
     Known("one file a cell, as in the Data Science Bowl 2018", "{id}/images/*", "{id}/masks/*", "instances"),
+    Known("YeaZ", "{name}_im", "{name}_mask", "instances"),
     Known("Usiigaci's folders", "{set}/raw", "{set}/instances_ids", "instances"),
     Known(
         "DeepCell's folders",
@@ -89,7 +99,9 @@ KNOWN: Sequence[Known] = (
         "{series}_GT/SEG/man_seg{t}",
         "instances",
         sparse=True,
+        aside=r"\d+_(GT|ST|RES|ERR_SEG)/.*",
     ),
+    Known("LIVECell", "images/**/{name}", "livecell_coco_{part}.json", "instances", sparse=True),
     Known("images with ROIs of ImageJ beside them", "{name}", "{name}.zip", "instances"),
     Known("images with outlines of QuPath beside them", "{name}", "{name}.geojson", "instances"),
 )
@@ -113,26 +125,39 @@ def recognise(root: Path) -> Known:
     fitting: list[Known] = []
     near: list[str] = []
     masks: list[str] = []
-    for known in KNOWN:
+    for known in sorted(KNOWN, key=lambda known: "_seg.npy" in known.masks):
+        if fitting and "_seg.npy" in known.masks:
+            break  # Cellpose's window saves it beside other masks too
         found = _recordings(root, known)
-        left = sum(place not in found.files for place in images)
+        left = sum(
+            place not in found.files
+            and not (known.aside and re.fullmatch(known.aside, Path(place).relative_to(root).as_posix()))
+            for place in images
+        )
         if found.recordings and not left:
             fitting.append(known)
             masks = [one.masks[0][0][1][0] for one in found.recordings[:LOOKED_INTO]]
         elif found.recordings:
             near.append(f"{known.name}, but for {left} file(s): {known.settings}")
+    if not fitting and not near:
+        near = [*_sparse(root)]
     if len(fitting) == 1:
         _refuse_unnumbered(root, fitting[0], masks)
         return fitting[0]
-    if not fitting and any(place.endswith("_seg.npy") for place in files):
-        raise InputError(
-            f"{root} holds masks as pickles, which are never opened, expected images: {CELLPOSE_MASKS}"
-        )
     listed = [f"{known.name}: {known.settings}" for known in fitting] or near
     what = "could be several things" if fitting else "is laid out in no way that data=auto is sure of"
     if not listed:
         listed = ["data=folder data.images='...' data.masks='...', with patterns of your own"]
+        if any(place.endswith(".npz") for place in files):
+            listed = [f"DeepCell's archives: {ARCHIVES}"]
     raise InputError(f"{root} {what} ({len(images)} images): choose {'; or '.join(listed)}")
+
+
+def _sparse(root: Path) -> Iterator[str]:
+    """Layouts that would fit if images without a mask were left aside, with their settings."""
+    for known in (replace(known, sparse=True) for known in KNOWN):
+        if found := _recordings(root, known).recordings:
+            yield f"{known.name}, {len(found)} with a mask, the others left aside: {known.settings}"
 
 
 def _recordings(root: Path, known: Known) -> Matches:

@@ -111,6 +111,7 @@ def _entries(top: Path, below: Sequence[tuple[PatternFiles, str, Pattern, str]])
     ways = [(at.split("/")[:-1], pattern) for _, _, pattern, at in below]
 
     def wanted(folder: str, depth: int) -> bool:
+        """Whether a folder so far below the top may hold files that any pattern matches."""
         return any(
             fixed[depth] == folder if depth < len(fixed) else pattern.may_hold(folder, depth - len(fixed))
             for fixed, pattern in ways

@@ -5,8 +5,8 @@ Reading; ``open_series`` reads a file's header and answers with a `Series`, pixe
 - ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
 - ``discovery``: which formats there are, the images of a folder, positions in a file, addresses on servers
 - ``channels``: channels and planes of several files joined, some channels picked, colours made grey
-- ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``, ``numpy_file``; ``microscope``: of microscopes;
-  ``outlines``: cells drawn as polygons
+- ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``, ``numpy_file``, ``cellpose_seg``; ``microscope``: of
+  microscopes; ``outlines``: cells drawn as polygons
 - ``options``, ``axes``, ``calibration``, ``times``, ``numbering``: what files or users say
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file

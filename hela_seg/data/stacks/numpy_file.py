@@ -1,5 +1,6 @@
 """NumPy's files as series: ``.npy``, and arrays of an ``.npz`` archive, named as ``train.npz/X``.
 
+A mask may also be the ``_seg.npy`` of Cellpose, a pickle of which only the masks are parsed.
 ``train.npz/y[0]`` is the first entry of the array's last axis, for archives with several masks of an image.
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hela_seg.data.stacks import cellpose_seg
 from hela_seg.data.stacks.axes import resolve
 from hela_seg.data.stacks.damage import damage_is_reported
 from hela_seg.data.stacks.options import ReadOptions
@@ -26,12 +28,6 @@ ARCHIVE = ".npz"
 
 _ENTRY = re.compile(r"(.+)\[([0-9]{1,9})\]")
 
-CELLPOSE_MASKS = (
-    "of Cellpose's _seg.npy save the masks as PNG (in its window File > Save masks as PNG/tif, or "
-    "--save_png), which data.masks='{name}_cp_masks.png' then names"
-)
-"""What to do about masks that only code could open."""
-
 
 def is_numpy(path: PurePath) -> bool:
     """Whether a path names a file of NumPy, or an array in an archive."""
@@ -41,7 +37,7 @@ def is_numpy(path: PurePath) -> bool:
 class NumpySeries(VolumeSeries):
     """An array on disk; nothing in the file is executed, so that pickled objects are refused.
 
-    An ``.npy`` file is mapped, of an archive the whole array is held in memory by each process that reads.
+    An ``.npy`` file is mapped; arrays of archives and pickles are held in memory by each process that reads.
 
     Args:
         path: the file, or an archive and the array's name in it, with or without ``[entry]``.
@@ -59,6 +55,7 @@ class NumpySeries(VolumeSeries):
         self._entry = int(named[2]) if named else None
         whole = path.name if in_archive else ""
         self._array: str = named[1] if named else whole
+        self._is_mask, self._pickled = options.labels, False
         with damage_is_reported(self._file, "file of NumPy"):
             self._version = version_of(self._file)
             shape, dtype = self._read_header()
@@ -103,23 +100,30 @@ class NumpySeries(VolumeSeries):
                 return self._header(opened, member.file_size)
 
     def _header(self, file: Any, size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        version = np.lib.format.read_magic(file)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read(file)
+        shape, dtype = _read_header_of(file)
         if dtype.hasobject:
-            raise InputError(
-                f"{self.path} holds pickled Python objects, which are never opened because they can run "
-                f"code, expected an array of numbers: {CELLPOSE_MASKS}"
-            )
+            masks = self._pickled_masks()
+            return masks.shape, masks.dtype
         if math.prod(shape) * dtype.itemsize > size - file.tell() or len(shape) < 2:
             raise ValueError(f"it states {shape} numbers of {dtype} in {size} bytes")
         return shape, dtype
 
+    def _pickled_masks(self) -> Pixels:
+        self._pickled = True
+        try:
+            if self._array or not self._is_mask:
+                raise ValueError("only masks of Cellpose may be pickled")
+            return _masks(self._file, self._version)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise InputError(
+                f"{self.path} holds pickled Python objects, which are never loaded since they can run code, "
+                "expected an array of numbers, or masks in Cellpose's own _seg.npy: save images as TIFF and "
+                "masks as PNG (in Cellpose's window File > Save masks as PNG/tif, or --save_png)"
+            ) from None
+
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         with damage_is_reported(self._file, "file of NumPy"):
-            array = _array(self._file, self._array, self._version)
+            array = self._pickled_masks() if self._pickled else _array(self._file, self._array, self._version)
         if self._entry is not None:
             array = array[..., self._entry]
         parts: dict[str, int | slice] = {"T": t, "Z": z, "C": slice(None), "Y": rows, "X": columns}
@@ -133,3 +137,18 @@ def _array(path: Path, name: str, version: Version) -> Pixels:
     """The array, read or mapped once in each process."""
     loaded: Any = np.load(path, mmap_mode=None if name else "r", allow_pickle=False)
     return loaded[name] if name else loaded  # type: ignore[no-any-return]
+
+
+@lru_cache(4)
+def _masks(path: Path, version: Version) -> Pixels:
+    """The masks of Cellpose's pickle, read once in each process."""
+    with path.open("rb") as file:
+        _read_header_of(file)
+        return cellpose_seg.masks_of(file.read())
+
+
+def _read_header_of(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype

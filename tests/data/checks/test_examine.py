@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hela_seg.data.checks import examine as examine_module
 from hela_seg.data.checks.examine import examine
-from hela_seg.data.checks.near_duplicates import digest, sketch
+from hela_seg.data.checks.looks import digest, look_at
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.readers import ValueLabels
 from hela_seg.data.layouts import Recording
@@ -108,7 +108,7 @@ def test_looks_are_those_of_the_frames_in_a_part():
     assert set(found.looks) == {"train", "test"}
     (look,) = found.looks["test"]
     assert (look.series, look.t, look.digest) == (0, 2, digest(images[2][None]))
-    np.testing.assert_array_equal(look.sketch, sketch(images[2][None]))
+    np.testing.assert_array_equal(look.sketch, look_at(0, 2, images[2][None], None).sketch)
     assert look.mask is not None
     assert found.looks["train"][0].mask is None  # no class but the background
 

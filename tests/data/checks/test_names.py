@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hela_seg.data.checks.looks import FrameLook, look_at
 from hela_seg.data.checks.names import leaks_by_name
-from hela_seg.data.checks.near_duplicates import FrameLook, look_at
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block, Part
 from hela_seg.data.stacks import ArraySeries

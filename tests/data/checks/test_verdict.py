@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.near_duplicates import FrameLook, sketch
+from hela_seg.data.checks.looks import FrameLook, look_at
 from hela_seg.data.checks.verdict import judge
 from hela_seg.data.classes import Classes
 from hela_seg.data.layouts import Recording
@@ -34,7 +34,9 @@ def judged(facts=None, pixels=GOOD, looks=None, faults=()):
 def look(number, t, picture=b"", of=None, mask=None):
     """Looks of different numbers are unlike, but where one shows the field of another."""
     pixels = np.random.default_rng(number if of is None else of).random((1, 64, 64))
-    return FrameLook(number, t, sketch(pixels), picture or bytes([number, t]), 64, mask)
+    return FrameLook(
+        number, t, look_at(number, t, pixels, None).sketch, picture or bytes([number, t]), 64, mask
+    )
 
 
 def test_good_data_give_neither_faults_nor_warnings():

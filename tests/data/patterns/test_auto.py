@@ -32,7 +32,13 @@ FOLDERS = {
     ],
     "Usiigaci": ["set01/raw.tif", "set01/instances_ids.png", "set02/raw.tif", "set02/instances_ids.png"],
     "DeepCell": ["set1/phase.png", "set1/feature_0.png", "set1/feature_1.png"],
-    "Cell Tracking Challenge": ["01/t000.tif", "01/t001.tif", "01_GT/SEG/man_seg001.png"],
+    "Cell Tracking Challenge": [
+        "01/t000.tif",
+        "01/t001.tif",
+        "01_GT/SEG/man_seg001.png",
+        "01_GT/TRA/man_track000.png",
+        "01_ERR_SEG/mask000.tif",
+    ],
     "ROIs of ImageJ": ["a.tif", "a.zip"],
     "QuPath": ["a.tif", "a.geojson", "b.tif", "b.geojson"],
 }
@@ -96,6 +102,9 @@ def test_masks_of_one_value_are_not_taken_for_numbered_cells(tmp_path: Path) -> 
         recognise(tmp_path)
 
 
-def test_what_to_do_about_pickles_of_cellpose_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"save the masks as PNG .*--save_png"):
-        recognise(touch(tmp_path, ["a.tif", "a_seg.npy"]))
+def test_pickles_of_cellpose_are_masks_where_there_are_no_others(tmp_path: Path) -> None:
+    touch(tmp_path, ["a.tif"])
+    masks = np.diag([1, 2])
+    np.save(tmp_path / "a_seg.npy", {"masks": masks}, allow_pickle=True)  # type: ignore[arg-type]
+    assert recognise(tmp_path).masks == "**/{name}_seg.npy"
+    assert recognise(touch(tmp_path, ["a_cp_masks.png"])).masks == "**/{name}_cp_masks"

@@ -60,9 +60,14 @@ def test_pickles_are_never_opened(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[object, ...]:
             return (Path.touch, (tmp_path / "ran",))
 
-    np.save(tmp_path / "a_seg.npy", {"masks": Trap()}, allow_pickle=True)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"pickled Python objects.*--save_png"):
-        open_series(tmp_path / "a_seg.npy")
+    for held in ({"masks": Trap()}, {"masks": random(6, 7), "flows": Trap()}, Trap(), ["a", None]):
+        np.save(tmp_path / "a_seg.npy", held, allow_pickle=True)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=r"pickled Python objects.*--save_png"):
+            open_series(tmp_path / "a_seg.npy")
+    for held in ({"masks": Trap()}, Trap(), ["a", None]):
+        np.save(tmp_path / "a_seg.npy", held, allow_pickle=True)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=r"pickled Python objects.*--save_png"):
+            open_series(tmp_path / "a_seg.npy", labels=True)
     assert not (tmp_path / "ran").exists()
 
 

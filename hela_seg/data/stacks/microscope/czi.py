@@ -225,6 +225,7 @@ class _Described:
         self._names = named if scenes > 1 else {}
 
     def image(self, scene: _Scene, number: int, dtype: np.dtype[Any]) -> Image:
+        """A scene of the file as an image."""
         axes = "".join(axis if axis in "TCZYXS" else UNKNOWN for axis in scene.axes)
         calibration = Calibration(self._size, None, self._times, self._channels)
         return Image(self._names.get(number, ""), axes, scene.shape, dtype, calibration)

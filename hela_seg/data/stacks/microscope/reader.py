@@ -76,7 +76,8 @@ class Reader(ABC):
 
 
 class _Closable(Protocol):
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the file."""
 
 
 @contextmanager

@@ -166,6 +166,7 @@ class TiffSeries(VolumeSeries):
         version = self._unchanged(path)
 
         def fetch(place: tuple[int, ...]) -> Pixels | None:
+            """A decoded strip or tile, from the cache where it is there."""
             segment = int(np.ravel_multi_index(place, page.keyframe.chunked))
             if not page.databytecounts[segment]:
                 return None  # sparse files leave out segments that are zero throughout

@@ -119,6 +119,7 @@ def _rows_of(image: Series, unreadable: Container[int]) -> Frames:
     frames, channels, _, width = image.shape
 
     def read(t: int, rows: slice) -> Pixels:
+        """Some rows of a frame; zeros where the frame cannot be read."""
         if t in unreadable:
             found = np.zeros((channels, rows.stop - rows.start, width), image.dtype)
         else:
