@@ -91,7 +91,7 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
             "over the frames of all folds, which must have been measured with the same settings."
         )
     if lacking := [row.name for row in rows if not row.quality.seeds_measured]:
-        notes.append(f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures, training does not.")
+        notes.append(f"Not measured: {', '.join(lacking)}; python -m hela_seg.evaluate does it.")
     headings: tuple[str, ...] = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
     own = [_own_quality(row) for row in rows]
     if any(row.quality.tracking_accuracy is not None for row in rows):

@@ -74,9 +74,10 @@ def _of_cells(run: Run) -> Iterator[str]:
     if rows and {"matched", "missed", "extra"} <= rows[0].keys():
         row = rows[0]
         cells = row["matched"] + row["missed"]
-        extra = row["extra"]
+        extra, frames = row["extra"], run.quality["cells"].get("frames", len(run.counts))
+        measured = f" in {counted(frames, 'frame')}" if frames < len(run.counts) else ""
         yield (
-            f"Of {counted(cells, 'cell')} {row['matched']} {_are(row['matched'])} found (IoU from "
+            f"Of {counted(cells, 'cell')}{measured} {row['matched']} {_are(row['matched'])} found (IoU from "
             f"{row['iou']:g} on), and {extra} {_are(extra)} found where there is none."
         )
 

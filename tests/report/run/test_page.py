@@ -29,6 +29,7 @@ from hela_seg.scores.counts import read_counts
 SECTIONS = [
     "Scores by class",
     "Confusion matrix",
+    "Boundaries and cells",
     "Learning curves",
     "Best, median and worst frame",
     "Over time and by series",
@@ -71,7 +72,6 @@ def test_a_run_ends_with_a_page_that_needs_nothing_else(run: Path) -> None:
     assert said(text) == []
     assert page.facts["Data"].endswith("(data=folder)")
     assert page.facts["Checkpoint"] == "checkpoints/best.ckpt"
-    assert f"python -m hela_seg.evaluate {run / 'checkpoints' / 'best.ckpt'}" in text  # boundaries and cells
     assert [heading for heading in page.headings if heading in SECTIONS] == SECTIONS
     assert outside(page.links) == []
     assert "http" not in text
@@ -207,7 +207,7 @@ def test_calibration_of_another_run_is_not_shown(finished: Path) -> None:
 def test_a_fault_in_one_figure_leaves_the_others(
     finished: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("hela_seg.report.run.page.draw_reliability", lambda _: 1 / 0)
+    monkeypatch.setattr("hela_seg.report.run.sections.draw_reliability", lambda _: 1 / 0)
     text = rewrite(finished, "train")
     assert said(text) == ["This could not be drawn (ZeroDivisionError: division by zero)."]
     assert "the report lacks 'Calibration' (ZeroDivisionError" in caplog.text
