@@ -38,7 +38,7 @@ class BoundaryMeter:
         InputError: a tolerance that is negative or no number, or another unit.
     """
 
-    def __init__(self, classes: int, tolerance: float = 2.0, unit: Unit = "pixels") -> None:
+    def __init__(self, classes: int, tolerance: float = 2, unit: Unit = "pixels") -> None:
         if not isinstance(tolerance, int | float) or not 0 <= tolerance < float("inf"):
             raise InputError(f"boundaries.tolerance is {tolerance}, expected 0 or more {unit}")
         if unit not in get_args(Unit):
