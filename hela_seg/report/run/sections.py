@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from hela_seg.comparison import Comparison, NetRow, compare_runs
 from hela_seg.comparison.found import QUALITY, TRACKS, Run, read_run
+from hela_seg.comparison.notes import hardware_notes
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits.split import Block
@@ -138,7 +139,10 @@ def _in_shell(word: str) -> str:
 
 def _scores(material: Material) -> Section:
     sheet = class_sheet(material.run, material.row)
-    return Section(sheets=(sheet,), notes=material.comparison.notes)
+    of_costs = hardware_notes([material.run])  # below these, where they belong
+    return Section(
+        sheets=(sheet,), notes=tuple(note for note in material.comparison.notes if note not in of_costs)
+    )
 
 
 def _confusion(material: Material) -> Section:
@@ -219,9 +223,9 @@ def _calibration(material: Material) -> Section:
     if not len(curve.share):
         raise InputError("No pixel was scored.")
     note = (
-        f"Confidence: the probability of the class chosen. {BINS} bins; expected calibration error (Guo et "
-        "al. 2017): the mean gap between confidence and share of right pixels, over all pixels. Neighbouring "
-        "pixels are no independent witnesses."
+        "Confidence: the probability that the net gives to the class that it chooses. Pixels are sorted by it "
+        f"into {BINS} bins; the expected calibration error (Guo et al. 2017) is the gap between the mean "
+        "confidence of a bin and its share of right pixels, averaged over all pixels."
     )
     return Section(drawings=(draw_reliability(curve),), notes=(note,))
 

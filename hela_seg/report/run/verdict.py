@@ -76,9 +76,10 @@ def _of_cells(run: Run) -> Iterator[str]:
         cells = row["matched"] + row["missed"]
         extra, frames = row["extra"], run.quality["cells"].get("frames", len(run.counts))
         measured = f" in {counted(frames, 'frame')}" if frames < len(run.counts) else ""
+        more = f"{extra} {_are(extra)} found where there is none" if extra else "nothing is found beside them"
         yield (
-            f"Of {counted(cells, 'cell')}{measured} {row['matched']} {_are(row['matched'])} found (IoU from "
-            f"{row['iou']:g} on), and {extra} {_are(extra)} found where there is none."
+            f"Of {counted(cells, 'cell')}{measured} {row['matched'] or 'none'} {_are(row['matched'] or 1)} "
+            f"found (IoU from {row['iou']:g} on), and {more}."
         )
 
 
