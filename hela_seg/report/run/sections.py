@@ -223,7 +223,7 @@ def _calibration(material: Material) -> Section:
     if not len(curve.share):
         raise InputError("No pixel was scored.")
     note = (
-        "Confidence: the probability that the net gives to the class that it chooses. Pixels are sorted by it "
+        "Confidence: the probability that the net gives to the class that it chooses. By it, pixels are put "
         f"into {BINS} bins; the expected calibration error (Guo et al. 2017) is the gap between the mean "
         "confidence of a bin and its share of right pixels, averaged over all pixels."
     )
