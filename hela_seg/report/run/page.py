@@ -17,7 +17,7 @@ from hela_seg.data.splits.split import Block
 from hela_seg.report.comparison.sheets import interval_cell
 from hela_seg.report.page import Page, Section
 from hela_seg.report.run.class_maps import ClassMaps
-from hela_seg.report.run.sections import OF_OTHER_PAGES, SECTIONS, Material
+from hela_seg.report.run.sections import NOT_SCORED, OF_OTHER_PAGES, SECTIONS, Material
 from hela_seg.report.run.verdict import foreground_mean_iou, verdict_of
 from hela_seg.report.tables import ABSENT, counted, number_cell
 from hela_seg.runs import run_folder
@@ -25,6 +25,8 @@ from hela_seg.system.errors import InputError
 from hela_seg.tracking.tables import Followed
 
 log = logging.getLogger(__name__)
+
+SCORED_BY = "python -m hela_seg.evaluate best.ckpt data=folder data.root=FOLDER scores the net on other frames."
 
 
 def write_report(
@@ -67,8 +69,8 @@ def write_report(
 def _verdict(material: Material) -> str:
     try:
         return verdict_of(material.run)
-    except InputError:  # nothing was scored, which the sections say
-        return ""
+    except InputError as error:  # of a damaged file the sections say what is wrong
+        return f"{NOT_SCORED} {SCORED_BY}" if str(error) == NOT_SCORED else ""
 
 
 def _section(title: str, make: Callable[[Material], Section], material: Material) -> Section:

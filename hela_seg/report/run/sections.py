@@ -49,7 +49,8 @@ MOST_LINEAGES = 3
 
 NOT_TRAINED = "Nothing was trained here: see the report of the training run."
 NO_TRACKS = "No tracks were scored."
-OF_OTHER_PAGES = (NOT_TRAINED, NO_TRACKS)
+NOT_SCORED = "No series is kept for testing, so nothing is scored."
+OF_OTHER_PAGES = (NOT_TRAINED, NO_TRACKS, NOT_SCORED)
 """Reasons for which a section is left out, and not shown with its reason: this kind of page never has it."""
 
 
@@ -79,6 +80,8 @@ class Material:
         Raises:
             InputError: nothing was scored, or a file is damaged.
         """
+        if self.command == "train" and not self.blocks:
+            raise InputError(NOT_SCORED)
         return read_run(self.folder)
 
     @cached_property
