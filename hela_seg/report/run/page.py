@@ -26,7 +26,9 @@ from hela_seg.tracking.tables import Followed
 
 log = logging.getLogger(__name__)
 
-SCORED_BY = "python -m hela_seg.evaluate best.ckpt data=folder data.root=FOLDER scores the net on other frames."
+SCORED_BY = (
+    "On other frames the net is scored by: python -m hela_seg.evaluate best.ckpt data=folder data.root=..."
+)
 
 
 def write_report(
