@@ -193,6 +193,8 @@ def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo)
         resume.tidy(folder, start.checkpoint)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
     if is_rank_zero():
+        if data.files.layout == "synthetic":
+            log.info("recordings of drawn cells with known truth: %s", data.files.root)
         write_split(folder / run_folder.SPLIT_TABLE, data.blocks, data.names)
         print_split(data.blocks, data.names)
         for line in never_trained(data.survey.pixels, data.classes):

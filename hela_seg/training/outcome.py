@@ -12,7 +12,9 @@ import numpy as np
 import pytorch_lightning as pl
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
+from rich.console import Console
 
+from hela_seg.comparison.found import read_run
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
@@ -21,7 +23,8 @@ from hela_seg.inference.counting import LabelMap
 from hela_seg.report.quality import quality_to_plain, write_quality
 from hela_seg.report.run.class_maps import Predicted
 from hela_seg.report.run.page import write_report
-from hela_seg.report.tables import print_files, print_scores, write_results
+from hela_seg.report.run.verdict import verdict_of
+from hela_seg.report.tables import print_files, print_notes, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import TEST_KEY, add_to_checkpoint, validation_score
 from hela_seg.scores.frames import against_truth
@@ -143,6 +146,7 @@ def score(
         write_quality(folder, quality, data.classes)
         add_to_checkpoint(checkpoint, TEST_KEY, counts.to_plain())
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
+        print_notes([verdict_of(read_run(folder))], Console())
         told = unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
         for line in told:
             log.warning("warning: %s", line)

@@ -26,9 +26,7 @@ from hela_seg.tracking.tables import Followed
 
 log = logging.getLogger(__name__)
 
-SCORED_BY = (
-    "On other frames the net is scored by: python -m hela_seg.evaluate best.ckpt data=folder data.root=..."
-)
+SCORED_BY = "On other frames it is scored by: python -m hela_seg.evaluate best.ckpt data=folder data.root=..."
 
 
 def write_report(
