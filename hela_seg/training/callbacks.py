@@ -101,8 +101,10 @@ class EpochBar(RichProgressBar):
             """``epoch 3/100``; of a bar beside that of training, what Lightning calls it."""
             if not is_training(task):
                 return task.description
-            of_all = "" if trainer.max_epochs in {None, -1} else f"/{trainer.max_epochs}"
-            return f"epoch {trainer.current_epoch + 1}{of_all}"
+            if trainer.max_epochs in {None, -1}:
+                return f"epoch {trainer.current_epoch + 1}"
+            # at the end of training one more is counted
+            return f"epoch {min(trainer.current_epoch + 1, trainer.max_epochs)}/{trainer.max_epochs}"
 
         def batches(task: Task) -> str:
             """``7/20``, or ``7`` where it is not known how many come."""
