@@ -72,6 +72,7 @@ def test_the_end_table_shows_every_class_and_the_mean(
     for word in ("background", "dim", "bright", "mean"):
         assert word in names
     assert ["Class", "Precision", "Recall", "IoU", "Dice", "Accuracy"] in rows
+    assert " found (IoU from 0.5 on), and " in " ".join(output.split())  # what that means for cells
 
 
 def test_the_checkpoint_describes_the_run(checkpoint: Path, cells: Path) -> None:

@@ -94,7 +94,7 @@ class EpochBar(RichProgressBar):
         """What stands beside each other: name, bar, batches, time left; Lightning adds the figures."""
 
         def is_training(task: Task) -> bool:
-            # Lightning shows the bar of training, its first, once before it notes its id
+            """Whether it is the bar of training, which Lightning shows once before it notes its id."""
             return self.train_progress_bar_id in (None, task.id)
 
         def name(task: Task) -> str:
