@@ -181,7 +181,7 @@ def _of_all_processes(meters: Meters, data: TimelapseData) -> Quality:
 
 def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: TimelapseData) -> None:
     """Name the files, and the commands that come next."""
-    print_files({"checkpoint": checkpoint, "run": folder})
+    print_files({"checkpoint": _short(checkpoint), "run": _short(folder)})
     predict = f"python -m hela_seg.predict {_short(checkpoint)} IMAGES -o RESULTS"
     further = (
         {"your images": "python -m hela_seg.check data=auto data.root=FOLDER"}
@@ -189,7 +189,7 @@ def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: Timela
         else {"what to label": "the same with label_next=5"}
     )
     print()
-    print_files({"look at": report or folder / run_folder.SCORES_TABLE, "predict": predict, **further})
+    print_files({"look at": _short(report or folder / run_folder.SCORES_TABLE), "predict": predict, **further})
 
 
 def _short(path: Path) -> Path:
