@@ -75,6 +75,10 @@ def _of_cells(run: Run) -> Iterator[str]:
         row = rows[0]
         cells = row["matched"] + row["missed"]
         extra, frames = row["extra"], run.quality["cells"].get("frames", len(run.counts))
+        if not cells:
+            if extra:
+                yield f"No cell is there to be found, and {extra} {_are(extra)} found."
+            return
         measured = f" in {counted(frames, 'frame')}" if frames < len(run.counts) else ""
         match = f"that {_are(extra)} found match{'es' if extra == 1 else ''} none, such as two taken for one"
         more = f"{extra} {match}" if extra else "nothing is found beside them"
