@@ -293,8 +293,10 @@ def _planned(
         plan.plan(60 * settings.minutes - (time.monotonic() - began), pace, work)
     )
     log.info("minutes=%g: %s", settings.minutes, made)
-    limits = {"max_steps": made.steps, "max_epochs": made.epochs, "check_val_every_n_epoch": made.every}
-    return replace(trainer, **limits), made.seconds
+    limited = replace(
+        trainer, max_steps=made.steps, max_epochs=made.epochs, check_val_every_n_epoch=made.every
+    )
+    return limited, made.seconds
 
 
 def _tell_exposures(data: TimelapseData) -> None:
