@@ -1,8 +1,9 @@
-r"""Makes the pictures of the README from a sweep on the synthetic recordings.
+r"""Makes the pictures of the README and of the documentation: of a first run, and of a sweep beside it.
 
+    python -m hela_seg.train hydra.run.dir=outputs/first
     python -m hela_seg.train --multirun model=unet,resnet34_unet model.width=12 seed=0,1 \
         trainer=cpu trainer.max_epochs=8 hydra.sweep.dir=outputs/pictures
-    python docs/make_pictures.py outputs/pictures
+    python docs/make_pictures.py outputs/first outputs/pictures
 
 The figures are those of the pages that the program writes.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from hela_seg.comparison import Run, compare_runs, find_runs
+from hela_seg.comparison.found import read_run
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.frames import LabelFrames
 from hela_seg.inference import Predictor
@@ -37,8 +39,9 @@ svg { background: var(--paper); }
 </style>"""
 
 
-def main(sweep: Path) -> None:
-    """Write the pictures of a finished sweep."""
+def main(first: Path, sweep: Path) -> None:
+    """Write the pictures of a finished run, and those of a finished sweep."""
+    write_prediction(PICTURES / "prediction.jpg", read_run(first))
     found, faults = find_runs([sweep])
     if not found:
         sys.exit("; ".join(faults))
@@ -47,7 +50,6 @@ def main(sweep: Path) -> None:
     write_svg(PICTURES / "comparison.svg", draw_nets(comparison))
     log = read_log(best.folder / run_folder.LOGS / run_folder.METRICS_TABLE)
     write_svg(PICTURES / "learning.svg", draw_learning(log, best.classes)[-1])
-    write_prediction(PICTURES / "prediction.jpg", best)
 
 
 def write_svg(path: Path, drawing: Drawing) -> None:
@@ -82,4 +84,4 @@ def write_prediction(path: Path, run: Run) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

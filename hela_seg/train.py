@@ -14,12 +14,8 @@ if __name__ == "__main__":
     sys.exit(main("train"))
 
 import logging
-import signal
-import threading
 import time
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -41,7 +37,6 @@ from hela_seg.runs import resume, run_folder
 from hela_seg.runs.checkpoint import ModelInfo, read_content, read_info
 from hela_seg.system import distributed
 from hela_seg.system.distributed import is_rank_zero
-from hela_seg.system.errors import InputError, Interrupted
 from hela_seg.system.files import make_folder
 from hela_seg.system.hardware import HardwareChoices, on_gpu
 from hela_seg.system.machine import forget_peak_memory, peak_memory
@@ -49,6 +44,7 @@ from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import build
 from hela_seg.training import assembly, fine_tuning, memory, outcome, plan
 from hela_seg.training.costs import StepClock, costs_of, record_of
+from hela_seg.training.fit import fit
 from hela_seg.training.outcome import Result
 from hela_seg.training.settings import TrainerSettings, TrainSettings, resolve
 from hela_seg.training.task import SegmentationTask, info_of
@@ -56,16 +52,6 @@ from hela_seg.training.task import SegmentationTask, info_of
 log = logging.getLogger(__name__)
 # it tells of devices and of products; the line about the net and its hardware is ours
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-
-NEEDLESS_WARNINGS = (
-    ".*does not have many workers",  # data.workers has a rule of its own
-    ".*smaller than the logging interval",  # short epochs are logged at their end
-    ".*LeafSpec.*deprecated",  # between Lightning and torch
-    ".*your dataloader is not resumable",  # ours starts where the run goes on
-    "Checkpoint directory .* is not empty",  # a run that goes on finds what it left
-    ".*recommended to use `self.log.*sync_dist=True",  # what is logged is the same in all processes
-    "Grad strides do not match bucket view strides",  # of 1x1 convolutions, whose layout is both
-)
 
 
 class _Callable(ModuleType):
@@ -133,14 +119,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     device = torch.device("cuda" if on_gpu(settings.trainer.accelerator) else "cpu")
     trial = memory.MemoryTrial(net, loss, optimizer, (data.input_channels, *data.tile), device)
     trainer_settings = _with_batch(settings.trainer, start, trial, data)
-    planned = _plan(settings, trainer_settings, start, trial, data, began)
-    if planned is not None:
-        trainer_settings = replace(
-            trainer_settings,
-            max_steps=planned.steps,
-            max_epochs=planned.epochs,
-            check_val_every_n_epoch=planned.every,
-        )
+    trainer_settings, seconds = _planned(settings, trainer_settings, start, trial, data, began)
 
     settings = replace(settings, loss=loss_config, trainer=trainer_settings)  # as they are kept
     info = info_of(data, net_config, settings.to_plain())
@@ -150,19 +129,12 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     if hardware.compile:
         net.compile()
     clock = StepClock()
-    trainer = assembly.trainer_of(
-        settings,
-        folder,
-        clock,
-        validated=bool(data.blocks_of("validation")),
-        seconds=None if planned is None else planned.seconds,
-    )
+    validated = bool(data.blocks_of("validation"))
+    trainer = assembly.trainer_of(settings, folder, clock, validated=validated, seconds=seconds)
     log.info("%s", assembly.describe(net, settings.seed))
     log.info("%s", hardware.why)
-    if planned is not None:
-        log.info("minutes=%g: %s", settings.minutes, planned)
     forget_peak_memory(device)
-    if not _fit(trainer, task, data, start.checkpoint):
+    if not fit(trainer, task, data, start.checkpoint):
         raise memory.explain(
             trial, data.batch_size, settings.data["batch_size"], trainer_settings.precision, ranks.count
         )
@@ -222,6 +194,8 @@ def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo)
         resume.tidy(folder, start.checkpoint)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
     if is_rank_zero():
+        if data.files.layout == "synthetic":
+            log.info("recordings of drawn cells with known truth: %s", data.files.root)
         write_split(folder / run_folder.SPLIT_TABLE, data.blocks, data.names)
         print_split(data.blocks, data.names)
         for line in never_trained(data.survey.pixels, data.classes):
@@ -298,73 +272,32 @@ def _with_batch(
     return replace(settings, batch_size=fit, accumulate_grad_batches=passes)
 
 
-def _plan(
+def _planned(
     settings: TrainSettings,
     trainer: TrainerSettings,
     start: _Start,
     trial: memory.MemoryTrial,
     data: TimelapseData,
     began: float,
-) -> plan.Plan | None:
-    """How the minutes that a run may take are used; None where it has no such limit, or its plan is kept.
+) -> tuple[TrainerSettings, float | None]:
+    """The settings with as many steps as fit into ``minutes``, and the seconds that these may take.
 
-    The tiles that pass at a time are settled before; ``began`` is when the run did, by `time.monotonic`.
+    As they are, and None, where there is no such limit or the run goes on with the plan of its beginning. The
+    tiles that pass at a time are settled before; ``began`` is when the run did, by `time.monotonic`.
     """
     if settings.minutes is None or start.begun is not None:
-        return None
+        return trainer, None
     settling = settings.chosen("callbacks").get("settled_batch_norm", {}).get("batches", 0)
     work = plan.Work.of(data, trainer.accumulate_grad_batches, settling)
     pace = plan.measure(trial, data, trainer.precision)
-    made = plan.plan(60 * settings.minutes - (time.monotonic() - began), pace, work)
-    return distributed.broadcast_from_rank_zero(made)
-
-
-def _fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start: Path | None) -> bool:
-    """Train; False where memory ran out.
-
-    An answer and not an exception, whose traceback would hold on to the memory that the caller then measures.
-    """
-    with warnings.catch_warnings():
-        for needless in NEEDLESS_WARNINGS:
-            warnings.filterwarnings("ignore", needless)
-        try:
-            with _ending_as_by_keyboard():
-                trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
-        except SystemExit:  # all that Lightning leaves of Ctrl+C
-            number = signal.SIGTERM if trainer.received_sigterm else signal.SIGINT
-            folder = trainer.default_root_dir
-            raise Interrupted(number, f"go on with resume={folder}") from None
-        except RuntimeError as error:
-            if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-                raise InputError(_not_compiled(error)) from None
-            if not memory.is_out_of_memory(error):
-                raise
-            return False
-    return True
-
-
-def _not_compiled(error: Exception) -> str:
-    reason = " ".join(str(error).partition("\n\n")[0].split())
-    return (
-        f"trainer.compile is true, but the net cannot be compiled here ({reason}): install what is missing, "
-        "such as a C++ compiler (g++), or set trainer.compile=false"
+    made = distributed.broadcast_from_rank_zero(
+        plan.plan(60 * settings.minutes - (time.monotonic() - began), pace, work)
     )
-
-
-@contextmanager
-def _ending_as_by_keyboard() -> Iterator[None]:
-    """Let SIGTERM end training at once, as Ctrl+C does.
-
-    Lightning would wait for the end of a batch or of all validation, and leave with status 0.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    log.info("minutes=%g: %s", settings.minutes, made)
+    limited = replace(
+        trainer, max_steps=made.steps, max_epochs=made.epochs, check_val_every_n_epoch=made.every
+    )
+    return limited, made.seconds
 
 
 def _tell_exposures(data: TimelapseData) -> None:

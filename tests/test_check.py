@@ -222,7 +222,10 @@ def test_the_papers_layout_is_checked_folder_by_folder(tmp_path: Path) -> None:
     assert len(content["series"]) == 5
 
 
-def test_a_missing_folder_is_one_fault(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused_at_once_and_an_empty_one_is_a_fault(tmp_path: Path) -> None:
+    assert check(tmp_path / "nowhere", tmp_path / "out") == 2
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "nowhere").mkdir()
     assert check(tmp_path / "nowhere", tmp_path / "out") == 2
     content = found(tmp_path / "out")
     assert content["series"] == []

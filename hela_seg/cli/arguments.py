@@ -139,9 +139,10 @@ def refuse_absent_paths(command: Command, arguments: Sequence[str]) -> None:
         return  # values may be lists
     given = dict(re.findall(r"^([\w.]+)=(.*)$", "\n".join(arguments), re.MULTILINE))
     for key in command.inputs:
-        quoted = re.fullmatch(r"'([^'\\]+)'", given.get(key, ""))
+        quoted = re.fullmatch(r"'[^'\\]+'|\[('[^'\\]+',?)+\]", given.get(key, ""))
         if quoted and (key != "data.root" or given.get("data") in READ_LAYOUTS):
-            refuse_absent(quoted[1], key)
+            for path in re.findall(r"'([^']+)'", quoted[0]):
+                refuse_absent(path, key)
 
 
 def refuse_absent(path: str, key: str) -> None:

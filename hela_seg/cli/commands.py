@@ -55,7 +55,8 @@ PATTERNS = frozenset({"data.images", "data.masks", "images"})
 COMMANDS = {
     "check": Command(
         paths=_DATA_PATHS,
-        about="Look at all data once, and say all that is wrong before training starts.",
+        inputs=("data.root",),
+        about="Look at all data, and say what is wrong before training starts.",
         examples=(
             'data=folder data.root="my cells" data.classes=[background,round,spread]',
             "data=dryad data.root=FOLDER_FROM_DRYAD",
@@ -78,7 +79,7 @@ COMMANDS = {
         listed="runs",
         paths=frozenset({"runs", "hydra.run.dir"}),
         inputs=("runs",),
-        about="Put the nets of finished runs side by side, as tables in CSV, Markdown, LaTeX and HTML.",
+        about="Put finished runs side by side: HTML, CSV, Markdown and LaTeX.",
         examples=(
             "outputs/multirun/2026-01-31_12-00-00",
             'outputs/train "runs of the other machine"',
@@ -118,7 +119,7 @@ COMMANDS = {
         options={"-o": "output"},
         paths=frozenset({"input", "output", "class_maps", "conditions", "images", "truth"}),
         inputs=("input", "class_maps", "conditions", "images", "truth"),
-        about="Follow the cells in masks of any program: divisions, lineages, time in each class.",
+        about="Follow cells in masks of any program: divisions, lineages, lives.",
         examples=(
             "results/movie.labels.ome.tif -o lives mitotic=round",
             '"masks of Cellpose" -o lives kind=instances conditions=plate.csv interval=300',
@@ -130,7 +131,7 @@ COMMANDS = {
         options={"-o": "output"},
         paths=frozenset({"ckpt", "output"}),
         inputs=("ckpt",),
-        about="Write a checkpoint for programs that are not this one, or as a page for people.",
+        about="Write a checkpoint for other programs, or as a page for people.",
         examples=(
             "best.ckpt format=onnx",
             'best.ckpt format=card -o "model card.md" overwrite=true',

@@ -32,8 +32,10 @@ def overview() -> str:
     lines += [f"  {name:<10} {command.about}" for name, command in COMMANDS.items()]
     lines += [
         "",
-        "hela-seg COMMAND --help lists its keys, hela-seg COMMAND --help WORD those that a word is in;",
-        "hela-seg --version, and hela-seg --completion bash (or zsh) for the Tab key.",
+        "hela-seg COMMAND --help          its keys, their defaults and what they mean",
+        "hela-seg COMMAND --help WORD     the keys that have to do with a word",
+        "hela-seg --version",
+        "hela-seg --completion bash       what makes the Tab key work; or zsh",
     ]
     return "\n".join(lines)
 

@@ -85,6 +85,8 @@ def with_suggestion(command: str, message: str) -> str:
     if unknown and command in COMMANDS:
         return f"{without}: {did_you_mean(command, unknown[1])}"
     choice = _NO_CHOICE.search(message)
-    if choice and (near := get_close_matches(choice[2], choices_of(choice[1]), 1)):
-        return f"{without}: did you mean {choice[1]}={near[0]}?"
+    if choice and (choices := choices_of(choice[1])):
+        near = get_close_matches(choice[2], choices, 1)
+        cure = f"did you mean {choice[1]}={near[0]}?" if near else "correct it"
+        return f"{choice[1]}={choice[2]} is no choice, expected one of {', '.join(choices)}: {cure}"
     return message

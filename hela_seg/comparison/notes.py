@@ -27,7 +27,7 @@ def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
         *_repeated_seed_notes(runs),
         *_label_image_notes(runs),
         *_absent_class_notes(runs),
-        *_hardware_notes(runs),
+        *hardware_notes(runs),
     ]
 
 
@@ -45,18 +45,18 @@ def _fold_notes(runs: Sequence[Run]) -> list[str]:
 
 def _interval_note(frames: int, units: int) -> str:
     if units < 2:
-        neighbours = f"{frames} neighbouring frames are one block, which says"
-        what = "a single image says" if frames == 1 else neighbours
-        return f"No intervals and no tests: {what} nothing on how scores vary."
+        neighbours = f"{frames} neighbouring frames look alike and count as one image, which"
+        what = "a single image" if frames == 1 else neighbours
+        return f"No 95 % intervals and no tests: {what} does not show how much scores vary."
     blocks = f"{units} blocks of neighbouring frames, or whole recordings, of {frames} frames"
     few = f" Fewer than {FEW_UNITS} make them too narrow." if units < FEW_UNITS else ""
     if units < FEWEST_TO_TEST:
         few += f" With fewer than {FEWEST_TO_TEST} no test can show a difference."
     drawn = f"{units} images" if units == frames else blocks
     return (
-        f"95 % intervals: percentiles of {RESAMPLES} bootstrap draws of {drawn}, taken at the level "
-        f"{100 * level_of(units):.2f} % as few units ask for; they hold for other images of this kind, not "
-        f"for another training.{few}"
+        "95 % intervals: where scores of other images of this kind are expected, not those of another "
+        f"training. Percentiles of {RESAMPLES} bootstrap draws of {drawn}, taken at the level "
+        f"{100 * level_of(units):.2f} % as few units ask for.{few}"
     )
 
 
@@ -102,7 +102,8 @@ def _absent_class_notes(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _hardware_notes(runs: Sequence[Run]) -> list[str]:
+def hardware_notes(runs: Sequence[Run]) -> list[str]:
+    """The machine that times and memory were measured on, or that they cannot be compared."""
     hardware = [run.record.hardware for run in runs if run.record.of_net]
     machines = Counter(", ".join(map(str, of_run.values())) for of_run in hardware)
     if not machines:

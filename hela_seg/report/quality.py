@@ -95,9 +95,9 @@ def _boundary_sheet(plain: Mapping[str, Any], classes: Classes) -> Sheet:
         rows.append((Cell(entry.name, colour=entry.colour), *_distances(own), *frames))
     rows.append((Cell("mean"), *_distances(plain["mean"]), Cell(""), Cell("")))
     notes = [
-        f"NSD: normalised surface distance, the share of boundary pixels within {tolerance:g} {unit} of the "
-        "other's, all frames pooled. HD95: 95th percentile of the distances in a frame, over frames that "
-        "have one."
+        f"NSD (normalised surface distance): the share of boundary pixels, true and found, that lie within "
+        f"{tolerance:g} {unit} of the other boundary; 1 is best. HD95 (95 % Hausdorff distance): 95 of 100 "
+        "boundary pixels of a frame lie nearer than this; mean and median over the frames."
     ]
     if without := [name for name, own in by_class.items() if own["normalised_surface_distance"] is None]:
         notes.append(
@@ -127,15 +127,20 @@ def _cell_sheet(plain: Mapping[str, Any]) -> Sheet:
         )
         for row in plain["thresholds"]
     ]
-    source = {"ids": "as masks number them", "split": "the parts of the foreground, cut at necks"}
+    source = {
+        "ids": "those that masks number",
+        "split": "parts of the foreground, cut where they form a neck",
+    }
     # older files do not say with which settings
     settings = [f"cells.{key}={plain[key]:g}" for key in SPLIT_SETTINGS if plain.get(key) is not None]
     split = f" Split with {' '.join(settings)}." if settings else ""
+    true, found = source[plain["truth"]], source[plain["found"]]
+    cells = f"Both are {true}" if true == found else f"True cells are {true}; found ones {found}"
     note = (
-        "AP: matched / (matched + missed + extra), mean over IoU 0.5 to 0.95. True cells are "
-        f"{source[plain['truth']]}; found ones {source[plain['found']]}.{split}"
+        "A true and a found cell match where they share so much of their joint area (IoU, first column). AP "
+        f"(average precision): matched / (matched + missed + extra). {cells}.{split}"
     )
     mean = number_cell(plain["mean_average_precision"]).text
-    found = f"{plain['true_cells']} true, {plain['found_cells']} found, mean AP {mean}"
-    title = f"Cells of {counted(plain['frames'], 'frame')}: {found}"
+    numbers = f"{plain['true_cells']} true, {plain['found_cells']} found, mean AP {mean}"
+    title = f"Cells of {counted(plain['frames'], 'frame')}: {numbers}"
     return Sheet(title, ("IoU from", *map(str.capitalize, COUNTS), *SHARES.values()), rows, 0, (note,))

@@ -159,7 +159,8 @@ def pool_boundaries(frames: Sequence[FrameBoundaries], tolerance: float, unit: s
     )
     distances = np.stack([frame.hausdorff for frame in frames])
     finite = np.isfinite(distances)
-    by_class = [column[kept] for column, kept in zip(distances.T, finite.T, strict=True)]
+    # sorted, so that the last bit of a mean is the same in whatever order processes measured the frames
+    by_class = [np.sort(column[kept]) for column, kept in zip(distances.T, finite.T, strict=True)]
     return BoundaryScores(
         surface_distance=divide(within, pixels),
         hausdorff_mean=np.array([of.mean() if len(of) else np.nan for of in by_class]),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import reduce
+from operator import add
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,7 @@ class BoundaryMeter:
         InputError: a tolerance that is negative or no number, or another unit.
     """
 
-    def __init__(self, classes: int, tolerance: float = 2.0, unit: Unit = "pixels") -> None:
+    def __init__(self, classes: int, tolerance: float = 2, unit: Unit = "pixels") -> None:
         if not isinstance(tolerance, int | float) or not 0 <= tolerance < float("inf"):
             raise InputError(f"boundaries.tolerance is {tolerance}, expected 0 or more {unit}")
         if unit not in get_args(Unit):
@@ -54,6 +56,10 @@ class BoundaryMeter:
         compared = compare_boundaries(frame.truth, frame.found, self._classes, self._tolerance, size)
         self._frames.append(compared)
 
+    def take_over(self, other: BoundaryMeter) -> None:
+        """Count the frames that another meter of the same settings has measured."""
+        self._frames += other._frames
+
     @property
     def scores(self) -> BoundaryScores:
         """Scores of all frames so far, at least one."""
@@ -66,6 +72,14 @@ class BoundaryMeter:
                 "boundaries.unit=micrometres: set boundaries.unit=pixels, or save it with its calibration"
             )
         return frame.pixel_size
+
+
+class _FrameCells(NamedTuple):
+    """The cells of one frame: their matches, and whether true and found ones are numbered."""
+
+    matches: Matches
+    true_by_ids: bool
+    found_by_ids: bool
 
 
 class CellMeter:
@@ -88,20 +102,19 @@ class CellMeter:
         if not isinstance(least_area, int) or least_area < 0:
             raise InputError(f"cells.least_area is {least_area}, expected 0 or more pixels")
         self._neck, self._least_area = neck, least_area
-        self._matches: Matches | None = None
-        self._frames = 0
-        self._true_by_ids = self._found_by_ids = True
+        self._frames: list[_FrameCells] = []
 
     def add(self, frame: SegmentedFrame) -> None:
         """Match the cells of one more frame."""
         ignored = frame.truth == IGNORE_INDEX
         true = self._cells(frame.true_cells, frame.truth, ignored)
         found = self._cells(frame.found_cells, frame.found, ignored)
-        matches = match_cells(true, found)
-        self._matches = matches if self._matches is None else self._matches + matches
-        self._frames += 1
-        self._true_by_ids &= frame.true_cells is not None
-        self._found_by_ids &= frame.found_cells is not None
+        by_ids = frame.true_cells is not None, frame.found_cells is not None
+        self._frames.append(_FrameCells(match_cells(true, found), *by_ids))
+
+    def take_over(self, other: CellMeter) -> None:
+        """Count the frames that another meter of the same settings has measured."""
+        self._frames += other._frames
 
     @property
     def scores(self) -> CellScores:
@@ -110,11 +123,13 @@ class CellMeter:
         Raises:
             ValueError: there was none.
         """
-        if self._matches is None:
+        if not self._frames:
             raise ValueError("no frame was added, expected one at least")
-        by_ids = self._true_by_ids, self._found_by_ids
-        how = (None, None) if all(by_ids) else (self._neck, self._least_area)  # nothing was split
-        return CellScores(self._matches, self._frames, *by_ids, *how)
+        matches, *by_ids = zip(*self._frames, strict=True)
+        true_by_ids, found_by_ids = map(all, by_ids)
+        split = not (true_by_ids and found_by_ids)
+        how = (self._neck, self._least_area) if split else (None, None)
+        return CellScores(reduce(add, matches), len(matches), true_by_ids, found_by_ids, *how)
 
     def _cells(self, ids: Ids | None, labels: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> Ids:
         if ids is not None:
@@ -142,6 +157,13 @@ class Meters:
         for meter in (self._boundaries, self._cells):
             if meter is not None:
                 meter.add(frame)
+
+    def take_over(self, other: Meters) -> None:
+        """Count the frames that another process measured with the same settings."""
+        if self._boundaries is not None and other._boundaries is not None:
+            self._boundaries.take_over(other._boundaries)
+        if self._cells is not None and other._cells is not None:
+            self._cells.take_over(other._cells)
 
     @property
     def quality(self) -> Quality:

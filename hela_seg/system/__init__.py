@@ -8,5 +8,6 @@
 - ``machine``: what the machine is; ``hardware``: what is switched on for it
 - ``ranks``: which of several processes this is; ``distributed``: what they tell each other
 - ``lightning_loops``: the counters inside of Lightning that a resumed run depends on
+- ``standard_error``: messages beside a progress bar
 - ``version`` of this program
 """

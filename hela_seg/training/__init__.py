@@ -3,6 +3,7 @@
 - ``task``: one step and its scores; ``losses``; ``schedules`` of the learning rate
 - ``settings``: of a run, checked and resolved once
 - ``assembly``: settings and data -> the parts of a run; ``outcome``: what it ends with
+- ``fit``: Lightning's loop, and how training ends that is interrupted
 - ``fine_tuning``: what a net takes over from a checkpoint of other classes or channels
 - ``callbacks``, ``checkpoints``, ``watch``, ``pictures``: what happens beside the steps
 - ``advice``: what to try where a class is not learned

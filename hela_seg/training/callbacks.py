@@ -93,19 +93,27 @@ class EpochBar(RichProgressBar):
     def configure_columns(self, trainer: pl.Trainer) -> list[ProgressColumn]:
         """What stands beside each other: name, bar, batches, time left; Lightning adds the figures."""
 
+        def is_training(task: Task) -> bool:
+            """Whether it is the bar of training, which Lightning shows once before it notes its id."""
+            return self.train_progress_bar_id in (None, task.id)
+
         def name(task: Task) -> str:
-            if task.id != self.train_progress_bar_id:
+            """``epoch 3/100``; of a bar beside that of training, what Lightning calls it."""
+            if not is_training(task):
                 return task.description
-            of_all = "" if trainer.max_epochs in {None, -1} else f"/{trainer.max_epochs}"
-            return f"epoch {trainer.current_epoch + 1}{of_all}"
+            if trainer.max_epochs in {None, -1}:
+                return f"epoch {trainer.current_epoch + 1}"
+            # at the end of training one more is counted
+            return f"epoch {min(trainer.current_epoch + 1, trainer.max_epochs)}/{trainer.max_epochs}"
 
         def batches(task: Task) -> str:
+            """``7/20``, or ``7`` where it is not known how many come."""
             return f"{task.completed:.0f}" if task.total is None else f"{task.completed:.0f}/{task.total:.0f}"
 
         def left(task: Task) -> str:
+            """``0:12 left, run 1:24``."""
             epoch = f"{_clock(task.time_remaining)} left"
-            is_training = task.id == self.train_progress_bar_id
-            return f"{epoch}, run {_clock(self._seconds_left(trainer))}" if is_training else epoch
+            return f"{epoch}, run {_clock(self._seconds_left(trainer))}" if is_training(task) else epoch
 
         width = min(max(get_console().width - _BESIDE_THE_BAR, 5), 40)
         return [_Words(name), BarColumn(width), _Words(batches), _Words(left)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,20 +12,35 @@ import numpy as np
 import pytorch_lightning as pl
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
+from rich.console import Console
 
+from hela_seg.comparison.found import read_run
 from hela_seg.data.datamodule import TimelapseData
+from hela_seg.data.layouts import Recording
+from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
+from hela_seg.inference.counting import LabelMap
+from hela_seg.report.quality import quality_to_plain, write_quality
 from hela_seg.report.run.class_maps import Predicted
 from hela_seg.report.run.page import write_report
-from hela_seg.report.tables import print_files, print_scores, write_results
+from hela_seg.report.run.verdict import verdict_of
+from hela_seg.report.tables import print_files, print_notes, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import TEST_KEY, add_to_checkpoint, validation_score
+from hela_seg.scores.frames import against_truth
+from hela_seg.scores.meters import BoundaryMeter, CellMeter, Meters, Quality
 from hela_seg.scores.metrics import Scores, scores
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
 from hela_seg.training.advice import unlearned
 
 log = logging.getLogger(__name__)
+
+MOST_MEASURED = 2**23
+"""Pixels of the test frames whose boundaries and cells are measured, about five seconds of one core.
+
+Of a larger test set frames at even intervals are measured; `hela_seg.evaluate` measures all of them.
+"""
 
 
 @dataclass(frozen=True)
@@ -85,7 +101,9 @@ def score(
     report: bool = True,
     trust: Sequence[str] = (),
 ) -> Result:
-    """Score a checkpoint on the test frames, print the scores, write them into the run's folder and into it.
+    """Score a checkpoint on the test frames: pixels of all, boundaries and cells of `MOST_MEASURED` pixels.
+
+    The scores are printed, and written into the run's folder and the checkpoint.
 
     Several processes share the frames; the first of them prints and writes.
 
@@ -100,7 +118,8 @@ def score(
     Raises:
         InputError: a frame that cannot be read, or a file that cannot be written.
     """
-    if not data.blocks_of("test"):
+    blocks = data.blocks_of("test")
+    if not blocks:
         if distributed.is_rank_zero():
             records.write_record(folder / run_folder.RUN_RECORD, record)
             log.info("no series is kept for testing, so nothing is scored")
@@ -108,27 +127,61 @@ def score(
             _print_end(checkpoint, folder, page, data)
         return Result(folder, checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint, trust=trust)
+    meters, measured = _meters(data), _measured_frames(data, blocks)
+
+    def measure(recording: Recording, t: int, truth: LabelMap, found: LabelMap) -> None:
+        """Measure boundaries and cells of a frame that was counted, if it is one of those to be measured."""
+        if (recording.name, t) in measured:
+            meters.add(against_truth(recording, t, truth, found, data.labels))
+
     counts, reliability, seconds = count_frames(
-        predictor, data.recordings, data.blocks_of("test"), data.labels, data.launch
+        predictor, data.recordings, blocks, data.labels, data.launch, measure
     )
+    quality = _of_all_processes(meters, data)
     result = Result(folder, checkpoint, counts.pooled, reached := scores(counts.pooled))
     if distributed.is_rank_zero():
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
-        write_results(folder, counts, data.classes, record, reliability)
+        more = quality_to_plain(quality, data.classes)
+        write_results(folder, counts, data.classes, record, reliability, more)
+        write_quality(folder, quality, data.classes)
         add_to_checkpoint(checkpoint, TEST_KEY, counts.to_plain())
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
+        print_notes([verdict_of(read_run(folder))], Console())
         told = unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
         for line in told:
             log.warning("warning: %s", line)
-        maps = Predicted(predictor, data.recordings, data.blocks_of("test"))
-        page = write_report(folder, "train", data, data.blocks_of("test"), maps, told) if report else None
+        maps = Predicted(predictor, data.recordings, blocks)
+        page = write_report(folder, "train", data, blocks, maps, told) if report else None
         _print_end(checkpoint, folder, page, data)
     return result
 
 
+def _meters(data: TimelapseData) -> Meters:
+    """With the settings that ``conf/evaluate.yaml`` has by default."""
+    return Meters(BoundaryMeter(len(data.classes)), CellMeter())
+
+
+def _measured_frames(data: TimelapseData, blocks: Sequence[Block]) -> set[tuple[str, int]]:
+    """Series and number of the frames to measure; of more than `MOST_MEASURED` some at even intervals."""
+    shapes = {block.series: data.recordings[block.series].image.shape[2:] for block in blocks}
+    pixels = sum((block.stop - block.start) * math.prod(shapes[block.series]) for block in blocks)
+    frames = [
+        (data.recordings[block.series].name, t) for block in blocks for t in range(block.start, block.stop)
+    ]
+    return set(frames[:: max(1, math.ceil(pixels / MOST_MEASURED))])
+
+
+def _of_all_processes(meters: Meters, data: TimelapseData) -> Quality:
+    """What all processes measured together."""
+    together = _meters(data)
+    for of_process in distributed.all_gather(meters):
+        together.take_over(of_process)
+    return together.quality
+
+
 def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: TimelapseData) -> None:
     """Name the files, and the commands that come next."""
-    print_files({"checkpoint": checkpoint, "run": folder})
+    print_files({"checkpoint": _short(checkpoint), "run": _short(folder)})
     predict = f"python -m hela_seg.predict {_short(checkpoint)} IMAGES -o RESULTS"
     further = (
         {"your images": "python -m hela_seg.check data=auto data.root=FOLDER"}
@@ -136,7 +189,9 @@ def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: Timela
         else {"what to label": "the same with label_next=5"}
     )
     print()
-    print_files({"look at": report or folder / run_folder.SCORES_TABLE, "predict": predict, **further})
+    print_files(
+        {"look at": _short(report or folder / run_folder.SCORES_TABLE), "predict": predict, **further}
+    )
 
 
 def _short(path: Path) -> Path:

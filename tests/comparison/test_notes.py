@@ -21,8 +21,8 @@ def run(folder: Path, net: str = "unet", seed: int = 0, absent: int | None = Non
 @pytest.mark.parametrize(
     ("frames", "units", "expected"),
     [
-        (1, 1, "No intervals and no tests: a single image says nothing"),
-        (9, 1, "No intervals and no tests: 9 neighbouring frames are one block, which says nothing"),
+        (1, 1, "No 95 % intervals and no tests: a single image does not show"),
+        (9, 1, "no tests: 9 neighbouring frames look alike and count as one image, which does"),
         (5, 5, "With fewer than 6 no test can show a difference."),
         (9, 9, "draws of 9 images, taken at the level"),
         (90, 9, "draws of 9 blocks of neighbouring frames, or whole recordings, of 90 frames,"),

@@ -79,7 +79,7 @@ def test_a_single_image_has_scores_and_a_note_instead_of_an_interval(tmp_path: P
     write_run(tmp_path / "b", frame_counts(2, frames=1, series=1), net="vgg19_unet")
     comparison = compared(tmp_path)
     assert not comparison.rows[0].means["iou"].interval.known
-    assert "No intervals and no tests: a single image says nothing" in " ".join(comparison.notes)
+    assert "No 95 % intervals and no tests: a single image does not show" in " ".join(comparison.notes)
     assert comparison.pairs[0].sentence.startswith("Nothing can be said of")
     assert np.isnan([comparison.pairs[0].p, comparison.pairs[0].p_holm]).all()
 

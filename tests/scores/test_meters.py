@@ -66,6 +66,23 @@ def test_what_is_found_where_truth_is_ignored_is_no_cell() -> None:
     assert meter.scores.matches.false_positives[0] == 0
 
 
+def test_frames_that_several_processes_measured_count_as_those_of_one() -> None:
+    random = np.random.default_rng(0)
+    frames = [
+        frame(*random.integers(0, 2, (2, 6, 6)), **more) for more in 4 * [{}, {"found_cells": np.eye(6)}]
+    ]
+    alone, first, *others = (Meters(BoundaryMeter(2), CellMeter()) for _ in range(4))
+    for number, one in enumerate(frames):
+        alone.add(one)
+        (first if number % 3 else others[0]).add(one)  # the last process has no frame
+    for other in others:
+        first.take_over(other)
+    expected, found = alone.quality, first.quality
+    assert found.boundaries.to_plain(["a", "b"]) == expected.boundaries.to_plain(["a", "b"])
+    assert found.cells.to_plain() == expected.cells.to_plain()
+    assert found.cells.frames == found.boundaries.of == 8
+
+
 def test_what_is_switched_off_is_not_measured() -> None:
     meters = Meters(None, CellMeter())
     meters.add(frame([0, 1], [0, 1]))

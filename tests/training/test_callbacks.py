@@ -106,6 +106,11 @@ def test_the_bar_fits_80_columns_and_tells_what_is_left_of_epoch_and_run(
     (line,) = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert line.startswith("epoch 5/100 ")
     assert line.endswith(" 150/1000 2:50 left, run 5:19:30 loss: 0.123 m-IoU: 0.812")
+    for shown, epoch in (("epoch 100/100 ", 99), ("epoch 100/100 ", 100)):  # Lightning counts on at the end
+        trainer.current_epoch = epoch
+        console.file = io.StringIO()
+        console.print(progress.get_renderable())
+        assert console.file.getvalue().startswith(shown)
 
 
 class Normalised(pl.LightningModule):

@@ -90,6 +90,11 @@ def confusion(run: Path) -> np.ndarray:
     return np.array(json.loads((run / "scores.json").read_text())["confusion_matrix"])
 
 
+def frames_measured(run: Path) -> list[int]:
+    scores = json.loads((run / "scores.json").read_text())
+    return [scores[key]["frames"] for key in ("boundaries", "cells")]
+
+
 def assert_same_pixels(ours: np.ndarray, theirs: np.ndarray) -> None:
     """Confusion matrices (..., K, K) of the same true pixels; one in a thousand may lie between two classes.
 
@@ -103,6 +108,11 @@ def test_twenty_steps_end_with_the_weights_and_scores_of_one_process(by: dict[in
     begun = torch.load(by[1] / "checkpoints" / "last.ckpt", weights_only=True)
     assert begun["global_step"] == STEPS
     assert_same_but_for_rounding(by[3], by[1])
+
+
+def test_boundaries_and_cells_are_those_of_the_frames_of_all_processes(by: dict[int, Path]) -> None:
+    assert frames_measured(by[3]) == frames_measured(by[1])
+    assert min(frames_measured(by[1])) >= 2
 
 
 def test_one_process_writes_the_files_of_a_run(by: dict[int, Path]) -> None:

@@ -69,8 +69,9 @@ def _class(comparison: Comparison, index: int, published: list[tuple[str, Publis
 def _quality(rows: Sequence[NetRow]) -> Sheet:
     """Boundaries and cells, of which some of the nets have figures."""
     notes = [
-        "NSD: normalised surface distance, the share of boundary pixels within a tolerance of the other's. "
-        "HD95: 95th percentile of the distances in a frame, mean over frames. Both: means over classes.",
+        "NSD (normalised surface distance): the share of boundary pixels, true and found, that lie within a "
+        "tolerance of the other boundary; 1 is best. HD95 (95 % Hausdorff distance): 95 of 100 boundary "
+        "pixels of a frame lie nearer than this, mean over frames. Both: means over classes.",
         "AP50, mean AP: average precision of cells, matched / (matched + missed + extra), at an IoU of 0.5 "
         "and as mean over 0.5 to 0.95. All: means over as many seeds as were measured.",
     ]
@@ -91,7 +92,7 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
             "over the frames of all folds, which must have been measured with the same settings."
         )
     if lacking := [row.name for row in rows if not row.quality.seeds_measured]:
-        notes.append(f"Not measured: {', '.join(lacking)}; hela_seg.evaluate measures, training does not.")
+        notes.append(f"Not measured: {', '.join(lacking)}; python -m hela_seg.evaluate does it.")
     headings: tuple[str, ...] = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
     own = [_own_quality(row) for row in rows]
     if any(row.quality.tracking_accuracy is not None for row in rows):

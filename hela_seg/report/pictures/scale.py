@@ -85,6 +85,13 @@ def draw_scale_bar(bar: Picture | None, panel: Picture) -> None:
         panel[-FROM_CORNER - height :, -FROM_CORNER - width :][:height, :width] = bar[:height, :width]
 
 
+def bar_length(width: int, pixel_size: PixelSize) -> float:
+    """Micrometres that the scale bar of a frame of so many columns shows."""
+    longest = LARGEST_BAR * width * pixel_size.width
+    power = 10.0 ** math.floor(math.log10(longest))
+    return next(step * power for step in (5, 2, 1) if step * power <= longest)
+
+
 def scale_bar(width: int, pixel_size: PixelSize) -> Picture:
     """A white bar on black, (h, w, 3) uint8, with its length: 1, 2 or 5 times a power of ten micrometres.
 
@@ -94,9 +101,7 @@ def scale_bar(width: int, pixel_size: PixelSize) -> Picture:
         width: of the frame in pixels; the bar takes up to a fifth of it, the text as much as it needs.
         pixel_size: height and width of one of these pixels in micrometres.
     """
-    longest = LARGEST_BAR * width * pixel_size.width
-    power = 10.0 ** math.floor(math.log10(longest))
-    length = next(step * power for step in (5, 2, 1) if step * power <= longest)
+    length = bar_length(width, pixel_size)
     down, pixels = (max(1, round(length / side)) for side in pixel_size)
     text = f"{length:g} µm"
     left, top, right, bottom = font_of(TEXT_SIZE).getbbox(text)

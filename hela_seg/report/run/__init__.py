@@ -1,6 +1,6 @@
 """The report of a run, from the files in its folder.
 
-- ``page``: all of it, section by section; ``sheets``: its tables
+- ``page``: all of it; ``sections``: what each section shows; ``sheets``: their tables
 - ``learning``: curves over the epochs; ``stability``: scores over time, by series and by confidence
 - ``verdict``: what the scores say, in sentences
 - ``balance``: the split and its classes

@@ -15,9 +15,11 @@ from hela_seg.data.dataset import Sample
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.sampler import Draw
 from hela_seg.data.splits.split import Block
+from hela_seg.data.stacks import PixelSize
 from hela_seg.report.page import Gallery, Picture
 from hela_seg.report.pictures.blending import Image, Labels, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.blending import Picture as Pixels
+from hela_seg.report.pictures.scale import bar_length, draw_scale_bar, scale_bar_of
 from hela_seg.report.run.class_maps import ClassMaps
 from hela_seg.scores.confusion import mean_over_classes, scores_of
 from hela_seg.scores.counts import FrameCounts
@@ -42,6 +44,7 @@ class _Frame:
     found: Labels
     what: str
     wrong: str
+    pixel_size: PixelSize | None = None
 
 
 def examples_of(
@@ -66,7 +69,8 @@ def examples_of(
         title = f"{what}: {name}, frame {t}, m-IoU {scores_of(matrix).mean_iou:.4f}"
         wrong = f"{100 * (1 - np.trace(matrix) / matrix.sum()):.2f} % of pixels"
         truth = LabelFrames(recording.mask, data.labels).whole(t)
-        frames.append(_Frame(title, recording.image.frame(t), truth, maps.of(block, t), maps.what, wrong))
+        image, found = recording.image, maps.of(block, t)
+        frames.append(_Frame(title, image.frame(t), truth, found, maps.what, wrong, image.pixel_size))
     return _small_enough(frames, data.classes)
 
 
@@ -137,7 +141,10 @@ def _gallery(frame: _Frame, classes: Classes, longest: int) -> Gallery:
 def _panels(frame: _Frame, classes: Classes, longest: int) -> Iterator[tuple[str, Pixels]]:
     image, truth = fit_panel(frame.image, frame.truth, longest)
     _, found = fit_panel(frame.image[:1], frame.found, longest)
-    yield "image", blend(image, np.zeros_like(truth), classes)
+    shown = blend(image, np.zeros_like(truth), classes)
+    draw_scale_bar(scale_bar_of(truth.shape, frame.truth.shape, frame.pixel_size), shown)
+    bar = None if frame.pixel_size is None else bar_length(frame.truth.shape[1], frame.pixel_size)
+    yield "image" if bar is None else f"image, bar {bar:g} µm", shown
     yield "truth", blend(image, truth, classes)
     yield frame.what, blend(image, found, classes)
     yield f"errors: {frame.wrong}", errors_of(image, truth, found, classes)

@@ -23,22 +23,25 @@ from hela_seg.system.settings import flatten
 def class_sheet(run: Run, row: NetRow) -> Sheet:
     """Scores of each class and their means, with the intervals of a comparison of this run alone."""
     pixels = run.counts.pooled.sum(axis=1).tolist()
+    known = row.means["iou"].interval.known  # else there is a note that says why
     rows = []
     for entry in run.classes:
-        scores = _score_cells({measure: row.by_class[measure][entry.index] for measure in HEADINGS})
+        scores = _score_cells({measure: row.by_class[measure][entry.index] for measure in HEADINGS}, known)
         true_pixels = number_cell(pixels[entry.index], ",d")
         rows.append((Cell(entry.name, colour=entry.colour), *scores, true_pixels))
-    rows.append((Cell("mean"), *_score_cells(row.means), Cell("")))
+    rows.append((Cell("mean"), *_score_cells(row.means, known), Cell("")))
     iou, *others = HEADINGS.values()
-    headings = ("Class", iou, "95 % interval", *others, "True pixels")
+    interval = ("95 % interval",) if known else ()
+    headings = ("Class", iou, *interval, *others, "True pixels")
     frames, series = len(run.counts), len(set(run.counts.series))
     title = f"Scores of {counted(frames, 'frame')} of {series} series, all pixels pooled"
     return Sheet(title, headings, rows, notes=_why_absent(run))
 
 
-def _score_cells(figures: Mapping[str, Figure]) -> tuple[Cell, ...]:
+def _score_cells(figures: Mapping[str, Figure], with_interval: bool) -> tuple[Cell, ...]:
     iou, *others = (figures[measure].interval for measure in HEADINGS)
-    return (number_cell(iou.value), interval_cell(iou), *(number_cell(other.value) for other in others))
+    interval = (interval_cell(iou),) if with_interval else ()
+    return (number_cell(iou.value), *interval, *(number_cell(other.value) for other in others))
 
 
 def confusion_sheets(run: Run) -> tuple[Sheet, Sheet]:
@@ -92,6 +95,8 @@ def cost_sheet(record: RunRecord) -> Sheet:
     }
     rows = [(Cell(name), cell) for name, cell in measured.values()]
     notes = tuple(f"{measured[key][0]}: {how}." for key, how in MEASURED.items())
+    if record.hardware:
+        notes += (f"Measured on: {', '.join(map(str, record.hardware.values()))}.",)
     return Sheet("What it cost", ("What", "Measured"), rows, notes=notes)
 
 

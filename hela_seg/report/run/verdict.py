@@ -23,7 +23,7 @@ def verdict_of(run: Run) -> str:
 
     Example:
         "60 % of the pixels of class spread are missed. From frame 4 on hardly any of it is found (12 %). Of
-        21 cells 12 are found (IoU from 0.5 on), and 3 are found where there is none."
+        21 cells 12 are found (IoU from 0.5 on), and 3 that are found match none, such as two taken for one."
     """
     return " ".join([*_of_classes(run), *_of_cells(run)])
 
@@ -74,10 +74,17 @@ def _of_cells(run: Run) -> Iterator[str]:
     if rows and {"matched", "missed", "extra"} <= rows[0].keys():
         row = rows[0]
         cells = row["matched"] + row["missed"]
-        extra = row["extra"]
+        extra, frames = row["extra"], run.quality["cells"].get("frames", len(run.counts))
+        if not cells:
+            if extra:
+                yield f"No cell is there to be found, and {extra} {_are(extra)} found."
+            return
+        measured = f" in {counted(frames, 'frame')}" if frames < len(run.counts) else ""
+        match = f"that {_are(extra)} found match{'es' if extra == 1 else ''} none, such as two taken for one"
+        more = f"{extra} {match}" if extra else "nothing is found beside them"
         yield (
-            f"Of {counted(cells, 'cell')} {row['matched']} {_are(row['matched'])} found (IoU from "
-            f"{row['iou']:g} on), and {extra} {_are(extra)} found where there is none."
+            f"Of {counted(cells, 'cell')}{measured} {row['matched'] or 'none'} {_are(row['matched'] or 1)} "
+            f"found (IoU from {row['iou']:g} on), and {more}."
         )
 
 

@@ -9,7 +9,6 @@ from hela_seg.data.stacks import PixelSize
 from hela_seg.report.pictures.blending import blend, contrast_of
 from hela_seg.report.pictures.film import LONGEST, write_film
 from hela_seg.report.pictures.overlay import LINE, MARGIN, TITLE
-from hela_seg.report.pictures.scale import PADDING, scale_bar, time_stamp
 from hela_seg.report.pictures.trails import Trails
 from hela_seg.system.errors import InputError
 from hela_seg.tracking.follow import Follower, FollowSettings
@@ -78,46 +77,6 @@ def test_ignored_pixels_are_named(tmp_path):
     write_film(tmp_path / "a.png", two, CLASSES, "movie")
     first, second = captions(tmp_path / "a.png")
     assert (second < 128).sum() > 2 * (first < 128).sum()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "interval", "stamp"),
-    [
-        (0, 300, "0 h 00 min"),
-        (5400, 300, "1 h 30 min"),
-        (360_000, 1800, "100 h 00 min"),
-        (75, 5, "0 h 01 min 15 s"),
-        (90, 90, "0 h 01 min 30 s"),
-        (7.5, 2.5, "0 h 00 min 07.5 s"),
-        (3599.9999, 2.5, "1 h 00 min 00.0 s"),
-        (59.97, 1.5, "0 h 01 min 00.0 s"),
-        (151.9, 30.38, "0 h 02 min 32 s"),
-        (1.5, 0.25, "1.50 s"),
-        (0.123, 0.001, "0.1230 s"),
-    ],
-)
-def test_time_stamps(seconds, interval, stamp):
-    assert time_stamp(seconds, interval) == stamp
-
-
-@pytest.mark.parametrize(
-    ("width", "pixel_size", "length"),
-    [(1000, 0.5, 200), (1000, 0.65, 154), (520, 1.0, 100), (512, 0.1, 100), (1248, 26.0, 192)],
-)
-def test_scale_bar_has_a_round_length(width, pixel_size, length):
-    bar = scale_bar(width, PixelSize(pixel_size, pixel_size))
-    line = (bar[-6] == 255).all(axis=1)
-    assert line.sum() == length
-    assert line.sum() <= width / 5
-
-
-def test_of_rectangular_pixels_the_scale_bar_stands_upright_too():
-    """In 500 columns of 0.5 µm, 50 µm take 100 columns, and 50 rows of 1 µm."""
-    bar = scale_bar(500, PixelSize(height=1.0, width=0.5))
-    white = (bar == 255).all(axis=2)
-    assert white[-6, 4 + PADDING + PADDING :].sum() == 100
-    assert white[-PADDING - 50 : -PADDING, PADDING].all()
-    assert not white[: -PADDING - 50, PADDING].any()
 
 
 def test_scale_bar_counts_pixels_as_shown(tmp_path):

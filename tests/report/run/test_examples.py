@@ -15,6 +15,7 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.sampler import Draw
+from hela_seg.data.stacks import PixelSize
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.page import Picture
 from hela_seg.report.pictures.blending import blend, fit_panel
@@ -67,6 +68,26 @@ def test_a_picture_keeps_the_colour_of_thin_lines() -> None:
     found = np.asarray(Image.open(io.BytesIO(picture.jpeg)))
     assert found.shape == (64, 64, 3) == (picture.height, picture.width, 3)
     assert np.abs(found[:, 32].astype(int) - CLASSES[1].rgb).mean() < 12
+
+
+def test_the_image_has_a_scale_bar_where_the_pixel_size_is_known() -> None:
+    """A frame of 100 columns of 0.5 µm, enlarged to 400: 10 µm are 20 columns, and 80 of those shown."""
+    image, labels = np.zeros((1, 100, 100), np.uint8), np.zeros((100, 100), np.uint8)
+    sized, unsized = (
+        list(
+            examples._panels(
+                examples._Frame("a", image, labels, labels, "prediction", "0 %", size), CLASSES, 1024
+            )
+        )
+        for size in (PixelSize(0.5, 0.5), None)
+    )
+    caption, shown = sized[0]
+    assert caption == "image, bar 10 µm"
+    assert shown.shape == (400, 400, 3)
+    assert (shown == 255).all(axis=2).sum(axis=1).max() == 80
+    assert unsized[0][0] == "image"
+    assert not (unsized[0][1] == 255).any()
+    assert [caption for caption, _ in sized[1:]] == ["truth", "prediction", "errors: 0 %"]
 
 
 def test_frames_of_pure_noise_are_shrunk_until_they_fit() -> None:

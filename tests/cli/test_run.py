@@ -1,101 +1,18 @@
-"""What is typed reaches the configuration unharmed, and what goes wrong is one line."""
+"""What goes wrong with a command is one line, on the command line and from Python."""
 
 from __future__ import annotations
 
-import json
 import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
-from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import hela_seg
-from hela_seg import cli
-from hela_seg.cli import COMMANDS, Command, arguments, main, overrides
+from hela_seg.cli import main
 from hela_seg.system.errors import InputError, Interrupted
-
-PREDICT = COMMANDS["predict"]
-
-
-def parsed(override: str) -> object:
-    return OverridesParser.create().parse_override(override).value()
-
-
-@pytest.mark.parametrize(
-    ("typed", "expected"),
-    [
-        (["best.ckpt", "film.tif", "-o", "out"], ["ckpt='best.ckpt'", "input='film.tif'", "output='out'"]),
-        (["input=film.tif", "best.ckpt"], ["input='film.tif'", "ckpt='best.ckpt'"]),
-        (["ckpt=[a.ckpt,b.ckpt]"], ["ckpt=[a.ckpt,b.ckpt]"]),
-        (["ckpt='a b.ckpt'"], ["ckpt='a b.ckpt'"]),
-        (["overwrite=true", "--cfg", "job"], ["--cfg", "job", "overwrite=true"]),
-        (["output=null"], ["output=null"]),
-        (["-v", "a.ckpt"], ["verbose=true", "ckpt='a.ckpt'"]),
-        (["ckpt=a.ckpt,b.ckpt", "-m", "axes=TYX"], ["-m", "ckpt=a.ckpt,b.ckpt", "axes=TYX"]),
-    ],
-)
-def test_positions_and_options_become_overrides(typed: list[str], expected: list[str]) -> None:
-    assert overrides(PREDICT, typed) == expected
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["my cells", "a (1)", "x,y", "k=v", "Zellen für Müller", "it's", "back\\slash\\", "[1]", "{a}", "a:b #1"],
-)
-def test_a_path_means_what_the_shell_means(
-    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path(path).mkdir()
-    for typed in ([f"input={path}"], [path]):
-        (override,) = overrides(Command(("input",), paths=frozenset({"input"})), typed)
-        assert parsed(override) == path
-
-
-def test_a_folder_named_as_a_setting_leaves_it_a_setting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("seed=0", "model=unet", "axes=TYX", "lr=0.1"):
-        Path(name).mkdir()
-    assert overrides(COMMANDS["train"], ["seed=0", "model=unet"]) == ["seed=0", "model=unet"]
-    assert overrides(PREDICT, ["a.ckpt", "axes=TYX"]) == ["ckpt='a.ckpt'", "axes=TYX"]
-    assert overrides(PREDICT, ["seed=0"]) == ["ckpt='seed=0'"]  # predict has no such key
-    assert overrides(COMMANDS["compare"], ["lr=0.1", "./seed=0"]) == ["runs=['lr=0.1','./seed=0']"]
-
-
-def test_the_users_folder_is_meant_by_a_tilde_in_paths_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    typed = ["input=~/movie.tif", "-o", "out", "shard=~/x"]
-    assert overrides(PREDICT, typed) == [f"input='{tmp_path}/movie.tif'", "output='out'", "shard=~/x"]
-    assert overrides(COMMANDS["train"], ["data.root=~/cells"]) == [f"data.root='{tmp_path}/cells'"]
-    Path("~").mkdir()
-    assert overrides(PREDICT, ["input=~"]) == ["input='~'"]
-
-
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r$"), min_size=1))
-def test_quoting_survives_hydras_grammar(path: str) -> None:
-    assert parsed(arguments._quoted("input", path)) == path
-
-
-def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
-    with pytest.raises(InputError, match="'c' is one argument too many"):
-        overrides(PREDICT, ["a", "b", "c"])
-    with pytest.raises(InputError, match="-o stands last"):
-        overrides(PREDICT, ["a", "b", "-o"])
-
-
-def test_a_long_list_is_no_path_that_is_too_long() -> None:
-    named = f"data.classes=[{','.join(f'class {number}' for number in range(100))}]"
-    assert overrides(COMMANDS["train"], [named]) == [named]
 
 
 @pytest.mark.parametrize(
@@ -214,67 +131,6 @@ def test_a_wrong_value_is_refused_without_torch(tmp_path: Path) -> None:
     assert refused == list(said.values())
 
 
-HELP_OF_ALL = """
-import contextlib, io, json, runpy, sys
-said = {}
-for command in sys.argv[1:]:  # as ``python -m`` runs it, for a command's own module may import too early
-    sys.argv[1:] = ["--help"]
-    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
-        runpy.run_module(f"hela_seg.{command}", run_name="__main__")
-    said[command] = [printed.getvalue(), "torch" in sys.modules]
-print(json.dumps(said))
-"""
-
-
-def test_help_names_groups_and_three_examples_without_torch() -> None:
-    typed = [sys.executable, "-c", HELP_OF_ALL, *sorted(COMMANDS)]
-    done = subprocess.run(typed, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    said = json.loads(done.stdout)
-    assert {command: torch for command, (_, torch) in said.items()} == dict.fromkeys(COMMANDS, False)
-    for command, (printed, _) in said.items():
-        assert printed.count(f"python -m hela_seg.{command}") >= 3
-        if command not in {"predict", "track", "compare", "convert", "export"}:
-            assert "data: auto, ctc, dryad, folder, synthetic, timelapse" in printed
-
-
-@pytest.mark.parametrize(
-    ("typed", "expected"),
-    [
-        ("data.images={series}/phase_{t}.tif", "data.images='{series}/phase_{t}.tif'"),
-        ("data.masks={id}/masks/*.png", "data.masks='{id}/masks/*.png'"),
-        ("data.images=[{n}_a.tif, {n}_b.tif]", "data.images=['{n}_a.tif','{n}_b.tif']"),
-        (
-            "data.masks={round: {n}_r.png, spread: {n}_s.png}",
-            "data.masks={round: '{n}_r.png',spread: '{n}_s.png'}",
-        ),
-        ("data.images=['{n}, a.tif']", "data.images=['{n}, a.tif']"),
-        ("data.images=[]", "data.images=[]"),
-    ],
-)
-def test_patterns_need_no_quotes_beside_those_of_the_shell(typed: str, expected: str) -> None:
-    assert overrides(COMMANDS["train"], [typed]) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("typed", "expected"),
-    [
-        (["loss._target_=my.Loss"], ["++loss._target_=my.Loss"]),
-        (
-            ["loss._target_=my.Loss", "loss.share=0.5", "loss=dice", "losses.a=1"],
-            ["++loss._target_=my.Loss", "++loss.share=0.5", "loss=dice", "losses.a=1"],
-        ),
-        (
-            ["+callbacks.a._target_=my.A", "callbacks.b.x=1"],
-            ["+callbacks.a._target_=my.A", "callbacks.b.x=1"],
-        ),
-        (["data._target_=my.Data", "data.tile=[8,8]"], ["data._target_=my.Data", "data.tile=[8,8]"]),
-    ],
-)
-def test_keys_of_a_class_that_is_typed_may_be_new(typed: list[str], expected: list[str]) -> None:
-    assert overrides(COMMANDS["train"], typed) == expected
-
-
 def settings_of(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> dict:
     """What the function of the command is called with."""
     monkeypatch.setattr("hela_seg.train.train", lambda config: OmegaConf.to_container(config))
@@ -343,19 +199,3 @@ def test_who_interrupts_a_training_from_python_gets_what_python_has(monkeypatch:
     monkeypatch.setattr("hela_seg.train.train", interrupted)
     with pytest.raises(KeyboardInterrupt, match="go on with resume=a"):
         hela_seg.train("hydra.output_subdir=null", "hydra.run.dir=.")
-
-
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r$"))
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
-    lambda inside: (
-        st.lists(inside, max_size=3)
-        | st.dictionaries(st.from_regex(r"key_[a-z]{1,3}", fullmatch=True), inside, max_size=3)
-    ),
-    max_leaves=6,
-)
-
-
-@given(VALUES)
-def test_a_value_of_python_comes_back_from_hydras_grammar(value: object) -> None:
-    assert parsed(cli.setting("data.anything", value)) == value

@@ -16,7 +16,8 @@ from pages import ReadPage
 
 from hela_seg.data.classes import Classes
 from hela_seg.report.page import Page
-from hela_seg.report.run.page import SECTIONS, Material, command_of, write_report
+from hela_seg.report.run.page import write_report
+from hela_seg.report.run.sections import SECTIONS, Material, command_of
 from hela_seg.runs.records import read_record, write_record
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, write_reliability
 from hela_seg.scores.confusion import scores_of
