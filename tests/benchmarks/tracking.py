@@ -31,9 +31,9 @@ import numpy as np
 from hela_seg.data.classes import Classes
 from hela_seg.data.ctc_tracks import write_ctc_truth
 from hela_seg.data.synthetic.render import draw_tracked
+from hela_seg.tracking.ctc import write_ctc_results
 from hela_seg.tracking.durations import durations_of, median_of
 from hela_seg.tracking.follow import Follower, FollowSettings
-from hela_seg.tracking.interchange import write_ctc_results
 from hela_seg.tracking.scores import score_tracks
 from hela_seg.tracking.stays import Stay
 
