@@ -103,6 +103,7 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     _warn_of(map(predictor.intensity_mismatch, scored.values()))
 
     def measure(recording: Recording, t: int, truth: Any, found: Any) -> None:
+        """Boundaries and cells of a frame."""
         meters.add(against_truth(recording, t, truth, found, data.labels))
 
     counts, reliability, seconds = count_frames(

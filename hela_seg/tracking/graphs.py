@@ -104,33 +104,13 @@ def cell_graph(
     last = int(frame.max(initial=-1))
     frames = last + 1 if frames is None else frames
     _refuse_unfit(path, ids, frame, place, frames)
-    by_id = np.argsort(ids, kind="stable")
-    at = np.searchsorted(ids[by_id], edges)
-    unknown = np.flatnonzero(~np.isin(edges, ids).all(axis=1))
-    if len(unknown):
-        one, other = edges[unknown[0]].tolist()
-        raise InputError(
-            f"{path} has an edge from cell {one} to cell {other}, of which one is not there, expected edges "
-            "between cells of the file: export the tracks again"
-        )
     order = np.argsort(frame, kind="stable")
-    position = np.empty_like(order)
-    position[order] = np.arange(len(order))
-    pairs = np.sort(position[by_id[at]], axis=1) if len(edges) else np.zeros((0, 2), np.int64)
-    frame = frame[order]
-    within = np.flatnonzero(frame[pairs[:, 0]] == frame[pairs[:, 1]])
-    if len(within):
-        one, other = ids[order][pairs[within[0]]].tolist()
-        raise InputError(
-            f"{path} has an edge between the cells {one} and {other}, both of frame "
-            f"{frame[pairs[within[0], 0]]}, expected edges from an earlier frame to a later one: remove it"
-        )
     return CellGraph(
         path,
-        frame,
+        frame[order],
         place[order],
         radius[order],
-        np.unique(pairs, axis=0),
+        _oriented(path, ids[order], frame[order], edges),
         frames,
         size,
         outlines=[outlines[n] for n in order.tolist()] if outlines else (),
@@ -138,6 +118,27 @@ def cell_graph(
         frame_interval=frame_interval,
         pixel_size=pixel_size,
     )
+
+
+def _oriented(path: Path, ids: Whole, frame: Whole, edges: Whole) -> Whole:
+    """Edges (E, 2) between ids as positions of an earlier cell and a later one, each once."""
+    unknown = np.flatnonzero(~np.isin(edges, ids).all(axis=1))
+    if len(unknown):
+        one, other = edges[unknown[0]].tolist()
+        raise InputError(
+            f"{path} has an edge from cell {one} to cell {other}, of which one is not there, expected edges "
+            "between cells of the file: export the tracks again"
+        )
+    by_id = np.argsort(ids, kind="stable")
+    pairs = np.sort(by_id[np.searchsorted(ids[by_id], edges)], axis=1)
+    within = np.flatnonzero(frame[pairs[:, 0]] == frame[pairs[:, 1]])
+    if len(within):
+        first, second = pairs[within[0]]
+        raise InputError(
+            f"{path} has an edge between the cells {ids[first]} and {ids[second]}, both of frame "
+            f"{frame[first]}, expected edges from an earlier frame to a later one: remove it"
+        )
+    return np.unique(pairs, axis=0)
 
 
 def _refuse_unfit(path: Path, ids: Whole, frame: Whole, place: Floats, frames: int) -> None:

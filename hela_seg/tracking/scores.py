@@ -154,7 +154,9 @@ class TrackScorer:
         """
         matches = self._matches
         if len(matches["labels_ref"]) < 2:
-            raise InputError(f"{self._results} has one frame, expected two or more: leave the true tracks out")
+            raise InputError(
+                f"{self._results} has one frame, expected two or more: leave the true tracks out"
+            )
         _refuse_invalid(self._results, tracks, matches["labels_comp"])
         _refuse_invalid(self._truth / "TRA", self._tracks, matches["labels_ref"])
         wanted = ["Valid", "DET", "TRA", "LNK", "CT", "BC", *(["SEG"] if self._segmented else [])]

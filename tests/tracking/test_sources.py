@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from followed_cells import DRAWN, FOLLOWED, PHASES
+from followed_cells import DRAWN, FOLLOWED, PHASES, followed
 
 from hela_seg.data.ctc_tracks import write_ctc_truth
 from hela_seg.data.stacks import write_tiff
@@ -59,11 +59,11 @@ def read_all(path: Path, reading: Reading, class_maps: Path | None, masks: Path 
 
 def test_what_does_not_go_together_is_refused_in_one_line(desk: Path) -> None:
     write_tiff(desk / "short" / "a.tif", DRAWN.cells[:5], "TYX")
-    write_tiff(desk / "elsewhere" / "a.tif", np.roll(DRAWN.cells, 80, axis=1) * 0, "TYX")
+    write_tiff(desk / "elsewhere" / "b.tif", DRAWN.cells, "TYX")
     reading = Reading(kind="instances")
     for place, maps, masks, said in (
         ("masks", None, "masks", "name the masks as input="),
-        ("graphs", None, "truth", "holds 0 files named a"),
+        ("graphs", None, "elsewhere", "holds 0 files named a,"),
         ("graphs", None, "short", "has cells in frame 11 and .* has 5 frame"),
         ("graphs", "short", None, "has 5 frame.* has frame 5 of 160x160 pixels"),
         ("truth", "short", None, "holds 0 files named a_GT"),
@@ -74,3 +74,20 @@ def test_what_does_not_go_together_is_refused_in_one_line(desk: Path) -> None:
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="expected kind=instances"):
         find_sources(desk / "masks", Reading(), desk / "maps")
+
+
+def test_masks_of_another_recording_are_refused_and_a_few_lost_cells_are_warned_of(
+    desk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = DRAWN.cells == 1
+    for name, cells in (("empty", 0 * DRAWN.cells), ("fewer", np.where(first, 0, DRAWN.cells))):
+        write_tiff(desk / name / "a.tif", cells, "TYX")
+    reading = Reading(kind="instances")
+    (found,) = find_sources(desk / "graphs", reading, None, desk / "empty")
+    with pytest.raises(InputError, match="name the masks of this recording with masks="):
+        found.links(followed(*found.labels()))
+    (found,) = find_sources(desk / "graphs", reading, None, desk / "fewer")
+    links = found.links(followed(*found.labels()))
+    assert links is not None
+    lost = int(first.any(axis=(1, 2)).sum()) - 1  # without frame 6, in which the graph has no such cell
+    assert f"{lost} of the {len(FOLLOWED.lives.track)} cells" in caplog.text
