@@ -201,34 +201,37 @@ def cells_in_masks(graph: CellGraph, masks: Iterable[Labels]) -> Iterator[Labels
     """Label images (H, W) of a graph's cells from masks; each cell's number is its rank, from 1.
 
     A cell's mask is the one with its number, where the graph knows numbers; otherwise the one at its place,
-    or the nearest one up to its radius away. Masks of no cell are left out.
+    or the nearest one up to its radius away. Of several cells the nearest has the mask, and the others have
+    none; masks of no cell are left out.
     """
     for t, found in enumerate(masks):
         own = graph.of_frame(t)
         numbers, labels = np.unique(found, return_inverse=True)
-        labels = labels.reshape(found.shape)
         if graph.label is None:
-            under = [_under(found, *of) for of in zip(graph.place[own], graph.radius[own], strict=True)]
+            places = zip(graph.place[own], graph.radius[own], strict=True)
+            under = [_nearest_mask(found, *of) for of in places]
         else:
-            under = graph.label[own].tolist()
+            under = [(number, 0.0) for number in graph.label[own].tolist()]
+        known = set(numbers.tolist()) - {0}
         new = np.zeros(len(numbers), np.int32)
-        known = np.isin(under, numbers) & (np.array(under) != 0)
-        new[np.searchsorted(numbers, np.array(under)[known])] = np.flatnonzero(known) + 1
-        new[numbers == 0] = 0
-        yield new[labels]
+        for rank in sorted(range(len(under)), key=lambda rank: -under[rank][1]):
+            if under[rank][0] in known:
+                new[np.searchsorted(numbers, under[rank][0])] = rank + 1
+        yield new[labels.reshape(found.shape)]
 
 
-def _under(masks: Labels, place: Floats, radius: float) -> int:
-    """Number of the mask at a place, or of the nearest one; 0 where there is none."""
-    reach = NEAREST if np.isnan(radius) else radius
+def _nearest_mask(masks: Labels, place: Floats, radius: float) -> tuple[int, float]:
+    """Number of the mask at a place, or of the nearest one, and how far it is; 0 where there is none."""
+    reach = NEAREST if np.isnan(radius) else max(radius, 1.0)
     low = np.maximum(np.floor(place - reach), 0).astype(int)
     window = masks[low[0] : int(place[0] + reach) + 2, low[1] : int(place[1] + reach) + 2]
     inside = np.argwhere(window)
     if not len(inside):
-        return 0
+        return 0, 0.0
     distance = np.hypot(*(inside + low - place).T)
     nearest = int(distance.argmin())
-    return int(window[tuple(inside[nearest])]) if distance[nearest] <= max(reach, 1.0) else 0
+    number = int(window[tuple(inside[nearest])]) if distance[nearest] <= reach else 0
+    return number, max(0.0, float(distance[nearest]) - 1)  # a place is in the pixel that is nearest to it
 
 
 def links_of_graph(graph: CellGraph, lives: Lives) -> tuple[Links, int]:

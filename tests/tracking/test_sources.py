@@ -58,7 +58,7 @@ def read_all(path: Path, reading: Reading, class_maps: Path | None, masks: Path 
 
 
 def test_what_does_not_go_together_is_refused_in_one_line(desk: Path) -> None:
-    write_tiff(desk / "short" / "a.tif", DRAWN.cells[:5], "TYX")
+    write_tiff(desk / "short" / "a.tif", DRAWN.labels[:5], "TYX")
     write_tiff(desk / "elsewhere" / "b.tif", DRAWN.cells, "TYX")
     reading = Reading(kind="instances")
     for place, maps, masks, said in (
