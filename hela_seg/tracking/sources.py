@@ -249,8 +249,9 @@ def _tracks_in(path: Path, reading: Reading, masks: Path | None) -> list[Source]
     graphs = [path] if _is_graph(path) else []
     if path.is_dir() and not graphs and not is_image(path):
         below = sorted(path.iterdir())
-        if folders := [folder for folder in below if is_ctc(folder)]:
-            return [CtcSource(folder.name, folder, reading) for folder in folders]
+        for inside in ("", "TRA"):  # results, and only where there are none the truth
+            if folders := [folder for folder in below if is_ctc(folder / inside)]:
+                return [CtcSource(folder.name, folder / inside, reading) for folder in folders]
         graphs = [entry for entry in below if _is_graph(entry) and (entry.is_dir() or is_trackmate(entry))]
     sources: list[Source] = []
     for graph in graphs:

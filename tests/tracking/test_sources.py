@@ -32,6 +32,7 @@ def test_forms_are_told_apart(desk: Path) -> None:
     for place, kind, name in (
         ("masks", MaskSource, "a"),
         ("masks/a.tif", MaskSource, "a"),
+        ("truth", CtcSource, "a_GT"),
         ("truth/a_GT", CtcSource, "a_GT"),
         ("truth/a_GT/TRA", CtcSource, "TRA"),
         ("graphs", GraphSource, "a"),
