@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -171,10 +172,14 @@ def _inside(shared: Overlaps, *, second: bool) -> dict[int, int]:
 
 def _pieces(back: dict[int, int], ahead: dict[int, int]) -> list[list[int]]:
     """Cells that lie in one cell before and in one cell after, two or more of them, ascending."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for cell in sorted(back.keys() & ahead.keys()):
-        groups.setdefault((back[cell], ahead[cell]), []).append(cell)
-    return [cells for cells in groups.values() if len(cells) > 1]
+    between = {cell: (back[cell], ahead[cell]) for cell in back.keys() & ahead.keys()}
+    groups: dict[tuple[int, int], list[int]] = {
+        wholes: [] for wholes, count in Counter(between.values()).items() if count > 1
+    }
+    for cell in sorted(between) if groups else ():
+        if between[cell] in groups:
+            groups[between[cell]].append(cell)
+    return sorted(groups.values())
 
 
 def _at_edge(labels: Labels) -> set[int]:
@@ -183,10 +188,13 @@ def _at_edge(labels: Labels) -> set[int]:
 
 def _halves(inside: dict[int, int]) -> dict[int, tuple[int, int]]:
     """Cells in which exactly two cells of another frame lie, with the numbers of these."""
-    groups: dict[int, list[int]] = {}
-    for cell, whole in inside.items():
-        groups.setdefault(whole, []).append(cell)
-    return {whole: (cells[0], cells[1]) for whole, cells in groups.items() if len(cells) == 2}
+    groups: dict[int, list[int]] = {
+        whole: [] for whole, count in Counter(inside.values()).items() if count == 2
+    }
+    for cell, whole in inside.items() if groups else ():
+        if whole in groups:
+            groups[whole].append(cell)
+    return {whole: (cells[0], cells[1]) for whole, cells in groups.items()}
 
 
 def _partners(first: tuple[int, int], second: tuple[int, int], before: Labels, after: Labels) -> Parts | None:
