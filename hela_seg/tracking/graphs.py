@@ -192,7 +192,7 @@ def _pixels(graph: CellGraph, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp
     if outline is None:
         found = disk(graph.place[n], graph.radius[n], shape=graph.size)
     else:
-        found = polygon(*outline.T, graph.size)
+        found = polygon(outline[:, 0], outline[:, 1], graph.size)
     rows, columns = found
     return rows, columns
 

@@ -152,12 +152,12 @@ def read_graph(folder: Path) -> StoredGraph:
     import zarr  # an optional part
 
     with damage_is_reported(folder, "GEFF folder"), _group_errors(folder):
-        group = zarr.open_group(folder, mode="r")
+        group: Any = zarr.open_group(folder, mode="r")
         stated = group.attrs.get("geff")
         if not isinstance(stated, Mapping):
             raise InputError(f"{folder} is a Zarr folder without a graph, expected GEFF: check input=")
         axes = _axes(folder, stated, list(group["nodes/props"]))
-        sphere, label = stated.get("sphere"), _label_of(stated)
+        sphere, label = _name(stated.get("sphere")), _label_of(stated)
         names = [axis.name for axis in axes] + [name for name in (sphere, label) if name is not None]
         ids = _values(folder, group["nodes/ids"], (None,)).astype(np.int64)
         nodes = {name: _property(folder, group, name, len(ids)) for name in names}
@@ -202,9 +202,12 @@ def _label_of(stated: Mapping[str, Any]) -> str | None:
     """The property with the numbers of cells in label images, under either of its names."""
     for related in stated.get("related_objects") or ():
         if related.get("type") == "labels":
-            name = related.get("node_prop") or related.get("label_prop")
-            return None if name is None else str(name)
+            return _name(related.get("node_prop") or related.get("label_prop"))
     return None
+
+
+def _name(stated: object) -> str | None:
+    return None if stated is None else str(stated)
 
 
 def _property(folder: Path, group: Any, name: str, count: int) -> NDArray[Any]:
