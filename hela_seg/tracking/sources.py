@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.ctc_tracks import CtcTrack
 from hela_seg.data.stacks import Series, find_files, is_image, name_of
 from hela_seg.data.stacks.zarr.geff import is_geff
-from hela_seg.system.errors import InputError
+from hela_seg.system.errors import InputError, join_names
 from hela_seg.tracking.ctc import is_ctc, links_of_ctc, read_ctc_frames, read_ctc_tracks
 from hela_seg.tracking.geff import read_geff
 from hela_seg.tracking.graphs import CellGraph, cells_in_masks, draw_cells, links_of_graph
@@ -142,13 +143,13 @@ class CtcSource(Source):
         return self.reading.given
 
     def labels(self) -> Iterator[Labels]:
-        """Labels as they are."""
+        """Labels as they are, once the table of tracks is read: what is wrong with it is said at once."""
+        _ = self.tracks
         return read_ctc_frames(self.path)
 
     def links(self, lives: Lives) -> Links:
         """As the table of tracks says."""
-        cells = lives.cells
-        return links_of_ctc(self.tracks, cells, lives.places, lives.drift)
+        return links_of_ctc(self.tracks, lives.cells, lives.places, lives.drift)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,19 +227,23 @@ def find_sources(
         InputError: there is none.
     """
     found = _tracks_in(path, reading, masks)
+    if masks is not None and not any(isinstance(source, GraphSource) for source in found):
+        raise InputError(
+            f"{path} holds no tracks of TrackMate (.xml) or GEFF, expected some where masks= is set: name "
+            "the masks as input=, or leave masks out"
+        )
     if not found:
-        if masks is not None:
-            raise InputError(
-                f"{path} holds no tracks of TrackMate (.xml) or GEFF, expected some where masks= is set: "
-                "name the masks as input="
-            )
         files = find_files(path) if path.is_dir() and not is_image(path) else [path]
         if not files:
             raise InputError(f"{path} holds no label images, expected TIFF, PNG or Zarr files: check input=")
         found = [MaskSource(name_of(file), file, reading) for file in files]
-    if class_maps is None:
-        return found
-    return [_with_classes(source, class_maps) for source in found]
+    names = Counter(source.name for source in found)
+    if twice := [source.path.name for source in found if names[source.name] > 1]:
+        raise InputError(
+            f"{path} holds {join_names(twice, 3)}, expected recordings with names of their own: name one of "
+            "them as input="
+        )
+    return found if class_maps is None else [_with_classes(source, class_maps) for source in found]
 
 
 def _tracks_in(path: Path, reading: Reading, masks: Path | None) -> list[Source]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from followed_cells import DRAWN, FOLLOWED, PHASES, followed
+from PIL import Image
 
 from hela_seg.data.ctc_tracks import write_ctc_truth
 from hela_seg.data.stacks import write_tiff
@@ -61,9 +62,13 @@ def read_all(path: Path, reading: Reading, class_maps: Path | None, masks: Path 
 def test_what_does_not_go_together_is_refused_in_one_line(desk: Path) -> None:
     write_tiff(desk / "short" / "a.tif", DRAWN.labels[:5], "TYX")
     write_tiff(desk / "elsewhere" / "b.tif", DRAWN.cells, "TYX")
+    write_tiff(desk / "twice" / "a.tif", DRAWN.cells[0], "YX")
+    Image.fromarray(DRAWN.labels[0]).save(desk / "twice" / "a.png")
     reading = Reading(kind="instances")
     for place, maps, masks, said in (
         ("masks", None, "masks", "name the masks as input="),
+        ("truth", None, "masks", "leave masks out"),
+        ("twice", None, None, "a.png, a.tif, expected recordings with names of their own"),
         ("graphs", None, "elsewhere", "holds 0 files named a,"),
         ("graphs", None, "short", "has cells in frame 11 and .* has 5 frame"),
         ("graphs", "short", None, "has 5 frame.* has frame 5 of 160x160 pixels"),
