@@ -25,10 +25,10 @@ from hela_seg.data.intensity import in_one_line
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
-from hela_seg.report.quality import print_quality, quality_to_plain, track_sheet, write_quality
+from hela_seg.report.quality import print_quality, quality_to_plain, write_quality, write_track_scores
 from hela_seg.report.run.class_maps import Predicted
 from hela_seg.report.run.page import write_report
-from hela_seg.report.tables import print_files, print_scores, print_sheet, write_results
+from hela_seg.report.tables import print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 from hela_seg.scores.counts import FrameCounts
@@ -38,13 +38,11 @@ from hela_seg.scores.meters import Meters
 from hela_seg.scores.metrics import Scores
 from hela_seg.scores.partners import Partners, find_partners
 from hela_seg.system.errors import InputError, PartialResultError, join_names
-from hela_seg.system.files import make_folder, write_table
+from hela_seg.system.files import make_folder
 from hela_seg.system.machine import versions
 from hela_seg.system.settings import MISSING, Group, build, checked
 from hela_seg.system.trust import Trust, modules_of
-from hela_seg.tracking.interchange import read_ctc
-from hela_seg.tracking.scores import TrackScores, results_of, score_recordings
-from hela_seg.tracking.tables import Followed
+from hela_seg.tracking.scores import TrackScores, score_recordings
 from hela_seg.training.costs import costs_of, record_of
 
 log = logging.getLogger(__name__)
@@ -137,7 +135,9 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     info = None if settings.ckpt is None else read_checkpoint(settings.ckpt)[0]
     data, plain = _truth(settings, info)
     masks, blocks = plain.get("labels"), _blocks(data, settings.part)
-    tracks = None if settings.tracks is None else score_recordings(labels, Path(settings.tracks), data.names)
+    tracks, followed = (
+        ({}, []) if settings.tracks is None else score_recordings(labels, Path(settings.tracks), data.names)
+    )
     readers = Readers(data.labels, reading.reader(data.classes, masks), len(data.classes))
     partners = find_partners(
         labels,
@@ -157,19 +157,11 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     lost = _left_out(blocks, len(counts), [*partners.faults, *faults])
     maps = LabelImages(partners, readers.found)
     warnings = [lost] if lost else []
-    followed = [] if tracks is None else _followed(labels, data)
     report = write_report(Path(settings.output_dir), "evaluate", data, scored, maps, warnings, followed)
     _print_files(settings, _files_of(labels, partners), {"report": report or "none"})
     if lost:
         raise PartialResultError(lost)
     return found
-
-
-def _followed(labels: Path, data: TimelapseData) -> list[Followed]:
-    """The recordings as label images with tracks have them."""
-    classes = Classes(["background", "cell"])
-    found = results_of(labels, data.names).items()
-    return [Followed(name, read_ctc(folder, classes), classes) for name, folder in found]
 
 
 def _data(settings: EvaluateSettings, info: ModelInfo) -> TimelapseData:
@@ -328,18 +320,13 @@ def _written(
     """Write and print all that was found; ``trained`` of the frames may have trained the net."""
     folder, quality = make_folder(Path(settings.output_dir)), meters.quality
     more = quality_to_plain(quality, classes) | ({"frames_of_training": trained} if trained else {})
-    more |= {} if tracks is None else {"tracks": tracks}
+    more |= {"tracks": tracks} if tracks else {}
     found = write_results(folder, counts, classes, record, reliability, more)
     write_quality(folder, quality, classes)
-    if tracks is not None:
-        write_table(
-            folder / run_folder.TRACK_SCORES_TABLE, [{"series": name} | of for name, of in tracks.items()]
-        )
     seen = f", {trained} OF THEM SEEN IN TRAINING" if trained else ""
     print_scores(found, classes, f"Scores on {len(counts)} frame(s){seen}, all pixels pooled")
     print_quality(quality, classes)
-    if tracks is not None:
-        print_sheet(track_sheet(tracks))
+    write_track_scores(folder, tracks or {})
     return found
 
 

@@ -13,6 +13,7 @@ if __name__ == "__main__":
 import csv
 import logging
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -21,39 +22,34 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.cells import NECK, measure_cells, split_cells
+from hela_seg.cells import NECK, measure_cells
 from hela_seg.cells.timecourse import TimeCourse, class_pixels
-from hela_seg.data.classes import IGNORE_INDEX, Classes
-from hela_seg.data.stacks import PixelSize, find_files, is_image, name_of, open_series, path_of
+from hela_seg.data.classes import Classes
+from hela_seg.data.stacks import open_series, path_of
 from hela_seg.data.stacks.tiff.ome_tiff import read_classes
 from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.job import TrackFile
 from hela_seg.report.pictures.curves import write_time_course
 from hela_seg.report.pictures.lineage import write_lineage
 from hela_seg.report.pictures.trails import strip_rows, write_strip
+from hela_seg.report.quality import write_track_scores
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import make_folder, write_table
+from hela_seg.system.files import make_folder
 from hela_seg.system.settings import NonNegative, Share, checked
 from hela_seg.tracking.answers import write_lives
+from hela_seg.tracking.ctc import is_ctc, write_ctc_results
 from hela_seg.tracking.follow import Follower, FollowSettings
-from hela_seg.tracking.interchange import (
-    is_ctc,
-    links_of_ctc,
-    read_ctc_frames,
-    read_ctc_tracks,
-    write_ctc_results,
-    write_geff,
-    write_trackmate,
-)
-from hela_seg.tracking.lives import Lives, lives_of
-from hela_seg.tracking.scores import score_tracks
+from hela_seg.tracking.geff import write_geff
+from hela_seg.tracking.lives import lives_of
+from hela_seg.tracking.reading import Labels, Reading, file_beside
+from hela_seg.tracking.scores import TrackScorer, TrackScores
+from hela_seg.tracking.sources import MaskSource, Source, find_sources
 from hela_seg.tracking.tables import Followed
+from hela_seg.tracking.trackmate import write_trackmate
 
 log = logging.getLogger(__name__)
-
-Labels = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +61,7 @@ class TrackSettings(FollowSettings):
     kind: Literal["classes", "instances"] = "classes"
     classes: Sequence[str | Mapping[str, Any]] | None = None
     class_maps: str | None = None
+    masks: str | None = None
     axes: str | None = None
     neck: Share = NECK
     least_area: NonNegative = 0
@@ -86,24 +83,15 @@ class TrackSettings(FollowSettings):
     @property
     def follow(self) -> FollowSettings:
         """How cells are followed."""
-        return FollowSettings(**{field.name: getattr(self, field.name) for field in fields(FollowSettings)})
+        return FollowSettings(**self._values(FollowSettings))
 
+    @property
+    def reading(self) -> Reading:
+        """How label images are read."""
+        return Reading(**self._values(Reading))
 
-@dataclass(frozen=True, eq=False)
-class Masks:
-    """The masks of one recording.
-
-    Attributes:
-        name: of the recording.
-        path: of the file, or of the folder in the Cell Tracking Challenge's form.
-        class_maps: file with the class of each pixel, where masks number cells.
-        has_tracks: whether the folder says itself which cells are one.
-    """
-
-    name: str
-    path: Path
-    class_maps: Path | None = None
-    has_tracks: bool = False
+    def _values(self, of: type[FollowSettings | Reading]) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(of)}
 
 
 def track(config: Mapping[str, Any]) -> list[Path]:
@@ -116,76 +104,54 @@ def track(config: Mapping[str, Any]) -> list[Path]:
         InputError: masks, tracks or settings that cannot be used, or files that are there already.
     """
     settings = checked(TrackSettings, config)
-    recordings = _recordings(settings)
-    classes = _classes(settings, recordings)
+    beside = [None if place is None else path_of(place) for place in (settings.class_maps, settings.masks)]
+    sources = find_sources(path_of(settings.input), settings.reading, *beside)
+    classes = _classes(settings, sources)
     settings.mitotic_index(classes)
-    condition_of = _conditions(settings, recordings)
+    condition_of = _conditions(settings, sources)
     out = make_folder(Path(settings.output))
-    paths = _result_paths(settings, out, recordings)
+    paths = _result_paths(settings, out, sources)
     _refuse_existing(paths, settings.overwrite)
-    followed, courses = [], []
+    scorers = _scorers(settings, sources)
+    followed, courses, scores = [], [], TrackScores()
     with tempfile.TemporaryDirectory(prefix=".track-", dir=out) as scratch:
-        for masks in recordings:
-            found, course, maps = _follow(settings, masks, classes, Path(scratch) / "cells")
-            found = replace(found, condition=condition_of.get(masks.name, ""))
+        for source in sources:
+            found, course, maps = _follow(settings, source, classes, Path(scratch) / "cells")
+            found = replace(found, condition=condition_of.get(source.name, ""))
             _write_recording(settings, out, found, maps)
-            _write_strips(settings, out, masks, found)
+            _write_strips(settings, out, source, found)
             followed.append(found)
             courses.append(course)
-            if settings.truth is not None:
-                _write_scores(out, found, maps, Path(settings.truth), Path(scratch))
+            if source.name in scorers:
+                scores[source.name] = scorers[source.name].score_lives(found.lives, maps.labels())
     write_lives(out, followed)
-    title = recordings[0].name if len(recordings) == 1 else f"{len(recordings)} recordings"
+    title = sources[0].name if len(sources) == 1 else f"{len(sources)} recordings"
     write_time_course(out / run_folder.TIME_COURSE, courses, classes, title, followed=followed)
+    write_track_scores(out, scores)
     _print_end(out, followed, paths)
     return paths
 
 
-def _recordings(settings: TrackSettings) -> list[Masks]:
-    source = path_of(settings.input)
-    if source.is_dir() and is_ctc(source / "TRA"):
-        return [Masks(source.name, source / "TRA", None, True)]
-    if source.is_dir() and is_ctc(source):
-        return [Masks(source.absolute().name, source, None, True)]
-    is_folder = source.is_dir() and not is_image(source)
-    if is_folder and (below := sorted(path for path in source.iterdir() if is_ctc(path))):
-        return [Masks(path.name, path, None, True) for path in below]
-    files = find_files(source) if is_folder else [source]
-    if not files:
-        raise InputError(f"{source} holds no label images, expected TIFF, PNG or Zarr files: check input=")
-    return [Masks(name_of(path), path, _class_map_of(settings, path)) for path in files]
-
-
-def _class_map_of(settings: TrackSettings, path: Path) -> Path | None:
-    if settings.class_maps is None:
-        return None
-    masks = Masks(name_of(path), path)
-    return _beside(Path(settings.class_maps), masks, "the classes of the cells in", "class_maps")
-
-
-def _beside(place: Path, masks: Masks, what: str, setting: str) -> Path:
-    """The file that goes with the masks of a recording: the one named, or that of its name in a folder."""
-    if is_image(place):
-        return place
-    found = [other for other in find_files(place) if name_of(other) == masks.name]
-    if len(found) != 1:
-        raise InputError(
-            f"{place} holds {len(found)} files named {masks.name}, expected one with {what} {masks.path}: "
-            f"add it, or leave {setting} out"
-        )
-    return found[0]
-
-
-def _classes(settings: TrackSettings, recordings: Sequence[Masks]) -> Classes:
+def _classes(settings: TrackSettings, sources: Sequence[Source]) -> Classes:
     if settings.classes is not None:
         return Classes(settings.classes)
-    first = recordings[0]
-    named = first.class_maps or (first.path if not first.has_tracks and settings.kind == "classes" else None)
+    named = sources[0].stated_classes
     known = None if named is None or named.suffix.lower() not in (".tif", ".tiff") else read_classes(named)
     return known or Classes(["background", "cell"])
 
 
-def _conditions(settings: TrackSettings, recordings: Sequence[Masks]) -> dict[str, str]:
+def _scorers(settings: TrackSettings, sources: Sequence[Source]) -> dict[str, TrackScorer]:
+    """By the names of recordings what scores them against true tracks: those named, or ``NAME_GT`` below."""
+    if settings.truth is None:
+        return {}
+    truth = Path(settings.truth)
+    own = {source: truth / f"{source.name.removesuffix('_RES')}_GT" for source in sources}
+    if is_ctc(truth / "TRA"):
+        own = dict.fromkeys(sources, truth)
+    return {source.name: TrackScorer(folder, source.path) for source, folder in own.items()}
+
+
+def _conditions(settings: TrackSettings, sources: Sequence[Source]) -> dict[str, str]:
     """The condition of each recording, from a CSV with the columns ``series`` and ``condition``."""
     if settings.conditions is None:
         return {}
@@ -200,7 +166,7 @@ def _conditions(settings: TrackSettings, recordings: Sequence[Masks]) -> dict[st
             f"{path} lacks the columns series and condition, expected a row for each recording: add them"
         )
     found = {str(row["series"]): str(row["condition"] or "") for row in rows}
-    lacking = [masks.name for masks in recordings if not found.get(masks.name)]
+    lacking = [source.name for source in sources if not found.get(source.name)]
     if lacking:
         raise InputError(
             f"{path} has no condition for {lacking[0]}, expected one for each recording: add a row"
@@ -208,7 +174,7 @@ def _conditions(settings: TrackSettings, recordings: Sequence[Masks]) -> dict[st
     return found
 
 
-def _result_paths(settings: TrackSettings, out: Path, recordings: Sequence[Masks]) -> list[Path]:
+def _result_paths(settings: TrackSettings, out: Path, sources: Sequence[Source]) -> list[Path]:
     tables = [
         run_folder.TRACKS_TABLE,
         run_folder.EVENTS_TABLE,
@@ -224,10 +190,8 @@ def _result_paths(settings: TrackSettings, out: Path, recordings: Sequence[Masks
     suffixes += [of_form[form] for form in settings.forms]
     suffixes += [f".track{number}.png" for number in settings.strips]
     scores = [run_folder.TRACK_SCORES_TABLE] if settings.truth is not None else []
-    return [
-        out / name
-        for name in [*tables, *scores, *(f"{one.name}{end}" for one in recordings for end in suffixes)]
-    ]
+    own = (f"{source.name}{end}" for source in sources for end in suffixes)
+    return [out / name for name in (*tables, *scores, *own)]
 
 
 def _refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
@@ -239,102 +203,37 @@ def _refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
 
 
 def _follow(
-    settings: TrackSettings, masks: Masks, classes: Classes, kept: Path
+    settings: TrackSettings, source: Source, classes: Classes, kept: Path
 ) -> tuple[Followed, TimeCourse, CellMaps]:
     """The lives in one recording, its areas and counts over time, and its cells on disk."""
-    interval, pixel_size = _calibration(settings, masks)
-    follower = Follower(classes, replace(settings.follow, mend=settings.mend and not masks.has_tracks))
+    interval, pixel_size = source.scales()
+    as_given = not isinstance(source, MaskSource)
+    follower = Follower(classes, replace(settings.follow, mend=settings.mend and not as_given))
     maps: CellMaps | None = None
-    pixels, cells, size = [], [], (0, 0)
-    held: list[NDArray[np.uint8]] = []
+    pixels, cells, held = [], [], deque[NDArray[np.uint8]]()
 
-    def numbered() -> Iterator[Labels]:
-        for labels, class_map in _frames(settings, masks, classes):
+    def labels_alone() -> Iterator[Labels]:
+        """Cell numbers for the follower, which is a frame ahead; class maps wait here."""
+        for labels, class_map in source.frames(classes):
             held.append(class_map)
             yield labels
 
-    for t, frame in enumerate(follower.mended(numbered())):
-        class_map = held.pop(0)
-        rows = measure_cells(frame.labels, class_map, classes, frame=t, pixel_size=pixel_size)
+    for t, frame in enumerate(follower.mended(labels_alone())):
+        class_map = held.popleft()
+        rows = measure_cells(frame.labels, class_map, classes, frame=t)
         follower.add(frame, rows)
-        size = frame.labels.shape[0], frame.labels.shape[1]
-        maps = maps or CellMaps(kept, size, classes)
+        maps = maps or CellMaps(kept, (frame.labels.shape[0], frame.labels.shape[1]), classes)
         maps.add(frame.labels.astype(np.int32), rows)
         pixels.append(class_pixels(class_map, len(classes)))
         cells.append([np.count_nonzero(rows["class"] == name) for name in classes.names])
     if maps is None:
-        raise InputError(f"{masks.path} holds no frame, expected one or more: check input=")
+        raise InputError(f"{source.path} holds no frame, expected one or more: check input=")
     lives = follower.lives()
-    if masks.has_tracks:
-        lives = _lives_of_tracks(masks, lives, size)
-    course = TimeCourse(masks.name, np.stack(pixels), np.array(cells, np.int64), interval)
-    followed = Followed(masks.name, lives, classes, settings.mitotic_index(classes), interval, pixel_size)
+    if (links := source.links(lives)) is not None:
+        lives = lives_of(lives.cells, lives.kind, links, lives.size, as_given=True)
+    course = TimeCourse(source.name, np.stack(pixels), np.array(cells, np.int64), interval)
+    followed = Followed(source.name, lives, classes, settings.mitotic_index(classes), interval, pixel_size)
     return followed, course, maps
-
-
-def _lives_of_tracks(masks: Masks, lives: Lives, size: tuple[int, int]) -> Lives:
-    """Lives as a table of tracks has them, in place of those that were found."""
-    tracks, cells = read_ctc_tracks(masks.path), lives.cells
-    links = links_of_ctc(tracks, cells["frame"], cells["label"], lives.frames)
-    return lives_of(cells, lives.kind, links, size, as_given=True)
-
-
-def _calibration(settings: TrackSettings, masks: Masks) -> tuple[float | None, PixelSize | None]:
-    """Seconds between frames and the pixel size: as the user says, or the file."""
-    stated: tuple[float | None, PixelSize | None] = (None, None)
-    if not masks.has_tracks:
-        series = open_series(masks.path, settings.axes, labels=True)
-        stated = series.frame_interval, series.pixel_size
-    given = None if settings.pixel_size is None else PixelSize(settings.pixel_size, settings.pixel_size)
-    for name in ("interval", "pixel_size"):
-        value = getattr(settings, name)
-        if value is not None and not 0 < value < float("inf"):
-            raise InputError(f"{name} is {value}, expected a number above 0: correct it")
-    return settings.interval or stated[0], given or stated[1]
-
-
-def _frames(
-    settings: TrackSettings, masks: Masks, classes: Classes
-) -> Iterator[tuple[Labels, NDArray[np.uint8]]]:
-    """Cell numbers and class maps (H, W) of each frame."""
-    if masks.has_tracks:
-        for labels in read_ctc_frames(masks.path):
-            yield labels, (labels > 0).astype(np.uint8)
-        return
-    series = open_series(masks.path, settings.axes, labels=True)
-    beside = None if masks.class_maps is None else open_series(masks.class_maps, settings.axes, labels=True)
-    if beside is not None and beside.shape != series.shape:
-        raise InputError(
-            f"{masks.class_maps} has the shape {beside.shape}, expected {series.shape} as {masks.path} has: "
-            f"give the "
-            "class maps of the same frames"
-        )
-    for t in range(series.shape[0]):
-        found = series.frame(t)[0]
-        if settings.kind == "classes":
-            class_map = _as_class_map(found, classes, masks.path, t)
-            yield split_cells(class_map, neck=settings.neck, least_area=settings.least_area), class_map
-            continue
-        # numbers that jump would take memory by the highest of them
-        labels = np.unique(found, return_inverse=True)[1].reshape(found.shape) + (
-            0 if (found == 0).any() else 1
-        )
-        if beside is None:
-            yield labels, (found > 0).astype(np.uint8)
-        else:
-            class_map = _as_class_map(beside.frame(t)[0], classes, beside.path, t)
-            yield labels, class_map
-
-
-def _as_class_map(found: NDArray[Any], classes: Classes, path: Path, t: int) -> NDArray[np.uint8]:
-    wrong = found[(found >= len(classes)) & (found != IGNORE_INDEX)]
-    if wrong.size:
-        raise InputError(
-            f"frame {t} of {path} holds the value {wrong.flat[0]}, expected 0 to {len(classes) - 1} for the "
-            f"classes "
-            f"{', '.join(classes.names)}: set classes=, or kind=instances where values number cells"
-        )
-    return found.astype(np.uint8)
 
 
 def _write_recording(settings: TrackSettings, out: Path, followed: Followed, maps: CellMaps) -> None:
@@ -349,47 +248,31 @@ def _write_recording(settings: TrackSettings, out: Path, followed: Followed, map
         write_geff(out / f"{name}{run_folder.GEFF_SUFFIX}", followed)
 
 
-def _write_strips(settings: TrackSettings, out: Path, masks: Masks, followed: Followed) -> None:
+def _write_strips(settings: TrackSettings, out: Path, source: Source, followed: Followed) -> None:
     """Pictures along the tracks that are named, each in a file of its own."""
     if not settings.strips:
         return
     if settings.images is None:
         raise InputError("strips are pictures of cells, expected the images that masks are of: add images=")
-    path = _beside(Path(settings.images), masks, "the images of the cells in", "strips")
-    series = open_series(path, settings.axes)
-    lives = followed.lives
+    path = file_beside(Path(settings.images), source.name, source.path, "the images of the cells", "strips")
+    series, lives = open_series(path, settings.axes), followed.lives
     if (series.shape[0], *series.shape[2:]) != (lives.frames, *lives.size):
         raise InputError(
             f"{path} has {series.shape[0]} frame(s) of {series.shape[2]} x {series.shape[3]} pixels, "
-            f"expected "
-            f"{lives.frames} of {lives.size[0]} x {lives.size[1]} as {masks.path} has: name its images"
+            f"expected {lives.frames} of {lives.size[0]} x {lives.size[1]} as {source.path} has: name its "
+            "images"
         )
     for number in settings.strips:
         if not 1 <= number <= len(lives.lives):
             raise InputError(
-                f"strips names the track {number}, expected 1 to {len(lives.lives)} in '{masks.name}': see "
+                f"strips names the track {number}, expected 1 to {len(lives.lives)} in '{source.name}': see "
                 f"{run_folder.TRACKS_TABLE}"
             )
         life = lives.lives[number - 1]
         wanted = set(lives.cells["frame"][strip_rows(life)].tolist())
-        frames = enumerate(_frames(settings, masks, followed.classes))
+        frames = enumerate(source.frames(followed.classes))
         maps = {t: class_map for t, (_, class_map) in frames if t in wanted}
-        write_strip(out / f"{masks.name}.track{number}.png", series, maps, lives, life, followed.classes)
-
-
-def _write_scores(out: Path, followed: Followed, maps: CellMaps, truth: Path, scratch: Path) -> None:
-    """Score the tracks against true ones; of several recordings the truth is ``NAME_GT`` below a folder."""
-    own = truth if is_ctc(truth / "TRA") else truth / f"{followed.name.removesuffix('_RES')}_GT"
-    results = scratch / f"{followed.name}{run_folder.CTC_SUFFIX}"
-    write_ctc_results(results, followed.lives, maps.labels())
-    found = score_tracks(results, own)
-    table = out / run_folder.TRACK_SCORES_TABLE
-    former: list[dict[str, Any]] = []
-    if table.is_file():
-        with table.open(newline="", encoding="utf-8") as file:
-            former = [row for row in csv.DictReader(file) if row["series"] != followed.name]
-    write_table(table, [*former, {"series": followed.name} | {k: f"{v:.4g}" for k, v in found.items()}])
-    print_files({f"{followed.name}: {name}": f"{value:.4g}" for name, value in found.items()})
+        write_strip(out / f"{source.name}.track{number}.png", series, maps, lives, life, followed.classes)
 
 
 def _print_end(out: Path, followed: Sequence[Followed], paths: Sequence[Path]) -> None:

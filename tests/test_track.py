@@ -76,6 +76,33 @@ def test_true_tracks_are_analysed_as_they_are(masks: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("form", ["trackmate", "geff"])
+def test_tracks_of_other_programs_are_analysed_and_scored(masks: Path, form: str) -> None:
+    pytest.importorskip("ctc_metrics", reason="the extra track is not installed")
+    pytest.importorskip("zarr", reason="the extra zarr is not installed")
+    typed = [str(masks / "ids" / "a.tif"), "-o", str(masks / "out"), "kind=instances", f"tracks={form}"]
+    assert main("track", [*typed, f"class_maps={masks / 'maps'}", CLASSES, "interval=300"]) == 0
+    written = masks / "out" / {"trackmate": "a.trackmate.xml", "geff": "a.tracks.geff"}[form]
+    typed = [str(written), "-o", str(masks / "again"), f"masks={masks / 'ids'}", f"truth={masks / 'a_GT'}"]
+    assert main("track", [*typed, f"class_maps={masks / 'maps'}", CLASSES, "mitotic=round"]) == 0
+    (scores,) = rows(masks / "again" / "track_scores.csv")
+    assert float(scores["SEG"]) == float(scores["TRA"]) == float(scores["division F1"]) == 1
+    assert float(scores["cell count error"]) == float(scores["duration error"]) == 0
+    tables = [rows(masks / folder / "tracks.csv") for folder in ("out", "again")]
+    for name in ("track", "first_frame", "last_frame", "parent", "daughters", "classes", "hours_round"):
+        assert [row[name] for row in tables[0]] == [row[name] for row in tables[1]], name
+
+
+def test_spots_without_masks_are_drawn_as_discs(masks: Path) -> None:
+    typed = [str(masks / "maps" / "a.tif"), "-o", str(masks / "out"), CLASSES, "tracks=trackmate"]
+    assert main("track", typed) == 0
+    assert main("track", [str(masks / "out" / "a.trackmate.xml"), "-o", str(masks / "again")]) == 0
+    tables = [rows(masks / folder / "tracks.csv") for folder in ("out", "again")]
+    assert [row["daughters"] for row in tables[0]] == [row["daughters"] for row in tables[1]]
+    areas = [np.array([float(row["mean_area_px"]) for row in table]) for table in tables]
+    assert np.abs(areas[1] / areas[0] - 1).max() < 0.3
+
+
 def test_conditions_are_compared(masks: Path) -> None:
     (masks / "plate.csv").write_text("series,condition\na,control\nb,drug\n")
     typed = [str(masks / "maps"), "-o", str(masks / "out"), CLASSES, "mitotic=round"]

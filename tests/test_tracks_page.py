@@ -14,11 +14,16 @@ from documents import commands
 from small_checkpoints import INFO
 
 from hela_seg.cli import main
+from hela_seg.data.classes import Classes
 from hela_seg.data.ctc_tracks import write_ctc_frames, write_ctc_truth, write_track_table
 from hela_seg.data.stacks import write_tiff
 from hela_seg.data.synthetic.render import draw_tracked
 from hela_seg.models import build
 from hela_seg.runs.checkpoint import write_checkpoint
+from hela_seg.tracking.ctc import read_ctc
+from hela_seg.tracking.geff import write_geff
+from hela_seg.tracking.tables import Followed
+from hela_seg.tracking.trackmate import write_trackmate
 
 PAGE = Path(__file__).parents[1] / "docs" / "tracks.md"
 COMMANDS = commands(PAGE)
@@ -28,6 +33,8 @@ DRAWN = draw_tracked(6, 96, 96, 1)
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint, a recording, and masks and tracks of it in every form that the page names."""
+    pytest.importorskip("ctc_metrics", reason="the extra track is not installed")
+    pytest.importorskip("zarr", reason="the extra zarr is not installed")
     desk = tmp_path_factory.mktemp("desk")
     classes = [{"name": name} for name in ("background", "round", "spread")]
     net = {"_target_": "hela_seg.models.unet.UNet", "width": 2, "in_channels": 3, "classes": 3}
@@ -43,6 +50,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_ctc_truth(desk / "ctc" / "01_GT", DRAWN.cells, DRAWN.tracks)
     write_ctc_frames(desk / "found" / "01_RES", "mask", DRAWN.cells)
     write_track_table(desk / "found" / "01_RES" / "res_track.txt", DRAWN.tracks)
+    lives = read_ctc(DRAWN.cells.astype(np.int64), DRAWN.tracks, Classes(["background", "cell"]))
+    followed = Followed("a", lives, Classes(["background", "cell"]))
+    write_trackmate(desk / "saved.xml", followed)
+    write_geff(desk / "tracks.geff", followed)
     write_ctc_frames(desk / "ctc" / "01", "t", DRAWN.images[..., 1].astype(np.uint16))
     return desk
 
@@ -56,7 +67,6 @@ def test_a_command_of_the_page_works(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    pytest.importorskip("ctc_metrics", reason="the extra track is not installed")
     words = shlex.split(command)
     assert words[:2] == ["python", "-m"]
     here = tmp_path / "desk"

@@ -50,6 +50,7 @@ def perimeters(
     cell = of_border.ravel()
 
     def neighbours(*steps: int) -> Whole:
+        """How many of the pixels so many places on are of the same cell."""
         same: Whole = np.sum([cell[border] == cell[border + step] for step in steps], axis=0, dtype=np.int64)
         return same
 

@@ -117,13 +117,14 @@ COMMANDS = {
     "track": Command(
         ("input",),
         options={"-o": "output"},
-        paths=frozenset({"input", "output", "class_maps", "conditions", "images", "truth"}),
-        inputs=("input", "class_maps", "conditions", "images", "truth"),
+        paths=frozenset({"input", "output", "class_maps", "conditions", "images", "masks", "truth"}),
+        inputs=("input", "class_maps", "conditions", "images", "masks", "truth"),
         about="Follow cells in masks of any program: divisions, lineages, lives.",
         examples=(
             "results/movie.labels.ome.tif -o lives mitotic=round",
             '"masks of Cellpose" -o lives kind=instances conditions=plate.csv interval=300',
             "01_RES -o scored truth=01_GT",
+            "trackmate.xml -o of_trackmate truth=01_GT",
         ),
     ),
     "export": Command(

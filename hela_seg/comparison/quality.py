@@ -45,6 +45,8 @@ class NetQuality:
             than for another, so that there is no mean.
         tracking_accuracy: TRA of the Cell Tracking Challenge, mean over recordings.
         division_f1: of divisions found within one frame, mean over recordings.
+        cell_count_error: differences of the number of cells in each frame over the true cells, likewise.
+        duration_error: frames that the lengths of true and found lives are apart, likewise.
     """
 
     normalised_surface_distance: float | None
@@ -58,6 +60,8 @@ class NetQuality:
     inconsistent: tuple[str, ...] = ()
     tracking_accuracy: float | None = None
     division_f1: float | None = None
+    cell_count_error: float | None = None
+    duration_error: float | None = None
 
 
 def quality_of(runs: Sequence[Run]) -> NetQuality:
@@ -82,6 +86,8 @@ def quality_of(runs: Sequence[Run]) -> NetQuality:
         inconsistent=tuple(what for what, several in inconsistent.items() if several),
         tracking_accuracy=_mean(of.get("TRA") for of in tracks),
         division_f1=_mean(of.get("division F1 within 1 frame") for of in tracks),
+        cell_count_error=_mean(of.get("cell count error") for of in tracks),
+        duration_error=_mean(of.get("duration error") for of in tracks),
     )
 
 

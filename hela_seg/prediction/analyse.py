@@ -168,6 +168,7 @@ class _Cells:
         maps: deque[Labels] = deque()
 
         def cells() -> Iterator[NDArray[np.int32]]:
+            """Cell numbers for the follower, which is a frame ahead; class maps wait here."""
             for labels in frames:
                 maps.append(labels)
                 yield split_cells(labels, neck=self._neck, least_area=self._least_area)

@@ -39,10 +39,12 @@ from hela_seg.report.pictures.trails import Trails
 from hela_seg.runs import run_folder
 from hela_seg.system.files import as_cell, whole_file
 from hela_seg.tracking.answers import write_lives
+from hela_seg.tracking.ctc import write_ctc_results
 from hela_seg.tracking.durations import share_with_interval
-from hela_seg.tracking.interchange import write_ctc_results, write_geff, write_trackmate
+from hela_seg.tracking.geff import write_geff
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.tables import Followed
+from hela_seg.tracking.trackmate import write_trackmate
 
 OVERLAY_FRAMES = 6
 """Most frames that an overlay shows."""

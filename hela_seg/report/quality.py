@@ -26,6 +26,19 @@ TRACK_HEADINGS = {
     "division F1 within 1 frame": "within 1",
     "division F1 within 2 frames": "within 2",
 }
+CELL_HEADINGS = {
+    "true cells": ("True cells", "g"),
+    "found cells": ("Found", "g"),
+    "cell count error": ("Count error", ".3f"),
+    "missed cells": ("Missed", "g"),
+    "extra cells": ("Extra", "g"),
+    "merged cells": ("Merged", "g"),
+    "missing links": ("Links missing", "g"),
+    "extra links": ("extra", "g"),
+    "duration error": ("Duration error", ".2f"),
+}
+"""Headings by the names of scores of tracks, with the form of numbers."""
+
 SHARES = {"precision": "Prec.", "recall": "Recall", "f1": "F1", "average_precision": "AP"}
 
 
@@ -71,18 +84,50 @@ def quality_sheets(plain: Mapping[str, Any], classes: Classes) -> list[Sheet]:
     ]
 
 
-def track_sheet(scores: Mapping[str, Mapping[str, float]]) -> Sheet:
-    """Tracks of each recording against true ones, as `hela_seg.tracking.scores.score_recordings` has them."""
-    rows = [
+def write_track_scores(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
+    """Write the scores of tracks, a row a recording, and print them; nothing where there are none.
+
+    Raises:
+        InputError: the table cannot be written.
+    """
+    if scores:
+        rows = [{"series": name} | {key: f"{v:.6g}" for key, v in of.items()} for name, of in scores.items()]
+        write_table(folder / run_folder.TRACK_SCORES_TABLE, rows)
+    for sheet in track_sheets(scores):
+        print_sheet(sheet)
+
+
+def track_sheets(scores: Mapping[str, Mapping[str, float]]) -> list[Sheet]:
+    """Tracks of each recording against true ones, as `hela_seg.tracking.scores.TrackScorer` has them."""
+    if not scores:
+        return []
+    tracks = [
         (Cell(name), *(number_cell(of.get(measure)) for measure in TRACK_HEADINGS))
         for name, of in scores.items()
     ]
     note = (
         "SEG, DET, TRA, LNK: the Cell Tracking Challenge's segmentation, detection, tracking and linking "
-        "accuracy. "
-        "CT: complete tracks. Div. F1: of divisions found in the frame, and within 1 and 2 frames of it."
+        "accuracy. CT: complete tracks. Div. F1: of divisions found in the frame, and within 1 and 2 frames "
+        "of it."
     )
-    return Sheet("Tracks", ("Series", *TRACK_HEADINGS.values()), rows, notes=(note,))
+    cells = [
+        (Cell(name), *(number_cell(of.get(key), form) for key, (_, form) in CELL_HEADINGS.items()))
+        for name, of in scores.items()
+    ]
+    errors = (
+        "Count error: differences of the number of cells in each frame, added up, over the true cells. "
+        "Missed, extra and merged cells, and links, are the errors that TRA counts. Duration error: how far "
+        "the lengths of true and found lives are apart, mean in frames."
+    )
+    return [
+        Sheet("Tracks", ("Series", *TRACK_HEADINGS.values()), tracks, notes=(note,)),
+        Sheet(
+            "Cells and lives over time",
+            ("Series", *(heading for heading, _ in CELL_HEADINGS.values())),
+            cells,
+            notes=(errors,),
+        ),
+    ]
 
 
 def _boundary_sheet(plain: Mapping[str, Any], classes: Classes) -> Sheet:

@@ -7,5 +7,7 @@
 - ``lives``: tracks from beginning to end, with parents and daughters
 - ``stays``: how long cells are in one class; ``durations``: survival curves, medians, rates, tests
 - ``tables``: rows of tracks.csv and events.csv; ``answers``: rows of lives.csv, of conditions side by side
-- ``interchange``: files of other programs; ``scores``: tracks against true ones
+- ``sources``: where cells come from: masks, or masks and tracks of other programs; ``reading``: their files
+- ``ctc``, ``trackmate``, ``geff``: forms of other programs, in and out, by way of ``graphs``
+- ``scores``: tracks against true ones
 """

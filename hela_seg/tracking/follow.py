@@ -68,7 +68,7 @@ class Follower:
         InputError: see `FollowSettings.mitotic_index`.
 
     Attributes:
-        seconds: that mending and linking took.
+        seconds: of the processor, that mending and linking took.
     """
 
     def __init__(self, classes: Classes, settings: FollowSettings) -> None:
@@ -115,6 +115,7 @@ class Follower:
         maps: deque[ClassMap] = deque()
 
         def cells() -> Iterator[Labels]:
+            """Cell numbers for `mended`, which is a frame ahead; class maps wait here."""
             for labels, class_map in frames:
                 maps.append(class_map)
                 yield labels
@@ -134,7 +135,7 @@ class Follower:
         return lives
 
     def _timed(self, action: Callable[..., Any], *given: Any) -> Any:
-        began = time.perf_counter()
+        began = time.process_time()
         result = action(*given)
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.process_time() - began
         return result

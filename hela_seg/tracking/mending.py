@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,11 +77,13 @@ class Mender:
             return None
         ahead = overlaps(shifted(held.labels, moved), labels)
         if self._mend and self._before is not None and held.shared is not None:
-            before, after = shifted(self._before, held.moved), shifted(labels, -moved)
-            result, mended = mend(before, held.labels, after, held.shared, ahead)
-            if mended:
-                ahead = overlaps(shifted(result, moved), labels)
-                held = MendedFrame(result, held.moved, mended, overlaps(before, result))
+            doubts = find_doubts(held.shared, ahead)
+            if doubts.pieces or doubts.halves:  # of few frames: moving them and looking at pixels takes long
+                before, after = shifted(self._before, held.moved), shifted(labels, -moved)
+                result, mended = mend(before, held.labels, after, doubts)
+                if mended:
+                    ahead = overlaps(shifted(result, moved), labels)
+                    held = MendedFrame(result, held.moved, mended, overlaps(before, result))
         self._before, self._held = held.labels, MendedFrame(labels, moved, shared=ahead)
         return held
 
@@ -90,17 +93,42 @@ class Mender:
         return held
 
 
-def mend(
-    before: Labels, labels: Labels, after: Labels, back: Overlaps, ahead: Overlaps
-) -> tuple[Labels, dict[int, str]]:
+@dataclass(frozen=True)
+class Doubts:
+    """Cells of a frame that its neighbours in time do not have alike.
+
+    Attributes:
+        pieces: cells that lie in one cell before and in one after, with the numbers of these.
+        halves: by the number of a cell two that lie in it before, and two after.
+    """
+
+    pieces: list[tuple[list[int], tuple[int, int]]]
+    halves: dict[int, tuple[tuple[int, int], tuple[int, int]]]
+
+
+def find_doubts(back: Overlaps, ahead: Overlaps) -> Doubts:
+    """The doubts about a frame's cells.
+
+    Args:
+        back: pixels that the frame before and this one share.
+        ahead: pixels that this frame and the next one share.
+    """
+    in_before, in_after = _inside(back, second=True), _inside(ahead, second=False)
+    pieces = [(cells, (in_before[cells[0]], in_after[cells[0]])) for cells in _pieces(in_before, in_after)]
+    first, second = _halves(_inside(back, second=False)), _halves(_inside(ahead, second=True))
+    return Doubts(
+        pieces, {cell: (first[cell], second[cell]) for cell in sorted(first.keys() & second.keys())}
+    )
+
+
+def mend(before: Labels, labels: Labels, after: Labels, doubts: Doubts) -> tuple[Labels, dict[int, str]]:
     """Join the pieces of cells, and cut cells that are two, as the frames before and after say.
 
     Args:
         before: (H, W) cell numbers of the frame before, 0 for no cell, moved to where they would be now.
         labels: those of the frame.
         after: those of the next one, moved likewise.
-        back: pixels that ``before`` and ``labels`` share.
-        ahead: pixels that ``labels`` and the next frame share.
+        doubts: about the frame's cells.
 
     Returns:
         The cell numbers, and what was done to each cell that was mended. A cell of joined pieces has the
@@ -108,19 +136,18 @@ def mend(
     """
     mended: dict[int, str] = {}
     result = labels
-    in_before, in_after = _inside(back, second=True), _inside(ahead, second=False)
-    for pieces in _pieces(in_before, in_after):
+    for pieces, (whole_before, whole_after) in doubts.pieces:
         if not _at_edge(labels).isdisjoint(pieces):
             continue  # of cells that are cut off, too little is seen to say that they are one
         joined = np.isin(labels, pieces)
-        wholes = (before == in_before[pieces[0]], after == in_after[pieces[0]])
-        if all(_iou(joined, whole) >= ALIKE for whole in wholes):
+        if all(_iou(joined, whole) >= ALIKE for whole in (before == whole_before, after == whole_after)):
             result = result.copy() if result is labels else result
             result[joined] = pieces[0]
             mended[pieces[0]] = "joined"
-    halves = _halves(_inside(back, second=False)), _halves(_inside(ahead, second=True))
-    for cell in sorted(halves[0].keys() & halves[1].keys() - mended.keys()):
-        parts = _partners(halves[0][cell], halves[1][cell], before, after)
+    for cell, (first, second) in doubts.halves.items():
+        if cell in mended:
+            continue
+        parts = _partners(first, second, before, after)
         whole = labels == cell
         if parts is None or any(_iou(whole, np.isin(other, pair)) < ALIKE for other, pair in parts):
             continue
@@ -145,10 +172,14 @@ def _inside(shared: Overlaps, *, second: bool) -> dict[int, int]:
 
 def _pieces(back: dict[int, int], ahead: dict[int, int]) -> list[list[int]]:
     """Cells that lie in one cell before and in one cell after, two or more of them, ascending."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for cell in sorted(back.keys() & ahead.keys()):
-        groups.setdefault((back[cell], ahead[cell]), []).append(cell)
-    return [cells for cells in groups.values() if len(cells) > 1]
+    between = {cell: (back[cell], ahead[cell]) for cell in back.keys() & ahead.keys()}
+    groups: dict[tuple[int, int], list[int]] = {
+        wholes: [] for wholes, count in Counter(between.values()).items() if count > 1
+    }
+    for cell in sorted(between) if groups else ():
+        if between[cell] in groups:
+            groups[between[cell]].append(cell)
+    return sorted(groups.values())
 
 
 def _at_edge(labels: Labels) -> set[int]:
@@ -157,10 +188,13 @@ def _at_edge(labels: Labels) -> set[int]:
 
 def _halves(inside: dict[int, int]) -> dict[int, tuple[int, int]]:
     """Cells in which exactly two cells of another frame lie, with the numbers of these."""
-    groups: dict[int, list[int]] = {}
-    for cell, whole in inside.items():
-        groups.setdefault(whole, []).append(cell)
-    return {whole: (cells[0], cells[1]) for whole, cells in groups.items() if len(cells) == 2}
+    groups: dict[int, list[int]] = {
+        whole: [] for whole, count in Counter(inside.values()).items() if count == 2
+    }
+    for cell, whole in inside.items() if groups else ():
+        if whole in groups:
+            groups[whole].append(cell)
+    return {whole: (cells[0], cells[1]) for whole, cells in groups.items()}
 
 
 def _partners(first: tuple[int, int], second: tuple[int, int], before: Labels, after: Labels) -> Parts | None:

@@ -1,50 +1,17 @@
+"""Which cells of neighbouring frames are one; gaps and divisions."""
+
 import itertools
 
 import numpy as np
 import pytest
 import tifffile
-from drawn import disc
+from followed_cells import PHASES, SHAPE, drawn_discs, linked
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from hela_seg.cells import split_cells
-from hela_seg.data.classes import Classes
-from hela_seg.system.errors import InputError
-from hela_seg.tracking.drift import shifted
-from hela_seg.tracking.follow import Follower, FollowSettings
 from hela_seg.tracking.linking import UNLINKED, assign
-from hela_seg.tracking.mending import Mender
-
-SHAPE = (60, 80)
-CELL = Classes(["background", "cell"])
-PHASES = Classes(["background", "round", "spread"])
-
-
-def drawn_discs(*places, radius=6):
-    """Label map with a disc at each place, numbered as they come."""
-    labels = np.zeros(SHAPE, np.int32)
-    for number, (row, column) in enumerate(places, start=1):
-        labels[disc(SHAPE, row, column, radius)] = number
-    return labels
-
-
-def followed(*frames, classes=CELL, class_maps=None, **options):
-    """Lives of the cells of label maps, all of one class unless class maps are given."""
-    follower = Follower(classes, FollowSettings(**{"drift": False, "mend": False, "gap": 0, **options}))
-    maps = [(labels > 0).astype(np.uint8) for labels in frames] if class_maps is None else class_maps
-    for _ in follower.follow(zip(frames, maps, strict=True)):
-        pass
-    return follower.lives()
-
-
-def linked(*frames, **options):
-    lives = followed(*frames, **options)
-    rows = {"frame": lives.cells["frame"], "label": lives.cells.get("label", np.zeros(0))}
-    return {
-        name: column.tolist()
-        for name, column in (rows | {"track": lives.track, "parent": lives.parent}).items()
-    }
 
 
 def test_moving_cells_keep_their_track_whatever_their_numbers():
@@ -138,81 +105,6 @@ def test_a_spread_cell_is_not_one_of_two_fresh_round_daughters():
         assert found["parent"] == parents
 
 
-def test_a_class_that_is_none_is_refused_with_those_that_are():
-    with pytest.raises(InputError, match=r"mitotic is 'dividing', expected .* one of round, spread"):
-        Follower(PHASES, FollowSettings(mitotic="dividing"))
-
-
-def test_the_drift_of_the_stage_is_taken_off():
-    random = np.random.default_rng(1)
-    places = [(row, column) for row in range(14, 120, 26) for column in range(14, 150, 26)]
-    places = [(row + random.integers(-4, 5), column + random.integers(-4, 5)) for row, column in places]
-    frames = []
-    for t in range(4):
-        labels = np.zeros((180, 220), np.int32)
-        for number, (row, column) in enumerate(places, start=1):
-            labels[disc(labels.shape, row + 12 * t, column + 15 * t, 7)] = number
-        frames.append(labels)
-    lives = followed(*frames, drift=True)
-    assert len(lives.lives) == len(places)
-    np.testing.assert_allclose(lives.drift, [[12 * t, 15 * t] for t in range(4)], atol=0.5)
-    assert len(followed(*frames).lives) > len(places)
-    assert all(np.ptp(lives.places[life.rows], axis=0).max() < 1 for life in lives.lives)
-
-
-def test_a_cell_in_pieces_for_one_frame_is_joined_and_two_in_one_are_cut():
-    whole = np.zeros(SHAPE, np.int32)
-    whole[10:30, 10:50] = 1
-    pieces = whole.copy()
-    pieces[10:30, 28:50] = 2
-    mended = list(Follower(CELL, FollowSettings(drift=False)).mended([whole, pieces, whole]))
-    np.testing.assert_array_equal(mended[1].labels, whole)
-    assert mended[1].mended == {1: "joined"}
-    mended = list(Follower(CELL, FollowSettings(drift=False)).mended([pieces, whole, pieces]))
-    np.testing.assert_array_equal(mended[1].labels, pieces)
-    assert mended[1].mended == {1: "cut", 2: "cut"}
-    lives = followed(pieces, whole, pieces, mend=True)
-    assert [life.end for life in lives.lives] == ["end", "end"]
-    assert lives.cells["mended"].tolist() == ["", "", "cut", "cut", "", ""]
-
-
-def test_a_division_is_not_mended_away():
-    mother, daughters = drawn_discs((30, 30), radius=8), drawn_discs((30, 24), (30, 37))
-    assert not any(
-        frame.mended for frame in Follower(CELL, FollowSettings()).mended([mother, mother, daughters])
-    )
-    assert linked(mother, mother, daughters, daughters, mend=True)["parent"] == [0, 0, 1, 1, 1, 1]
-
-
-def test_a_daughter_that_is_soon_lost_was_none():
-    mother, daughters = drawn_discs((30, 30), radius=8), drawn_discs((30, 24), (30, 37))
-    one = drawn_discs((30, 24))
-    lives = followed(mother, mother, daughters, one, one, one, gap=0)
-    assert [(life.parent, life.daughters) for life in lives.lives] == [(0, ()), (0, ())]
-    assert lives.lives[0].rows.tolist() == [0, 1, 2, 4, 5, 6]
-
-
-def test_specks_are_no_cells():
-    cells = drawn_discs((15, 15), (40, 40))
-    cells[20:22, 60:62] = 3
-    lives = followed(cells, cells)
-    assert lives.track.tolist() == [1, 2, 0] * 2
-    assert len(lives.lives) == 2
-
-
-def test_how_tracks_begin_and_end():
-    edge, inside = drawn_discs((5, 40)), drawn_discs((30, 40))
-    lives = followed(drawn_discs(), edge, drawn_discs(), inside, drawn_discs())
-    assert [(life.begin, life.end) for life in lives.lives] == [("entry", "exit"), ("appearance", "loss")]
-
-
-def test_frames_of_other_sizes_are_a_programming_error():
-    mender = Mender()
-    mender.add(drawn_discs())
-    with pytest.raises(ValueError, match="expected the same"):
-        mender.add(np.zeros((3, 3), np.int32))
-
-
 @given(st.data())
 def test_assignments_cost_least(data):
     rows, columns = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
@@ -230,13 +122,3 @@ def test_assignments_cost_least(data):
     )
     best = min(sum(cost[k] - 2 * UNLINKED for k in keep) for keep in subsets)
     assert (cost[chosen] - 2 * UNLINKED).sum() == pytest.approx(best)
-
-
-@given(st.integers(-9, 9), st.integers(-9, 9))
-def test_moving_there_and_back_keeps_what_stayed_inside(rows, columns):
-    labels = np.arange(1, 36).reshape(5, 7)
-    there = shifted(labels, np.array([rows, columns], float))
-    back = shifted(there, np.array([-rows, -columns], float))
-    assert np.isin(back, [0, *labels.ravel()]).all()
-    assert (back[back > 0] == labels[back > 0]).all()
-    assert np.count_nonzero(back) == max(0, 5 - abs(rows)) * max(0, 7 - abs(columns))

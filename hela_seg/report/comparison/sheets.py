@@ -96,15 +96,20 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
     headings: tuple[str, ...] = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
     own = [_own_quality(row) for row in rows]
     if any(row.quality.tracking_accuracy is not None for row in rows):
-        headings += ("TRA", "Div. F1")
-        tracks = [(row.quality.tracking_accuracy, row.quality.division_f1) for row in rows]
-        own = [(*cells, *map(number_cell, of)) for cells, of in zip(own, tracks, strict=True)]
+        headings += ("TRA", "Div. F1", "Count error", "Duration error")
+        own = [(*cells, *_track_cells(row)) for cells, row in zip(own, rows, strict=True)]
         notes.append(
-            "TRA: tracking accuracy of the Cell Tracking Challenge; Div. F1: of divisions within one frame. "
-            "Both: "
-            "means over recordings."
+            "TRA: tracking accuracy of the Cell Tracking Challenge; Div. F1: of divisions within one frame; "
+            "count error: differences of the number of cells in each frame over the true cells; duration "
+            "error: frames that the lengths of true and found lives are apart. All: means over recordings."
         )
     return Sheet("Boundaries and cells", headings, own, notes=tuple(notes))
+
+
+def _track_cells(row: NetRow) -> tuple[Cell, ...]:
+    quality = row.quality
+    shares = (quality.tracking_accuracy, quality.division_f1, quality.cell_count_error)
+    return (*map(number_cell, shares), number_cell(quality.duration_error, ".2f"))
 
 
 def _cell_notes(rows: Sequence[NetRow]) -> list[str]:

@@ -88,6 +88,9 @@ def draw_survival(axes: Axes, group: SurvivalGroup, followed: Sequence[Followed]
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    legend = axes.legend(frameon=False, handlelength=3.5, loc="upper right", fontsize=9)
+    above: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+    legend = axes.legend(
+        frameon=False, handlelength=3.5, fontsize=9, **above
+    )  # curves may be anywhere inside
     for text in legend.get_texts():
         text.set_parse_math(False)

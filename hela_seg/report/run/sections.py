@@ -23,7 +23,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits.split import Block
 from hela_seg.report.page import Section
 from hela_seg.report.pictures.lineage import lineage_drawing
-from hela_seg.report.quality import quality_sheets, track_sheet
+from hela_seg.report.quality import quality_sheets, track_sheets
 from hela_seg.report.run.balance import balance_sheet, draw_balance, parts_sheet, split_sheet
 from hela_seg.report.run.class_maps import ClassMaps
 from hela_seg.report.run.examples import examples_of, training_tiles
@@ -174,7 +174,7 @@ def _tracks(material: Material) -> Section:
     drawings = tuple(map(lineage_drawing, material.followed[:MOST_LINEAGES]))
     more = len(material.followed) - MOST_LINEAGES
     notes = (f"Not shown: lineages of {counted(more, 'further recording')}.",) if more > 0 else ()
-    return Section(sheets=(track_sheet(material.run.quality[TRACKS]),), drawings=drawings, notes=notes)
+    return Section(sheets=tuple(track_sheets(material.run.quality[TRACKS])), drawings=drawings, notes=notes)
 
 
 def _learning(material: Material) -> Section:

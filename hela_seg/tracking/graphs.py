@@ -1,0 +1,283 @@
+"""Tracks as a graph, the form that most trackers share: cells are nodes, and edges lead on in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.draw import disk, polygon
+
+from hela_seg.data.stacks import MAX_FRAME_PIXELS, PixelSize
+from hela_seg.system.errors import InputError
+from hela_seg.tracking.linking import Links
+from hela_seg.tracking.lives import Lives
+
+Labels = NDArray[np.integer[Any]]
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+MOST_FRAMES = 1_000_000
+"""Frames of a recording; a file that states more is damaged."""
+
+NEAREST = 3.0
+"""Pixels around a cell's place in which its mask is looked for, where no radius is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class CellGraph:
+    """The N cells of a recording's frames, and the E edges that say which of them are one, or divided.
+
+    Attributes:
+        path: file or folder that it was read from.
+        frame: (N,) ascending.
+        place: (N, 2) row and column in pixels, from the centre of the first pixel.
+        radius: (N,) in pixels; NaN where it is not known.
+        edges: (E, 2) positions of a cell and of one that it is, or becomes, in a later frame.
+        frames: T.
+        size: (H, W) of the frames; None where the file does not say.
+        outlines: of each cell its corners (P, 2) as rows and columns, or None; empty where no cell has any.
+        label: (N,) number of each cell in the masks; None where the file does not say.
+        frame_interval: seconds from frame to frame; None where it is not known.
+        pixel_size: None where it is not known.
+    """
+
+    path: Path
+    frame: Whole
+    place: Floats
+    radius: Floats
+    edges: Whole
+    frames: int
+    size: tuple[int, int] | None = None
+    outlines: Sequence[Floats | None] = ()
+    label: Whole | None = None
+    frame_interval: float | None = None
+    pixel_size: PixelSize | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def of_frame(self, t: int) -> slice:
+        """Positions of the cells of frame t."""
+        first, end = np.searchsorted(self.frame, [t, t + 1]).tolist()
+        return slice(first, end)
+
+
+def cell_graph(
+    path: Path,
+    ids: Whole,
+    frame: Whole,
+    place: Floats,
+    radius: Floats,
+    edges: Whole,
+    *,
+    frames: int | None = None,
+    outlines: Sequence[Floats | None] = (),
+    label: Whole | None = None,
+    size: tuple[int, int] | None = None,
+    frame_interval: float | None = None,
+    pixel_size: PixelSize | None = None,
+) -> CellGraph:
+    """A graph of what a file holds, with cells in order of time and edges that lead on in time.
+
+    Args:
+        path: of the file.
+        ids: (N,) the file's numbers of cells, in any order.
+        frame: (N,) of these.
+        place: (N, 2).
+        radius: (N,).
+        edges: (E, 2) ids of two cells each, in either order.
+        frames: T; None where the file does not say.
+        outlines: of each cell.
+        label: (N,) of each cell.
+        size: as `CellGraph` has it, and so are ``frame_interval`` and ``pixel_size``.
+        frame_interval: see there.
+        pixel_size: see there.
+
+    Raises:
+        InputError: an id twice, an edge of a cell that is not there or within a frame, frames or places that
+            cannot be.
+    """
+    last = int(frame.max(initial=-1))
+    frames = last + 1 if frames is None else frames
+    _refuse_unfit(path, ids, frame, place, frames)
+    order = np.argsort(frame, kind="stable")
+    return CellGraph(
+        path,
+        frame[order],
+        place[order],
+        radius[order],
+        _oriented(path, ids[order], frame[order], edges),
+        frames,
+        size,
+        outlines=[outlines[n] for n in order.tolist()] if outlines else (),
+        label=None if label is None else label[order],
+        frame_interval=frame_interval,
+        pixel_size=pixel_size,
+    )
+
+
+def _oriented(path: Path, ids: Whole, frame: Whole, edges: Whole) -> Whole:
+    """Edges (E, 2) between ids as positions of an earlier cell and a later one, each once."""
+    unknown = np.flatnonzero(~np.isin(edges, ids).all(axis=1))
+    if len(unknown):
+        one, other = edges[unknown[0]].tolist()
+        raise InputError(
+            f"{path} has an edge from cell {one} to cell {other}, of which one is not there, expected edges "
+            "between cells of the file: export the tracks again"
+        )
+    by_id = np.argsort(ids, kind="stable")
+    pairs = np.sort(by_id[np.searchsorted(ids[by_id], edges)], axis=1)
+    within = np.flatnonzero(frame[pairs[:, 0]] == frame[pairs[:, 1]])
+    if len(within):
+        first, second = pairs[within[0]]
+        raise InputError(
+            f"{path} has an edge between the cells {ids[first]} and {ids[second]}, both of frame "
+            f"{frame[first]}, expected edges from an earlier frame to a later one: remove it"
+        )
+    return np.unique(pairs, axis=0)
+
+
+def _refuse_unfit(path: Path, ids: Whole, frame: Whole, place: Floats, frames: int) -> None:
+    if frames > MOST_FRAMES:
+        raise InputError(f"{path} states {frames} frames, expected at most {MOST_FRAMES}: export it again")
+    wrong = np.flatnonzero((frame < 0) | (frame >= frames) | ~np.isfinite(place).all(axis=1))
+    if len(wrong):
+        n = int(wrong[0])
+        raise InputError(
+            f"{path} has the cell {ids[n]} in frame {frame[n]} at {place[n, 0]:g}, {place[n, 1]:g}, expected "
+            f"a frame from 0 to {frames - 1} and a place in it: export the tracks again"
+        )
+    numbers, often = np.unique(ids, return_counts=True)
+    if (often > 1).any():
+        raise InputError(
+            f"{path} has the cell {numbers[often > 1][0]} twice, expected numbers of their own: export it "
+            "again"
+        )
+
+
+def draw_cells(graph: CellGraph) -> Iterator[Labels]:
+    """Label images (H, W) of a graph's cells, as outlines or discs; each cell's number is its rank, from 1.
+
+    Small cells are drawn over large ones.
+
+    Raises:
+        InputError: the file does not say how large frames or cells are, or they are too large for memory.
+    """
+    outlines = graph.outlines or [None] * len(graph)
+    shapeless = any(np.isnan(r) and own is None for r, own in zip(graph.radius, outlines, strict=True))
+    if graph.size is None or shapeless:
+        raise InputError(
+            f"{graph.path} says where cells are and not their shape, expected masks too: add masks=, a file "
+            "of label images"
+        )
+    if np.prod(graph.size, dtype=float) > MAX_FRAME_PIXELS:
+        raise InputError(
+            f"{graph.path} states frames of {graph.size[0]}x{graph.size[1]} pixels, expected at most "
+            f"{MAX_FRAME_PIXELS} pixels: export it again"
+        )
+    for t in range(graph.frames):
+        labels = np.zeros(graph.size, np.int32)
+        own = graph.of_frame(t)
+        for rank in np.argsort(-graph.radius[own], kind="stable").tolist():
+            labels[_pixels(graph, own.start + rank)] = rank + 1
+        yield labels
+
+
+def _pixels(graph: CellGraph, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    outline = graph.outlines[n] if graph.outlines else None
+    if outline is None:
+        found = disk(graph.place[n], graph.radius[n], shape=graph.size)
+    else:
+        found = polygon(outline[:, 0], outline[:, 1], graph.size)
+    rows, columns = found
+    return rows, columns
+
+
+def cells_in_masks(graph: CellGraph, masks: Iterable[Labels]) -> Iterator[Labels]:
+    """Label images (H, W) of a graph's cells from masks; each cell's number is its rank, from 1.
+
+    A cell's mask is the one with its number, where the graph knows numbers; otherwise the one at its place,
+    or the nearest one up to its radius away. Of several cells the nearest has the mask, and the others have
+    none; masks of no cell are left out.
+    """
+    for t, found in enumerate(masks):
+        own = graph.of_frame(t)
+        numbers, labels = np.unique(found, return_inverse=True)
+        if graph.label is None:
+            places = zip(graph.place[own], graph.radius[own], strict=True)
+            under = [_nearest_mask(found, *of) for of in places]
+        else:
+            under = [(number, 0.0) for number in graph.label[own].tolist()]
+        known = set(numbers.tolist()) - {0}
+        new = np.zeros(len(numbers), np.int32)
+        for rank in sorted(range(len(under)), key=lambda rank: -under[rank][1]):
+            if under[rank][0] in known:
+                new[np.searchsorted(numbers, under[rank][0])] = rank + 1
+        yield new[labels.reshape(found.shape)]
+
+
+def _nearest_mask(masks: Labels, place: Floats, radius: float) -> tuple[int, float]:
+    """Number of the mask at a place, or of the nearest one, and how far it is; 0 where there is none."""
+    reach = NEAREST if np.isnan(radius) else max(radius, 1.0)
+    low = np.maximum(np.floor(place - reach), 0).astype(int)
+    window = masks[low[0] : int(place[0] + reach) + 2, low[1] : int(place[1] + reach) + 2]
+    inside = np.argwhere(window)
+    if not len(inside):
+        return 0, 0.0
+    distance = np.hypot(*(inside + low - place).T)
+    nearest = int(distance.argmin())
+    number = int(window[tuple(inside[nearest])]) if distance[nearest] <= reach else 0
+    return number, max(0.0, float(distance[nearest]) - 1)  # a place is in the pixel that is nearest to it
+
+
+def links_of_graph(graph: CellGraph, lives: Lives) -> tuple[Links, int]:
+    """The links that a graph states between measured cells, and how many of its cells have no mask.
+
+    Args:
+        graph: as it was read.
+        lives: found in the frames of `draw_cells` or `cells_in_masks`; links of these are not used.
+    """
+    starts = np.searchsorted(graph.frame, np.arange(graph.frames + 1))
+    row_of = np.full(len(graph), -1, np.int64)
+    frame, label = lives.cells["frame"], lives.cells.get("label", lives.cells["frame"])
+    row_of[starts[frame] + label - 1] = np.arange(len(frame))
+    edges = row_of[graph.edges]
+    links = links_of_edges(edges[(edges >= 0).all(axis=1)], lives.places, lives.drift)
+    return links, int(np.count_nonzero(row_of < 0))
+
+
+def links_of_edges(edges: Whole, places: Floats, drift: Floats) -> Links:
+    """The links that edges (E, 2) between rows of the table of cells mean.
+
+    A cell with one edge onwards is the same cell, whatever frames lie between; with several it divides. Of
+    several cells that lead to one, the nearest is that cell, and the others fuse with it.
+
+    Args:
+        edges: from the row of an earlier frame to that of a later one.
+        places: (R, 2) row and column of each cell.
+        drift: (T, 2) of the stage, kept in the links.
+    """
+    before, mother, fused = np.full((3, len(places)), -1, np.int64)
+    if len(edges):
+        distance = np.hypot(*(places[edges[:, 0]] - places[edges[:, 1]]).T)
+        edges = edges[np.lexsort([distance, edges[:, 1]])]
+        nearest = np.diff(edges[:, 1], prepend=-1) > 0
+        first, second = edges[nearest].T
+        onwards = np.bincount(first, minlength=len(before))
+        one = onwards[first] == 1
+        before[second[one]], mother[second[~one]] = first[one], first[~one]
+        ending = edges[~nearest][onwards[edges[~nearest, 0]] == 0]
+        fused[ending[:, 0]] = ending[:, 1]
+    sure = [(found >= 0).astype(np.float64) for found in (mother, fused)]
+    return Links(before, mother, fused, sure[0], sure[1], drift)
+
+
+def edges_of(lives: Lives) -> Whole:
+    """Pairs (E, 2) of rows: a cell and itself, or a daughter, the next time that it is seen."""
+    pairs = [np.column_stack([life.rows[:-1], life.rows[1:]]) for life in lives.lives]
+    born = [[lives.lives[life.parent - 1].rows[-1], life.rows[0]] for life in lives.lives if life.parent]
+    return np.concatenate([np.zeros((0, 2), np.int64), *pairs, np.array(born, np.int64).reshape(-1, 2)])

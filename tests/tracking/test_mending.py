@@ -1,0 +1,41 @@
+"""Cells in pieces, or two in one, for a single frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from followed_cells import CELL, SHAPE, drawn_discs, followed, linked
+
+from hela_seg.tracking.follow import Follower, FollowSettings
+from hela_seg.tracking.mending import Mender
+
+
+def test_a_cell_in_pieces_for_one_frame_is_joined_and_two_in_one_are_cut():
+    whole = np.zeros(SHAPE, np.int32)
+    whole[10:30, 10:50] = 1
+    pieces = whole.copy()
+    pieces[10:30, 28:50] = 2
+    mended = list(Follower(CELL, FollowSettings(drift=False)).mended([whole, pieces, whole]))
+    np.testing.assert_array_equal(mended[1].labels, whole)
+    assert mended[1].mended == {1: "joined"}
+    mended = list(Follower(CELL, FollowSettings(drift=False)).mended([pieces, whole, pieces]))
+    np.testing.assert_array_equal(mended[1].labels, pieces)
+    assert mended[1].mended == {1: "cut", 2: "cut"}
+    lives = followed(pieces, whole, pieces, mend=True)
+    assert [life.end for life in lives.lives] == ["end", "end"]
+    assert lives.cells["mended"].tolist() == ["", "", "cut", "cut", "", ""]
+
+
+def test_a_division_is_not_mended_away():
+    mother, daughters = drawn_discs((30, 30), radius=8), drawn_discs((30, 24), (30, 37))
+    assert not any(
+        frame.mended for frame in Follower(CELL, FollowSettings()).mended([mother, mother, daughters])
+    )
+    assert linked(mother, mother, daughters, daughters, mend=True)["parent"] == [0, 0, 1, 1, 1, 1]
+
+
+def test_frames_of_other_sizes_are_a_programming_error():
+    mender = Mender()
+    mender.add(drawn_discs())
+    with pytest.raises(ValueError, match="expected the same"):
+        mender.add(np.zeros((3, 3), np.int32))
