@@ -277,7 +277,7 @@ def microscopy(
         A.Affine(scale=scale, keep_ratio=True, fill=0, fill_mask=IGNORE_INDEX, p=probability),
         ElasticShifts(displacement, spacing, probability),
     ]
-    grey_values = [
+    grey_values: list[Change] = [
         *_light_changes(illumination, brightness, contrast, gamma),
         partial(defocus, deviation=blur),
         partial(add_shot_noise, photons=photons),
