@@ -35,7 +35,9 @@ def main() -> None:
     preparing.add_argument("data", type=Path)
     preparing.add_argument("folder", type=Path)
     preparing.add_argument("--part", default="test", choices=["validation", "test"])
-    preparing.add_argument("--fold", type=int, default=0, help="of --part validation; recipe.py takes its seed")
+    preparing.add_argument(
+        "--fold", type=int, default=0, help="of --part validation; recipe.py takes its seed"
+    )
     preparing.set_defaults(run=prepare)
     training = stages.add_parser("train")
     training.add_argument("folder", type=Path)
