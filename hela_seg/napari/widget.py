@@ -185,7 +185,9 @@ class SegmentWidget(Panel):
             self.checkpoint.setText(str(found))
 
     def _predict_again(self) -> None:
-        if not self._stopping:
+        if self._stopping:
+            self.say(f"the training was stopped; the checkpoint is {self.checkpoint.text()}")
+        else:
             self._predict()
 
     def _stop(self) -> None:
