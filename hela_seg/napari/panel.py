@@ -65,20 +65,16 @@ class Panel(QWidget):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        predict = _box("Predict")
+        predict, mend, train = (_box(title, column) for title in ("Predict", "Mend", "Train again"))
         predict.addRow("Image", self.image)
         predict.addRow("Checkpoint", _row(self.checkpoint, self.browse_checkpoints))
         predict.addRow(self.predict)
-        mend = _box("Mend")
         mend.addRow(self.jump)
         mend.addRow("Paint", self.paint)
         mend.addRow("Masks in", _row(self.folder, self.browse_folders))
         mend.addRow(self.replace)
         mend.addRow(_row(self.save_frame, self.save_mended))
-        train = _box("Train again")
         train.addRow(_row(self.epochs, self.train))
-        for form in (predict, mend, train):
-            column.addWidget(form.parentWidget())
         column.addWidget(_row(self.progress, self.stop))
         column.addWidget(self.status)
         column.addStretch()
@@ -105,8 +101,10 @@ def square(colour: str) -> QIcon:
     return QIcon(pixels)
 
 
-def _box(title: str) -> QFormLayout:
-    return QFormLayout(QGroupBox(title))
+def _box(title: str, column: QVBoxLayout) -> QFormLayout:
+    box = QGroupBox(title)
+    column.addWidget(box)
+    return QFormLayout(box)
 
 
 def _row(*parts: QWidget) -> QWidget:
