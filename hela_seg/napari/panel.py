@@ -32,7 +32,7 @@ class Panel(QWidget):
         self.image, self.paint = _combo(), _combo()
         self.checkpoint, self.folder = QLineEdit(), QLineEdit()
         self.checkpoint.setPlaceholderText("best.ckpt of a run")
-        self.folder.setPlaceholderText(f"{FOLDER} beside the image")
+        self.folder.setPlaceholderText("beside the image")
         self.browse_checkpoints, self.browse_folders = QPushButton("Browse…"), QPushButton("Browse…")
         self.predict = QPushButton("Predict")
         self.jump = QPushButton("Next frame to label")
@@ -85,7 +85,8 @@ class Panel(QWidget):
             self.checkpoint: "a net that hela_seg.train wrote, or an ONNX file that hela_seg.export wrote",
             self.jump: "goes to a frame in which the net is undecided; each click to another one",
             self.paint: "takes up the brush; 'ignored' marks pixels that count nowhere in training",
-            self.folder: "images and masks are saved here in pairs, as data=folder reads them",
+            self.folder: "images and masks are saved here in pairs, as data=folder reads them; by default in "
+            f"{FOLDER} beside the image",
             self.save_frame: "saves the frame that is shown, painted on or not",
             self.save_mended: "saves all frames that were painted on",
             self.train: "starts from the checkpoint, and predicts again with the new one",
