@@ -41,6 +41,7 @@ def main() -> None:
     asked.add_argument(
         "--same", nargs="*", type=float, default=[], help="shares for further images of one kind"
     )
+    asked.add_argument("--source-seed", type=int, help="of the H2B net of all seeds; default: each its own")
     args = asked.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     tested = [(name, 0, 1, "test") for name in TESTED]
@@ -51,7 +52,9 @@ def main() -> None:
     for seed in args.seeds:
         settings = [f"seed={seed}", f"trainer.max_steps={args.steps}"]
         film = [("images", 0, FRAMES, "train"), ("images", FRAMES + 2, 20, "test")]
-        before = trained(args.out / f"h2b-{seed}", "h2b", args.data, film, settings)
+        source = seed if args.source_seed is None else args.source_seed
+        with_seed = [f"seed={source}", *settings[1:]]
+        before = trained(args.out / f"h2b-{source}", "h2b", args.data, film, with_seed)
         start = f"start_from={before / 'checkpoints' / 'last.ckpt'}"
         runs = {"nothing": settings}
         runs |= {f"H2B, {f:g}": [*settings, start, f"start_from_lr_factor={f}"] for f in args.factors}
