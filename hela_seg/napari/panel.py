@@ -93,6 +93,9 @@ class Panel(QWidget):
             self.stop: "keeps what is done: frames that are predicted, or the last checkpoint",
         }.items():
             part.setToolTip(text)
+        for path in (self.checkpoint, self.folder):  # long paths are shown in part
+            hint = path.toolTip()
+            path.textChanged.connect(lambda text, path=path, hint=hint: path.setToolTip(text or hint))
 
 
 def square(colour: str) -> QIcon:
