@@ -58,8 +58,8 @@ def job_folder(*, _root_: DictConfig) -> str:
     whatever its number now.
     """
     typed = "\n".join(_root_.hydra.overrides.task)
-    own = re.search(r"^\+*model\._target_=(?:\w+\.)*(\w+)\.\w+$", typed, re.MULTILINE)
-    name = f"{_root_.hydra.job.num}_{own[1] if own else _root_.hydra.runtime.choices.model}"
+    net = re.search(r"^\+*model\._target_=(?:\w+\.)*(\w+)\.\w+$", typed, re.MULTILINE)
+    name = f"{_root_.hydra.job.num}_{net[1] if net else _root_.hydra.runtime.choices.model}"
     if not _root_.resume:
         return name
     sweep, own = Path(_root_.hydra.sweep.dir), _settings(_root_.hydra.overrides.task)
