@@ -249,7 +249,9 @@ class SegmentWidget(Panel):
     ) -> None:
         """Do some work in a thread, show what it yields, and go on with something else where it ends well."""
         self._stopping, self._began = False, time.monotonic()
-        self.progress.setRange(0, 0)
+        # not a bar that runs to and fro: with each of its pictures the whole canvas is drawn anew
+        self.progress.setRange(0, 1)
+        self.progress.setValue(0)
         self.set_running(True)
         self._worker = start(
             work, lambda found: in_one_line(lambda: show(found), self.say), partial(self._end, then)
