@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
@@ -253,11 +254,15 @@ class SegmentWidget(Panel):
         self.progress.setRange(0, 1)
         self.progress.setValue(0)
         self.set_running(True)
-        self._worker = start(
-            work, lambda found: in_one_line(lambda: show(found), self.say), partial(self._end, then)
-        )
+        self._worker = start(work, partial(self._take, show), partial(self._end, then))
+
+    def _take(self, show: Callable[[Any], None], found: Any) -> None:
+        if isalive(self):  # a window that was closed takes its widgets with it, while work goes on
+            in_one_line(lambda: show(found), self.say)
 
     def _end(self, then: Callable[[], None], failure: str | None) -> None:
+        if not isalive(self):
+            return
         self._worker = None
         self.set_running(False)
         if failure is None:
