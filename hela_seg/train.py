@@ -45,6 +45,7 @@ from hela_seg.system.settings import build
 from hela_seg.training import assembly, fine_tuning, memory, outcome, plan
 from hela_seg.training.costs import StepClock, costs_of, record_of
 from hela_seg.training.fit import fit
+from hela_seg.training.inputs import Inputs
 from hela_seg.training.outcome import Result
 from hela_seg.training.settings import TrainerSettings, TrainSettings, resolve
 from hela_seg.training.task import SegmentationTask, info_of
@@ -215,7 +216,7 @@ def _net(
     """
     transfer = None
     if start.checkpoint is None and settings.start_from is not None:
-        inputs = fine_tuning.Inputs.of_data(data)
+        inputs = Inputs.of_data(data)
         names = data.classes.names
         transfer = fine_tuning.plan(Path(settings.start_from), config, names, inputs, settings.trusted)
     net = assembly.net_of(config, settings.trusted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 import shutil
@@ -10,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 from conftest import SMALL_NET, write_folder
 from documents import blocks, commands
+from omegaconf import OmegaConf
 
 import hela_seg
 from hela_seg.cli import main
@@ -77,6 +81,8 @@ def test_the_page_runs(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
         read_checkpoint(path)[0].config["loss"] for path in sorted(here.glob("r*/checkpoints/best.ckpt"))
     ]
     # of the default loss no argument is left over, and the files of one's own say theirs
+    shown = [OmegaConf.load(path)["loss"] for path in sorted(here.glob("r*/.hydra/config.yaml"))]
+    assert shown == losses
     assert losses == [
         {"_target_": "my_nets.MyLoss"},
         *([{"_target_": "my_nets.MyLoss", "smoothing": 0.05}] * 2),
@@ -168,21 +174,74 @@ def test_the_rest_of_a_strangers_settings_is_not_called_either(evil: Path, here:
     assert "evil" not in sys.modules
 
 
-def test_an_installed_package_makes_its_nets_known(here: Path, checkpoint: Path) -> None:
+@pytest.fixture
+def mine(here: Path, checkpoint: Path) -> Path:
+    """A checkpoint of the example's net, of random weights."""
+    from my_nets import MyNet
+
+    content = read_content(checkpoint, mapped=False)
+    content["hela_seg"]["net"] = {"_target_": "my_nets.MyNet", "in_channels": 1, "classes": 3, "width": 2}
+    weights = MyNet(1, 3, width=2).state_dict()
+    content["state_dict"] = {f"net.{name}": value for name, value in weights.items()}
+    save_whole(here / "mine.ckpt", content)
+    return here / "mine.ckpt"
+
+
+def test_an_installed_package_makes_its_nets_known(here: Path, mine: Path) -> None:
     installed = here / "my_nets-1.0.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: my_nets\nVersion: 1.0\n")
     (installed / "entry_points.txt").write_text("[hela_seg.nets]\nany = my_nets\n")
-    content = read_content(checkpoint, mapped=False)
-    content["hela_seg"]["net"] = {"_target_": "my_nets.MyNet", "in_channels": 1, "classes": 3, "width": 2}
-    from my_nets import MyNet
-
-    net = MyNet(1, 3, width=2)
-    content["state_dict"] = {f"net.{name}": value for name, value in net.state_dict().items()}
-    save_whole(here / "theirs.ckpt", content)
-    predictor = hela_seg.load(here / "theirs.ckpt")
+    predictor = hela_seg.load(mine)
     assert repr(predictor) == "Predictor(my_nets, classes: background, dim, bright; 1 channel; on cpu)"
     assert predictor.info.net["width"] == 2
+
+
+@pytest.mark.usefixtures("here")
+def test_an_onnx_file_of_a_net_predicts_without_its_module(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main("export", [str(mine), "format=onnx"]) == 2
+    assert "trust=my_nets if you trust" in capfd.readouterr().err
+    assert main("export", [str(mine), "format=onnx", "trust=my_nets"]) == 0
+    expected = hela_seg.load(mine, trust="my_nets").predict("cells/images/dish 0.tif")
+    monkeypatch.delitem(sys.modules, "my_nets")
+    exported = str(mine.with_suffix(".onnx"))
+    typed = ["cells=none", "entropy=true"]
+    assert main("predict", [exported, "cells/images/dish 0.tif", "-o", "out", *typed]) == 0
+    found = tifffile.imread("out/dish 0.labels.ome.tif")
+    assert np.mean(found == expected) > 0.999  # of ties between classes, each library decides
+    quick_scores = ["boundaries=null", "cells=null", "hydra.run.dir=scores"]
+    assert main("evaluate", [exported, "data.root=cells", *quick_scores]) == 0
+    assert "my_nets" not in sys.modules
+
+
+def test_cfg_job_shows_what_the_command_gets(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A class that is typed brings its own defaults, in place of those of the class before it."""
+    typed = ["loss._target_=my_nets.MyLoss", "model._target_=my_nets.MyNet", "model.width=3"]
+    assert main("train", ["--cfg", "job", *typed]) == 0
+    shown = OmegaConf.create(capfd.readouterr().out)
+    assert shown["loss"] == {"_target_": "my_nets.MyLoss"}
+    assert shown["model"] == {"_target_": "my_nets.MyNet", "width": 3}
+    assert shown["optimizer"]["lr"] > 0
+
+
+@pytest.mark.filterwarnings("ignore:.*class '.*' has:UserWarning")  # nets of two steps
+def test_a_sweep_over_a_net_of_ones_own_is_compared(
+    here: Path, mine: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    typed = ["data=folder", "data.root=cells", "data.classes=[background,dim,bright]", *QUICK]
+    typed += ["trainer.max_epochs=1", "hydra.sweep.dir=sweep", f"start_from={mine}"]
+    swept = ["--multirun", *typed, "start_from_lr_factor=0.1,1"]
+    assert main("train", swept) == 2
+    assert "trust=my_nets if you trust" in capfd.readouterr().err
+    assert main("train", [*swept, "trust=my_nets"]) == 0
+    with (here / "sweep" / "comparison" / "comparison.csv").open(newline="") as file:
+        rows = sorted((row["runs"], row["net"]) for row in csv.DictReader(file))
+    assert rows == [
+        ("sweep/0_my_nets", "my_nets, start_from_lr_factor=0.1"),
+        ("sweep/1_my_nets", "my_nets, start_from_lr_factor=1"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,14 @@ def test_napari_finds_a_manifest_where_the_entry_point_says():
     assert (ROOT / module.replace(".", "/") / file).is_file()
 
 
+def test_importing_the_package_imports_nothing_that_takes_long_or_that_an_extra_brings():
+    code = "import sys; known = {*sys.modules}; import hela_seg; print(*{*sys.modules} - known)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {"napari", "qtpy", "dask", "pandas", "torch", "numpy", "importlib.metadata"} & set(
+        found.split()
+    ) == set()
+
+
 def test_citation_names_this_version_and_the_paper():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == hela_seg.__version__

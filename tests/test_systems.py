@@ -22,7 +22,8 @@ import importlib, os, pkgutil, signal, sys
 import hela_seg
 
 names = [module.name for module in pkgutil.walk_packages(hela_seg.__path__, "hela_seg.")]
-names.remove("hela_seg.napari.widget")  # imports napari and Qt, which only an extra brings
+for name in ("background", "panel", "widget"):  # import napari and Qt, which only an extra brings
+    names.remove(f"hela_seg.napari.{name}")
 for name in names:  # brings in other libraries, which have guards of their own
     importlib.import_module(name)
 for name in [name for name in sys.modules if name.partition(".")[0] == "hela_seg"]:

@@ -8,8 +8,8 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import hydra
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -140,9 +141,27 @@ def _without_defaults_of_others(config: DictConfig, typed: Sequence[str]) -> Non
                     del group[name]
 
 
+@contextmanager
+def _composed_for_typed_classes() -> Iterator[None]:
+    """What Hydra itself shows (``--cfg job``) and records is what the command gets."""
+    compose = ConfigLoaderImpl.load_configuration
+
+    def load(self: ConfigLoaderImpl, *args: Any, **kwargs: Any) -> DictConfig:
+        config = compose(self, *args, **kwargs)
+        _without_defaults_of_others(config, config.hydra.overrides.task)
+        return config
+
+    ConfigLoaderImpl.load_configuration = load  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ConfigLoaderImpl.load_configuration = compose  # type: ignore[method-assign]
+
+
 def _run_command(name: str, failures: list[Exception], found: list[Any], config: DictConfig) -> Any:
     """Call a command's function with what was composed; without a sweep, what it raises is kept for later."""
     try:
+        # once more, for a launcher's own processes compose by themselves
         _without_defaults_of_others(config, HydraConfig.get().overrides.task)
         _refuse_missing(config, COMMANDS[name].found)
         OmegaConf.set_readonly(config, True)  # what a command reads is what was typed
@@ -168,7 +187,8 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
     sys.argv = [f"hela-seg {name}", *arguments]
     Sweep.begun.clear()
     try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG), config_name=name)(run_composed)()
+        with _composed_for_typed_classes():
+            hydra.main(version_base="1.3", config_path=str(CONFIG), config_name=name)(run_composed)()
     except Exception as error:
         if not Sweep.begun or not jobs_in(Sweep.begun[0]):
             raise

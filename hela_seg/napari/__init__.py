@@ -1,6 +1,7 @@
 """The plugin of napari: results on screen, class maps mended with a brush, and training on what was mended.
 
-napari finds it by the manifest ``napari.yaml``. Nothing of Qt is imported but by ``widget``.
+napari finds it by the manifest ``napari.yaml``. Nothing of Qt is imported but by ``widget`` and
+what it is made of, ``panel`` and ``background``.
 
 - ``reader``: opens folders of results and single class maps
 - ``layers``: recordings, class maps, cells and tracks as layers of napari
@@ -8,5 +9,7 @@ napari finds it by the manifest ``napari.yaml``. Nothing of Qt is imported but b
 - ``segment``: predicts the frames of a layer, and chooses those to label next
 - ``masks``: mended frames saved as images and masks that ``data=folder`` reads
 - ``finetune``: training in a process of its own, and its log
+- ``background``: work that runs beside the window, and what goes wrong, in one line
+- ``panel``: what the dock widget looks like
 - ``widget``: the dock widget
 """

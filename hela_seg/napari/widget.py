@@ -4,45 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
-from napari.qt.threading import create_worker
-from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QProgressBar,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.compat import isalive
+from qtpy.QtWidgets import QFileDialog
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.napari import finetune
+from hela_seg.napari.background import in_one_line, start
 from hela_seg.napari.finetune import Epoch
 from hela_seg.napari.layers import CLASSES_KEY, IGNORED_COLOUR, class_layer
 from hela_seg.napari.masks import save_masks
+from hela_seg.napari.panel import FOLDER, Panel, square
 from hela_seg.napari.segment import Prediction, Shown, axes_of, predict
 from hela_seg.system.errors import InputError
-from hela_seg.system.faults import user_message
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-EPOCHS = 20
-FOLDER = "napari_training"
-"""Name of the folder of masks beside a recording, where none is chosen."""
 
-
-class SegmentWidget(QWidget):
+class SegmentWidget(Panel):
     """Predicts the chosen image, and trains the net again on class maps that were mended.
 
     What takes time runs in a thread, or in a process of its own, one thing at a time.
@@ -57,45 +42,26 @@ class SegmentWidget(QWidget):
         self._viewer, self._stopping = viewer, False
         self._worker: Any = None  # held, so that it lives as long as its thread
         self._began, self._next = 0.0, 0
-        self.image = QComboBox()
-        self.checkpoint, self.folder = QLineEdit(), QLineEdit()
-        self.checkpoint.setPlaceholderText("best.ckpt of a run")
-        self.folder.setPlaceholderText(f"by default {FOLDER} beside the image")
-        self.predict = _button("Predict", self._predict)
-        self.jump = _button("Next frame to label", self._jump)
-        self.paint = QComboBox()
-        self.paint.activated.connect(self._choose_class)
-        self.save_frame = _button("Save this frame", self._save_frame)
-        self.save_mended = _button("Save mended frames", self._save_mended)
-        self.replace = QCheckBox("replace masks that are there")
-        self.epochs = QSpinBox()
-        self.epochs.setRange(1, 10_000)
-        self.epochs.setValue(EPOCHS)
-        self.train = _button("Train on all masks", self._train)
-        self.stop = _button("Stop", self._stop)
-        self.progress, self.status = QProgressBar(), QLabel("")
-        self.status.setWordWrap(True)
-        self._lay_out()
+        self._connect()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(self._list_images)
         viewer.layers.selection.events.active.connect(self._list_classes)
         self._list_images()
-        self._set_running(False)
 
-    def _lay_out(self) -> None:
-        form, column = QFormLayout(), QVBoxLayout(self)
-        form.addRow("Image", self.image)
-        form.addRow("Checkpoint", _row(self.checkpoint, _button("…", self._choose_checkpoint)))
-        form.addRow(_row(self.predict, self.jump))
-        form.addRow("Paint", self.paint)
-        form.addRow("Masks in", _row(self.folder, _button("…", self._choose_folder)))
-        form.addRow(_row(self.save_frame, self.save_mended))
-        form.addRow(self.replace)
-        form.addRow("Epochs", _row(self.epochs, self.train))
-        column.addLayout(form)
-        column.addWidget(_row(self.progress, self.stop))
-        column.addWidget(self.status)
-        column.addStretch()
+    def _connect(self) -> None:
+        for button, do in {
+            self.predict: self._predict,
+            self.jump: self._jump,
+            self.save_frame: self._save_frame,
+            self.save_mended: self._save_mended,
+            self.train: self._train,
+            self.stop: self._stop,
+            self.browse_checkpoints: self._choose_checkpoint,
+            self.browse_folders: self._choose_folder,
+        }.items():
+            # a button hands over whether it is pressed, which nobody asks
+            button.clicked.connect(lambda *_, do=do: in_one_line(do, self.say))
+        self.paint.activated.connect(self._choose_class)
 
     # What the widget shows
 
@@ -113,18 +79,14 @@ class SegmentWidget(QWidget):
         self.paint.clear()
         if known is not None:
             for entry in Classes(known):
-                self.paint.addItem(_icon(entry.colour), entry.name, entry.index)
-            self.paint.addItem(_icon(IGNORED_COLOUR), "ignored: counts nowhere", IGNORE_INDEX)
+                self.paint.addItem(square(entry.colour), entry.name, entry.index)
+            self.paint.addItem(square(IGNORED_COLOUR), "ignored: counts nowhere", IGNORE_INDEX)
             self.paint.setCurrentIndex(self.paint.findData(layer.selected_label))
 
-    def _say(self, text: str) -> None:
-        self.status.setText(text)
-
-    def _set_running(self, running: bool) -> None:
-        for button in (self.predict, self.train, self.save_frame, self.save_mended):
-            button.setEnabled(not running)
-        self.stop.setEnabled(running)
-        self.progress.setVisible(running)
+    def _left(self, done: int, of: int) -> str:
+        """How long the work will still take, as hours, minutes and seconds."""
+        seconds = (time.monotonic() - self._began) / done * (of - done)
+        return f"{timedelta(seconds=round(seconds))} left"
 
     # What the buttons do
 
@@ -141,7 +103,7 @@ class SegmentWidget(QWidget):
         if layer.ndim == 2:
             place = {name: (1 if name == "scale" else 0, *place[name]) for name in ("scale", "translate")}
             place["units"] = ("pixel", *layer.units)
-        self._say("loading the net")
+        self.say("loading the net")
         self._run(
             predict(checkpoint, shown, lambda: self._stopping),
             lambda found: self._show_progress(found, layer.name, place),
@@ -154,8 +116,7 @@ class SegmentWidget(QWidget):
         done, frames = found
         self.progress.setRange(0, frames)
         self.progress.setValue(done)
-        left = (time.monotonic() - self._began) / done * (frames - done)
-        self._say(f"{done} of {frames} frames, {left:.0f} s left")
+        self.say(f"{done} of {frames} frames, {self._left(done, frames)}")
 
     def _show_prediction(self, found: Prediction, name: str, place: dict[str, Any]) -> None:
         data, properties, _ = class_layer(
@@ -169,7 +130,7 @@ class SegmentWidget(QWidget):
         self._next = 0
         frames = found.series.shape[0]
         stopped = f"stopped after {found.frames} of {frames} frames" if found.frames < frames else ""
-        self._say("; ".join(filter(None, [stopped or f"{frames} frames predicted", found.note])))
+        self.say("; ".join(filter(None, [stopped or f"{frames} frames predicted", found.note])))
 
     def _jump(self) -> None:
         layer, dims = self._classes_layer(), self._viewer.dims
@@ -178,7 +139,7 @@ class SegmentWidget(QWidget):
             raise InputError("no frame is suggested: predict the image first, or with label_next=10")
         t = to_label[self._next % len(to_label)]
         dims.set_point(dims.ndim - layer.ndim, layer.data_to_world((t, 0, 0))[0])
-        self._say(f"frame {t}, {self._next % len(to_label) + 1} of {len(to_label)} to label")
+        self.say(f"frame {t}, {self._next % len(to_label) + 1} of {len(to_label)} to label")
         self._next += 1
 
     def _choose_class(self, row: int) -> None:
@@ -208,11 +169,11 @@ class SegmentWidget(QWidget):
             )
         folder = self._folder()
         written = save_masks(folder, series, layer.data, frames, overwrite=self.replace.isChecked())
-        self._say(f"{len(written)} mask(s) saved in {written[0].parent}")
+        self.say(f"{len(written)} mask(s) saved in {written[0].parent}")
 
     def _train(self) -> None:
         checkpoint, folder = self._checkpoint(), self._folder()
-        self._say("starting the training")
+        self.say("starting the training")
         work = finetune.train(checkpoint, folder, self.epochs.value(), lambda: self._stopping)
         self._run(work, self._show_training, then=self._predict_again)
 
@@ -220,17 +181,19 @@ class SegmentWidget(QWidget):
         if isinstance(found, Epoch):
             self.progress.setRange(0, found.epochs)
             self.progress.setValue(found.number)
-            self._say(str(found))
+            self.say(f"{found}\n{self._left(found.number, found.epochs)}")
         elif found is not None:
             self.checkpoint.setText(str(found))
 
     def _predict_again(self) -> None:
-        if not self._stopping:
+        if self._stopping:
+            self.say(f"the training was stopped; the checkpoint is {self.checkpoint.text()}")
+        else:
             self._predict()
 
     def _stop(self) -> None:
         self._stopping = True
-        self._say("stopping")
+        self.say("stopping")
 
     def _choose_checkpoint(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Checkpoint", "", "Nets (*.ckpt *.onnx)")
@@ -287,80 +250,22 @@ class SegmentWidget(QWidget):
     ) -> None:
         """Do some work in a thread, show what it yields, and go on with something else where it ends well."""
         self._stopping, self._began = False, time.monotonic()
-        self.progress.setRange(0, 0)
-        self._set_running(True)
-        failed: list[str] = []
+        # not a bar that runs to and fro: with each of its pictures the whole canvas is drawn anew
+        self.progress.setRange(0, 1)
+        self.progress.setValue(0)
+        self.set_running(True)
+        self._worker = start(work, partial(self._take, show), partial(self._end, then))
 
-        def take(found: Any) -> None:
-            if isinstance(found, _Failure):
-                failed.append(str(found))
-            else:
-                _in_one_line(lambda: show(found), self._say)
+    def _take(self, show: Callable[[Any], None], found: Any) -> None:
+        if isalive(self):  # a window that was closed takes its widgets with it, while work goes on
+            in_one_line(lambda: show(found), self.say)
 
-        def end() -> None:
-            self._worker = None
-            self._set_running(False)
-            if failed:
-                self._say(failed[0])
-            else:
-                _in_one_line(then, self._say)
-
-        self._worker = create_worker(_failing_in_order, work, _start_thread=False)
-        self._worker.yielded.connect(take)
-        self._worker.finished.connect(end)
-        self._worker.start()
-
-
-class _Failure(str):
-    """Why some work has ended, in one line."""
-
-    __slots__ = ()
-
-
-def _failing_in_order(work: Iterator[Any]) -> Iterator[Any]:
-    """What the work yields, and its failure as the last of it."""
-    try:
-        yield from work
-    except Exception as error:
-        yield _Failure(_line_of(error))
-
-
-def _line_of(error: Exception) -> str:
-    said = user_message(error)
-    return said or f"this is a fault of hela_seg, not of your input: {type(error).__name__} {error}"
-
-
-def _in_one_line(do: Callable[[], None], say: Callable[[str], None]) -> None:
-    try:
-        do()
-    except Exception as error:
-        say(_line_of(error))
-
-
-def _button(text: str, do: Callable[[], None]) -> QPushButton:
-    """A button; what goes wrong stands in the status line of its widget."""
-    button = QPushButton(text)
-
-    def clicked() -> None:
-        widget = button.parentWidget()
-        while not isinstance(widget, SegmentWidget):
-            widget = widget.parentWidget()
-        _in_one_line(do, widget.status.setText)
-
-    button.clicked.connect(clicked)
-    return button
-
-
-def _row(*parts: QWidget) -> QWidget:
-    row = QWidget()
-    line = QHBoxLayout(row)
-    line.setContentsMargins(0, 0, 0, 0)
-    for part in parts:
-        line.addWidget(part)
-    return row
-
-
-def _icon(colour: str) -> QIcon:
-    pixels = QPixmap(16, 16)
-    pixels.fill(QColor(colour))
-    return QIcon(pixels)
+    def _end(self, then: Callable[[], None], failure: str | None) -> None:
+        if not isalive(self):
+            return
+        self._worker = None
+        self.set_running(False)
+        if failure is None:
+            in_one_line(then, self.say)
+        else:
+            self.say(failure)

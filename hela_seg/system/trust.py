@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from hela_seg.system.errors import InputError
@@ -44,6 +43,8 @@ def trusted_modules(trust: Sequence[str] = ()) -> tuple[str, ...]:
 
     An installed package names a module as an entry point of the group ``hela_seg.nets``. None is imported.
     """
+    from importlib.metadata import entry_points  # here, because it takes longer than all of `import hela_seg`
+
     return (*trust, *(entry.module for entry in entry_points(group=ENTRY_POINTS)))
 
 

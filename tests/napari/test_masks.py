@@ -80,3 +80,15 @@ def test_class_maps_of_another_size_are_refused(tmp_path):
     with pytest.raises(InputError, match="expected"):
         save_masks(tmp_path, series, as_maps(labels[:, :-1]), [0])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_windows_save_into_one_folder(tmp_path):
+    """What one has saved stays as it is, and the other's frames stand beside it."""
+    series, _, labels = recording()
+    save_masks(tmp_path, series, as_maps(labels), [0])
+    save_masks(tmp_path, series, as_maps(labels), [2])
+    with pytest.raises(InputError, match=r"holds array_t0000\.tif already"):
+        save_masks(tmp_path, series, as_maps(2 - labels), [0, 1])
+    found = {pair.name: pair.mask.frame(0)[0] for pair in paired_by_stem(tmp_path, "images", "masks")}
+    assert sorted(found) == ["array_t0000", "array_t0002"]
+    assert all(np.array_equal(found[f"array_t{t:04d}"], labels[t]) for t in (0, 2))

@@ -53,11 +53,13 @@ def read_lines(record: Path) -> list[str]:
 def job_folder(*, _root_: DictConfig) -> str:
     """Name of a job's folder, as ``${job_folder:}`` in ``hydra.sweep.subdir``.
 
-    It is made of the job's number and net. Where a sweep goes on, a job whose settings are those of a folder
-    that is there already has that one, whatever its number now.
+    It is made of the job's number and net: ``model=`` as chosen, or the module of a class that is typed.
+    Where a sweep goes on, a job whose settings are those of a folder that is there already has that one,
+    whatever its number now.
     """
-    number, net = _root_.hydra.job.num, _root_.hydra.runtime.choices.model
-    name = f"{number}_{net}"
+    typed = "\n".join(_root_.hydra.overrides.task)
+    net = re.search(r"^\+*model\._target_=(?:\w+\.)*(\w+)\.\w+$", typed, re.MULTILINE)
+    name = f"{_root_.hydra.job.num}_{net[1] if net else _root_.hydra.runtime.choices.model}"
     if not _root_.resume:
         return name
     sweep, own = Path(_root_.hydra.sweep.dir), _settings(_root_.hydra.overrides.task)

@@ -47,6 +47,11 @@ def test_a_new_sweep_numbers_its_jobs(tmp_path: Path) -> None:
     assert folder_of(tmp_path, 1, "seed=1", resume=False) == "1_unet"
 
 
+def test_a_job_of_a_net_of_ones_own_is_called_by_its_module(tmp_path: Path) -> None:
+    for target, name in (("my_nets.MyNet", "my_nets"), ("lab.nets.wide.Net", "wide"), ("../a.Net", "unet")):
+        assert folder_of(tmp_path, 3, f"++model._target_={target}", resume=False) == f"3_{name}"
+
+
 def test_settings_decide_and_not_the_number_nor_the_order(tmp_path: Path) -> None:
     held(tmp_path, "0_unet", "seed=1", "model=unet", "resume=True")
     assert folder_of(tmp_path, 5, "model=unet", "seed=1", "resume=true") == "0_unet"
