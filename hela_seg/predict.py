@@ -11,7 +11,6 @@ if __name__ == "__main__":
     sys.exit(main("predict"))
 
 import logging
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,13 +46,14 @@ from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
-from hela_seg.prediction.results import result_paths, without_results
+from hela_seg.prediction.result_files import result_paths, without_results
 from hela_seg.prediction.run import Announce, run
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError, PartialResultError
 from hela_seg.system.files import digest
 from hela_seg.system.hardware import keep_freed_memory
+from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Group, build, checked
 from hela_seg.system.trust import Trust, modules_of
 
@@ -258,8 +258,8 @@ def _progress(job: Job, shard: Shard, *, verbose: bool) -> Iterator[Announce]:
 
 
 def _own_device(name: str) -> str:
-    """Each process of ``torchrun`` has a GPU of its own."""
-    local_rank = os.environ.get("LOCAL_RANK")
-    if name == "auto" and local_rank is not None and torch.cuda.is_available():
-        return f"cuda:{int(local_rank) % torch.cuda.device_count()}"
+    """Each process of ``torchrun`` or ``srun`` has a GPU of its own."""
+    here = RankInfo.here()
+    if name == "auto" and here.launcher is not None and torch.cuda.is_available():
+        return f"cuda:{here.local_rank % torch.cuda.device_count()}"
     return name

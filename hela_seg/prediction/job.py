@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from hela_seg.data.stacks import Series, is_remote
 from hela_seg.inference import Predictor
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
+from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Expected, NonNegative, Share
 from hela_seg.system.version import __version__
 from hela_seg.tracking.follow import FollowSettings
@@ -249,13 +249,14 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str | None) -> Shard:
-        """``3/8`` is the third of eight; without a text, what ``torchrun`` says of this process.
+        """``3/8`` is the third of eight; without a text, what ``torchrun`` or ``srun`` say of this process.
 
         Raises:
             InputError: anything else.
         """
         if text is None:
-            return cls(int(os.environ.get("RANK", 0)) + 1, int(os.environ.get("WORLD_SIZE", 1)))
+            here = RankInfo.here()
+            return cls(here.rank + 1, here.count)
         number, slash, count = str(text).partition("/")
         if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
             raise InputError(f"shard is {text}, expected one of several such as 3/8")

@@ -14,7 +14,7 @@ from jobs import classes_of, done, film, job, levels
 from numpy.typing import NDArray
 
 from hela_seg.prediction.job import Wanted
-from hela_seg.prediction.results import result_paths
+from hela_seg.prediction.result_files import result_paths
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
 
