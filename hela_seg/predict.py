@@ -12,6 +12,7 @@ if __name__ == "__main__":
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -189,8 +190,8 @@ def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]
     if settings.sequence:
         numbered_sequence(paths)
         return [FrameSequence(recordings, source.resolve().name if is_folder else source.stem)]
-    names = [series.name for series in recordings]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(series.name for series in recordings)
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise InputError(
             f"several files are named {twice[0]} up to the ending, expected one each: predict them apart"
@@ -242,6 +243,7 @@ def _progress(job: Job, shard: Shard, *, verbose: bool) -> Iterator[Announce]:
         began = time.perf_counter()
 
         def announce(unit: Unit) -> None:
+            """Move the bar on by a unit's frames."""
             name = job.series[unit.series].name
             bar.update(task, advance=len(unit.frames), description=name)
             if verbose:

@@ -168,6 +168,7 @@ class _Cells:
         maps: deque[Labels] = deque()
 
         def cells() -> Iterator[NDArray[np.int32]]:
+            """Cells of each class map, which is kept until they are mended."""
             for labels in frames:
                 maps.append(labels)
                 yield split_cells(labels, neck=self._neck, least_area=self._least_area)
@@ -237,6 +238,7 @@ def _cells_written(job: Job, folder: Path) -> Iterator[Callable[[str, Columns], 
         tables = [stack.enter_context(cell_table(folder / name)) for name in job.wanted.cell_tables]
 
         def write(name: str, rows: Columns) -> None:
+            """Append rows of the recording of a name to each table."""
             for table in tables:
                 table.write({"series": np.full(len(rows["label"]), name), **rows})
 

@@ -70,6 +70,7 @@ def _write_ranking(job: Job, folder: ResultFolder, results: Sequence[RecordingRe
     ]
 
     def with_pictures(choice: Choice) -> tuple[Choice, NDArray[Any], NDArray[np.uint8]]:
+        """A choice with its image (C, H, W) and class map (H, W)."""
         series, t = choice.candidate.series, choice.candidate.t
         return choice, recordings[series].image(t), labels[series][t]
 
