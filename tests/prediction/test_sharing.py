@@ -129,6 +129,19 @@ def test_workers_of_launchers_on_one_folder_make_what_one_process_makes(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["submitit_local", "ray"])
+def test_a_command_for_four_workers_can_be_typed(
+    launcher: str, typed: list[str], alone: dict[str, bytes], tmp_path: Path
+) -> None:
+    plugin = f"hydra_plugins.hydra_{launcher.removesuffix('_local')}_launcher"
+    pytest.importorskip(plugin, reason="needs the extra [cluster]")
+    shards = ["--multirun", "shard=1/4,2/4,3/4,4/4", f"hydra/launcher={launcher}"]
+    said = [*typed, "-o", str(tmp_path / "out"), *shards, f"hydra.sweep.dir={tmp_path / 'workers'}"]
+    assert predict(said) == 0
+    assert content(tmp_path / "out") == alone
+
+
+@pytest.mark.slow
 def test_torchrun_shares_the_work(typed: list[str], alone: dict[str, bytes], tmp_path: Path) -> None:
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [sys.executable, *launch, "-m", "hela_seg.predict", *typed, "-o", str(tmp_path)]
