@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
@@ -162,6 +163,16 @@ class Job:
         length, size = self.series[series].shape[0], self.group_size[series]
         for number, start in enumerate(range(0, length, size)):
             yield Unit(series, number, range(start, min(start + size, length)))
+
+    @cached_property
+    def is_sized(self) -> bool:
+        """Whether a recording states how large its pixels are."""
+        return any(series.pixel_size for series in self.series)
+
+    @cached_property
+    def is_timed(self) -> bool:
+        """Whether a recording states the times of its frames."""
+        return any(series.time_of(0) is not None for series in self.series)
 
     def is_large(self, series: int) -> bool:
         """Whether frames are too large for what looks at all of one at once; see `LARGE_FRAME`."""
