@@ -137,11 +137,10 @@ def _analyse_frames(
     pixels, cells = PixelFlicker(), _Cells(job, index, result.cell_maps)
     counts = []
     class_maps = _filtered(job, frames)
-    found = (
-        cells.measured(class_maps, result.unreadable)
-        if counted
-        else ((labels, None, {}) for labels in class_maps)
-    )
+    found: Iterable[tuple[Labels, MendedFrame | None, Columns]]
+    found = ((labels, None, {}) for labels in class_maps)
+    if counted:
+        found = cells.measured(class_maps, result.unreadable)
     for labels, numbered, rows in found:
         counts.append(class_pixels(labels, len(job.classes)))
         result.flicker.append(pixels.add(labels))
