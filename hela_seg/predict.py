@@ -11,8 +11,8 @@ if __name__ == "__main__":
     sys.exit(main("predict"))
 
 import logging
-import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -47,13 +47,14 @@ from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
-from hela_seg.prediction.results import result_paths, without_results
+from hela_seg.prediction.result_files import result_paths, without_results
 from hela_seg.prediction.run import Announce, run
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError, PartialResultError
 from hela_seg.system.files import digest
 from hela_seg.system.hardware import keep_freed_memory
+from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Group, build, checked
 from hela_seg.system.trust import Trust, modules_of
 
@@ -189,8 +190,8 @@ def _recordings(predictor: Predictor, settings: PredictSettings) -> list[Series]
     if settings.sequence:
         numbered_sequence(paths)
         return [FrameSequence(recordings, source.resolve().name if is_folder else source.stem)]
-    names = [series.name for series in recordings]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(series.name for series in recordings)
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise InputError(
             f"several files are named {twice[0]} up to the ending, expected one each: predict them apart"
@@ -242,6 +243,7 @@ def _progress(job: Job, shard: Shard, *, verbose: bool) -> Iterator[Announce]:
         began = time.perf_counter()
 
         def announce(unit: Unit) -> None:
+            """Move the bar on by a unit's frames."""
             name = job.series[unit.series].name
             bar.update(task, advance=len(unit.frames), description=name)
             if verbose:
@@ -258,8 +260,8 @@ def _progress(job: Job, shard: Shard, *, verbose: bool) -> Iterator[Announce]:
 
 
 def _own_device(name: str) -> str:
-    """Each process of ``torchrun`` has a GPU of its own."""
-    local_rank = os.environ.get("LOCAL_RANK")
-    if name == "auto" and local_rank is not None and torch.cuda.is_available():
-        return f"cuda:{int(local_rank) % torch.cuda.device_count()}"
+    """Each process of ``torchrun`` or ``srun`` has a GPU of its own."""
+    here = RankInfo.here()
+    if name == "auto" and here.launcher is not None and torch.cuda.is_available():
+        return f"cuda:{here.local_rank % torch.cuda.device_count()}"
     return name

@@ -65,6 +65,24 @@ def padded_size(size: int, stride: int) -> int:
     return -(-size // stride) * stride
 
 
+def least_tile(length: int, size: int, overlap: int, stride: int = 1) -> int:
+    """The side of the smallest tiles of which as many cover ``length`` as of tiles of ``size`` pixels.
+
+    Evenly spread tiles of ``size`` overlap by more than they need, and a net computes that for nothing.
+    ``least_tile(2048, 1024, 256, 32) == 864``: three tiles in either case.
+
+    Args:
+        length: of the frame, a multiple of ``stride``.
+        size: of a tile, a multiple of ``stride``.
+        overlap: least number of pixels that neighbours share, a multiple of ``stride``.
+        stride: what comes out is a multiple of it.
+    """
+    if length <= size or overlap >= size:
+        return size
+    count = _count(length, size, overlap)
+    return padded_size(-(-(length + (count - 1) * overlap) // count), stride)
+
+
 def grid(frame: Size, tile: Size, overlap: int | Size = 0, stride: int = 1) -> list[Window]:
     """Windows of one size that cover a frame, row by row.
 
@@ -103,15 +121,15 @@ def crop_tiles(frame: Size, tile: Size, halo: int, stride: int) -> list[Tile]:
     """Tiles whose kept parts partition a frame, each with context enough to equal the whole-frame prediction.
 
     The frame counts as padded at the bottom and on the right to a multiple of ``stride``. All windows to read
-    have one size, a multiple of ``stride``, and start at multiples of it, so that the pooling grids of a net
-    lie as they do in the whole frame. Around the kept part there are ``halo`` pixels or more on every side
-    that is no side of the padded frame. So a net whose receptive field reaches at most ``halo`` pixels gives
-    the same result as on the whole padded frame. Along an axis where the padded frame is no longer than a
-    tile, one window spans it.
+    have one size, a multiple of ``stride`` that is no larger than it takes, see `least_tile`, and start at
+    multiples of it, so that the pooling grids of a net lie as they do in the whole frame. Around the kept
+    part there are ``halo`` pixels or more on every side that is no side of the padded frame. So a net whose
+    receptive field reaches at most ``halo`` pixels gives the same result as on the whole padded frame. Along
+    an axis where the padded frame is no longer than a tile, one window spans it.
 
     Args:
         frame: size of the frame.
-        tile: size of the windows to read, halo included; rounded up to multiples of ``stride``.
+        tile: largest size of the windows to read, halo included; rounded up to multiples of ``stride``.
         halo: context in pixels; rounded up to a multiple of ``stride``.
         stride: the factor by which the net's deepest feature map is smaller than its input.
 
@@ -122,7 +140,8 @@ def crop_tiles(frame: Size, tile: Size, halo: int, stride: int) -> list[Tile]:
     reads, keeps = [], []
     for length, size in zip(frame, tile, strict=True):
         padded = padded_size(length, stride)
-        reads.append(_cover(padded, min(padded_size(size, stride), padded), overlap, stride))
+        side = least_tile(padded, min(padded_size(size, stride), padded), overlap, stride)
+        reads.append(_cover(padded, side, overlap, stride))
         keeps.append(_shares(reads[-1], length))
     windows = zip(product(*reads), product(*keeps), strict=True)
     return [Tile(_window(*read), _window(*keep)) for read, keep in windows]
@@ -164,13 +183,17 @@ def _cover(length: int, size: int, overlap: int, stride: int = 1) -> list[_Span]
     """Spans of ``size`` pixels over ``length``, evenly spread over multiples of ``stride``."""
     if length <= size:
         return [_Span(0, size)]
-    step = size - overlap
-    if overlap < 0 or step <= 0:
+    if overlap < 0 or overlap >= size:
         raise ValueError(f"an overlap of {overlap} pixels leaves nothing of a tile of {size}")
-    count = 1 + -(-(length - size) // step)
+    count = _count(length, size, overlap)
     strides = (length - size) // stride
     starts = [index * strides // (count - 1) * stride for index in range(count)]
     return [_Span(start, start + size) for start in starts]
+
+
+def _count(length: int, size: int, overlap: int) -> int:
+    """How many tiles of ``size`` cover a ``length`` above it."""
+    return 1 + -(-(length - size) // (size - overlap))
 
 
 def _shares(spans: Sequence[_Span], length: int) -> list[_Span]:

@@ -147,6 +147,7 @@ def _precision_of(device: torch.device) -> torch.dtype:
 
 def _transform(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
     def transform(images: Tensor) -> Tensor:
+        """Flip images (..., H, W), then transpose them."""
         images = images.flip(flipped) if flipped else images
         return images.transpose(-2, -1) if transposed else images
 
@@ -155,6 +156,7 @@ def _transform(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor],
 
 def _inverse(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
     def invert(images: Tensor) -> Tensor:
+        """Transpose images (..., H, W), then flip them."""
         images = images.transpose(-2, -1) if transposed else images
         return images.flip(flipped) if flipped else images
 

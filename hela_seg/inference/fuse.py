@@ -56,6 +56,7 @@ def _run(net: nn.Module, image: Tensor) -> tuple[Tensor, dict[Any, nn.Conv2d]]:
     convolutions: dict[Any, nn.Conv2d] = {}
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """A forward hook: remember outputs of convolutions, and whose output a normalisation takes."""
         if isinstance(module, nn.Conv2d):
             outputs.append((output, module))
         elif module.running_mean is not None:  # without running statistics it takes those of each image

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.data.tiles import Array, Size, Tile, Window, crop_tiles, grid, padded_size
+from hela_seg.data.tiles import Array, Size, Tile, Window, crop_tiles, grid, least_tile, padded_size
 from hela_seg.inference.tiling import CROP_TILE, GAUSSIAN_TILE, WHOLE_FRAME_PIXELS, Tiling
 from hela_seg.system.errors import InputError
 
@@ -57,7 +57,8 @@ def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
         InputError: the halo leaves nothing of a tile.
 
     Example:
-        A frame of 700 x 1100 pixels and a net of stride 32 make one tile of 704 x 1120.
+        A frame of 700 x 1100 pixels and a net of stride 32 make one tile of 704 x 1120. One of 2048 x 2048
+        makes nine of 864 x 864, of which the inner 608 x 608 count.
     """
     padded: Size = (padded_size(frame[0], stride), padded_size(frame[1], stride))
     if tiling.tile == "auto" and padded[0] * padded[1] <= WHOLE_FRAME_PIXELS:
@@ -68,6 +69,10 @@ def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
     tile = (min(rows, padded[0]), min(columns, padded[1]))
     shared_rows, shared_columns = (
         min(padded_size(math.ceil(side * tiling.overlap), stride), side - stride) for side in tile
+    )
+    tile = (
+        least_tile(padded[0], tile[0], shared_rows, stride),
+        least_tile(padded[1], tile[1], shared_columns, stride),
     )
     windows = grid(frame, tile, (shared_rows, shared_columns), stride)
     return Plan(frame, [Tile(window, window) for window in windows], "gaussian")

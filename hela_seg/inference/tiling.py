@@ -11,7 +11,7 @@ WHOLE_FRAME_PIXELS = 1536 * 1536
 """Frames of up to so many pixels go through the net in one piece, unless a tile is prescribed."""
 
 CROP_TILE, GAUSSIAN_TILE = 1024, 512
-"""Rows and columns of the pieces of larger frames, by the way of joining them."""
+"""Most rows and columns of the pieces of larger frames, by the way of joining them."""
 
 BLENDS = ("crop", "gaussian")
 TTA = ("none", "flips", "dihedral")
@@ -22,8 +22,9 @@ class Tiling:
     """How frames go through a net.
 
     Args:
-        tile: rows and columns of the pieces, rounded up to multiples of the net's stride; ``auto`` takes
-            frames of up to `WHOLE_FRAME_PIXELS` whole and cuts larger ones.
+        tile: most rows and columns of the pieces, rounded up to multiples of the net's stride; ``auto`` takes
+            frames of up to `WHOLE_FRAME_PIXELS` whole and cuts larger ones. Pieces are smaller where as many
+            of them do.
         blend: how pieces are joined. ``crop`` keeps the inner part of each, which equals the prediction of
             the whole frame where the halo covers the net's receptive field; ``gaussian`` averages
             probabilities where pieces overlap, weighted by a Gaussian around the middle of each.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ from hela_seg.cells.timecourse import (
     class_pixels,
     majority_over_time,
 )
+from hela_seg.data.settings import cores
 from hela_seg.data.stacks import PixelSize
+from hela_seg.inference.prefetch import prefetch
 from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Unit
@@ -32,6 +35,12 @@ from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.mending import MendedFrame, as_it_is
 
 Labels = NDArray[np.uint8]
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+
+MOST_THREADS, PIXELS_AT_ONCE = 8, 8 * 2048**2
+"""Most threads that look for cells, and most pixels of all frames in their hands: the cells of a frame
+take about thirty times the memory of its class map."""
 
 _UNKNOWN_SIZE = PixelSize(float("nan"), float("nan"))
 """Of a recording that does not state it where others do, because one table has one set of columns."""
@@ -128,12 +137,15 @@ def _analyse_frames(
     pixels, cells = PixelFlicker(), _Cells(job, index, result.cell_maps)
     counts = []
     class_maps = _filtered(job, frames)
-    pairs = cells.numbered(class_maps) if counted else ((labels, None) for labels in class_maps)
-    for t, (labels, numbered) in enumerate(pairs):
+    found: Iterable[tuple[Labels, MendedFrame | None, Columns]]
+    found = ((labels, None, {}) for labels in class_maps)
+    if counted:
+        found = cells.measured(class_maps, result.unreadable)
+    for labels, numbered, rows in found:
         counts.append(class_pixels(labels, len(job.classes)))
         result.flicker.append(pixels.add(labels))
         if numbered is not None:
-            rows = cells.add(t, labels, numbered, readable=t not in result.unreadable)
+            rows = cells.add(numbered, rows)
             result.cells.append(cells.count(rows))
             result.cell_flicker.append(cells.flicker)
             if not job.wanted.track:
@@ -152,50 +164,64 @@ class _Cells:
     """The cells of a recording, frame by frame."""
 
     def __init__(self, job: Job, index: int, maps: CellMaps | None) -> None:
-        self._maps, self._classes, self._series = maps, job.classes, job.series[index]
+        self._job, self._maps, self._classes, self._series = job, maps, job.classes, job.series[index]
         self._neck, self._least_area = job.wanted.neck, job.wanted.least_area
-        sizes = [series.pixel_size for series in job.series]
-        self._pixel_size = sizes[index] or (_UNKNOWN_SIZE if any(sizes) else None)
-        self._timed = any(series.time_of(0) is not None for series in job.series)
+        self._pixel_size = self._series.pixel_size or (_UNKNOWN_SIZE if job.is_sized else None)
         self._index_of = {entry.name: entry.index for entry in job.classes}
         self._follower = Follower(job.classes, job.wanted.follow) if job.wanted.track else None
         self._rows: list[Columns] = []
         self._tracks, self._flicker = OverlapTracks(), CellFlicker()
         self.flicker: Flicker | None = None
 
-    def numbered(self, frames: Iterable[Labels]) -> Iterator[tuple[Labels, MendedFrame]]:
-        """Class maps (H, W) with their cells, which are mended where cells are followed."""
+    def measured(
+        self, frames: Iterable[Labels], unreadable: Container[int]
+    ) -> Iterator[tuple[Labels, MendedFrame, Columns]]:
+        """Class maps (H, W) with their cells, which are mended where cells are followed, and these measured.
+
+        Several threads work on a frame each, as far as there are cores beside those that nets need.
+
+        Args:
+            frames: the class maps, in order of time.
+            unreadable: numbers of frames that could not be read; looked at when a frame's map is there.
+        """
+        threads = thread_count(self._series.shape[2] * self._series.shape[3])
         maps: deque[Labels] = deque()
 
         def cells() -> Iterator[NDArray[np.int32]]:
-            """Cell numbers for the follower, which is a frame ahead; class maps wait here."""
-            for labels in frames:
+            """Cells of each class map, which is kept until they are mended."""
+            for labels, found in _in_order(self._split, frames, threads):
                 maps.append(labels)
-                yield split_cells(labels, neck=self._neck, least_area=self._least_area)
+                yield found
 
         mended = map(as_it_is, cells()) if self._follower is None else self._follower.mended(cells())
-        for frame in mended:
-            yield maps.popleft(), frame
+        known = ((t, maps.popleft(), frame, t not in unreadable) for t, frame in enumerate(mended))
+        yield from _in_order(self._measure, known, threads)
 
-    def add(self, t: int, labels: Labels, numbered: MendedFrame, *, readable: bool) -> Columns:
-        """Take the next class map (H, W) and its cells; gives their rows, without tracks."""
-        cells = numbered.labels
+    def _split(self, labels: Labels) -> tuple[Labels, NDArray[np.int32]]:
+        return labels, split_cells(labels, neck=self._neck, least_area=self._least_area)
+
+    def _measure(self, frame: tuple[int, Labels, MendedFrame, bool]) -> tuple[Labels, MendedFrame, Columns]:
+        t, labels, numbered, readable = frame
         shape = self._series.shape
-        image = self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype)
         time = self._series.time_of(t)
-        if time is None and self._timed:
+        if time is None and self._job.is_timed:
             time = float("nan")  # one table has one set of columns
         rows = measure_cells(
-            cells,
+            numbered.labels,
             labels,
             self._classes,
-            image,
+            self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype),
             frame=t,
             pixel_size=self._pixel_size,
             time=time,
         )
+        return labels, numbered, rows
+
+    def add(self, numbered: MendedFrame, rows: Columns) -> Columns:
+        """Take the next frame's cells, as `measured` gives them; gives their rows, without tracks."""
+        cells = numbered.labels
         if self._maps is not None:
-            self._maps.add(cells.astype(np.int32), rows)
+            self._maps.add(cells.astype(np.int32, copy=False), rows)
         tracks = self._tracks.add(cells)
         classes = np.array([self._index_of[name] for name in rows["class"]], np.uint8)
         self.flicker = self._flicker.add(
@@ -229,6 +255,15 @@ class _Cells:
         return followed
 
 
+def thread_count(pixels: int) -> int:
+    """How many threads look for the cells of frames of so many pixels; of two cores a net needs both."""
+    return max(1, min(cores() // 2, MOST_THREADS, PIXELS_AT_ONCE // pixels))
+
+
+def _in_order(work: Callable[[Input], Output], jobs: Iterable[Input], threads: int) -> Iterator[Output]:
+    return map(work, jobs) if threads == 1 else prefetch(work, jobs, threads + 1, threads)
+
+
 @contextmanager
 def _cells_written(job: Job, folder: Path) -> Iterator[Callable[[str, Columns], None]]:
     """A way to write rows of cells; the table is there when the block ends well."""
@@ -238,6 +273,7 @@ def _cells_written(job: Job, folder: Path) -> Iterator[Callable[[str, Columns], 
         tables = [stack.enter_context(cell_table(folder / name)) for name in job.wanted.cell_tables]
 
         def write(name: str, rows: Columns) -> None:
+            """Append rows of the recording of a name to each table."""
             for table in tables:
                 table.write({"series": np.full(len(rows["label"]), name), **rows})
 

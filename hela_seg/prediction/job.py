@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
@@ -15,6 +15,7 @@ from hela_seg.data.stacks import Series, is_remote
 from hela_seg.inference import Predictor
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
+from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Expected, NonNegative, Share
 from hela_seg.system.version import __version__
 from hela_seg.tracking.follow import FollowSettings
@@ -163,6 +164,16 @@ class Job:
         for number, start in enumerate(range(0, length, size)):
             yield Unit(series, number, range(start, min(start + size, length)))
 
+    @cached_property
+    def is_sized(self) -> bool:
+        """Whether a recording states how large its pixels are."""
+        return any(series.pixel_size for series in self.series)
+
+    @cached_property
+    def is_timed(self) -> bool:
+        """Whether a recording states the times of its frames."""
+        return any(series.time_of(0) is not None for series in self.series)
+
     def is_large(self, series: int) -> bool:
         """Whether frames are too large for what looks at all of one at once; see `LARGE_FRAME`."""
         return self.series[series].shape[2] * self.series[series].shape[3] > LARGE_FRAME
@@ -249,13 +260,14 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str | None) -> Shard:
-        """``3/8`` is the third of eight; without a text, what ``torchrun`` says of this process.
+        """``3/8`` is the third of eight; without a text, what ``torchrun`` or ``srun`` say of this process.
 
         Raises:
             InputError: anything else.
         """
         if text is None:
-            return cls(int(os.environ.get("RANK", 0)) + 1, int(os.environ.get("WORLD_SIZE", 1)))
+            here = RankInfo.here()
+            return cls(here.rank + 1, here.count)
         number, slash, count = str(text).partition("/")
         if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
             raise InputError(f"shard is {text}, expected one of several such as 3/8")

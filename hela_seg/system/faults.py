@@ -21,6 +21,9 @@ _EXTRAS = {"sweeper": "sweep", "launcher": "cluster"}
 _PLUGIN = re.compile(r"hydra/(sweeper|launcher)/(optuna|joblib|submitit_local|submitit_slurm|ray)\b")
 """Choices that packages of an extra bring, as Hydra names those that it does not find."""
 
+_LAUNCHERS = {"joblib", "submitit", "ray"}
+"""Packages that start workers, and raise exceptions of their own where one is killed."""
+
 
 def user_message(error: BaseException) -> str | None:
     """One line for the user, or None where the fault is ours."""
@@ -54,6 +57,12 @@ def user_message(error: BaseException) -> str | None:
         )
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}; check the path, its permissions and the free space"
+    package = type(error).__module__.partition(".")[0]
+    if package in _LAUNCHERS:
+        return (
+            f"a worker of {package} did not come to its end ({_one_line(error)[:200]}): see its log "
+            "for the reason, then type the same command again, which goes on with what is missing"
+        )
     return None
 
 

@@ -127,6 +127,7 @@ def begin_with_own_frame(net: nn.Module, channels: int, context: int) -> None:
     count, own = 2 * context + 1, own_channels(channels, context)
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        """A forward hook: remember each convolution that looks at the image first, with its input."""
         if isinstance(module, nn.Conv2d) and (not first or inputs[0] is first[0][0]):
             first.append((inputs[0], module))
 

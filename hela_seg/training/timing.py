@@ -130,11 +130,13 @@ class _TimedSteps(pl.Callback):
         predictor = Predictor([TrainedNet(copy.deepcopy(task.net), self._info)], device=str(task.device))
 
         def forward() -> torch.Tensor:
+            """The loss of the batch."""
             with trainer.precision_plugin.forward_context():
                 loss: torch.Tensor = task.loss(task(batch["image"]), batch["label"])
             return loss
 
         def forward_and_backward() -> None:
+            """Gradients of that loss."""
             task.zero_grad()
             torch.autograd.backward(forward())
 

@@ -1,20 +1,27 @@
 """How time and memory of the commands grow with the number of recordings, or of runs to compare.
 
     OMP_NUM_THREADS=1 python tests/benchmarks/growth.py [--counts 10 100 1000] [--frames 3]
+    OMP_NUM_THREADS=1 python tests/benchmarks/growth.py --simulated 1000 10000 100000
 
 Each command runs as a user types it, in a process of its own, whose CPU seconds and most memory count. What
 it takes at the first of the counts, mostly that of starting, is taken off before the exponent is computed
 between the last two: 1 is linear, "-" grows too little to tell. Recordings are drawn, three frames each;
 runs to compare are fabricated, as many as there are recordings, up to a thousand.
+
+The second line takes recordings that are not there, as if they had been predicted, and has their tables
+written: what grows faster than linearly is seen there long before anybody has as many.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +29,16 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import write_folder
 from fabricated import frame_counts, write_run
+
+from hela_seg.cells.timecourse import TimeCourse
+from hela_seg.data.classes import Classes
+from hela_seg.data.splits.table import Block, read_split, write_split
+from hela_seg.data.stacks import ArraySeries
+from hela_seg.prediction.analyse import RecordingResult
+from hela_seg.prediction.areas import write_areas
+from hela_seg.prediction.job import Job, Wanted
+from hela_seg.prediction.result_files import result_paths
+from hela_seg.report.pictures.curves import write_time_course
 
 NET = ["model=unet", "model.width=2", "data.tile=[32,32]", "data.batch_size=2", "trainer=cpu", "logger=csv"]
 DATA = ["data=folder", "data.root=data", "data.classes=[background,dim,bright]"]
@@ -54,7 +71,11 @@ def main() -> None:
     asked.add_argument("--counts", nargs="+", type=int, default=[10, 100, 1000])
     asked.add_argument("--frames", type=int, default=3)
     asked.add_argument("--commands", nargs="*", default=list(COMMANDS), choices=list(COMMANDS))
+    asked.add_argument("--simulated", nargs="+", type=int, help="counts of recordings that are not there")
     args = asked.parse_args()
+    if args.simulated:
+        simulate(args.simulated, args.frames)
+        return
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in args.commands}
     for count in args.counts:
         with tempfile.TemporaryDirectory() as scratch:
@@ -73,6 +94,50 @@ def main() -> None:
         cells = " | ".join(f"{seconds:.1f}, {memory:.0f}" for seconds, memory in costs)
         exponents = ", ".join(exponent(args.counts, [cost[i] for cost in costs]) for i in (0, 1))
         print(f"| {name} | {cells} | {exponents} |")
+
+
+def simulate(counts: list[int], frames: int) -> None:
+    """Print a table in Markdown: CPU seconds of what is made of recordings that are not there."""
+    found: dict[str, list[float]] = {}
+    for count in counts:
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, action in tables(Path(scratch), count, frames).items():
+                began = time.process_time()
+                action()
+                found.setdefault(name, []).append(time.process_time() - began)
+    print(f"| of recordings | {' | '.join(f'{count:,}: CPU s' for count in counts)} | exponent |")
+    print("|---" * (len(counts) + 2) + "|")
+    for name, seconds in found.items():
+        last = np.log(seconds[-1] / seconds[-2]) / np.log(counts[-1] / counts[-2])
+        print(f"| {name} | {' | '.join(f'{value:.3f}' for value in seconds)} | {last:.2f} |")
+
+
+def tables(folder: Path, count: int, frames: int) -> dict[str, Callable[[], object]]:
+    """What is made of so many recordings of so many frames after the nets have seen them, by name."""
+    classes, names = Classes(["background", "dim", "bright"]), [f"dish {number}" for number in range(count)]
+    series = []
+    for name in names:
+        one = ArraySeries(np.zeros((frames, 4, 4), np.uint8), "TYX", 1)
+        one.path, one.name = folder / f"{name}.tif", name
+        series.append(one)
+    job = Job(series, classes, Wanted(), [1] * count, {"settings": "{}"}, dict.fromkeys(names, "0" * 64))
+    pixels, cells = np.array([10, 4, 2]), np.array([0, 1, 1])
+    results = [RecordingResult([pixels] * frames, [cells] * frames) for _ in names]
+    courses = [TimeCourse(name, np.stack([pixels] * frames), np.stack([cells] * frames)) for name in names]
+    blocks = [Block(number, 0, frames, "train") for number in range(count)]
+
+    def split() -> None:
+        """Write the table of a split and read it again."""
+        write_split(folder / "split.csv", blocks, names)
+        read_split(folder / "split.csv", names)
+
+    return {
+        "units, and the record of a prediction": lambda: (job.units, json.dumps(job.to_plain())),
+        "names of all results": lambda: result_paths(job, folder),
+        "`areas.csv`": lambda: write_areas(job, folder / "areas.csv", results),
+        "`time_course.png`": lambda: write_time_course(folder / "a.png", courses, classes, "simulated"),
+        "a split written and read": split,
+    }
 
 
 def cost(root: Path, arguments: list[str]) -> tuple[float, float]:

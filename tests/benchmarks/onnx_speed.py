@@ -27,6 +27,7 @@ from hela_seg.models import build
 from hela_seg.runs.checkpoint import ModelInfo
 
 NETS = {
+    "residual_unet": "residual_unet.ResidualUNet",
     "unet": "unet.UNet",
     "vgg19_unet": "vgg19_unet.VGG19UNet",
     "inception_unet": "inception_unet.InceptionUNet",

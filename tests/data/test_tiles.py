@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from hela_seg.data.tiles import Window, cores, crop_tiles, grid, padded_size, read_padded
+from hela_seg.data.tiles import Window, cores, crop_tiles, grid, least_tile, padded_size, read_padded
 
 SIDES = st.integers(1, 90)
 FRAMES = st.tuples(SIDES, SIDES)
@@ -72,6 +72,28 @@ def test_cores_partition_the_frame_and_lie_in_their_windows(frame, tile, overlap
         assert core.row + core.height <= window.row + window.height
         assert window.column <= core.column
         assert core.column + core.width <= window.column + window.width
+
+
+def test_the_least_tiles_of_a_hand_worked_frame() -> None:
+    """Three tiles of 864 that share 256 cover 864 + 2 * 608 = 2080 pixels; three of 832 only 1984."""
+    assert least_tile(2048, 1024, 256, 32) == 864
+    assert least_tile(2048, 1024, 0, 32) == 1024
+    assert least_tile(800, 1024, 256, 32) == 1024
+
+
+@given(st.integers(1, 60), st.integers(2, 20), st.integers(0, 10), st.sampled_from([1, 2, 8]))
+def test_as_many_of_the_least_tiles_cover_a_frame_and_none_smaller(length, size, overlap, stride) -> None:
+    length, size, overlap = length * stride, size * stride, min(overlap, size - 1) * stride
+    least = least_tile(length, size, overlap, stride)
+    count = len(grid((stride, length), (stride, size), (0, overlap), stride))
+    windows = grid((stride, length), (stride, least), (0, overlap), stride)
+    assert least <= size
+    assert least % stride == 0
+    assert len(windows) == count
+    assert all(left.column + least - right.column >= overlap for left, right in pairwise(windows))
+    smaller = least - stride
+    if length > size and smaller > overlap:
+        assert len(grid((stride, length), (stride, smaller), (0, overlap), stride)) > count
 
 
 @pytest.mark.parametrize("overlap", [-1, 8])

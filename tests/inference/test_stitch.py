@@ -72,6 +72,14 @@ def test_larger_frames_are_cut() -> None:
     assert all(tile.read.height <= 1024 for tile in cut.tiles)
 
 
+def test_no_tile_is_larger_than_as_many_need_to_be() -> None:
+    """700 rows in four tiles that share 64: 4 * 224 - 3 * 64 = 704. 1100 columns in six: 6 * 256 - 5 * 64."""
+    cut = plan((700, 1100), Tiling(tile=(256, 256), blend="gaussian"), 32)
+    assert {(tile.read.height, tile.read.width) for tile in cut.tiles} == {(224, 256)}
+    assert len(cut.tiles) == 24
+    assert {(t.read.height, t.read.width) for t in plan((2048, 2048), Tiling(), 32).tiles} == {(864, 864)}
+
+
 def test_a_prescribed_tile_is_used_on_small_frames_too() -> None:
     cut = plan((100, 100), Tiling(tile=(64, 64), halo=0), 16)
     assert len(cut.tiles) == 4

@@ -15,7 +15,7 @@ from hela_seg.inference import Predictor, Tiling, TrainedNet
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Shard, Wanted, make_job
-from hela_seg.prediction.results import result_paths
+from hela_seg.prediction.result_files import result_paths
 from hela_seg.prediction.run import run
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.system.files import digest

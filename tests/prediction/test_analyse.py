@@ -13,8 +13,9 @@ import tifffile
 from jobs import classes_of, done, film, job, levels
 from numpy.typing import NDArray
 
+from hela_seg.prediction import analyse
 from hela_seg.prediction.job import Wanted
-from hela_seg.prediction.results import result_paths
+from hela_seg.prediction.result_files import result_paths
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
 
@@ -224,3 +225,26 @@ def test_what_is_said_of_tracks_needs_tracks(wanted: dict[str, Any]) -> None:
 def test_a_mitotic_class_that_is_none_is_refused_before_any_frame(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="one of dim, bright"):
         job(tmp_path, levels(), film(2), track=True, mitotic="round")
+
+
+@pytest.mark.parametrize("wanted", [{}, {"track": True}, {"majority": 3}])
+def test_many_cores_find_what_one_finds(
+    wanted: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, made = levels(batch_size=2), []
+    task = job(tmp_path, net, film(7), film(4), **wanted)
+    for count in (1, 16):
+        monkeypatch.setattr(analyse, "cores", lambda count=count: count)
+        folder = tmp_path / f"{count} cores"
+        done(task, net, folder)
+        made.append({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()})
+    assert made[0] == made[1]
+
+
+def test_large_frames_are_looked_at_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their cells take much memory: of 2048x2048 pixels eight at a time, of 4096x4096 two, of more one."""
+    monkeypatch.setattr(analyse, "cores", lambda: 64)
+    sides = (512, 2048, 4096, 8192)
+    assert [analyse.thread_count(side * side) for side in sides] == [8, 8, 2, 1]
+    monkeypatch.setattr(analyse, "cores", lambda: 2)
+    assert analyse.thread_count(512 * 512) == 1

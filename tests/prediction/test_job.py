@@ -42,6 +42,12 @@ def test_a_shard_is_read_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> No
     assert Shard.parse("1/1") == Shard(1, 1)
 
 
+def test_tasks_of_slurm_are_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "2", "SLURM_LOCALID": "0"}.items():
+        monkeypatch.setenv(name, value)
+    assert Shard.parse(None) == Shard(3, 4)
+
+
 @pytest.mark.parametrize("text", ["3", "0/8", "9/8", "a/b", "3/", "-1/3"])
 def test_a_shard_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"expected one of several such as 3/8"):

@@ -69,6 +69,13 @@ def predict(
     return process.exitcode
 
 
+def work(arguments: list[str], before: Callable[[], None] | None = None) -> int:
+    """The exit status of a prediction in this process, which a launcher of several workers has started."""
+    if before is not None:
+        before()
+    return main("predict", arguments)
+
+
 def content(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, hidden ones included."""
     return {

@@ -24,6 +24,13 @@ def test_a_fault_of_ours_has_no_message(error: Exception) -> None:
     assert user_message(error) is None
 
 
+def test_a_worker_that_was_killed_is_no_fault_of_ours() -> None:
+    killed = type("UncompletedJobError", (RuntimeError,), {"__module__": "submitit.core.utils"})
+    said = user_message(killed("Job 7 (task: 0)\nhas not produced any output"))
+    assert said is not None
+    assert said.startswith("a worker of submitit did not come to its end (Job 7 (task: 0) has not")
+
+
 def test_a_package_that_is_not_there_comes_with_what_installs_it() -> None:
     error = MissingConfigException(
         "In 'train': Could not find 'hydra/launcher/ray'\nAvailable options: basic"

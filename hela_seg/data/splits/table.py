@@ -62,7 +62,8 @@ def read_split(path: Path, names: Sequence[str]) -> list[Block]:
     if not rows or tuple(rows[0]) != COLUMNS:
         found = ",".join(rows[0]) if rows else "nothing"
         raise InputError(f"{path} begins with '{found}', expected the columns {','.join(COLUMNS)}")
-    return [_parse(path, number, row, names) for number, row in enumerate(rows[1:], start=1)]
+    numbers = {name: number for number, name in enumerate(names)}
+    return [_parse(path, number, row, numbers) for number, row in enumerate(rows[1:], start=1)]
 
 
 def rows_of_blocks(blocks: Sequence[Block], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -144,10 +145,10 @@ def quoted(names: Sequence[str]) -> str:
     return join_names([f"'{name}'" for name in names])
 
 
-def _parse(path: Path, number: int, row: Sequence[str], names: Sequence[str]) -> Block:
+def _parse(path: Path, number: int, row: Sequence[str], numbers: Mapping[str, int]) -> Block:
     try:
         name, start, stop, part = row
-        block = Block(names.index(name) if name in names else -1, int(start), int(stop), PARTS[part])
+        block = Block(numbers.get(name, -1), int(start), int(stop), PARTS[part])
     except (ValueError, KeyError):
         raise InputError(
             f"{path}, row {number} is '{','.join(row)}', expected a series, its first frame, the frame after "
@@ -155,7 +156,7 @@ def _parse(path: Path, number: int, row: Sequence[str], names: Sequence[str]) ->
         ) from None
     if block.series < 0:
         raise InputError(
-            f"{path}, row {number} names the series '{name}', but the data hold {quoted(names)}: "
+            f"{path}, row {number} names the series '{name}', but the data hold {quoted(list(numbers))}: "
             "point data.root at the data of this split"
         )
     return block

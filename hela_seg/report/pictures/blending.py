@@ -9,8 +9,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_dilation
-from skimage.segmentation import find_boundaries
-from skimage.transform import resize_local_mean
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 
@@ -58,12 +56,13 @@ def blend(
     picture = _visible(image, contrast_of([image]) if contrast is None else contrast)
     marked = np.where(labels < len(classes), labels, 0)
     colours = np.array([c.rgb for c in classes], dtype=np.float32)[marked]
-    edge = find_boundaries(marked, mode="inner")
+    edge = _inner_edges(marked)
     if outline > 1:
         edge = binary_dilation(edge, iterations=outline - 1)
     opacity = np.where(edge, 1.0, FILL_OPACITY) * (marked > 0)
     # Under a class the image is grey: orange laid over the green of the paper's images would look lime.
-    picture[marked > 0] = picture.mean(axis=2, keepdims=True)[marked > 0]
+    if len(image) > 1:
+        picture[marked > 0] = picture.mean(axis=2, keepdims=True)[marked > 0]
     picture += opacity[..., None].astype(np.float32) * (colours - picture)
     picture[stripes(labels.shape) & (labels == IGNORE_INDEX)] = IGNORED_GREY
     return picture.round().astype(np.uint8)
@@ -102,7 +101,12 @@ def fit_panel(image: Image, labels: Labels, longest: int) -> tuple[Image, Labels
     longer_side = max(labels.shape)
     if longer_side > longest:
         height, width = (max(1, side * longest // longer_side) for side in labels.shape)
-        shrunk = resize_local_mean(image, (height, width), channel_axis=0, preserve_range=True)
+        shrunk = np.stack(
+            [
+                cv2.resize(one.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+                for one in image
+            ]
+        )
         shrunk_labels = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         return shrunk, np.asarray(shrunk_labels, np.uint8)
     block = np.ones((max(1, min(longest, SMALLEST_PANEL) // longer_side),) * 2, dtype=np.uint8)
@@ -114,6 +118,18 @@ def _visible(image: Image, contrast: Contrast) -> npt.NDArray[np.float32]:
     stretched = [_stretch(channel, *limits) for channel, limits in zip(image[:3], contrast, strict=True)]
     red_green_blue = {1: [0, 0, 0], 2: [0, 1, 0]}.get(len(image), [0, 1, 2])
     return np.stack([stretched[channel] for channel in red_green_blue], axis=-1)
+
+
+def _inner_edges(labels: Labels) -> npt.NDArray[np.bool_]:
+    """Pixels (H, W) of a class that have one of another, or background, above, below or beside them."""
+    edge = np.zeros(labels.shape, bool)
+    for here, there, differs in (
+        (edge[1:], edge[:-1], labels[1:] != labels[:-1]),
+        (edge[:, 1:], edge[:, :-1], labels[:, 1:] != labels[:, :-1]),
+    ):
+        here |= differs
+        there |= differs
+    return edge & (labels > 0)
 
 
 def _limits_of_channels(image: Image) -> Contrast:

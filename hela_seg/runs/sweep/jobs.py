@@ -32,7 +32,8 @@ class Validated(Protocol):
     """
 
     @property
-    def validation_score(self) -> float | None: ...  # noqa: D102
+    def validation_score(self) -> float | None:
+        """The score."""
 
 
 @dataclass(frozen=True)

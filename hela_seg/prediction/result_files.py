@@ -1,0 +1,76 @@
+"""Which files a prediction makes of its recordings, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hela_seg.data.stacks import name_of
+from hela_seg.prediction.folder import recorded_names
+from hela_seg.prediction.job import Job
+from hela_seg.runs import run_folder
+
+SUFFIXES = {
+    "tiff": run_folder.LABELS_SUFFIX,
+    "zarr": run_folder.LABELS_ZARR_SUFFIX,
+    "probabilities": run_folder.PROBABILITIES_SUFFIX,
+    "entropy": run_folder.ENTROPY_SUFFIX,
+    "image": run_folder.CELLS_SUFFIX,
+    "rois": run_folder.ROIS_SUFFIX,
+    "geojson": run_folder.GEOJSON_SUFFIX,
+    "overlay": run_folder.OVERLAY_SUFFIX,
+    "mp4": f"{run_folder.FILM_SUFFIX}.mp4",
+    "png": f"{run_folder.FILM_SUFFIX}.png",
+    "lineage": f"{run_folder.LINEAGE_SUFFIX}.png",
+    "lineage_svg": f"{run_folder.LINEAGE_SUFFIX}.svg",
+    "ctc": run_folder.CTC_SUFFIX,
+    "trackmate": run_folder.TRACKMATE_SUFFIX,
+    "geff": run_folder.GEFF_SUFFIX,
+}
+"""What follows a recording's name, by kind of result."""
+
+LIFE_TABLES = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
+"""Tables of cells that were followed."""
+
+
+def results_of(job: Job, series: int) -> list[str]:
+    """Kinds of files that a recording gets, label maps first; see `SUFFIXES`."""
+    wanted = job.wanted
+    labels = ["tiff", "zarr"] if wanted.labels == "both" else [wanted.labels]
+    film = [] if wanted.film == "none" else [wanted.film]
+    cells = [] if job.is_large(series) else [kind for kind in wanted.cell_files if kind in SUFFIXES]
+    tracks: list[str] = []
+    if wanted.track and not job.is_large(series):
+        tracks = ["lineage", "lineage_svg", *wanted.track_files]
+    return [*labels, *wanted.kinds[1:], *cells, "overlay", *film, *tracks]
+
+
+def result_paths(job: Job, folder: Path) -> list[Path]:
+    """All files that a job makes, label maps first."""
+    tables = [run_folder.AREAS_TABLE, run_folder.TIME_COURSE]
+    tables += job.wanted.cell_tables
+    tables += LIFE_TABLES if job.wanted.track else []
+    tables += [run_folder.RANKING_TABLE, run_folder.RANKING_SHEET] if job.wanted.label_next else []
+    of_series = [
+        f"{series.name}{suffix}"
+        for kind, suffix in SUFFIXES.items()
+        for index, series in enumerate(job.series)
+        if kind in results_of(job, index)
+    ]
+    return [folder / name for name in [*of_series, *tables]]
+
+
+def without_results(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """The files of a folder without the results that an earlier prediction wrote into it.
+
+    Args:
+        paths: recordings and results.
+        folder: that they lie in.
+
+    Returns:
+        Those that are recordings, in their order.
+    """
+    recordings = recorded_names(folder)
+    tables = {run_folder.TIME_COURSE, run_folder.RANKING_SHEET} if recordings else set()
+    results = tables | {f"{name}{suffix}" for name in recordings for suffix in SUFFIXES.values()}
+    return [path for path in paths if path.name not in results or name_of(path) in recordings]
