@@ -36,6 +36,9 @@ class BoundaryMeter:
 
     Raises:
         InputError: a tolerance that is negative or no number, or another unit.
+
+    Attributes:
+        frames: what was measured of each.
     """
 
     def __init__(self, classes: int, tolerance: float = 2, unit: Unit = "pixels") -> None:
@@ -44,7 +47,7 @@ class BoundaryMeter:
         if unit not in get_args(Unit):
             raise InputError(f"boundaries.unit is '{unit}', expected {' or '.join(get_args(Unit))}")
         self._classes, self._tolerance, self._unit = classes, tolerance, unit
-        self._frames: list[FrameBoundaries] = []
+        self.frames: list[FrameBoundaries] = []
 
     def add(self, frame: SegmentedFrame) -> None:
         """Measure one more frame.
@@ -54,16 +57,16 @@ class BoundaryMeter:
         """
         size = SQUARE if self._unit == "pixels" else self._micrometres(frame)
         compared = compare_boundaries(frame.truth, frame.found, self._classes, self._tolerance, size)
-        self._frames.append(compared)
+        self.frames.append(compared)
 
     def take_over(self, other: BoundaryMeter) -> None:
         """Count the frames that another meter of the same settings has measured."""
-        self._frames += other._frames
+        self.frames += other.frames
 
     @property
     def scores(self) -> BoundaryScores:
         """Scores of all frames so far, at least one."""
-        return pool_boundaries(self._frames, self._tolerance, self._unit)
+        return pool_boundaries(self.frames, self._tolerance, self._unit)
 
     def _micrometres(self, frame: SegmentedFrame) -> PixelSize:
         if frame.pixel_size is None:
@@ -74,7 +77,7 @@ class BoundaryMeter:
         return frame.pixel_size
 
 
-class _FrameCells(NamedTuple):
+class FrameCells(NamedTuple):
     """The cells of one frame: their matches, and whether true and found ones are numbered."""
 
     matches: Matches
@@ -94,6 +97,9 @@ class CellMeter:
 
     Raises:
         InputError: a neck outside of 0 to 1, or an area that is negative or no whole number.
+
+    Attributes:
+        frames: what was measured of each.
     """
 
     def __init__(self, neck: float = NECK, least_area: int = 0) -> None:
@@ -102,7 +108,7 @@ class CellMeter:
         if not isinstance(least_area, int) or least_area < 0:
             raise InputError(f"cells.least_area is {least_area}, expected 0 or more pixels")
         self._neck, self._least_area = neck, least_area
-        self._frames: list[_FrameCells] = []
+        self.frames: list[FrameCells] = []
 
     def add(self, frame: SegmentedFrame) -> None:
         """Match the cells of one more frame."""
@@ -110,11 +116,11 @@ class CellMeter:
         true = self._cells(frame.true_cells, frame.truth, ignored)
         found = self._cells(frame.found_cells, frame.found, ignored)
         by_ids = frame.true_cells is not None, frame.found_cells is not None
-        self._frames.append(_FrameCells(match_cells(true, found), *by_ids))
+        self.frames.append(FrameCells(match_cells(true, found), *by_ids))
 
     def take_over(self, other: CellMeter) -> None:
         """Count the frames that another meter of the same settings has measured."""
-        self._frames += other._frames
+        self.frames += other.frames
 
     @property
     def scores(self) -> CellScores:
@@ -123,9 +129,9 @@ class CellMeter:
         Raises:
             ValueError: there was none.
         """
-        if not self._frames:
+        if not self.frames:
             raise ValueError("no frame was added, expected one at least")
-        matches, *by_ids = zip(*self._frames, strict=True)
+        matches, *by_ids = zip(*self.frames, strict=True)
         true_by_ids, found_by_ids = map(all, by_ids)
         split = not (true_by_ids and found_by_ids)
         how = (self._neck, self._least_area) if split else (None, None)
@@ -150,23 +156,23 @@ class Meters:
     """Measures boundaries and cells of the same frames, each where its meter is given."""
 
     def __init__(self, boundaries: BoundaryMeter | None, cells: CellMeter | None) -> None:
-        self._boundaries, self._cells = boundaries, cells
+        self.boundaries, self.cells = boundaries, cells
 
     def add(self, frame: SegmentedFrame) -> None:
         """Measure one more frame."""
-        for meter in (self._boundaries, self._cells):
+        for meter in (self.boundaries, self.cells):
             if meter is not None:
                 meter.add(frame)
 
     def take_over(self, other: Meters) -> None:
         """Count the frames that another process measured with the same settings."""
-        if self._boundaries is not None and other._boundaries is not None:
-            self._boundaries.take_over(other._boundaries)
-        if self._cells is not None and other._cells is not None:
-            self._cells.take_over(other._cells)
+        if self.boundaries is not None and other.boundaries is not None:
+            self.boundaries.take_over(other.boundaries)
+        if self.cells is not None and other.cells is not None:
+            self.cells.take_over(other.cells)
 
     @property
     def quality(self) -> Quality:
         """What was measured of all frames so far, at least one."""
-        boundaries = None if self._boundaries is None else self._boundaries.scores
-        return Quality(boundaries, None if self._cells is None else self._cells.scores)
+        boundaries = None if self.boundaries is None else self.boundaries.scores
+        return Quality(boundaries, None if self.cells is None else self.cells.scores)
