@@ -45,7 +45,7 @@ def test_every_module_is_imported_without_what_windows_lacks() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     modules = list((Path(__file__).parents[1] / "hela_seg").rglob("*.py"))
-    assert int(done.stdout) == len(modules) - 4  # the package itself is not among its modules, nor napari's three
+    assert int(done.stdout) == len(modules) - 4  # without the package itself and napari's three
 
 
 def test_a_compressed_file_is_read_without_pread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
