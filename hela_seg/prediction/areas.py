@@ -40,10 +40,10 @@ def write_areas(job: Job, path: Path, results: Sequence[RecordingResult]) -> Non
         table.writerow(map(as_cell, header))
         for index, result in enumerate(results):
             for t in range(len(result.pixels)):
-                table.writerow(map(as_cell, _area_row(job, index, result, t)))
+                table.writerow(map(as_cell, _area_row(job, index, result, t, mitotic)))
 
 
-def _area_row(job: Job, index: int, result: RecordingResult, t: int) -> list[Any]:
+def _area_row(job: Job, index: int, result: RecordingResult, t: int, mitotic: int | None) -> list[Any]:
     series, pixels = job.series[index], result.pixels[t]
     total = max(int(pixels.sum()), 1)
     area = None if series.pixel_size is None else series.pixel_size.area
@@ -53,7 +53,6 @@ def _area_row(job: Job, index: int, result: RecordingResult, t: int) -> list[Any
     row += ["" if area is None else f"{count * area:.2f}" for count in pixels]
     if job.wanted.cell_files:
         row += result.cells[t][1:].tolist() if result.cells else [""] * (len(pixels) - 1)
-    mitotic = job.wanted.follow.mitotic_index(job.classes)
     if mitotic is not None:
         row += _mitotic_share(result, t, mitotic)
     row += [_share(result.flicker, t), _share(result.cell_flicker, t)]

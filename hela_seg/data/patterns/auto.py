@@ -46,6 +46,7 @@ class Known:
         classes: names, where they follow from the layout.
         sparse: few images have masks.
         aside: a regular expression of paths below the folder that belong to the layout and are not used.
+        is_spare: taken only where no other layout fits.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Known:
     classes: tuple[str, ...] = ()
     sparse: bool = False
     aside: str | None = None
+    is_spare: bool = False
 
     @property
     def settings(self) -> str:
@@ -79,7 +81,6 @@ def _typed(given: Given) -> str:
 KNOWN: Sequence[Known] = (
     Known("images and masks in folders of their own", "images/{name}", "masks/{name}"),
     Known("images with masks of Cellpose beside them", "**/{name}", "**/{name}_cp_masks", "instances"),
-    Known("images with Cellpose's _seg.npy beside them", "**/{name}", "**/{name}_seg.npy", "instances"),
     Known("images with masks as Omnipose has them", "**/{name}", "**/{name}_masks", "instances"),
     Known("Cellpose's training data", "**/{name}_img", "**/{name}_masks", "instances"),
     Known("images with masks beside them", "**/{name}", "**/{name}_mask"),
@@ -104,6 +105,13 @@ KNOWN: Sequence[Known] = (
     Known("LIVECell", "images/**/{name}", "livecell_coco_{part}.json", "instances", sparse=True),
     Known("images with ROIs of ImageJ beside them", "{name}", "{name}.zip", "instances"),
     Known("images with outlines of QuPath beside them", "{name}", "{name}.geojson", "instances"),
+    Known(  # Cellpose's window saves it beside other masks too
+        "images with Cellpose's _seg.npy beside them",
+        "**/{name}",
+        "**/{name}_seg.npy",
+        "instances",
+        is_spare=True,
+    ),
 )
 """Layouts that are recognised; of patterns without an ending, every image is meant."""
 
@@ -125,9 +133,9 @@ def recognise(root: Path) -> Known:
     fitting: list[Known] = []
     near: list[str] = []
     masks: list[str] = []
-    for known in sorted(KNOWN, key=lambda known: "_seg.npy" in known.masks):
-        if fitting and "_seg.npy" in known.masks:
-            break  # Cellpose's window saves it beside other masks too
+    for known in KNOWN:
+        if fitting and known.is_spare:
+            continue
         found = _recordings(root, known)
         left = sum(
             place not in found.files
