@@ -119,10 +119,10 @@ from hela_seg.napari.widget import SegmentWidget
 widget = SegmentWidget(ViewerModel())
 widget.checkpoint.setText(sys.argv[1])
 widget.folder.setText(sys.argv[2])
-widget.epochs.setValue(3)
+widget.epochs.setValue(40)
 widget.train.click()
 look = QTimer()
-look.timeout.connect(lambda: widget.status.text().startswith("epoch 1") and app.quit())
+look.timeout.connect(lambda: widget.progress.value() and app.quit())
 look.start(20)
 app.exec_() if hasattr(app, "exec_") else app.exec()
 """
@@ -143,12 +143,13 @@ def test_a_window_that_is_closed_while_a_net_trains_leaves_the_training_to_its_e
     )
     assert window.returncode == 0, window.stderr
     (run,) = (path for path in (folder / "runs").iterdir() if path.is_dir())
+    assert not (run / run_folder.FINISHED).exists(), "the training ended before its window was closed"
     end = time.monotonic() + 300
     while not (run / run_folder.FINISHED).exists():
         assert time.monotonic() < end, run.with_suffix(".log").read_text()
         time.sleep(0.1)
     checkpoints = run / run_folder.CHECKPOINTS
-    assert read_content(checkpoints / run_folder.LAST_CHECKPOINT)["epoch"] == 3
+    assert read_content(checkpoints / run_folder.LAST_CHECKPOINT)["epoch"] == 40
     assert (
         read_checkpoint(checkpoints / run_folder.BEST_CHECKPOINT)[0].net == read_checkpoint(checkpoint)[0].net
     )
