@@ -8,7 +8,7 @@ Without PyTorch:
 
 With it:
 
-- ``metrics``: a confusion matrix that counts while a net trains
+- ``metrics``: from logits to classes, counts and scores
 - ``frames``: a frame, its truth and what was found in it
 - ``meters``: boundaries and cells of frames, added up
 - ``reading``: how label images are read, and which cells they number

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from torch import Tensor
 from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]  # public, but not typed so
 
@@ -142,6 +141,9 @@ def _meet(launch: RankInfo, *, gpu: bool) -> None:
 def _say_as_torchrun(launch: RankInfo) -> None:
     """Put what ``srun`` says into the words of ``torchrun``, which PyTorch and Lightning read."""
     if launch.launcher == "srun":
+        # here, because importing it takes a second that prediction need not take
+        from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+
         job = int(os.environ.get("SLURM_JOB_ID", 0)) + int(os.environ.get("SLURM_STEP_ID", 0))
         os.environ.setdefault("MASTER_PORT", str(15_000 + job % 10_000))
         nodes = os.environ["SLURM_STEP_NODELIST"]

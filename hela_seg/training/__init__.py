@@ -1,6 +1,6 @@
 """Training a net.
 
-- ``task``: one step and its scores; ``losses``; ``schedules`` of the learning rate
+- ``task``: one step and its scores; ``metrics`` count pixels; ``losses``; ``schedules`` of the learning rate
 - ``settings``: of a run, checked and resolved once
 - ``assembly``: settings and data -> the parts of a run; ``outcome``: what it ends with
 - ``fit``: Lightning's loop, and how training ends that is interrupted

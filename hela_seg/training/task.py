@@ -21,10 +21,11 @@ from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.runs.checkpoint import CHECKPOINT_KEY, SCORE_KEY, TRANSFERRED_KEY, ModelInfo
-from hela_seg.scores.metrics import ConfusionMatrix, scores
+from hela_seg.scores.metrics import scores
 from hela_seg.system.errors import InputError
 from hela_seg.system.machine import versions
 from hela_seg.training.losses import DiceCrossEntropyLoss
+from hela_seg.training.metrics import ConfusionMatrix
 
 log = logging.getLogger(__name__)
 

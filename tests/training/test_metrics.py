@@ -1,0 +1,93 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.scores.metrics import confusion_matrix
+from hela_seg.training.metrics import ConfusionMatrix
+
+CLASSES = 4
+
+
+def random_pair(seed, truth_classes=CLASSES, predicted=CLASSES, shape=(2, 16, 16)):
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(truth_classes, shape, generator=generator)
+    prediction = torch.randint(predicted, shape, generator=generator)
+    return prediction, truth
+
+
+@st.composite
+def labelled_batches(draw):
+    """(prediction, truth) of 1 to 6 images of 3 x 5 pixels, ignored pixels among them."""
+    images = draw(st.integers(1, 6))
+    truth_values = st.sampled_from([*range(CLASSES), IGNORE_INDEX])
+    size = images * 15
+    truth = draw(st.lists(truth_values, min_size=size, max_size=size))
+    prediction = draw(st.lists(st.integers(0, CLASSES - 1), min_size=size, max_size=size))
+    return torch.tensor(prediction).view(images, 3, 5), torch.tensor(truth).view(images, 3, 5)
+
+
+class TestConfusionMatrixMetric:
+    @given(labelled_batches(), st.integers(1, 3))
+    def test_adds_batches_up_to_the_pooled_matrix(self, batch, batch_size):
+        prediction, truth = batch
+        metric = ConfusionMatrix(CLASSES)
+        for part in zip(prediction.split(batch_size), truth.split(batch_size), strict=True):
+            metric.update(*part)
+        assert torch.equal(metric.compute(), confusion_matrix(prediction, truth, CLASSES))
+
+    @given(labelled_batches(), st.integers(1, 3))
+    def test_processes_merge_to_the_pooled_matrix(self, batch, processes):
+        prediction, truth = batch
+        pooled, *others = (ConfusionMatrix(CLASSES) for _ in range(processes))
+        for rank, metric in enumerate([pooled, *others]):
+            metric.update(prediction[rank::processes], truth[rank::processes])
+        for metric in others:
+            pooled.merge_state(metric)
+        assert torch.equal(pooled.compute(), confusion_matrix(prediction, truth, CLASSES))
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+    def test_takes_logits_of_every_precision(self, dtype):
+        _, truth = random_pair(0)
+        logits = torch.randn(2, CLASSES, 16, 16, generator=torch.Generator().manual_seed(0)).to(dtype)
+        metric = ConfusionMatrix(CLASSES)
+        metric.update(logits, truth)
+        assert torch.equal(metric.compute(), confusion_matrix(logits.argmax(dim=1), truth, CLASSES))
+
+    @pytest.mark.parametrize(
+        "convert",
+        [
+            lambda module: module.half(),
+            lambda module: module.bfloat16(),
+            lambda module: module.to(torch.float16),
+            lambda module: module.type(torch.float16),
+            lambda module: module.metric.set_dtype(torch.float16),
+        ],
+    )
+    def test_stays_exact_when_the_module_around_it_turns_to_half_precision(self, convert):
+        module = torch.nn.Module()
+        module.metric = ConfusionMatrix(2)
+        convert(module)
+        for _ in range(3):
+            module.metric.update(torch.zeros(1, 2, 45, 47).half(), torch.zeros(1, 45, 47).long())
+        assert module.metric.compute().dtype == torch.int64
+        assert module.metric.compute()[0, 0] == 3 * 45 * 47
+        module.metric.reset()
+        assert module.metric.matrix.dtype == torch.int64
+
+    def test_reset_forgets(self):
+        metric = ConfusionMatrix(CLASSES)
+        metric.update(*random_pair(0))
+        metric.reset()
+        metric.update(*random_pair(1))
+        assert torch.equal(metric.compute(), confusion_matrix(*random_pair(1), CLASSES))
+
+    def test_refuses_logits_of_another_number_of_classes(self):
+        with pytest.raises(ValueError, match="logits have 3 classes, expected 4"):
+            ConfusionMatrix(CLASSES).update(torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2).long())
+
+    @pytest.mark.parametrize("stray", [-1, CLASSES, IGNORE_INDEX])
+    def test_refuses_predicted_indices_outside_the_classes(self, stray):
+        with pytest.raises(ValueError, match="prediction has class indices outside 0 to 3"):
+            ConfusionMatrix(CLASSES).update(torch.full((1, 2, 2), stray), torch.zeros(1, 2, 2).long())
