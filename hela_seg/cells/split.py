@@ -8,12 +8,12 @@ Being a ratio, the rule is the same for small and large cells and at any magnifi
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
 from hela_seg.data.classes import IGNORE_INDEX
@@ -64,41 +64,69 @@ def split_cells(class_map: NDArray[np.integer[Any]], *, neck: float = NECK, leas
         raise ValueError(f"neck is {neck}, expected 0 to 1")
     foreground = (class_map != 0) & (class_map != IGNORE_INDEX)
     count, regions = _connected(foreground)
-    if neck > 0 and not foreground.all():  # a frame full of foreground has no distance to the background
-        _cut(regions, count, foreground, neck)
-    return _numbered(regions, least_area)
+    at = np.flatnonzero(foreground)
+    if neck > 0 and len(at) < foreground.size:  # a frame full of foreground has no distance to the background
+        _cut(regions, count, foreground, at, neck)
+    pixels = regions.reshape(-1)
+    pixels[at] = _numbered(pixels[at], least_area)
+    return regions
 
 
-def _cut(regions: Labels, count: int, foreground: NDArray[np.bool_], neck: float) -> None:
-    """Give the parts of regions that are several cells numbers of their own, beyond ``count``, in place."""
+def _cut(
+    regions: Labels, count: int, foreground: NDArray[np.bool_], at: NDArray[np.intp], neck: float
+) -> None:
+    """Give the parts of regions that are several cells numbers of their own, beyond ``count``, in place.
+
+    Args:
+        regions: connected foreground (H, W), numbered.
+        count: of regions.
+        foreground: (H, W).
+        at: where it is, as positions in the frame.
+        neck: see `split_cells`.
+    """
     distance = _distance(foreground)
-    blurred = cv2.GaussianBlur(distance, (0, 0), SMOOTHING, borderType=cv2.BORDER_REFLECT)
-    smooth = np.where(foreground, blurred, np.float32(0))
-    peak_count, peaks = _connected(local_maxima(smooth))
-    peaks = _numbered(peaks, 0)
+    smooth = cv2.GaussianBlur(distance, (0, 0), SMOOTHING, borderType=cv2.BORDER_REFLECT)
+    smooth *= foreground
+    pixels, peak_at, peak = regions.reshape(-1), *_peaks(smooth)
     # Most regions have a single peak and are whole cells: only the others are worth flooding.
-    at = np.flatnonzero(peaks)
+    peak_count = int(peak.max(initial=0))
     region_of_peak = np.zeros(peak_count + 1, np.int64)
-    region_of_peak[peaks.flat[at]] = regions.flat[at]
+    region_of_peak[peak] = pixels[peak_at]
     several = np.bincount(region_of_peak[1:], minlength=count + 1) > 1
     if not several.any():
         return
-    at = np.flatnonzero(several[regions])
-    place, size = _packed(at, regions.flat[at], regions.shape)
-    hills, flood, depth = np.zeros(size, np.int32), np.zeros(size, np.float32), np.zeros(size, np.float32)
-    hills.flat[place], flood.flat[place], depth.flat[place] = (
-        peaks.flat[at],
-        -smooth.flat[at],
-        distance.flat[at],
-    )
-    mask = np.zeros(size, bool)
-    mask.flat[place] = True
+    at = at[several[pixels[at]]]
+    place, size = _packed(at, pixels[at], regions.shape)
+    depth, flood = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    depth.reshape(-1)[place] = high = distance.reshape(-1)[at]
+    flood.reshape(-1)[place] = -smooth.reshape(-1)[at]
+    mask, hills = np.zeros(size, bool), np.zeros(size, np.int32)
+    mask.reshape(-1)[place] = True
+    flooded = several[pixels[peak_at]]
+    hills.reshape(-1)[place[np.searchsorted(at, peak_at[flooded])]] = peak[flooded]
     hills = watershed(flood, hills, mask=mask, connectivity=2)
-    of_pixel = hills.flat[place]
+    of_pixel = hills.reshape(-1)[place]
     height = np.zeros(peak_count + 1, np.float32)
-    np.maximum.at(height, of_pixel, distance.flat[at])
+    np.maximum.at(height, of_pixel, high)
     joined = _joined(_necks(hills, depth, place, peak_count), height, neck)
-    regions.flat[at] = count + joined[of_pixel]
+    pixels[at] = count + joined[of_pixel]
+
+
+def _peaks(height: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Where a surface (H, W) has its local maxima above 0, as positions in it, and a number for each.
+
+    A plateau is a maximum as a whole, where nothing beside it is higher. They are those of
+    `skimage.morphology.local_maxima`, in a third of its time.
+    """
+    highest = (height == cv2.dilate(height, np.ones((3, 3), np.uint8))) & (height > 0)
+    row, column = np.nonzero(highest)
+    number = _connected(highest)[1][row, column]
+    slopes = np.zeros(len(row), bool)  # whether a plateau goes on to where something higher is beside it
+    for down, right in product((-1, 0, 1), repeat=2):
+        beside = (row + down).clip(0, len(height) - 1), (column + right).clip(0, height.shape[1] - 1)
+        slopes |= (height[beside] == height[row, column]) & ~highest[beside]
+    kept = ~np.isin(number, number[slopes])
+    return row[kept] * height.shape[1] + column[kept], _numbered(number[kept], 0)
 
 
 def _packed(
@@ -115,7 +143,9 @@ def _packed(
         size: (H, W) of the frame.
     """
     row, column = np.divmod(at, size[1])
-    number = np.unique(region, return_inverse=True)[1]
+    present = np.zeros(region.max() + 1, bool)
+    present[region] = True
+    number = (np.cumsum(present) - 1)[region]
     top, left = np.full(number.max() + 1, size[0]), np.full(number.max() + 1, size[1])
     bottom = np.zeros_like(top)
     np.minimum.at(top, number, row)
@@ -146,7 +176,10 @@ def _distance(foreground: NDArray[np.bool_]) -> NDArray[np.float32]:
     """
     # an eighth of the time of scipy's, and as exact
     distance = cv2.distanceTransform(foreground.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return distance.astype(np.float32, copy=False)
+    # its roots differ in their last digit by where in memory the frame lies; those of whole numbers do not
+    squared = np.rint(np.multiply(distance, distance, out=distance), out=distance)
+    roots: NDArray[np.float32] = np.sqrt(squared, out=distance)
+    return roots
 
 
 def _necks(hills: Labels, distance: NDArray[np.float32], at: NDArray[np.intp], count: int) -> Necks:
@@ -187,16 +220,12 @@ def _joined(necks: Necks, height: NDArray[np.float32], neck: float) -> NDArray[n
     return np.array([root_of(hill) for hill in range(len(owner))], np.int32)
 
 
-def _numbered(regions: Labels, least_area: int) -> Labels:
-    """The regions of enough pixels numbered from 1 in the order of their first pixel, in place."""
-    pixels = regions.reshape(-1)
-    at = np.flatnonzero(pixels)
-    found = pixels[at]
+def _numbered(found: Labels, least_area: int) -> Labels:
+    """Numbers (P,) of regions, by pixel: those of enough pixels from 1 in their order, 0 for the others."""
     area = np.bincount(found, minlength=1)
-    first = np.full(len(area), regions.size)
-    first[found[::-1]] = at[::-1]  # of pixels of one region the last to be assigned is its first
+    first = np.full(len(area), len(found))
+    first[found[::-1]] = np.arange(len(found))[::-1]  # the last to be assigned is a region's first pixel
     kept = np.flatnonzero(area >= max(least_area, 1))
     number = np.zeros(len(area), np.int32)
     number[kept[np.argsort(first[kept])]] = np.arange(1, len(kept) + 1)
-    pixels[at] = number[found]
-    return regions
+    return number[found]

@@ -15,8 +15,8 @@ from functools import reduce
 from operator import add
 
 import numpy as np
+import scipy  # whose stats are imported at their first use: they take half a second
 from numpy.typing import NDArray
-from scipy import stats
 
 from hela_seg.tracking.stays import Stay
 
@@ -56,9 +56,9 @@ class Durations:
         return Durations(self.time[chosen], self.ended[chosen], self.group[chosen], self.step, self.unseen)
 
     @property
-    def censored(self) -> stats.CensoredData:
+    def censored(self) -> scipy.stats.CensoredData:
         """As scipy takes them."""
-        return stats.CensoredData(uncensored=self.time[self.ended], right=self.time[~self.ended])
+        return scipy.stats.CensoredData(uncensored=self.time[self.ended], right=self.time[~self.ended])
 
     @property
     def naive_mean(self) -> float:
@@ -126,7 +126,7 @@ def survival_of(durations: Durations) -> Survival:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no interval where all or none are left
-        curve = stats.ecdf(durations.censored).sf
+        curve = scipy.stats.ecdf(durations.censored).sf
         interval = curve.confidence_interval(CONFIDENCE, method="log-log")
     all_left, none_left = curve.probabilities == 1, curve.probabilities == 0
     low = np.where(all_left, 1.0, np.where(none_left, 0.0, interval.low.probabilities))
@@ -198,14 +198,14 @@ def log_rank(first: Durations, second: Durations) -> float:
     """P-value of the log-rank test (`scipy.stats.logrank`) of equal survival; NaN where one has no end."""
     if not first.ended.any() or not second.ended.any():
         return math.nan
-    return float(stats.logrank(first.censored, second.censored).pvalue)
+    return float(scipy.stats.logrank(first.censored, second.censored).pvalue)
 
 
 def share_with_interval(hits: int, of: int) -> Estimate:
     """A share with Wilson's interval (`scipy.stats.binomtest`); NaN of nothing."""
     if not of:
         return Estimate(math.nan)
-    interval = stats.binomtest(hits, of).proportion_ci(CONFIDENCE, method="wilson")
+    interval = scipy.stats.binomtest(hits, of).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(hits / of, float(interval.low), float(interval.high))
 
 
@@ -213,8 +213,8 @@ def rate_with_interval(events: int, exposure: float) -> Estimate:
     """Events in a unit of exposure, with Garwood's interval for Poisson counts."""
     if not exposure:
         return Estimate(math.nan)
-    low = stats.chi2.ppf((1 - CONFIDENCE) / 2, 2 * events) / 2 if events else 0.0
-    high = stats.chi2.ppf((1 + CONFIDENCE) / 2, 2 * events + 2) / 2
+    low = scipy.stats.chi2.ppf((1 - CONFIDENCE) / 2, 2 * events) / 2 if events else 0.0
+    high = scipy.stats.chi2.ppf((1 + CONFIDENCE) / 2, 2 * events + 2) / 2
     return Estimate(events / exposure, float(low) / exposure, float(high) / exposure)
 
 

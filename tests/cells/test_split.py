@@ -148,3 +148,14 @@ def test_touching_cells_of_phase_contrast_are_told_apart(shared):
 def sum_of(matches):
     first, *others = matches
     return sum(others, start=first)
+
+
+def test_where_in_memory_a_frame_lies_makes_no_difference():
+    frame = (np.random.default_rng(31).random((3, 42)) < 0.96).astype(np.uint8)
+    found = set()
+    for offset in range(64):  # OpenCV's distances differ in their last digit, which decides between equal necks
+        memory = np.zeros(frame.size + 64, np.uint8)
+        placed = memory[offset : offset + frame.size].reshape(frame.shape)
+        placed[:] = frame
+        found.add(split_cells(placed, neck=1).tobytes())
+    assert len(found) == 1
