@@ -66,7 +66,7 @@ def count_frames(
             result. Frames that fill a batch stay together, so that they are predicted as by one process.
         watcher: what else looks at each frame that this process predicts.
     """
-    waiting, classes, launch = _Stopwatch(), len(predictor.classes), launch or RankInfo()
+    waited, classes, launch = list[float](), len(predictor.classes), launch or RankInfo()
     counted: list[tuple[int, int, NDArray[np.int64]]] = []
     reliability = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     parts = parts_of_time(blocks)
@@ -75,10 +75,10 @@ def count_frames(
         groups = predictor.groups(recording.image, range(block.start, block.stop))
         own = islice(groups, launch.rank, None, launch.count)
         masks = LabelFrames(recording.mask, reader)
-        bands = waiting.timed(
-            predictor.bands(recording.image, own, parts=parts[block.series, block.part], probabilities=True)
+        bands = predictor.bands(
+            recording.image, own, parts=parts[block.series, block.part], probabilities=True
         )
-        for t, of_frame in groupby(bands, attrgetter("t")):
+        for t, of_frame in groupby(_timed(bands, waited), attrgetter("t")):
             truth = masks.whole(t)
             matrix, by_confidence, labels = _count(of_frame, truth, classes)
             if watcher is not None:
@@ -90,7 +90,7 @@ def count_frames(
     series = tuple(recordings[blocks[number].series].name for number in numbers)
     counts = FrameCounts(series, np.array(frames), np.array(numbers), np.stack(matrices))
     reliability = np.sum(distributed.all_gather(reliability), axis=0)
-    return Counted(counts, reliability, sum(distributed.all_gather(waiting.seconds)))
+    return Counted(counts, reliability, sum(distributed.all_gather(sum(waited))))
 
 
 def _count(
@@ -114,18 +114,12 @@ def _count(
     return matrix, reliability, labels
 
 
-class _Stopwatch:
-    """Adds up the time that is spent waiting for the items of iterators."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def timed(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The same items; the clock runs while each is waited for, and stands while it is used."""
-        while True:
-            began = time.perf_counter()
-            item = next(items, None)
-            self.seconds += time.perf_counter() - began
-            if item is None:
-                return
-            yield item
+def _timed(items: Iterator[Item], waited: list[float]) -> Iterator[Item]:
+    """The same items; notes how long each is waited for."""
+    while True:
+        began = time.perf_counter()
+        item = next(items, None)
+        waited.append(time.perf_counter() - began)
+        if item is None:
+            return
+        yield item

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial, reduce
 from itertools import product
 
 import torch
@@ -62,9 +63,7 @@ class Ensemble:
     @torch.inference_mode()
     def classes(self, images: Sequence[Tensor]) -> tuple[Tensor]:
         """Class indices (N, H, W) uint8 of images (N, C, H, W), one tensor for each input."""
-        moved = self._moved(images)
-        scores = self._logits(self._nets[0], moved[0]) if self.is_single else self._mean(moved)
-        return (predicted_classes(scores).to(torch.uint8),)
+        return (predicted_classes(self._scores(images)).to(torch.uint8),)
 
     @torch.inference_mode()
     def probabilities(self, images: Sequence[Tensor]) -> tuple[Tensor]:
@@ -74,24 +73,25 @@ class Ensemble:
     @torch.inference_mode()
     def classes_and_probabilities(self, images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Both, the class indices being those of `classes` to the last pixel."""
+        scores = self._scores(images)
+        return predicted_classes(scores).to(torch.uint8), _softmax(scores) if self.is_single else scores
+
+    def _scores(self, images: Sequence[Tensor]) -> Tensor:
+        """What classes are chosen by: logits of a single net, else mean probabilities."""
         moved = self._moved(images)
-        if self.is_single:
-            logits = self._logits(self._nets[0], moved[0])
-            return predicted_classes(logits).to(torch.uint8), _softmax(logits)
-        mean = self._mean(moved)
-        return predicted_classes(mean).to(torch.uint8), mean
+        return self._logits(self._nets[0], moved[0]) if self.is_single else self._mean(moved)
 
     def _mean(self, images: Sequence[Tensor]) -> Tensor:
-        total: Tensor | None = None
-        count = 0
-        for net, which in zip(self._nets, self._inputs, strict=True):
-            for transform, inverse in tta_transforms(self._tta):
-                found = inverse(_softmax(self._logits(net, transform(images[which]))))
-                total = found if total is None else total.add_(found)
-                count += 1
-        if total is None:
-            raise ValueError("an ensemble of no nets")
-        return total.div_(count)
+        transforms = list(tta_transforms(self._tta))
+        found = (
+            inverse(_softmax(self._logits(net, transform(images[which]))))
+            for net, which in zip(self._nets, self._inputs, strict=True)
+            for transform, inverse in transforms
+        )
+        total = next(found)
+        for further in found:
+            total.add_(further)
+        return total if self.is_single else total.div_(len(self._nets) * len(transforms))
 
     def _moved(self, images: Sequence[Tensor]) -> list[Tensor]:
         return [image.to(self.device, non_blocking=True) for image in images]
@@ -110,7 +110,10 @@ def tta_transforms(tta: str) -> Iterator[tuple[Callable[[Tensor], Tensor], Calla
     """
     axes: list[tuple[int, ...]] = [()] if tta == "none" else [(), (-1,), (-2,), (-2, -1)]
     for transposed, flipped in product((False, True) if tta == "dihedral" else (False,), axes):
-        yield _transform(transposed, flipped), _inverse(transposed, flipped)
+        steps = [partial(torch.flip, dims=flipped)] if flipped else []
+        steps += [partial(torch.transpose, dim0=-2, dim1=-1)] if transposed else []
+        # each step undoes itself
+        yield partial(_in_turn, steps), partial(_in_turn, steps[::-1])
 
 
 def choose_device(name: str) -> torch.device:
@@ -145,19 +148,5 @@ def _precision_of(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_bfloat16() else torch.float16
 
 
-def _transform(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    def transform(images: Tensor) -> Tensor:
-        """Flip images (..., H, W), then transpose them."""
-        images = images.flip(flipped) if flipped else images
-        return images.transpose(-2, -1) if transposed else images
-
-    return transform
-
-
-def _inverse(transposed: bool, flipped: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    def invert(images: Tensor) -> Tensor:
-        """Transpose images (..., H, W), then flip them."""
-        images = images.transpose(-2, -1) if transposed else images
-        return images.flip(flipped) if flipped else images
-
-    return invert
+def _in_turn(steps: Iterable[Callable[[Tensor], Tensor]], images: Tensor) -> Tensor:
+    return reduce(lambda before, step: step(before), steps, images)

@@ -229,9 +229,10 @@ class Predictor:
             InputError: a file that cannot be read, or another number of channels than the net was trained on.
         """
         series = self._open_to_predict(source, axes, z, position)
-        _warn(self.intensity_mismatch(series))
         labels = np.stack(list(self.frames(series)))
-        _warn(self.share_mismatch(series, np.bincount(labels.ravel(), minlength=len(self.classes))))
+        doubt = self.share_mismatch(series, np.bincount(labels.ravel(), minlength=len(self.classes)))
+        if doubt is not None:
+            warnings.warn(doubt, stacklevel=2)
         return labels
 
     def predict_proba(
@@ -242,7 +243,6 @@ class Predictor:
         Over K they sum to 1.
         """
         series = self._open_to_predict(source, axes, z, position)
-        _warn(self.intensity_mismatch(series))
         found = whole_frames(self.bands(series, self.groups(series), probabilities=True))
         return np.stack([band.probabilities for band in found if band.probabilities is not None])
 
@@ -256,7 +256,6 @@ class Predictor:
             mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
         """
         series = self._open_to_predict(source, axes, z, position)
-        _warn(self.intensity_mismatch(series))
         of_frames = [
             measure_cells(
                 split_cells(labels),
@@ -341,12 +340,18 @@ class Predictor:
         return self._maker.group_size(size)
 
     def _open_to_predict(self, source: Source, axes: str | None, z: Z, position: str | None) -> Series:
-        """Open a recording, and say, once, where it holds a single frame and the net looks at several."""
+        """Open a recording, and warn of grey values that are not as in training.
+
+        Where it holds a single frame and the net looks at several, that is said once.
+        """
         series = self.open(source, axes, z, position)
         note = note_of_single_frames(self.context, [series])
         if note is not None and not self._said_single:
             self._said_single = True
             log.warning("warning: %s", note)
+        doubt = self.intensity_mismatch(series)
+        if doubt is not None:
+            warnings.warn(doubt, stacklevel=3)
         return series
 
     def _images(
@@ -362,9 +367,3 @@ class Predictor:
         """A frame that came by itself, with those around it."""
         series = together[0] if len(together) == 1 else FrameSequence(together, "frames")
         return Frame(t, self._images(series), at)
-
-
-def _warn(doubt: str | None) -> None:
-    """Warn the caller of a method of `Predictor`, if there is a doubt."""
-    if doubt is not None:
-        warnings.warn(doubt, stacklevel=3)

@@ -15,6 +15,7 @@ CROP_TILE, GAUSSIAN_TILE = 1024, 512
 
 BLENDS = ("crop", "gaussian")
 TTA = ("none", "flips", "dihedral")
+TILE_WORDS = "auto or [rows, columns] above 0"
 
 
 @dataclass(frozen=True)
@@ -47,29 +48,25 @@ class Tiling:
     tta: str = "none"
 
     def __post_init__(self) -> None:
-        if isinstance(self.tile, str | int | float):
-            _expect(self.tile == "auto", "tile", self.tile, "auto or [rows, columns]")
-        else:
-            sides = tuple(self.tile)
-            sound = len(sides) == 2 and all(isinstance(side, int) and side > 0 for side in sides)
-            _expect(sound, "tile", sides, "auto or [rows, columns] above 0")
-            object.__setattr__(self, "tile", sides)
-        _expect(self.blend in BLENDS, "blend", self.blend, " or ".join(BLENDS))
-        _expect(self.tta in TTA, "tta", self.tta, ", ".join(TTA))
-        _expect(
-            isinstance(self.halo, int) and self.halo >= 0,
-            "halo",
-            self.halo,
-            "a whole number, 0 pixels or more",
-        )
-        _expect(0 <= self.overlap < 1, "overlap", self.overlap, "a share from 0 to below 1")
-        if isinstance(self.batch_size, str):
-            _expect(self.batch_size == "auto", "batch_size", self.batch_size, "auto or a number")
-        else:
-            whole = isinstance(self.batch_size, int) and self.batch_size > 0
-            _expect(whole, "batch_size", self.batch_size, "auto or a whole number above 0")
+        if not isinstance(self.tile, str | int | float):
+            object.__setattr__(self, "tile", tuple(self.tile))
 
+        def is_count(value: object) -> bool:
+            """Whether it is a whole number above 0."""
+            return isinstance(value, int) and value > 0
 
-def _expect(good: bool, key: str, found: object, expected: str) -> None:
-    if not good:
-        raise InputError(f"inference.{key} is {found}, expected {expected}")
+        sides = self.tile if isinstance(self.tile, tuple) else ()
+        for key, good, expected in (
+            ("tile", self.tile == "auto" or [is_count(side) for side in sides] == [True, True], TILE_WORDS),
+            ("blend", self.blend in BLENDS, " or ".join(BLENDS)),
+            ("tta", self.tta in TTA, ", ".join(TTA)),
+            ("halo", isinstance(self.halo, int) and self.halo >= 0, "a whole number, 0 pixels or more"),
+            ("overlap", 0 <= self.overlap < 1, "a share from 0 to below 1"),
+            (
+                "batch_size",
+                self.batch_size == "auto" or is_count(self.batch_size),
+                "auto or a whole number above 0",
+            ),
+        ):
+            if not good:
+                raise InputError(f"inference.{key} is {getattr(self, key)}, expected {expected}")

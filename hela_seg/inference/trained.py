@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from hela_seg.inference import onnx_net
-from hela_seg.models import build, find_net
+from hela_seg.models import build
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 from hela_seg.system.errors import InputError
 
@@ -48,14 +48,14 @@ class TrainedNet:
             return cls(computed, computed.info, str(path))
         info, weights = read_checkpoint(path)
         try:
-            find_net(str(info.net.get("_target_")), trust)
+            with torch.device("meta"):  # takes no memory
+                named = build(info.net, trust)
+            named.load_state_dict(weights, assign=True)  # looks at names and sizes
+            with _NothingDrawn():
+                net = build(info.net, trust)
+            net.load_state_dict(weights)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
-        _refuse_other_sizes(path, info, weights, trust)
-        with _NothingDrawn():
-            net = build(info.net, trust)
-        try:
-            net.load_state_dict(weights)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(
@@ -63,21 +63,6 @@ class TrainedNet:
                 "expected a file written by hela_seg.train"
             ) from None
         return cls(net, info, str(path))
-
-
-def _refuse_other_sizes(
-    path: Path | str, info: ModelInfo, weights: Mapping[str, Any], trust: Sequence[str]
-) -> None:
-    """Hold the sizes of the net that a checkpoint names against its weights, before memory is taken."""
-    with torch.device("meta"):
-        named = build(info.net, trust).state_dict()
-    for name, value in named.items():
-        held = weights.get(name)
-        if isinstance(held, torch.Tensor) and held.shape != value.shape:
-            raise InputError(
-                f"{path} holds weights of another net than it names ({name} is {tuple(held.shape)}, expected "
-                f"{tuple(value.shape)}): expected a file written by hela_seg.train"
-            )
 
 
 class _NothingDrawn(TorchFunctionMode):
@@ -95,31 +80,21 @@ class _NothingDrawn(TorchFunctionMode):
 _DRAWS = {nn.init.kaiming_uniform_, torch.Tensor.uniform_, torch.Tensor.normal_}
 
 
-def _seen(info: ModelInfo) -> tuple[object, bool]:
-    """What a net sees of images: the channels that are picked, and whether they are made grey."""
-    data: Mapping[str, Any] = info.config.get("data", {})
-    return data.get("channels"), bool(data.get("grey"))
-
-
 def check_same_classes(trained: Sequence[TrainedNet]) -> None:
     """Make sure that nets can predict together.
 
     Raises:
         InputError: they were trained on other classes, on other channels or on another number of them.
     """
-    first = trained[0]
-    seen = [_seen(one.info) for one in trained]
-    for other, own in zip(trained[1:], seen[1:], strict=True):
-        if own != seen[0]:
-            raise InputError(
-                f"{other.source} was trained with data.channels={own[0]} and data.grey={own[1]} but "
-                f"{first.source} with {seen[0][0]} and {seen[0][1]}, expected the same for nets that predict "
-                "together: predict with one at a time"
-            )
-    for other in trained[1:]:
-        for what in ("classes", "channels"):
-            ours, theirs = getattr(first.info, what), getattr(other.info, what)
-            if ours != theirs:
+    first, *others = trained
+    for other in others:
+        for what, seen in (
+            ("data.channels", lambda info: info.config.get("data", {}).get("channels")),
+            ("data.grey", lambda info: bool(info.config.get("data", {}).get("grey"))),
+            ("classes", lambda info: info.classes),
+            ("channels", lambda info: info.channels),
+        ):
+            if seen(first.info) != seen(other.info):
                 raise InputError(
                     f"{other.source} was trained on other {what} than {first.source}, expected the same for "
                     "nets that predict together: predict with one at a time"

@@ -20,7 +20,6 @@ from hela_seg.cells.timecourse import (
     Flicker,
     OverlapTracks,
     PixelFlicker,
-    TimeCourse,
     class_pixels,
     majority_over_time,
 )
@@ -69,11 +68,6 @@ class RecordingResult:
     lives: Lives | None = None
     entropy: list[float] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)
-
-    def time_course(self, name: str, frame_interval: float | None) -> TimeCourse:
-        """The pixels and cells of each class over time, for figures."""
-        cells = np.stack(self.cells) if self.cells else None
-        return TimeCourse(name, np.stack(self.pixels), cells, frame_interval)
 
 
 def analyse(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[RecordingResult]:

@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from hela_seg.data.checks.perceptual_hash import Hash
 
@@ -83,32 +82,19 @@ def rank(candidates: Iterable[Candidate], count: int) -> list[Choice]:
     for candidate in known:
         if not (math.isfinite(candidate.entropy) and candidate.entropy >= 0):
             raise ValueError(f"{candidate} has an entropy that is no number from 0 on")
-    table = _Table(known)
+    entropy, series, times = (
+        np.array([getattr(one, of) for one in known]) for of in ("entropy", "series", "t")
+    )
+    hashes = np.array([one.hash for one in known], np.uint64).reshape(-1, 4)
     distances = np.ones(len(known))
     chosen: list[Choice] = []
     while known and len(chosen) < count:
-        scores = table.entropy * distances
+        scores = entropy * distances
         best = int(scores.argmax())
         if scores[best] <= 0:
             break
         chosen.append(Choice(known[best], float(distances[best])))
-        distances = np.minimum(distances, table.distances_to(best))
+        bits = np.bitwise_count(hashes ^ hashes[best]).sum(axis=1, dtype=np.int64)
+        in_time = np.where(series == series[best], np.abs(times - times[best]) / FAR_IN_TIME, 1.0)
+        distances = np.minimum.reduce([distances, bits / FAR_IN_HASH, in_time])
     return chosen
-
-
-class _Table:
-    """The candidates as N rows of arrays."""
-
-    def __init__(self, candidates: list[Candidate]) -> None:
-        self.entropy = np.array([candidate.entropy for candidate in candidates])
-        self._series = np.array([candidate.series for candidate in candidates])
-        self._t = np.array([candidate.t for candidate in candidates])
-        self._hashes = np.array([candidate.hash for candidate in candidates], np.uint64).reshape(-1, 4)
-
-    def distances_to(self, row: int) -> npt.NDArray[np.float64]:
-        """(N,) 0 to 1, of all to one of them."""
-        bits = np.bitwise_count(self._hashes ^ self._hashes[row]).sum(axis=1, dtype=np.int64)
-        apart = np.abs(self._t - self._t[row]) / FAR_IN_TIME
-        in_time = np.where(self._series == self._series[row], apart, 1.0)
-        nearest: npt.NDArray[np.float64] = np.minimum(np.minimum(bits / FAR_IN_HASH, in_time), 1.0)
-        return nearest

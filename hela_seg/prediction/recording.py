@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.data.stacks import Part, Series
+from hela_seg.data.stacks import Part
 from hela_seg.prediction.analyse import RecordingResult, label_frames
 from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job
-from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.tables import Followed
 
 
@@ -53,7 +52,9 @@ class PredictedRecording:
         """
         if self.result.lives is None:
             raise ValueError(f"the cells of {self.series.name} were not followed")
-        return _followed(self.job, self.series, self.result.lives)
+        mitotic, series = self.job.wanted.follow.mitotic_index(self.job.classes), self.series
+        classes, lives = self.job.classes, self.result.lives
+        return Followed(series.name, lives, classes, mitotic, series.frame_interval, series.pixel_size)
 
     @property
     def cell_maps(self) -> CellMaps:
@@ -73,17 +74,3 @@ class PredictedRecording:
         if t in self.result.unreadable:
             return np.zeros(self.series.shape[1:], self.series.dtype)
         return self.series.frame(t)
-
-
-def followed_in(job: Job, results: Sequence[RecordingResult]) -> list[Followed]:
-    """The recordings whose cells were followed, which those with large frames are not."""
-    return [
-        _followed(job, series, result.lives)
-        for series, result in zip(job.series, results, strict=True)
-        if result.lives is not None
-    ]
-
-
-def _followed(job: Job, series: Series, lives: Lives) -> Followed:
-    mitotic = job.wanted.follow.mitotic_index(job.classes)
-    return Followed(series.name, lives, job.classes, mitotic, series.frame_interval, series.pixel_size)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.checks.perceptual_hash import perceptual_hash
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.areas import write_areas
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job
 from hela_seg.prediction.ranking import Candidate, Choice, rank
-from hela_seg.prediction.recording import PredictedRecording, followed_in
+from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import SUFFIXES, results_of
 from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
 from hela_seg.prediction.writers import WRITERS
@@ -36,30 +36,35 @@ def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingRes
     Raises:
         InputError: a disk that is full; each file is whole or not there.
     """
-    for index, result in enumerate(results):
-        recording = PredictedRecording(job, folder, index, result)
-        for kind in results_of(job, index):
+    recordings = [PredictedRecording(job, folder, index, result) for index, result in enumerate(results)]
+    for recording in recordings:
+        for kind in results_of(job, recording.index):
             WRITERS[kind](recording, folder.path / f"{recording.series.name}{SUFFIXES[kind]}")
     write_areas(job, folder.path / run_folder.AREAS_TABLE, results)
-    _write_time_course(job, folder.path / run_folder.TIME_COURSE, results)
-    if job.wanted.track:
-        write_lives(folder.path, followed_in(job, results))
-    if job.wanted.label_next:
-        _write_ranking(job, folder, results)
-
-
-def _write_time_course(job: Job, path: Path, results: Sequence[RecordingResult]) -> None:
-    drawn = [
-        result.time_course(series.name, series.frame_interval)
-        for series, result in zip(job.series, results, strict=True)
-    ]
-    title = job.series[0].name if len(drawn) == 1 else f"{len(drawn)} recordings"
     made_by = json.dumps({**job.provenance, **job.filtered})
-    write_time_course(path, drawn, job.classes, title, made_by, followed=followed_in(job, results))
+    followed = [recording.followed for recording in recordings if recording.result.lives is not None]
+    title = job.series[0].name if len(recordings) == 1 else f"{len(recordings)} recordings"
+    write_time_course(
+        folder.path / run_folder.TIME_COURSE,
+        [
+            TimeCourse(series.name, np.stack(result.pixels), cells, series.frame_interval)
+            for series, result in zip(job.series, results, strict=True)
+            for cells in [np.stack(result.cells) if result.cells else None]
+        ],
+        job.classes,
+        title,
+        made_by,
+        followed=followed,
+    )
+    if job.wanted.track:
+        write_lives(folder.path, followed)
+    if job.wanted.label_next:
+        _write_ranking(job, folder, recordings, made_by)
 
 
-def _write_ranking(job: Job, folder: ResultFolder, results: Sequence[RecordingResult]) -> None:
-    recordings = [PredictedRecording(job, folder, index, result) for index, result in enumerate(results)]
+def _write_ranking(
+    job: Job, folder: ResultFolder, recordings: Sequence[PredictedRecording], made_by: str
+) -> None:
     choices = rank(_candidates(recordings), job.wanted.label_next)
     names = [series.name for series in job.series]
     write_ranking(folder.path / run_folder.RANKING_TABLE, choices, names)
@@ -76,9 +81,8 @@ def _write_ranking(job: Job, folder: ResultFolder, results: Sequence[RecordingRe
 
     if choices:
         sheet = folder.path / run_folder.RANKING_SHEET
-        comment = json.dumps({**job.provenance, **job.filtered})
         write_ranking_sheet(
-            sheet, map(with_pictures, choices), names, job.classes, "What to label next", comment
+            sheet, map(with_pictures, choices), names, job.classes, "What to label next", made_by
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -45,10 +45,16 @@ def run(
     Raises:
         InputError: see `compute`.
     """
+    own = shard.own(job.units)
+    missing = [unit for unit in own if not folder.is_done(job, unit)]
+    computed = compute(predictor, job, folder, missing, skip_unreadable=skip_unreadable)
+    to_compute = set(missing)
+    done = (next(computed) if unit in to_compute else unit for unit in own)
     if shard.count == 1:
-        results = _compute_and_analyse(predictor, job, folder, announce, skip_unreadable)
+        results = _analysed_beside(job, folder, done, announce)
     else:
-        _compute_own(predictor, job, folder, shard, announce, skip_unreadable)
+        for unit in done:
+            announce(unit)
     with folder.results_taken():
         if folder.is_finished(job) or not all(folder.is_done(job, unit) for unit in job.units):
             return None
@@ -59,36 +65,24 @@ def run(
     return results
 
 
-def _compute_own(
-    predictor: Predictor,
-    job: Job,
-    folder: ResultFolder,
-    shard: Shard,
-    announce: Announce,
-    skip_unreadable: bool,
-) -> None:
-    own = shard.own(job.units)
-    missing = {unit for unit in own if not folder.is_done(job, unit)}
-    for unit in own:
-        if unit not in missing:
-            announce(unit)
-    ordered = [unit for unit in own if unit in missing]
-    for unit in compute(predictor, job, folder, ordered, skip_unreadable=skip_unreadable):
-        announce(unit)
-
-
-def _compute_and_analyse(
-    predictor: Predictor, job: Job, folder: ResultFolder, announce: Announce, skip_unreadable: bool
+def _analysed_beside(
+    job: Job, folder: ResultFolder, units: Iterable[Unit], announce: Announce
 ) -> list[RecordingResult]:
-    units = job.units
-    missing = [unit for unit in units if not folder.is_done(job, unit)]
-    computed = compute(predictor, job, folder, missing, skip_unreadable=skip_unreadable)
-    to_compute, done = set(missing), SimpleQueue[Unit | None]()
+    """The result of each recording, whose units are analysed in a thread while later ones are computed."""
+    done = SimpleQueue[Unit | None]()
+
+    def arriving() -> Iterator[Unit]:
+        for _ in job.units:
+            unit = done.get()
+            if unit is None:
+                raise _AbandonedError
+            yield unit
+
     with ThreadPoolExecutor(1) as pool:
-        analysis = pool.submit(analyse, job, folder, _arriving(done, len(units)))
+        analysis = pool.submit(analyse, job, folder, arriving())
         try:
             for unit in units:
-                done.put(next(computed) if unit in to_compute else unit)
+                done.put(unit)
                 announce(unit)
                 if analysis.done():
                     break  # it has failed, or this was the last unit: its result says which
@@ -96,11 +90,3 @@ def _compute_and_analyse(
             done.put(None)
             raise
         return analysis.result()
-
-
-def _arriving(done: SimpleQueue[Unit | None], count: int) -> Iterator[Unit]:
-    for _ in range(count):
-        unit = done.get()
-        if unit is None:
-            raise _AbandonedError
-        yield unit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,17 +36,8 @@ def _write_labels(recording: PredictedRecording, path: Path) -> None:
         frames = (part.segments(number) for _, part, number in recording.parts("labels"))
     else:
         frames = (_encoded(labels) for labels in recording.labels())
-    frame_count, _, height, width = recording.series.shape
-    write_ome_tiff(
-        path,
-        frames,
-        (frame_count, height, width),
-        provenance=recording.label_provenance,
-        classes=recording.job.classes,
-        ignored=bool(recording.result.unreadable),
-        pixel_size=recording.series.pixel_size,
-        frame_interval_s=recording.series.frame_interval,
-    )
+    shown = {"classes": recording.job.classes, "ignored": bool(recording.result.unreadable)}
+    _write_ome_tiff(recording, path, frames, recording.label_provenance, **shown)
 
 
 def _write_zarr(recording: PredictedRecording, path: Path) -> None:
@@ -68,30 +59,35 @@ def _write_zarr(recording: PredictedRecording, path: Path) -> None:
 
 
 def _write_planes(recording: PredictedRecording, path: Path, *, kind: str) -> None:
-    frame_count, _, *size = recording.series.shape
     classes = recording.job.classes if kind == "probabilities" else None
-    planes = [] if classes is None else [len(classes)]
-    write_ome_tiff(
-        path,
-        (part.segments(number) for _, part, number in recording.parts(kind)),
-        (frame_count, *planes, *size),
-        provenance=recording.provenance,
-        classes=classes,
-        pixel_size=recording.series.pixel_size,
-        frame_interval_s=recording.series.frame_interval,
-    )
+    planes = () if classes is None else (len(classes),)
+    segments = (part.segments(number) for _, part, number in recording.parts(kind))
+    _write_ome_tiff(recording, path, segments, recording.provenance, planes, classes=classes)
 
 
 def _write_cell_image(recording: PredictedRecording, path: Path) -> None:
-    frame_count, _, height, width = recording.series.shape
+    segments = recording.cell_maps.segments()
+    _write_ome_tiff(recording, path, segments, recording.label_provenance, dtype=np.uint32)
+
+
+def _write_ome_tiff(
+    recording: PredictedRecording,
+    path: Path,
+    frames: Iterable[Iterable[bytes]],
+    provenance: Mapping[str, str],
+    planes: tuple[int, ...] = (),
+    **further: Any,
+) -> None:
+    """Write encoded frames, each of so many planes, with the recording's pixel size and frame interval."""
+    series = recording.series
     write_ome_tiff(
         path,
-        recording.cell_maps.segments(),
-        (frame_count, height, width),
-        provenance=recording.label_provenance,
-        dtype=np.uint32,
-        pixel_size=recording.series.pixel_size,
-        frame_interval_s=recording.series.frame_interval,
+        frames,
+        (series.shape[0], *planes, *series.shape[2:]),
+        provenance=provenance,
+        pixel_size=series.pixel_size,
+        frame_interval_s=series.frame_interval,
+        **further,
     )
 
 
@@ -163,14 +159,6 @@ def _write_lineage(recording: PredictedRecording, path: Path) -> None:
     write_lineage(path, recording.followed, json.dumps(recording.label_provenance))
 
 
-def _write_ctc(recording: PredictedRecording, path: Path) -> None:
-    write_ctc_results(path, recording.followed.lives, recording.cell_maps.labels())
-
-
-def _write_geojson(recording: PredictedRecording, path: Path) -> None:
-    write_geojson(path, recording.cell_maps.outlined(), recording.series.name)
-
-
 WRITERS: dict[str, Callable[[PredictedRecording, Path], None]] = {
     "tiff": _write_labels,
     "zarr": _write_zarr,
@@ -178,13 +166,17 @@ WRITERS: dict[str, Callable[[PredictedRecording, Path], None]] = {
     "entropy": partial(_write_planes, kind="entropy"),
     "image": _write_cell_image,
     "rois": lambda recording, path: write_rois(path, recording.cell_maps.outlined()),
-    "geojson": _write_geojson,
+    "geojson": lambda recording, path: write_geojson(
+        path, recording.cell_maps.outlined(), recording.series.name
+    ),
     "overlay": _write_overlay,
     "mp4": _write_film,
     "png": _write_film,
     "lineage": _write_lineage,
     "lineage_svg": _write_lineage,
-    "ctc": _write_ctc,
+    "ctc": lambda recording, path: write_ctc_results(
+        path, recording.followed.lives, recording.cell_maps.labels()
+    ),
     "trackmate": lambda recording, path: write_trackmate(path, recording.followed, recording.series.path),
     "geff": lambda recording, path: write_geff(path, recording.followed),
 }

@@ -1,7 +1,7 @@
 """Scores of a segmentation, all from one K x K confusion matrix of pixel counts pooled over a data set.
 
-`confusion_matrix` counts a batch, `scores` turns the counts into figures. Prediction uses them too, and must not
-wait for an import of torchmetrics, which takes two seconds: `hela_seg.training.metrics` adds up batches.
+`confusion_matrix` counts a batch, `scores` turns the counts into figures. Both need no torchmetrics, whose
+import takes seconds that prediction need not take; `hela_seg.training.metrics` adds up batches with it.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def sum_of(matches):
 def test_where_in_memory_a_frame_lies_makes_no_difference():
     frame = (np.random.default_rng(31).random((3, 42)) < 0.96).astype(np.uint8)
     found = set()
-    for offset in range(64):  # OpenCV's distances differ in their last digit, which decides between equal necks
+    for offset in range(64):  # OpenCV's distances differ in their last digit
         memory = np.zeros(frame.size + 64, np.uint8)
         placed = memory[offset : offset + frame.size].reshape(frame.shape)
         placed[:] = frame

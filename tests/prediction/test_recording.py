@@ -11,7 +11,7 @@ from jobs import classes_of, film, job, levels
 from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.compute import compute
 from hela_seg.prediction.folder import ResultFolder
-from hela_seg.prediction.recording import PredictedRecording, followed_in
+from hela_seg.prediction.recording import PredictedRecording
 
 
 def predicted(folder: Path, result: RecordingResult) -> PredictedRecording:
@@ -49,4 +49,3 @@ def test_what_was_not_made_is_not_there(tmp_path: Path) -> None:
     for missing in ("followed", "cell_maps"):
         with pytest.raises(ValueError, match="not"):
             getattr(recording, missing)
-    assert followed_in(recording.job, [recording.result]) == []
