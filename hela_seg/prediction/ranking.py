@@ -82,9 +82,8 @@ def rank(candidates: Iterable[Candidate], count: int) -> list[Choice]:
     for candidate in known:
         if not (math.isfinite(candidate.entropy) and candidate.entropy >= 0):
             raise ValueError(f"{candidate} has an entropy that is no number from 0 on")
-    entropy, series, times = (
-        np.array([getattr(one, of) for one in known]) for of in ("entropy", "series", "t")
-    )
+    entropy = np.array([one.entropy for one in known])
+    series, times = np.array([(one.series, one.t) for one in known], np.int64).reshape(-1, 2).T
     hashes = np.array([one.hash for one in known], np.uint64).reshape(-1, 4)
     distances = np.ones(len(known))
     chosen: list[Choice] = []
