@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -36,11 +35,6 @@ class Plan:
     def stitcher(self) -> Stitcher:
         """A new one, for one frame."""
         return CropStitcher(self) if self.blend == "crop" else GaussianStitcher(self)
-
-    @property
-    def rows(self) -> list[list[Tile]]:
-        """The tiles, a list for each row of them."""
-        return [list(row) for _, row in groupby(self.tiles, lambda tile: tile.read.row)]
 
 
 class Stitcher(Protocol):
@@ -108,25 +102,20 @@ class CropStitcher:
     """Keeps the inner part of each tile; results may be class indices or probabilities."""
 
     def __init__(self, plan: Plan) -> None:
-        self._rows, self._width = plan.rows, plan.frame[1]
-        self._row, self._column = 0, 0
+        self._tiles, self._width = iter(plan.tiles), plan.frame[1]
         self._band: Array | None = None
 
     def push(self, result: Array) -> Array | None:
         """See `Stitcher`."""
-        row = self._rows[self._row]
-        tile = row[self._column]
-        kept = result[(..., *tile.inner)]
-        if len(row) == 1:
-            self._row += 1
+        tile = next(self._tiles)
+        kept, end = result[(..., *tile.inner)], tile.keep.column + tile.keep.width
+        if tile.keep.width == self._width:
             return kept
         if self._band is None:
             self._band = np.empty((*kept.shape[:-1], self._width), kept.dtype)
-        self._band[..., tile.keep.column : tile.keep.column + tile.keep.width] = kept
-        self._column += 1
-        if self._column < len(row):
+        self._band[..., tile.keep.column : end] = kept
+        if end < self._width:
             return None
-        self._row, self._column = self._row + 1, 0
         band, self._band = self._band, None
         return band
 

@@ -168,64 +168,38 @@ def choose(
     Example:
         ``choose(Machine(None, (0, 0), False, 2)).precision`` is ``32-true``.
     """
-    if precision == "auto":
-        precision, reason = _precision(machine)
-    else:
-        _refuse_precision(machine, precision)
-        reason = "as trainer.precision says"
-    tf32_on = _tf32(machine, tf32)
-    fused_on, fused_said = _fused(fused, in_between=precision == "16-mixed" and clipped)
-    parts = [f"{_devices(machine, processes)}: {precision} ({reason})"]
+    by_rule = ("32-true", "the rule for CPUs")
     if machine.gpu:
-        parts.append(f"TF32 {'on' if tf32_on else 'off'}")
-    parts += [fused_said, "channels last", "compiled" if compiled else "not compiled (trainer.compile)"]
-    return HardwareChoices(precision, tf32_on, fused_on, compiled, machine.gpu is None, ", ".join(parts))
-
-
-def _devices(machine: Machine, processes: int) -> str:
-    if processes > 1:
-        return f"{processes} processes, each on {machine.name}"
-    if machine.gpus > 1:
-        return f"{machine.name} (1 of {machine.gpus} GPUs; trainer=ddp trains on several)"
-    return machine.name
-
-
-def _precision(machine: Machine) -> tuple[str, str]:
-    if machine.gpu is None:
-        return "32-true", "the rule for CPUs"
-    if machine.bfloat16:
-        return "bf16-mixed", "the GPU has bfloat16"
-    return "16-mixed", "the GPU has no bfloat16"
-
-
-def _fused(wish: Choice, *, in_between: bool) -> tuple[bool, str]:
-    """Whether the step is fused, and that in words.
-
-    Args:
-        wish: ``auto``, or what is wished.
-        in_between: whether the gradients are needed between their scaling and the step.
-    """
-    if wish == "auto" and in_between:
-        return False, "optimiser not fused (gradients are clipped in 16-mixed)"
-    if wish and in_between:
-        raise InputError("optimizer.fused is true, but gradients are clipped in 16-mixed: leave it out")
-    return bool(wish), "fused optimiser" if wish else "optimiser not fused"
-
-
-def _refuse_precision(machine: Machine, precision: str) -> None:
+        has = "bfloat16" if machine.bfloat16 else "no bfloat16"
+        by_rule = ("bf16-mixed" if machine.bfloat16 else "16-mixed", f"the GPU has {has}")
+    precision, reason = by_rule if precision == "auto" else (precision, "as trainer.precision says")
     known = [name for name in PRECISIONS if machine.gpu or name != "16-mixed"]
     if precision not in known:
         raise InputError(
             f"trainer.precision is {precision}, expected auto or one of {', '.join(known)} on {machine.name}"
         )
+    tf32 = _tf32(machine, tf32)
+    scaled = precision == "16-mixed" and clipped  # gradients are needed between their scaling and the step
+    if scaled and fused and fused != "auto":
+        raise InputError("optimizer.fused is true, but gradients are clipped in 16-mixed: leave it out")
+    why_not = " (gradients are clipped in 16-mixed)" if scaled and fused else ""
+    fused = bool(fused) and not scaled
+    devices = machine.name
+    if processes > 1:
+        devices = f"{processes} processes, each on {devices}"
+    elif machine.gpus > 1:
+        devices += f" (1 of {machine.gpus} GPUs; trainer=ddp trains on several)"
+    parts = [f"{devices}: {precision} ({reason})"]
+    parts += [f"TF32 {'on' if tf32 else 'off'}"] if machine.gpu else []
+    parts += ["fused optimiser" if fused else f"optimiser not fused{why_not}", "channels last"]
+    parts += ["compiled" if compiled else "not compiled (trainer.compile)"]
+    return HardwareChoices(precision, tf32, fused, compiled, machine.gpu is None, ", ".join(parts))
 
 
 def _tf32(machine: Machine, wish: Choice) -> bool:
     has = machine.gpu is not None and machine.capability >= TF32_CAPABILITY
-    if wish == "auto":
-        return has
-    if not isinstance(wish, bool):
+    if wish != "auto" and not isinstance(wish, bool):
         raise InputError(f"trainer.tf32 is '{wish}', expected auto, true or false: choose one of them")
-    if wish and not has:
+    if wish is True and not has:
         raise InputError(f"trainer.tf32 is true, but {machine.name} has no TF32: expected auto or false here")
-    return wish
+    return has if wish == "auto" else wish

@@ -13,6 +13,7 @@ from torch import Tensor
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.system.errors import InputError
+from hela_seg.system.machine import now
 from hela_seg.training.memory import HALVES, MemoryTrial, TrialNet
 
 FIRST, LEAST, SECONDS = 2, 6, 3.0
@@ -155,14 +156,14 @@ def measure(trial: MemoryTrial, data: TimelapseData, precision: str) -> Pace:
         times = []
         for image, label in _batches(data, trial.device):
             trained.step(image, label)
-            times.append(_now(trial.device))
+            times.append(now(trial.device))
             if len(times) > FIRST + LEAST and times[-1] - times[FIRST] > SECONDS:
                 break
-        began = _now(trial.device)
+        began = now(trial.device)
         with torch.no_grad():
             for _ in range(FIRST):
                 trained.forward(image)
-    forward = (_now(trial.device) - began) / FIRST
+    forward = (now(trial.device) - began) / FIRST
     timed = times[min(FIRST, len(times) - 2) :]
     return Pace((timed[-1] - timed[0]) / (len(timed) - 1), forward)
 
@@ -175,9 +176,3 @@ def _batches(data: TimelapseData, device: torch.device) -> Iterator[tuple[Tensor
         for batch in loader:
             image = batch["image"].to(device).contiguous(memory_format=torch.channels_last)
             yield image, batch["label"].to(device)
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
