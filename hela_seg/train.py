@@ -189,8 +189,8 @@ def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo)
     data: TimelapseData = build(settings.data, "data", augment=build(settings.augment, "augment"))
     data.open(None if start.begun is None else start.begun.split)
     data.launch = ranks
-    assembly.refuse_unlogged(settings, data.classes.names)
-    assembly.refuse_unvalidated(settings.scheduler, validated=bool(data.blocks_of("validation")))
+    validated = bool(data.blocks_of("validation"))
+    assembly.refuse_unlogged(settings, data.classes.names, validated=validated)
     if is_rank_zero():
         resume.tidy(folder, start.checkpoint)
     data.prepare(folder / run_folder.CLASS_POSITIONS)

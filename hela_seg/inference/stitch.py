@@ -58,7 +58,15 @@ def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
     if tiling.tile == "auto" and padded[0] * padded[1] <= WHOLE_FRAME_PIXELS:
         return Plan(frame, crop_tiles(frame, padded, 0, stride), "crop")
     if tiling.blend == "crop":
-        return Plan(frame, _cropped(frame, tiling, stride), "crop")
+        tile = _sides(tiling, CROP_TILE)
+        try:
+            return Plan(frame, crop_tiles(frame, tile, tiling.halo, stride), "crop")
+        except ValueError:
+            raise InputError(
+                f"inference.tile is {tile[0]} x {tile[1]} pixels, of which a halo of {tiling.halo} on each "
+                f"side leaves nothing, expected more than {2 * padded_size(tiling.halo, stride)} rows and "
+                "columns: set a larger inference.tile or a smaller inference.halo"
+            ) from None
     rows, columns = (padded_size(side, stride) for side in _sides(tiling, GAUSSIAN_TILE))
     tile = (min(rows, padded[0]), min(columns, padded[1]))
     shared_rows, shared_columns = (
@@ -70,18 +78,6 @@ def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
     )
     windows = grid(frame, tile, (shared_rows, shared_columns), stride)
     return Plan(frame, [Tile(window, window) for window in windows], "gaussian")
-
-
-def _cropped(frame: Size, tiling: Tiling, stride: int) -> list[Tile]:
-    tile = _sides(tiling, CROP_TILE)
-    try:
-        return crop_tiles(frame, tile, tiling.halo, stride)
-    except ValueError:
-        raise InputError(
-            f"inference.tile is {tile[0]} x {tile[1]} pixels, of which a halo of {tiling.halo} on each side "
-            f"leaves nothing, expected more than {2 * padded_size(tiling.halo, stride)} rows and columns: "
-            "set a larger inference.tile or a smaller inference.halo"
-        ) from None
 
 
 def gaussian_window(tile: Size) -> NDArray[np.float32]:

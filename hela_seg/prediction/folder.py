@@ -133,19 +133,15 @@ class ResultFolder:
             _remove_unfinished(self.path.iterdir(), names)
             if earlier is not None and is_same and not (earlier["finished"] and overwrite):
                 return replace(job, group_size=earlier["group size"])
-            self._clear()
+            for entry in self._parts.iterdir():  # but locks, which stay with those who hold them
+                if entry != self._locks:
+                    rmtree(entry) if entry.is_dir() else entry.unlink()
             self._write(plain, finished=False)
             return job
 
     def finish(self, job: Job) -> None:
         """Say that all results are here; the parts go when the folder is left."""
         self._write(job.to_plain(), finished=True)
-
-    def _clear(self) -> None:
-        """Drop all parts; locks stay with those who hold them."""
-        for entry in self._parts.iterdir():
-            if entry != self._locks:
-                rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def record(self, job: Job, unit: Unit) -> UnitRecord | None:
         """What is known of a unit; None where it is not done, or its record is damaged."""

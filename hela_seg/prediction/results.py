@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.checks.perceptual_hash import perceptual_hash
@@ -15,7 +13,7 @@ from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.areas import write_areas
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job
-from hela_seg.prediction.ranking import Candidate, Choice, rank
+from hela_seg.prediction.ranking import Candidate, rank
 from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import SUFFIXES, results_of
 from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
@@ -73,17 +71,11 @@ def _write_ranking(
         recording.labels_of({t for series, t in chosen if series == recording.index})
         for recording in recordings
     ]
-
-    def with_pictures(choice: Choice) -> tuple[Choice, NDArray[Any], NDArray[np.uint8]]:
-        """A choice with its image (C, H, W) and class map (H, W)."""
-        series, t = choice.candidate.series, choice.candidate.t
-        return choice, recordings[series].image(t), labels[series][t]
-
     if choices:
+        places = ((choice, choice.candidate.series, choice.candidate.t) for choice in choices)
+        pictures = ((choice, recordings[series].image(t), labels[series][t]) for choice, series, t in places)
         sheet = folder.path / run_folder.RANKING_SHEET
-        write_ranking_sheet(
-            sheet, map(with_pictures, choices), names, job.classes, "What to label next", made_by
-        )
+        write_ranking_sheet(sheet, pictures, names, job.classes, "What to label next", made_by)
 
 
 def _candidates(recordings: Iterable[PredictedRecording]) -> Iterator[Candidate]:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
-        _to_disk(part)
+        with part.open("rb+") as file:  # Windows flushes only files that are open for writing
+            # renaming first and losing power before the bytes are down would leave an empty file
+            os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
         raise InputError(
@@ -46,7 +48,8 @@ def whole_file(path: Path) -> Iterator[Path]:
             "choose a folder that you may write to, with space left"
         ) from error
     finally:
-        _forget(part)
+        with suppress(OSError):  # where a parent is a file or may not be entered, there is none
+            part.unlink(missing_ok=True)
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -88,20 +91,6 @@ def as_cell(value: Any) -> Any:
 def from_cell(text: str) -> str:
     """The text that `as_cell` made a cell of."""
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
-
-
-def _to_disk(path: Path) -> None:
-    # Renaming first and losing power before the bytes are down would leave an empty file of the final name.
-    with path.open("rb+") as file:  # Windows flushes only files that are open for writing
-        os.fsync(file.fileno())
-
-
-def _forget(part: Path) -> None:
-    # Where a parent is a file or the folder may not be entered, there is no partial file either.
-    try:
-        part.unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 def make_folder(folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hela_seg.scores.metrics import Scores
@@ -27,23 +27,19 @@ def settings_to_try(config: Mapping[str, Any]) -> list[str]:
     Example:
         With the loss of 0.1.0 and all else as by default the list begins with ``loss=dice_ce``.
     """
-    return list(_not_in_force(config))
-
-
-def _not_in_force(config: Mapping[str, Any]) -> Iterator[str]:
-    data, loss = config.get("data", {}), config.get("loss", {})
-    if not str(loss.get("_target_")).endswith(WITH_DICE):
-        yield "loss=dice_ce"
-    if not str(config.get("model", {}).get("_target_")).endswith("ResidualUNet"):
-        yield "model=residual_unet"
-    scheduler = config.get("scheduler", {})
-    if scheduler.get("build") is None and scheduler.get("decay") is None:
-        yield "scheduler=cosine"
-    if data.get("foreground_share", 1.0) < FOREGROUND:
-        yield f"data.foreground_share={FOREGROUND}"
-    length = "max_steps" if config.get("trainer", {}).get("max_steps", -1) > 0 else "max_epochs"
-    if (present := config.get("trainer", {}).get(length, -1)) > 0:
-        yield f"trainer.{length}={2 * present}"
+    data, loss, model, scheduler, trainer = (
+        config.get(group, {}) for group in ("data", "loss", "model", "scheduler", "trainer")
+    )
+    length = "max_steps" if trainer.get("max_steps", -1) > 0 else "max_epochs"
+    present = trainer.get(length, -1)
+    not_in_force = {
+        "loss=dice_ce": not str(loss.get("_target_")).endswith(WITH_DICE),
+        "model=residual_unet": not str(model.get("_target_")).endswith("ResidualUNet"),
+        "scheduler=cosine": scheduler.get("build") is None and scheduler.get("decay") is None,
+        f"data.foreground_share={FOREGROUND}": data.get("foreground_share", 1.0) < FOREGROUND,
+        f"trainer.{length}={2 * present}": present > 0,
+    }
+    return [setting for setting, holds in not_in_force.items() if holds]
 
 
 def unlearned(found: Scores, names: Sequence[str], config: Mapping[str, Any], where: str) -> list[str]:

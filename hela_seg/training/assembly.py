@@ -158,12 +158,23 @@ def refuse_tile(tile: Sequence[int], net: nn.Module) -> None:
         )
 
 
-def refuse_unlogged(settings: TrainSettings, class_names: Sequence[str]) -> None:
+def refuse_unlogged(settings: TrainSettings, class_names: Sequence[str], *, validated: bool) -> None:
     """Make sure that what callbacks and schedule watch is logged; callbacks of others may log more.
 
+    Args:
+        settings: of the run.
+        class_names: of the classes, whose scores are logged.
+        validated: whether there are frames for validation, which a schedule may watch.
+
     Raises:
-        InputError: a name that nothing is logged under.
+        InputError: a name that nothing is logged under, or a schedule that would wait for ever.
     """
+    monitor = str(settings.scheduler.get("monitor"))
+    if monitor.endswith("/validation") and not validated:
+        raise InputError(
+            f"scheduler.monitor is {monitor} but no frame is for validation (data.split.validation=0), "
+            "expected some: validate, or choose a schedule that waits for nothing, such as scheduler=cosine"
+        )
     known, callbacks = logged_names(class_names), settings.chosen("callbacks")
     if not all(str(callback["_target_"]).startswith(KNOWN_CALLBACKS) for callback in callbacks.values()):
         return
@@ -172,20 +183,6 @@ def refuse_unlogged(settings: TrainSettings, class_names: Sequence[str]) -> None
         watched = group.get("monitor")
         if watched is not None and watched not in known:
             raise InputError(f"{name}.monitor is '{watched}', expected one of {join_names(known)}")
-
-
-def refuse_unvalidated(scheduler: Group, *, validated: bool) -> None:
-    """Make sure that a schedule that watches validation frames has some.
-
-    Raises:
-        InputError: no frame is for validation.
-    """
-    monitor = str(scheduler.get("monitor"))
-    if monitor.endswith("/validation") and not validated:
-        raise InputError(
-            f"scheduler.monitor is {monitor} but no frame is for validation (data.split.validation=0), "
-            "expected some: validate, or choose a schedule that waits for nothing, such as scheduler=cosine"
-        )
 
 
 @contextmanager

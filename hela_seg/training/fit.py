@@ -54,19 +54,15 @@ def fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start:
             raise Interrupted(number, f"go on with resume={folder}") from None
         except RuntimeError as error:
             if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-                raise InputError(_not_compiled(error)) from None
+                reason = " ".join(str(error).partition("\n\n")[0].split())
+                raise InputError(
+                    f"trainer.compile is true, but the net cannot be compiled here ({reason}): install what "
+                    "is missing, such as a C++ compiler (g++), or set trainer.compile=false"
+                ) from None
             if not memory.is_out_of_memory(error):
                 raise
             return False
     return True
-
-
-def _not_compiled(error: Exception) -> str:
-    reason = " ".join(str(error).partition("\n\n")[0].split())
-    return (
-        f"trainer.compile is true, but the net cannot be compiled here ({reason}): install what is missing, "
-        "such as a C++ compiler (g++), or set trainer.compile=false"
-    )
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from hela_seg.report.tables import print_files, print_notes, print_scores, write
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import TEST_KEY, add_to_checkpoint, validation_score
 from hela_seg.scores.frames import against_truth
-from hela_seg.scores.meters import BoundaryMeter, CellMeter, Meters, Quality
+from hela_seg.scores.meters import BoundaryMeter, CellMeter, Meters
 from hela_seg.scores.metrics import Scores, scores
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
@@ -137,7 +137,10 @@ def score(
     counts, reliability, seconds = count_frames(
         predictor, data.recordings, blocks, data.labels, data.launch, measure
     )
-    quality = _of_all_processes(meters, data)
+    together = _meters(data)
+    for of_process in distributed.all_gather(meters):
+        together.take_over(of_process)
+    quality = together.quality
     result = Result(folder, checkpoint, counts.pooled, reached := scores(counts.pooled))
     if distributed.is_rank_zero():
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
@@ -169,14 +172,6 @@ def _measured_frames(data: TimelapseData, blocks: Sequence[Block]) -> set[tuple[
         (data.recordings[block.series].name, t) for block in blocks for t in range(block.start, block.stop)
     ]
     return set(frames[:: max(1, math.ceil(pixels / MOST_MEASURED))])
-
-
-def _of_all_processes(meters: Meters, data: TimelapseData) -> Quality:
-    """What all processes measured together."""
-    together = _meters(data)
-    for of_process in distributed.all_gather(meters):
-        together.take_over(of_process)
-    return together.quality
 
 
 def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: TimelapseData) -> None:

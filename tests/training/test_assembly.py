@@ -82,12 +82,14 @@ def watching(monitor: str, **callbacks: Any) -> Any:
 
 
 def test_what_is_watched_is_logged_unless_callbacks_of_others_log_more() -> None:
-    refuse_unlogged(watching("loss/validation"), ["background", "round"])
+    refuse_unlogged(watching("loss/validation"), ["background", "round"], validated=True)
     with pytest.raises(InputError, match=r"best\.monitor is 'IoU round/train', expected one of loss/valid"):
-        refuse_unlogged(watching("loss/validation"), ["background", "spread"])
+        refuse_unlogged(watching("loss/validation"), ["background", "spread"], validated=True)
     with pytest.raises(InputError, match=r"scheduler\.monitor is 'loss'"):
-        refuse_unlogged(watching("loss"), ["background", "round"])
-    refuse_unlogged(watching("loss", mine={"_target_": "lab.Callback"}), ["background", "round"])
+        refuse_unlogged(watching("loss"), ["background", "round"], validated=True)
+    refuse_unlogged(
+        watching("loss", mine={"_target_": "lab.Callback"}), ["background", "round"], validated=True
+    )
 
 
 @pytest.mark.parametrize(("tile", "good"), [((32, 64), True), ((32, 40), False), ((40, 32), False)])

@@ -88,7 +88,8 @@ def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str], ship
     """The settings of a record that are not typed anew, with their paths as they were meant then."""
     kept = [line for line in lines if key_of(line) not in given]
     refuse_untrusted(record, kept, shipped, typed_trust(given))
-    began = _working_folder(record)
+    told = _runtime(record).get("cwd")
+    began = Path(told) if isinstance(told, str) else Path()  # the present folder where nothing says so
     return [_as_meant(line, began) for line in kept]
 
 
@@ -113,12 +114,6 @@ def _chosen(record: Path) -> list[str]:
         and re.fullmatch(r"\w+", str(choice))
         and choice is not None
     ]
-
-
-def _working_folder(record: Path) -> Path:
-    """The folder in which the run of a record was begun; the present one where nothing says so."""
-    told = _runtime(record).get("cwd")
-    return Path(told) if isinstance(told, str) else Path()
 
 
 def _runtime(record: Path) -> dict[str, Any]:
