@@ -19,7 +19,7 @@ from hela_seg.data.tiles import Array, Size, Tile
 from hela_seg.inference.batches import Batches
 from hela_seg.inference.ensemble import Ensemble
 from hela_seg.inference.prefetch import prefetch
-from hela_seg.inference.stitch import Plan, Stitcher, plan
+from hela_seg.inference.stitch import CropStitcher, GaussianStitcher, Plan, plan
 from hela_seg.inference.tiling import Tiling
 from hela_seg.scores.metrics import predicted_classes
 from hela_seg.system.errors import InputError
@@ -72,7 +72,7 @@ class _Transit:
 
     frame: Frame
     plan: Plan
-    stitchers: Sequence[Stitcher] = ()
+    stitchers: Sequence[CropStitcher | GaussianStitcher] = ()
     dropped: bool = False
 
     def push(self, results: Sequence[Array]) -> list[Array] | None:

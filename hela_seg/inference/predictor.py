@@ -167,8 +167,7 @@ class Predictor:
             InputError: it lacks channels, or has others than the net was trained on.
         """
         trained: Mapping[str, Any] = self.info.config.get("data", {})
-        by_pattern = trained.get("images")
-        names = trained.get("channel_names") or (list(by_pattern) if isinstance(by_pattern, Mapping) else [])
+        names = self.info.channel_names
         if len(names) == series.shape[1]:
             series.channel_names = tuple(names)
         picked = trained.get("channels") if channels is None else channels

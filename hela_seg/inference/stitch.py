@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +31,9 @@ class Plan:
     tiles: Sequence[Tile]
     blend: str
 
-    def stitcher(self) -> Stitcher:
-        """A new one, for one frame."""
+    def stitcher(self) -> CropStitcher | GaussianStitcher:
+        """What joins the tiles of one frame."""
         return CropStitcher(self) if self.blend == "crop" else GaussianStitcher(self)
-
-
-class Stitcher(Protocol):
-    """Joins the tiles of one frame."""
-
-    def push(self, result: Array) -> Array | None:
-        """Take the next tile's result (..., h, w); gives the next band (..., rows, W) when it is final."""
 
 
 def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
@@ -102,7 +94,7 @@ class CropStitcher:
         self._band: Array | None = None
 
     def push(self, result: Array) -> Array | None:
-        """See `Stitcher`."""
+        """Take the next tile's result (..., h, w); gives the next band (..., rows, W) when it is final."""
         tile = next(self._tiles)
         kept, end = result[(..., *tile.inner)], tile.keep.column + tile.keep.width
         if tile.keep.width == self._width:
@@ -128,7 +120,7 @@ class GaussianStitcher:
         self._weight = np.zeros((len(self._weights), plan.frame[1]), np.float32)
 
     def push(self, result: Array) -> Array | None:
-        """See `Stitcher`."""
+        """See `CropStitcher.push`."""
         window = self._plan.tiles[self._count].read
         self._count += 1
         height, width = self._plan.frame

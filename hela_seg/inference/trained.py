@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,20 @@ def check_same_classes(trained: Sequence[TrainedNet]) -> None:
         InputError: they were trained on other classes, on other channels or on another number of them.
     """
     first, *others = trained
+    advice = "expected the same for nets that predict together: predict with one at a time"
+
+    def seen(one: TrainedNet) -> tuple[object, bool]:
+        """What it sees of images: the channels that are picked, and whether they are made grey."""
+        data: Mapping[str, Any] = one.info.config.get("data", {})
+        return data.get("channels"), bool(data.get("grey"))
+
     for other in others:
-        for what, seen in (
-            ("data.channels", lambda info: info.config.get("data", {}).get("channels")),
-            ("data.grey", lambda info: bool(info.config.get("data", {}).get("grey"))),
-            ("classes", lambda info: info.classes),
-            ("channels", lambda info: info.channels),
-        ):
-            if seen(first.info) != seen(other.info):
-                raise InputError(
-                    f"{other.source} was trained on other {what} than {first.source}, expected the same for "
-                    "nets that predict together: predict with one at a time"
-                )
+        ours, theirs = seen(first), seen(other)
+        if ours != theirs:
+            raise InputError(
+                f"{other.source} was trained with data.channels={theirs[0]} and data.grey={theirs[1]} but "
+                f"{first.source} with {ours[0]} and {ours[1]}, {advice}"
+            )
+        for what in ("classes", "channels"):
+            if getattr(first.info, what) != getattr(other.info, what):
+                raise InputError(f"{other.source} was trained on other {what} than {first.source}, {advice}")

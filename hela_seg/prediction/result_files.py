@@ -9,32 +9,14 @@ from hela_seg.data.stacks import name_of
 from hela_seg.prediction.folder import recorded_names
 from hela_seg.prediction.job import Job
 from hela_seg.runs import run_folder
-
-SUFFIXES = {
-    "tiff": run_folder.LABELS_SUFFIX,
-    "zarr": run_folder.LABELS_ZARR_SUFFIX,
-    "probabilities": run_folder.PROBABILITIES_SUFFIX,
-    "entropy": run_folder.ENTROPY_SUFFIX,
-    "image": run_folder.CELLS_SUFFIX,
-    "rois": run_folder.ROIS_SUFFIX,
-    "geojson": run_folder.GEOJSON_SUFFIX,
-    "overlay": run_folder.OVERLAY_SUFFIX,
-    "mp4": f"{run_folder.FILM_SUFFIX}.mp4",
-    "png": f"{run_folder.FILM_SUFFIX}.png",
-    "lineage": f"{run_folder.LINEAGE_SUFFIX}.png",
-    "lineage_svg": f"{run_folder.LINEAGE_SUFFIX}.svg",
-    "ctc": run_folder.CTC_SUFFIX,
-    "trackmate": run_folder.TRACKMATE_SUFFIX,
-    "geff": run_folder.GEFF_SUFFIX,
-}
-"""What follows a recording's name, by kind of result."""
+from hela_seg.runs.run_folder import SUFFIXES
 
 LIFE_TABLES = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
 """Tables of cells that were followed."""
 
 
 def results_of(job: Job, series: int) -> list[str]:
-    """Kinds of files that a recording gets, label maps first; see `SUFFIXES`."""
+    """Kinds of files that a recording gets, label maps first."""
     wanted = job.wanted
     labels = ["tiff", "zarr"] if wanted.labels == "both" else [wanted.labels]
     film = [] if wanted.film == "none" else [wanted.film]

@@ -15,7 +15,7 @@ from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job
 from hela_seg.prediction.ranking import Candidate, rank
 from hela_seg.prediction.recording import PredictedRecording
-from hela_seg.prediction.result_files import SUFFIXES, results_of
+from hela_seg.prediction.result_files import results_of
 from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
 from hela_seg.prediction.writers import WRITERS
 from hela_seg.report.pictures.curves import write_time_course
@@ -37,7 +37,7 @@ def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingRes
     recordings = [PredictedRecording(job, folder, index, result) for index, result in enumerate(results)]
     for recording in recordings:
         for kind in results_of(job, recording.index):
-            WRITERS[kind](recording, folder.path / f"{recording.series.name}{SUFFIXES[kind]}")
+            WRITERS[kind](recording, folder.path / f"{recording.series.name}{run_folder.SUFFIXES[kind]}")
     write_areas(job, folder.path / run_folder.AREAS_TABLE, results)
     made_by = json.dumps({**job.provenance, **job.filtered})
     followed = [recording.followed for recording in recordings if recording.result.lives is not None]

@@ -180,4 +180,4 @@ WRITERS: dict[str, Callable[[PredictedRecording, Path], None]] = {
     "trackmate": lambda recording, path: write_trackmate(path, recording.followed, recording.series.path),
     "geff": lambda recording, path: write_geff(path, recording.followed),
 }
-"""Writers of each kind in `hela_seg.prediction.result_files.SUFFIXES`; files appear whole or not at all."""
+"""Writers of each kind in `hela_seg.runs.run_folder.SUFFIXES`; files appear whole or not at all."""

@@ -85,6 +85,14 @@ class ModelInfo:
         return found if isinstance(found, int) and found > 0 else 0
 
     @property
+    def channel_names(self) -> list[str]:
+        """Names of the channels in the training's files, as its settings gave them; empty without any."""
+        data = self.config.get("data")
+        files = data.get("images") if isinstance(data, Mapping) else None
+        named = data.get("channel_names") if isinstance(data, Mapping) else None
+        return list(named or (files if isinstance(files, Mapping) else []))
+
+    @property
     def input_channels(self) -> int:
         """Channels that the net takes: C of each frame that it is shown."""
         return (2 * self.context + 1) * self.channels

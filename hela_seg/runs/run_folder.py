@@ -36,14 +36,26 @@ RANKING_TABLE, RANKING_SHEET = "label_next.csv", "label_next.png"
 TIME_COURSE = "time_course.png"
 LABELS_SUFFIX = ".labels.ome.tif"
 LABELS_ZARR_SUFFIX = ".labels.zarr"
-PROBABILITIES_SUFFIX = ".probabilities.ome.tif"
-ENTROPY_SUFFIX = ".entropy.ome.tif"
 CELLS_SUFFIX = ".cells.ome.tif"
-ROIS_SUFFIX = ".rois.zip"
-GEOJSON_SUFFIX = ".cells.geojson"
-OVERLAY_SUFFIX = ".overlay.png"
-FILM_SUFFIX = ".film"
 LINEAGE_SUFFIX = ".lineage"
 CTC_SUFFIX = "_RES"
 TRACKMATE_SUFFIX = ".trackmate.xml"
 GEFF_SUFFIX = ".tracks.geff"
+SUFFIXES = {
+    "tiff": LABELS_SUFFIX,
+    "zarr": LABELS_ZARR_SUFFIX,
+    "probabilities": ".probabilities.ome.tif",
+    "entropy": ".entropy.ome.tif",
+    "image": CELLS_SUFFIX,
+    "rois": ".rois.zip",
+    "geojson": ".cells.geojson",
+    "overlay": ".overlay.png",
+    "mp4": ".film.mp4",
+    "png": ".film.png",
+    "lineage": f"{LINEAGE_SUFFIX}.png",
+    "lineage_svg": f"{LINEAGE_SUFFIX}.svg",
+    "ctc": CTC_SUFFIX,
+    "trackmate": TRACKMATE_SUFFIX,
+    "geff": GEFF_SUFFIX,
+}
+"""What follows a recording's name, by kind of result of a prediction."""

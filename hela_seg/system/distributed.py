@@ -108,18 +108,14 @@ def rank_zero_first() -> Iterator[None]:
 
 def average(tensors: Iterable[Tensor]) -> None:
     """Replace tensors by their mean over all processes, in place."""
-    if not dist.is_initialized():
-        return
-    for tensor in tensors:
+    for tensor in tensors if dist.is_initialized() else ():
         dist.all_reduce(tensor)
         tensor /= dist.get_world_size()
 
 
 def broadcast_tensors(tensors: Iterable[Tensor]) -> None:
     """Replace tensors by those of rank 0, in place."""
-    if not dist.is_initialized():
-        return
-    for tensor in tensors:
+    for tensor in tensors if dist.is_initialized() else ():
         dist.broadcast(tensor, 0)
 
 

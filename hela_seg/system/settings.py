@@ -215,9 +215,7 @@ def expected_words(target: str | None, name: str) -> str:
         ``expected_words("hela_seg.training.losses.FocalLoss", "gamma") == "a number"``
     """
     hint = None if target is None else _signature(_import(target, name))[1].get(name)
-    return (
-        "" if hint is None else " or ".join(dict.fromkeys(w for kind in _kinds(hint) for w in _words(kind)))
-    )
+    return "" if hint is None else " or ".join(_words_of(hint))
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -291,12 +289,16 @@ def _kinds(hint: Any) -> Iterator[Any]:
 
 def _expected(hint: Any, default: Any) -> str:
     """What belongs in a value's place, in words, with the default as an example."""
-    words = list(dict.fromkeys(word for kind in _kinds(hint) for word in _words(kind)))
+    words = _words_of(hint)
     is_example = isinstance(default, int | float | str) and not isinstance(default, bool) and default != ""
     example = f", such as {default}" if is_example and str(default) not in words else ""
     return (
         " or ".join(filter(None, [", ".join(words[:-1]), words[-1] if words else "another value"])) + example
     )
+
+
+def _words_of(hint: Any) -> list[str]:
+    return list(dict.fromkeys(word for kind in _kinds(hint) for word in _words(kind)))
 
 
 def _words(kind: Any) -> list[str]:

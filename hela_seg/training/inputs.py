@@ -37,8 +37,7 @@ class Inputs:
         """The channels that a checkpoint's net was trained on, with the names that its settings gave."""
         data = info.config.get("data")
         data = data if isinstance(data, Mapping) else {}
-        files, picked = data.get("images"), data.get("channels")
-        names = list(data.get("channel_names") or (files if isinstance(files, Mapping) else []))
+        picked, names = data.get("channels"), info.channel_names
         if picked:
             by_number = dict(enumerate(names))
             names = [by_number.get(one, one) for one in picked]
