@@ -42,12 +42,13 @@ def perimeters(
     Returns:
         (n,) float64, in the order of ``runs.labels``.
     """
-    around = np.pad(labels, 1)
-    row = around.shape[1]
-    border = np.flatnonzero(_on_border(around))
-    of_border = np.zeros_like(around)
-    of_border.flat[border] = around.flat[border]
-    cell = of_border.ravel()
+    row = labels.shape[1] + 2
+    around = np.pad(labels, 1).ravel()
+    inside = np.flatnonzero(around != 0)
+    differs = [around[inside] != around[inside + step] for step in (-row, row, -1, 1)]
+    border = inside[np.any(differs, axis=0)]
+    cell = np.zeros_like(around)  # but on borders
+    cell[border] = around[border]
 
     def neighbours(*steps: int) -> Whole:
         """How many of the pixels so many places on are of the same cell."""
@@ -62,19 +63,6 @@ def perimeters(
     position = np.searchsorted(runs.labels, cell[border])
     lengths = steps * step + diagonal_steps * np.hypot(height, width)
     return np.bincount(position, lengths, minlength=len(runs.labels)).astype(np.float64)
-
-
-def _on_border(around: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Which pixels of a label map with a margin of one pixel are the border of their cell."""
-    inner = around[1:-1, 1:-1]
-    differs = np.zeros_like(around, bool)
-    differs[1:-1, 1:-1] = (inner != 0) & (
-        (inner != around[:-2, 1:-1])
-        | (inner != around[2:, 1:-1])
-        | (inner != around[1:-1, :-2])
-        | (inner != around[1:-1, 2:])
-    )
-    return differs
 
 
 def convex_areas(runs: Runs) -> Whole:
