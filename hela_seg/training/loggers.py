@@ -88,10 +88,10 @@ def mlflow(folder: str, store: str, artifacts: str, experiment: str = "hela_seg"
     """
     if store.startswith(_SQLITE):
         make_folder(Path(store.removeprefix(_SQLITE)).parent)
-    before = _known(folder, "mlflow")
-    logger: MlflowLog = _made(
+    return _goes_on(
+        folder,
         "mlflow",
-        lambda: MlflowLog(
+        lambda before: MlflowLog(
             is_new=before is None,
             experiment_name=experiment,
             tracking_uri=store,
@@ -99,9 +99,8 @@ def mlflow(folder: str, store: str, artifacts: str, experiment: str = "hela_seg"
             run_name=Path(folder).name,
             run_id=before,
         ),
+        lambda logger: logger.run_id,
     )
-    _remember(folder, "mlflow", lambda: logger.run_id)
-    return logger
 
 
 def wandb(folder: str, project: str = "hela_seg", offline: bool = True) -> Logger:
@@ -115,38 +114,35 @@ def wandb(folder: str, project: str = "hela_seg", offline: bool = True) -> Logge
     Raises:
         InputError: the package is not installed.
     """
-    logger: WandbLog = _made(
+    return _goes_on(
+        folder,
         "wandb",
-        lambda: WandbLog(
+        lambda before: WandbLog(
             name=Path(folder).name,
             save_dir=folder,
             project=project,
             offline=offline,
-            id=_known(folder, "wandb"),
+            id=before,
             resume="allow",
         ),
+        lambda logger: logger.experiment.id,
     )
-    _remember(folder, "wandb", lambda: logger.experiment.id)
-    return logger
 
 
-def _made(package: str, make: Callable[[], Any]) -> Any:
+def _goes_on(
+    folder: str, service: str, make: Callable[[str | None], Any], identity: Callable[[Any], object]
+) -> Logger:
+    """The log that `make` makes for the identity which a run's folder names; a new log's is noted there."""
+    path = Path(folder) / f"{service}_run.txt"
     try:
-        return make()
+        logger: Logger = make(path.read_text(encoding="utf-8").strip() if path.is_file() else None)
     except ModuleNotFoundError:
-        raise not_installed(f"logger={package}", package, package, "choose logger=csv") from None
+        raise not_installed(f"logger={service}", service, service, "choose logger=csv") from None
 
+    @rank_zero_only
+    def note() -> None:
+        with whole_file(path) as beside:
+            beside.write_text(f"{identity(logger)}\n", encoding="utf-8")
 
-def _known(folder: str, service: str) -> str | None:
-    path = _path(folder, service)
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
-
-
-@rank_zero_only
-def _remember(folder: str, service: str, identity: Callable[[], object]) -> None:
-    with whole_file(_path(folder, service)) as beside:
-        beside.write_text(f"{identity()}\n", encoding="utf-8")
-
-
-def _path(folder: str, service: str) -> Path:
-    return Path(folder) / f"{service}_run.txt"
+    note()
+    return logger
