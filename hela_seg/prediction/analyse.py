@@ -140,7 +140,8 @@ def _analyse_frames(
         result.flicker.append(pixels.add(labels))
         if numbered is not None:
             rows = cells.add(numbered, rows)
-            result.cells.append(cells.count(rows))
+            by_name = count_cells(rows, job.classes)
+            result.cells.append(np.array([by_name.get(name, 0) for name in job.classes.names], np.int64))
             result.cell_flicker.append(cells.flicker)
             if not job.wanted.track:
                 write(series.name, rows)
@@ -149,8 +150,8 @@ def _analyse_frames(
     for of_frame in (result.flicker, result.cell_flicker):
         of_frame[:] = [*of_frame[1:], None][: len(of_frame)]
     if job.wanted.track:
-        result.lives = cells.lives()
-        for rows in cells.tracked(result.lives):
+        result.lives, followed = cells.tracked()
+        for rows in followed:
             write(series.name, rows)
 
 
@@ -226,19 +227,14 @@ class _Cells:
             self._rows.append(rows)
         return rows
 
-    def count(self, rows: Columns) -> NDArray[np.int64]:
-        """Cells of each class (K,)."""
-        by_name = count_cells(rows, self._classes)
-        return np.array([by_name.get(name, 0) for name in self._classes.names], np.int64)
+    def tracked(self) -> tuple[Lives, list[Columns]]:
+        """The lives of all cells and the rows of all frames with their tracks, once all frames are seen.
 
-    def lives(self) -> Lives:
-        """The lives of all cells, once all frames are seen."""
+        Specks have the track 0.
+        """
         if self._follower is None:
             raise ValueError("cells are not tracked")
-        return self._follower.lives()
-
-    def tracked(self, lives: Lives) -> list[Columns]:
-        """The rows of all frames with the track of each; specks have the track 0."""
+        lives = self._follower.lives()
         ends = np.cumsum([len(rows["label"]) for rows in self._rows])
         followed = []
         for rows, end in zip(self._rows, ends, strict=True):
@@ -246,7 +242,7 @@ class _Cells:
             followed.append(rows | {"track": lives.track[mine], "parent": lives.parent[mine]})
         if self._maps is not None:
             self._maps.follow(followed)
-        return followed
+        return lives, followed
 
 
 def thread_count(pixels: int) -> int:

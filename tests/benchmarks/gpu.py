@@ -52,7 +52,9 @@ from hela_seg.system.machine import hardware, now, versions
 from hela_seg.system.settings import to_plain
 from hela_seg.training.losses import DiceCrossEntropyLoss, FocalLoss
 
-NETS = ("resnet34_unet", "inception_unet", "vgg19_unet", "unet", "residual_unet")
+NETS = ("residual_unet", "resnet34_unet", "inception_unet", "vgg19_unet", "unet")
+"""The default net, and the paper's four."""
+
 NOTEBOOK_MS = {"resnet34_unet": 118, "inception_unet": 385, "vgg19_unet": 245, "unet": 317}
 """The paper's notebook on its authors' Colab GPU, batch 8 of 512x512."""
 
