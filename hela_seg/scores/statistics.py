@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import compress, groupby
 
 import numpy as np
+import scipy  # whose stats are imported at their first use: they take half a second
 from numpy.typing import NDArray
-from scipy import stats
 
 from hela_seg.scores.counts import FrameCounts
 
@@ -104,8 +104,8 @@ def level_of(units: int, confidence: float = CONFIDENCE) -> float:
     """
     if units < 2:
         return confidence
-    wide = stats.t.ppf((1 + confidence) / 2, units - 1) * math.sqrt(units / (units - 1))
-    return float(min(1 - 2 * stats.norm.sf(wide), 1 - 1 / RESAMPLES))
+    wide = scipy.stats.t.ppf((1 + confidence) / 2, units - 1) * math.sqrt(units / (units - 1))
+    return float(min(1 - 2 * scipy.stats.norm.sf(wide), 1 - 1 / RESAMPLES))
 
 
 def summed(matrix: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -170,7 +170,7 @@ def resampled(
 
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):
         warnings.simplefilter("ignore")  # figures without interval, which come back as NaN
-        found = stats.bootstrap(
+        found = scipy.stats.bootstrap(
             (np.arange(units),),
             figures_of_draws,
             n_resamples=resamples,
@@ -206,7 +206,7 @@ def signed_rank(differences: FloatArray, units: NDArray[np.int64]) -> float:
     means = np.bincount(index, differences[known]) / np.bincount(index)
     if len(means) < 2:
         return math.nan
-    return float(stats.wilcoxon(means).pvalue) if means.any() else 1.0
+    return float(scipy.stats.wilcoxon(means).pvalue) if means.any() else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
