@@ -55,15 +55,16 @@ def blend(
         raise ValueError(f"image is {image.shape} and labels {labels.shape}, expected (C, H, W) and (H, W)")
     picture = _visible(image, contrast_of([image]) if contrast is None else contrast)
     marked = np.where(labels < len(classes), labels, 0)
-    colours = np.array([c.rgb for c in classes], dtype=np.float32)[marked]
     edge = _inner_edges(marked)
     if outline > 1:
         edge = binary_dilation(edge, iterations=outline - 1)
-    opacity = np.where(edge, 1.0, FILL_OPACITY) * (marked > 0)
-    # Under a class the image is grey: orange laid over the green of the paper's images would look lime.
-    if len(image) > 1:
-        picture[marked > 0] = picture.mean(axis=2, keepdims=True)[marked > 0]
-    picture += opacity[..., None].astype(np.float32) * (colours - picture)
+    drawn = marked > 0
+    under = picture[drawn]
+    if len(image) > 1:  # grey: orange laid over the green of the paper's images would look lime
+        under = under.mean(axis=1, keepdims=True)
+    opacity = np.where(edge[drawn], np.float32(1), np.float32(FILL_OPACITY))[:, None]
+    colours = np.array([c.rgb for c in classes], dtype=np.float32)[marked[drawn]]
+    picture[drawn] = under + opacity * (colours - under)
     picture[stripes(labels.shape) & (labels == IGNORE_INDEX)] = IGNORED_GREY
     return picture.round().astype(np.uint8)
 
