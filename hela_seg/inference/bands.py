@@ -54,38 +54,28 @@ class Frame:
         t: the number under which its bands come out.
         images: where its pixels come from, once for each normalisation and context that the nets ask for.
         at: its number there.
+        stitchers: join its tiles, one for each kind of result, once it is on its way through the nets.
+        dropped: whether it cannot be read.
     """
 
     t: int
     images: Sequence[NormalisedFrames]
     at: int
-
-    @property
-    def size(self) -> Size:
-        """Rows and columns."""
-        return self.images[0].size
-
-
-@dataclass(eq=False)
-class _Transit:
-    """A frame on its way through the nets."""
-
-    frame: Frame
-    plan: Plan
     stitchers: Sequence[CropStitcher | GaussianStitcher] = ()
     dropped: bool = False
 
-    def push(self, results: Sequence[Array]) -> list[Array] | None:
+    def push(self, cut: Plan, results: Sequence[Array]) -> list[Array] | None:
         """Join the next tile's results, each to those of its kind; gives a band when it is final."""
-        self.stitchers = self.stitchers or [self.plan.stitcher() for _ in results]
+        self.stitchers = self.stitchers or [cut.stitcher() for _ in results]
         bands = [stitcher.push(result) for stitcher, result in zip(self.stitchers, results, strict=True)]
         return None if bands[0] is None else [band for band in bands if band is not None]
 
 
 class _Batch(NamedTuple):
-    tiles: list[tuple[_Transit, Tile]]
+    cut: Plan
+    tiles: list[tuple[Frame, Tile]]
     images: list[Tensor]
-    failures: list[tuple[_Transit, InputError]]
+    failures: list[tuple[Frame, InputError]]
 
 
 class BandMaker:
@@ -131,16 +121,16 @@ class BandMaker:
         """
         batches = (batch for group in groups if group for batch in self._cut(group))
         for batch, results in self._through_nets(prefetch(self._read, batches), probabilities):
-            for transit, error in batch.failures:
+            for frame, error in batch.failures:
                 if not skip_unreadable:
                     raise error
-                if not transit.dropped:
-                    yield Unreadable(transit.frame.t, error)
-                transit.dropped = True
-            for (transit, _), *found in zip(batch.tiles, *results, strict=True):
-                band = None if transit.dropped else transit.push(found)
+                if not frame.dropped:
+                    yield Unreadable(frame.t, error)
+                frame.dropped = True
+            for (frame, _), *found in zip(batch.tiles, *results, strict=True):
+                band = None if frame.dropped else frame.push(batch.cut, found)
                 if band is not None:
-                    yield _band(transit, band, probabilities)
+                    yield _band(frame.t, batch.cut, band, probabilities)
 
     def _plan(self, size: Size) -> Plan:
         return plan(size, self._tiling, self._ensemble.stride)
@@ -152,28 +142,27 @@ class BandMaker:
             self._batch_sizes[size] = self._classes.size(self._channels, size)
         return self._batch_sizes[size]
 
-    def _cut(self, group: Sequence[Frame]) -> Iterator[list[tuple[_Transit, Tile]]]:
+    def _cut(self, group: Sequence[Frame]) -> Iterator[tuple[Plan, list[tuple[Frame, Tile]]]]:
         """The tiles of a group's frames, a batch at a time."""
-        cut = self._plan(group[0].size)
+        cut = self._plan(group[0].images[0].size)
         size = self._batch_size(cut)
-        transits = (_Transit(frame, cut) for frame in group)
-        tiles = ((transit, tile) for transit in transits for tile in cut.tiles)
+        tiles = ((frame, tile) for frame in group for tile in cut.tiles)
         while batch := list(islice(tiles, size)):
-            yield batch
+            yield cut, batch
 
-    def _read(self, tiles: Sequence[tuple[_Transit, Tile]]) -> _Batch:
+    def _read(self, batch: tuple[Plan, Sequence[tuple[Frame, Tile]]]) -> _Batch:
         """Read a batch, outside of the caller's thread."""
         kept, pixels, failures = [], [], []
-        for transit, tile in tiles:
-            frame = transit.frame
+        for frame, tile in batch[1]:
             try:
                 pixels.append([images.read(frame.at, tile.read) for images in frame.images])
             except InputError as error:
-                failures.append((transit, _naming(frame, error)))
+                failures.append((frame, _naming(frame, error)))
             else:
-                kept.append((transit, tile))
+                kept.append((frame, tile))
         images = [torch.from_numpy(np.stack(of_one_kind)) for of_one_kind in zip(*pixels, strict=True)]
-        return _Batch(kept, [image.pin_memory() for image in images] if self._on_gpu else images, failures)
+        images = [image.pin_memory() for image in images] if self._on_gpu else images
+        return _Batch(batch[0], kept, images, failures)
 
     def _through_nets(
         self, batches: Iterable[_Batch], probabilities: bool
@@ -190,7 +179,7 @@ class BandMaker:
     def _run(self, batch: _Batch, probabilities: bool) -> Sequence[Tensor]:
         if not batch.tiles:
             return ()
-        if batch.tiles[0][0].plan.blend == "gaussian":
+        if batch.cut.blend == "gaussian":
             return self._probabilities.run(batch.images)
         return (self._both if probabilities else self._classes).run(batch.images)
 
@@ -216,9 +205,8 @@ def _naming(frame: Frame, error: InputError) -> InputError:
     return error if name in said else InputError(f"{name} of {said}")
 
 
-def _band(transit: _Transit, found: Sequence[Array], probabilities: bool) -> Band:
-    t = transit.frame.t
-    if transit.plan.blend == "gaussian":
+def _band(t: int, cut: Plan, found: Sequence[Array], probabilities: bool) -> Band:
+    if cut.blend == "gaussian":
         mean = found[0]
         labels = predicted_classes(torch.from_numpy(mean)[None])[0].to(torch.uint8).numpy()
         return Band(t, labels, mean if probabilities else None)
