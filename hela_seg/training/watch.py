@@ -99,17 +99,16 @@ class NonFiniteLossGuard(pl.Callback):
             else ("training", trainer.train_dataloader)
         )
         tiles = _batch(loader, index)
-        self._write(tiles)
-        raise InputError(
-            f"the loss is no finite number in epoch {trainer.current_epoch + 1}, batch {index + 1} of "
-            f"{part}, whose tiles are in {self._folder}: {_cure(str(trainer.precision))}"
-        )
-
-    def _write(self, tiles: list[Sample]) -> None:
         images = np.stack([tile["image"].numpy() for tile in tiles])
         labels = np.stack([tile["label"].numpy() for tile in tiles]).astype(np.uint8)
         write_tiff(self._folder / "images.tif", images, "TCYX")
         write_tiff(self._folder / "labels.tif", labels, "TYX")
+        half = " or set trainer.precision=32-true" if trainer.precision == "16-mixed" else ""
+        raise InputError(
+            f"the loss is no finite number in epoch {trainer.current_epoch + 1}, batch {index + 1} of "
+            f"{part}, whose tiles are in {self._folder}: lower optimizer.lr or set "
+            f"trainer.gradient_clip_val=1.0{half}"
+        )
 
 
 class LoaderWatch(pl.Callback):
@@ -224,13 +223,6 @@ def _batch(loader: Any, index: int) -> list[Sample]:
     sampler, size = loader.sampler, loader.batch_size
     places = sampler.whole_epoch() if isinstance(sampler, EpochSampler) else sampler
     return [loader.dataset[place] for place in islice(places, index * size, (index + 1) * size)]
-
-
-def _cure(precision: str) -> str:
-    cures = ["lower optimizer.lr", "set trainer.gradient_clip_val=1.0"]
-    if precision == "16-mixed":
-        cures.append("set trainer.precision=32-true")
-    return " or ".join(cures)
 
 
 def _help(loader: DataLoader[Sample]) -> str:
