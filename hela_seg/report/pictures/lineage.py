@@ -112,7 +112,7 @@ def _time_axis(followed: Followed) -> tuple[str, float]:
 def _columns(lives: Lives) -> tuple[dict[int, float], int]:
     """Where each life stands, by its track, and how many lineages do: the largest ones first."""
     roots = lives.roots
-    sizes = {int(root): int(np.count_nonzero(roots == root)) for root in np.unique(roots)}
+    sizes = dict(zip(*(found.tolist() for found in np.unique(roots, return_counts=True)), strict=True))
     lasting = {life.track: len(life.rows) for life in lives.lives}
     columns: dict[int, float] = {}
     end, shown = 0.0, 0
