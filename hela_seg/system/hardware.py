@@ -202,4 +202,4 @@ def _tf32(machine: Machine, wish: Choice) -> bool:
         raise InputError(f"trainer.tf32 is '{wish}', expected auto, true or false: choose one of them")
     if wish is True and not has:
         raise InputError(f"trainer.tf32 is true, but {machine.name} has no TF32: expected auto or false here")
-    return has if wish == "auto" else wish
+    return wish if isinstance(wish, bool) else has
