@@ -65,7 +65,7 @@ def split_cells(class_map: NDArray[np.integer[Any]], *, neck: float = NECK, leas
     foreground = (class_map != 0) & (class_map != IGNORE_INDEX)
     count, regions = _connected(foreground)
     at = np.flatnonzero(foreground)
-    if neck > 0 and len(at) < foreground.size:  # a frame full of foreground has no distance to the background
+    if neck > 0 and 0 < len(at) < foreground.size:  # else no pixel has a distance to the background
         _cut(regions, count, foreground, at, neck)
     pixels = regions.reshape(-1)
     pixels[at] = _numbered(pixels[at], least_area)
