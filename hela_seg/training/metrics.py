@@ -29,23 +29,15 @@ class ConfusionMatrix(Metric):
         self.ignore_index = ignore_index
         self.add_state("matrix", torch.zeros(classes, classes, dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, logits_or_indices: Tensor, truth: Tensor) -> None:
-        """Count a batch: logits (N, K, H, W) or class indices (N, H, W) int64, against truth (N, H, W) int64.
-
-        Given indices are checked, which waits for the device; logits need no check and wait for nothing.
+    def update(self, logits: Tensor, truth: Tensor) -> None:
+        """Count a batch: logits (N, K, H, W) against truth (N, H, W) int64. It waits for no device.
 
         Raises:
             ValueError: another number of classes than K, or what `confusion_matrix` refuses.
         """
-        if logits_or_indices.is_floating_point():
-            if logits_or_indices.shape[1] != self.classes:
-                raise ValueError(f"logits have {logits_or_indices.shape[1]} classes, expected {self.classes}")
-            prediction = predicted_classes(logits_or_indices)
-        else:
-            prediction = logits_or_indices
-            if not bool(((prediction >= 0) & (prediction < self.classes)).all()):
-                raise ValueError(f"prediction has class indices outside 0 to {self.classes - 1}")
-        self.matrix += confusion_matrix(prediction, truth, self.classes, self.ignore_index)
+        if logits.shape[1] != self.classes:
+            raise ValueError(f"logits have {logits.shape[1]} classes, expected {self.classes}")
+        self.matrix += confusion_matrix(predicted_classes(logits), truth, self.classes, self.ignore_index)
 
     def compute(self) -> Tensor:
         """The counts (K, K), int64; rows are the truth, columns the prediction."""
