@@ -44,10 +44,7 @@ class Ensemble:
         if precision not in {"auto", *PRECISIONS}:
             raise InputError(f"precision is '{precision}', expected auto, {', '.join(PRECISIONS)}")
         self.device, self._inputs, self._tta = device, tuple(inputs), tta
-        if precision == "auto":
-            on_gpu = "bfloat16" if device.type == "cuda" and has_bfloat16() else "float16"
-            precision = on_gpu if device.type == "cuda" else "float32"
-        self._precision = PRECISIONS[precision]
+        self._precision = _precision_of(device) if precision == "auto" else PRECISIONS[precision]
         self._nets = [
             net.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             for net in nets
@@ -143,6 +140,12 @@ def _softmax(logits: Tensor) -> Tensor:
     """Probabilities of logits (N, K, H, W), class by class in memory, which takes half the time."""
     probabilities: Tensor = logits.float().contiguous().softmax(1)
     return probabilities
+
+
+def _precision_of(device: torch.device) -> torch.dtype:
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if has_bfloat16() else torch.float16
 
 
 def _in_turn(steps: Iterable[Callable[[Tensor], Tensor]], images: Tensor) -> Tensor:
