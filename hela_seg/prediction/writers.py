@@ -36,8 +36,8 @@ def _write_labels(recording: PredictedRecording, path: Path) -> None:
         frames = (part.segments(number) for _, part, number in recording.parts("labels"))
     else:
         frames = (_encoded(labels) for labels in recording.labels())
-    shown = {"classes": recording.job.classes, "ignored": bool(recording.result.unreadable)}
-    _write_ome_tiff(recording, path, frames, recording.label_provenance, **shown)
+    classes, ignored = recording.job.classes, bool(recording.result.unreadable)
+    _write_ome_tiff(recording, path, frames, recording.label_provenance, classes=classes, ignored=ignored)
 
 
 def _write_zarr(recording: PredictedRecording, path: Path) -> None:

@@ -112,7 +112,8 @@ def _time_axis(followed: Followed) -> tuple[str, float]:
 def _columns(lives: Lives) -> tuple[dict[int, float], int]:
     """Where each life stands, by its track, and how many lineages do: the largest ones first."""
     roots = lives.roots
-    sizes = dict(zip(*(found.tolist() for found in np.unique(roots, return_counts=True)), strict=True))
+    found, counts = np.unique(roots, return_counts=True)
+    sizes: dict[int, int] = dict(zip(found.tolist(), counts.tolist(), strict=True))
     lasting = {life.track: len(life.rows) for life in lives.lives}
     columns: dict[int, float] = {}
     end, shown = 0.0, 0
