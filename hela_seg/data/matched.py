@@ -1,4 +1,4 @@
-"""Recordings out of the files that patterns match: channels and planes joined, masks painted."""
+"""Recordings out of the files that belong to them: channels and planes joined, masks painted."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import replace
 from itertools import cycle, repeat
 from pathlib import Path
 
-from hela_seg.data.labels.painted import Layer
-from hela_seg.data.layouts import FileRules, Recording, at_size_of, chosen, open_image, open_mask, painted
+from hela_seg.data.labels.painted import Layer, PaintedSeries
+from hela_seg.data.labels.resized import NearestSeries
+from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.patterns.images import Channels
 from hela_seg.data.patterns.masks import Layers
 from hela_seg.data.patterns.matching import Matched
-from hela_seg.data.stacks import FrameSequence, Series, name_of
-from hela_seg.data.stacks.channels import JoinedChannels, JoinedPlanes
+from hela_seg.data.stacks import FrameSequence, SelectedFrames, Series, name_of, open_series
+from hela_seg.data.stacks.channels import JoinedChannels, JoinedPlanes, choose_channels
 from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
 from hela_seg.data.stacks.outlines import Outline, OutlineSeries, is_annotated
 from hela_seg.system.errors import InputError
@@ -30,8 +31,10 @@ def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recordin
     Raises:
         InputError: channels, planes, frames or masks that are unlike.
     """
-    frames = _frames(found, axes, rules)
+    frames, numbers = _frames(found, axes, rules), found.numbers
     image = _strung_together(found, frames)
+    if numbers is not None and rules.neighbours:
+        image, frames = SelectedFrames(image, numbers), [frames[number] for number in numbers]
     # of single masks each belongs to one frame, which may be of a stack
     length, own = (1, cycle(frames)) if len(found.masks) > 1 else (image.shape[0], repeat(image))
     if found.mask_planes not in (None, image.depth):
@@ -62,7 +65,10 @@ def matched_image(found: Matched, axes: str | None, rules: FileRules) -> Series:
 
 
 def _frames(found: Matched, axes: str | None, rules: FileRules) -> list[Series]:
-    return [_joined(channels, axes, rules, found.position) for channels in found.images]
+    shown = found.images
+    if found.numbers is not None and not rules.neighbours:
+        shown = tuple(shown[number] for number in found.numbers)
+    return [_joined(channels, axes, rules, found.position) for channels in shown]
 
 
 def _strung_together(found: Matched, frames: Sequence[Series]) -> Series:
@@ -140,3 +146,56 @@ def _outlined(path: Path, image: Series, length: int, rules: FileRules, name: st
         return Layer(numbered, values[name] if name else cell)
     background = next(iter(values.values()), 0)
     return Layer(OutlineSeries(path, image, length, class_of, background, rules.painted_dtype), None)
+
+
+def open_image(path: Path, axes: str | None, rules: FileRules, position: str | None = None) -> Series:
+    """An image with the channels that a net sees of it."""
+    image = open_series(
+        path,
+        axes,
+        assumed_axes=rules.assumed_axes,
+        z=rules.z,
+        max_frame_pixels=rules.max_frame_pixels,
+        fill_missing_chunks=rules.fill_missing_chunks,
+        position=position,
+    )
+    return chosen(image, rules)
+
+
+def chosen(image: Series, rules: FileRules) -> Series:
+    """The channels of an image that a net sees."""
+    if rules.channel_names:
+        if len(rules.channel_names) != image.shape[1]:
+            raise InputError(
+                f"{image.path} has {image.shape[1]} channel(s), expected {len(rules.channel_names)} as "
+                f"data.channel_names says ({', '.join(rules.channel_names)}): give a name for each"
+            )
+        image.channel_names = tuple(rules.channel_names)
+    return choose_channels(image, rules.channels, grey=rules.grey)
+
+
+def open_mask(path: Path, axes: str | None, rules: FileRules, position: str | None = None) -> Series:
+    """A mask as the file holds it."""
+    return open_series(
+        path,
+        axes,
+        labels=not rules.colours,
+        z=rules.z,
+        max_frame_pixels=rules.max_frame_pixels,
+        fill_missing_chunks=rules.fill_missing_chunks,
+        colours=rules.colours,
+        soft=rules.threshold is not None,
+        position=position,
+    )
+
+
+def painted(layers: Sequence[Layer], rules: FileRules) -> Series:
+    """Mask files painted over each other."""
+    background = next(iter(rules.class_values.values()), 0)
+    return PaintedSeries(layers, background, rules.threshold, rules.painted_dtype)
+
+
+def at_size_of(image: Series, mask: Series, rules: FileRules) -> Series:
+    """A mask as it is, or at its image's size where that is allowed."""
+    size = (image.shape[2], image.shape[3])
+    return NearestSeries(mask, size) if rules.resize == "nearest" and mask.shape[2:] != size else mask

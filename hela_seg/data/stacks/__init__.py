@@ -25,7 +25,7 @@ from pathlib import Path
 
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.discovery.formats import FOLDERS, SUFFIXES, known_format
-from hela_seg.data.stacks.discovery.listing import ImageFile, find_files, images_in, is_image, names_left_out
+from hela_seg.data.stacks.discovery.listing import ImageFile, find_files, images_in, is_image
 from hela_seg.data.stacks.discovery.positions import Position
 from hela_seg.data.stacks.discovery.remote import is_remote, joined, path_of
 from hela_seg.data.stacks.numbering import numbered_sequence
@@ -58,7 +58,6 @@ __all__ = [
     "is_remote",
     "joined",
     "name_of",
-    "names_left_out",
     "numbered_sequence",
     "open_series",
     "path_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -167,12 +168,16 @@ class FrameSequence(Series):
 
     def __init__(self, frames: Sequence[Series], name: str) -> None:
         first = frames[0]
-        for frame in frames:
-            if frame.shape != (1, *first.shape[1:]) or frame.dtype != first.dtype:
-                raise InputError(
-                    f"{frame.path} is {_describe(frame)} but {first.path.name} is {_describe(first)}: "
-                    "the frames of one series must be single and alike"
-                )
+        described = [_describe(frame) for frame in frames]
+        usual, _ = Counter(described).most_common(1)[0]
+        odd = [n for n, frame in enumerate(frames) if described[n] != usual or frame.shape[0] != 1]
+        if odd:
+            others = f" (and {len(odd) - 1} more are unlike it)" if odd[1:] else ""
+            name = frames[described.index(usual)].path.name
+            raise InputError(
+                f"{frames[odd[0]].path} is {described[odd[0]]} but {name} is {usual}{others}: the frames of "
+                "one series must be single and alike"
+            )
         self._frames = tuple(frames)
         self.name = name
         self.path = first.path

@@ -18,7 +18,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hela_seg.data.layouts import paired_by_stem
+from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.data.stacks import FrameSequence, find_files, numbered_sequence, open_series
 from hela_seg.system.errors import InputError
 
@@ -459,13 +459,13 @@ def pairs(root):
 
 def refusal_of_pairs(root):
     with pytest.raises(InputError) as refused:
-        paired_by_stem(root, "images", "masks")
+        DataOnDisk("folder", root, "images", "masks").recordings()
     return str(refused.value)
 
 
 def test_two_files_with_one_stem_are_refused(tmp_path):
     png(pairs(tmp_path) / "images" / "a.png")
-    assert "holds a.png and a.tif, expected one file of each name" in refusal_of_pairs(tmp_path)
+    assert "a.png and a.tif (data.images='images/{name}') match one pattern" in refusal_of_pairs(tmp_path)
 
 
 def test_label_stack_one_frame_shorter_is_refused(tmp_path):
