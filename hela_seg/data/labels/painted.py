@@ -57,12 +57,11 @@ class PaintedSeries(Series):
                     "one image must be alike"
                 )
         self._layers, self._background, self._threshold = tuple(layers), background, threshold
-        self.name, self.path, self.axes = first.name, first.path, first.axes
-        self.shape = (first.shape[0], 1, *first.shape[2:])
+        self.state_as(first)
+        self.shape, self.position = (first.shape[0], 1, *first.shape[2:]), None
         self.dtype = np.result_type(dtype, *(layer.mask.dtype for layer in layers if layer.value is None))
         files = tuple((str(path), version_of(path)) for path in self.paths)
         self._key = (files, tuple(layer.value for layer in layers), background, threshold, self.dtype.str)
-        self.frame_interval = first.frame_interval
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -65,18 +65,8 @@ class NumpySeries(VolumeSeries):
                     f"{path} is asked for, expected an entry below {shape[-1]}: correct the number"
                 )
             shape = shape[:-1]
-        if dtype.kind not in "buif":
-            raise InputError(f"{path} holds {dtype} pixels, expected real numbers: save another type")
-        if options.labels:
-            options = options.for_mask(len(shape))
-        letters = resolve(
-            "Q" * max(len(shape) - 2, 0) + "YX"[-len(shape) :],
-            shape,
-            stated=False,
-            wanted=options.axes,
-            assumed=options.assumed_axes,
-            path=path,
-        )
+        unknown = ("Q" * len(shape) + "YX")[-len(shape) :]
+        letters = resolve(unknown, shape, options, path, stated=False)
         self._settle(letters, shape, dtype, options)
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hela_seg.data.stacks.damage import damaged
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels, Series, name_of, refuse_oversized
@@ -59,7 +60,7 @@ class PngSeries(Series):
         try:
             version = version_of(self.path)
         except OSError as error:
-            raise _damaged(self.path, str(error)) from None
+            raise damaged(self.path, str(error), "PNG") from None
         frame = cache.get((self.path, version, self._indices), self._pixels)
         return frame[:, rows, columns].copy()
 
@@ -72,14 +73,14 @@ class PngSeries(Series):
         try:
             pixels = self._decode()
         except _DAMAGE as error:
-            raise _damaged(self.path, str(error)) from None
+            raise damaged(self.path, str(error), "PNG") from None
         if pixels.ndim == 2:
             pixels = pixels[..., np.newaxis]
         if pixels.shape[2] in {2, 4}:
             pixels = self._opaque(pixels)
         pixels = np.moveaxis(pixels, 2, 0)
         if pixels.shape != self.shape[1:]:
-            raise _damaged(self.path, f"it holds {pixels.shape}, stated are {self.shape[1:]}")
+            raise damaged(self.path, f"it holds {pixels.shape}, stated are {self.shape[1:]}", "PNG")
         return pixels
 
     def _decode(self) -> Pixels:
@@ -132,7 +133,7 @@ def _read_header(path: Path) -> _Header:
     try:
         with path.open("rb") as file:
             if file.read(len(_SIGNATURE)) != _SIGNATURE:
-                raise _damaged(path, "it does not begin as a PNG does")
+                raise damaged(path, "it does not begin as a PNG does", "PNG")
             length, kind = struct.unpack(">I4s", file.read(8))
             width, height, depth, colour = struct.unpack(">IIBB", file.read(10))
             kinds, palette = {kind}, b""
@@ -144,14 +145,9 @@ def _read_header(path: Path) -> _Header:
                 length, kind = struct.unpack(">I4s", file.read(8))
                 kinds.add(kind)
     except struct.error:
-        raise _damaged(path, "it ends too early") from None
+        raise damaged(path, "it ends too early", "PNG") from None
     if b"IHDR" not in kinds or colour not in _SAMPLES or not (width and height):
-        raise _damaged(path, "its header makes no sense")
+        raise damaged(path, "its header makes no sense", "PNG")
     if colour == _PALETTE and (not palette or len(palette) % 3):
-        raise _damaged(path, "it lacks its colour table")
+        raise damaged(path, "it lacks its colour table", "PNG")
     return _Header(width, height, depth, colour, b"tRNS" in kinds or _SAMPLES[colour] in {2, 4}, palette)
-
-
-def _damaged(path: Path, reason: str) -> InputError:
-    reason = " ".join(reason.split())
-    return InputError(f"{path} is damaged or no PNG ({reason}): copy or export the file again")

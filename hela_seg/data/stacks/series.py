@@ -55,6 +55,10 @@ class Series(ABC):
     channel_names: tuple[str, ...] = ()
     depth: int = 1
 
+    def state_as(self, source: Series) -> None:
+        """State all that another series states; what differs is set afterwards."""
+        vars(self).update({name: getattr(source, name) for name in Series.__annotations__})
+
     @property
     def paths(self) -> tuple[Path, ...]:
         """All files that the series is read from."""
@@ -179,13 +183,9 @@ class FrameSequence(Series):
                 "one series must be single and alike"
             )
         self._frames = tuple(frames)
-        self.name = name
-        self.path = first.path
-        self.shape = (len(frames), *first.shape[1:])
-        self.dtype = first.dtype
-        self.axes = "T" + first.axes.replace("T", "")
-        self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval
-        self.channel_names, self.depth = first.channel_names, first.depth
+        self.state_as(first)
+        self.name, self.frame_times, self.position = name, None, None
+        self.shape, self.axes = (len(frames), *first.shape[1:]), "T" + first.axes.replace("T", "")
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -205,7 +205,32 @@ class FrameSequence(Series):
         return self._frames[t].path
 
 
-class SelectedFrames(Series):
+class DerivedSeries(Series):
+    """Another series whose pixels a subclass changes or picks from; it states what that one does.
+
+    Args:
+        source: the other one.
+    """
+
+    def __init__(self, source: Series) -> None:
+        self._source = source
+        self.state_as(source)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that the series is read from."""
+        return self._source.paths
+
+    def path_of(self, t: int) -> Path:
+        """The file that holds frame t."""
+        return self._source.path_of(t)
+
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of frame t in."""
+        return self._source.colour_table(t)
+
+
+class SelectedFrames(DerivedSeries):
     """Some frames of a recording, such as those with masks; the others remain within reach (`Series.whole`).
 
     Args:
@@ -214,12 +239,9 @@ class SelectedFrames(Series):
     """
 
     def __init__(self, recording: Series, numbers: Sequence[int]) -> None:
-        self._recording, self._numbers = recording, tuple(numbers)
-        self.name, self.path = recording.name, recording.path_of(self._numbers[0])
-        self.shape = (len(self._numbers), *recording.shape[1:])
-        self.dtype, self.axes = recording.dtype, recording.axes
-        self.pixel_size, self.frame_interval = recording.pixel_size, recording.frame_interval
-        self.position, times = recording.position, recording.frame_times
+        super().__init__(recording)
+        self._numbers, times = tuple(numbers), recording.frame_times
+        self.path, self.shape = recording.path_of(numbers[0]), (len(numbers), *recording.shape[1:])
         self.frame_times = None if times is None else tuple(times[number] for number in numbers)
 
     @property
@@ -229,15 +251,19 @@ class SelectedFrames(Series):
 
     def whole(self) -> tuple[Series, Sequence[int]]:
         """The recording, and the numbers of the selected frames."""
-        return self._recording, self._numbers
+        return self._source, self._numbers
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of the selected frame t as (C, h, w)."""
-        return self._recording.read(self._numbers[t], rows, columns)
+        return self._source.read(self._numbers[t], rows, columns)
 
     def path_of(self, t: int) -> Path:
         """The file that holds the selected frame t."""
-        return self._recording.path_of(self._numbers[t])
+        return self._source.path_of(self._numbers[t])
+
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of the selected frame t in."""
+        return self._source.colour_table(self._numbers[t])
 
 
 class ArraySeries(Series):

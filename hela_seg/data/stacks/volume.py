@@ -62,8 +62,11 @@ class VolumeSeries(Series):
         """Set what every series states, from the axes of the file and C where that is not its axis' length.
 
         Raises:
-            InputError: a Z-stack without a choice, a projected mask, a mask in colours, or frames too large.
+            InputError: pixels that are no numbers, a Z-stack without a choice, a projected mask, a mask in
+                colours, or frames too large.
         """
+        if dtype.kind not in "buif":
+            raise InputError(f"{self.path} holds {dtype} pixels, expected real numbers: convert it")
         length = dict(zip(letters, shape, strict=True))
         self._letters, self._file_shape, self._z = letters, shape, options.z
         self.depth = length.get("Z", 1)

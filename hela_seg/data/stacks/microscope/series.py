@@ -23,8 +23,6 @@ from hela_seg.system.errors import InputError, import_extra
 OPEN_FILES = 64
 """Most files that a process keeps open between reads."""
 
-_KINDS_OF_PIXELS = "buif"
-
 
 class MicroscopeSeries(VolumeSeries):
     """One position of a file that a `Reader` opens.
@@ -60,20 +58,10 @@ class MicroscopeSeries(VolumeSeries):
         return (self.path, *self._files)
 
     def _describe(self, image: Image, options: ReadOptions) -> None:
-        if image.dtype.kind not in _KINDS_OF_PIXELS:
-            raise InputError(f"{self.path} holds {image.dtype} pixels, expected real numbers: convert it")
         if 0 in image.shape:
             raise ValueError(f"it states {image.shape} pixels")
-        if options.labels:
-            options = options.for_mask(len(image.shape))
-        letters = resolve(
-            image.axes,
-            image.shape,
-            stated=True,
-            wanted=options.axes,
-            assumed=options.assumed_axes,
-            path=Path(f"{self.path} ({image.name})") if image.name else self.path,
-        )
+        place = Path(f"{self.path} ({image.name})") if image.name else self.path
+        letters = resolve(image.axes, image.shape, options, place, stated=True)
         planes = [image.axes.index(letter) for letter in "YX"]
         if [letters.index(letter) for letter in "YX"] != planes:
             raise InputError(
