@@ -26,7 +26,6 @@ from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels,
 from hela_seg.data.patterns.matching import Given
 from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.settings import (
-    DrawingSettings,
     LabelSettings,
     TileSize,
     class_values,
@@ -38,6 +37,7 @@ from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Series, Z
 from hela_seg.data.stacks.channels import Channel
+from hela_seg.data.synthetic.render import DrawingSettings
 from hela_seg.data.tiles import Size
 from hela_seg.system import lightning_loops
 from hela_seg.system.errors import InputError
@@ -160,9 +160,10 @@ class TimelapseData(pl.LightningDataModule):
             channel_names=tuple(channel_names or ()),
             channels=channels,
             grey=grey,
+            axes=axes,
         )
         self.files = DataOnDisk(
-            layout, Path(root), images, masks, axes, sequence, rules, asdict(drawing or DrawingSettings())
+            layout, Path(root), images, masks, sequence, rules, drawing or DrawingSettings()
         )
         self.labels = label_reader(self.classes, masks_as)
         self._foreground_share, self._most_indexed = foreground_share, most_indexed

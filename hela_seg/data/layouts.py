@@ -54,7 +54,8 @@ class FileRules:
         channel_names: of the images, where files do not name them.
         channels: those that are picked, by number or name; None for all.
         grey: images in colours are made grey.
-        assumed_axes: order of the axes in files that do not state it, where no axes are given.
+        axes: order of the axes in files that do not state it.
+        assumed_axes: the same for images alone, where no axes are given.
     """
 
     colours: bool = False
@@ -71,6 +72,7 @@ class FileRules:
     channel_names: Sequence[str] = ()
     channels: Sequence[Channel] | None = None
     grey: bool = False
+    axes: str | None = None
     assumed_axes: str | None = None
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from hela_seg.data.labels.palettes import refuse_unlike_palettes
 from hela_seg.data.layouts import FileRules, Recording, by_name, ctc, dryad
@@ -32,10 +31,9 @@ class DataOnDisk:
         root: the folder with all of it; ``synthetic`` draws it there.
         images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
         masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``ctc``.
-        axes: order of the axes in files that do not state it.
         sequence: all files are the frames of one series, in the order of their names.
         rules: what the files may be like.
-        drawing: arguments of `hela_seg.data.synthetic.render.write`, for ``synthetic``.
+        drawing: what is drawn for ``synthetic``.
 
     Raises:
         InputError: an unknown layout.
@@ -45,10 +43,9 @@ class DataOnDisk:
     root: Path
     images: Given = "images"
     masks: Given = "masks"
-    axes: str | None = None
     sequence: bool = False
     rules: FileRules = field(default_factory=FileRules)
-    drawing: Mapping[str, Any] = field(default_factory=dict)
+    drawing: render.DrawingSettings = field(default_factory=render.DrawingSettings)
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
@@ -72,7 +69,7 @@ class DataOnDisk:
     @property
     def drawn_before(self) -> bool:
         """Whether the files are there, as far as this program would have to draw them."""
-        return self.layout != "synthetic" or render.folder_of(self.root, **self.drawing).is_dir()
+        return self.layout != "synthetic" or render.folder_of(self.root, self.drawing).is_dir()
 
     def recordings(self) -> list[Recording]:
         """Open the header of every file, each image paired with its mask; ``synthetic`` draws them first.
@@ -107,7 +104,7 @@ class DataOnDisk:
         rules = self.rules
         if isinstance(self.images, Mapping):
             rules = replace(rules, channel_names=tuple(self.images))
-        return open_matched(found, self.axes, rules)
+        return open_matched(found, rules)
 
     def _found(self) -> Matches:
         rules = self.rules
@@ -120,7 +117,7 @@ class DataOnDisk:
         if self.layout == "ctc":
             return ctc(self.root, str(self.masks), rules)
         drawn = self.layout == "synthetic"
-        root = render.write(self.root, **self.drawing) if drawn else self.root
+        root = render.write(self.root, self.drawing) if drawn else self.root
         return by_name(root, str(self.images), str(self.masks), rules, sequence=self.sequence)
 
 

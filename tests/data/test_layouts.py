@@ -27,8 +27,8 @@ def fill(root, images, masks, **options):
     return root
 
 
-def paired_by_stem(root, images, masks, axes=None, **options):
-    return DataOnDisk("folder", root, images, masks, axes, **options).recordings()
+def paired_by_stem(root, images, masks, **options):
+    return DataOnDisk("folder", root, images, masks, **options).recordings()
 
 
 def dryad(root, **options):
@@ -192,7 +192,7 @@ def test_axes_settle_images_and_masks(tmp_path):
     )
     tifffile.imwrite(tmp_path / "masks" / "a.tif", np.zeros((5, 6, 7), np.uint8), photometric="minisblack")
     assert "data.axes=TCYX" in refusal(paired_by_stem, tmp_path, "images", "masks")
-    (recording,) = paired_by_stem(tmp_path, "images", "masks", "TCYX")
+    (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=FileRules(axes="TCYX"))
     assert (recording.image.shape, recording.mask.shape) == ((5, 2, 6, 7), (5, 1, 6, 7))
 
 
@@ -218,7 +218,7 @@ def test_frames_of_unlike_sizes_make_no_sequence(tmp_path):
     for folder in ("images", "masks"):
         save(tmp_path / folder / "t1.tif", size=(8, 8))
     message = refusal(paired_by_stem, tmp_path, "images", "masks", sequence=True)
-    assert message.startswith(f"{tmp_path / 'images' / 't1.tif'} is 1 frame(s) of 8x8")
+    assert message.startswith(f"{tmp_path / 'images' / 't1.tif'} has 1 frame(s) of 8x8")
 
 
 def number(root, numbers, pattern="t{:03}.png", folders=("images", "masks")):
@@ -388,7 +388,7 @@ def test_dryad_without_one_of_its_folders_is_refused(tmp_path, gone):
     ],
 )
 def test_real_folders_pair_up(shared, folder, images, masks, count, shape):
-    recordings = paired_by_stem(shared / folder, images, masks, "TYX")
+    recordings = paired_by_stem(shared / folder, images, masks, rules=FileRules(axes="TYX"))
     assert [r.image.shape for r in recordings] == [shape] * count
     assert [r.mask.shape for r in recordings] == [shape] * count
 

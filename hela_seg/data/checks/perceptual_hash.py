@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import dctn
@@ -57,10 +58,8 @@ def _area_means(frame: Pixels) -> npt.NDArray[np.float64]:
     known = frame[:, ::rows, ::columns]
     if known.dtype.kind == "f":
         known = np.nan_to_num(known, nan=0, posinf=0, neginf=0)
-    means: npt.NDArray[np.float64] = known.sum(axis=0, dtype=np.float64)
-    for axis in (0, 1):
-        length = means.shape[axis]
-        starts = np.unique(np.arange(MEANS) * length // MEANS)
-        counts = np.diff(np.append(starts, length))
-        means = np.add.reduceat(means, starts, axis=axis) / np.expand_dims(counts, 1 - axis)
+    rows, columns = (min(length, MEANS) for length in known.shape[1:])
+    means: npt.NDArray[np.float64] = cv2.resize(
+        known.sum(axis=0, dtype=np.float64), (columns, rows), interpolation=cv2.INTER_AREA
+    )
     return means
