@@ -214,7 +214,7 @@ def test_cells_of_one_file_each_are_numbered(tmp_path: Path) -> None:
         cells.mask.dtype == np.uint32
     )  # also of frames with few cells, for the frames of a series are alike
     save(tmp_path / "a/11.png", np.zeros((2, 4), np.uint8))
-    assert "11.png has 1 frame(s) of 2x4 but 2.png has 1 of 1x4" in refusal(
+    assert "11.png has 1 frame(s) of 2x4, 1 channel(s), uint8 but 2.png has 1 frame(s) of 1x4" in refusal(
         tmp_path, "{id}.tif", "{id}/*.png"
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks.options import Z
-from hela_seg.data.stacks.series import DerivedSeries, Pixels, Series
+from hela_seg.data.stacks.series import DerivedSeries, Pixels, Series, refuse_unlike
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError, join_names
 
@@ -32,12 +32,8 @@ class JoinedChannels(DerivedSeries):
 
     def __init__(self, parts: Sequence[Series]) -> None:
         first = parts[0]
-        for part in parts[1:]:
-            if (part.shape[0], part.shape[2:]) != (first.shape[0], first.shape[2:]):
-                raise InputError(
-                    f"{part.path} has {_extent(part)} but {first.path.name} has {_extent(first)}: channels "
-                    "of one image must be alike, export them again at one size"
-                )
+        rule = "channels of one image must be alike in frames and size, export them again at one size"
+        refuse_unlike(parts, [(part.shape[0], part.shape[2:]) for part in parts], rule)
         super().__init__(first)
         self._parts, self.channel_names = tuple(parts), ()
         self.dtype = np.result_type(*(part.dtype for part in parts))
@@ -68,12 +64,8 @@ class JoinedPlanes(VolumeSeries):
 
     def __init__(self, planes: Sequence[Series], z: Z) -> None:
         first = planes[0]
-        for plane in planes[1:]:
-            if plane.shape != first.shape or plane.dtype != first.dtype:
-                raise InputError(
-                    f"{plane.path} has {_extent(plane)} ({plane.dtype}) but {first.path.name} has "
-                    f"{_extent(first)} ({first.dtype}): planes of one image must be alike"
-                )
+        kinds = [(plane.shape, plane.dtype) for plane in planes]
+        refuse_unlike(planes, kinds, "planes of one image must be alike")
         self.state_as(first)
         self._planes, self._z, self.depth = tuple(planes), z, len(planes)
         self.axes = "Z" + first.axes.replace("Z", "")
@@ -176,8 +168,3 @@ def _number(series: Series, channel: Channel) -> int:
         f"{series.path} has {count} channel(s){named}, expected one to be {channel!r}: set data.channels "
         "(channels, to predict) to numbers from 0, or names as data.channel_names gives them"
     )
-
-
-def _extent(series: Series) -> str:
-    frames, channels, height, width = series.shape
-    return f"{frames} frame(s) of {height}x{width} with {channels} channel(s)"

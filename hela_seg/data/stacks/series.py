@@ -172,16 +172,10 @@ class FrameSequence(Series):
 
     def __init__(self, frames: Sequence[Series], name: str) -> None:
         first = frames[0]
-        described = [_describe(frame) for frame in frames]
-        usual, _ = Counter(described).most_common(1)[0]
-        odd = [n for n, frame in enumerate(frames) if described[n] != usual or frame.shape[0] != 1]
-        if odd:
-            others = f" (and {len(odd) - 1} more are unlike it)" if odd[1:] else ""
-            name = frames[described.index(usual)].path.name
-            raise InputError(
-                f"{frames[odd[0]].path} is {described[odd[0]]} but {name} is {usual}{others}: the frames of "
-                "one series must be single and alike"
-            )
+        rule = "the frames of one series must be single and alike"
+        refuse_unlike(frames, [(frame.shape, frame.dtype) for frame in frames], rule)
+        if first.shape[0] != 1:
+            raise InputError(f"{first.path} has {_extent(first)}: {rule}")
         self._frames = tuple(frames)
         self.state_as(first)
         self.name, self.frame_times, self.position = name, None, None
@@ -345,6 +339,26 @@ def _default_axes(shape: tuple[int, ...], channels: int) -> str:
     return ("T" if len(shape) == 4 else "") + ("CYX" if first else "YXC")
 
 
-def _describe(series: Series) -> str:
+def refuse_unlike(series: Sequence[Series], kinds: Sequence[object], rule: str) -> None:
+    """Refuse series that belong together and are not of one kind.
+
+    Args:
+        series: one or more.
+        kinds: what must be the same, of each.
+        rule: what is expected, and what to do.
+
+    Raises:
+        InputError: one differs from most; it is named beside one of these.
+    """
+    usual, count = Counter(kinds).most_common(1)[0]
+    if count == len(series):
+        return
+    odd, one = series[next(n for n, kind in enumerate(kinds) if kind != usual)], series[kinds.index(usual)]
+    others = len(series) - count - 1
+    more = f" (and {others} more are unlike it)" if others else ""
+    raise InputError(f"{odd.path} has {_extent(odd)} but {one.path.name} has {_extent(one)}{more}: {rule}")
+
+
+def _extent(series: Series) -> str:
     frames, channels, height, width = series.shape
     return f"{frames} frame(s) of {height}x{width}, {channels} channel(s), {series.dtype}"

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.data.stacks.calibration import Calibration
+from hela_seg.data.stacks.calibration import Calibration, median_interval, seconds_since_first
 from hela_seg.data.stacks.options import ReadOptions, Z
 from hela_seg.data.stacks.series import Pixels, Series, refuse_infinite, refuse_oversized
-from hela_seg.data.stacks.times import median_interval, seconds_since_first
 from hela_seg.system.errors import InputError
 
 

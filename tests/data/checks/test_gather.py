@@ -125,7 +125,7 @@ def test_each_file_of_a_sequence_that_fails_is_a_fault(tmp_path, layout) -> None
     faults = "\n".join(found.faults)
     assert f"{images[1]} is damaged" in faults
     assert f"{masks[2]} is empty" in faults
-    assert f"{images[3]} is 1 frame(s) of 48x64, 1 channel(s), uint16 but" in faults
+    assert f"{images[3]} has 1 frame(s) of 48x64, 1 channel(s), uint16 but" in faults
     assert f"{masks[4]} has 1 frame(s) of 48x64, expected 2 of 48x64" in faults
     assert len(found.faults) == 4
     names = ["02"] if layout == "ctc" else []

@@ -446,7 +446,7 @@ def test_one_number_twice_and_names_without_one_running_number_are_refused(tmp_p
 def test_frames_of_unlike_sizes_are_no_sequence(tmp_path, odd):
     sequence(tmp_path, [0, 1])
     write(tmp_path / "t002.tif", odd, metadata=None)
-    with pytest.raises(InputError, match=r"t002\.tif is .* must be single and alike"):
+    with pytest.raises(InputError, match=r"t002\.tif has .* must be single and alike"):
         FrameSequence([open_series(path, "TYX") for path in find_files(tmp_path)], "movie")
 
 

@@ -31,14 +31,6 @@ class ImageFile(NamedTuple):
         """File name without its ending, with the position behind it: ``dish_A1`` for A1 in ``dish.nd2``."""
         return named(self.path, self.position)
 
-    @property
-    def where(self) -> str:
-        """Path and position, for messages."""
-        return f"{self.path}" + ("" if self.position is None else f" (position {self.position})")
-
-    def __str__(self) -> str:
-        return self._replace(path=Path(self.path.name)).where
-
 
 def images_in(paths: Iterable[Path], wanted: Position = None) -> list[ImageFile]:
     """The recordings in some files: one each, or one for each position of a file that holds several.
