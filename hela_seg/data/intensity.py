@@ -112,17 +112,14 @@ class TrainingStatistics:
         try:
             figures, shares = (np.array(plain[key], np.float64) for key in ("figures", "shares"))
             dtypes, pixels = tuple(map(str, plain["dtypes"])), float(plain["frame_pixels"])
+            shapes = (figures.shape, shares.shape)
+            if shapes != ((3, channels, 4), (2, classes)) or not np.isfinite(figures).all():
+                raise ValueError(f"{shapes[0]} and {shapes[1]} numbers, or some that are not finite")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(
-                f"the checkpoint's training_statistics are damaged ({type(error).__name__}), expected those "
-                "that hela_seg.train writes"
+                f"the checkpoint's training_statistics are damaged ({type(error).__name__}: {error}), expected "
+                f"finite numbers of {(3, channels, 4)} and {(2, classes)}, as hela_seg.train writes them"
             ) from None
-        right_shapes = figures.shape == (3, channels, 4) and shares.shape == (2, classes)
-        if not right_shapes or not np.isfinite(figures).all():
-            raise InputError(
-                f"the checkpoint's training_statistics have the shapes {figures.shape} and {shares.shape}, "
-                f"expected finite numbers of {(3, channels, 4)} and {(2, classes)}: it is damaged"
-            )
         return cls(normalisation.kind, dtypes, pixels, figures, shares)
 
     @classmethod

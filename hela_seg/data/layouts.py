@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -136,14 +137,20 @@ def by_name(root: Path, images: str, masks: str, rules: FileRules, *, sequence: 
     """
     if not root.is_dir():
         raise InputError(f"{root} is no folder, expected one with {images} and {masks}: set data.root")
-    places = {"data.images": (images, joined(root, images)), "data.masks": (masks, joined(root, masks))}
-    below = "" if all(is_image(place) for _, place in places.values()) else "/{name}"
-    listed = [PatternFiles(patterns_of(given + below, setting)) for setting, (given, _) in places.items()]
-    for files, (_, place) in zip(listed, places.values(), strict=True):
-        for path in [place] if is_image(place) else find_files(place):
-            files.add("", {"name": name_of(path)}, str(path))
-    found = pair_up(root, *listed, sparse=rules.sparse, position=rules.position, z=rules.z)
-    return _in_sequence(root, listed[0].places(), found) if sequence else found
+    image_place, mask_place = joined(root, images), joined(root, masks)
+    below = "" if is_image(image_place) and is_image(mask_place) else "/{name}"
+    of_images = _listed(image_place, images, below, "data.images")
+    of_masks = _listed(mask_place, masks, below, "data.masks")
+    found = pair_up(root, of_images, of_masks, sparse=rules.sparse, position=rules.position, z=rules.z)
+    return _in_sequence(root, of_images.places(), found) if sequence else found
+
+
+def _listed(place: Path, given: str, below: str, setting: str) -> PatternFiles:
+    """The files of a folder, or one file, as if a pattern had found them."""
+    found = PatternFiles(patterns_of(re.sub("[{}]", "", given) + below, setting))
+    for path in [place] if is_image(place) else find_files(place):
+        found.add("", {"name": name_of(path)}, str(path))
+    return found
 
 
 def _in_sequence(root: Path, places: Iterable[str], found: Matches) -> Matches:

@@ -32,7 +32,7 @@ def refuse_impossible(folds: int, fold: int, available: int, what: str, *, valid
             "one each for test, validation and training" if validated else "one for test, one for training"
         )
         raise InputError(f"data.split.folds is {folds}, expected {least} or more: {reason}")
-    if not 0 <= fold < folds:
+    if fold not in range(folds):
         raise InputError(
             f"data.split.fold is {fold}, expected 0 to {folds - 1}: it says which is for testing"
         )
