@@ -117,8 +117,8 @@ class TrainingStatistics:
                 raise ValueError(f"{shapes[0]} and {shapes[1]} numbers, or some that are not finite")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(
-                f"the checkpoint's training_statistics are damaged ({type(error).__name__}: {error}), expected "
-                f"finite numbers of {(3, channels, 4)} and {(2, classes)}, as hela_seg.train writes them"
+                f"the checkpoint's training_statistics cannot be used ({type(error).__name__}: {error}), "
+                f"expected finite numbers of {(3, channels, 4)} and {(2, classes)}: it is damaged"
             ) from None
         return cls(normalisation.kind, dtypes, pixels, figures, shares)
 
