@@ -198,7 +198,7 @@ class TimelapseData(pl.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Lightning's hook, called once on each machine: draws what ``layout: synthetic`` is to hold."""
-        if not self.is_drawn:
+        if not self.files.drawn_before:
             self.files.recordings()
 
     def setup(self, stage: str | None = None) -> None:
@@ -243,11 +243,6 @@ class TimelapseData(pl.LightningDataModule):
         else:
             self.blocks = self._split.blocks(lengths, self.names, groups_as_stated(self.recordings))
         self._opened = True
-
-    @property
-    def is_drawn(self) -> bool:
-        """Whether nothing is left to be drawn: the layout has real files, or its drawings are there."""
-        return self.files.drawn_before
 
     def open_all(self) -> None:
         """Like `open`, but every frame is for testing, except where the layout on disk says otherwise."""
