@@ -92,6 +92,7 @@ class TimelapseData(pl.LightningDataModule):
     Attributes:
         classes: as given.
         files: where they lie and how they are read.
+        split: how series are split.
         labels: the reader of masks.
         context: as given.
         tile: as given.
@@ -167,7 +168,7 @@ class TimelapseData(pl.LightningDataModule):
         )
         self.labels = label_reader(self.classes, masks_as)
         self._foreground_share, self._most_indexed = foreground_share, most_indexed
-        self._split = split or Split()
+        self.split = split or Split()
         self._normalise = normalise if normalise == AUTO else Normalisation(normalise).kind
         self.context = context
         self.tile: Size = (tile[0], tile[1])
@@ -241,7 +242,7 @@ class TimelapseData(pl.LightningDataModule):
         elif self.recordings[0].part is not None:
             self.blocks = blocks_as_stated(self.recordings)
         else:
-            self.blocks = self._split.blocks(lengths, self.names, groups_as_stated(self.recordings))
+            self.blocks = self.split.blocks(lengths, self.names, groups_as_stated(self.recordings))
         self._opened = True
 
     def open_all(self) -> None:

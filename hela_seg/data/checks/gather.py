@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import Recording
@@ -38,14 +38,13 @@ class Gathered:
     faults: list[str]
 
 
-def gather(data: TimelapseData, plain: Mapping[str, Any]) -> Gathered:
+def gather(data: TimelapseData) -> Gathered:
     """Open a data set; where that fails, open each image with its mask by itself and say what fails.
 
     Series are dealt out as they will be when all files are mended.
 
     Args:
         data: as configured, not yet opened.
-        plain: its configuration: the arguments of `TimelapseData`.
     """
     try:
         data.open()
@@ -62,7 +61,7 @@ def gather(data: TimelapseData, plain: Mapping[str, Any]) -> Gathered:
     }
     recordings = [recording for recording in opened.values() if recording is not None]
     faults += _unlike_channels(recordings)
-    blocks = _deal(opened, plain, faults)
+    blocks = _deal(opened, data.split, faults)
     return Gathered(recordings, blocks, list(dict.fromkeys(faults)) or [first])
 
 
@@ -104,7 +103,7 @@ def _unlike_channels(recordings: Sequence[Recording]) -> list[str]:
     ]
 
 
-def _deal(opened: Mapping[str, Recording | None], plain: Mapping[str, Any], faults: list[str]) -> list[Block]:
+def _deal(opened: Mapping[str, Recording | None], split: Split, faults: list[str]) -> list[Block]:
     """The split of all series, less those that cannot be opened; numbers are those of the opened ones."""
     recordings = [found for found in opened.values() if found is not None]
     if all(found.part is not None for found in recordings):
@@ -112,7 +111,7 @@ def _deal(opened: Mapping[str, Recording | None], plain: Mapping[str, Any], faul
     lengths = [_ANY_LENGTH if found is None else found.image.shape[0] for found in opened.values()]
     groups = groups_as_stated(recordings) if len(recordings) == len(opened) else None
     try:
-        blocks = Split(**(plain.get("split") or {})).blocks(lengths, list(opened), groups)
+        blocks = split.blocks(lengths, list(opened), groups)
     except InputError as error:
         faults.append(str(error))
         return []

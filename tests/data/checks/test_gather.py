@@ -16,7 +16,7 @@ from hela_seg.data.splits.table import Block
 
 def gathered(root: Path, **options) -> Gathered:
     plain = {"layout": "folder", "root": str(root), "classes": ["background", "dim", "bright"], **options}
-    return gather(TimelapseData.from_plain(plain), plain)
+    return gather(TimelapseData.from_plain(plain))
 
 
 def save(path: Path, stack: np.ndarray, axes: str = "TYX") -> None:
