@@ -36,6 +36,11 @@ class VolumeSeries(Series):
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         """One window of plane z of frame t as (C, h, w), in memory of its own."""
 
+    def _slices(self, letters: str, t: int, z: int, rows: slice, columns: slice) -> tuple[slice, ...]:
+        """What a window of plane z of frame t takes of each of some axes, all channels included."""
+        parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
+        return tuple(parts.get(letter, slice(0, 1)) for letter in letters)
+
     def _window(self, t: int, rows: slice, columns: slice) -> Pixels:
         if not isinstance(self._z, str):
             return self._plane(t, self._z or 0, rows, columns)

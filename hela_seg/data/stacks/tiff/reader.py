@@ -127,9 +127,8 @@ class TiffSeries(VolumeSeries):
     def _stored_plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         if self._stack is not None:
             return self._stack.read(t, z, rows, columns)
-        parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
         inner = self._letters[self._outer :]
-        window = [parts.get(letter, slice(0, 1)) for letter in inner]
+        window = self._slices(inner, t, z, rows, columns)
         with damage_is_reported(self.path):
             pages = [self._read_page(number, window) for number in self._pages_of(t, z)]
         planes = [channels_first(page, inner) for page in pages]

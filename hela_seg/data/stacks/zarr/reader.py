@@ -73,8 +73,7 @@ class ZarrSeries(VolumeSeries):
             self._chunk(tuple((length - 1) // n for length, n in grid))
 
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
-        parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
-        window = [parts.get(letter, slice(0, 1)) for letter in self._letters]
+        window = self._slices(self._letters, t, z, rows, columns)
         with _faults_are_reported(self.path):
             if self._current_version() != self._version:
                 raise ValueError("it changed after it was opened")
