@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.damage import damage_is_reported, damaged
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, cache, version_of
 from hela_seg.data.stacks.series import Pixels, Series, name_of, refuse_oversized
@@ -63,18 +63,21 @@ class PictureSeries(Series):
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of the frame as (C, h, w)."""
-        with damage_is_reported(self.path, *_FORMAT):
+        try:
             version = version_of(self.path)
-            frame = cache.get((self.path, version, self._indices), lambda: self._pixels(version))
+        except OSError as error:
+            raise damaged(self.path, str(error), _FORMAT[0]) from None
+        frame = cache.get((self.path, version, self._indices), lambda: self._pixels(version))
         return frame[:, rows, columns].copy()
 
     def _pixels(self, version: Version) -> Pixels:
         """The frame as (C, H, W)."""
-        if version != self._version:
-            raise ValueError("it changed after it was opened")
-        with Image.open(self.path, formats=(self._format,)) as image:
-            colours = image.mode == "P" and not self._indices
-            pixels = np.asarray(image.convert("RGB") if colours else image)
+        with damage_is_reported(self.path, *_FORMAT):
+            if version != self._version:
+                raise ValueError("it changed after it was opened")
+            with Image.open(self.path, formats=(self._format,)) as image:
+                colours = image.mode == "P" and not self._indices
+                pixels = np.asarray(image.convert("RGB") if colours else image)
         return np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0)
 
     def _refuse_or_warn_of_loss(self, options: ReadOptions) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.damage import damage_is_reported, damaged
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels, Series, name_of, refuse_oversized
@@ -54,13 +54,15 @@ class PngSeries(Series):
         if options.labels:
             self.refuse_colours()
         if self._header.has_alpha and not self._indices:
-            with damage_is_reported(path, *_FORMAT):
-                self._pixels()
+            self._pixels()
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of the frame as (C, h, w)."""
-        with damage_is_reported(self.path, *_FORMAT):
-            frame = cache.get((self.path, version_of(self.path), self._indices), self._pixels)
+        try:
+            version = version_of(self.path)
+        except OSError as error:
+            raise damaged(self.path, str(error), "PNG") from None
+        frame = cache.get((self.path, version, self._indices), self._pixels)
         return frame[:, rows, columns].copy()
 
     def colour_table(self, t: int) -> NDArray[np.uint8] | None:
@@ -69,14 +71,15 @@ class PngSeries(Series):
 
     def _pixels(self) -> Pixels:
         """The frame as (C, H, W)."""
-        pixels = self._decode()
-        if pixels.ndim == 2:
-            pixels = pixels[..., np.newaxis]
-        if pixels.shape[2] in {2, 4}:
-            pixels = self._opaque(pixels)
-        pixels = np.moveaxis(pixels, 2, 0)
-        if pixels.shape != self.shape[1:]:
-            raise ValueError(f"it holds {pixels.shape}, stated are {self.shape[1:]}")
+        with damage_is_reported(self.path, *_FORMAT):
+            pixels = self._decode()
+            if pixels.ndim == 2:
+                pixels = pixels[..., np.newaxis]
+            if pixels.shape[2] in {2, 4}:
+                pixels = self._opaque(pixels)
+            pixels = np.moveaxis(pixels, 2, 0)
+            if pixels.shape != self.shape[1:]:
+                raise ValueError(f"it holds {pixels.shape}, stated are {self.shape[1:]}")
         return pixels
 
     def _decode(self) -> Pixels:
