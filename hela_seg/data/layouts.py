@@ -138,19 +138,30 @@ def by_name(root: Path, images: str, masks: str, rules: FileRules, *, sequence: 
     if not root.is_dir():
         raise InputError(f"{root} is no folder, expected one with {images} and {masks}: set data.root")
     image_place, mask_place = joined(root, images), joined(root, masks)
-    below = "" if is_image(image_place) and is_image(mask_place) else "/{name}"
-    of_images = _listed(image_place, images, below, "data.images")
-    of_masks = _listed(mask_place, masks, below, "data.masks")
+    are_two_files = is_image(image_place) and is_image(mask_place)
+    below = "" if are_two_files else "/{name}"
+    of_images, of_masks = (
+        PatternFiles(patterns_of(re.sub("[{}]", "", given) + below, setting))
+        for setting, given in (("data.images", images), ("data.masks", masks))
+    )
+    for path in _files(image_place):
+        of_images.add("", {"name": name_of(path)}, str(path))
+    # a file of masks may hold a position for each of several images
+    held = [ImageFile(mask_place)] if are_two_files else images_in(_files(mask_place))
+    for mask in held:
+        of_masks.add("", {"name": mask.name}, str(mask.path))
     found = pair_up(root, of_images, of_masks, sparse=rules.sparse, position=rules.position, z=rules.z)
+    if not are_two_files:
+        position_of = {mask.name: mask.position for mask in held}
+        found.recordings = [
+            replace(one, mask_position=position_of.get(one.name, one.mask_position), group=None)
+            for one in found.recordings
+        ]
     return _in_sequence(root, of_images.places(), found) if sequence else found
 
 
-def _listed(place: Path, given: str, below: str, setting: str) -> PatternFiles:
-    """The files of a folder, or one file, as if a pattern had found them."""
-    found = PatternFiles(patterns_of(re.sub("[{}]", "", given) + below, setting))
-    for path in [place] if is_image(place) else find_files(place):
-        found.add("", {"name": name_of(path)}, str(path))
-    return found
+def _files(place: Path) -> list[Path]:
+    return [place] if is_image(place) else find_files(place)
 
 
 def _in_sequence(root: Path, places: Iterable[str], found: Matches) -> Matches:

@@ -161,6 +161,14 @@ def test_each_position_of_a_file_goes_with_the_mask_of_its_name(tmp_path):
     assert [(recording.name, recording.mask.name) for recording in both] == [
         (f"dish_{position}", f"masks_{position}") for position in ("A1", "A2", "B1")
     ]
+    for name in ("dish_A1", "dish_A2", "dish_B1"):
+        save(tmp_path / "single" / f"{name}.tif", frames=2)
+    save_positions(tmp_path / "of_all" / "dish.ome.tif", ["B1", "A2", "A1"])
+    for images in ("single", "images"):
+        found = paired_by_stem(tmp_path, images, "of_all")
+        assert [(one.name, one.mask.position, one.group) for one in found] == [
+            (f"dish_{position}", position, None) for position in ("A1", "A2", "B1")
+        ]
     assert "dish_A1.tif is one mask for several positions of its image" in refusal(
         paired_by_stem, tmp_path, "images/dish.ome.tif", "masks/dish_A1.tif"
     )
