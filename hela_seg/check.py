@@ -59,7 +59,7 @@ def check(config: Mapping[str, Any]) -> Verdict:
     settings = checked(CheckSettings, config)
     data: TimelapseData = build(settings.data, "data")
     folder = make_folder(Path(settings.output_dir))
-    gathered = gather(data, settings.data)
+    gathered = gather(data)
     examination = _examine(gathered, data)
     verdict = judge(gathered.faults, examination, gathered.blocks, data.classes)
     print_findings(examination, gathered.blocks, data.classes, verdict)

@@ -187,7 +187,7 @@ def _own_data(info: ModelInfo, root: str | None = None) -> TimelapseData:
     if not isinstance(plain, Mapping):
         raise InputError("the checkpoint knows no data of its own, expected some to score it on: set data=")
     data = TimelapseData.from_plain(dict(plain) if root is None else {**plain, "root": root})
-    if not data.is_drawn:
+    if not data.files.drawn_before:
         raise InputError(
             f"the synthetic recordings of the checkpoint are not below {root or plain['root']}, expected "
             "those that it was trained on: draw some with data=synthetic, or name their place with data.root="

@@ -85,8 +85,8 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path, capfd: pytest.
     assert check(root, tmp_path / "out") == 2
     faults = "\n".join(found(tmp_path / "out")["faults"])
     for telling in (
-        "dish 0.tif has no mask",
-        "dish 1.tif has no image",
+        f"1 image(s) have no mask, such as {images / 'dish 0.tif'}: add",
+        f"1 mask(s) have no image, such as {masks / 'dish 1.tif'}: add",
         "dish 2.tif is damaged",
         "dish 3.tif has 2 frame(s) of 40x64, expected 2 of 48x64",
         "dish 4.tif, frame 0: values 7 (",
@@ -264,7 +264,8 @@ def test_positions_of_a_file_are_checked_each_by_itself(tmp_path: Path) -> None:
     (root / "masks" / "plate.ome.tif").unlink()
     assert check(root, tmp_path / "bare", "data.position=A1") == 2
     (fault,) = found(tmp_path / "bare")["faults"]
-    assert "plate.ome.tif (position A1) has no mask, expected one named plate_A1" in fault
+    assert "1 image(s) have no mask, such as" in fault
+    assert "plate.ome.tif (position A1, as in plate_A1): add masks" in fault
 
 
 def test_what_is_wrong_with_files_of_patterns_is_said_at_once(tmp_path: Path) -> None:

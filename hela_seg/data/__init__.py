@@ -3,9 +3,8 @@
 Files to recordings:
 
 - ``stacks``: opens files; all that knows their formats
-- ``patterns``: which files belong together, by their paths; ``matched``: opens these
-- ``layouts``: which image belongs to which mask; ``ctc``: those of the Cell Tracking Challenge; ``on_disk``:
-  opens all of a data set
+- ``patterns``: which files belong together, by their paths; ``layouts``: the same where no pattern is needed
+- ``matched``: opens the files of one recording; ``on_disk``: of a data set
 - ``classes``: index, name and colour of each; ``labels``: masks as found -> class indices
 - ``ctc_tracks``: tracks of cells in the Cell Tracking Challenge's form
 

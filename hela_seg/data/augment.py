@@ -11,10 +11,11 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Ge, Predicate
 
 # albumentations asks the network for a newer version of itself when it is imported without this.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -25,13 +26,18 @@ from albumentations.augmentations.geometric.distortion import BaseDistortion
 
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.tiles import Size, Window
-from hela_seg.system.errors import InputError
-from hela_seg.system.settings import Count, Share, validated
+from hela_seg.system.settings import Count, Expected, Share, validated
 
 Image = npt.NDArray[np.float32]
 Label = npt.NDArray[Any]
-Range = tuple[float, float]
+Range = Annotated[
+    tuple[float, float],
+    Predicate(lambda limits: 0 < limits[0] <= limits[1]),
+    Expected("two numbers above 0, the lower one first"),
+]
 """The lowest and the highest value of what is drawn."""
+
+Strength = Annotated[float, Ge(0), Expected("0 or more")]
 
 STREAM, ROTATION_STREAM = 1, 2
 """Added to the seed, for whoever chose the tile may have drawn from the same three numbers."""
@@ -217,14 +223,13 @@ def rotations(scale: Range = (0.7, 1.4), probability: Share = 0.3) -> Augmentati
     Raises:
         InputError: a range that does not rise from above 0, or no probability.
     """
-    _refuse_ranges(scale=scale)
     return Augmentation(_orientations(), rotations=RandomRotations((scale[0], scale[1]), probability))
 
 
 @validated("augment")
 def exposure(
-    illumination: float = 0.2,
-    brightness: float = 0.1,
+    illumination: Strength = 0.2,
+    brightness: Strength = 0.1,
     contrast: Range = (0.75, 1.33),
     gamma: Range = (0.7, 1.5),
     probability: Share = 0.3,
@@ -240,10 +245,10 @@ def exposure(
 @validated("augment")
 def microscopy(
     scale: Range = (0.8, 1.25),
-    displacement: float = 3.0,
+    displacement: Strength = 3.0,
     spacing: Count = 32,
-    illumination: float = 0.2,
-    brightness: float = 0.1,
+    illumination: Strength = 0.2,
+    brightness: Strength = 0.1,
     contrast: Range = (0.75, 1.33),
     gamma: Range = (0.7, 1.5),
     blur: Range = (0.3, 1.5),
@@ -270,8 +275,6 @@ def microscopy(
     Raises:
         InputError: a strength below 0, a range that does not rise from above 0, or no probability.
     """
-    _refuse_ranges(scale=scale, blur=blur, photons=photons)
-    _refuse_strengths(displacement=displacement)
     geometry = [
         *_orientations(),
         A.Affine(scale=scale, keep_ratio=True, fill=0, fill_mask=IGNORE_INDEX, p=probability),
@@ -368,25 +371,11 @@ def _orientations() -> list[A.BasicTransform]:
 
 
 def _light_changes(illumination: float, brightness: float, contrast: Range, gamma: Range) -> list[Change]:
-    _refuse_ranges(contrast=contrast, gamma=gamma)
-    _refuse_strengths(illumination=illumination, brightness=brightness)
     return [
         partial(light_unevenly, strength=illumination),
         partial(shift_and_stretch, brightness=brightness, contrast=contrast),
         partial(change_gamma, exponent=gamma),
     ]
-
-
-def _refuse_ranges(**given: Range) -> None:
-    for name, limits in given.items():
-        if len(limits) != 2 or not 0 < limits[0] <= limits[1]:
-            raise InputError(f"augment.{name} is {limits}, expected two numbers above 0, the lower one first")
-
-
-def _refuse_strengths(**given: float) -> None:
-    for name, strength in given.items():
-        if strength < 0:
-            raise InputError(f"augment.{name} is {strength}, expected 0 or more")
 
 
 def _factor(generator: np.random.Generator, limits: Range) -> np.float32:

@@ -11,11 +11,10 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, takewhile
 from math import prod
-from pathlib import Path
 
 from hela_seg.data.splits.table import Block, Part
 from hela_seg.data.stacks import SelectedFrames, Series
-from hela_seg.data.stacks.series import Pixels
+from hela_seg.data.stacks.series import DerivedSeries, Pixels
 from hela_seg.system.errors import InputError
 
 HELD_BYTES = 2**30
@@ -98,7 +97,7 @@ def keeping_recent(series: Series, context: int) -> Series:
     return recent if whole is series else SelectedFrames(recent, numbers)
 
 
-class RecentFrames(Series):
+class RecentFrames(DerivedSeries):
     """Reads whole frames of a series and keeps those that were asked for last.
 
     Args:
@@ -107,12 +106,9 @@ class RecentFrames(Series):
     """
 
     def __init__(self, series: Series, count: int) -> None:
-        self._series, self._count = series, count
+        super().__init__(series)
+        self._count = count
         self._held: OrderedDict[int, Pixels | InputError] = OrderedDict()
-        self.name, self.path, self.axes = series.name, series.path, series.axes
-        self.shape, self.dtype = series.shape, series.dtype
-        self.pixel_size, self.frame_interval = series.pixel_size, series.frame_interval
-        self.frame_times, self.position = series.frame_times, series.position
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w); see `Series.read`."""
@@ -126,13 +122,9 @@ class RecentFrames(Series):
             raise frame
         return frame[:, rows, columns].copy()
 
-    def path_of(self, t: int) -> Path:
-        """The file that holds frame t."""
-        return self._series.path_of(t)
-
     def _read_whole(self, t: int) -> Pixels | InputError:
         try:
-            return self._series.frame(t)
+            return self._source.frame(t)
         except InputError as error:
             return error
 

@@ -50,23 +50,20 @@ def read_track_table(path: Path) -> list[CtcTrack]:
         if len(words) != 4 or not all(word.isdecimal() for word in words):
             raise InputError(
                 f"{path}, line {number}: '{line[:60]}', expected four whole numbers such as '1 0 9 0': "
-                f"label, first "
-                "frame, last frame, parent"
+                "label, first frame, last frame, parent"
             )
         track = CtcTrack(*map(int, words))
         if track.label in tracks or track.label == 0 or track.last < track.first:
             raise InputError(
                 f"{path}, line {number}: '{line[:60]}', expected a label above 0 that occurs once, and a "
-                f"last frame "
-                "that is not before the first: correct the line"
+                "last frame that is not before the first: correct the line"
             )
         tracks[track.label] = track
     for track in tracks.values():
         if track.parent and (track.parent not in tracks or tracks[track.parent].last >= track.first):
             raise InputError(
                 f"{path}: track {track.label} has the parent {track.parent}, expected 0 or a track that "
-                f"ends before "
-                f"frame {track.first}: correct the parent"
+                f"ends before frame {track.first}: correct the parent"
             )
     return list(tracks.values())
 
@@ -89,8 +86,7 @@ def write_ctc_frames(
         if labels.size and labels.max() > MOST_TRACKS:
             raise InputError(
                 f"frame {t} has the track {labels.max()}, expected {MOST_TRACKS} at most in the Cell "
-                f"Tracking "
-                "Challenge's form: cut the recording in parts, or choose geff or trackmate"
+                "Tracking Challenge's form: cut the recording in parts, or choose geff or trackmate"
             )
         write_tiff(folder / f"{prefix}{t:0{digits}d}.tif", labels.astype(np.uint16), "YX")
 

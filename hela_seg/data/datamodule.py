@@ -26,7 +26,6 @@ from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels,
 from hela_seg.data.patterns.matching import Given
 from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.settings import (
-    DrawingSettings,
     LabelSettings,
     TileSize,
     class_values,
@@ -38,6 +37,7 @@ from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Series, Z
 from hela_seg.data.stacks.channels import Channel
+from hela_seg.data.synthetic.render import DrawingSettings
 from hela_seg.data.tiles import Size
 from hela_seg.system import lightning_loops
 from hela_seg.system.errors import InputError
@@ -92,6 +92,7 @@ class TimelapseData(pl.LightningDataModule):
     Attributes:
         classes: as given.
         files: where they lie and how they are read.
+        split: how series are split.
         labels: the reader of masks.
         context: as given.
         tile: as given.
@@ -160,13 +161,14 @@ class TimelapseData(pl.LightningDataModule):
             channel_names=tuple(channel_names or ()),
             channels=channels,
             grey=grey,
+            axes=axes,
         )
         self.files = DataOnDisk(
-            layout, Path(root), images, masks, axes, sequence, rules, asdict(drawing or DrawingSettings())
+            layout, Path(root), images, masks, sequence, rules, drawing or DrawingSettings()
         )
         self.labels = label_reader(self.classes, masks_as)
         self._foreground_share, self._most_indexed = foreground_share, most_indexed
-        self._split = split or Split()
+        self.split = split or Split()
         self._normalise = normalise if normalise == AUTO else Normalisation(normalise).kind
         self.context = context
         self.tile: Size = (tile[0], tile[1])
@@ -197,7 +199,7 @@ class TimelapseData(pl.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Lightning's hook, called once on each machine: draws what ``layout: synthetic`` is to hold."""
-        if not self.is_drawn:
+        if not self.files.drawn_before:
             self.files.recordings()
 
     def setup(self, stage: str | None = None) -> None:
@@ -240,13 +242,8 @@ class TimelapseData(pl.LightningDataModule):
         elif self.recordings[0].part is not None:
             self.blocks = blocks_as_stated(self.recordings)
         else:
-            self.blocks = self._split.blocks(lengths, self.names, groups_as_stated(self.recordings))
+            self.blocks = self.split.blocks(lengths, self.names, groups_as_stated(self.recordings))
         self._opened = True
-
-    @property
-    def is_drawn(self) -> bool:
-        """Whether nothing is left to be drawn: the layout has real files, or its drawings are there."""
-        return self.files.drawn_before
 
     def open_all(self) -> None:
         """Like `open`, but every frame is for testing, except where the layout on disk says otherwise."""

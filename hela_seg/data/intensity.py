@@ -112,17 +112,14 @@ class TrainingStatistics:
         try:
             figures, shares = (np.array(plain[key], np.float64) for key in ("figures", "shares"))
             dtypes, pixels = tuple(map(str, plain["dtypes"])), float(plain["frame_pixels"])
+            shapes = (figures.shape, shares.shape)
+            if shapes != ((3, channels, 4), (2, classes)) or not np.isfinite(figures).all():
+                raise ValueError(f"{shapes[0]} and {shapes[1]} numbers, or some that are not finite")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(
-                f"the checkpoint's training_statistics are damaged ({type(error).__name__}), expected those "
-                "that hela_seg.train writes"
-            ) from None
-        right_shapes = figures.shape == (3, channels, 4) and shares.shape == (2, classes)
-        if not right_shapes or not np.isfinite(figures).all():
-            raise InputError(
-                f"the checkpoint's training_statistics have the shapes {figures.shape} and {shares.shape}, "
+                f"the checkpoint's training_statistics cannot be used ({type(error).__name__}: {error}), "
                 f"expected finite numbers of {(3, channels, 4)} and {(2, classes)}: it is damaged"
-            )
+            ) from None
         return cls(normalisation.kind, dtypes, pixels, figures, shares)
 
     @classmethod
@@ -145,15 +142,24 @@ class TrainingStatistics:
             dtype: name of its frames' type.
             size: H and W of its frames.
         """
-        whole, changed = self._is_whole(size), bool(self.dtypes) and dtype not in self.dtypes
         if self.kind == "frame":
             return []
-        low, usual, high = self.figures
-        return [
-            channel
-            for channel, own in enumerate(found)
-            if self._differs(own, low[channel], usual[channel], high[channel], changed, whole)
-        ]
+        low, usual, high = np.moveaxis(self.figures, -1, 1)  # (4, C) each
+        dark, bright, contrast, _ = found.T
+        whole, changed = self._is_whole(size), bool(self.dtypes) and dtype not in self.dtypes
+        span = high[BRIGHT] - low[DARK]
+        limit = low[DARK] + BRIGHTER * span
+        if changed or self.kind == "dtype":
+            limit = np.minimum(limit, BEYOND_TYPE * self._largest)
+        raised = dark > high[DARK] + SHIFT * span
+        lowered = (dark < low[DARK] - SHIFT * span) & (bright < low[BRIGHT] - SHIFT * span)
+        # dividing by a number moves the black level, which a crop of background alone still has
+        halved = (LEAST_BLACK * span <= low[DARK]) & (dark < low[DARK] / 2) & (contrast <= FAINT * span)
+        faint = FAINT * usual[CONTRAST] if changed else VERY_FAINT * low[CONTRAST]
+        odd = (bright > limit) | lowered | halved
+        odd |= raised & (whole | (bright > high[BRIGHT] + SLIGHT_SHIFT * span))
+        odd |= whole & (contrast <= faint)
+        return [int(channel) for channel in np.flatnonzero(odd)]
 
     def inverted(self, found: Figures, size: Sequence[int]) -> list[int]:
         """Channels with as many bright pixels as training had dark ones, or the other way round.
@@ -179,27 +185,6 @@ class TrainingStatistics:
 
     def _is_whole(self, size: Sequence[int]) -> bool:
         return size[0] * size[1] >= WHOLE * self.frame_pixels
-
-    def _differs(
-        self, found: Figures, low: Figures, usual: Figures, high: Figures, changed: bool, whole: bool
-    ) -> bool:
-        """The rule for one channel, of which each argument has four figures."""
-        span = high[BRIGHT] - low[DARK]
-        limit = low[DARK] + BRIGHTER * span
-        if changed or self.kind == "dtype":
-            limit = min(limit, BEYOND_TYPE * self._largest)
-        raised = found[DARK] > high[DARK] + SHIFT * span
-        lowered = found[DARK] < low[DARK] - SHIFT * span and found[BRIGHT] < low[BRIGHT] - SHIFT * span
-        # dividing by a number moves the black level, which a crop of background alone still has
-        halved = LEAST_BLACK * span <= low[DARK] and found[DARK] < low[DARK] / 2
-        faint = FAINT * usual[CONTRAST] if changed else VERY_FAINT * low[CONTRAST]
-        return bool(
-            found[BRIGHT] > limit
-            or (raised and (whole or found[BRIGHT] > high[BRIGHT] + SLIGHT_SHIFT * span))
-            or lowered
-            or (halved and found[CONTRAST] <= FAINT * span)
-            or (whole and found[CONTRAST] <= faint)
-        )
 
     @property
     def _largest(self) -> float:

@@ -1,35 +1,36 @@
-"""How images and masks lie on disk: which file belongs to which."""
+"""Recordings and what their files may be like; layouts on disk that need no patterns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from hela_seg.data.labels.painted import Layer, PaintedSeries
-from hela_seg.data.labels.resized import NearestSeries
-from hela_seg.data.splits.split import Part
+from hela_seg.data.patterns.files import PatternFiles
+from hela_seg.data.patterns.grammar import patterns_of
+from hela_seg.data.patterns.matching import Matched, Matches, match, pair_up
+from hela_seg.data.splits.table import Part
 from hela_seg.data.stacks import (
     MAX_FRAME_PIXELS,
-    FrameSequence,
     ImageFile,
     Position,
-    SelectedFrames,
     Series,
     Z,
     find_files,
     images_in,
     is_image,
     joined,
-    names_left_out,
+    name_of,
     numbered_sequence,
-    open_series,
 )
-from hela_seg.data.stacks.channels import Channel, choose_channels
-from hela_seg.system.errors import InputError, join_names
+from hela_seg.data.stacks.channels import Channel
+from hela_seg.data.stacks.numbering import by_value
+from hela_seg.system.errors import InputError
 
 DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "test": "test"}
 """The paper's name of each part, as in ``X_train/train`` and ``y_train/train``."""
@@ -54,7 +55,8 @@ class FileRules:
         channel_names: of the images, where files do not name them.
         channels: those that are picked, by number or name; None for all.
         grey: images in colours are made grey.
-        assumed_axes: order of the axes in files that do not state it, where no axes are given.
+        axes: order of the axes in files that do not state it.
+        assumed_axes: the same for images alone, where no axes are given.
     """
 
     colours: bool = False
@@ -71,6 +73,7 @@ class FileRules:
     channel_names: Sequence[str] = ()
     channels: Sequence[Channel] | None = None
     grey: bool = False
+    axes: str | None = None
     assumed_axes: str | None = None
 
     @property
@@ -115,209 +118,179 @@ class Recording:
         return self.image.name if self.part is None else f"{self.part}/{self.image.name}"
 
 
-def paired_by_stem(
-    root: Path,
-    images: str,
-    masks: str,
-    axes: str | None = None,
-    *,
-    sequence: bool = False,
-    rules: FileRules = FileRules(),
-) -> list[Recording]:
+def by_name(root: Path, images: str, masks: str, rules: FileRules, *, sequence: bool = False) -> Matches:
     """Images and masks that share a file name up to its ending: ``images/a.tif`` and ``masks/a.png``.
 
     Of a file with several positions each is a recording: ``images/dish.nd2`` with the positions A1 and A2
     goes with ``masks/dish_A1.tif`` and ``masks/dish_A2.tif``, or with one ``masks/dish.ome.tif`` of both.
+    Two files are a pair whatever their names.
 
     Args:
         root: the folder that both lie in.
         images: folder with images below root, or one file, or the address of an OME-Zarr.
         masks: folder with masks below root, or one file.
-        axes: order of the axes in files that do not state it.
-        sequence: the files are the frames of one series, in the order of their names, numbers by value.
         rules: what the files may be like.
+        sequence: the files are the frames of one series, in the order of their names, numbers by value.
 
     Raises:
-        InputError: a missing folder, an image without mask, a mask without image, a pair of unlike sizes, or
-            a gap in the numbers of a sequence.
+        InputError: a missing folder, or one without images.
     """
     if not root.is_dir():
         raise InputError(f"{root} is no folder, expected one with {images} and {masks}: set data.root")
-    places = joined(root, images), joined(root, masks)
-    pair_up = _pairs_of_two_files if all(map(is_image, places)) else _pairs_by_name
-    pairs = pair_up(*places, rules)
-    if sequence:
-        files: Sequence[Path] = find_files(places[0]) if places[0].is_dir() else [places[0]]
-        if places[0].is_dir():
-            numbered_sequence(files)
-        return [sequence_of(pairs, axes, rules, root.absolute().name, files)]
-    return [Recording(*_opened(pair, axes, rules)) for pair in pairs]
-
-
-def dryad(root: Path, axes: str | None = None, *, rules: FileRules = FileRules()) -> list[Recording]:
-    """The paper's layout: ``X_train/train/*.tiff`` with ``y_train/train/*.png``, and validate and test alike.
-
-    Images and masks pair up in sorted order, one frame a file, as in the paper's notebook; by name, where any
-    image has a mask of its own name.
-
-    Args:
-        root: the folder that all of it lies in.
-        axes: order of the axes in files that do not state it.
-        rules: what the files may be like.
-
-    Raises:
-        InputError: a missing folder, another number of masks than of images, or a pair of unlike sizes.
-    """
-    if not root.is_dir():
-        raise InputError(f"{root} is no folder, expected one with X_train, y_train and so on: set data.root")
-    recordings = []
-    for part, folder in DRYAD_FOLDERS.items():
-        pairs = _pairs_in_order(root / f"X_{folder}" / folder, root / f"y_{folder}" / folder, rules)
-        recordings += [Recording(*_opened(pair, axes, rules), part) for pair in pairs]
-    return recordings
-
-
-def sequence_of(
-    pairs: Sequence[tuple[ImageFile, ImageFile]],
-    axes: str | None,
-    rules: FileRules,
-    name: str,
-    files: Sequence[Path],
-) -> Recording:
-    """Pairs as one recording; ``files`` are all its images in order of time, with and without a mask."""
-    images, masks = zip(*(_opened(pair, axes, rules) for pair in pairs), strict=True)
-    image: Series = FrameSequence(images, name)
-    if rules.neighbours and len(files) > len(pairs):
-        opened = {file.path: frame for (file, _), frame in zip(pairs, images, strict=True)}
-        frames = [opened[path] if path in opened else open_image(path, axes, rules) for path in files]
-        numbers = [number for number, path in enumerate(files) if path in opened]
-        image = SelectedFrames(FrameSequence(frames, name), numbers)
-    return Recording(image, FrameSequence(masks, name))
-
-
-def _pairs_of_two_files(images: Path, masks: Path, rules: FileRules) -> list[tuple[ImageFile, ImageFile]]:
-    """A file of images and one of masks: a single pair, or one for each position that both have."""
-    found = [images_in([path], rules.position) for path in (images, masks)]
-    if [len(files) for files in found] == [1, 1]:
-        return [(found[0][0], found[1][0])]
-    image_of, mask_of = ({image.position: image for image in files} for files in found)
-    if image_of.keys() != mask_of.keys():
-        there, masked = (join_names([image.position or "(one)" for image in files]) for files in found)
-        raise InputError(
-            f"{images} holds the positions {there} and {masks} {masked}, expected the same in both: set "
-            f"data.masks to a folder with a mask of each, such as {found[0][0].name}.tif"
-        )
-    return [(image, mask_of[position]) for position, image in image_of.items()]
-
-
-def _pairs_by_name(images: Path, masks: Path, rules: FileRules) -> list[tuple[ImageFile, ImageFile]]:
-    image_of, mask_of = (_by_name(folder, rules) for folder in (images, masks))
-    for name in names_left_out(_files(images), rules.position):
-        mask_of.pop(name, None)
-    if rules.sparse and mask_of.keys() & image_of.keys():
-        image_of = {name: path for name, path in image_of.items() if name in mask_of}
-    lone = {
-        "mask": [str(image) for name, image in image_of.items() if name not in mask_of],
-        "image": [str(image) for name, image in mask_of.items() if name not in image_of],
-    }
-    if any(lone.values()):
-        missing = "; ".join(f"no {other} for {join_names(names)}" for other, names in lone.items() if names)
-        raise InputError(
-            f"{images} and {masks} do not pair up, expected an image and a mask of each name up to the "
-            f"ending: {missing}"
-        )
-    return [(image_of[name], mask_of[name]) for name in image_of]
-
-
-def _pairs_in_order(images: Path, masks: Path, rules: FileRules) -> list[tuple[ImageFile, ImageFile]]:
-    """Pairs by order, unless some names are the same: then files missing on both sides would go unseen."""
-    image_files, mask_files = (images_in(find_files(folder), rules.position) for folder in (images, masks))
-    if {image.name for image in image_files} & {mask.name for mask in mask_files}:
-        return _pairs_by_name(images, masks, rules)
-    if len(image_files) != len(mask_files):
-        raise InputError(
-            f"{images} holds {len(image_files)} images and {masks} {len(mask_files)} masks, expected as many "
-            "of both: add what is missing"
-        )
-    return list(zip(image_files, mask_files, strict=True))
+    image_place, mask_place = joined(root, images), joined(root, masks)
+    are_two_files = is_image(image_place) and is_image(mask_place)
+    below = "" if are_two_files else "/{name}"
+    of_images, of_masks = (
+        PatternFiles(patterns_of(re.sub("[{}]", "", given) + below, setting))
+        for setting, given in (("data.images", images), ("data.masks", masks))
+    )
+    for path in _files(image_place):
+        of_images.add("", {"name": name_of(path)}, str(path))
+    # a file of masks may hold a position for each of several images
+    held = [ImageFile(mask_place)] if are_two_files else images_in(_files(mask_place))
+    for mask in held:
+        of_masks.add("", {"name": mask.name}, str(mask.path))
+    found = pair_up(root, of_images, of_masks, sparse=rules.sparse, position=rules.position, z=rules.z)
+    if not are_two_files:
+        position_of = {mask.name: mask.position for mask in held}
+        found.recordings = [
+            replace(one, mask_position=position_of.get(one.name, one.mask_position), group=None)
+            for one in found.recordings
+        ]
+    return _in_sequence(root, of_images.places(), found) if sequence else found
 
 
 def _files(place: Path) -> list[Path]:
     return [place] if is_image(place) else find_files(place)
 
 
-def _by_name(folder: Path, rules: FileRules) -> dict[str, ImageFile]:
-    files: dict[str, ImageFile] = {}
-    for image in images_in(_files(folder), rules.position):
-        former = files.setdefault(image.name, image)
-        if former is not image:
-            raise InputError(
-                f"{folder} holds {former} and {image}, expected one file of each name up to the ending: move "
-                "one away"
+def _in_sequence(root: Path, places: Iterable[str], found: Matches) -> Matches:
+    """Recordings of single files as the frames of one; frames without a mask have a number too."""
+    files = sorted(map(Path, places), key=by_value)
+    try:
+        if len(files) > 1:
+            numbered_sequence(files)
+    except InputError as error:
+        found.faults.insert(0, str(error))
+    recordings = []
+    for position in dict.fromkeys(one.position for one in found.recordings):
+        own = {one.images[0][0][0]: one for one in found.recordings if one.position == position}
+        numbers = tuple(number for number, path in enumerate(files) if str(path) in own)
+        pairs = [own[str(files[number])] for number in numbers]
+        recordings.append(
+            replace(
+                pairs[0],
+                name=root.absolute().name + ("" if position is None else f"_{position}"),
+                images=tuple(((str(path),),) for path in files),
+                masks=tuple(pair.masks[0] for pair in pairs),
+                is_sequence=True,
+                numbers=numbers if len(numbers) < len(files) else None,
             )
-    return files
+        )
+    return Matches(recordings, found.faults, found.files)
 
 
-def _opened(pair: tuple[ImageFile, ImageFile], axes: str | None, rules: FileRules) -> tuple[Series, Series]:
-    image = open_image(pair[0].path, axes, rules, pair[0].position)
-    mask = open_mask(pair[1].path, axes, rules, pair[1].position)
-    if rules.threshold is not None:
-        value = None if rules.ids else list(rules.class_values.values())[1]
-        mask = painted([Layer(mask, value)], rules)
-    return image, at_size_of(image, mask, rules)
+def dryad(root: Path, rules: FileRules) -> Matches:
+    """The paper's layout: ``X_train/train/*.tiff`` with ``y_train/train/*.png``, and validate and test alike.
 
+    Images and masks pair up in sorted order, one frame a file, as in the paper's notebook; by name, where any
+    image has a mask of its own name: then files missing on both sides would go unseen.
 
-def open_image(path: Path, axes: str | None, rules: FileRules, position: str | None = None) -> Series:
-    """An image with the channels that a net sees of it."""
-    image = open_series(
-        path,
-        axes,
-        assumed_axes=rules.assumed_axes,
-        z=rules.z,
-        max_frame_pixels=rules.max_frame_pixels,
-        fill_missing_chunks=rules.fill_missing_chunks,
-        position=position,
-    )
-    return chosen(image, rules)
+    Args:
+        root: the folder that all of it lies in.
+        rules: what the files may be like.
 
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root} is no folder, expected one with X_train, y_train and so on: set data.root")
 
-def chosen(image: Series, rules: FileRules) -> Series:
-    """The channels of an image that a net sees."""
-    if rules.channel_names:
-        if len(rules.channel_names) != image.shape[1]:
+    def of_part(part: Part, folder: str) -> Matches:
+        """The pairs of one part."""
+        places = f"X_{folder}/{folder}", f"y_{folder}/{folder}"
+        images, masks = (images_in(find_files(root / place), rules.position) for place in places)
+        if {image.name for image in images} & {mask.name for mask in masks}:
+            found = by_name(root, *places, rules)
+            return replace(found, recordings=[replace(one, part=part) for one in found.recordings])
+        if len(images) != len(masks):
             raise InputError(
-                f"{image.path} has {image.shape[1]} channel(s), expected {len(rules.channel_names)} as "
-                f"data.channel_names says ({', '.join(rules.channel_names)}): give a name for each"
+                f"{root / places[0]} holds {len(images)} images and {root / places[1]} {len(masks)} masks, "
+                "expected as many of both: add what is missing"
             )
-        image.channel_names = tuple(rules.channel_names)
-    return choose_channels(image, rules.channels, grey=rules.grey)
+        return Matches([_pair(image, mask, part) for image, mask in zip(images, masks, strict=True)])
+
+    return _all_of(partial(of_part, part, folder) for part, folder in DRYAD_FOLDERS.items())
 
 
-def open_mask(path: Path, axes: str | None, rules: FileRules, position: str | None = None) -> Series:
-    """A mask as the file holds it."""
-    return open_series(
-        path,
-        axes,
-        labels=not rules.colours,
-        z=rules.z,
-        max_frame_pixels=rules.max_frame_pixels,
-        fill_missing_chunks=rules.fill_missing_chunks,
-        colours=rules.colours,
-        soft=rules.threshold is not None,
-        position=position,
+def _pair(image: ImageFile, mask: ImageFile, part: Part) -> Matched:
+    layers = (("", (str(mask.path),)),)
+    return Matched(
+        image.name,
+        (((str(image.path),),),),
+        (layers,),
+        is_sequence=False,
+        is_by_cell=False,
+        part=part,
+        position=image.position,
+        mask_position=mask.position,
     )
 
 
-def painted(layers: Sequence[Layer], rules: FileRules) -> Series:
-    """Mask files painted over each other."""
-    background = next(iter(rules.class_values.values()), 0)
-    return PaintedSeries(layers, background, rules.threshold, rules.painted_dtype)
+def ctc(root: Path, masks: str, rules: FileRules) -> Matches:
+    """The Cell Tracking Challenge's layout: ``01/t000.tif`` with ``01_GT/SEG/man_seg000.tif``, 02 and so on.
+
+    Each sequence is one recording, named as its folder. Few of its frames have a mask, and the others are
+    left aside: frames of the recording are the annotated ones, in order of time.
+
+    Args:
+        root: the folder with 01, 02 and so on, and with the masks of each.
+        masks: ``GT``, drawn by people, ``ST``, the challenge's computed ones (``01_ST/SEG``), or ``RES``,
+            what a program found (``01_RES/mask000.tif``).
+        rules: what the files may be like; masks may be sparse in any case.
+
+    Raises:
+        InputError: there is no sequence.
+    """
+    if masks not in ("GT", "ST", "RES"):
+        raise InputError(f"data.masks is '{masks}', expected GT, ST or RES with data.layout=ctc")
+    if not root.is_dir():
+        raise InputError(f"{root} is no folder, expected one with 01, 01_GT and so on: set data.root")
+    names = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name.isdecimal())
+    if not names:
+        raise InputError(
+            f"{root} holds no sequence of the Cell Tracking Challenge, expected folders 01, 02 and so on: "
+            "set data.root"
+        )
+
+    def of_sequence(name: str) -> Matches:
+        """The frames of one sequence that have masks; files named otherwise are those of 3D data."""
+        mask = f"{name}_RES/mask" if masks == "RES" else f"{name}_{masks}/SEG/man_seg"
+        listed = [path for place in (f"{name}/t", mask) for path in find_files((root / place).parent)]
+        found = match(root, f"{name}/t{{t}}", f"{mask}{{t}}", sparse=True, position=rules.position, z=rules.z)
+        found.faults += [
+            f"{path} is named as no frame of a 2D sequence, expected {name}/t and {mask} with a number and "
+            "an ending: move it away"
+            for path in listed
+            if str(path) not in found.files
+        ]
+        return replace(found, recordings=[replace(one, name=name) for one in found.recordings])
+
+    return _all_of(partial(of_sequence, name) for name in names)
 
 
-def at_size_of(image: Series, mask: Series, rules: FileRules) -> Series:
-    """A mask as it is, or at its image's size where that is allowed."""
-    size = (image.shape[2], image.shape[3])
-    return NearestSeries(mask, size) if rules.resize == "nearest" and mask.shape[2:] != size else mask
+def _all_of(parts: Iterable[Callable[[], Matches]]) -> Matches:
+    """What is found in all parts of a layout; what keeps one part from being read is a fault."""
+    found = Matches()
+    for part in parts:
+        try:
+            of_part = part()
+        except InputError as error:
+            found.faults.append(str(error))
+        else:
+            found.recordings += of_part.recordings
+            found.faults += of_part.faults
+    return found
 
 
 def _size(size: Sequence[int]) -> str:

@@ -1,37 +1,39 @@
-"""Recordings out of the files that patterns match: channels and planes joined, masks painted."""
+"""Recordings out of the files that belong to them: channels and planes joined, masks painted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import cycle, repeat
 from pathlib import Path
+from typing import Any
 
-from hela_seg.data.labels.painted import Layer
-from hela_seg.data.layouts import FileRules, Recording, at_size_of, chosen, open_image, open_mask, painted
+from hela_seg.data.labels.painted import Layer, PaintedSeries
+from hela_seg.data.labels.resized import NearestSeries
+from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.patterns.images import Channels
 from hela_seg.data.patterns.masks import Layers
 from hela_seg.data.patterns.matching import Matched
-from hela_seg.data.stacks import FrameSequence, Series, name_of
-from hela_seg.data.stacks.channels import JoinedChannels, JoinedPlanes
+from hela_seg.data.stacks import FrameSequence, SelectedFrames, Series, name_of, open_series
+from hela_seg.data.stacks.channels import JoinedChannels, JoinedPlanes, choose_channels
 from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
 from hela_seg.data.stacks.outlines import Outline, OutlineSeries, is_annotated
 from hela_seg.system.errors import InputError
 
 
-def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recording:
+def open_matched(found: Matched, rules: FileRules) -> Recording:
     """Open the files that belong to one recording, headers alone.
 
     Args:
         found: by `hela_seg.data.patterns.matching.match`.
-        axes: order of the axes in files that do not state it.
         rules: what the files may be like.
 
     Raises:
         InputError: channels, planes, frames or masks that are unlike.
     """
-    frames = _frames(found, axes, rules)
+    frames, numbers = _frames(found, rules), found.numbers
     image = _strung_together(found, frames)
+    if numbers is not None and rules.neighbours:
+        image, frames = SelectedFrames(image, numbers), [frames[number] for number in numbers]
     # of single masks each belongs to one frame, which may be of a stack
     length, own = (1, cycle(frames)) if len(found.masks) > 1 else (image.shape[0], repeat(image))
     if found.mask_planes not in (None, image.depth):
@@ -41,8 +43,7 @@ def open_matched(found: Matched, axes: str | None, rules: FileRules) -> Recordin
             "one plane in place of {z}"
         )
     masks = [
-        at_size_of(image, _mask_of(layers, one, length, axes, rules, found), rules)
-        for layers, one in zip(found.masks, own, strict=False)
+        _mask_of(layers, one, length, rules, found) for layers, one in zip(found.masks, own, strict=False)
     ]
     mask = FrameSequence(masks, found.name) if len(masks) > 1 else masks[0]
     return Recording(image, mask, found.part, found.group)
@@ -56,13 +57,16 @@ def has_mask(found: Matched) -> bool:
     )
 
 
-def matched_image(found: Matched, axes: str | None, rules: FileRules) -> Series:
+def matched_image(found: Matched, rules: FileRules) -> Series:
     """The images of one recording alone, under its name; see `open_matched`."""
-    return _strung_together(found, _frames(found, axes, rules))
+    return _strung_together(found, _frames(found, rules))
 
 
-def _frames(found: Matched, axes: str | None, rules: FileRules) -> list[Series]:
-    return [_joined(channels, axes, rules, found.position) for channels in found.images]
+def _frames(found: Matched, rules: FileRules) -> list[Series]:
+    shown = found.images
+    if found.numbers is not None and not rules.neighbours:
+        shown = tuple(shown[number] for number in found.numbers)
+    return [_joined(channels, rules, found.position) for channels in shown]
 
 
 def _strung_together(found: Matched, frames: Sequence[Series]) -> Series:
@@ -71,42 +75,60 @@ def _strung_together(found: Matched, frames: Sequence[Series]) -> Series:
     return image
 
 
-def _joined(channels: Channels, axes: str | None, rules: FileRules, position: str | None) -> Series:
-    """The image of one frame, or a stack, out of the files of its channels and planes."""
-    plain = replace(rules, channels=None, grey=False, channel_names=())
+def _joined(channels: Channels, rules: FileRules, position: str | None) -> Series:
+    """The channels that a net sees of one frame, or of a stack, out of the files of channels and planes."""
     joined = []
     for planes in channels:
-        opened = [open_image(Path(place), axes, plain, position) for place in planes]
+        opened = [_open(Path(place), rules, position, assumed_axes=rules.assumed_axes) for place in planes]
         joined.append(opened[0] if len(opened) == 1 else JoinedPlanes(opened, rules.z))
-    return chosen(joined[0] if len(joined) == 1 else JoinedChannels(joined), rules)
+    image = joined[0] if len(joined) == 1 else JoinedChannels(joined)
+    if rules.channel_names:
+        if len(rules.channel_names) != image.shape[1]:
+            raise InputError(
+                f"{image.path} has {image.shape[1]} channel(s), expected {len(rules.channel_names)} as "
+                f"data.channel_names says ({', '.join(rules.channel_names)}): give a name for each"
+            )
+        image.channel_names = tuple(rules.channel_names)
+    return choose_channels(image, rules.channels, grey=rules.grey)
 
 
-def _mask_of(
-    layers: Layers, image: Series, length: int, axes: str | None, rules: FileRules, found: Matched
-) -> Series:
+def _open(path: Path, rules: FileRules, position: str | None, **of_kind: Any) -> Series:
+    return open_series(
+        path,
+        rules.axes,
+        z=rules.z,
+        max_frame_pixels=rules.max_frame_pixels,
+        fill_missing_chunks=rules.fill_missing_chunks,
+        position=position,
+        **of_kind,
+    )
+
+
+def _mask_of(layers: Layers, image: Series, length: int, rules: FileRules, found: Matched) -> Series:
     """The mask of one frame, or of a stack of some length, out of its files."""
     opened = [
         _outlined(Path(place), image, length, rules, name, number if found.is_by_cell else None)
         if Path(place).suffix.lower() in OUTLINE_ENDINGS
-        else _pixels(
-            Path(place), axes, rules, name, number if found.is_by_cell else None, found.mask_position
-        )
+        else _pixels(Path(place), rules, name, number if found.is_by_cell else None, found.mask_position)
         for name, places in layers
         for number, place in enumerate(places, start=1)
     ]
     if len(opened) == 1 and opened[0].value is None and rules.threshold is None:
-        return opened[0].mask
-    return painted(opened, rules)
+        mask = opened[0].mask
+    else:
+        background = next(iter(rules.class_values.values()), 0)
+        mask = PaintedSeries(opened, background, rules.threshold, rules.painted_dtype)
+    size = (image.shape[2], image.shape[3])
+    return NearestSeries(mask, size) if rules.resize == "nearest" and mask.shape[2:] != size else mask
 
 
-def _pixels(
-    path: Path, axes: str | None, rules: FileRules, name: str, cell: int | None, position: str | None
-) -> Layer:
+def _pixels(path: Path, rules: FileRules, name: str, cell: int | None, position: str | None) -> Layer:
     """A mask file, and what it paints: its class, its cell, or the values that it holds itself."""
     value = rules.class_values[name] if name else cell if rules.ids else None
     if value is None and rules.threshold is not None and not rules.ids:
         value = list(rules.class_values.values())[1]
-    mask = open_mask(path, axes, rules, position)
+    soft = rules.threshold is not None
+    mask = _open(path, rules, position, labels=not rules.colours, colours=rules.colours, soft=soft)
     if mask.position != position:
         raise InputError(
             f"{path} is one mask for several positions of its image, expected one for {position}: write "

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from hela_seg.data.ctc import ctc
 from hela_seg.data.labels.palettes import refuse_unlike_palettes
-from hela_seg.data.layouts import FileRules, Recording, dryad, paired_by_stem
+from hela_seg.data.layouts import FileRules, Recording, by_name, ctc, dryad
 from hela_seg.data.matched import has_mask, open_matched
 from hela_seg.data.patterns.grammar import is_pattern
 from hela_seg.data.patterns.matching import Given, Matched, Matches, match
@@ -33,10 +31,9 @@ class DataOnDisk:
         root: the folder with all of it; ``synthetic`` draws it there.
         images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
         masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``ctc``.
-        axes: order of the axes in files that do not state it.
         sequence: all files are the frames of one series, in the order of their names.
         rules: what the files may be like.
-        drawing: arguments of `hela_seg.data.synthetic.render.write`, for ``synthetic``.
+        drawing: what is drawn for ``synthetic``.
 
     Raises:
         InputError: an unknown layout.
@@ -46,10 +43,9 @@ class DataOnDisk:
     root: Path
     images: Given = "images"
     masks: Given = "masks"
-    axes: str | None = None
     sequence: bool = False
     rules: FileRules = field(default_factory=FileRules)
-    drawing: Mapping[str, Any] = field(default_factory=dict)
+    drawing: render.DrawingSettings = field(default_factory=render.DrawingSettings)
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
@@ -73,26 +69,27 @@ class DataOnDisk:
     @property
     def drawn_before(self) -> bool:
         """Whether the files are there, as far as this program would have to draw them."""
-        return self.layout != "synthetic" or render.folder_of(self.root, **self.drawing).is_dir()
+        return self.layout != "synthetic" or render.folder_of(self.root, self.drawing).is_dir()
 
     def recordings(self) -> list[Recording]:
-        """Open the header of every file, each image paired with its mask.
+        """Open the header of every file, each image paired with its mask; ``synthetic`` draws them first.
 
         Raises:
             InputError: files that are missing, damaged or without a partner, or masks with colour tables that
                 contradict each other.
         """
-        found = self._found()
+        found = [self.open_matched(one) for one in self.matches().or_raise()]
         if not self.rules.ids:
             refuse_unlike_palettes(recording.mask for recording in found)
         return found
 
     def matches(self) -> Matches:
-        """The files that patterns match; see `hela_seg.data.patterns.matching.match`."""
-        rules = self.rules
-        found = match(
-            self.root, self.images, self.masks, sparse=rules.sparse, position=rules.position, z=rules.z
-        )
+        """The files of each recording, none of them opened, and what is wrong with them as far as names tell.
+
+        Raises:
+            InputError: folders that are missing, or patterns that cannot be used or match nothing.
+        """
+        found = self._found()
         if self.rules.sparse:
             found.recordings = [one for one in found.recordings if has_mask(one)]
         if not found.recordings and not found.faults:
@@ -107,20 +104,21 @@ class DataOnDisk:
         rules = self.rules
         if isinstance(self.images, Mapping):
             rules = replace(rules, channel_names=tuple(self.images))
-        return open_matched(found, self.axes, rules)
+        return open_matched(found, rules)
 
-    def _found(self) -> list[Recording]:
+    def _found(self) -> Matches:
+        rules = self.rules
         if self.layout == "dryad":
-            return dryad(self.root, self.axes, rules=self.rules)
+            return dryad(self.root, rules)
         if self.has_patterns:
-            return [self.open_matched(one) for one in self.matches().or_raise()]
+            return match(
+                self.root, self.images, self.masks, sparse=rules.sparse, position=rules.position, z=rules.z
+            )
         if self.layout == "ctc":
-            return ctc(self.root, str(self.masks), self.axes, rules=self.rules)
+            return ctc(self.root, str(self.masks), rules)
         drawn = self.layout == "synthetic"
-        root = render.write(self.root, **self.drawing) if drawn else self.root
-        return paired_by_stem(
-            root, str(self.images), str(self.masks), self.axes, sequence=self.sequence, rules=self.rules
-        )
+        root = render.write(self.root, self.drawing) if drawn else self.root
+        return by_name(root, str(self.images), str(self.masks), rules, sequence=self.sequence)
 
 
 def common_channels(recordings: Sequence[Recording]) -> int:

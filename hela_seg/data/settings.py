@@ -17,7 +17,7 @@ from hela_seg.data.labels.readers import ColourLabels, InstanceLabels, LabelRead
 from hela_seg.data.patterns.auto import INSTANCE_CLASSES, recognise
 from hela_seg.data.patterns.matching import Given
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.settings import Count, Expected, NonNegative, Share
+from hela_seg.system.settings import Count, Expected
 
 log = logging.getLogger(__name__)
 
@@ -27,20 +27,6 @@ MOST_WORKERS = 8
 
 TileSize = Annotated[Sequence[Count], Len(2, 2), Expected("rows and columns of a tile, such as [128,128]")]
 """Rows and columns of a tile, in pixels."""
-
-
-@dataclass(frozen=True)
-class DrawingSettings:
-    """What ``data.drawing`` says of drawn recordings, see `hela_seg.data.synthetic.render.write`."""
-
-    series: int = 6
-    frames: int = 12
-    height: int = 256
-    width: int = 256
-    seed: NonNegative = 0
-    tracks: bool = False
-    drift: float = 0.0
-    out_of_focus: Share = 0.0
 
 
 @dataclass(frozen=True)

@@ -52,14 +52,6 @@ class Tile:
         return Window(row, column, self.keep.height, self.keep.width).slices
 
 
-@dataclass(frozen=True)
-class _Span:
-    """A window along one axis."""
-
-    start: int
-    stop: int
-
-
 def padded_size(size: int, stride: int) -> int:
     """The smallest multiple of ``stride`` that holds ``size`` pixels; ``padded_size(37, 16) == 48``."""
     return -(-size // stride) * stride
@@ -179,16 +171,16 @@ def read_padded(
     return pixels
 
 
-def _cover(length: int, size: int, overlap: int, stride: int = 1) -> list[_Span]:
+def _cover(length: int, size: int, overlap: int, stride: int = 1) -> list[range]:
     """Spans of ``size`` pixels over ``length``, evenly spread over multiples of ``stride``."""
     if length <= size:
-        return [_Span(0, size)]
+        return [range(size)]
     if overlap < 0 or overlap >= size:
         raise ValueError(f"an overlap of {overlap} pixels leaves nothing of a tile of {size}")
     count = _count(length, size, overlap)
     strides = (length - size) // stride
     starts = [index * strides // (count - 1) * stride for index in range(count)]
-    return [_Span(start, start + size) for start in starts]
+    return [range(start, start + size) for start in starts]
 
 
 def _count(length: int, size: int, overlap: int) -> int:
@@ -196,14 +188,14 @@ def _count(length: int, size: int, overlap: int) -> int:
     return 1 + -(-(length - size) // (size - overlap))
 
 
-def _shares(spans: Sequence[_Span], length: int) -> list[_Span]:
+def _shares(spans: Sequence[range], length: int) -> list[range]:
     """Each span's own part of ``length``: neighbours part in the middle of what they share."""
     cuts = [(left.stop + right.start) // 2 for left, right in pairwise(spans)]
-    return [_Span(start, stop) for start, stop in pairwise([0, *cuts, length])]
+    return [range(start, stop) for start, stop in pairwise([0, *cuts, length])]
 
 
-def _window(rows: _Span, columns: _Span) -> Window:
-    return Window(rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
+def _window(rows: range, columns: range) -> Window:
+    return Window(rows.start, columns.start, len(rows), len(columns))
 
 
 def _mirrored(span: range, length: int) -> npt.NDArray[np.intp]:

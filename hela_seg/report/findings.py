@@ -14,10 +14,11 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.text import Text
 
-from hela_seg.data.checks.examine import PERCENTILES, Examination, SeriesFacts
+from hela_seg.data.checks.examine import Examination, SeriesFacts
 from hela_seg.data.checks.looks import FrameLook
 from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
+from hela_seg.data.intensity import PERCENTILES
 from hela_seg.data.labels.balance import balanced_weights
 from hela_seg.data.splits.table import Block, Part, rows_of_blocks
 from hela_seg.report.tables import ABSENT, Cell, Sheet, number_cell, print_plain, print_sheet, print_split

@@ -23,7 +23,7 @@ from omegaconf import DictConfig
 
 from hela_seg.cli import CONFIG
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.synthetic.render import write
+from hela_seg.data.synthetic.render import DrawingSettings, write
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.training.task import SegmentationTask
 
@@ -88,7 +88,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", ".*LeafSpec|.*many workers")
     print(f"{'workers':>7}{'wait, ms':>12}{'step, ms':>12}{'both, ms':>12}{'wait / step':>14}")
     with tempfile.TemporaryDirectory() as scratch, initialize_config_dir(str(CONFIG), version_base="1.3"):
-        root = write(Path(scratch), 6, 12, 2 * given.tile, 2 * given.tile, seed=0)
+        root = write(Path(scratch), DrawingSettings(6, 12, 2 * given.tile, 2 * given.tile))
         for workers in given.workers:
             overrides = [
                 "data=folder",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from hela_seg.data.ctc import ctc
+from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.system.errors import InputError
 
 
@@ -16,6 +16,10 @@ def save(path, value=0):
 def number(root, numbers, pattern, folder):
     for t in numbers:
         save(root / folder / pattern.format(t), t)
+
+
+def ctc(root, masks="GT"):
+    return DataOnDisk("ctc", root, masks=masks).recordings()
 
 
 def refusal(*arguments):
@@ -57,7 +61,8 @@ def test_that_is_not_as_it_should_be_is_refused(tmp_path):
     assert refusal(root / "gone").startswith(f"{root / 'gone'} is no folder")
     assert "no sequence of the Cell Tracking Challenge" in refusal(root / "01_GT")
     save(root / "02_GT" / "SEG" / "man_seg099.tif")
-    assert f"{root / '02_GT' / 'SEG'} holds man_seg099.tif" in refusal(root)
+    lone = root / "02_GT" / "SEG" / "man_seg099.tif"
+    assert f"1 mask(s) have no image, such as {lone}: add" in refusal(root)
     save(root / "01_GT" / "SEG" / "man_seg_000_012.tif")
     assert "man_seg_000_012.tif is named as no frame of a 2D sequence" in refusal(root)
     (root / "01" / "t003.tif").unlink()

@@ -15,7 +15,7 @@ from hela_seg.data.ctc_tracks import (
     write_ctc_frames,
     write_track_table,
 )
-from hela_seg.data.synthetic.render import draw, draw_tracked, folder_of, write
+from hela_seg.data.synthetic.render import DrawingSettings, draw, draw_tracked, folder_of, write
 from hela_seg.system.errors import InputError
 
 SMALL = {"series": 1, "frames": 4, "height": 96, "width": 96}
@@ -99,7 +99,10 @@ def test_frames_out_of_focus_are_blurred_and_their_truth_is_not() -> None:
 
 
 def test_the_pictures_of_a_drawing_do_not_depend_on_whether_its_tracks_are_written(tmp_path: Path) -> None:
-    plain, tracked = write(tmp_path, **SMALL), write(tmp_path, **SMALL, tracks=True)
+    plain, tracked = (
+        write(tmp_path, DrawingSettings(**SMALL)),
+        write(tmp_path, DrawingSettings(**SMALL, tracks=True)),
+    )
     assert plain != tracked
     for name in ("images/culture-01.tif", "masks/culture-01.tif"):
         assert (plain / name).read_bytes() == (tracked / name).read_bytes()
@@ -115,8 +118,11 @@ def test_the_pictures_of_a_drawing_do_not_depend_on_whether_its_tracks_are_writt
 
 def test_the_default_drawing_keeps_its_folder_and_its_pictures() -> None:
     defaults = {"series": 6, "frames": 12, "height": 256, "width": 256, "seed": 0}
-    assert folder_of("", **defaults).name == "64e5f8f0"
-    assert folder_of("", **defaults, tracks=False, drift=0.0, out_of_focus=0.0).name == "64e5f8f0"
+    assert folder_of("", DrawingSettings(**defaults)).name == "64e5f8f0"
+    assert (
+        folder_of("", DrawingSettings(**defaults, tracks=False, drift=0.0, out_of_focus=0.0)).name
+        == "64e5f8f0"
+    )
     images, labels = draw(4, 96, 96, 0)
     tracked = draw_tracked(4, 96, 96, 0)
     np.testing.assert_array_equal(images, tracked.images)

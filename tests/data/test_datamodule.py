@@ -396,9 +396,9 @@ def test_setup_does_what_a_run_does_once(tmp_path, monkeypatch):
 def test_synthetic_recordings_are_drawn_before_any_process_reads_them(tmp_path):
     drawing = {"series": 3, "frames": 1, "height": 32, "width": 32, "seed": 3}
     module = data(tmp_path, layout="synthetic", drawing=drawing)
-    assert not module.is_drawn
+    assert not module.files.drawn_before
     module.prepare_data()
-    assert module.is_drawn
+    assert module.files.drawn_before
 
 
 def test_several_processes_of_lightnings_own_are_refused(tmp_path):

@@ -5,7 +5,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from hela_seg.data.layouts import FileRules, dryad, paired_by_stem
+from hela_seg.data.layouts import FileRules
+from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.system.errors import InputError
 
 
@@ -24,6 +25,14 @@ def fill(root, images, masks, **options):
         for name in names:
             save(root / folder / name, **options)
     return root
+
+
+def paired_by_stem(root, images, masks, **options):
+    return DataOnDisk("folder", root, images, masks, **options).recordings()
+
+
+def dryad(root, **options):
+    return DataOnDisk("dryad", root, **options).recordings()
 
 
 def names(recordings):
@@ -82,30 +91,31 @@ def test_hidden_and_other_files_are_left_aside(tmp_path):
 def test_images_without_mask_and_masks_without_image_are_listed_together(tmp_path):
     root = fill(tmp_path, ["a.tif", "b.tif", "c 1.png"], ["a.tif", "d.tif", "ü.png"])
     message = refusal(paired_by_stem, root, "images", "masks")
-    assert str(root / "images") in message
-    assert str(root / "masks") in message
-    assert message.endswith("no mask for b.tif, c 1.png; no image for d.tif, ü.png")
+    images, masks = root / "images", root / "masks"
+    assert f"2 image(s) have no mask, such as {images / 'b.tif'}, {images / 'c 1.png'}: add" in message
+    assert f"2 mask(s) have no image, such as {masks / 'd.tif'}, {masks / 'ü.png'}: add" in message
 
 
 @pytest.mark.parametrize(
     ("images", "masks", "said"),
     [
-        (["a.tif", "b.tif"], ["a.tif"], "no mask for b.tif"),
-        (["a.tif"], ["a.tif", "b.tif"], "no image for b.tif"),
+        (["a.tif", "b.tif"], ["a.tif"], "1 image(s) have no mask"),
+        (["a.tif"], ["a.tif", "b.tif"], "1 mask(s) have no image"),
     ],
 )
 def test_one_side_alone_may_be_missing(tmp_path, images, masks, said):
     message = refusal(paired_by_stem, fill(tmp_path, images, masks), "images", "masks")
-    assert message.endswith(f"ending: {said}")
+    assert message.startswith(said)
+    assert message.count("such as") == 1
 
 
 def test_at_most_ten_are_listed_of_either_kind(tmp_path):
     root = fill(tmp_path, [f"i{n}.tif" for n in range(13)], [f"m{n}.tif" for n in range(10)])
     message = refusal(paired_by_stem, root, "images", "masks")
-    assert "no mask for i0.tif, i1.tif, " in message
-    assert "i9.tif and 3 more; no image for m0.tif" in message
+    assert f"have no mask, such as {root / 'images' / 'i0.tif'}, {root / 'images' / 'i1.tif'}, " in message
+    assert "i9.tif and 3 more: add" in message
     assert "i10.tif" not in message
-    assert message.endswith("m9.tif")
+    assert "m9.tif: add" in message
 
 
 @pytest.mark.parametrize("folder", ["images", "masks"])
@@ -113,7 +123,8 @@ def test_two_files_of_one_name_are_refused(tmp_path, folder):
     root = fill(tmp_path, ["a.tif"], ["a.tif"])
     save(root / folder / "a.png")
     message = refusal(paired_by_stem, root, "images", "masks")
-    assert message.startswith(f"{root / folder} holds a.png and a.tif, expected one file of each name")
+    setting = f"(data.{folder}='{folder}/{{name}}')"
+    assert message.startswith(f"{root / folder / 'a.png'} and a.tif {setting} match one pattern")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +161,15 @@ def test_each_position_of_a_file_goes_with_the_mask_of_its_name(tmp_path):
     assert [(recording.name, recording.mask.name) for recording in both] == [
         (f"dish_{position}", f"masks_{position}") for position in ("A1", "A2", "B1")
     ]
-    assert "holds the positions A1, A2, B1 and" in refusal(
+    for name in ("dish_A1", "dish_A2", "dish_B1"):
+        save(tmp_path / "single" / f"{name}.tif", frames=2)
+    save_positions(tmp_path / "of_all" / "dish.ome.tif", ["B1", "A2", "A1"])
+    for images in ("single", "images"):
+        found = paired_by_stem(tmp_path, images, "of_all")
+        assert [(one.name, one.mask.position, one.group) for one in found] == [
+            (f"dish_{position}", position, None) for position in ("A1", "A2", "B1")
+        ]
+    assert "dish_A1.tif is one mask for several positions of its image" in refusal(
         paired_by_stem, tmp_path, "images/dish.ome.tif", "masks/dish_A1.tif"
     )
 
@@ -181,7 +200,7 @@ def test_axes_settle_images_and_masks(tmp_path):
     )
     tifffile.imwrite(tmp_path / "masks" / "a.tif", np.zeros((5, 6, 7), np.uint8), photometric="minisblack")
     assert "data.axes=TCYX" in refusal(paired_by_stem, tmp_path, "images", "masks")
-    (recording,) = paired_by_stem(tmp_path, "images", "masks", "TCYX")
+    (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=FileRules(axes="TCYX"))
     assert (recording.image.shape, recording.mask.shape) == ((5, 2, 6, 7), (5, 1, 6, 7))
 
 
@@ -207,7 +226,7 @@ def test_frames_of_unlike_sizes_make_no_sequence(tmp_path):
     for folder in ("images", "masks"):
         save(tmp_path / folder / "t1.tif", size=(8, 8))
     message = refusal(paired_by_stem, tmp_path, "images", "masks", sequence=True)
-    assert message.startswith(f"{tmp_path / 'images' / 't1.tif'} is 1 frame(s) of 8x8")
+    assert message.startswith(f"{tmp_path / 'images' / 't1.tif'} has 1 frame(s) of 8x8")
 
 
 def number(root, numbers, pattern="t{:03}.png", folders=("images", "masks")):
@@ -243,15 +262,15 @@ def test_images_without_mask_are_left_aside_where_masks_are_sparse(tmp_path):
     found = paired_by_stem(root, "images", "masks", rules=FileRules(sparse=True))
     assert names(found) == [("a.tif", "a.png"), ("c.tif", "c.tif")]
     save(tmp_path / "masks" / "d.tif")
-    assert refusal(paired_by_stem, root, "images", "masks", rules=FileRules(sparse=True)).endswith(
-        ": no image for d.tif"
+    assert refusal(paired_by_stem, root, "images", "masks", rules=FileRules(sparse=True)).startswith(
+        f"1 mask(s) have no image, such as {tmp_path / 'masks' / 'd.tif'}: "
     )
 
 
 def test_sparse_masks_that_pair_with_no_image_at_all_are_refused(tmp_path):
     root = fill(tmp_path, ["a.tif"], ["b.tif"])
     message = refusal(paired_by_stem, root, "images", "masks", rules=FileRules(sparse=True))
-    assert message.endswith("no mask for a.tif; no image for b.tif")
+    assert message.startswith(f"1 mask(s) have no image, such as {tmp_path / 'masks' / 'b.tif'}: ")
 
 
 def test_sparse_frames_of_a_sequence_are_those_with_masks(tmp_path):
@@ -352,7 +371,9 @@ def test_dryad_with_gaps_on_both_sides_is_not_paired_shifted(tmp_path):
     root = fill_dryad(tmp_path, masks=("x_{}.png", 3))
     (root / "X_test" / "test" / "x_0.tiff").unlink()
     (root / "y_test" / "test" / "x_2.png").unlink()
-    assert refusal(dryad, root).endswith("no mask for x_2.tiff; no image for x_0.png")
+    message = refusal(dryad, root)
+    assert f"1 image(s) have no mask, such as {root / 'X_test' / 'test' / 'x_2.tiff'}" in message
+    assert f"1 mask(s) have no image, such as {root / 'y_test' / 'test' / 'x_0.png'}" in message
 
 
 @pytest.mark.parametrize("gone", ["X_validate", "y_test"])
@@ -375,7 +396,7 @@ def test_dryad_without_one_of_its_folders_is_refused(tmp_path, gone):
     ],
 )
 def test_real_folders_pair_up(shared, folder, images, masks, count, shape):
-    recordings = paired_by_stem(shared / folder, images, masks, "TYX")
+    recordings = paired_by_stem(shared / folder, images, masks, rules=FileRules(axes="TYX"))
     assert [r.image.shape for r in recordings] == [shape] * count
     assert [r.mask.shape for r in recordings] == [shape] * count
 

@@ -169,6 +169,20 @@ def test_frames_and_channels_are_put_together(tmp_path: Path) -> None:
     assert (numbered.image.frame(2)[0] == arrays[2, 1]).all()
 
 
+def test_frames_without_a_mask_are_shown_beside_those_with_one(tmp_path: Path) -> None:
+    for t in range(4):
+        save(tmp_path / f"t{t}.tif", random(t))
+    for t in (1, 3):
+        save(tmp_path / f"m{t}.png", random(10 + t))
+    (alone,) = opened(tmp_path, "t{t}.tif", "m{t}.png", sparse=True)
+    (recording,) = opened(tmp_path, "t{t}.tif", "m{t}.png", sparse=True, neighbours=True)
+    for one in (alone, recording):
+        assert [one.image.frame(i)[0].tolist() for i in (0, 1)] == [random(1).tolist(), random(3).tolist()]
+        assert [one.mask.frame(i)[0].tolist() for i in (0, 1)] == [random(11).tolist(), random(13).tolist()]
+    whole, numbers = recording.image.whole()
+    assert (list(numbers), whole.frame(2)[0].tolist()) == ([1, 3], random(2).tolist())
+
+
 def test_one_stack_has_masks_of_single_frames_and_the_other_way_round(tmp_path: Path) -> None:
     frames, masks = random(0, 3, 6, 7), random(1, 3, 6, 7)
     save(tmp_path / "images/a.tif", frames)
@@ -200,7 +214,7 @@ def test_cells_of_one_file_each_are_numbered(tmp_path: Path) -> None:
         cells.mask.dtype == np.uint32
     )  # also of frames with few cells, for the frames of a series are alike
     save(tmp_path / "a/11.png", np.zeros((2, 4), np.uint8))
-    assert "11.png has 1 frame(s) of 2x4 but 2.png has 1 of 1x4" in refusal(
+    assert "11.png has 1 frame(s) of 2x4, 1 channel(s), uint8 but 2.png has 1 frame(s) of 1x4" in refusal(
         tmp_path, "{id}.tif", "{id}/*.png"
     )
 

@@ -9,6 +9,7 @@ import pytest
 
 from hela_seg.data.on_disk import LAYOUTS, DataOnDisk, blocks_as_stated, common_channels
 from hela_seg.data.stacks import write_tiff
+from hela_seg.data.synthetic.render import DrawingSettings
 from hela_seg.system.errors import InputError
 
 FILES = {
@@ -24,7 +25,7 @@ FILES = {
 def test_every_layout_is_opened(layout: str, tmp_path: Path) -> None:
     for name in FILES[layout]:
         write_tiff(tmp_path / name, np.zeros((8, 9), np.uint8), "YX")
-    drawing = {"series": 1, "frames": 1, "height": 8, "width": 9}
+    drawing = DrawingSettings(series=1, frames=1, height=8, width=9)
     masks = "GT" if layout == "ctc" else "masks"
     opened = DataOnDisk(layout, tmp_path, masks=masks, drawing=drawing).recordings()
     assert {recording.image.shape[2:] for recording in opened} == {(8, 9)}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from hela_seg.data.layouts import FileRules, paired_by_stem
+from hela_seg.data.layouts import FileRules
+from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.data.stacks import ArraySeries, FrameSequence, open_series
 from hela_seg.napari.frames import PaintableFrames
 from hela_seg.napari.masks import save_masks
@@ -30,7 +31,7 @@ def test_a_saved_frame_is_read_back_pixel_by_pixel_in_all_orientations(turns, fl
     grey, labels = (stack[..., 2:21, 3:30] for stack in whole)
     turned = [np.rot90(stack[..., ::-1] if flipped else stack, turns, (-2, -1)) for stack in (grey, labels)]
     save_masks(tmp_path, ArraySeries(turned[0], "TCYX", 1), as_maps(turned[1]), [0, 2])
-    for t, pair in zip((0, 2), paired_by_stem(tmp_path, "images", "masks"), strict=True):
+    for t, pair in zip((0, 2), DataOnDisk("folder", tmp_path, "images", "masks").recordings(), strict=True):
         assert pair.name == f"array_t{t:04d}"
         assert np.array_equal(pair.image.frame(0), turned[0][t])
         assert np.array_equal(pair.mask.frame(0)[0], turned[1][t])
@@ -39,7 +40,7 @@ def test_a_saved_frame_is_read_back_pixel_by_pixel_in_all_orientations(turns, fl
 def test_channels_come_back_as_channels(tmp_path):
     series, grey, labels = recording(channels=2)
     save_masks(tmp_path, series, as_maps(labels), [1])
-    (pair,) = paired_by_stem(tmp_path, "images", "masks")
+    (pair,) = DataOnDisk("folder", tmp_path, "images", "masks").recordings()
     assert np.array_equal(pair.image.frame(0), grey[1])
 
 
@@ -51,7 +52,7 @@ def test_frames_that_are_files_of_their_own_get_masks_beside_them(tmp_path):
     opened = [open_series(tmp_path / "images" / f"f{t}.tif", "YX") for t in range(3)]
     (mask,) = save_masks(tmp_path, FrameSequence(opened, "dish"), as_maps(labels), [1])
     assert mask == tmp_path / "masks" / "f1.tif"
-    (pair,) = paired_by_stem(tmp_path, "images", "masks", rules=FileRules(sparse=True))
+    (pair,) = DataOnDisk("folder", tmp_path, "images", "masks", rules=FileRules(sparse=True)).recordings()
     assert np.array_equal(pair.mask.frame(0)[0], labels[1])
 
 
@@ -89,6 +90,9 @@ def test_two_windows_save_into_one_folder(tmp_path):
     save_masks(tmp_path, series, as_maps(labels), [2])
     with pytest.raises(InputError, match=r"holds array_t0000\.tif already"):
         save_masks(tmp_path, series, as_maps(2 - labels), [0, 1])
-    found = {pair.name: pair.mask.frame(0)[0] for pair in paired_by_stem(tmp_path, "images", "masks")}
+    found = {
+        pair.name: pair.mask.frame(0)[0]
+        for pair in DataOnDisk("folder", tmp_path, "images", "masks").recordings()
+    }
     assert sorted(found) == ["array_t0000", "array_t0002"]
     assert all(np.array_equal(found[f"array_t{t:04d}"], labels[t]) for t in (0, 2))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.checks.looks import FrameLook, look_at
 from hela_seg.data.frames import LabelFrames
+from hela_seg.data.intensity import PERCENTILES
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block, Part
@@ -22,9 +23,6 @@ from hela_seg.system.errors import InputError
 
 THREADS = min(8, (os.cpu_count() or 1) + 1)
 """Reading and decoding leave Python's lock; one thread more than cores, because some wait for the disk."""
-
-PERCENTILES = (1.0, 50.0, 99.8)
-"""Of a series' grey values: the dark end, the middle, and the bright end as `data.normalise` takes it."""
 
 DETECTOR_LIMITS = (255, 1023, 4095, 16383, 65535)
 """Brightest values of detectors of 8, 10, 12, 14 and 16 bits."""

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal.windows import tukey
 
+from hela_seg.data.checks.perceptual_hash import thinned
 from hela_seg.data.frames import LabelFrames
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
@@ -29,9 +30,6 @@ from hela_seg.data.splits.table import Block, Part
 
 MEANS = 64
 """Rows and columns of area means that a channel is shrunk to."""
-
-PIXELS_A_MEAN = 8
-"""Rows and columns of pixels that go into each mean, at least, where the frame has as many."""
 
 CYCLES = 16
 """Highest frequency of a sketch in cycles a side."""
@@ -145,10 +143,7 @@ def frequencies() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
 
 def _sketch(channel: Pixels) -> tuple[Sketch, float, float]:
     """The sketch of a channel, and its `FrameLook.signal` and `FrameLook.chance`."""
-    rows, columns = (max(1, length // (MEANS * PIXELS_A_MEAN)) for length in channel.shape)
-    pixels = channel[::rows, ::columns].astype(np.float64)
-    if channel.dtype.kind == "f":
-        pixels = np.nan_to_num(pixels, nan=0, posinf=0, neginf=0)
+    pixels = thinned(channel, MEANS)
     means = cv2.resize(pixels, (MEANS, MEANS), interpolation=cv2.INTER_AREA).ravel()
     smooth, window = _illumination(), np.sqrt(tukey(MEANS + 2, TAPER)[1:-1])
     structure = means - smooth @ (smooth.T @ means)

@@ -45,7 +45,12 @@ def judge(
     recordings = [facts.recording for facts in examination.series]
     names = [recording.name for recording in recordings]
     return Verdict(
-        [*faults, *_faults_of_series(examination), *_same_pictures(twins, names), *_empty_parts(examination)],
+        [
+            *faults,
+            *(fault for facts in examination.series for fault in facts.faults),
+            *_same_pictures(twins, names),
+            *_empty_parts(examination),
+        ],
         [
             *_alike(twins, names),
             *leaks_by_name(recordings, blocks, examination.looks),
@@ -55,10 +60,6 @@ def judge(
         ],
         twins,
     )
-
-
-def _faults_of_series(examination: Examination) -> list[str]:
-    return [fault for facts in examination.series for fault in facts.faults]
 
 
 def _same_pictures(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from hela_seg.data.stacks import Series
 from hela_seg.data.stacks.segments import cache, version_of
-from hela_seg.data.stacks.series import Pixels
-from hela_seg.system.errors import InputError
+from hela_seg.data.stacks.series import Pixels, refuse_unlike
 
 
 class Layer(NamedTuple):
@@ -49,20 +48,15 @@ class PaintedSeries(Series):
         dtype: npt.DTypeLike = np.uint8,
     ) -> None:
         first = layers[0].mask
-        for layer, _ in layers:
-            if (layer.shape[0], layer.shape[2:]) != (first.shape[0], first.shape[2:]):
-                raise InputError(
-                    f"{layer.path} has {layer.shape[0]} frame(s) of {layer.shape[2]}x{layer.shape[3]} but "
-                    f"{first.path.name} has {first.shape[0]} of {first.shape[2]}x{first.shape[3]}: masks of "
-                    "one image must be alike"
-                )
+        masks = [layer.mask for layer in layers]
+        kinds = [(mask.shape[0], mask.shape[2:]) for mask in masks]
+        refuse_unlike(masks, kinds, "masks of one image must be alike in frames and size")
         self._layers, self._background, self._threshold = tuple(layers), background, threshold
-        self.name, self.path, self.axes = first.name, first.path, first.axes
-        self.shape = (first.shape[0], 1, *first.shape[2:])
+        self.state_as(first)
+        self.shape, self.position = (first.shape[0], 1, *first.shape[2:]), None
         self.dtype = np.result_type(dtype, *(layer.mask.dtype for layer in layers if layer.value is None))
         files = tuple((str(path), version_of(path)) for path in self.paths)
         self._key = (files, tuple(layer.value for layer in layers), background, threshold, self.dtype.str)
-        self.frame_interval = first.frame_interval
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -227,15 +227,11 @@ def build_index(
         counts[frames], looked_at[frames] = of_span, 1
     key_words = np.frombuffer(key or bytes(4 * _KEY_WORDS), "<u4")
     head = np.array([*key_words, len(lengths), classes, found.limit, *lengths], np.uint32)
-    pieces = [head, counts.ravel(), looked_at, *found.places]
+    words = np.concatenate([head, counts.ravel(), looked_at, *found.places])
     if path is None or key is None:
-        return ClassPositions(np.concatenate(pieces))
+        return ClassPositions(words)
     with whole_file(path) as beside, beside.open("wb") as file:
-        shape = (sum(map(len, pieces)),)
-        header = {"descr": head.dtype.str, "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for piece in pieces:
-            file.write(piece.data)
+        np.save(file, words)
     return _mapped(path)
 
 

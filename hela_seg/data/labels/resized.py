@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks import Series
-from hela_seg.data.stacks.series import Pixels
+from hela_seg.data.stacks.series import DerivedSeries, Pixels
 from hela_seg.data.tiles import Size
 from hela_seg.system.errors import InputError
 
 
-class NearestSeries(Series):
+class NearestSeries(DerivedSeries):
     """A series as if it had been saved at another size, no value changed and none made up.
 
     The pixel at place p of n takes the value of the source's pixel whose area holds its centre: of m, number
@@ -34,30 +32,15 @@ class NearestSeries(Series):
     def __init__(self, source: Series, size: Size) -> None:
         frames, channels, *source_size = source.shape
         _refuse_other_proportions(source, size)
-        self._source = source
+        super().__init__(source)
         self._places = [nearest(length, of) for length, of in zip(size, source_size, strict=True)]
-        self.name, self.path, self.dtype, self.axes = source.name, source.path, source.dtype, source.axes
-        self.shape, self.position = (frames, channels, *size), source.position
-        self.frame_interval, self.frame_times = source.frame_interval, source.frame_times
+        self.shape, self.pixel_size = (frames, channels, *size), None
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w)."""
         row, column = self._places[0][rows], self._places[1][columns]
         pixels = self._source.read(t, slice(row[0], row[-1] + 1), slice(column[0], column[-1] + 1))
         return pixels[:, (row - row[0])[:, None], column - column[0]]
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """All files that the masks are read from."""
-        return self._source.paths
-
-    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
-        """Colours that the file shows the values of frame t in."""
-        return self._source.colour_table(t)
-
-    def path_of(self, t: int) -> Path:
-        """The file that holds frame t."""
-        return self._source.path_of(t)
 
 
 def nearest(length: int, source: int) -> NDArray[np.int64]:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,20 +92,12 @@ def survey(
     return Survey(_pixels_by_part(positions, blocks), positions)
 
 
-class _SpanPixels(NamedTuple):
-    """What the frames of one span hold: see `FoundPixels`; and what is wrong with them."""
-
-    counts: Words
-    places: Words
-    problems: list[str]
-
-
 def _look_at_all(masks: Sequence[Series], spans: Sequence[Span], reader: LabelReader) -> FoundPixels:
     frames = [LabelFrames(mask, reader) for mask in masks]
     limit = places_kept(sum(len(span.frames) for span in spans), reader.class_count)
     short = in_pieces(spans, FRAMES_AT_ONCE)
 
-    def look_at(span: Span) -> _SpanPixels:
+    def look_at(span: Span) -> tuple[Words, Words, list[str]]:
         """Count and locate the classes of some frames."""
         return _look_at(frames[span.series], span, reader.class_count, limit)
 
@@ -114,13 +106,15 @@ def _look_at_all(masks: Sequence[Series], spans: Sequence[Span], reader: LabelRe
     else:
         with ThreadPoolExecutor(THREADS) as pool:
             looks = list(pool.map(look_at, short))
-    _refuse([problem for found in looks for problem in found.problems])
-    return FoundPixels(
-        reader.class_count, limit, short, [found.counts for found in looks], [found.places for found in looks]
-    )
+    counts, places, problems = zip(*looks, strict=True)
+    # a file that cannot be read says the same of each frame
+    if different := list(dict.fromkeys(chain.from_iterable(problems))):
+        raise InputError(join_names(different, between="; "))
+    return FoundPixels(reader.class_count, limit, short, counts, places)
 
 
-def _look_at(frames: LabelFrames, span: Span, classes: int, limit: int) -> _SpanPixels:
+def _look_at(frames: LabelFrames, span: Span, classes: int, limit: int) -> tuple[Words, Words, list[str]]:
+    """Pixels and places of the classes in the frames of one span, see `FoundPixels`; and what is wrong."""
     counts = np.zeros((len(span.frames), classes), np.uint32)
     places: list[Words] = []
     problems = []
@@ -131,7 +125,7 @@ def _look_at(frames: LabelFrames, span: Span, classes: int, limit: int) -> _Span
             problems.append(str(error))
         else:
             places.append(of_frame)
-    return _SpanPixels(counts, np.concatenate(places) if places else counts[:0, 0], problems)
+    return counts, np.concatenate(places) if places else counts[:0, 0], problems
 
 
 def _all_classes(found: FoundPixels) -> bool:
@@ -145,10 +139,3 @@ def _pixels_by_part(positions: ClassPositions, blocks: Sequence[Block]) -> dict[
         counts = positions.of_series(block.series)[block.start : block.stop].sum(axis=0, dtype=np.int64)
         pixels[block.part] = pixels.get(block.part, np.zeros_like(counts)) + counts
     return pixels
-
-
-def _refuse(problems: Sequence[str]) -> None:
-    # a file that cannot be read says the same of each frame
-    different = list(dict.fromkeys(problems))
-    if different:
-        raise InputError(join_names(different, between="; "))

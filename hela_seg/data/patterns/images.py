@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from hela_seg.data.patterns.files import Key, PatternFiles
 from hela_seg.data.patterns.grammar import NUMBERS, Text
-from hela_seg.data.stacks import Position, images_in
+from hela_seg.data.stacks import Position, images_in, path_of
 from hela_seg.system.errors import join_names
 
 Channels = tuple[tuple[str, ...], ...]
@@ -77,7 +76,7 @@ def _at(position: str, texts: Mapping[str, Text], names: Sequence[str]) -> Mappi
 def _positions(places: Iterable[str], wanted: Position) -> dict[str, list[str]]:
     """The positions that are meant of each file that holds several, in its order."""
     several: dict[str, list[str]] = {}
-    for image in images_in([Path(place) for place in places], wanted):
+    for image in images_in(map(path_of, places), wanted):
         if image.position is not None:
             several.setdefault(str(image.path), []).append(image.position)
     return several

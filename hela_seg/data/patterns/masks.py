@@ -86,8 +86,9 @@ class MaskFiles:
         found = [self._layers(key) for key in keys]
         if not found or None in found:
             if not self._sparse and frames.is_meant:
-                where = "" if frames.position is None else f" (position {frames.position})"
-                self._lone.append(f"{frames.images(t)[0][0]}{where}")
+                file, position = frames.images(t)[0][0], frames.position
+                named = "" if "position" in self.names else f", as in {name_of(Path(file))}_{position}"
+                self._lone.append(file if position is None else f"{file} (position {position}{named})")
             return MasksOf()
         return MasksOf(tuple(layers for layers in found if layers is not None), position, depth)
 
@@ -139,21 +140,21 @@ class MaskFiles:
 
     def faults(self) -> list[str]:
         """A line for images without a mask, and one for masks without an image."""
-        left = [
+        left = sorted(
             files[0]
             for by_key in self._masks.found.values()
             for key, files in by_key.items()
             if key not in self._used
-        ]
+        )
         lines = []
         if self._lone:
             lines.append(
-                f"{len(self._lone)} image(s) have no mask, such as {join_names(sorted(self._lone), 3)}: add "
+                f"{len(self._lone)} image(s) have no mask, such as {join_names(self._lone)}: add "
                 "masks that data.masks matches, or set data.labels.sparse=true to leave these images aside"
             )
         if left:
             lines.append(
-                f"{len(left)} mask(s) have no image, such as {join_names(sorted(left), 3)}: add images that "
+                f"{len(left)} mask(s) have no image, such as {join_names(left)}: add images that "
                 "data.images matches, or move the masks away"
             )
         return lines

@@ -34,7 +34,8 @@ class Matched:
     Attributes:
         name: what the wildcards of the images stand for, joined by ``_``.
         images: one entry a frame, or one for a stack.
-        masks: the same; as many as images, or one stack for all frames, or one a frame of a stack.
+        masks: the same; as many as images, or as `numbers`, or one stack for all frames, or one a frame of a
+            stack.
         is_sequence: frames lie in files of their own.
         is_by_cell: each file of a mask is a cell.
         group: recordings of one group belong together; None where nothing says so.
@@ -43,6 +44,7 @@ class Matched:
         mask_position: of the mask files, where these are those of all positions.
         mask_planes: how many planes of a stack within the image file have masks of their own, of which one
             is in `masks`; None where ``{z}`` links masks to image files, or to nothing.
+        numbers: which of the images have a mask, where not all have; the others may be shown beside them.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Matched:
     position: str | None = None
     mask_position: str | None = None
     mask_planes: int | None = None
+    numbers: tuple[int, ...] | None = None
 
 
 @dataclass
@@ -106,7 +109,6 @@ def match(
     Raises:
         InputError: patterns that cannot be used or match nothing.
     """
-    found = Matches()
     of_images = PatternFiles(patterns_of(_whole(root, images), setting))
     of_masks = PatternFiles(
         {} if masks is None else patterns_of(_whole(root, masks), "data.masks"), several=True
@@ -115,13 +117,19 @@ def match(
     assign(root, of_images, of_masks)
     for files in (of_images, of_masks):
         files.refuse_empty(root)
-        found.faults += files.faults()
-        found.files |= files.places()
+    all_files = of_images.places() | of_masks.places()
     of_images.leave_out_later_parts()
-    search = MaskFiles(of_masks, of_images.names, sparse=sparse, plane=z if isinstance(z, int) else 0)
-    found.recordings, faults = _recordings(root, of_images, search, position)
-    found.faults += faults
-    return found
+    found = pair_up(root, of_images, of_masks, sparse=sparse, position=position, z=z)
+    return replace(found, files=all_files)
+
+
+def pair_up(
+    root: Path, images: PatternFiles, masks: PatternFiles, *, sparse: bool, position: Position, z: Z
+) -> Matches:
+    """Recordings out of files of which is known what their wildcards stand for; see `match`."""
+    search = MaskFiles(masks, images.names, sparse=sparse, plane=z if isinstance(z, int) else 0)
+    recordings, faults = _recordings(root, images, search, position)
+    return Matches(recordings, [*images.faults(), *masks.faults(), *faults], images.places() | masks.places())
 
 
 def _whole(root: Path, given: Given) -> Given:
@@ -167,11 +175,11 @@ def _recordings(
     for key in sorted(grouped, key=lambda key: [natural_order(str(text)) for text in key]):
         try:
             recording = _recording(root, grouped[key], images, search)
+            if recording is not None:
+                found.append(recording)
+            _refuse_gaps(grouped[key])
         except InputError as error:
             faults.append(str(error))
-            continue
-        if recording is not None:
-            found.append(recording)
     faults += [*search.faults(), *_namesakes(found)]
     return _with_shared_masks(found) if search.names else found, faults
 
@@ -192,8 +200,6 @@ def _recording(root: Path, frames: ImageFiles, images: PatternFiles, masks: Mask
     is_sequence = "t" in texts
     texts = masks.with_part(texts, frames.images(order[0]))
     of_frames = {t: masks.of({**texts, **frames.texts[t]}, frames, t) for t in order}
-    if is_sequence:
-        refuse_gaps([frames.images(t)[0][0] for t in order], [int(t[0]) for t in order])
     labelled = [t for t in order if of_frames[t].masks]
     if not labelled or not frames.is_meant:
         return None
@@ -210,7 +216,7 @@ def _recording(root: Path, frames: ImageFiles, images: PatternFiles, masks: Mask
         name = f"{name}_{frames.position}"
     return Matched(
         name,
-        tuple(frames.images(t) for t in (order if shared else labelled)),
+        tuple(frames.images(t) for t in order),
         first.masks if shared or not is_sequence else tuple(m for t in labelled for m in of_frames[t].masks),
         is_sequence,
         masks.is_by_cell,
@@ -219,7 +225,14 @@ def _recording(root: Path, frames: ImageFiles, images: PatternFiles, masks: Mask
         frames.position,
         first.position,
         first.planes,
+        None if shared or labelled == order else tuple(map(order.index, labelled)),
     )
+
+
+def _refuse_gaps(frames: ImageFiles) -> None:
+    order = frames.in_order()
+    if "t" in frames.texts[order[0]]:
+        refuse_gaps([frames.images(t)[0][0] for t in order], [int(t[0]) for t in order])
 
 
 def _part_of(texts: Mapping[str, Text]) -> Part | None:

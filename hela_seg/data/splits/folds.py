@@ -13,7 +13,7 @@ _GIVES_WAY: tuple[Part, ...] = ("train", "validation", "test")
 """Of two neighbouring parts the one that stands first here gives up the frames of the gap."""
 
 
-def refuse_impossible(folds: int, fold: int | None, available: int, what: str, *, validated: bool) -> None:
+def refuse_impossible(folds: int, fold: int, available: int, what: str, *, validated: bool) -> None:
     """Refuse folds that cannot be made.
 
     Args:
@@ -32,10 +32,9 @@ def refuse_impossible(folds: int, fold: int | None, available: int, what: str, *
             "one each for test, validation and training" if validated else "one for test, one for training"
         )
         raise InputError(f"data.split.folds is {folds}, expected {least} or more: {reason}")
-    if not isinstance(fold, int) or not 0 <= fold < folds:
-        given = "not given" if fold is None else fold
+    if fold not in range(folds):
         raise InputError(
-            f"data.split.fold is {given}, expected 0 to {folds - 1}: it says which is for testing"
+            f"data.split.fold is {fold}, expected 0 to {folds - 1}: it says which is for testing"
         )
     if folds > available:
         raise InputError(

@@ -19,7 +19,7 @@ from hela_seg.data.splits.table import COLUMNS, Block, Part, quoted, read_split,
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import Count, Expected, NonNegative
 
-__all__ = ["COLUMNS", "Block", "Part", "Request", "Split", "read_split", "split_series", "write_split"]
+__all__ = ["COLUMNS", "Block", "Part", "Request", "Split", "read_split", "write_split"]
 
 Request = Annotated[float | int | Sequence[str], Expected("0, a share, a number or a list of names")]
 """How much a part gets: a share (float), a number (int), or the series by name."""
@@ -27,11 +27,20 @@ Request = Annotated[float | int | Sequence[str], Expected("0, a share, a number 
 
 @dataclass(frozen=True)
 class Split:
-    """How series are split.
+    """How series are dealt out to train, validation and test; one single series is cut into blocks of time.
+
+    Two series or more go whole to one part each. A share of them is rounded to whole series, but is one at
+    least; 0 gives a part none. Test series are drawn first, so that another share for validation leaves them
+    as they are.
+
+    One series becomes train, validation and test in the order of time, and ``gap`` frames between two parts
+    go to neither; shares and numbers then mean frames. 20 frames with ``validation=0, test=4, gap=2`` give
+    train the frames 0 to 13 and test 16 to 19.
 
     Args:
-        validation: see :func:`split_series`; with ``folds``, 0 for none and anything else for one fold.
-        test: see :func:`split_series`; not looked at with ``folds``, each of which is for testing once.
+        validation: what validation gets: a share between 0 and 1, a whole number, or a list of names; with
+            ``folds``, 0 for none and anything else for one fold.
+        test: what test gets; not looked at with ``folds``, each of which is for testing once.
         gap: frames left out between two parts, where there is one series.
         seed: decides which series go where.
         column: heading of a column of ``table``: series with the same cell in it, say of one plate or one
@@ -81,8 +90,9 @@ class Split:
             groups: of each series, where the data themselves state them; a table counts before these.
 
         Raises:
-            InputError: see :func:`split_series`; folds that cannot be made; a table that cannot be read or
-                does not fit.
+            InputError: too few series or frames, a name that no series has, a name in both parts, or a share
+                or number that is negative or leaves nothing to train on; folds that cannot be made; a table
+                that cannot be read or does not fit.
         """
         if self.file is not None:
             path = Path(self.file)
@@ -91,130 +101,87 @@ class Split:
             return blocks
         if self.column is not None and self.table is not None and len(names) > 1:
             groups = read_groups(Path(self.table), self.column, names)
-        if self.folds is not None and self.fold is not None:
-            return self._fold(self.folds, self.fold, lengths, groups)
-        return split_series(lengths, names, self.validation, self.test, self.gap, self.seed, groups)
+        if len(lengths) == 1:
+            return self._blocks_of_time(lengths[0], names[0])
+        units = range(len(names)) if groups is None else _numbered(groups)
+        unit_names = names if groups is None else list(dict.fromkeys(groups))
+        what = "series" if groups is None else "groups of series"
+        parts = self._drawn(unit_names, what) if self.folds is None else self._folded(len(unit_names), what)
+        return [Block(index, 0, lengths[index], parts[unit]) for index, unit in enumerate(units)]
 
-    def _fold(
-        self, folds: int, fold: int, lengths: Sequence[int], groups: Sequence[str] | None
-    ) -> list[Block]:
+    def _folded(self, available: int, what: str) -> list[Part]:
+        """The part of each series, or group, in cross-validation."""
+        folds, fold, validated = self._checked_folds(available, what)
+        numbers = shuffled_folds(available, folds, self.seed)
+        return [part_of_fold(number, folds, fold, validated=validated) for number in numbers]
+
+    def _checked_folds(self, available: int, what: str) -> tuple[int, int, bool]:
+        """How many folds there are, which one is for testing, and whether another is for validation."""
         if not isinstance(self.validation, int | float):
             raise InputError(
                 "data.split.validation names series, expected a number with data.split.folds: 0 for none, "
                 "anything else for one fold"
             )
-        validated = self.validation > 0
-        if len(lengths) == 1:
-            refuse_impossible(folds, fold, lengths[0], "frames", validated=validated)
-            return folds_of_time(lengths[0], folds, fold, self.gap, validated=validated)
-        units = list(range(len(lengths))) if groups is None else _numbered(groups)
-        what = "series" if groups is None else "groups of series"
-        refuse_impossible(folds, fold, len(set(units)), what, validated=validated)
-        number_of = shuffled_folds(len(set(units)), folds, self.seed)
-        parts = [part_of_fold(number_of[unit], folds, fold, validated=validated) for unit in units]
-        return [Block(index, 0, lengths[index], part) for index, part in enumerate(parts)]
+        folds, fold, validated = self.folds or 0, self.fold or 0, self.validation > 0
+        refuse_impossible(folds, fold, available, what, validated=validated)
+        return folds, fold, validated
 
+    def _drawn(self, names: Sequence[str], what: str) -> list[Part]:
+        """The part of each series, or group: those asked for by name, then others at random."""
+        wishes: dict[Part, Request] = {"test": self.test, "validation": self.validation}
+        dealt = {part: _indices(part, wish, names) for part, wish in wishes.items()}
+        _refuse_shared(dealt, names)
+        named = {index for indices in dealt.values() for index in indices}
+        amounts = {part: wish for part, wish in wishes.items() if isinstance(wish, int | float)}
+        counts = {part: _amount(part, wish, len(names)) for part, wish in amounts.items()}
+        needed = len(named) + sum(counts.values())
+        if needed >= len(names):
+            raise InputError(
+                f"found {len(names)} {what} ({quoted(names)}), but validation and test take {needed} and "
+                f"training needs 1 or more: add {what}, or set data.split.validation=0 or data.split.test=0"
+            )
+        order = np.random.default_rng(self.seed).permutation(len(names)).tolist()
+        free = [index for index in order if index not in named]
+        for part, count in counts.items():
+            dealt[part], free = free[:count], free[count:]
+        part_of = {index: part for part, indices in dealt.items() for index in indices}
+        return [part_of.get(index, "train") for index in range(len(names))]
 
-def split_series(
-    lengths: Sequence[int],
-    names: Sequence[str],
-    validation: Request,
-    test: Request,
-    gap: int = 2,
-    seed: int = 0,
-    groups: Sequence[str] | None = None,
-) -> list[Block]:
-    """Deals series out to train, validation and test; one single series is cut into blocks of time.
-
-    Two series or more go whole to one part each. A share of them is rounded to whole series, but is one at
-    least; 0 gives a part none. Test series are drawn first, so that another share for validation leaves them
-    as they are.
-
-    One series becomes train, validation and test in the order of time, and ``gap`` frames between two parts
-    go to neither; shares and numbers then mean frames. 20 frames with ``validation=0, test=4, gap=2`` give
-    train the frames 0 to 13 and test 16 to 19.
-
-    Args:
-        lengths: number of frames of each series.
-        names: name of each series.
-        validation: what validation gets: a share between 0 and 1, a whole number, or a list of names.
-        test: what test gets.
-        gap: frames left out between two blocks of time.
-        seed: decides which series go where.
-        groups: name of each series' group, whose series stay together; shares, numbers and names then are
-            those of groups. None: each series is one by itself.
-
-    Returns:
-        Blocks in the order of the series and of time.
-
-    Raises:
-        InputError: too few series or frames, a name that no series has, a name in both parts, or a share or
-            number that is negative or leaves nothing to train on.
-    """
-    if len(lengths) == 1:
-        return _blocks_of_time(lengths[0], names[0], {"validation": validation, "test": test}, gap)
-    units = list(range(len(names))) if groups is None else _numbered(groups)
-    unit_names = names if groups is None else list(dict.fromkeys(groups))
-    dealt = _deal(unit_names, {"test": test, "validation": validation}, seed, grouped=groups is not None)
-    part_of = {unit: part for part, members in dealt.items() for unit in members}
-    parts = [part_of.get(unit, "train") for unit in units]
-    return [Block(index, 0, lengths[index], part) for index, part in enumerate(parts)]
+    def _blocks_of_time(self, length: int, name: str) -> list[Block]:
+        """Train first, then validation and test after a gap each; or the folds."""
+        if self.folds is not None:
+            folds, fold, validated = self._checked_folds(length, "frames")
+            return folds_of_time(length, folds, fold, self.gap, validated=validated)
+        if self.gap < 0:
+            raise InputError(f"data.split.gap is {self.gap}, expected 0 or more frames")
+        wishes: dict[Part, Request] = {"validation": self.validation, "test": self.test}
+        held_out: dict[Part, int] = {}
+        for part, wish in wishes.items():
+            if not isinstance(wish, int | float):
+                raise InputError(
+                    f"data.split.{part} names series, but there is only one ('{name}'), which is split by "
+                    "time: give a share such as 0.15 or a number of frames"
+                )
+            if count := _amount(part, wish, length):
+                held_out[part] = count
+        needed = sum(held_out.values()) + self.gap * len(held_out)
+        if needed >= length:
+            raise InputError(
+                f"the only series ('{name}') has {length} frames, but validation and test with gaps of "
+                f"{self.gap} take {needed} and training needs 1 or more: lower data.split.validation, "
+                "data.split.test or data.split.gap"
+            )
+        blocks = [Block(0, 0, length - needed, "train")]
+        for part, count in held_out.items():
+            start = blocks[-1].stop + self.gap
+            blocks.append(Block(0, start, start + count, part))
+        return blocks
 
 
 def _numbered(groups: Sequence[str]) -> list[int]:
     """Groups as numbers, in the order in which they come up: ``["P2", "P1", "P2"]`` gives ``[0, 1, 0]``."""
     number = {group: index for index, group in enumerate(dict.fromkeys(groups))}
     return [number[group] for group in groups]
-
-
-def _deal(
-    names: Sequence[str], wishes: Mapping[Part, Request], seed: int, *, grouped: bool
-) -> dict[Part, list[int]]:
-    """For each part the indices of its series, or groups: those asked for by name, then others at random."""
-    dealt = {part: _indices(part, wish, names) for part, wish in wishes.items()}
-    _refuse_shared(dealt, names)
-    named = {index for indices in dealt.values() for index in indices}
-    amounts = {part: wish for part, wish in wishes.items() if isinstance(wish, int | float)}
-    counts = {part: _amount(part, wish, len(names)) for part, wish in amounts.items()}
-    needed = len(named) + sum(counts.values())
-    if needed >= len(names):
-        what = "groups of series" if grouped else "series"
-        raise InputError(
-            f"found {len(names)} {what} ({quoted(names)}), but validation and test take {needed} and "
-            f"training needs 1 or more: add {what}, or set data.split.validation=0 or data.split.test=0"
-        )
-    order = np.random.default_rng(seed).permutation(len(names)).tolist()
-    free = [index for index in order if index not in named]
-    for part, count in counts.items():
-        dealt[part], free = free[:count], free[count:]
-    return dealt
-
-
-def _blocks_of_time(length: int, name: str, wishes: Mapping[Part, Request], gap: int) -> list[Block]:
-    """Train first, then each part of ``wishes`` after a gap."""
-    if gap < 0:
-        raise InputError(f"data.split.gap is {gap}, expected 0 or more frames")
-    held_out: dict[Part, int] = {}
-    for part, wish in wishes.items():
-        if not isinstance(wish, int | float):
-            raise InputError(
-                f"data.split.{part} names series, but there is only one ('{name}'), which is split by time: "
-                "give a share such as 0.15 or a number of frames"
-            )
-        if count := _amount(part, wish, length):
-            held_out[part] = count
-    needed = sum(held_out.values()) + gap * len(held_out)
-    if needed >= length:
-        raise InputError(
-            f"the only series ('{name}') has {length} frames, but validation and test with gaps of {gap} "
-            f"take {needed} and training needs 1 or more: lower data.split.validation, data.split.test or "
-            "data.split.gap"
-        )
-    blocks = [Block(0, 0, length - needed, "train")]
-    for part, count in held_out.items():
-        start = blocks[-1].stop + gap
-        blocks.append(Block(0, start, start + count, part))
-    return blocks
 
 
 def _amount(part: Part, wish: float, available: int) -> int:

@@ -7,7 +7,7 @@ Reading; ``open_series`` reads a file's header and answers with a `Series`, pixe
 - ``channels``: channels and planes of several files joined, some channels picked, colours made grey
 - ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``, ``numpy_file``, ``cellpose_seg``; ``microscope``: of
   microscopes; ``outlines``: cells drawn as polygons
-- ``options``, ``axes``, ``calibration``, ``times``, ``numbering``: what files or users say
+- ``options``, ``axes``, ``calibration``, ``numbering``: what files or users say
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
 - ``damage`` and ``ifds``: what is wrong with a file, in one line; ``warn``: what is no error
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.discovery.formats import FOLDERS, SUFFIXES, known_format
-from hela_seg.data.stacks.discovery.listing import ImageFile, find_files, images_in, is_image, names_left_out
+from hela_seg.data.stacks.discovery.listing import ImageFile, find_files, images_in, is_image
 from hela_seg.data.stacks.discovery.positions import Position
 from hela_seg.data.stacks.discovery.remote import is_remote, joined, path_of
 from hela_seg.data.stacks.numbering import numbered_sequence
@@ -58,7 +58,6 @@ __all__ = [
     "is_remote",
     "joined",
     "name_of",
-    "names_left_out",
     "numbered_sequence",
     "open_series",
     "path_of",
@@ -121,19 +120,19 @@ def open_series(
     options = ReadOptions(
         axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours, position, soft
     )
-    suffix = path.suffix.lower()
     _refuse_unprintable(path)
     if is_remote(path):
-        _refuse_other_addresses(path)
+        if path.suffix.lower() not in FOLDERS:
+            raise InputError(
+                f"{path} is no address of OME-Zarr, expected one that ends in .zarr: download other files"
+            )
         return ZarrSeries(path, options)
     if is_numpy(path):
         return NumpySeries(path, options)
-    _refuse_missing(path)
-    if suffix not in SUFFIXES and path.is_dir() and known_format(path) is None:
-        raise InputError(f"{path} is a folder, expected one file: give its files one by one")
-    if suffix in SUFFIXES:
-        _refuse_unfit(path, folder=suffix in FOLDERS)
+    _refuse_unfit(path)
     kind = known_format(path)
+    if kind is None and path.is_dir():
+        raise InputError(f"{path} is a folder, expected one file: give its files one by one")
     if kind is None:
         raise InputError(
             f"{path} ends in '{path.suffix}', expected one of {', '.join(SUFFIXES)}: convert it to TIFF"
@@ -150,26 +149,19 @@ def _refuse_unprintable(path: Path) -> None:
         )
 
 
-def _refuse_other_addresses(path: Path) -> None:
-    if path.suffix.lower() not in FOLDERS:
-        raise InputError(
-            f"{path} is no address of OME-Zarr, expected one that ends in .zarr: download other files"
-        )
-
-
-def _refuse_missing(path: Path) -> None:
+def _refuse_unfit(path: Path) -> None:
+    """Refuse what is not there, is empty, or is a file in the place of a folder or the other way round."""
+    suffix = path.suffix.lower()
     try:
-        path.stat()
+        size = path.stat().st_size
     except OSError as error:
         raise InputError(
             f"{path} is not there or cannot be read ({error.strerror}): check the path"
         ) from None
-
-
-def _refuse_unfit(path: Path, *, folder: bool) -> None:
-    if folder and not path.is_dir():
+    if suffix in FOLDERS and not path.is_dir():
         raise InputError(f"{path} is no folder, expected one of Zarr: check the path")
-    if not folder and not path.is_file():
-        raise InputError(f"{path} is no file, expected an image file: check the path")
-    if path.stat().st_size == 0 and not folder:
-        raise InputError(f"{path} is empty (0 bytes), expected an image: copy or export the file again")
+    if suffix in SUFFIXES and suffix not in FOLDERS:
+        if not path.is_file():
+            raise InputError(f"{path} is no file, expected an image file: check the path")
+        if size == 0:
+            raise InputError(f"{path} is empty (0 bytes), expected an image: copy or export the file again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.system.errors import InputError
 
 _SYNONYMS = str.maketrans("HWS", "YXC")
@@ -17,20 +18,21 @@ _CHOICES = {
 """What axes may mean where some of them are not known."""
 
 
-def resolve(
-    found: str, shape: tuple[int, ...], *, stated: bool, wanted: str | None, assumed: str | None, path: Path
-) -> str:
+def resolve(found: str, shape: tuple[int, ...], options: ReadOptions, path: Path, *, stated: bool) -> str:
     """Decide the axes of a file.
+
+    A mask has no channels, and may have no Z where its image has: ``TCZYX``, given for both, then is ``TZYX``
+    for a mask of four axes and ``TYX`` for one of three.
 
     Args:
         found: one letter an axis, as the file or its reader names them (T, C, S, Z, Y, X; others are not
             known).
         shape: length of each axis.
-        stated: the letters are the file's own statement, not its reader's default.
-        wanted: the user's word on it (``data.axes``). It counts before the file's where it has as many
-            letters as the file has axes, those of length 1 left out if need be.
-        assumed: the same, but it counts only where the file states nothing.
+        options: the user's word on it, ``axes``. It counts before the file's where it has as many letters as
+            the file has axes, those of length 1 left out if need be. ``assumed_axes`` is the same, but counts
+            only where the file states nothing.
         path: named in messages.
+        stated: the letters are the file's own statement, not its reader's default.
 
     Returns:
         One letter an axis: T, C, Z, Y and X once each at most, and ``_`` for an axis of length 1 that is
@@ -40,8 +42,11 @@ def resolve(
         InputError: the axes are not known or not usable; the message shows the setting that settles it.
 
     Example:
-        ``resolve("QYX", (20, 700, 1100), stated=False, wanted="TYX", ...) == "TYX"``
+        ``resolve("QYX", (20, 700, 1100), ReadOptions("TYX"), path, stated=False) == "TYX"``
     """
+    wanted, assumed = options.axes, options.assumed_axes
+    if options.labels:
+        wanted, assumed = (_without_channels(given, len(shape)) for given in (wanted, assumed))
     letters = _spread(wanted, shape) or _usable(found, shape, stated) or _spread(assumed, shape)
     if letters is None:
         raise InputError(f"{path} {_explain(_without_singles(found, shape), shape)}")
@@ -61,6 +66,13 @@ def checked(axes: str, allowed: str = "TCZYX") -> str:
         f"the axes are given as '{axes}', expected the letters {', '.join(allowed)} once each at most, Y and "
         "X among them: set data.axes (or axes, to predict) to one such as TYX or TCYX"
     )
+
+
+def _without_channels(axes: str | None, dimensions: int) -> str | None:
+    if axes is None:
+        return None
+    letters = "".join(letter for letter in axes if letter.upper() not in "CS")
+    return letters if len(letters) <= dimensions else letters.replace("Z", "").replace("z", "")
 
 
 def _spread(given: str | None, shape: tuple[int, ...]) -> str | None:

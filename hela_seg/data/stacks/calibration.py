@@ -1,14 +1,19 @@
-"""Pixel size and frame interval, as ImageJ, OME-TIFF and OME-Zarr files state them."""
+"""Pixel size, frame interval and time stamps, as ImageJ, OME-TIFF and OME-Zarr files state them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
+
+from hela_seg.data.stacks.tiff.ome import parsed
+from hela_seg.data.stacks.warn import warn
 
 _MICROMETRES = {
     "angstrom": 1e-4,
@@ -106,6 +111,33 @@ def calibration_of_axes(axes: Mapping[str, tuple[object, str]]) -> Calibration:
     )
 
 
+def seconds_since_first(path: Path, times: Sequence[float]) -> tuple[float, ...]:
+    """Time stamps counted from the first frame; none of a single frame, or where one is not finite.
+
+    Time stamps that go backwards are kept, and a warning names the frame.
+
+    Args:
+        path: of the file, for the warning.
+        times: of all frames, in seconds.
+    """
+    if len(times) < 2 or not np.isfinite(times).all():
+        return ()
+    since = tuple(float(time - times[0]) for time in times)
+    back = [t for t, (before, after) in enumerate(pairwise(since), start=1) if after < before]
+    if back:
+        warn(
+            f"{path} has time stamps that go backwards at {len(back)} frame(s), first at frame {back[0]} "
+            f"({since[back[0] - 1]:.6g} s to {since[back[0]]:.6g} s); tables show them as they are"
+        )
+    return since
+
+
+def median_interval(times: Sequence[float]) -> float | None:
+    """Seconds from frame to frame where time stamps alone say it: the median of all intervals."""
+    interval = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return interval if interval > 0 else None
+
+
 def _from_imagej(file: tifffile.TiffFile, metadata: Mapping[str, object]) -> Calibration:
     unit = metadata.get("unit", "")
     height = _step(file, "YResolution"), str(metadata.get("yunit", unit))
@@ -125,10 +157,7 @@ def _step(file: tifffile.TiffFile, tag: str) -> float | None:
 
 
 def _from_ome(text: str, image: int) -> Calibration:
-    try:
-        images = ElementTree.fromstring(text).findall(".//{*}Pixels")
-    except ElementTree.ParseError:
-        images = []
+    images = parsed(text).findall(".//{*}Pixels")
     if image >= len(images):
         return Calibration(None, None)
     pixels = images[image]

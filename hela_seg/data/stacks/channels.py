@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks.options import Z
-from hela_seg.data.stacks.series import Pixels, Series
+from hela_seg.data.stacks.series import DerivedSeries, Pixels, Series, refuse_unlike
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.system.errors import InputError, join_names
 
@@ -21,30 +20,7 @@ Channel = int | str
 """A channel by its number from 0, or by its name."""
 
 
-class _Derived(Series):
-    """A series that says of itself what another one does, but for its channels."""
-
-    def __init__(self, source: Series, channels: int, dtype: np.dtype[Any] | None = None) -> None:
-        frames, _, height, width = source.shape
-        self._source = source
-        self.name, self.path, self.axes = source.name, source.path, source.axes
-        self.dtype = dtype or source.dtype
-        self.shape = (frames, channels, height, width)
-        self.pixel_size, self.frame_interval = source.pixel_size, source.frame_interval
-        self.frame_times, self.position = source.frame_times, source.position
-        self.depth = source.depth
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """All files that the series is read from."""
-        return self._source.paths
-
-    def path_of(self, t: int) -> Path:
-        """The file that holds frame t."""
-        return self._source.path_of(t)
-
-
-class JoinedChannels(_Derived):
+class JoinedChannels(DerivedSeries):
     """Channels in files of their own, as one series; of several types the one that holds all.
 
     Args:
@@ -56,15 +32,12 @@ class JoinedChannels(_Derived):
 
     def __init__(self, parts: Sequence[Series]) -> None:
         first = parts[0]
-        for part in parts[1:]:
-            if (part.shape[0], part.shape[2:]) != (first.shape[0], first.shape[2:]):
-                raise InputError(
-                    f"{part.path} has {_extent(part)} but {first.path.name} has {_extent(first)}: channels "
-                    "of one image must be alike, export them again at one size"
-                )
-        dtype = np.result_type(*(part.dtype for part in parts))
-        super().__init__(first, sum(part.shape[1] for part in parts), dtype)
-        self._parts = tuple(parts)
+        rule = "channels of one image must be alike in frames and size, export them again at one size"
+        refuse_unlike(parts, [(part.shape[0], part.shape[2:]) for part in parts], rule)
+        super().__init__(first)
+        self._parts, self.channel_names = tuple(parts), ()
+        self.dtype = np.result_type(*(part.dtype for part in parts))
+        self.shape = (first.shape[0], sum(part.shape[1] for part in parts), *first.shape[2:])
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -91,17 +64,11 @@ class JoinedPlanes(VolumeSeries):
 
     def __init__(self, planes: Sequence[Series], z: Z) -> None:
         first = planes[0]
-        for plane in planes[1:]:
-            if plane.shape != first.shape or plane.dtype != first.dtype:
-                raise InputError(
-                    f"{plane.path} has {_extent(plane)} ({plane.dtype}) but {first.path.name} has "
-                    f"{_extent(first)} ({first.dtype}): planes of one image must be alike"
-                )
+        kinds = [(plane.shape, plane.dtype) for plane in planes]
+        refuse_unlike(planes, kinds, "planes of one image must be alike")
+        self.state_as(first)
         self._planes, self._z, self.depth = tuple(planes), z, len(planes)
-        self.name, self.path, self.shape, self.dtype = first.name, first.path, first.shape, first.dtype
         self.axes = "Z" + first.axes.replace("Z", "")
-        self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval
-        self.frame_times = first.frame_times
         self._settle_plane(labels=False)
 
     @property
@@ -113,7 +80,7 @@ class JoinedPlanes(VolumeSeries):
         return self._planes[z].read(t, rows, columns)
 
 
-class PickedChannels(_Derived):
+class PickedChannels(DerivedSeries):
     """Some channels of a series, in the order that is asked for.
 
     Args:
@@ -122,8 +89,9 @@ class PickedChannels(_Derived):
     """
 
     def __init__(self, source: Series, numbers: Sequence[int]) -> None:
-        super().__init__(source, len(numbers))
+        super().__init__(source)
         self._numbers = list(numbers)
+        self.shape = (source.shape[0], len(numbers), *source.shape[2:])
         if source.channel_names:
             self.channel_names = tuple(source.channel_names[number] for number in numbers)
 
@@ -132,7 +100,7 @@ class PickedChannels(_Derived):
         return self._source.read(t, rows, columns)[self._numbers]
 
 
-class GreySeries(_Derived):
+class GreySeries(DerivedSeries):
     """A series in colours as grey, by `LUMINANCE`, rounded to the file's type; grey stays as it is.
 
     Args:
@@ -151,7 +119,8 @@ class GreySeries(_Derived):
                 f"{source.path} has {source.shape[1]} channels, expected grey or red, green and blue with "
                 "data.grey=true: pick some with data.channels, or set data.grey=false"
             )
-        super().__init__(source, 1)
+        super().__init__(source)
+        self.shape, self.channel_names = (source.shape[0], 1, *source.shape[2:]), ()
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (1, h, w)."""
@@ -199,8 +168,3 @@ def _number(series: Series, channel: Channel) -> int:
         f"{series.path} has {count} channel(s){named}, expected one to be {channel!r}: set data.channels "
         "(channels, to predict) to numbers from 0, or names as data.channel_names gives them"
     )
-
-
-def _extent(series: Series) -> str:
-    frames, channels, height, width = series.shape
-    return f"{frames} frame(s) of {height}x{width} with {channels} channel(s)"

@@ -43,11 +43,16 @@ _RAISED = re.compile(r" raised \w+\((['\"])(.*)\1\)")
 
 
 @contextmanager
-def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
+def damage_is_reported(path: Path, format_name: str = "TIFF", *errors: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong inside the block into an `InputError` that names the file.
 
     Where pages are missing, tifffile goes on with fewer frames and says so in its log alone. That is damage
     too. What tifffile logs of a damaged file is not shown beside the error, which says it already.
+
+    Args:
+        path: the file.
+        format_name: of its format.
+        errors: what the format's library raises beyond `_DAMAGE`.
 
     Raises:
         InputError: an exception that damaged files lead to, or such a log message of this thread.
@@ -58,7 +63,7 @@ def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
         yield
     except InputError:
         raise
-    except _DAMAGE as error:
+    except (*_DAMAGE, *errors) as error:
         problem = str(error) or type(error).__name__
     finally:
         _collected.end()
@@ -75,6 +80,7 @@ def damage_is_reported(path: Path, format_name: str = "TIFF") -> Iterator[None]:
 
 def damaged(path: Path, problem: str, format_name: str = "TIFF") -> InputError:
     """The error that says of a file that it is damaged, and how that was seen."""
+    problem = problem.replace(f" {str(path)!r}", "")  # the message begins with it
     said = _PYTHON_OBJECT.sub("", _BYTES.sub("", _RAISED.sub(r": \2", problem)))
     reason = " ".join(said.split()).strip(" :")[:200]
     return InputError(f"{path} is damaged or no {format_name} ({reason}): copy or export the file again")

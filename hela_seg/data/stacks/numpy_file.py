@@ -65,18 +65,8 @@ class NumpySeries(VolumeSeries):
                     f"{path} is asked for, expected an entry below {shape[-1]}: correct the number"
                 )
             shape = shape[:-1]
-        if dtype.kind not in "buif":
-            raise InputError(f"{path} holds {dtype} pixels, expected real numbers: save another type")
-        if options.labels:
-            options = options.for_mask(len(shape))
-        letters = resolve(
-            "Q" * max(len(shape) - 2, 0) + "YX"[-len(shape) :],
-            shape,
-            stated=False,
-            wanted=options.axes,
-            assumed=options.assumed_axes,
-            path=path,
-        )
+        unknown = ("Q" * len(shape) + "YX")[-len(shape) :]
+        letters = resolve(unknown, shape, options, path, stated=False)
         self._settle(letters, shape, dtype, options)
 
     @property
@@ -126,10 +116,8 @@ class NumpySeries(VolumeSeries):
             array = self._pickled_masks() if self._pickled else _array(self._file, self._array, self._version)
         if self._entry is not None:
             array = array[..., self._entry]
-        parts: dict[str, int | slice] = {"T": t, "Z": z, "C": slice(None), "Y": rows, "X": columns}
-        window = tuple(parts.get(letter, 0) for letter in self._letters)
-        inner = "".join(letter for letter in self._letters if letter in "CYX")
-        return channels_first(np.array(array[window], self.dtype), inner)
+        window = self._slices(self._letters, t, z, rows, columns)
+        return channels_first(np.array(array[window], self.dtype), self._letters)
 
 
 @lru_cache(4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from hela_seg.system.errors import InputError
@@ -41,19 +41,3 @@ class ReadOptions:
             )
         if self.max_frame_pixels < 1:
             raise InputError(f"data.max_frame_pixels is {self.max_frame_pixels}, expected 1 or more")
-
-    def for_mask(self, dimensions: int) -> ReadOptions:
-        """The options for a mask file of so many axes, given those of its image.
-
-        A mask has no channels, and may have no Z where its image has: ``TCZYX`` becomes ``TZYX`` for four
-        axes, ``TYX`` for three.
-        """
-        axes, assumed = (_without_channels(given, dimensions) for given in (self.axes, self.assumed_axes))
-        return replace(self, axes=axes, assumed_axes=assumed)
-
-
-def _without_channels(axes: str | None, dimensions: int) -> str | None:
-    if axes is None:
-        return None
-    letters = "".join(letter for letter in axes if letter.upper() not in "CS")
-    return letters if len(letters) <= dimensions else letters.replace("Z", "").replace("z", "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hela_seg.data.stacks.damage import damaged
+from hela_seg.data.stacks.damage import damage_is_reported, damaged
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import Version, cache, version_of
 from hela_seg.data.stacks.series import Pixels, Series, name_of, refuse_oversized
@@ -20,8 +20,8 @@ _ORIENTATION = 274
 _CHANNELS = {"1": 1, "L": 1, "P": 3, "RGB": 3}
 """Channels by the kinds of pictures as Pillow calls them: bits, grey, a colour table, colours."""
 
-_DAMAGE = (OSError, SyntaxError, ValueError, ArithmeticError, Image.DecompressionBombError)
-"""What Pillow raises on damaged files."""
+_FORMAT = ("JPEG or BMP", SyntaxError, Image.DecompressionBombError)
+"""For messages, and what Pillow raises on damaged files beside what other libraries do."""
 
 
 class PictureSeries(Series):
@@ -40,13 +40,11 @@ class PictureSeries(Series):
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self.name, self.path = name_of(path), path
-        try:
+        with damage_is_reported(path, *_FORMAT):
             self._version = version_of(path)
             with Image.open(path, formats=("JPEG", "BMP")) as image:
                 self._format, mode, (width, height) = str(image.format), image.mode, image.size
                 orientation = image.getexif().get(_ORIENTATION, 1)
-        except _DAMAGE as error:
-            raise _unusable(path, error) from None
         if mode not in _CHANNELS:
             raise InputError(f"{path} stores its colours as {mode}, expected grey or RGB: save it as RGB")
         if orientation not in (0, 1):
@@ -67,18 +65,19 @@ class PictureSeries(Series):
         """Read one window of the frame as (C, h, w)."""
         try:
             version = version_of(self.path)
-            frame = cache.get((self.path, version, self._indices), lambda: self._pixels(version))
-        except _DAMAGE as error:
-            raise _unusable(self.path, error) from None
+        except OSError as error:
+            raise damaged(self.path, str(error), _FORMAT[0]) from None
+        frame = cache.get((self.path, version, self._indices), lambda: self._pixels(version))
         return frame[:, rows, columns].copy()
 
     def _pixels(self, version: Version) -> Pixels:
         """The frame as (C, H, W)."""
-        if version != self._version:
-            raise ValueError("it changed after it was opened")
-        with Image.open(self.path, formats=(self._format,)) as image:
-            colours = image.mode == "P" and not self._indices
-            pixels = np.asarray(image.convert("RGB") if colours else image)
+        with damage_is_reported(self.path, *_FORMAT):
+            if version != self._version:
+                raise ValueError("it changed after it was opened")
+            with Image.open(self.path, formats=(self._format,)) as image:
+                colours = image.mode == "P" and not self._indices
+                pixels = np.asarray(image.convert("RGB") if colours else image)
         return np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0)
 
     def _refuse_or_warn_of_loss(self, options: ReadOptions) -> None:
@@ -92,7 +91,3 @@ class PictureSeries(Series):
         if options.soft:
             return
         warn(f"{self.path.parent} holds JPEG files, whose compression has changed their grey values")
-
-
-def _unusable(path: Path, error: BaseException) -> InputError:
-    return damaged(path, str(error).replace(f" {str(path)!r}", ""), "JPEG or BMP")

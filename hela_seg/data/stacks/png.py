@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hela_seg.data.stacks.damage import damage_is_reported, damaged
 from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels, Series, name_of, refuse_oversized
@@ -23,8 +24,8 @@ _SAMPLES = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}
 
 _LONGEST_PALETTE = 256 * 3
 
-_DAMAGE = (OSError, SyntaxError, ValueError, RuntimeError, struct.error, Image.DecompressionBombError)
-"""What Pillow and imagecodecs raise on damaged files."""
+_FORMAT = ("PNG", SyntaxError, Image.DecompressionBombError)
+"""For messages, and what Pillow raises on damaged files beside what other libraries do."""
 
 
 class PngSeries(Series):
@@ -42,7 +43,8 @@ class PngSeries(Series):
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self.name, self.path = name_of(path), path
-        self._header = _read_header(path)
+        with damage_is_reported(path, *_FORMAT):
+            self._header = _read_header(path)
         self._indices = options.labels and self._header.colour == _PALETTE
         channels = self._header.channels(indices=self._indices)
         self.shape = (1, channels, self._header.height, self._header.width)
@@ -59,7 +61,7 @@ class PngSeries(Series):
         try:
             version = version_of(self.path)
         except OSError as error:
-            raise _damaged(self.path, str(error)) from None
+            raise damaged(self.path, str(error), "PNG") from None
         frame = cache.get((self.path, version, self._indices), self._pixels)
         return frame[:, rows, columns].copy()
 
@@ -69,17 +71,15 @@ class PngSeries(Series):
 
     def _pixels(self) -> Pixels:
         """The frame as (C, H, W)."""
-        try:
+        with damage_is_reported(self.path, *_FORMAT):
             pixels = self._decode()
-        except _DAMAGE as error:
-            raise _damaged(self.path, str(error)) from None
-        if pixels.ndim == 2:
-            pixels = pixels[..., np.newaxis]
-        if pixels.shape[2] in {2, 4}:
-            pixels = self._opaque(pixels)
-        pixels = np.moveaxis(pixels, 2, 0)
-        if pixels.shape != self.shape[1:]:
-            raise _damaged(self.path, f"it holds {pixels.shape}, stated are {self.shape[1:]}")
+            if pixels.ndim == 2:
+                pixels = pixels[..., np.newaxis]
+            if pixels.shape[2] in {2, 4}:
+                pixels = self._opaque(pixels)
+            pixels = np.moveaxis(pixels, 2, 0)
+            if pixels.shape != self.shape[1:]:
+                raise ValueError(f"it holds {pixels.shape}, stated are {self.shape[1:]}")
         return pixels
 
     def _decode(self) -> Pixels:
@@ -128,11 +128,11 @@ class _Header(NamedTuple):
 
 
 def _read_header(path: Path) -> _Header:
-    """Walk over all chunks of a file, reading the first alone."""
+    """Walk over all chunks of a file, reading the first alone; raises what means damage."""
     try:
         with path.open("rb") as file:
             if file.read(len(_SIGNATURE)) != _SIGNATURE:
-                raise _damaged(path, "it does not begin as a PNG does")
+                raise ValueError("it does not begin as a PNG does")
             length, kind = struct.unpack(">I4s", file.read(8))
             width, height, depth, colour = struct.unpack(">IIBB", file.read(10))
             kinds, palette = {kind}, b""
@@ -144,14 +144,9 @@ def _read_header(path: Path) -> _Header:
                 length, kind = struct.unpack(">I4s", file.read(8))
                 kinds.add(kind)
     except struct.error:
-        raise _damaged(path, "it ends too early") from None
+        raise ValueError("it ends too early") from None
     if b"IHDR" not in kinds or colour not in _SAMPLES or not (width and height):
-        raise _damaged(path, "its header makes no sense")
+        raise ValueError("its header makes no sense")
     if colour == _PALETTE and (not palette or len(palette) % 3):
-        raise _damaged(path, "it lacks its colour table")
+        raise ValueError("it lacks its colour table")
     return _Header(width, height, depth, colour, b"tRNS" in kinds or _SAMPLES[colour] in {2, 4}, palette)
-
-
-def _damaged(path: Path, reason: str) -> InputError:
-    reason = " ".join(reason.split())
-    return InputError(f"{path} is damaged or no PNG ({reason}): copy or export the file again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,10 @@ class Series(ABC):
     position: str | None = None
     channel_names: tuple[str, ...] = ()
     depth: int = 1
+
+    def state_as(self, source: Series) -> None:
+        """State all that another series states; what differs is set afterwards."""
+        vars(self).update({name: getattr(source, name) for name in Series.__annotations__})
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -167,20 +172,14 @@ class FrameSequence(Series):
 
     def __init__(self, frames: Sequence[Series], name: str) -> None:
         first = frames[0]
-        for frame in frames:
-            if frame.shape != (1, *first.shape[1:]) or frame.dtype != first.dtype:
-                raise InputError(
-                    f"{frame.path} is {_describe(frame)} but {first.path.name} is {_describe(first)}: "
-                    "the frames of one series must be single and alike"
-                )
+        rule = "the frames of one series must be single and alike"
+        refuse_unlike(frames, [(frame.shape, frame.dtype) for frame in frames], rule)
+        if first.shape[0] != 1:
+            raise InputError(f"{first.path} has {_extent(first)}: {rule}")
         self._frames = tuple(frames)
-        self.name = name
-        self.path = first.path
-        self.shape = (len(frames), *first.shape[1:])
-        self.dtype = first.dtype
-        self.axes = "T" + first.axes.replace("T", "")
-        self.pixel_size, self.frame_interval = first.pixel_size, first.frame_interval
-        self.channel_names, self.depth = first.channel_names, first.depth
+        self.state_as(first)
+        self.name, self.frame_times, self.position = name, None, None
+        self.shape, self.axes = (len(frames), *first.shape[1:]), "T" + first.axes.replace("T", "")
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -200,7 +199,32 @@ class FrameSequence(Series):
         return self._frames[t].path
 
 
-class SelectedFrames(Series):
+class DerivedSeries(Series):
+    """Another series whose pixels a subclass changes or picks from; it states what that one does.
+
+    Args:
+        source: the other one.
+    """
+
+    def __init__(self, source: Series) -> None:
+        self._source = source
+        self.state_as(source)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that the series is read from."""
+        return self._source.paths
+
+    def path_of(self, t: int) -> Path:
+        """The file that holds frame t."""
+        return self._source.path_of(t)
+
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of frame t in."""
+        return self._source.colour_table(t)
+
+
+class SelectedFrames(DerivedSeries):
     """Some frames of a recording, such as those with masks; the others remain within reach (`Series.whole`).
 
     Args:
@@ -209,12 +233,9 @@ class SelectedFrames(Series):
     """
 
     def __init__(self, recording: Series, numbers: Sequence[int]) -> None:
-        self._recording, self._numbers = recording, tuple(numbers)
-        self.name, self.path = recording.name, recording.path_of(self._numbers[0])
-        self.shape = (len(self._numbers), *recording.shape[1:])
-        self.dtype, self.axes = recording.dtype, recording.axes
-        self.pixel_size, self.frame_interval = recording.pixel_size, recording.frame_interval
-        self.position, times = recording.position, recording.frame_times
+        super().__init__(recording)
+        self._numbers, times = tuple(numbers), recording.frame_times
+        self.path, self.shape = recording.path_of(numbers[0]), (len(numbers), *recording.shape[1:])
         self.frame_times = None if times is None else tuple(times[number] for number in numbers)
 
     @property
@@ -224,15 +245,19 @@ class SelectedFrames(Series):
 
     def whole(self) -> tuple[Series, Sequence[int]]:
         """The recording, and the numbers of the selected frames."""
-        return self._recording, self._numbers
+        return self._source, self._numbers
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of the selected frame t as (C, h, w)."""
-        return self._recording.read(self._numbers[t], rows, columns)
+        return self._source.read(self._numbers[t], rows, columns)
 
     def path_of(self, t: int) -> Path:
         """The file that holds the selected frame t."""
-        return self._recording.path_of(self._numbers[t])
+        return self._source.path_of(self._numbers[t])
+
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of the selected frame t in."""
+        return self._source.colour_table(self._numbers[t])
 
 
 class ArraySeries(Series):
@@ -314,6 +339,26 @@ def _default_axes(shape: tuple[int, ...], channels: int) -> str:
     return ("T" if len(shape) == 4 else "") + ("CYX" if first else "YXC")
 
 
-def _describe(series: Series) -> str:
+def refuse_unlike(series: Sequence[Series], kinds: Sequence[object], rule: str) -> None:
+    """Refuse series that belong together and are not of one kind.
+
+    Args:
+        series: one or more.
+        kinds: what must be the same, of each.
+        rule: what is expected, and what to do.
+
+    Raises:
+        InputError: one differs from most; it is named beside one of these.
+    """
+    usual, count = Counter(kinds).most_common(1)[0]
+    if count == len(series):
+        return
+    odd, one = series[next(n for n, kind in enumerate(kinds) if kind != usual)], series[kinds.index(usual)]
+    others = len(series) - count - 1
+    more = f" (and {others} more are unlike it)" if others else ""
+    raise InputError(f"{odd.path} has {_extent(odd)} but {one.path.name} has {_extent(one)}{more}: {rule}")
+
+
+def _extent(series: Series) -> str:
     frames, channels, height, width = series.shape
     return f"{frames} frame(s) of {height}x{width}, {channels} channel(s), {series.dtype}"

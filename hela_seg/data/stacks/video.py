@@ -7,7 +7,6 @@ all pictures of an animated PNG in memory until the last.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import struct
 from collections.abc import Iterable
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from zlib import crc32
 
 from hela_seg.data.stacks.series import Pixels
-from hela_seg.system.errors import InputError, not_installed
+from hela_seg.system.errors import InputError, import_extra
 from hela_seg.system.files import whole_file
 
 if TYPE_CHECKING:
@@ -118,8 +117,7 @@ def format_of(path: Path) -> _Format:
         raise InputError(
             f"{path} ends in '{path.suffix}', expected a film's .mp4 or .png: choose one of them"
         )
-    if importlib.util.find_spec("av") is None:
-        raise not_installed(str(path), "av", "film")
+    import_extra("av", what=str(path), extra="film")
     from av.codec import codecs_available
 
     if way.encoder not in codecs_available:

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.data.stacks.calibration import Calibration
+from hela_seg.data.stacks.calibration import Calibration, median_interval, seconds_since_first
 from hela_seg.data.stacks.options import ReadOptions, Z
 from hela_seg.data.stacks.series import Pixels, Series, refuse_infinite, refuse_oversized
-from hela_seg.data.stacks.times import median_interval, seconds_since_first
 from hela_seg.system.errors import InputError
 
 
@@ -36,6 +35,11 @@ class VolumeSeries(Series):
     @abstractmethod
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         """One window of plane z of frame t as (C, h, w), in memory of its own."""
+
+    def _slices(self, letters: str, t: int, z: int, rows: slice, columns: slice) -> tuple[slice, ...]:
+        """What a window of plane z of frame t takes of each of some axes, all channels included."""
+        parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
+        return tuple(parts.get(letter, slice(0, 1)) for letter in letters)
 
     def _window(self, t: int, rows: slice, columns: slice) -> Pixels:
         if not isinstance(self._z, str):
@@ -62,8 +66,11 @@ class VolumeSeries(Series):
         """Set what every series states, from the axes of the file and C where that is not its axis' length.
 
         Raises:
-            InputError: a Z-stack without a choice, a projected mask, a mask in colours, or frames too large.
+            InputError: pixels that are no numbers, a Z-stack without a choice, a projected mask, a mask in
+                colours, or frames too large.
         """
+        if dtype.kind not in "buif":
+            raise InputError(f"{self.path} holds {dtype} pixels, expected real numbers: convert it")
         length = dict(zip(letters, shape, strict=True))
         self._letters, self._file_shape, self._z = letters, shape, options.z
         self.depth = length.get("Z", 1)

@@ -38,21 +38,17 @@ def write_tiff(
     Raises:
         InputError: the disk is full or the folder cannot be written; the file is then as it was before.
     """
-    with whole_file(path) as beside:
-        tifffile.imwrite(
-            beside,
-            array,
-            imagej=True,
-            metadata=_metadata(axes, pixel_size, frame_interval_s),
-            resolution=None if pixel_size is None else (1 / pixel_size.width, 1 / pixel_size.height),
-            compression="zlib",
-        )
-
-
-def _metadata(axes: str, pixel_size: PixelSize | None, frame_interval_s: float | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": axes}
     if pixel_size is not None:
         metadata["unit"] = "um"
     if frame_interval_s is not None:
         metadata |= {"finterval": frame_interval_s, "fps": 1.0 / frame_interval_s}
-    return metadata
+    with whole_file(path) as beside:
+        tifffile.imwrite(
+            beside,
+            array,
+            imagej=True,
+            metadata=metadata,
+            resolution=None if pixel_size is None else (1 / pixel_size.width, 1 / pixel_size.height),
+            compression="zlib",
+        )

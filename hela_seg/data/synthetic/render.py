@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from hela_seg.data.ctc_tracks import CtcTrack, tracks_of, write_ctc_truth
 from hela_seg.data.stacks import PixelSize, write_tiff
 from hela_seg.data.synthetic.culture import Cell, Culture, Floats, live
 from hela_seg.system.errors import InputError
+from hela_seg.system.settings import NonNegative, Share
 
 BACKGROUND, ROUND, SPREAD = 0, 1, 2
 """The classes of the labels, as in the paper."""
@@ -39,7 +39,7 @@ DRAWING_VERSION = 1
 """Part of a recording's folder name: to be raised whenever the same settings give another picture."""
 
 LATER_SETTINGS = ("tracks", "drift", "out_of_focus")
-"""Settings of `write` that change nothing at their defaults."""
+"""Fields of `DrawingSettings` that change nothing at their defaults."""
 
 OUT_OF_FOCUS_BLUR = 5.0
 """Standard deviation, in pixels, of the blur of a frame that is out of focus."""
@@ -48,6 +48,31 @@ Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 360, endpoint=False)
+
+
+@dataclass(frozen=True)
+class DrawingSettings:
+    """What ``data.drawing`` says of recordings that `write` draws.
+
+    Args:
+        series: recordings to draw, each from a seed of its own.
+        frames: T of each recording.
+        height: H.
+        width: W.
+        seed: recording i depends on (seed, i) alone.
+        tracks: whether the true tracks are written too.
+        drift: see `draw_tracked`.
+        out_of_focus: see `draw_tracked`.
+    """
+
+    series: int = 6
+    frames: int = 12
+    height: int = 256
+    width: int = 256
+    seed: NonNegative = 0
+    tracks: bool = False
+    drift: float = 0.0
+    out_of_focus: Share = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,31 +157,14 @@ def draw_tracked(
     return Drawn(images, labels, numbered, tracks, moved)
 
 
-def write(
-    root: Path | str,
-    series: int = 6,
-    frames: int = 12,
-    height: int = 256,
-    width: int = 256,
-    seed: int = 0,
-    tracks: bool = False,
-    drift: float = 0.0,
-    out_of_focus: float = 0.0,
-) -> Path:
+def write(root: Path | str, drawing: DrawingSettings) -> Path:
     """Draw independent recordings into a folder named after the settings, unless it is there already.
 
     The folder appears whole or not at all, so processes that start together may all call this.
 
     Args:
         root: where the folder goes; made if need be.
-        series: recordings to draw, each from a seed of its own.
-        frames: T of each recording.
-        height: H.
-        width: W.
-        seed: recording i depends on (seed, i) alone.
-        tracks: whether the true tracks are written too.
-        drift: see `draw_tracked`.
-        out_of_focus: see `draw_tracked`.
+        drawing: what to draw.
 
     Returns:
         ``<root>/<digest>`` with ``images/culture-01.tif`` (T, H, W, 3), ``masks/culture-01.tif`` (T, H, W),
@@ -168,19 +176,17 @@ def write(
     Raises:
         InputError: a size below 1, a negative seed, or a root that cannot be written.
     """
-    sizes = {"series": series, "frames": frames, "height": height, "width": width}
-    _refuse_small(sizes, least=1)
-    _refuse_small({"seed": seed}, least=0)
-    options = {"tracks": tracks, "drift": drift, "out_of_focus": out_of_focus}
-    settings: dict[str, Any] = {**sizes, "seed": seed, **options}
-    folder = folder_of(root, **settings)
+    sizes = ("series", "frames", "height", "width")
+    _refuse_small({name: getattr(drawing, name) for name in sizes}, least=1)
+    _refuse_small({"seed": drawing.seed}, least=0)
+    folder = folder_of(root, drawing)
     if folder.is_dir():
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
             whole = Path(scratch) / folder.name
-            _write_series(whole, **settings)
+            _write_series(whole, drawing)
             _put_in_place(whole, folder)
     except OSError as error:
         raise InputError(
@@ -189,9 +195,12 @@ def write(
     return folder
 
 
-def folder_of(root: Path | str, **settings: float) -> Path:
-    """The folder of recordings with these arguments of `write`, whether or not it is there."""
-    return Path(root) / _digest(settings)
+def folder_of(root: Path | str, drawing: DrawingSettings) -> Path:
+    """The folder of recordings with these settings, whether or not it is there."""
+    # of settings that came later only those that are used, so that older folders keep their names
+    used = {name: value for name, value in asdict(drawing).items() if value or name not in LATER_SETTINGS}
+    everything = {"version": DRAWING_VERSION, **used, **asdict(Culture())}
+    return Path(root) / hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _refuse_small(settings: Mapping[str, float], least: int) -> None:
@@ -202,35 +211,25 @@ def _refuse_small(settings: Mapping[str, float], least: int) -> None:
             )
 
 
-def _digest(settings: Mapping[str, float]) -> str:
-    # of settings that came later only those that are used, so that older folders keep their names
-    used = {name: value for name, value in settings.items() if value or name not in LATER_SETTINGS}
-    everything = {"version": DRAWING_VERSION, **used, **asdict(Culture())}
-    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def _write_series(
-    folder: Path,
-    series: int,
-    frames: int,
-    height: int,
-    width: int,
-    seed: int,
-    tracks: bool,
-    drift: float,
-    out_of_focus: float,
-) -> None:
+def _write_series(folder: Path, drawing: DrawingSettings) -> None:
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
-    for number in range(1, series + 1):
-        own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        drawn = draw_tracked(frames, height, width, own_seed, drift=drift, out_of_focus=out_of_focus)
-        name = f"culture-{number:0{max(2, len(str(series)))}d}"
+    for number in range(1, drawing.series + 1):
+        own_seed = int(np.random.SeedSequence([drawing.seed, number]).generate_state(1)[0])
+        drawn = draw_tracked(
+            drawing.frames,
+            drawing.height,
+            drawing.width,
+            own_seed,
+            drift=drawing.drift,
+            out_of_focus=drawing.out_of_focus,
+        )
+        name = f"culture-{number:0{max(2, len(str(drawing.series)))}d}"
         square = PixelSize(PIXEL_SIZE_UM, PIXEL_SIZE_UM)
         for part, array, axes in (("images", drawn.images, "TYXS"), ("masks", drawn.labels, "TYX")):
             path = folder / part / f"{name}.tif"
             write_tiff(path, array, axes, pixel_size=square, frame_interval_s=FRAME_INTERVAL_S)
-        if tracks:
+        if drawing.tracks:
             write_ctc_truth(folder / "tracks" / f"{name}_GT", drawn.cells, drawn.tracks)
             _write_drift(folder / "tracks" / f"{name}_GT" / "drift.csv", drawn.drift)
 

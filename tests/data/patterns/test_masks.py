@@ -33,7 +33,11 @@ def test_one_file_a_cell_or_a_class(tmp_path: Path) -> None:
 def test_sparse_masks_leave_images_and_frames_aside(tmp_path: Path) -> None:
     touch(tmp_path, [f"t{t}.tif" for t in range(4)] + ["m1.png", "m3.png"])
     (one,) = found(tmp_path, "t{t}.tif", "m{t}.png", sparse=True)
-    assert files(tmp_path, one)[0] == [[["t1.tif"]], [["t3.tif"]]]
+    assert files(tmp_path, one) == (
+        [[[f"t{t}.tif"]] for t in range(4)],
+        [[["", [f"m{t}.png"]]] for t in (1, 3)],
+    )
+    assert one.numbers == (1, 3)
 
 
 def test_images_without_masks_and_masks_without_images_are_one_line(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hela_seg.data.splits.groups import read_groups
-from hela_seg.data.splits.split import Split, split_series
+from hela_seg.data.splits.split import Split
 from hela_seg.system.errors import InputError
 
 NAMES = [f"s{index}" for index in range(12)]
@@ -24,9 +24,8 @@ def table(folder: Path, text: str) -> str:
 def test_no_group_is_on_two_sides(groups, seed) -> None:
     if len(set(groups)) < 3:
         return
-    blocks = split_series(
-        [5] * len(groups), list(map(str, range(len(groups)))), 1, 1, seed=seed, groups=groups
-    )
+    names = list(map(str, range(len(groups))))
+    blocks = Split(1, 1, seed=seed).blocks([5] * len(groups), names, groups)
     parts = {group: {b.part for b in blocks if groups[b.series] == group} for group in groups}
     assert all(len(found) == 1 for found in parts.values())
     assert sorted(next(iter(found)) for found in parts.values()).count("test") == 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.data.splits.split import Block, Split, split_series, write_split
+from hela_seg.data.splits.split import Block, Split, write_split
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import checked
 
@@ -27,7 +27,7 @@ def counts(blocks: list[Block]) -> Counter[str]:
 
 @pytest.mark.parametrize(("share", "count"), [(0.15, 3), (0.01, 1), (0, 0), (0.0, 0), (5, 5)])
 def test_shares_are_rounded_to_whole_series_and_are_one_at_least(share, count) -> None:
-    blocks = split_series([10] * 20, NAMES, validation=share, test=2)
+    blocks = Split(validation=share, test=2).blocks([10] * 20, NAMES)
     assert counts(blocks)["validation"] == count
     assert counts(blocks)["test"] == 2
     assert counts(blocks)["train"] == 18 - count
@@ -35,39 +35,39 @@ def test_shares_are_rounded_to_whole_series_and_are_one_at_least(share, count) -
 
 @given(st.lists(st.integers(1, 50), min_size=14, max_size=20), AMOUNTS, AMOUNTS, st.integers(0, 99))
 def test_every_series_goes_whole_to_one_part(lengths, validation, test, seed) -> None:
-    blocks = split_series(lengths, NAMES[: len(lengths)], validation, test, seed=seed)
+    blocks = Split(validation, test, seed=seed).blocks(lengths, NAMES[: len(lengths)])
     assert [block.series for block in blocks] == list(range(len(lengths)))
     assert all((block.start, block.stop) == (0, lengths[block.series]) for block in blocks)
 
 
 def test_the_seed_alone_decides_which_series_go_where() -> None:
-    same = [split_series([9] * 20, NAMES, 0.2, 0.2, seed=3) for _ in range(2)]
+    same = [Split(0.2, 0.2, seed=3).blocks([9] * 20, NAMES) for _ in range(2)]
     assert same[0] == same[1]
-    assert len({tuple(split_series([9] * 20, NAMES, 0.2, 0.2, seed=seed)) for seed in range(5)}) == 5
+    assert len({tuple(Split(0.2, 0.2, seed=seed).blocks([9] * 20, NAMES)) for seed in range(5)}) == 5
 
 
 def test_another_share_for_validation_leaves_the_test_series_as_they_are() -> None:
     def test_series(validation: float) -> set[int]:
-        dealt = parts(split_series([9] * 20, NAMES, validation, 0.2))
+        dealt = parts(Split(validation, 0.2).blocks([9] * 20, NAMES))
         return {series for series, part in dealt.items() if part == "test"}
 
     assert test_series(0) == test_series(0.3)
 
 
 def test_series_can_be_named() -> None:
-    blocks = split_series([9] * 4, ["a", "b", "c", "d"], validation=["d"], test=["a", "c"])
+    blocks = Split(["d"], ["a", "c"]).blocks([9] * 4, ["a", "b", "c", "d"])
     assert parts(blocks) == {0: "test", 1: "train", 2: "test", 3: "validation"}
 
 
 def test_named_series_are_left_out_of_the_draw() -> None:
     for seed in range(10):
-        dealt = parts(split_series([9] * 3, ["a", "left dish", "c"], 1, "left dish", seed=seed))
+        dealt = parts(Split(1, "left dish", seed=seed).blocks([9] * 3, ["a", "left dish", "c"]))
         assert dealt[1] == "test"
         assert sorted(dealt.values()) == ["test", "train", "validation"]
 
 
 def test_one_series_of_20_frames_is_cut_in_time_with_a_gap() -> None:
-    blocks = split_series([20], ["h2b"], validation=0, test=4, gap=2)
+    blocks = Split(validation=0, test=4, gap=2).blocks([20], ["h2b"])
     assert blocks == [Block(0, 0, 14, "train"), Block(0, 16, 20, "test")]
 
 
@@ -75,7 +75,7 @@ def test_one_series_of_20_frames_is_cut_in_time_with_a_gap() -> None:
 def test_blocks_of_time_lie_in_order_a_gap_apart_and_end_with_the_series(
     length, validation, test, gap
 ) -> None:
-    blocks = split_series([length], ["one"], validation, test, gap)
+    blocks = Split(validation, test, gap).blocks([length], ["one"])
     assert blocks[0].start == 0
     assert blocks[-1].stop == length
     for earlier, later in pairwise(blocks):
@@ -125,7 +125,7 @@ def test_what_cannot_be_split_is_refused_in_one_line(lengths, request_, message)
 
 def test_many_names_are_listed_in_part() -> None:
     with pytest.raises(InputError, match=r"'series 9' and 10 more$"):
-        split_series([9] * 20, NAMES, 0, ["nowhere"])
+        Split(0, ["nowhere"]).blocks([9] * 20, NAMES)
 
 
 def test_a_written_split_can_be_used_again(tmp_path) -> None:

@@ -3,13 +3,14 @@ from pathlib import Path
 import pytest
 
 from hela_seg.data.stacks.axes import checked, resolve
+from hela_seg.data.stacks.options import ReadOptions
 from hela_seg.system.errors import InputError
 
 PATH = Path("movie.tif")
 
 
-def axes(found, shape, stated=False, wanted=None, assumed=None):
-    return resolve(found, shape, stated=stated, wanted=wanted, assumed=assumed, path=PATH)
+def axes(found, shape, stated=False, wanted=None, assumed=None, labels=False):
+    return resolve(found, shape, ReadOptions(wanted, assumed, labels), PATH, stated=stated)
 
 
 @pytest.mark.parametrize("found", ["QYX", "IYX", "CYX", "SYX", "TYX", "ZYX"])
@@ -94,3 +95,20 @@ def test_planes_that_are_stated_are_axes_like_others(letters):
 def test_letters_that_name_no_axes_are_refused(wanted):
     with pytest.raises(InputError, match=f"given as '{wanted}', expected the letters T, C, Z, Y, X"):
         checked(wanted)
+
+
+@pytest.mark.parametrize(
+    ("given", "dimensions", "letters"),
+    [
+        ("TCZYX", 4, "TZYX"),
+        ("TCZYX", 3, "TYX"),
+        ("YXS", 2, "YX"),
+        ("tczyx", 4, "TZYX"),
+        ("TYX", 3, "TYX"),
+        ("ZYX", 2, "YX"),
+    ],
+)
+def test_a_mask_has_no_channels_and_may_have_no_planes(given, dimensions, letters):
+    found, shape = "QQQYX"[-dimensions:], (5, 4, 3, 64, 65)[-dimensions:]
+    assert axes(found, shape, wanted=given, labels=True) == letters
+    assert axes(found, shape, assumed=given, labels=True) == letters

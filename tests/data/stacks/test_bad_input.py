@@ -18,8 +18,8 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hela_seg.data.layouts import paired_by_stem
-from hela_seg.data.stacks import FrameSequence, find_files, numbered_sequence, open_series
+from hela_seg.data.on_disk import DataOnDisk
+from hela_seg.data.stacks import FrameSequence, find_files, open_series
 from hela_seg.system.errors import InputError
 
 zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")
@@ -408,75 +408,20 @@ def sequence(folder, numbers, name="t{:03}.tif"):
     return find_files(folder)
 
 
-@pytest.mark.parametrize(
-    ("numbers", "refusal"),
-    [
-        ([0, 1, 3, 4], "lacks frame 2 between t000.tif and t004.tif"),
-        ([0, 5, 10, 20, 25], "lacks frame 15 "),
-        ([7, 8, 20], r"lacks frame 9, 10, 11, 12, 13, \.\.\. between"),
-    ],
-)
-def test_frames_missing_in_a_sequence_are_named(tmp_path, numbers, refusal):
-    with pytest.raises(InputError, match=refusal):
-        numbered_sequence(sequence(tmp_path, numbers))
-
-
-@pytest.mark.parametrize(
-    ("numbers", "name"),
-    [
-        ([0, 1, 2], "t{:03}.tif"),
-        ([5, 10, 15], "dish2_{}_w1.tif"),
-        ([998, 999, 1000], "t{}.tif"),
-        ([4], "t{}.tif"),
-    ],
-)
-def test_numbers_of_a_sequence_may_start_anywhere_in_equal_steps(tmp_path, numbers, name):
-    assert numbered_sequence(sequence(tmp_path, numbers, name)) == numbers
-
-
-def test_one_number_twice_and_names_without_one_running_number_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"t1\.tif comes after t01\.tif"):
-        numbered_sequence([tmp_path / "t01.tif", tmp_path / "t1.tif"])
-    for names in (["a.tif", "b.tif"], ["t1_w1.tif", "t2_w2.tif"], ["t1.tif", "t1_2.tif"]):
-        with pytest.raises(InputError, match="expected names that differ in one frame number"):
-            numbered_sequence([tmp_path / name for name in names])
-
-
 @pytest.mark.parametrize("odd", [STACK[0, :12], STACK[:2], STACK[0].astype(np.uint8)])
 def test_frames_of_unlike_sizes_are_no_sequence(tmp_path, odd):
     sequence(tmp_path, [0, 1])
     write(tmp_path / "t002.tif", odd, metadata=None)
-    with pytest.raises(InputError, match=r"t002\.tif is .* must be single and alike"):
+    with pytest.raises(InputError, match=r"t002\.tif has .* must be single and alike"):
         FrameSequence([open_series(path, "TYX") for path in find_files(tmp_path)], "movie")
-
-
-def pairs(root):
-    for folder in ("images", "masks"):
-        (root / folder).mkdir()
-        write(root / folder / "a.tif")
-    return root
-
-
-def refusal_of_pairs(root):
-    with pytest.raises(InputError) as refused:
-        paired_by_stem(root, "images", "masks")
-    return str(refused.value)
-
-
-def test_two_files_with_one_stem_are_refused(tmp_path):
-    png(pairs(tmp_path) / "images" / "a.png")
-    assert "holds a.png and a.tif, expected one file of each name" in refusal_of_pairs(tmp_path)
-
-
-def test_label_stack_one_frame_shorter_is_refused(tmp_path):
-    write(pairs(tmp_path) / "masks" / "a.tif", STACK[:3])
-    assert "has 3 frame(s) of 24x40, expected 4 of 24x40" in refusal_of_pairs(tmp_path)
 
 
 def test_link_that_leads_nowhere_is_not_left_out_in_silence(tmp_path):
     for folder in ("images", "masks"):
-        link_to_nothing(pairs(tmp_path) / folder if folder == "images" else tmp_path / folder)
-    assert "bad.tif is not there or cannot be read (No such file or directory)" in refusal_of_pairs(tmp_path)
+        (tmp_path / folder).mkdir()
+        link_to_nothing(tmp_path / folder)
+    with pytest.raises(InputError, match=r"bad\.tif is not there or cannot be read \(No such file"):
+        DataOnDisk("folder", tmp_path).recordings()
 
 
 # Files that go bad while they are read

@@ -1,4 +1,4 @@
-"""How files are to be read: settings that cannot be are refused, and masks follow their images."""
+"""How files are to be read: settings that cannot be are refused."""
 
 import pytest
 
@@ -24,20 +24,3 @@ def test_a_limit_below_one_value_is_refused(limit):
     assert ReadOptions(max_frame_pixels=1).max_frame_pixels == 1
     with pytest.raises(InputError, match=f"data.max_frame_pixels is {limit}, expected 1 or more"):
         ReadOptions(max_frame_pixels=limit)
-
-
-@pytest.mark.parametrize(
-    ("axes", "dimensions", "expected"),
-    [
-        ("TCZYX", 4, "TZYX"),
-        ("TCZYX", 3, "TYX"),
-        ("YXS", 2, "YX"),
-        ("tczyx", 4, "tzyx"),
-        ("TYX", 3, "TYX"),
-        ("ZYX", 2, "YX"),
-        (None, 3, None),
-    ],
-)
-def test_a_mask_has_no_channels_and_may_have_no_planes(axes, dimensions, expected):
-    options = ReadOptions(axes=axes, assumed_axes=axes, z=2, max_frame_pixels=99).for_mask(dimensions)
-    assert options == ReadOptions(axes=expected, assumed_axes=expected, z=2, max_frame_pixels=99)

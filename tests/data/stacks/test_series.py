@@ -83,7 +83,7 @@ def test_sequence_strings_single_frames_together_in_time():
 )
 def test_frames_that_differ_make_no_sequence(odd):
     first = ArraySeries(FRAME, None, 1)
-    with pytest.raises(InputError, match=r"frame\(s\) of .* but array is 1 frame\(s\) of 4x5, .* alike"):
+    with pytest.raises(InputError, match=r"frame\(s\) of .* but array has 1 frame\(s\) of 4x5, .* alike"):
         FrameSequence([first, ArraySeries(odd, None, 1)], "movie")
 
 

@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import subprocess
 import sys
@@ -123,7 +122,7 @@ def test_other_endings_are_refused(tmp_path):
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(InputError, match=r'needs the package av.*pip install "hela-seg\[film\]"'):
         write_video(tmp_path / "a.mp4", pictures(1))
 

@@ -18,6 +18,7 @@ from hela_seg.data.synthetic.render import (
     PIXEL_SIZE_UM,
     ROUND,
     SPREAD,
+    DrawingSettings,
     draw,
     write,
 )
@@ -186,7 +187,7 @@ def test_round_cells_are_rounder_than_spread_ones():
 
 
 def test_written_files_hold_what_was_drawn_and_say_their_axes(tmp_path):
-    folder = write(tmp_path, **SMALL, seed=7)
+    folder = write(tmp_path, DrawingSettings(**SMALL, seed=7))
     names = ["culture-01.tif", "culture-02.tif"]
     assert folder.parent == tmp_path
     assert len(folder.name) == 8
@@ -207,18 +208,18 @@ def test_written_files_hold_what_was_drawn_and_say_their_axes(tmp_path):
 
 
 def test_what_is_there_is_not_drawn_again(tmp_path, monkeypatch):
-    folder = write(tmp_path, **SMALL)
+    folder = write(tmp_path, DrawingSettings(**SMALL))
     monkeypatch.setattr("hela_seg.data.synthetic.render.draw", lambda *_: pytest.fail("drawn again"))
-    assert write(tmp_path, **SMALL) == folder
+    assert write(tmp_path, DrawingSettings(**SMALL)) == folder
 
 
 def test_other_settings_and_another_drawing_have_folders_of_their_own(tmp_path, monkeypatch):
     folders = {
-        write(tmp_path, **{**SMALL, name: value})
+        write(tmp_path, DrawingSettings(**{**SMALL, name: value}))
         for name, value in [("seed", 1), ("frames", 3), ("width", 47)]
     }
     monkeypatch.setattr("hela_seg.data.synthetic.render.DRAWING_VERSION", 99)
-    folders.add(write(tmp_path, **{**SMALL, "seed": 1}))
+    folders.add(write(tmp_path, DrawingSettings(**{**SMALL, "seed": 1})))
     assert len(folders) == 4
 
 
@@ -228,26 +229,26 @@ def test_a_drawing_that_is_cut_off_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr("hela_seg.data.synthetic.render.write_tiff", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, **SMALL)
+        write(tmp_path, DrawingSettings(**SMALL))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_process_that_was_quicker_is_believed(tmp_path, monkeypatch):
-    def overtaken(whole, **settings):
-        draw_and_write(whole, **settings)
+    def overtaken(whole, drawing):
+        draw_and_write(whole, drawing)
         (tmp_path / whole.name).mkdir()
         (tmp_path / whole.name / "theirs").touch()
 
     draw_and_write = render._write_series
     monkeypatch.setattr(render, "_write_series", overtaken)
-    folder = write(tmp_path, **SMALL)
+    folder = write(tmp_path, DrawingSettings(**SMALL))
     assert [path.name for path in folder.iterdir()] == ["theirs"]
     assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_two_processes_at_once_both_succeed(tmp_path):
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        folders = pool.starmap(functools.partial(write, **SMALL), [(tmp_path,), (tmp_path,)])
+        folders = pool.starmap(write, [(tmp_path, DrawingSettings(**SMALL))] * 2)
     assert folders[0] == folders[1]
     assert list(tmp_path.iterdir()) == [folders[0]]
 
@@ -255,18 +256,18 @@ def test_two_processes_at_once_both_succeed(tmp_path):
 @pytest.mark.parametrize("name", ["series", "frames", "height", "width"])
 def test_sizes_below_one_are_refused(tmp_path, name):
     with pytest.raises(InputError, match=f"{name} is 0, expected 1 or more"):
-        write(tmp_path, **{**SMALL, name: 0})
+        write(tmp_path, DrawingSettings(**{**SMALL, name: 0}))
 
 
 def test_a_negative_seed_is_refused(tmp_path):
     with pytest.raises(InputError, match="seed is -1, expected 0 or more"):
-        write(tmp_path, **SMALL, seed=-1)
+        write(tmp_path, DrawingSettings(**SMALL, seed=-1))
 
 
 def test_a_root_that_is_a_file_is_refused_in_one_line(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match="taken") as caught:
-        write(tmp_path / "taken", **SMALL)
+        write(tmp_path / "taken", DrawingSettings(**SMALL))
     assert "\n" not in str(caught.value)
 
 
@@ -274,4 +275,4 @@ def test_a_root_that_is_a_file_is_refused_in_one_line(tmp_path):
 def test_a_root_without_rights_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="cannot be written"):
-        write(tmp_path, **SMALL)
+        write(tmp_path, DrawingSettings(**SMALL))

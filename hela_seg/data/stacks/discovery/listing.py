@@ -31,19 +31,6 @@ class ImageFile(NamedTuple):
         """File name without its ending, with the position behind it: ``dish_A1`` for A1 in ``dish.nd2``."""
         return named(self.path, self.position)
 
-    @property
-    def where(self) -> str:
-        """Path and position, for messages."""
-        return f"{self.path}" + ("" if self.position is None else f" (position {self.position})")
-
-    @property
-    def namesake(self) -> str:
-        """How messages call a file that goes with this one."""
-        return "of the same name" if self.position is None else f"named {self.name}"
-
-    def __str__(self) -> str:
-        return self._replace(path=Path(self.path.name)).where
-
 
 def images_in(paths: Iterable[Path], wanted: Position = None) -> list[ImageFile]:
     """The recordings in some files: one each, or one for each position of a file that holds several.
@@ -73,14 +60,6 @@ def images_in(paths: Iterable[Path], wanted: Position = None) -> list[ImageFile]
             "data.position (position, to predict)"
         )
     return found
-
-
-def names_left_out(paths: Iterable[Path], wanted: Position) -> set[str]:
-    """Names of the recordings that `images_in` leaves out, so that their masks can be left out too."""
-    if wanted is None:
-        return set()
-    files = list(paths)
-    return {image.name for image in images_in(files)} - {image.name for image in images_in(files, wanted)}
 
 
 def is_image(path: Path) -> bool:

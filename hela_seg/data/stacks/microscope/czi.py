@@ -80,7 +80,7 @@ class CziReader(Reader):
         found.sort(key=lambda one: one[1])  # by mosaic index
         if any(entry.file_part for entry, _, _ in found):
             raise ValueError("its pixels lie in several files, expected one: export it again to one file")
-        dtypes = {_dtype_of(entry) for entry, _, _ in found}
+        dtypes = {np.dtype(entry.dtype).base.newbyteorder("=") for entry, _, _ in found}
         if len(dtypes) > 1:
             raise ValueError(f"its channels have pixels of several kinds ({', '.join(map(str, dtypes))})")
         (self._dtype,) = dtypes
@@ -150,27 +150,21 @@ def _as_rgb(pixels: Pixels) -> Pixels:
     return pixels if pixels.shape[2] == 1 else pixels[..., 2::-1]
 
 
-def _zstd(encoded: bytes, size: int) -> bytes | bytearray:
-    decoded: bytes | bytearray = imagecodecs.zstd_decode(encoded, out=size)
-    return decoded
-
-
-def _zstd_with_header(encoded: bytes, size: int) -> bytes | bytearray:
+def _zstd_with_header(encoded: bytes, size: int) -> Any:
     """Zstd behind a header that says whether low and high bytes of 16-bit pixels lie apart."""
     header = encoded[0]
     apart = header == 3 and encoded[1] == 1 and encoded[2] & 1
-    decoded = _zstd(encoded[header:], size)
+    decoded = imagecodecs.zstd_decode(encoded[header:], out=size)
     if not apart:
         return decoded
     return np.frombuffer(decoded, np.uint8).reshape(2, -1).T.tobytes()
 
 
-def _lzw(encoded: bytes, size: int) -> bytes | bytearray:
-    decoded: bytes | bytearray = imagecodecs.lzw_decode(encoded, out=size)
-    return decoded
-
-
-_BYTES = {2: _lzw, 5: _zstd, 6: _zstd_with_header}
+_BYTES: dict[int, Callable[[bytes, int], Any]] = {
+    2: lambda encoded, size: imagecodecs.lzw_decode(encoded, out=size),
+    5: lambda encoded, size: imagecodecs.zstd_decode(encoded, out=size),
+    6: _zstd_with_header,
+}
 """Decoders of the file's bytes, by the number of a compression."""
 
 _ENTIRE: dict[int, Callable[[bytes], Any]] = {1: imagecodecs.jpeg8_decode, 4: imagecodecs.jpegxr_decode}
@@ -246,11 +240,6 @@ def _is_full_size(entry: Any) -> bool:
     return int(entry.pyramid_type) == 0 and all(
         size == stored for _, size, stored in _entry_places(entry).values()
     )
-
-
-def _dtype_of(entry: Any) -> np.dtype[Any]:
-    found: np.dtype[Any] = np.dtype(entry.dtype).base.newbyteorder("=")
-    return found
 
 
 def _tile_of(entry: Any) -> tuple[int, _Tile]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -72,16 +72,15 @@ class Reader(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; also called when nothing uses the reader any more."""
 
-
-class _Closable(Protocol):
-    def close(self) -> None:
-        """Close the file."""
+    def __del__(self) -> None:
+        if hasattr(self, "images"):  # what fails before closes by itself
+            self.close()
 
 
 @contextmanager
-def closed_on_failure(file: _Closable) -> Iterator[None]:
+def closed_on_failure(file: Any) -> Iterator[None]:
     """Close a file that a library holds open if reading its header fails: nobody else could close it then."""
     try:
         yield

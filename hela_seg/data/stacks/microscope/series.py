@@ -6,7 +6,6 @@ import atexit
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,8 +21,6 @@ from hela_seg.system.errors import InputError, import_extra
 
 OPEN_FILES = 64
 """Most files that a process keeps open between reads."""
-
-_KINDS_OF_PIXELS = "buif"
 
 
 class MicroscopeSeries(VolumeSeries):
@@ -43,9 +40,9 @@ class MicroscopeSeries(VolumeSeries):
 
     def __init__(self, path: Path, options: ReadOptions, reader: type[Reader]) -> None:
         self.path, self._reader = path, reader
-        with damage_is_reported(path, reader.format_name):
+        with damage_is_reported(path, reader.format_name, Exception):
             self._version = version_of(path)
-            opened = self._open().reader
+            opened = self._open()
             images, self._files = opened.images, opened.files
             names = position_names([image.name for image in images])
             self._number = chosen(names, options.position, path)
@@ -60,20 +57,10 @@ class MicroscopeSeries(VolumeSeries):
         return (self.path, *self._files)
 
     def _describe(self, image: Image, options: ReadOptions) -> None:
-        if image.dtype.kind not in _KINDS_OF_PIXELS:
-            raise InputError(f"{self.path} holds {image.dtype} pixels, expected real numbers: convert it")
         if 0 in image.shape:
             raise ValueError(f"it states {image.shape} pixels")
-        if options.labels:
-            options = options.for_mask(len(image.shape))
-        letters = resolve(
-            image.axes,
-            image.shape,
-            stated=True,
-            wanted=options.axes,
-            assumed=options.assumed_axes,
-            path=Path(f"{self.path} ({image.name})") if image.name else self.path,
-        )
+        place = Path(f"{self.path} ({image.name})") if image.name else self.path
+        letters = resolve(image.axes, image.shape, options, place, stated=True)
         planes = [image.axes.index(letter) for letter in "YX"]
         if [letters.index(letter) for letter in "YX"] != planes:
             raise InputError(
@@ -96,7 +83,7 @@ class MicroscopeSeries(VolumeSeries):
         rows, columns = slice(*rows.indices(height)[:2]), slice(*columns.indices(width)[:2])
         size = (rows.stop - rows.start, columns.stop - columns.start)
         pixels = np.empty((self.shape[1], *size), self.dtype)
-        with damage_is_reported(self.path, self._reader.format_name):
+        with damage_is_reported(self.path, self._reader.format_name, Exception):
             file = self._open()
             for channel in range(self.shape[1] if "C" in self._outer else 1):
                 plane = file.window(self._number, self._place(t, z, channel), rows, columns)
@@ -112,44 +99,18 @@ class MicroscopeSeries(VolumeSeries):
         index = {"T": t, "Z": z, "C": channel, "_": 0}
         return tuple(index[letter] for letter in self._outer)
 
-    def _open(self) -> _OpenFile:
+    def _open(self) -> Reader:
         version = version_of(self.path)
         if version != self._version:
             raise ValueError("it changed after it was opened")
         return _open(self._reader, self.path, version, os.getpid())
 
 
-class _OpenFile:
-    """A reader that is closed when nothing uses it any more."""
-
-    def __init__(self, kind: type[Reader], path: Path) -> None:
-        try:
-            self.reader = kind(path)
-        except Exception as error:
-            raise _as_damage(error) from error
-
-    def window(self, image: int, place: tuple[int, ...], rows: slice, columns: slice) -> Pixels:
-        """A window of one plane, see `Reader.window`."""
-        try:
-            return self.reader.window(image, place, rows, columns)
-        except Exception as error:
-            raise _as_damage(error) from error
-
-    def __del__(self) -> None:
-        if hasattr(self, "reader"):
-            self.reader.close()
-
-
-def _as_damage(error: Exception) -> Exception:
-    """An error of a library's own kind as one that means damage."""
-    return error if isinstance(error, InputError) else ValueError(str(error) or type(error).__name__)
-
-
 @lru_cache(OPEN_FILES)
-def _open(kind: type[Reader], path: Path, version: Version, process: int) -> _OpenFile:
+def _open(kind: type[Reader], path: Path, version: Version, process: int) -> Reader:
     """The file, opened once in each process: positions in a file do not survive a fork."""
     import_extra(kind.package, what=str(path), extra=kind.extra)
-    return _OpenFile(kind, path)
+    return kind(path)
 
 
 atexit.register(_open.cache_clear)  # closed while the libraries are still whole
@@ -161,6 +122,6 @@ def positions_of(path: Path, kind: type[Reader]) -> list[str]:
     Raises:
         InputError: the library is not installed, or the file is damaged.
     """
-    with damage_is_reported(path, kind.format_name):
-        images: Any = _open(kind, path, version_of(path), os.getpid()).reader.images
+    with damage_is_reported(path, kind.format_name, Exception):
+        images = _open(kind, path, version_of(path), os.getpid()).images
         return position_names([image.name for image in images])

@@ -39,16 +39,9 @@ def refuse_broken_chain(path: Path) -> None:
         tifffile.TiffFileError: an IFD is met twice, or the file ends before or inside of one.
     """
     with path.open("rb") as file:
-        header = file.read(16)
-        order = {b"II": "<", b"MM": ">"}.get(header[:2])
-        if order is None or len(header) < 16:
-            return
-        kind = _FORMATS.get(struct.unpack(order + "H", header[2:4])[0])
-        if kind is None:
-            return
-        at = 4 if kind.offset == "I" else 8
-        (offset,) = struct.unpack_from(order + kind.offset, header, at)
-        _walk(file, offset, order, kind)
+        header = _read_header(file)
+        if header is not None:
+            _walk(file, *header)
 
 
 def first_description(path: Path) -> bytes:
@@ -57,12 +50,10 @@ def first_description(path: Path) -> bytes:
     It takes a few reads, so that a folder of 100,000 files can be looked through.
     """
     with path.open("rb") as file:
-        header = file.read(16)
-        order = {b"II": "<", b"MM": ">"}.get(header[:2])
-        kind = None if order is None else _FORMATS.get(struct.unpack(order + "H", header[2:4])[0])
-        if order is None or kind is None or len(header) < 16:
+        header = _read_header(file)
+        if header is None:
             return b""
-        (offset,) = struct.unpack_from(order + kind.offset, header, 4 if kind.offset == "I" else 8)
+        offset, order, kind = header
         entries = _number(file, offset, order + kind.counter) or 0
         directory = file.read(min(entries, 4096) * kind.entry)
         for at in range(0, len(directory) - kind.entry + 1, kind.entry):
@@ -72,6 +63,19 @@ def first_description(path: Path) -> bytes:
                 file.seek(struct.unpack_from(order + kind.offset, directory, end)[0])
                 return file.read(_START)
     return b""
+
+
+def _read_header(file: BinaryIO) -> tuple[int, str, _Format] | None:
+    """Where the first IFD lies, the order of bytes and the format; None of a file that is no TIFF."""
+    header = file.read(16)
+    order = {b"II": "<", b"MM": ">"}.get(header[:2])
+    if order is None or len(header) < 16:
+        return None
+    kind = _FORMATS.get(struct.unpack(order + "H", header[2:4])[0])
+    if kind is None:
+        return None
+    (offset,) = struct.unpack_from(order + kind.offset, header, 4 if kind.offset == "I" else 8)
+    return offset, order, kind
 
 
 def _walk(file: BinaryIO, offset: int, order: str, kind: _Format) -> None:

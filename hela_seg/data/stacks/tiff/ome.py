@@ -21,9 +21,7 @@ def refuse_unfit(path: Path, metadata: str | None) -> None:
         InputError: either of them, or parts in other folders.
         tifffile.TiffFileError: sizes that are no numbers.
     """
-    root = _parsed(metadata)
-    if root is None:
-        return
+    root = parsed(metadata)
     elsewhere = root.find("{*}BinaryOnly")
     if elsewhere is not None:
         raise InputError(
@@ -70,22 +68,20 @@ def later_files(own: str, metadata: str | None) -> frozenset[str]:
         own: name of the file with the metadata, which may leave them to another file.
         metadata: of the file.
     """
-    root = _parsed(metadata)
-    names = [] if root is None else [uuid.get("FileName", "") for uuid in root.iterfind(".//{*}UUID")]
-    leaves_them = root is not None and root.find("{*}BinaryOnly") is not None
+    root = parsed(metadata)
+    names = [uuid.get("FileName", "") for uuid in root.iterfind(".//{*}UUID")]
+    leaves_them = root.find("{*}BinaryOnly") is not None
     return frozenset(names) - set(names[:1]) | ({own} if leaves_them else set())
 
 
 def image_names(metadata: str | None) -> list[str]:
     """Names of the images in the metadata, one for each position of the stage; empty where one has none."""
-    root = _parsed(metadata)
-    return [] if root is None else [image.get("Name", "") for image in root.findall("{*}Image")]
+    return [image.get("Name", "") for image in parsed(metadata).findall("{*}Image")]
 
 
 def stated_planes(metadata: str | None, number: int) -> int:
     """How many planes (frames x channels x Z) the metadata state of an image; 0 where they state none."""
-    root = _parsed(metadata)
-    images = [] if root is None else root.findall("{*}Image/{*}Pixels")
+    images = parsed(metadata).findall("{*}Image/{*}Pixels")
     return _planes(images[number]) if number < len(images) else 0
 
 
@@ -93,8 +89,9 @@ def _planes(pixels: ElementTree.Element) -> int:
     return math.prod(max(int(pixels.get(key, 1)), 1) for key in ("SizeT", "SizeC", "SizeZ"))
 
 
-def _parsed(metadata: str | None) -> ElementTree.Element | None:
+def parsed(metadata: str | None) -> ElementTree.Element:
+    """The XML of an OME-TIFF; an element with nothing in it where there is none, or none that can be read."""
     try:
-        return None if metadata is None else ElementTree.fromstring(metadata)
+        return ElementTree.fromstring(metadata or "<none/>")
     except ElementTree.ParseError:
-        return None
+        return ElementTree.Element("none")

@@ -34,8 +34,6 @@ from hela_seg.system.errors import InputError
 OPEN_FILES = 64
 """Most files that a process keeps open between reads, of each way of reading."""
 
-_KINDS_OF_PIXELS = "buif"
-
 _STATING = {"ome", "imagej", "lsm", "stk", "ndtiff", "mmstack"}
 """Kinds of files, as tifffile calls them, that say what their axes are."""
 
@@ -76,9 +74,8 @@ class TiffSeries(VolumeSeries):
         series = file.series[self._series]
         shape = tuple(int(length) for length in series.shape)
         _refuse_lost_frames(file, series, place.number)
-        letters, options = self._axes_of(series, shape, options, stated=_states_axes(file, series))
+        letters = self._axes_of(series, shape, options, stated=_states_axes(file, series))
         self._stored = np.dtype(f"{file.byteorder}{series.dtype.char}")
-        self._refuse_numbers()
         self._offset: int | None = series.dataoffset  # None: the frames do not lie one behind another
         self._outer = 0 if self._offset is not None else len(letters) - series.keyframe.ndim
         stored = shape[letters.index("C")] if "C" in letters else 1
@@ -102,21 +99,13 @@ class TiffSeries(VolumeSeries):
 
     def _axes_of(
         self, series: tifffile.TiffPageSeries, shape: tuple[int, ...], options: ReadOptions, *, stated: bool
-    ) -> tuple[str, ReadOptions]:
-        """One letter an axis of a series, those of positions left as they are; and the options of a mask."""
+    ) -> str:
+        """One letter an axis of a series, those of positions left as they are."""
         inner = [axis for axis, letter in enumerate(series.axes) if letter not in self._index]
-        if options.labels:
-            options = options.for_mask(len(inner))
-        letters = resolve(
-            "".join(series.axes[axis] for axis in inner),
-            tuple(shape[axis] for axis in inner),
-            stated=stated,
-            wanted=options.axes,
-            assumed=options.assumed_axes,
-            path=self.path,
-        )
+        found, lengths = "".join(series.axes[axis] for axis in inner), tuple(shape[axis] for axis in inner)
+        letters = resolve(found, lengths, options, self.path, stated=stated)
         of_axis = dict(zip(inner, letters, strict=True))
-        return "".join(of_axis.get(axis, letter) for axis, letter in enumerate(series.axes)), options
+        return "".join(of_axis.get(axis, letter) for axis, letter in enumerate(series.axes))
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -138,9 +127,8 @@ class TiffSeries(VolumeSeries):
     def _stored_plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         if self._stack is not None:
             return self._stack.read(t, z, rows, columns)
-        parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
         inner = self._letters[self._outer :]
-        window = [parts.get(letter, slice(0, 1)) for letter in inner]
+        window = self._slices(inner, t, z, rows, columns)
         with damage_is_reported(self.path):
             pages = [self._read_page(number, window) for number in self._pages_of(t, z)]
         planes = [channels_first(page, inner) for page in pages]
@@ -186,10 +174,6 @@ class TiffSeries(VolumeSeries):
         if version != self._versions[path]:
             raise tifffile.TiffFileError(f"{path.name} changed after it was opened")
         return version
-
-    def _refuse_numbers(self) -> None:
-        if self._stored.kind not in _KINDS_OF_PIXELS:
-            raise InputError(f"{self.path} holds {self._stored} pixels, expected real numbers: convert it")
 
     def _refuse_unfit(self, series: tifffile.TiffPageSeries, options: ReadOptions) -> None:
         """Refuse what is no picture, or laid out in pages that do not make up its frames."""

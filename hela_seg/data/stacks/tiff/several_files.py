@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 import tifffile
@@ -26,10 +26,8 @@ def later_parts(paths: Iterable[Path]) -> set[Path]:
     """
     later: set[Path] = set()
     for path in sorted(paths, key=lambda path: (len(path.name), path)):  # a.tif before a_1.tif
-        if is_ome_tiff(path):
-            later |= {path.with_name(name) for name in _parts_of_ome(path)}
-        elif path not in later and _MICROMANAGER.fullmatch(path.name):
-            later |= {path.with_name(name) for name in _files_opened_with(path)} - {path}
+        if is_ome_tiff(path) or (path not in later and _MICROMANAGER.fullmatch(path.name)):
+            later |= {path.with_name(name) for name in _later_files(path)}
     return later
 
 
@@ -38,19 +36,13 @@ def is_ome_tiff(path: Path) -> bool:
     return path.name.lower().endswith((".ome.tif", ".ome.tiff"))
 
 
-def _parts_of_ome(path: Path) -> frozenset[str]:
+def _later_files(path: Path) -> Set[str]:
+    """The other files of a recording, by OME-TIFF's own statement or as tifffile opens them."""
     try:
         with damage_is_reported(path), tifffile.TiffFile(path) as file:
-            return later_files(path.name, file.ome_metadata)
-    except InputError:
-        return frozenset()  # opening it says what is wrong
-
-
-def _files_opened_with(path: Path) -> set[str]:
-    try:
-        with damage_is_reported(path), tifffile.TiffFile(path) as file:
-            return {
-                Path(page.parent.filehandle.path).name for page in file.series[0].pages if page is not None
-            }
+            if is_ome_tiff(path):
+                return later_files(path.name, file.ome_metadata)
+            pages = [page for page in file.series[0].pages if page is not None]
+            return {Path(page.parent.filehandle.path).name for page in pages} - {path.name}
     except InputError:
         return set()  # opening it says what is wrong

@@ -6,7 +6,6 @@ today.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks.damage import damage_is_reported
-from hela_seg.system.errors import InputError, not_installed
+from hela_seg.data.stacks.zarr.ome_zarr import whole_folder
+from hela_seg.system.errors import InputError, import_extra, not_installed
 
 VERSION = "1.1"
 
@@ -96,9 +96,7 @@ def write_graph(
         raise not_installed(str(folder), "zarr", "zarr", "leave geff out of tracks")
     import zarr  # an optional part
 
-    beside = folder.with_name(f".{folder.name}.part")
-    try:
-        shutil.rmtree(beside, ignore_errors=True)
+    with whole_folder(folder) as beside:
         group = zarr.open_group(beside, mode="w", zarr_format=2)
         group.create_array("nodes/ids", data=ids.astype(np.uint64))
         group.create_array("edges/ids", data=edges.astype(np.uint64))
@@ -107,15 +105,6 @@ def write_graph(
         for name, values in nodes.items():
             group.create_array(f"nodes/props/{name}/values", data=values)
         group.attrs["geff"] = _metadata(nodes, axes)
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.replace(folder)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {folder}: {error.strerror or error}; choose a folder that you may write to, with "
-            "space left"
-        ) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _metadata(nodes: Mapping[str, NDArray[Any]], axes: Sequence[Axis]) -> dict[str, Any]:
@@ -147,10 +136,7 @@ def read_graph(folder: Path) -> StoredGraph:
     Raises:
         InputError: zarr is not installed, damage, a missing property, or places in three dimensions.
     """
-    if find_spec("zarr") is None:
-        raise not_installed(str(folder), "zarr", "zarr")
-    import zarr  # an optional part
-
+    zarr = import_extra("zarr", what=str(folder), extra="zarr")
     with damage_is_reported(folder, "GEFF folder"), _group_errors(folder):
         group: Any = zarr.open_group(folder, mode="r")
         stated = group.attrs.get("geff")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,7 +107,8 @@ def find_image(path: Path, inside: str = "", *, labels: bool = False) -> ZarrIma
     multiscales = _multiscales(node)
     if multiscales is not None:
         return _highest_resolution(path, node, multiscales)
-    array = _only(path, "arrays", [array for _, array in node.arrays()])
+    arrays = dict(node.arrays())
+    array = _only(path, "arrays", list(arrays.values()), arrays)
     return ZarrImage(array, _named_dimensions(array), Calibration(None, None))
 
 
@@ -118,7 +119,7 @@ def _labels_of(path: Path, image: zarr.Group) -> zarr.Group:
     if not found:
         return image
     meant: zarr.Group = (
-        found["classes"] if "classes" in found else _only(path, "label images", list(found.values()))
+        found["classes"] if "classes" in found else _only(path, "label images", list(found.values()), found)
     )
     return meant
 
@@ -134,18 +135,19 @@ def _multiscales(group: zarr.Group) -> Sequence[Mapping[str, Any]] | None:
     return _ome(group).get("multiscales")
 
 
-def _only(path: Path, what: str, found: Sequence[Any]) -> Any:
+def _only(path: Path, what: str, found: Sequence[Any], names: Iterable[str]) -> Any:
     if len(found) != 1:
-        names = ", ".join(sorted(str(node.basename) for node in found)[:5]) or "none"
+        listed = ", ".join(sorted(names)[:5]) or "none"
         raise InputError(
-            f"{path} holds {len(found)} {what} ({names}) and does not say which one is meant, expected one: "
+            f"{path} holds {len(found)} {what} ({listed}) and does not say which one is meant, expected one: "
             "move each to a folder of its own that ends in .zarr"
         )
     return found[0]
 
 
 def _highest_resolution(path: Path, group: zarr.Group, multiscales: Sequence[Mapping[str, Any]]) -> ZarrImage:
-    multiscale = _only_multiscale(path, multiscales)
+    named = [str(multiscale.get("name", "")) for multiscale in multiscales]
+    multiscale = _only(path, "multiscale images", multiscales, named)
     level = multiscale["datasets"][0]  # OME-Zarr demands them from highest to lowest
     array: Any = _inside(path, group, level["path"])
     stated: Sequence[Any] = multiscale.get("axes") or _implied_axes(path, array.ndim)
@@ -169,15 +171,6 @@ def _implied_axes(path: Path, count: int) -> Sequence[str]:
             "the five t, c, z, y and x: convert it to a later version"
         )
     return "tczyx"
-
-
-def _only_multiscale(path: Path, multiscales: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    if len(multiscales) != 1:
-        raise InputError(
-            f"{path} holds {len(multiscales)} multiscale images, expected one: save each to a folder of "
-            "its own"
-        )
-    return multiscales[0]
 
 
 def _steps(level: Mapping[str, Any], multiscale: Mapping[str, Any], count: int) -> list[float]:

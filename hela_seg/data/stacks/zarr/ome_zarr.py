@@ -7,7 +7,6 @@ ngff-zarr refuses zlib, and Bio-Formats zstd by itself.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -23,7 +22,7 @@ import numpy as np
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks.series import Pixels, Series, name_of
 from hela_seg.data.stacks.tiff.ome_tiff import IGNORED_GREY, NAMESPACE
-from hela_seg.system.errors import InputError, not_installed
+from hela_seg.system.errors import InputError, import_extra
 
 if TYPE_CHECKING:
     import zarr
@@ -80,13 +79,10 @@ def write_ome_zarr(
             caller likewise.
         ValueError: fewer or more frames than the recording has, or frames of another size.
     """
-    if importlib.util.find_spec("zarr") is None:
-        raise not_installed(str(folder), "zarr", "zarr")
-    import zarr
-
+    zarr = import_extra("zarr", what=str(folder), extra="zarr")
     frames, channels, height, width = image.shape
     name = name_of(folder)
-    with _whole_folder(folder) as beside, _one_thread():
+    with whole_folder(folder) as beside, _one_thread():
         group = zarr.open_group(str(beside), mode="w", zarr_format=2)
         shape = (frames, height, width)
         pixels = shape if channels == 1 else (frames, channels, height, width)
@@ -269,7 +265,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path) -> Iterator[Path]:
     """As `hela_seg.system.files.whole_file`, for a folder: it appears whole or not at all."""
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     former = folder.with_name(f".{folder.name}.{os.getpid()}.former")

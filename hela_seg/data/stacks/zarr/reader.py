@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import math
 import os
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from hela_seg.data.stacks.series import Pixels, channels_first, named
 from hela_seg.data.stacks.volume import VolumeSeries
 from hela_seg.data.stacks.zarr.fill_value import with_fill_value
 from hela_seg.data.stacks.zarr.multiscales import find_image, positions
-from hela_seg.system.errors import InputError, not_installed
+from hela_seg.system.errors import InputError, import_extra
 
 if TYPE_CHECKING:
     import zarr
@@ -37,8 +36,6 @@ OPEN_ARRAYS = 64
 
 _REMOTE: Version = (0, 0)
 """Version of what lies on a server: whether it changes is not asked."""
-
-_KINDS_OF_PIXELS = "buif"
 
 
 class ZarrSeries(VolumeSeries):
@@ -63,18 +60,8 @@ class ZarrSeries(VolumeSeries):
             self.position, group = _position(path, options.position)
             self.name = named(path, self.position)
             array, axes, calibration = find_image(path, group, labels=options.labels)
-            if array.dtype.kind not in _KINDS_OF_PIXELS:
-                raise InputError(f"{path} holds {array.dtype} pixels, expected real numbers: convert it")
-            if options.labels:
-                options = options.for_mask(array.ndim)
-            letters = resolve(
-                axes or ("Q" * array.ndim + "YX")[-array.ndim :],
-                array.shape,
-                stated=axes is not None,
-                wanted=options.axes,
-                assumed=options.assumed_axes,
-                path=path,
-            )
+            unknown = ("Q" * array.ndim + "YX")[-array.ndim :]
+            letters = resolve(axes or unknown, array.shape, options, path, stated=axes is not None)
             self._settle(letters, array.shape, array.dtype, options)
             self._calibrate(calibration)
             self._inside, self._chunk_shape = array.path, array.chunks
@@ -86,8 +73,7 @@ class ZarrSeries(VolumeSeries):
             self._chunk(tuple((length - 1) // n for length, n in grid))
 
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
-        parts = {"T": slice(t, t + 1), "C": slice(None), "Z": slice(z, z + 1), "Y": rows, "X": columns}
-        window = [parts.get(letter, slice(0, 1)) for letter in self._letters]
+        window = self._slices(self._letters, t, z, rows, columns)
         with _faults_are_reported(self.path):
             if self._current_version() != self._version:
                 raise ValueError("it changed after it was opened")
@@ -164,8 +150,7 @@ def _positions(path: Path, *versions: Version) -> dict[str, str]:
 @contextmanager
 def _faults_are_reported(path: Path) -> Iterator[None]:
     """Turn what goes wrong inside the block into an `InputError`: damage, or of an address no answer."""
-    if importlib.util.find_spec("zarr") is None:
-        raise not_installed(str(path), "zarr", "zarr")
+    import_extra("zarr", what=str(path), extra="zarr")
     if not is_remote(path):
         with damage_is_reported(path, "Zarr"):
             yield

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from hela_seg.data.layouts import paired_by_stem
+from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.data.stacks import images_in, open_series, path_of, write_tiff
 from hela_seg.data.stacks.discovery.remote import joined
 from hela_seg.system.errors import InputError
@@ -100,7 +100,7 @@ def test_images_on_a_server_go_with_masks_in_a_folder(tmp_path, server):
     write_ome(tmp_path / "dish.zarr")
     (tmp_path / "masks").mkdir()
     write_tiff(tmp_path / "masks" / "dish.tif", np.zeros(MOVIE.shape, np.uint8), "TYX")
-    (recording,) = paired_by_stem(tmp_path, address(server, "dish.zarr"), "masks")
+    (recording,) = DataOnDisk("folder", tmp_path, address(server, "dish.zarr"), "masks").recordings()
     assert recording.name == "dish"
 
 

@@ -129,7 +129,10 @@ def test_several_multiscales_and_axes_too_few_are_refused(tmp_path):
     add(group, "0")
     one = image(TYX, ("0", (1, 1, 1)))
     group.attrs["ome"] = {"multiscales": [one, one]}
-    with pytest.raises(InputError, match="holds 2 multiscale images, expected one"):
+    with pytest.raises(
+        InputError,
+        match=r"holds 2 multiscale images \(.*\) and .* expected one",
+    ):
         find_image(tmp_path / "a.zarr")
     group.attrs["ome"] = {"multiscales": [image(TYX[1:], ("0", (1, 1)))]}
     with pytest.raises(ValueError, match="its metadata name 2 axes of 3"):

@@ -1,6 +1,6 @@
-import importlib.util
 import json
 import resource
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -251,7 +251,7 @@ def test_a_file_in_the_folders_place_is_left_there(tmp_path):
 
 
 def test_without_the_package_one_line_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(InputError, match=r'pip install "hela-seg\[zarr\]"'):
         write(tmp_path / "a.zarr", draw((1, 30, 40)))
     assert not list(tmp_path.iterdir())

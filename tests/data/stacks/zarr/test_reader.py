@@ -1,7 +1,7 @@
-import importlib.util
 import json
 import os
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -158,7 +158,7 @@ def test_several_arrays_that_no_metadata_tell_apart_are_refused(tmp_path):
 
 def test_without_the_package_the_message_says_what_to_install(tmp_path, monkeypatch):
     path = write_plain(tmp_path / "a.zarr")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(InputError, match=r'pip install "hela-seg\[zarr\]"$'):
         open_series(path, "TYX")
 
