@@ -208,7 +208,8 @@ def _follow(
     """The lives in one recording, its areas and counts over time, and its cells on disk."""
     interval, pixel_size = source.scales()
     as_given = not isinstance(source, MaskSource)
-    follower = Follower(classes, replace(settings.follow, mend=settings.mend and not as_given))
+    follow = replace(settings.follow, mend=settings.mend and not as_given)
+    follower = Follower(classes, follow, touching=settings.kind == "classes")
     maps: CellMaps | None = None
     pixels, cells, held = [], [], deque[NDArray[np.uint8]]()
 

@@ -168,7 +168,8 @@ class _Cells:
         self._neck, self._least_area = job.wanted.neck, job.wanted.least_area
         self._pixel_size = self._series.pixel_size or (_UNKNOWN_SIZE if job.is_sized else None)
         self._index_of = {entry.name: entry.index for entry in job.classes}
-        self._follower = Follower(job.classes, job.wanted.follow) if job.wanted.track else None
+        follow = job.wanted.follow
+        self._follower = Follower(job.classes, follow, touching=True) if job.wanted.track else None
         self._rows: list[Columns] = []
         self._tracks, self._flicker = OverlapTracks(), CellFlicker()
         self.flicker: Flicker | None = None

@@ -63,6 +63,7 @@ class Follower:
     Args:
         classes: the K classes.
         settings: how.
+        touching: whether cells that touch may be one in the masks, as in class maps; see `Mender`.
 
     Raises:
         InputError: see `FollowSettings.mitotic_index`.
@@ -71,10 +72,10 @@ class Follower:
         seconds: of the processor, that mending and linking took.
     """
 
-    def __init__(self, classes: Classes, settings: FollowSettings) -> None:
+    def __init__(self, classes: Classes, settings: FollowSettings, *, touching: bool = False) -> None:
         self._classes = classes
         self._index_of = {entry.name: entry.index for entry in classes}
-        self._mender = Mender(drift=settings.drift, mend=settings.mend)
+        self._mender = Mender(drift=settings.drift, mend=settings.mend, touching=touching)
         self._tracker = Tracker(
             gap=settings.gap, divisions=settings.divisions, mitotic=settings.mitotic_index(classes)
         )
