@@ -32,7 +32,7 @@ from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Unit
 from hela_seg.tracking.follow import Follower
 from hela_seg.tracking.lives import Lives
-from hela_seg.tracking.mending import MendedFrame, as_it_is
+from hela_seg.tracking.mending import MendedFrame
 
 Labels = NDArray[np.uint8]
 Input = TypeVar("Input")
@@ -194,7 +194,7 @@ class _Cells:
                 maps.append(labels)
                 yield found
 
-        mended = map(as_it_is, cells()) if self._follower is None else self._follower.mended(cells())
+        mended = map(MendedFrame, cells()) if self._follower is None else self._follower.mended(cells())
         known = ((t, maps.popleft(), frame, t not in unreadable) for t, frame in enumerate(mended))
         yield from _in_order(self._measure, known, threads)
 

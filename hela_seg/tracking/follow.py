@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +66,6 @@ class Follower:
 
     Raises:
         InputError: see `FollowSettings.mitotic_index`.
-
-    Attributes:
-        seconds: of the processor, that mending and linking took.
     """
 
     def __init__(self, classes: Classes, settings: FollowSettings, *, touching: bool = False) -> None:
@@ -82,17 +78,14 @@ class Follower:
         self._rows: list[Columns] = []
         self._kinds: list[NDArray[np.int64]] = []
         self._size = (0, 0)
-        self.seconds = 0.0
 
     def mended(self, cells: Iterable[Labels]) -> Iterator[MendedFrame]:
         """Mend frames of cell numbers (H, W), each once the next one is known; `add` takes each of them."""
         frames = iter(cells)
         while (labels := next(frames, None)) is not None:
-            frame = self._timed(self._mender.add, labels)
-            if frame is not None:
+            if (frame := self._mender.add(labels)) is not None:
                 yield frame
-        last = self._mender.end()
-        if last is not None:
+        if (last := self._mender.end()) is not None:
             yield last
 
     def add(self, frame: MendedFrame, rows: Columns) -> Columns:
@@ -104,15 +97,17 @@ class Follower:
         how = [frame.mended.get(label, "") for label in rows["label"].tolist()]
         rows = rows | {"mended": np.array(how, "U6")}
         kind = np.array([self._index_of[name] for name in rows["class"].tolist()], np.int64)
-        self._timed(self._tracker.add, frame, rows, kind)
+        self._tracker.add(frame, rows, kind)
         kept = ("frame", "label", "area_px", "row_px", "column_px", "touches_border", "mended")
         self._rows.append({name: rows[name] for name in kept})
         self._kinds.append(kind)
         self._size = frame.labels.shape[0], frame.labels.shape[1]
         return rows
 
-    def follow(self, frames: Iterable[tuple[Labels, ClassMap]]) -> Iterator[MendedFrame]:
-        """Mend, measure and link frames of cell numbers and class maps (H, W) each."""
+    def follow(
+        self, frames: Iterable[tuple[Labels, ClassMap]]
+    ) -> Iterator[tuple[MendedFrame, ClassMap, Columns]]:
+        """Mend, measure and link frames of cell numbers and class maps (H, W) each; their cells' rows."""
         maps: deque[ClassMap] = deque()
 
         def cells() -> Iterator[Labels]:
@@ -122,21 +117,14 @@ class Follower:
                 yield labels
 
         for t, frame in enumerate(self.mended(cells())):
-            self.add(frame, measure_cells(frame.labels, maps.popleft(), self._classes, frame=t))
-            yield frame
+            class_map = maps.popleft()
+            rows = measure_cells(frame.labels, class_map, self._classes, frame=t)
+            yield frame, class_map, self.add(frame, rows)
 
     def lives(self) -> Lives:
         """The lives in all frames so far."""
-        links = self._tracker.links()
-        if not self._rows:
-            none = np.zeros(0, np.int64)
-            return Lives({"frame": none}, none, none, none, [], links.drift, self._size)
-        rows = {name: np.concatenate([of_frame[name] for of_frame in self._rows]) for name in self._rows[0]}
-        lives: Lives = self._timed(lives_of, rows, np.concatenate(self._kinds), links, self._size)
-        return lives
-
-    def _timed(self, action: Callable[..., Any], *given: Any) -> Any:
-        began = time.process_time()
-        result = action(*given)
-        self.seconds += time.process_time() - began
-        return result
+        none = measure_cells(np.zeros((1, 1), np.int64), np.zeros((1, 1), np.uint8), self._classes)
+        tables = self._rows or [none]
+        rows = {name: np.concatenate([of_frame[name] for of_frame in tables]) for name in tables[0]}
+        kind = np.concatenate([np.zeros(0, np.int64), *self._kinds])
+        return lives_of(rows, kind, self._tracker.links(), self._size)

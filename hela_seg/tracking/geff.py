@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks import PixelSize
+from hela_seg.data.stacks.calibration import SECONDS
 from hela_seg.data.stacks.zarr.geff import Axis, read_graph, write_graph
 from hela_seg.system.errors import InputError
 from hela_seg.tracking.graphs import MOST_FRAMES, CellGraph, cell_graph, edges_of
@@ -28,11 +29,9 @@ def write_geff(folder: Path, followed: Followed) -> None:
     """
     lives = followed.lives
     kept = np.flatnonzero(lives.track)
-    none = lives.cells["frame"]
-    area = lives.cells.get("area_px", none)[kept].astype(np.float64)
-    nodes: dict[str, NDArray[Any]] = {"t": none[kept]}
-    for name, column in (("y", "row_px"), ("x", "column_px")):
-        nodes[name] = lives.cells.get(column, none)[kept].astype(np.float64)
+    cells = {name: column[kept] for name, column in lives.cells.items()}
+    area = cells["area_px"].astype(np.float64)
+    nodes: dict[str, NDArray[Any]] = {"t": cells["frame"], "y": cells["row_px"], "x": cells["column_px"]}
     nodes |= {"area": area, "radius": np.sqrt(area / np.pi)}
     nodes |= {"track": lives.track[kept], "class": lives.kind[kept]}
     height, width = followed.pixel_size or (None, None)
@@ -91,9 +90,6 @@ def _pixels(folder: Path, axis: Axis, pixel: float | None) -> float:
     return pixel
 
 
-_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "millisecond": 0.001}
-
-
 def _frames_of(
     folder: Path, time: NDArray[Any], axis: Axis, interval: float | None
 ) -> tuple[Whole, float | None]:
@@ -101,10 +97,10 @@ def _frames_of(
     if not np.isfinite(time).all():
         raise InputError(f"{folder} has a cell without a time, expected one of each: export it again")
     if axis.unit in (None, "frame") or time.dtype.kind in "iu":
-        seconds = _SECONDS.get(axis.scaled_unit or "")
+        seconds = SECONDS.get(axis.scaled_unit or "")
         step = None if axis.scale is None or seconds is None else axis.scale * seconds
         return np.rint(time).astype(np.int64), step
-    seconds = _SECONDS.get(axis.unit)
+    seconds = SECONDS.get(axis.unit)
     apart = np.diff(np.unique(time))
     between = float(apart.min()) if len(apart) else 1.0
     if interval is not None and seconds is not None:

@@ -14,7 +14,7 @@ from skimage.draw import disk, polygon
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, PixelSize
 from hela_seg.system.errors import InputError
 from hela_seg.tracking.linking import Links
-from hela_seg.tracking.lives import Lives
+from hela_seg.tracking.lives import Lives, lives_of
 
 Labels = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -234,33 +234,29 @@ def _nearest_mask(masks: Labels, place: Floats, radius: float) -> tuple[int, flo
     return number, max(0.0, float(distance[nearest]) - 1)  # a place is in the pixel that is nearest to it
 
 
-def links_of_graph(graph: CellGraph, lives: Lives) -> tuple[Links, int]:
-    """The links that a graph states between measured cells, and how many of its cells have no mask.
+def lives_of_graph(graph: CellGraph, found: Lives) -> tuple[Lives, int]:
+    """The lives that a graph states of measured cells, and how many of its cells have no mask.
 
     Args:
         graph: as it was read.
-        lives: found in the frames of `draw_cells` or `cells_in_masks`; links of these are not used.
+        found: in the frames of `draw_cells` or `cells_in_masks`, where cells are numbered by their ranks.
     """
     starts = np.searchsorted(graph.frame, np.arange(graph.frames + 1))
     row_of = np.full(len(graph), -1, np.int64)
-    frame, label = lives.cells["frame"], lives.cells.get("label", lives.cells["frame"])
-    row_of[starts[frame] + label - 1] = np.arange(len(frame))
+    row_of[starts[found.cells["frame"]] + found.cells["label"] - 1] = np.arange(len(found.kind))
     edges = row_of[graph.edges]
-    links = links_of_edges(edges[(edges >= 0).all(axis=1)], lives.places, lives.drift)
-    return links, int(np.count_nonzero(row_of < 0))
+    lives = lives_of_edges(edges[(edges >= 0).all(axis=1)], found)
+    return lives, int(np.count_nonzero(row_of < 0))
 
 
-def links_of_edges(edges: Whole, places: Floats, drift: Floats) -> Links:
-    """The links that edges (E, 2) between rows of the table of cells mean.
+def lives_of_edges(edges: Whole, found: Lives) -> Lives:
+    """The lives that edges (E, 2) between rows of the table of cells mean, whatever was found there before.
 
     A cell with one edge onwards is the same cell, whatever frames lie between; with several it divides. Of
-    several cells that lead to one, the nearest is that cell, and the others fuse with it.
-
-    Args:
-        edges: from the row of an earlier frame to that of a later one.
-        places: (R, 2) row and column of each cell.
-        drift: (T, 2) of the stage, kept in the links.
+    several cells that lead to one, the nearest is that cell, and the others fuse with it. Edges lead from the
+    row of an earlier frame to that of a later one.
     """
+    places = found.places
     before, mother, fused = np.full((3, len(places)), -1, np.int64)
     if len(edges):
         distance = np.hypot(*(places[edges[:, 0]] - places[edges[:, 1]]).T)
@@ -273,7 +269,8 @@ def links_of_edges(edges: Whole, places: Floats, drift: Floats) -> Links:
         ending = edges[~nearest][onwards[edges[~nearest, 0]] == 0]
         fused[ending[:, 0]] = ending[:, 1]
     sure = [(found >= 0).astype(np.float64) for found in (mother, fused)]
-    return Links(before, mother, fused, sure[0], sure[1], drift)
+    links = Links(before, mother, fused, sure[0], sure[1], found.drift)
+    return lives_of(found.cells, found.kind, links, found.size, as_given=True)
 
 
 def edges_of(lives: Lives) -> Whole:

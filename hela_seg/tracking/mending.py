@@ -33,14 +33,9 @@ class MendedFrame:
     """
 
     labels: Labels
-    moved: Floats
+    moved: Floats = field(default_factory=lambda: np.zeros(2))
     mended: dict[int, str] = field(default_factory=dict)
     shared: Overlaps | None = None
-
-
-def as_it_is(labels: Labels) -> MendedFrame:
-    """A frame that is not mended."""
-    return MendedFrame(labels, np.zeros(2))
 
 
 class Mender:

@@ -18,10 +18,9 @@ from hela_seg.data.ctc_tracks import CtcTrack
 from hela_seg.data.stacks import Series, find_files, is_image, name_of
 from hela_seg.data.stacks.zarr.geff import is_geff
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.tracking.ctc import is_ctc, links_of_ctc, read_ctc_frames, read_ctc_tracks
+from hela_seg.tracking.ctc import is_ctc, lives_of_ctc, read_ctc_frames, read_ctc_tracks
 from hela_seg.tracking.geff import read_geff
-from hela_seg.tracking.graphs import CellGraph, cells_in_masks, draw_cells, links_of_graph
-from hela_seg.tracking.linking import Links
+from hela_seg.tracking.graphs import CellGraph, cells_in_masks, draw_cells, lives_of_graph
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.reading import (
     ClassMap,
@@ -71,9 +70,9 @@ class Source(ABC):
     def labels(self) -> Iterator[Labels]:
         """Cell numbers (H, W) of each frame, 0 for no cell."""
 
-    def links(self, lives: Lives) -> Links | None:
-        """Which cells are one as the source says, of all of its frames; None where it does not say."""
-        return None
+    def lives(self, found: Lives) -> Lives:
+        """The lives of the cells found in all frames: as the source says where it knows tracks."""
+        return found
 
     def frames(self, classes: Classes) -> Iterator[tuple[Labels, ClassMap]]:
         """Cell numbers and class maps (H, W) of each frame.
@@ -147,9 +146,9 @@ class CtcSource(Source):
         _ = self.tracks
         return read_ctc_frames(self.path)
 
-    def links(self, lives: Lives) -> Links:
+    def lives(self, found: Lives) -> Lives:
         """As the table of tracks says."""
-        return links_of_ctc(self.tracks, lives.cells, lives.places, lives.drift)
+        return lives_of_ctc(self.tracks, found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,9 +192,9 @@ class GraphSource(Source):
             )
         return cells_in_masks(self.graph, stored_frames(self._opened))
 
-    def links(self, lives: Lives) -> Links:
+    def lives(self, found: Lives) -> Lives:
         """As the graph says; a warning names how many of its cells have no mask of their own."""
-        links, lost = links_of_graph(self.graph, lives)
+        lives, lost = lives_of_graph(self.graph, found)
         if lost > MOST_LOST * len(self.graph):
             raise InputError(
                 f"{lost} of the {len(self.graph)} cells of {self.path} have no mask in {self.masks or 'it'}, "
@@ -208,7 +207,7 @@ class GraphSource(Source):
                 len(self.graph),
                 self.path,
             )
-        return links
+        return lives
 
 
 def find_sources(

@@ -11,20 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks import PixelSize
+from hela_seg.data.stacks.calibration import MICROMETRES, SECONDS
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.tracking.graphs import CellGraph, cell_graph, edges_of
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.tables import Followed
-
-MICROMETRES = {"micron": 1.0, "microns": 1.0, "um": 1.0, "µm": 1.0, "μm": 1.0, "nm": 0.001, "mm": 1000.0}
-SECONDS = {
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
-    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
-    **dict.fromkeys(("ms", "msec"), 0.001),
-}
-"""Units that TrackMate takes over from ImageJ; others are not known lengths and times."""
 
 
 def write_trackmate(path: Path, followed: Followed, image: Path | None = None) -> None:
@@ -90,12 +82,10 @@ def _declare_features(model: ElementTree.Element) -> None:
 def _add_spots(model: ElementTree.Element, followed: Followed) -> None:
     lives, interval = followed.lives, followed.frame_interval or 1.0
     height, width = followed.pixel_size or (1.0, 1.0)
-    kept = np.flatnonzero(lives.track)
-    none = lives.cells["frame"]
-    area = lives.cells.get("area_px", none)
-    place = {"y": height * lives.cells.get("row_px", none), "x": width * lives.cells.get("column_px", none)}
+    kept, cells = np.flatnonzero(lives.track), lives.cells
+    area, y, x = cells["area_px"], height * cells["row_px"], width * cells["column_px"]
     spots = ElementTree.SubElement(model, "AllSpots", nspots=str(len(kept)))
-    ends = np.searchsorted(none[kept], np.arange(lives.frames), side="right")
+    ends = np.searchsorted(cells["frame"][kept], np.arange(lives.frames), side="right")
     for t, rows in enumerate(np.split(kept, ends[:-1])):
         of_frame = ElementTree.SubElement(spots, "SpotsInFrame", frame=str(t))
         for row in rows.tolist():
@@ -107,8 +97,8 @@ def _add_spots(model: ElementTree.Element, followed: Followed) -> None:
                 "FRAME": str(t),
                 "RADIUS": f"{np.sqrt(area[row] * height * width / np.pi):.4f}",
                 "VISIBILITY": "1",
-                "POSITION_X": f"{place['x'][row]:.4f}",
-                "POSITION_Y": f"{place['y'][row]:.4f}",
+                "POSITION_X": f"{x[row]:.4f}",
+                "POSITION_Y": f"{y[row]:.4f}",
                 "POSITION_Z": "0.0",
             }
             ElementTree.SubElement(of_frame, "Spot", values)
