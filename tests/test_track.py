@@ -181,6 +181,7 @@ def test_pictures_along_a_track_on_request(masks: Path, capsys: pytest.CaptureFi
     assert main("track", typed) == 2
     assert "add images=" in capsys.readouterr().err
     assert main("track", [*typed, f"images={masks / 'images'}", "overwrite=true"]) == 0
+    assert "such as mitotic=round" in "".join(capsys.readouterr())
     with Image.open(masks / "out" / "a.track1.png") as strip:
         assert strip.width > 8 * 100
     assert main("track", [*typed[:-1], "strips=[99]", f"images={masks / 'images'}", "overwrite=true"]) == 2

@@ -11,3 +11,15 @@
 - ``ctc``, ``trackmate``, ``geff``: forms of other programs, in and out, by way of ``graphs``
 - ``scores``: tracks against true ones
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Labels = NDArray[np.integer[Any]]
+ClassMap = NDArray[np.uint8]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,10 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.ctc_tracks import CtcTrack, read_track_table, write_ctc_frames, write_track_table
 from hela_seg.data.stacks import find_files, name_of, open_series
 from hela_seg.system.errors import InputError
+from hela_seg.tracking import Labels, Whole
 from hela_seg.tracking.follow import Follower, FollowSettings
 from hela_seg.tracking.graphs import lives_of_edges
 from hela_seg.tracking.lives import Lives
-
-Labels = NDArray[np.integer[Any]]
-Whole = NDArray[np.int64]
 
 
 def ctc_tracks_of(lives: Lives) -> tuple[list[CtcTrack], Whole]:

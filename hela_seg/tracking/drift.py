@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage.registration import phase_cross_correlation
 
-Labels = NDArray[np.integer[Any]]
-Floats = NDArray[np.float64]
+from hela_seg.tracking import Floats, Labels
 
 LONGEST = 256
 """Pixels of the longer side of what is correlated: frames are shrunk, so that large ones take no longer."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +13,10 @@ from hela_seg.cells.measure import Columns, measure_cells
 from hela_seg.data.classes import Classes
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import NonNegative
+from hela_seg.tracking import ClassMap, Labels
 from hela_seg.tracking.linking import Tracker
 from hela_seg.tracking.lives import Lives, lives_of
 from hela_seg.tracking.mending import MendedFrame, Mender
-
-Labels = NDArray[np.integer[Any]]
-ClassMap = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

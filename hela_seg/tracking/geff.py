@@ -12,10 +12,9 @@ from hela_seg.data.stacks import PixelSize
 from hela_seg.data.stacks.calibration import SECONDS
 from hela_seg.data.stacks.zarr.geff import Axis, read_graph, write_graph
 from hela_seg.system.errors import InputError
-from hela_seg.tracking.graphs import MOST_FRAMES, CellGraph, cell_graph, edges_of
+from hela_seg.tracking import Whole
+from hela_seg.tracking.graphs import MOST_FRAMES, CellGraph, edges_of, in_order_of_time
 from hela_seg.tracking.tables import Followed
-
-Whole = NDArray[np.int64]
 
 
 def write_geff(folder: Path, followed: Followed) -> None:
@@ -66,17 +65,18 @@ def read_geff(folder: Path, interval: float | None = None, pixel_size: PixelSize
         radius = stored.nodes[stored.sphere] / sizes[0]
     height, width = (axis.scale if axis.scaled_unit == "micrometer" else None for axis in space)
     stated = None if height is None or width is None else PixelSize(height, width)
-    return cell_graph(
+    graph = CellGraph(
         folder,
-        stored.ids,
         frame,
         np.column_stack(place).astype(np.float64),
         radius.astype(np.float64),
         stored.edges,
+        frames=int(frame.max(initial=-1)) + 1,
         label=None if stored.label is None else stored.nodes[stored.label].astype(np.int64),
         frame_interval=interval or step,
         pixel_size=pixel_size or stated,
     )
+    return in_order_of_time(graph, stored.ids)
 
 
 def _pixels(folder: Path, axis: Axis, pixel: float | None) -> float:

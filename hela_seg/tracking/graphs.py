@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,9 @@ from skimage.draw import disk, polygon
 
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, PixelSize
 from hela_seg.system.errors import InputError
+from hela_seg.tracking import Floats, Labels, Whole
 from hela_seg.tracking.linking import Links
 from hela_seg.tracking.lives import Lives, lives_of
-
-Labels = NDArray[np.integer[Any]]
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
 
 MOST_FRAMES = 1_000_000
 """Frames of a recording; a file that states more is damaged."""
@@ -66,57 +62,27 @@ class CellGraph:
         return slice(first, end)
 
 
-def cell_graph(
-    path: Path,
-    ids: Whole,
-    frame: Whole,
-    place: Floats,
-    radius: Floats,
-    edges: Whole,
-    *,
-    frames: int | None = None,
-    outlines: Sequence[Floats | None] = (),
-    label: Whole | None = None,
-    size: tuple[int, int] | None = None,
-    frame_interval: float | None = None,
-    pixel_size: PixelSize | None = None,
-) -> CellGraph:
-    """A graph of what a file holds, with cells in order of time and edges that lead on in time.
+def in_order_of_time(graph: CellGraph, ids: Whole) -> CellGraph:
+    """A graph as a file holds it, with its cells in order of time and edges that lead on in time.
 
     Args:
-        path: of the file.
-        ids: (N,) the file's numbers of cells, in any order.
-        frame: (N,) of these.
-        place: (N, 2).
-        radius: (N,).
-        edges: (E, 2) ids of two cells each, in either order.
-        frames: T; None where the file does not say.
-        outlines: of each cell.
-        label: (N,) of each cell.
-        size: as `CellGraph` has it, and so are ``frame_interval`` and ``pixel_size``.
-        frame_interval: see there.
-        pixel_size: see there.
+        graph: with cells in any order, and edges between numbers of cells, in either order.
+        ids: (N,) the numbers of the cells.
 
     Raises:
         InputError: an id twice, an edge of a cell that is not there or within a frame, frames or places that
             cannot be.
     """
-    last = int(frame.max(initial=-1))
-    frames = last + 1 if frames is None else frames
-    _refuse_unfit(path, ids, frame, place, frames)
-    order = np.argsort(frame, kind="stable")
-    return CellGraph(
-        path,
-        frame[order],
-        place[order],
-        radius[order],
-        _oriented(path, ids[order], frame[order], edges),
-        frames,
-        size,
-        outlines=[outlines[n] for n in order.tolist()] if outlines else (),
-        label=None if label is None else label[order],
-        frame_interval=frame_interval,
-        pixel_size=pixel_size,
+    _refuse_unfit(graph, ids)
+    order = np.argsort(graph.frame, kind="stable")
+    return replace(
+        graph,
+        frame=graph.frame[order],
+        place=graph.place[order],
+        radius=graph.radius[order],
+        edges=_oriented(graph.path, ids[order], graph.frame[order], graph.edges),
+        outlines=[graph.outlines[n] for n in order.tolist()] if graph.outlines else (),
+        label=None if graph.label is None else graph.label[order],
     )
 
 
@@ -141,7 +107,8 @@ def _oriented(path: Path, ids: Whole, frame: Whole, edges: Whole) -> Whole:
     return np.unique(pairs, axis=0)
 
 
-def _refuse_unfit(path: Path, ids: Whole, frame: Whole, place: Floats, frames: int) -> None:
+def _refuse_unfit(graph: CellGraph, ids: Whole) -> None:
+    path, frame, place, frames = graph.path, graph.frame, graph.place, graph.frames
     if frames > MOST_FRAMES:
         raise InputError(f"{path} states {frames} frames, expected at most {MOST_FRAMES}: export it again")
     wrong = np.flatnonzero((frame < 0) | (frame >= frames) | ~np.isfinite(place).all(axis=1))

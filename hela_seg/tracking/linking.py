@@ -22,10 +22,8 @@ from scipy.spatial import KDTree
 
 from hela_seg.cells.measure import Columns
 from hela_seg.cells.overlap import Overlaps
+from hela_seg.tracking import Floats, Whole
 from hela_seg.tracking.mending import MendedFrame
-
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
 
 UNLINKED = 0.75
 """Cost of a cell without a link, on either side: cells are linked where that costs less than twice this."""

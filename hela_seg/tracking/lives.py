@@ -6,13 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hela_seg.cells.measure import Columns
+from hela_seg.tracking import Floats, Whole
 from hela_seg.tracking.linking import Links
-
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
 
 Begin = Literal["start", "division", "entry", "appearance"]
 End = Literal["end", "division", "exit", "fusion", "loss"]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from hela_seg.cells.overlap import Overlaps, overlaps
-from hela_seg.tracking.drift import DriftEstimator, Labels, shifted
-
-Floats = NDArray[np.float64]
+from hela_seg.tracking import Floats, Labels
+from hela_seg.tracking.drift import DriftEstimator, shifted
 
 MOSTLY = 0.6
 """Share of a piece that must lie where the whole cell is, a frame before and after."""
@@ -120,17 +118,17 @@ def _wholes(shared: Overlaps, *, of_first: bool) -> dict[int, list[int]]:
     Returns:
         By the number of a whole cell those of its two or more parts, ascending.
     """
-    share = shared.share_of_second if of_first else shared.share_of_first
-    sides = [(shared.first, shared.first_labels), (shared.second, shared.second_labels)]
-    (whole, wholes), (part, parts) = sides if of_first else sides[::-1]
-    inside = share >= MOSTLY
-    area = shared.shared / (shared.share_of_first if of_first else shared.share_of_second)  # of the whole
-    both = np.bincount(whole[inside], shared.shared[inside], len(wholes))
-    beyond = np.bincount(whole[inside], (shared.union - area)[inside], len(wholes))
+    first = (shared.first, shared.first_labels, shared.first_area)
+    second = (shared.second, shared.second_labels, shared.second_area)
+    (whole, wholes, area), (part, parts, small) = (first, second) if of_first else (second, first)
+    inside = shared.shared >= MOSTLY * small[part]
+    count, pixels, both = (
+        np.bincount(whole[inside], weights, len(wholes))
+        for weights in (None, small[part][inside], shared.shared[inside])
+    )
+    alike = (count > 1) & (both >= ALIKE * (area + pixels - both))
     found: dict[int, list[int]] = {}
-    several = np.bincount(whole[inside], minlength=len(wholes)) > 1
-    alike = several[whole] & inside & (both[whole] >= ALIKE * (area + beyond[whole]))
-    for pair in np.flatnonzero(alike).tolist():
+    for pair in np.flatnonzero(inside & alike[whole]).tolist():
         found.setdefault(int(wholes[whole[pair]]), []).append(int(parts[part[pair]]))
     return {cell: sorted(own) for cell, own in found.items()}
 

@@ -15,9 +15,8 @@ from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize, Series, find_files, is_image, name_of, open_series
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import NonNegative, Share
+from hela_seg.tracking import ClassMap, Labels
 
-Labels = NDArray[np.integer[Any]]
-ClassMap = NDArray[np.uint8]
 Scales = tuple[float | None, PixelSize | None]
 
 
@@ -50,20 +49,18 @@ class Reading:
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(f"{name} is {value}, expected a number above 0: correct it")
 
-    @property
-    def given(self) -> Scales:
-        """The interval and the size that the user says."""
-        size = None if self.pixel_size is None else PixelSize(self.pixel_size, self.pixel_size)
-        return self.interval, size
-
     def open(self, path: Path) -> Series:
         """Open label images."""
         return open_series(path, self.axes, labels=True)
 
-    def scales(self, series: Series) -> Scales:
-        """Seconds between frames and the pixel size: as the user says, or the file."""
-        interval, size = self.given
-        return interval or series.frame_interval, size or series.pixel_size
+    def scales(self, of: Series | None) -> Scales:
+        """Seconds between frames and the pixel size: as the user says, or a file where there is one."""
+        size = None if self.pixel_size is None else PixelSize(self.pixel_size, self.pixel_size)
+        return (
+            (self.interval, size)
+            if of is None
+            else (self.interval or of.frame_interval, size or of.pixel_size)
+        )
 
 
 def file_beside(place: Path, name: str, of: Path, what: str, setting: str) -> Path:

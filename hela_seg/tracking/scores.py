@@ -22,11 +22,10 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.ctc_tracks import CtcTrack, read_track_table
 from hela_seg.data.stacks import name_of, open_series
 from hela_seg.system.errors import InputError, not_installed
+from hela_seg.tracking import Labels
 from hela_seg.tracking.ctc import ctc_frames, ctc_tracks_of, read_ctc, read_ctc_frames, read_ctc_tracks
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.tables import Followed
-
-Labels = NDArray[np.integer[Any]]
 
 MEASURES = {
     "SEG": "SEG",
@@ -185,8 +184,7 @@ _MATCHES = ("labels_ref", "labels_comp", "mapped_ref", "mapped_comp", "ious")
 
 def _add(matches: dict[str, list[list[Any]]], true: Labels, found: Labels) -> None:
     both = overlaps(true, found)
-    area = both.union + both.shared - np.rint(both.shared / both.share_of_second).astype(np.int64)
-    most = 2 * both.shared > area
+    most = 2 * both.shared > both.first_area[both.first]
     first, second = both.first_labels[both.first[most]], both.second_labels[both.second[most]]
     for name, of in zip(
         _MATCHES, (both.first_labels, both.second_labels, first, second, both.iou[most]), strict=True

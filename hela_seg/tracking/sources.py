@@ -18,13 +18,12 @@ from hela_seg.data.ctc_tracks import CtcTrack
 from hela_seg.data.stacks import Series, find_files, is_image, name_of
 from hela_seg.data.stacks.zarr.geff import is_geff
 from hela_seg.system.errors import InputError, join_names
+from hela_seg.tracking import ClassMap, Labels
 from hela_seg.tracking.ctc import is_ctc, lives_of_ctc, read_ctc_frames, read_ctc_tracks
 from hela_seg.tracking.geff import read_geff
 from hela_seg.tracking.graphs import CellGraph, cells_in_masks, draw_cells, lives_of_graph
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.reading import (
-    ClassMap,
-    Labels,
     Reading,
     Scales,
     as_class_map,
@@ -139,7 +138,7 @@ class CtcSource(Source):
 
     def scales(self) -> Scales:
         """The form holds neither."""
-        return self.reading.given
+        return self.reading.scales(None)
 
     def labels(self) -> Iterator[Labels]:
         """Labels as they are, once the table of tracks is read: what is wrong with it is said at once."""
@@ -166,31 +165,28 @@ class GraphSource(Source):
         """The cells and edges of the file."""
         if not is_geff(self.path):
             return read_trackmate(self.path)
-        of_masks = self.reading.given if self.masks is None else self.reading.scales(self._opened)
-        return read_geff(self.path, *of_masks)
+        return read_geff(self.path, *self.reading.scales(self._masks))
 
     @cached_property
-    def _opened(self) -> Series:
-        if self.masks is None:
-            raise ValueError("there are no masks")
-        return self.reading.open(self.masks)
+    def _masks(self) -> Series | None:
+        return None if self.masks is None else self.reading.open(self.masks)
 
     def scales(self) -> Scales:
         """As the user says, the masks, or the graph."""
-        interval, size = self.reading.given if self.masks is None else self.reading.scales(self._opened)
+        interval, size = self.reading.scales(self._masks)
         return interval or self.graph.frame_interval, size or self.graph.pixel_size
 
     def labels(self) -> Iterator[Labels]:
         """The graph's cells, numbered by their ranks in each frame."""
-        if self.masks is None:
+        if self._masks is None:
             return draw_cells(self.graph)
-        frames = self._opened.shape[0]
+        frames = self._masks.shape[0]
         if len(self.graph) and self.graph.frame[-1] >= frames:
             raise InputError(
                 f"{self.path} has cells in frame {self.graph.frame[-1]} and {self.masks} has {frames} "
                 "frame(s), expected masks of the same frames: name those of this recording with masks="
             )
-        return cells_in_masks(self.graph, stored_frames(self._opened))
+        return cells_in_masks(self.graph, stored_frames(self._masks))
 
     def lives(self, found: Lives) -> Lives:
         """As the graph says; a warning names how many of its cells have no mask of their own."""

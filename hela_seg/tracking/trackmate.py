@@ -14,7 +14,7 @@ from hela_seg.data.stacks import PixelSize
 from hela_seg.data.stacks.calibration import MICROMETRES, SECONDS
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
-from hela_seg.tracking.graphs import CellGraph, cell_graph, edges_of
+from hela_seg.tracking.graphs import CellGraph, edges_of, in_order_of_time
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.tables import Followed
 
@@ -237,7 +237,7 @@ class _Content:
         """The cells and edges in pixels and frames."""
         ids, frame, shown = np.array(self._numbers, np.int64).reshape(-1, 3).T
         *place, radius = np.array(self._places, np.float64).reshape(-1, 3).T
-        pixel, size, frames = self._pixel(), self._size(), self._whole("nframes") or None
+        pixel = self._positive("pixelheight"), self._positive("pixelwidth")
         in_tracks = {name: np.array(pairs).reshape(-1, 2) for name, pairs in self._edges.items()}
         hidden = [pairs for name, pairs in in_tracks.items() if name not in self._shown]
         none = np.zeros((0, 2), np.int64)
@@ -245,24 +245,22 @@ class _Content:
         kept = (shown.astype(bool) & ~np.isin(ids, np.concatenate([none, *hidden]))) | np.isin(ids, edges)
         chosen = np.flatnonzero(kept)
         outlines = [self._outline(n, place, pixel) for n in chosen.tolist()] if self._corners else ()
-        length, seconds = (
-            MICROMETRES.get(self._units.get("spatialunits", "").lower()),
-            SECONDS.get(self._units.get("timeunits", "").lower()),
-        )
+        length = MICROMETRES.get(self._units.get("spatialunits", "").lower())
+        seconds = SECONDS.get(self._units.get("timeunits", "").lower())
         interval = self._positive("timeinterval")
-        return cell_graph(
+        graph = CellGraph(
             self._path,
-            ids[kept],
             frame[kept],
             np.column_stack(place)[kept] / pixel,
             radius[kept] / np.sqrt(pixel[0] * pixel[1]),
             edges,
-            frames=frames,
-            size=size,
+            self._whole("nframes") or int(frame[kept].max(initial=-1)) + 1,
+            self._size(),
             outlines=outlines,
             frame_interval=None if seconds is None else seconds * interval,
             pixel_size=None if length is None else PixelSize(*(length * side for side in pixel)),
         )
+        return in_order_of_time(graph, ids[kept])
 
     def _outline(
         self, n: int, place: Sequence[NDArray[np.float64]], pixel: tuple[float, float]
@@ -270,9 +268,6 @@ class _Content:
         """Corners (P, 2) of a spot in pixels; they are stored from its centre."""
         corners = self._corners.get(n)
         return None if corners is None else (corners + np.array([place[0][n], place[1][n]])) / pixel
-
-    def _pixel(self) -> tuple[float, float]:
-        return self._positive("pixelheight"), self._positive("pixelwidth")
 
     def _size(self) -> tuple[int, int] | None:
         if self._whole("nslices") > 1:

@@ -12,10 +12,10 @@ from followed_cells import DRAWN, FOLLOWED, PLAIN, drawn_discs, followed
 from hela_seg.system.errors import InputError
 from hela_seg.tracking.graphs import (
     CellGraph,
-    cell_graph,
     cells_in_masks,
     draw_cells,
     edges_of,
+    in_order_of_time,
     lives_of_edges,
     lives_of_graph,
 )
@@ -24,17 +24,16 @@ from hela_seg.tracking.graphs import (
 def graph_of(
     frame: list[int], place: list[tuple[float, float]], edges: list[tuple[int, int]], **known: Any
 ) -> CellGraph:
-    numbers = np.arange(len(frame))
-    radius = known.pop("radius", [6.0] * len(frame))
-    return cell_graph(
+    graph = CellGraph(
         Path("a.xml"),
-        numbers,
         np.array(frame),
         np.array(place, float).reshape(-1, 2),
-        np.array(radius, float),
+        np.array(known.pop("radius", [6.0] * len(frame)), float),
         np.array(edges, np.int64).reshape(-1, 2),
+        max(frame) + 1,
         **known,
     )
+    return in_order_of_time(graph, np.arange(len(frame)))
 
 
 def test_edges_mean_the_same_cell_divisions_and_fusions() -> None:
