@@ -35,7 +35,7 @@ from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import make_folder
-from hela_seg.system.settings import NonNegative, Share, checked
+from hela_seg.system.settings import NonNegative, Positive, Share, checked
 from hela_seg.tracking.answers import write_lives
 from hela_seg.tracking.ctc import is_ctc, write_ctc_results
 from hela_seg.tracking.follow import Follower, FollowSettings
@@ -62,8 +62,8 @@ class TrackSettings(FollowSettings):
     axes: str | None = None
     neck: Share = NECK
     least_area: NonNegative = 0
-    interval: float | None = None
-    pixel_size: float | None = None
+    interval: Positive | None = None
+    pixel_size: Positive | None = None
     conditions: str | None = None
     images: str | None = None
     strips: Sequence[NonNegative] = ()

@@ -116,7 +116,8 @@ def test_conditions_are_compared(masks: Path) -> None:
     [
         (["maps/a.tif"], "value 2, expected 0 to 1"),
         (["maps/a.tif", CLASSES, "mitotic=dividing"], "one of round, spread"),
-        (["maps/a.tif", CLASSES, "interval=0"], "interval is 0"),
+        (["maps/a.tif", CLASSES, "interval=0"], "interval is 0, expected a number above 0"),
+        (["maps/a.tif", CLASSES, "pixel_size=-1"], "pixel_size is -1, expected a number above 0"),
         (["maps", CLASSES, "conditions=lacking.csv"], "no condition for b"),
         (["maps", CLASSES, "conditions=wrong.csv"], "series and condition"),
         (["orphan_RES"], "track 1 has the parent 9"),

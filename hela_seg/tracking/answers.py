@@ -85,12 +85,10 @@ def answer_rows(recordings: Sequence[Followed]) -> list[Row]:
     """The answers for each condition and, of several, how they differ.
 
     Columns: ``condition`` (``A - B`` for a difference), ``recordings``, ``what``, ``class``, ``began`` (the
-        stays
-    that began with a ``division``, with a ``change`` of class, or ``any``), ``unit``, ``value``, ``low`` and
-    ``high`` (95 % interval), ``lives`` (stays, cells or divisions that it rests on), ``censored`` (stays
-    whose end was not seen), ``beginning_unseen`` (stays that are left out), ``naive_mean`` (of the stays that
-    were seen
-    whole, for comparison: it is too short), ``p`` (of the log-rank test, corrected after Holm).
+    stays that began with a ``division``, with a ``change`` of class, or ``any``), ``unit``, ``value``,
+    ``low`` and ``high`` (95 % interval), ``lives`` (stays, cells or divisions that it rests on), ``censored``
+    (stays whose end was not seen), ``beginning_unseen`` (stays that are left out), ``naive_mean`` (of the
+    stays that were seen whole, for comparison: it is too short), ``p`` (of the log-rank test, after Holm).
 
     Args:
         recordings: of the same classes.

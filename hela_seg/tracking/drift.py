@@ -29,9 +29,7 @@ class DriftEstimator:
     """
 
     def __init__(self) -> None:
-        self._spectrum: NDArray[np.complex128] | None = None
-        self._inside: NDArray[np.bool_] | None = None
-        self._cells = 0
+        self._before: tuple[NDArray[np.bool_], Floats, int] | None = None
 
     def add(self, labels: Labels) -> Floats:
         """Take the cell numbers (H, W) of the next frame, 0 for no cell.
@@ -42,18 +40,14 @@ class DriftEstimator:
         """
         inside = _inside(labels)
         factor = -(-max(labels.shape) // LONGEST)
-        shrunk = _shrunk(inside, factor)
-        spectrum = np.fft.fft2(shrunk - shrunk.mean())
-        before, inside_before, fewest = self._spectrum, self._inside, self._cells
-        self._spectrum, self._inside = spectrum, inside
-        self._cells = _count(labels)
-        if before is None or inside_before is None or min(fewest, self._cells) < LEAST_CELLS:
+        before, self._before = self._before, (inside, _shrunk(inside, factor), _count(labels))
+        if before is None or min(before[2], self._before[2]) < LEAST_CELLS:
             return np.zeros(2)
         shift, *_ = phase_cross_correlation(
-            before, spectrum, space="fourier", upsample_factor=FINENESS, normalization=None
+            before[1], self._before[1], upsample_factor=FINENESS, normalization=None
         )
         found = -factor * np.asarray(shift, np.float64)
-        return found if _agreement(inside_before, inside, found) > 0 else np.zeros(2)
+        return found if _agreement(before[0], inside, found) > 0 else np.zeros(2)
 
 
 def shifted(labels: Labels, shift: Floats) -> Labels:
@@ -85,10 +79,10 @@ def _inside(labels: Labels) -> NDArray[np.bool_]:
 
 
 def _shrunk(inside: NDArray[np.bool_], factor: int) -> Floats:
-    """Shares (H / factor, W / factor) of pixels that are inside of cells."""
+    """Shares (H / factor, W / factor) of pixels that are inside of cells, less their mean."""
     height, width = (-(-size // factor) for size in inside.shape)
     shares = cv2.resize(255 * inside.view(np.uint8), (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(shares, np.float64) / 255.0
+    return (shares - shares.mean()) / 255.0
 
 
 def _count(labels: Labels) -> int:

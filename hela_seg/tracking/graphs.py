@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from skimage.draw import disk, polygon
 
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, PixelSize
@@ -173,32 +174,28 @@ def cells_in_masks(graph: CellGraph, masks: Iterable[Labels]) -> Iterator[Labels
     """
     for t, found in enumerate(masks):
         own = graph.of_frame(t)
-        numbers, labels = np.unique(found, return_inverse=True)
         if graph.label is None:
-            places = zip(graph.place[own], graph.radius[own], strict=True)
-            under = [_nearest_mask(found, *of) for of in places]
+            number, distance = _nearest_masks(found, graph.place[own], graph.radius[own])
         else:
-            under = [(number, 0.0) for number in graph.label[own].tolist()]
-        known = set(numbers.tolist()) - {0}
+            number, distance = graph.label[own], np.zeros(own.stop - own.start)
+        numbers, labels = np.unique(found, return_inverse=True)
         new = np.zeros(len(numbers), np.int32)
-        for rank in sorted(range(len(under)), key=lambda rank: -under[rank][1]):
-            if under[rank][0] in known:
-                new[np.searchsorted(numbers, under[rank][0])] = rank + 1
+        order = np.argsort(-distance, kind="stable")  # of several cells of a mask the nearest comes last
+        order = order[np.isin(number, numbers[numbers > 0])[order]]
+        new[np.searchsorted(numbers, number[order])] = order + 1
         yield new[labels.reshape(found.shape)]
 
 
-def _nearest_mask(masks: Labels, place: Floats, radius: float) -> tuple[int, float]:
-    """Number of the mask at a place, or of the nearest one, and how far it is; 0 where there is none."""
-    reach = NEAREST if np.isnan(radius) else max(radius, 1.0)
-    low = np.maximum(np.floor(place - reach), 0).astype(int)
-    window = masks[low[0] : int(place[0] + reach) + 2, low[1] : int(place[1] + reach) + 2]
-    inside = np.argwhere(window)
-    if not len(inside):
-        return 0, 0.0
-    distance = np.hypot(*(inside + low - place).T)
-    nearest = int(distance.argmin())
-    number = int(window[tuple(inside[nearest])]) if distance[nearest] <= reach else 0
-    return number, max(0.0, float(distance[nearest]) - 1)  # a place is in the pixel that is nearest to it
+def _nearest_masks(masks: Labels, place: Floats, radius: Floats) -> tuple[Whole, Floats]:
+    """Of each place the number of the nearest mask within reach, 0 where there is none, and how far it is."""
+    rows, columns = np.clip(np.rint(place).astype(int), 0, np.array(masks.shape) - 1).T
+    if not masks.any():
+        return np.zeros(len(place), np.int64), np.zeros(len(place))
+    apart, (row, column) = ndimage.distance_transform_edt(masks == 0, return_indices=True)
+    number = masks[row[rows, columns], column[rows, columns]].astype(np.int64)
+    distance = apart[rows, columns]
+    reach = np.where(np.isnan(radius), NEAREST, np.maximum(radius, 1.0))
+    return np.where(distance <= reach, number, 0), distance
 
 
 def lives_of_graph(graph: CellGraph, found: Lives) -> tuple[Lives, int]:

@@ -14,7 +14,7 @@ from hela_seg.cells import NECK
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize, Series, find_files, is_image, name_of, open_series
 from hela_seg.system.errors import InputError
-from hela_seg.system.settings import NonNegative, Share
+from hela_seg.system.settings import NonNegative, Positive, Share
 from hela_seg.tracking import ClassMap, Labels
 
 Scales = tuple[float | None, PixelSize | None]
@@ -31,23 +31,14 @@ class Reading:
         least_area: likewise.
         interval: seconds between frames; None where files say it.
         pixel_size: micrometres; None where files say it.
-
-    Raises:
-        InputError: an interval or a size that is not above 0.
     """
 
     kind: Literal["classes", "instances"] = "classes"
     axes: str | None = None
     neck: Share = NECK
     least_area: NonNegative = 0
-    interval: float | None = None
-    pixel_size: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("interval", "pixel_size"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise InputError(f"{name} is {value}, expected a number above 0: correct it")
+    interval: Positive | None = None
+    pixel_size: Positive | None = None
 
     def open(self, path: Path) -> Series:
         """Open label images."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hela_seg.cells.overlap import overlaps
 from hela_seg.data.classes import Classes
@@ -143,9 +142,9 @@ class TrackScorer:
             By the names of `MEASURES` its figures; those that the truth does not allow are left out, as that
             of divisions where there is none. Then ``found cells`` and ``true cells`` of all frames, ``cell
             count error`` (differences of the counts of each frame, added up, over the true cells), ``found
-            tracks``, ``true tracks``, the mean lengths of both, and ``duration error``: how far the length of
-            a true cell's life, in frames, and that of the found life with most of its frames are apart, mean
-            over the lives that were found. A cell that is away for some frames has one life.
+            tracks``, ``true tracks`` and ``duration error``: how far the length of a true cell's life, in
+            frames, and that of the found life with most of its frames are apart, mean over the lives that
+            were found. A cell that is away for some frames has one life.
 
         Raises:
             InputError: tracks that are none in the challenge's sense, as one that is missing in a frame; or
@@ -163,7 +162,8 @@ class TrackScorer:
         tables = [np.array(of, np.int64).reshape(-1, 4) for of in (tracks, self._tracks)]
         found = calculate(*tables, matches, self._overlap, wanted, is_valid=True)
         figures = {name: float(found[key]) for name, key in MEASURES.items() if found.get(key) is not None}
-        return figures | _counts(matches) | _lengths(tables) | _durations(matches)
+        lives = {"found tracks": len(tracks), "true tracks": len(self._tracks)}
+        return figures | _counts(matches) | lives | _durations(matches)
 
     def score_lives(self, lives: Lives, cells: Iterable[Labels]) -> dict[str, float]:
         """Watch and score lives; see `watched` and `scores`.
@@ -209,14 +209,6 @@ def _counts(matches: dict[str, Any]) -> dict[str, float]:
     true, found = (np.array([len(of) for of in matches[name]]) for name in ("labels_ref", "labels_comp"))
     error = float(np.abs(found - true).sum()) / max(int(true.sum()), 1)
     return {"found cells": int(found.sum()), "true cells": int(true.sum()), "cell count error": error}
-
-
-def _lengths(tables: Sequence[NDArray[np.int64]]) -> dict[str, float]:
-    lengths: dict[str, float] = {}
-    for whose, table in zip(("found", "true"), tables, strict=True):
-        lengths |= {f"{whose} tracks": len(table)}
-        lengths |= {f"mean length of {whose} tracks": float((table[:, 2] - table[:, 1] + 1).mean())}
-    return lengths
 
 
 def _durations(matches: dict[str, Any]) -> dict[str, float]:

@@ -61,9 +61,9 @@ class Source(ABC):
         """The file that may say which classes there are."""
         return self.class_maps
 
-    @abstractmethod
     def scales(self) -> Scales:
         """Seconds between frames and the pixel size; None where they are not known."""
+        return self.reading.scales(None)
 
     @abstractmethod
     def labels(self) -> Iterator[Labels]:
@@ -135,10 +135,6 @@ class CtcSource(Source):
     def tracks(self) -> list[CtcTrack]:
         """The table of tracks."""
         return read_ctc_tracks(self.path)
-
-    def scales(self) -> Scales:
-        """The form holds neither."""
-        return self.reading.scales(None)
 
     def labels(self) -> Iterator[Labels]:
         """Labels as they are, once the table of tracks is read: what is wrong with it is said at once."""

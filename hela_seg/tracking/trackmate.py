@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -243,40 +243,33 @@ class _Content:
         none = np.zeros((0, 2), np.int64)
         edges = np.concatenate([none, *(pairs for name, pairs in in_tracks.items() if name in self._shown)])
         kept = (shown.astype(bool) & ~np.isin(ids, np.concatenate([none, *hidden]))) | np.isin(ids, edges)
-        chosen = np.flatnonzero(kept)
-        outlines = [self._outline(n, place, pixel) for n in chosen.tolist()] if self._corners else ()
+        centre = np.column_stack(place)
+        outlines = [  # corners are stored from the centre
+            None if (corners := self._corners.get(n)) is None else (corners + centre[n]) / pixel
+            for n in np.flatnonzero(kept).tolist()
+        ]
+        if self._whole("nslices") > 1:
+            raise InputError(
+                f"{self._path} has {self._whole('nslices')} Z planes, expected one: track a projection, or "
+                "let TrackMate swap Z and T"
+            )
+        size = self._whole("height"), self._whole("width")
         length = MICROMETRES.get(self._units.get("spatialunits", "").lower())
         seconds = SECONDS.get(self._units.get("timeunits", "").lower())
         interval = self._positive("timeinterval")
         graph = CellGraph(
             self._path,
             frame[kept],
-            np.column_stack(place)[kept] / pixel,
+            centre[kept] / pixel,
             radius[kept] / np.sqrt(pixel[0] * pixel[1]),
             edges,
             self._whole("nframes") or int(frame[kept].max(initial=-1)) + 1,
-            self._size(),
-            outlines=outlines,
+            size if min(size) > 0 else None,
+            outlines=outlines if self._corners else (),
             frame_interval=None if seconds is None else seconds * interval,
             pixel_size=None if length is None else PixelSize(*(length * side for side in pixel)),
         )
         return in_order_of_time(graph, ids[kept])
-
-    def _outline(
-        self, n: int, place: Sequence[NDArray[np.float64]], pixel: tuple[float, float]
-    ) -> NDArray[np.float64] | None:
-        """Corners (P, 2) of a spot in pixels; they are stored from its centre."""
-        corners = self._corners.get(n)
-        return None if corners is None else (corners + np.array([place[0][n], place[1][n]])) / pixel
-
-    def _size(self) -> tuple[int, int] | None:
-        if self._whole("nslices") > 1:
-            raise InputError(
-                f"{self._path} has {self._whole('nslices')} Z planes, expected one: track a projection, or "
-                "let TrackMate swap Z and T"
-            )
-        height, width = self._whole("height"), self._whole("width")
-        return (height, width) if height > 0 and width > 0 else None
 
     def _whole(self, name: str) -> int:
         return int(self._positive(name, 0.0))
