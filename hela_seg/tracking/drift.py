@@ -82,7 +82,7 @@ def _shrunk(inside: NDArray[np.bool_], factor: int) -> Floats:
     """Shares (H / factor, W / factor) of pixels that are inside of cells, less their mean."""
     height, width = (-(-size // factor) for size in inside.shape)
     shares = cv2.resize(255 * inside.view(np.uint8), (width, height), interpolation=cv2.INTER_AREA)
-    return (shares - shares.mean()) / 255.0
+    return np.asarray(shares - shares.mean(), np.float64) / 255.0
 
 
 def _count(labels: Labels) -> int:

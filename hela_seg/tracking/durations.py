@@ -198,6 +198,6 @@ def rate_with_interval(events: int, exposure: float) -> Interval:
 def pooled(durations: Sequence[Durations]) -> Durations:
     """The stays of several recordings together."""
     columns = [(one.time, one.ended, one.group) for one in durations]
-    time, ended, group = map(np.concatenate, zip(*columns, strict=True))
+    time, ended, group = (np.concatenate(column) for column in zip(*columns, strict=True))
     step = max(one.step for one in durations)
     return Durations(time, ended, group, step, sum(one.unseen for one in durations))

@@ -27,7 +27,7 @@ class FollowSettings:
         mitotic: name of the class that cells are in when they divide; None where no class says so.
         gap: frames that a cell may be missing for and be the same one afterwards.
         drift: the drift of the stage is taken off.
-        mend: cells that are in pieces, or two in one, for one frame are mended.
+        mend: cells that are in pieces, or several in one, are mended by the frames before and after.
         divisions: a cell may become two.
     """
 

@@ -83,7 +83,7 @@ class Cells:
 
     def joined(self, other: Self) -> Self:
         """These and others."""
-        return type(self)(*map(np.concatenate, zip(self.parts, other.parts, strict=True)))
+        return type(self)(*(np.concatenate(both) for both in zip(self.parts, other.parts, strict=True)))
 
     def like(self, other: Cells) -> NDArray[np.bool_]:
         """(n,) whether each may be the cell of the same position among others, by its size."""
