@@ -1,7 +1,7 @@
 """Numbered cells of a recording's frames -> lives: who is who, who divided into whom, and how long it took.
 
 - ``drift``: how far the stage moved between two frames
-- ``mending``: cells in pieces, or two in one, for a single frame
+- ``mending``: cells in pieces for a frame, or several in one, as those that touch in class maps
 - ``linking``: which cells of neighbouring frames are one; gaps, divisions and fusions
 - ``follow``: the frames of a recording through all of this, one after the other
 - ``lives``: tracks from beginning to end, with parents and daughters

@@ -58,16 +58,11 @@ def shifted(labels: Labels, shift: Floats) -> Labels:
     rows, columns = np.rint(shift).astype(int).tolist()
     if rows == columns == 0:
         return labels
-    moved = np.zeros_like(labels)
-    (to_rows, of_rows), (to_columns, of_columns) = map(_cut, (rows, columns), labels.shape)
-    moved[to_rows, to_columns] = labels[of_rows, of_columns]
+    moved = np.roll(labels, (rows, columns), axis=(0, 1))
+    for by, lines in ((rows, moved), (columns, moved.T)):  # what came in at the other side
+        lines[: max(by, 0)] = 0
+        lines[max(len(lines) + min(by, 0), 0) :] = 0
     return moved
-
-
-def _cut(by: int, size: int) -> tuple[slice, slice]:
-    """Where rows lie after moving by so many, and where they come from."""
-    by = min(max(by, -size), size)
-    return slice(max(by, 0), size + min(by, 0)), slice(max(-by, 0), size - max(by, 0))
 
 
 def _inside(labels: Labels) -> NDArray[np.bool_]:
