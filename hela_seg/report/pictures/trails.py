@@ -62,7 +62,7 @@ class Trails:
         """Name and square of the trails."""
         square = np.full((SWATCH, SWATCH, 3), 110, np.uint8)
         _draw_line(square, np.array([[0, SWATCH - 1], [SWATCH * 2 // 3, SWATCH // 3]], np.int32))
-        return f"way in {TRAIL} frames", square
+        return f"path, last {TRAIL} frames", square
 
 
 def _draw_line(panel: Picture, points: NDArray[np.int32]) -> None:
