@@ -40,12 +40,11 @@ class DriftEstimator:
         """
         inside = _inside(labels)
         factor = -(-max(labels.shape) // LONGEST)
-        before, self._before = self._before, (inside, _shrunk(inside, factor), _count(labels))
-        if before is None or min(before[2], self._before[2]) < LEAST_CELLS:
+        now = (inside, _shrunk(inside, factor), _count(labels))
+        before, self._before = self._before, now
+        if before is None or min(before[2], now[2]) < LEAST_CELLS:
             return np.zeros(2)
-        shift, *_ = phase_cross_correlation(
-            before[1], self._before[1], upsample_factor=FINENESS, normalization=None
-        )
+        shift, *_ = phase_cross_correlation(before[1], now[1], upsample_factor=FINENESS, normalization=None)
         found = -factor * np.asarray(shift, np.float64)
         return found if _agreement(before[0], inside, found) > 0 else np.zeros(2)
 

@@ -122,6 +122,11 @@ class _Lost(Cells):
     score: Floats
 
 
+def _lost(cells: Cells, *further: NDArray[Any]) -> _Lost:
+    """Cells with the arrays that `_Lost` has beside theirs."""
+    return _Lost(*cells.parts, *further)
+
+
 class Tracker:
     """Takes the frames of a recording one after the other, and says in the end which cells are one.
 
@@ -138,7 +143,7 @@ class Tracker:
         self._stage: list[Floats] = []
         none = np.zeros(0, np.int64)
         self._cells = Cells(none, np.zeros((0, 2)), np.zeros(0), none, np.zeros(0, bool))
-        self._lost = _Lost(*self._cells.parts, none, none, none, np.zeros(0))
+        self._lost = _lost(self._cells, none, none, none, np.zeros(0))
         self._rows = 0
         self._before: list[Whole] = []
         self._mother: dict[int, tuple[int, float]] = {}
@@ -257,9 +262,7 @@ class Tracker:
             fused[pairs[entry, 1]] = self._rows + second[~divided][pairs[entry, 0]]
             best[pairs[entry, 1]] = score[entry]
         frame, start = len(self._stage) - 1, self._rows - len(self._cells)
-        lost = self._lost.joined(
-            _Lost(*cells.parts, start + ended, np.full(len(ended), frame - 1), fused, best)
-        )
+        lost = self._lost.joined(_lost(cells, start + ended, np.full(len(ended), frame - 1), fused, best))
         expired = lost.frame < frame - self._gap
         self._fused |= _fusions(lost[expired])
         self._lost = lost[~expired]

@@ -91,7 +91,7 @@ class Mender:
             in_after = list(_wholes(ahead, of_first=False).values())
             pieces = [cells for cells in _wholes(held.shared, of_first=True).values() if cells in in_after]
         if not self._touching:
-            doubted = {} if ahead is None else _wholes(ahead, of_first=True)
+            doubted = () if ahead is None else _wholes(ahead, of_first=True).keys()
             cut = {cell: parts for cell, parts in cut.items() if cell in doubted}
         if not pieces and not cut:
             return held

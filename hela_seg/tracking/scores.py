@@ -162,8 +162,8 @@ class TrackScorer:
         tables = [np.array(of, np.int64).reshape(-1, 4) for of in (tracks, self._tracks)]
         found = calculate(*tables, matches, self._overlap, wanted, is_valid=True)
         figures = {name: float(found[key]) for name, key in MEASURES.items() if found.get(key) is not None}
-        lives = {"found tracks": len(tracks), "true tracks": len(self._tracks)}
-        return figures | _counts(matches) | lives | _durations(matches)
+        count: dict[str, float] = {"found tracks": len(tracks), "true tracks": len(self._tracks)}
+        return figures | _counts(matches) | count | _durations(matches)
 
     def score_lives(self, lives: Lives, cells: Iterable[Labels]) -> dict[str, float]:
         """Watch and score lives; see `watched` and `scores`.
