@@ -13,16 +13,14 @@ if __name__ == "__main__":
 import csv
 import logging
 import tempfile
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hela_seg.cells import NECK, measure_cells
+from hela_seg.cells import NECK
 from hela_seg.cells.timecourse import TimeCourse, class_pixels
 from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import open_series, path_of
@@ -37,13 +35,12 @@ from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import make_folder
-from hela_seg.system.settings import NonNegative, Share, checked
+from hela_seg.system.settings import NonNegative, Positive, Share, checked
 from hela_seg.tracking.answers import write_lives
 from hela_seg.tracking.ctc import is_ctc, write_ctc_results
 from hela_seg.tracking.follow import Follower, FollowSettings
 from hela_seg.tracking.geff import write_geff
-from hela_seg.tracking.lives import lives_of
-from hela_seg.tracking.reading import Labels, Reading, file_beside
+from hela_seg.tracking.reading import Reading, file_beside
 from hela_seg.tracking.scores import TrackScorer, TrackScores
 from hela_seg.tracking.sources import MaskSource, Source, find_sources
 from hela_seg.tracking.tables import Followed
@@ -65,8 +62,8 @@ class TrackSettings(FollowSettings):
     axes: str | None = None
     neck: Share = NECK
     least_area: NonNegative = 0
-    interval: float | None = None
-    pixel_size: float | None = None
+    interval: Positive | None = None
+    pixel_size: Positive | None = None
     conditions: str | None = None
     images: str | None = None
     strips: Sequence[NonNegative] = ()
@@ -208,29 +205,18 @@ def _follow(
     """The lives in one recording, its areas and counts over time, and its cells on disk."""
     interval, pixel_size = source.scales()
     as_given = not isinstance(source, MaskSource)
-    follower = Follower(classes, replace(settings.follow, mend=settings.mend and not as_given))
+    follow = replace(settings.follow, mend=settings.mend and not as_given)
+    follower = Follower(classes, follow, touching=settings.kind == "classes")
     maps: CellMaps | None = None
-    pixels, cells, held = [], [], deque[NDArray[np.uint8]]()
-
-    def labels_alone() -> Iterator[Labels]:
-        """Cell numbers for the follower, which is a frame ahead; class maps wait here."""
-        for labels, class_map in source.frames(classes):
-            held.append(class_map)
-            yield labels
-
-    for t, frame in enumerate(follower.mended(labels_alone())):
-        class_map = held.popleft()
-        rows = measure_cells(frame.labels, class_map, classes, frame=t)
-        follower.add(frame, rows)
+    pixels, cells = [], []
+    for frame, class_map, rows in follower.follow(source.frames(classes)):
         maps = maps or CellMaps(kept, (frame.labels.shape[0], frame.labels.shape[1]), classes)
         maps.add(frame.labels.astype(np.int32), rows)
         pixels.append(class_pixels(class_map, len(classes)))
         cells.append([np.count_nonzero(rows["class"] == name) for name in classes.names])
     if maps is None:
         raise InputError(f"{source.path} holds no frame, expected one or more: check input=")
-    lives = follower.lives()
-    if (links := source.links(lives)) is not None:
-        lives = lives_of(lives.cells, lives.kind, links, lives.size, as_given=True)
+    lives = source.lives(follower.lives())
     course = TimeCourse(source.name, np.stack(pixels), np.array(cells, np.int64), interval)
     followed = Followed(source.name, lives, classes, settings.mitotic_index(classes), interval, pixel_size)
     return followed, course, maps

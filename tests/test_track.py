@@ -116,7 +116,8 @@ def test_conditions_are_compared(masks: Path) -> None:
     [
         (["maps/a.tif"], "value 2, expected 0 to 1"),
         (["maps/a.tif", CLASSES, "mitotic=dividing"], "one of round, spread"),
-        (["maps/a.tif", CLASSES, "interval=0"], "interval is 0"),
+        (["maps/a.tif", CLASSES, "interval=0"], "interval is 0, expected a number above 0"),
+        (["maps/a.tif", CLASSES, "pixel_size=-1"], "pixel_size is -1, expected a number above 0"),
         (["maps", CLASSES, "conditions=lacking.csv"], "no condition for b"),
         (["maps", CLASSES, "conditions=wrong.csv"], "series and condition"),
         (["orphan_RES"], "track 1 has the parent 9"),
@@ -181,6 +182,7 @@ def test_pictures_along_a_track_on_request(masks: Path, capsys: pytest.CaptureFi
     assert main("track", typed) == 2
     assert "add images=" in capsys.readouterr().err
     assert main("track", [*typed, f"images={masks / 'images'}", "overwrite=true"]) == 0
+    assert "such as mitotic=round" in "".join(capsys.readouterr())
     with Image.open(masks / "out" / "a.track1.png") as strip:
         assert strip.width > 8 * 100
     assert main("track", [*typed[:-1], "strips=[99]", f"images={masks / 'images'}", "overwrite=true"]) == 2

@@ -20,24 +20,33 @@ class Overlaps:
         second_labels: (m,) those of the second map.
         first: (P,) positions in ``first_labels``.
         second: (P,) positions in ``second_labels``.
+        first_area: (n,) pixels of the first map's cells.
+        second_area: (m,) those of the second map's.
         shared: (P,) pixels that both cells have.
-        union: (P,) pixels that either has.
-        share_of_second: (P,) shared pixels over those of the second cell.
     """
 
     first_labels: Whole
     second_labels: Whole
     first: Whole
     second: Whole
+    first_area: Whole
+    second_area: Whole
     shared: Whole
-    union: Whole
-    share_of_second: NDArray[np.float64]
+
+    @property
+    def union(self) -> Whole:
+        """(P,) pixels that either cell has."""
+        return self.first_area[self.first] + self.second_area[self.second] - self.shared
 
     @property
     def share_of_first(self) -> NDArray[np.float64]:
         """(P,) shared pixels over those of the first cell."""
-        of_second = self.shared / self.share_of_second
-        return self.shared / (self.union + self.shared - of_second)
+        return self.shared / self.first_area[self.first]
+
+    @property
+    def share_of_second(self) -> NDArray[np.float64]:
+        """(P,) shared pixels over those of the second cell."""
+        return self.shared / self.second_area[self.second]
 
     @property
     def iou(self) -> NDArray[np.float64]:
@@ -64,15 +73,7 @@ def overlaps(first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) 
     pairs, which = np.unique(at * max(len(second_labels), 1) + at_other, return_inverse=True)
     at, at_other = np.divmod(pairs, max(len(second_labels), 1))
     shared = np.bincount(which, length[both], minlength=len(pairs)).astype(np.int64)
-    return Overlaps(
-        first_labels,
-        second_labels,
-        at,
-        at_other,
-        shared,
-        first_area[at] + second_area[at_other] - shared,
-        shared / second_area[at_other],
-    )
+    return Overlaps(first_labels, second_labels, at, at_other, first_area, second_area, shared)
 
 
 def _runs(one: NDArray[np.integer[Any]], other: NDArray[np.integer[Any]]) -> tuple[Whole, Whole, Whole]:

@@ -31,7 +31,7 @@ from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Unit
 from hela_seg.tracking.follow import Follower
 from hela_seg.tracking.lives import Lives
-from hela_seg.tracking.mending import MendedFrame, as_it_is
+from hela_seg.tracking.mending import MendedFrame
 
 Labels = NDArray[np.uint8]
 Input = TypeVar("Input")
@@ -163,7 +163,8 @@ class _Cells:
         self._neck, self._least_area = job.wanted.neck, job.wanted.least_area
         self._pixel_size = self._series.pixel_size or (_UNKNOWN_SIZE if job.is_sized else None)
         self._index_of = {entry.name: entry.index for entry in job.classes}
-        self._follower = Follower(job.classes, job.wanted.follow) if job.wanted.track else None
+        follow = job.wanted.follow
+        self._follower = Follower(job.classes, follow, touching=True) if job.wanted.track else None
         self._rows: list[Columns] = []
         self._tracks, self._flicker = OverlapTracks(), CellFlicker()
         self.flicker: Flicker | None = None
@@ -188,7 +189,7 @@ class _Cells:
                 maps.append(labels)
                 yield found
 
-        mended = map(as_it_is, cells()) if self._follower is None else self._follower.mended(cells())
+        mended = map(MendedFrame, cells()) if self._follower is None else self._follower.mended(cells())
         known = ((t, maps.popleft(), frame, t not in unreadable) for t, frame in enumerate(mended))
         yield from _in_order(self._measure, known, threads)
 

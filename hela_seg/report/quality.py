@@ -16,28 +16,42 @@ from hela_seg.scores.meters import Quality
 from hela_seg.system.files import write_table
 
 COUNTS = ("matched", "missed", "extra")
-TRACK_HEADINGS = {
-    "SEG": "SEG",
-    "DET": "DET",
-    "TRA": "TRA",
-    "LNK": "LNK",
-    "complete tracks": "CT",
-    "division F1": "Div. F1",
-    "division F1 within 1 frame": "within 1",
-    "division F1 within 2 frames": "within 2",
+TRACK_SHEETS: dict[str, tuple[dict[str, tuple[str, str]], str]] = {
+    "Tracks": (
+        {name: (name, ".4f") for name in ("SEG", "DET", "TRA", "LNK")}
+        | {
+            "complete tracks": ("CT", ".4f"),
+            "division F1": ("Div. F1", ".4f"),
+            "division F1 within 1 frame": ("within 1", ".4f"),
+            "division F1 within 2 frames": ("within 2", ".4f"),
+        },
+        "SEG, DET, TRA, LNK: the Cell Tracking Challenge's segmentation, detection, tracking and linking "
+        "accuracy. CT: complete tracks. Div. F1: of divisions found in the frame, and within 1 and 2 frames "
+        "of it.",
+    ),
+    "Cells and lives over time": (
+        {
+            "true cells": ("True cells", "g"),
+            "found cells": ("Found", "g"),
+            "cell count error": ("Count error", ".3f"),
+            "duration error": ("Duration error", ".2f"),
+        },
+        "Count error: differences of the number of cells in each frame, added up, over the true cells. "
+        "Duration error: how far the lengths of true and found lives are apart, mean in frames.",
+    ),
+    "Errors that TRA counts": (
+        {
+            "missed cells": ("Missed cells", "g"),
+            "extra cells": ("Extra cells", "g"),
+            "merged cells": ("Merged cells", "g"),
+            "missing links": ("Missing links", "g"),
+            "extra links": ("Extra links", "g"),
+        },
+        "Merged: true cells beyond the first in one found cell. Links: of a cell with itself, or with a "
+        "daughter, in the next frame.",
+    ),
 }
-CELL_HEADINGS = {
-    "true cells": ("True cells", "g"),
-    "found cells": ("Found", "g"),
-    "cell count error": ("Count error", ".3f"),
-    "missed cells": ("Missed", "g"),
-    "extra cells": ("Extra", "g"),
-    "merged cells": ("Merged", "g"),
-    "missing links": ("Links missing", "g"),
-    "extra links": ("extra", "g"),
-    "duration error": ("Duration error", ".2f"),
-}
-"""Headings by the names of scores of tracks, with the form of numbers."""
+"""By titles of tables of tracks: by a score's name its heading and the form of numbers; and a note."""
 
 SHARES = {"precision": "Prec.", "recall": "Recall", "f1": "F1", "average_precision": "AP"}
 
@@ -99,34 +113,18 @@ def write_track_scores(folder: Path, scores: Mapping[str, Mapping[str, float]]) 
 
 def track_sheets(scores: Mapping[str, Mapping[str, float]]) -> list[Sheet]:
     """Tracks of each recording against true ones, as `hela_seg.tracking.scores.TrackScorer` has them."""
-    if not scores:
-        return []
-    tracks = [
-        (Cell(name), *(number_cell(of.get(measure)) for measure in TRACK_HEADINGS))
-        for name, of in scores.items()
-    ]
-    note = (
-        "SEG, DET, TRA, LNK: the Cell Tracking Challenge's segmentation, detection, tracking and linking "
-        "accuracy. CT: complete tracks. Div. F1: of divisions found in the frame, and within 1 and 2 frames "
-        "of it."
-    )
-    cells = [
-        (Cell(name), *(number_cell(of.get(key), form) for key, (_, form) in CELL_HEADINGS.items()))
-        for name, of in scores.items()
-    ]
-    errors = (
-        "Count error: differences of the number of cells in each frame, added up, over the true cells. "
-        "Missed, extra and merged cells, and links, are the errors that TRA counts. Duration error: how far "
-        "the lengths of true and found lives are apart, mean in frames."
-    )
     return [
-        Sheet("Tracks", ("Series", *TRACK_HEADINGS.values()), tracks, notes=(note,)),
         Sheet(
-            "Cells and lives over time",
-            ("Series", *(heading for heading, _ in CELL_HEADINGS.values())),
-            cells,
-            notes=(errors,),
-        ),
+            title,
+            ("Series", *(heading for heading, _ in columns.values())),
+            [
+                (Cell(name), *(number_cell(of.get(key), form) for key, (_, form) in columns.items()))
+                for name, of in scores.items()
+            ],
+            notes=(note,),
+        )
+        for title, (columns, note) in TRACK_SHEETS.items()
+        if scores
     ]
 
 

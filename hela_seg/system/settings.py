@@ -15,7 +15,7 @@ from functools import cache, wraps
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Gt, Le, Predicate
+from annotated_types import Ge, Gt, Le, Lt, Predicate
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
@@ -41,7 +41,8 @@ NonNegative = Annotated[int, Ge(0), Expected("a whole number of 0 or more")]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1), Expected(f"a whole number from 0 to {2**32 - 1}")]
 """Of all that is random: the numbers that NumPy takes."""
 
-Minutes = Annotated[float, Gt(0), Expected("a number above 0")]
+Positive = Annotated[float, Gt(0), Lt(float("inf")), Expected("a number above 0")]
+Minutes = Positive
 
 Length = Annotated[
     int, Predicate(lambda number: number == -1 or number >= 1), Expected("a whole number of 1 or more")

@@ -1,7 +1,7 @@
 """Numbered cells of a recording's frames -> lives: who is who, who divided into whom, and how long it took.
 
 - ``drift``: how far the stage moved between two frames
-- ``mending``: cells in pieces, or two in one, for a single frame
+- ``mending``: cells in pieces for a frame, or several in one, as those that touch in class maps
 - ``linking``: which cells of neighbouring frames are one; gaps, divisions and fusions
 - ``follow``: the frames of a recording through all of this, one after the other
 - ``lives``: tracks from beginning to end, with parents and daughters
@@ -11,3 +11,15 @@
 - ``ctc``, ``trackmate``, ``geff``: forms of other programs, in and out, by way of ``graphs``
 - ``scores``: tracks against true ones
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Labels = NDArray[np.integer[Any]]
+ClassMap = NDArray[np.uint8]

@@ -8,16 +8,13 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hela_seg.runs import run_folder
-from hela_seg.scores.statistics import holm
+from hela_seg.scores.statistics import Interval, bootstrap, holm
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import write_table
 from hela_seg.tracking.durations import (
-    CONFIDENCE,
     Durations,
-    Estimate,
     durations_of,
     log_rank,
     median_difference,
@@ -34,6 +31,7 @@ ANSWER_COLUMNS = (
 )
 
 RESAMPLES = 999
+"""How often lineages are drawn anew."""
 
 
 def write_lives(folder: Path, recordings: Sequence[Followed]) -> None:
@@ -87,12 +85,10 @@ def answer_rows(recordings: Sequence[Followed]) -> list[Row]:
     """The answers for each condition and, of several, how they differ.
 
     Columns: ``condition`` (``A - B`` for a difference), ``recordings``, ``what``, ``class``, ``began`` (the
-        stays
-    that began with a ``division``, with a ``change`` of class, or ``any``), ``unit``, ``value``, ``low`` and
-    ``high`` (95 % interval), ``lives`` (stays, cells or divisions that it rests on), ``censored`` (stays
-    whose end was not seen), ``beginning_unseen`` (stays that are left out), ``naive_mean`` (of the stays that
-    were seen
-    whole, for comparison: it is too short), ``p`` (of the log-rank test, corrected after Holm).
+    stays that began with a ``division``, with a ``change`` of class, or ``any``), ``unit``, ``value``,
+    ``low`` and ``high`` (95 % interval), ``lives`` (stays, cells or divisions that it rests on), ``censored``
+    (stays whose end was not seen), ``beginning_unseen`` (stays that are left out), ``naive_mean`` (of the
+    stays that were seen whole, for comparison: it is too short), ``p`` (of the log-rank test, after Holm).
 
     Args:
         recordings: of the same classes.
@@ -132,7 +128,7 @@ def _of_condition(name: str, recordings: Sequence[Followed]) -> list[Row]:
     return rows
 
 
-def mitotic_index(recordings: Sequence[Followed]) -> tuple[Estimate, int]:
+def mitotic_index(recordings: Sequence[Followed]) -> tuple[Interval, int]:
     """Share of cells in the mitotic class over all frames, with an interval by drawing lineages; the cells.
 
     Cells of one lineage, and one cell in many frames, are not independent: shares of single frames have wider
@@ -146,20 +142,12 @@ def mitotic_index(recordings: Sequence[Followed]) -> tuple[Estimate, int]:
         mitotic = lives.kind[known] == one.mitotic
         both = [np.bincount(root, weight, minlength=1)[1:] for weight in (mitotic, np.ones(len(root)))]
         parts.append(np.stack(both, axis=1))
-    counts: NDArray[np.float64] = np.concatenate([np.zeros((0, 2)), *parts])
-    counts = counts[counts[:, 1] > 0]
-    cells = int(counts[:, 1].sum())
-    if not cells:
-        return Estimate(math.nan), 0
-    value = float(counts[:, 0].sum() / cells)
-    if len(counts) < 2:
-        return Estimate(value), cells
-    often = np.random.default_rng(0).multinomial(
-        len(counts), np.full(len(counts), 1 / len(counts)), RESAMPLES
-    )
-    sums = often @ counts
-    low, high = np.percentile(sums[:, 0] / sums[:, 1], [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
-    return Estimate(value, float(low), float(high)), cells
+    counts = np.concatenate(parts)[:, np.newaxis].astype(np.int64)
+    counts = counts[counts[..., 1].any(axis=1)]
+    if not len(counts):
+        return Interval(math.nan), 0
+    (share,) = bootstrap(counts, lambda drawn: (drawn[..., 0] / drawn[..., 1]).T, resamples=RESAMPLES)
+    return share, int(counts[..., 1].sum())
 
 
 def _differences(conditions: dict[str, list[Followed]]) -> list[Row]:
@@ -179,7 +167,7 @@ def _differences(conditions: dict[str, list[Followed]]) -> list[Row]:
     ]
 
 
-def _numbers(estimate: Estimate) -> Row:
+def _numbers(estimate: Interval) -> Row:
     values = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
     return {name: "" if math.isnan(value) else f"{value:.4g}" for name, value in values.items()}
 

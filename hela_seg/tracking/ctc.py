@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.cells.measure import Columns, measure_cells
 from hela_seg.data.classes import Classes
 from hela_seg.data.ctc_tracks import CtcTrack, read_track_table, write_ctc_frames, write_track_table
 from hela_seg.data.stacks import find_files, name_of, open_series
 from hela_seg.system.errors import InputError
-from hela_seg.tracking.graphs import links_of_edges
-from hela_seg.tracking.linking import Links
-from hela_seg.tracking.lives import Lives, lives_of
-
-Labels = NDArray[np.integer[Any]]
-Whole = NDArray[np.int64]
+from hela_seg.tracking import Labels, Whole
+from hela_seg.tracking.follow import Follower, FollowSettings
+from hela_seg.tracking.graphs import lives_of_edges
+from hela_seg.tracking.lives import Lives
 
 
 def ctc_tracks_of(lives: Lives) -> tuple[list[CtcTrack], Whole]:
@@ -61,7 +57,7 @@ def write_ctc_results(folder: Path, lives: Lives, cells: Iterable[Labels]) -> No
 
 def ctc_frames(lives: Lives, number: Whole, cells: Iterable[Labels]) -> Iterator[Labels]:
     """Frames (H, W) whose cells have other numbers: those of their rows."""
-    frame, label = lives.cells["frame"], lives.cells.get("label", lives.cells["frame"])
+    frame, label = lives.cells["frame"], lives.cells["label"]
     starts = np.searchsorted(frame, np.arange(lives.frames + 1))
     for t, found in enumerate(cells):
         own = slice(starts[t], starts[t + 1])
@@ -97,27 +93,19 @@ def read_ctc_frames(folder: Path) -> Iterator[NDArray[np.int64]]:
         yield open_series(path, "YX", labels=True).frame(0)[0].astype(np.int64)
 
 
-def links_of_ctc(
-    tracks: Iterable[CtcTrack], cells: Columns, places: NDArray[np.float64], drift: NDArray[np.float64]
-) -> Links:
-    """The links of a table of tracks, between cells whose labels are those of their tracks.
+def lives_of_ctc(tracks: Iterable[CtcTrack], found: Lives) -> Lives:
+    """The lives that a table of tracks states of cells whose labels are those of their tracks.
 
     A track with a parent that is its only daughter is the same cell after a gap.
-
-    Args:
-        tracks: of the table.
-        cells: with ``frame``, ascending, and ``label``.
-        places: (R, 2) row and column of each cell.
-        drift: (T, 2) of the stage, kept in the links.
 
     Raises:
         InputError: a label image holds a label that the table lacks.
     """
     by_label = {track.label: track for track in tracks}
-    label = cells["label"]
+    label = found.cells["label"]
     unknown = np.setdiff1d(label, list(by_label))
     if len(unknown):
-        t = int(cells["frame"][label == unknown[0]][0])
+        t = int(found.cells["frame"][label == unknown[0]][0])
         raise InputError(
             f"the label image of frame {t} holds the label {unknown[0]}, which the table of tracks lacks: "
             "add it there"
@@ -131,7 +119,7 @@ def links_of_ctc(
         for track in by_label.values()
         if track.parent in rows and track.label in rows
     ]
-    return links_of_edges(np.concatenate([np.zeros((0, 2), np.int64), *edges]), places, drift)
+    return lives_of_edges(np.concatenate([np.zeros((0, 2), np.int64), *edges]), found)
 
 
 def read_ctc(frames: Iterable[Labels], tracks: Iterable[CtcTrack], classes: Classes) -> Lives:
@@ -143,16 +131,12 @@ def read_ctc(frames: Iterable[Labels], tracks: Iterable[CtcTrack], classes: Clas
         classes: of which the second one, after the background, is that of all cells.
 
     Raises:
-        InputError: see `links_of_ctc`.
+        InputError: see `lives_of_ctc`.
     """
-    rows, size = [], (0, 0)
-    for t, labels in enumerate(frames):
-        rows.append(measure_cells(labels, (labels > 0).astype(np.uint8), classes, frame=t))
-        size = labels.shape[0], labels.shape[1]
-    cells = {name: np.concatenate([of_frame[name] for of_frame in rows]) for name in rows[0]}
-    places = np.column_stack([cells["row_px"], cells["column_px"]])
-    links = links_of_ctc(tracks, cells, places, np.zeros((len(rows), 2)))
-    return lives_of(cells, np.ones(len(places), np.int64), links, size, as_given=True)
+    follower = Follower(classes, FollowSettings(drift=False, mend=False, divisions=False))
+    for _ in follower.follow((labels, (labels > 0).astype(np.uint8)) for labels in frames):
+        pass
+    return lives_of_ctc(tracks, follower.lives())
 
 
 def read_ctc_tracks(folder: Path) -> list[CtcTrack]:

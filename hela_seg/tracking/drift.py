@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage.registration import phase_cross_correlation
 
-Labels = NDArray[np.integer[Any]]
-Floats = NDArray[np.float64]
+from hela_seg.tracking import Floats, Labels
 
 LONGEST = 256
 """Pixels of the longer side of what is correlated: frames are shrunk, so that large ones take no longer."""
@@ -32,9 +29,7 @@ class DriftEstimator:
     """
 
     def __init__(self) -> None:
-        self._spectrum: NDArray[np.complex128] | None = None
-        self._inside: NDArray[np.bool_] | None = None
-        self._cells = 0
+        self._before: tuple[NDArray[np.bool_], Floats, int] | None = None
 
     def add(self, labels: Labels) -> Floats:
         """Take the cell numbers (H, W) of the next frame, 0 for no cell.
@@ -45,18 +40,13 @@ class DriftEstimator:
         """
         inside = _inside(labels)
         factor = -(-max(labels.shape) // LONGEST)
-        shrunk = _shrunk(inside, factor)
-        spectrum = np.fft.fft2(shrunk - shrunk.mean())
-        before, inside_before, fewest = self._spectrum, self._inside, self._cells
-        self._spectrum, self._inside = spectrum, inside
-        self._cells = _count(labels)
-        if before is None or inside_before is None or min(fewest, self._cells) < LEAST_CELLS:
+        now = (inside, _shrunk(inside, factor), _count(labels))
+        before, self._before = self._before, now
+        if before is None or min(before[2], now[2]) < LEAST_CELLS:
             return np.zeros(2)
-        shift, *_ = phase_cross_correlation(
-            before, spectrum, space="fourier", upsample_factor=FINENESS, normalization=None
-        )
+        shift, *_ = phase_cross_correlation(before[1], now[1], upsample_factor=FINENESS, normalization=None)
         found = -factor * np.asarray(shift, np.float64)
-        return found if _agreement(inside_before, inside, found) > 0 else np.zeros(2)
+        return found if _agreement(before[0], inside, found) > 0 else np.zeros(2)
 
 
 def shifted(labels: Labels, shift: Floats) -> Labels:
@@ -67,16 +57,11 @@ def shifted(labels: Labels, shift: Floats) -> Labels:
     rows, columns = np.rint(shift).astype(int).tolist()
     if rows == columns == 0:
         return labels
-    moved = np.zeros_like(labels)
-    (to_rows, of_rows), (to_columns, of_columns) = map(_cut, (rows, columns), labels.shape)
-    moved[to_rows, to_columns] = labels[of_rows, of_columns]
+    moved = np.roll(labels, (rows, columns), axis=(0, 1))
+    for by, lines in ((rows, moved), (columns, moved.T)):  # what came in at the other side
+        lines[: max(by, 0)] = 0
+        lines[max(len(lines) + min(by, 0), 0) :] = 0
     return moved
-
-
-def _cut(by: int, size: int) -> tuple[slice, slice]:
-    """Where rows lie after moving by so many, and where they come from."""
-    by = min(max(by, -size), size)
-    return slice(max(by, 0), size + min(by, 0)), slice(max(-by, 0), size - max(by, 0))
 
 
 def _inside(labels: Labels) -> NDArray[np.bool_]:
@@ -88,10 +73,10 @@ def _inside(labels: Labels) -> NDArray[np.bool_]:
 
 
 def _shrunk(inside: NDArray[np.bool_], factor: int) -> Floats:
-    """Shares (H / factor, W / factor) of pixels that are inside of cells."""
+    """Shares (H / factor, W / factor) of pixels that are inside of cells, less their mean."""
     height, width = (-(-size // factor) for size in inside.shape)
     shares = cv2.resize(255 * inside.view(np.uint8), (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(shares, np.float64) / 255.0
+    return np.asarray(shares - shares.mean(), np.float64) / 255.0
 
 
 def _count(labels: Labels) -> int:

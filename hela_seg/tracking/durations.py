@@ -11,18 +11,14 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 
 import numpy as np
 import scipy  # whose stats are imported at their first use: they take half a second
 from numpy.typing import NDArray
 
+from hela_seg.scores.statistics import CONFIDENCE, Interval
+from hela_seg.tracking import Floats
 from hela_seg.tracking.stays import Stay
-
-Floats = NDArray[np.float64]
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +41,6 @@ class Durations:
 
     def __len__(self) -> int:
         return len(self.time)
-
-    def __add__(self, other: Durations) -> Durations:
-        time, ended, group = (
-            np.concatenate([getattr(self, part), getattr(other, part)]) for part in ("time", "ended", "group")
-        )
-        return Durations(time, ended, group, max(self.step, other.step), self.unseen + other.unseen)
 
     def __getitem__(self, chosen: NDArray[np.int64]) -> Durations:
         return Durations(self.time[chosen], self.ended[chosen], self.group[chosen], self.step, self.unseen)
@@ -81,15 +71,6 @@ class Survival:
     share: Floats
     low: Floats
     high: Floats
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval; NaN where the data do not tell."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
 
 
 def durations_of(
@@ -146,12 +127,12 @@ def survival_of(durations: Durations) -> Survival:
     return Survival(time, share, low, high)
 
 
-def median_of(durations: Durations) -> Estimate:
+def median_of(durations: Durations) -> Interval:
     """The median with its interval, from where the survival curve and its band fall to one half."""
     if not len(durations):
-        return Estimate(math.nan)
+        return Interval(math.nan)
     curve = survival_of(durations)
-    return Estimate(*(_reaches_half(curve.time, band) for band in (curve.share, curve.low, curve.high)))
+    return Interval(*(_reaches_half(curve.time, band) for band in (curve.share, curve.low, curve.high)))
 
 
 def _reaches_half(time: Floats, share: Floats) -> float:
@@ -169,7 +150,7 @@ def _reaches_half(time: Floats, share: Floats) -> float:
 
 def median_difference(
     first: Durations, second: Durations, *, resamples: int = 999, seed: int = 0
-) -> Estimate:
+) -> Interval:
     """Median of the first less that of the second; its interval is by drawing lineages with replacement."""
     random = np.random.default_rng(seed)
     draws = [
@@ -179,19 +160,15 @@ def median_difference(
     value = median_of(first).value - median_of(second).value
     known = np.array([draw for draw in draws if not math.isnan(draw)])
     if len(known) < 0.95 * resamples:
-        return Estimate(value)
+        return Interval(value)
     low, high = np.percentile(known, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
-    return Estimate(value, float(low), float(high))
+    return Interval(value, float(low), float(high))
 
 
 def _resampled_median(durations: Durations, random: np.random.Generator) -> float:
     _, group = np.unique(durations.group, return_inverse=True)
     often = np.bincount(random.integers(0, group.max() + 1, group.max() + 1), minlength=group.max() + 1)
-    return _weighted_median(durations, often[group])
-
-
-def _weighted_median(durations: Durations, often: NDArray[np.int64]) -> float:
-    return median_of(durations[np.repeat(np.arange(len(durations)), often)]).value
+    return median_of(durations[np.repeat(np.arange(len(durations)), often[group])]).value
 
 
 def log_rank(first: Durations, second: Durations) -> float:
@@ -201,24 +178,26 @@ def log_rank(first: Durations, second: Durations) -> float:
     return float(scipy.stats.logrank(first.censored, second.censored).pvalue)
 
 
-def share_with_interval(hits: int, of: int) -> Estimate:
+def share_with_interval(hits: int, of: int) -> Interval:
     """A share with Wilson's interval (`scipy.stats.binomtest`); NaN of nothing."""
     if not of:
-        return Estimate(math.nan)
+        return Interval(math.nan)
     interval = scipy.stats.binomtest(hits, of).proportion_ci(CONFIDENCE, method="wilson")
-    return Estimate(hits / of, float(interval.low), float(interval.high))
+    return Interval(hits / of, float(interval.low), float(interval.high))
 
 
-def rate_with_interval(events: int, exposure: float) -> Estimate:
+def rate_with_interval(events: int, exposure: float) -> Interval:
     """Events in a unit of exposure, with Garwood's interval for Poisson counts."""
     if not exposure:
-        return Estimate(math.nan)
+        return Interval(math.nan)
     low = scipy.stats.chi2.ppf((1 - CONFIDENCE) / 2, 2 * events) / 2 if events else 0.0
     high = scipy.stats.chi2.ppf((1 + CONFIDENCE) / 2, 2 * events + 2) / 2
-    return Estimate(events / exposure, float(low) / exposure, float(high) / exposure)
+    return Interval(events / exposure, float(low) / exposure, float(high) / exposure)
 
 
 def pooled(durations: Sequence[Durations]) -> Durations:
     """The stays of several recordings together."""
-    none = Durations(np.zeros(0), np.zeros(0, bool), np.zeros(0, np.str_), 0.0, 0)
-    return reduce(add, durations, none)
+    columns = [(one.time, one.ended, one.group) for one in durations]
+    time, ended, group = (np.concatenate(column) for column in zip(*columns, strict=True))
+    step = max(one.step for one in durations)
+    return Durations(time, ended, group, step, sum(one.unseen for one in durations))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +13,10 @@ from hela_seg.cells.measure import Columns, measure_cells
 from hela_seg.data.classes import Classes
 from hela_seg.system.errors import InputError
 from hela_seg.system.settings import NonNegative
+from hela_seg.tracking import ClassMap, Labels
 from hela_seg.tracking.linking import Tracker
 from hela_seg.tracking.lives import Lives, lives_of
 from hela_seg.tracking.mending import MendedFrame, Mender
-
-Labels = NDArray[np.integer[Any]]
-ClassMap = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class FollowSettings:
         mitotic: name of the class that cells are in when they divide; None where no class says so.
         gap: frames that a cell may be missing for and be the same one afterwards.
         drift: the drift of the stage is taken off.
-        mend: cells that are in pieces, or two in one, for one frame are mended.
+        mend: cells that are in pieces, or several in one, are mended by the frames before and after.
         divisions: a cell may become two.
     """
 
@@ -63,35 +59,30 @@ class Follower:
     Args:
         classes: the K classes.
         settings: how.
+        touching: whether cells that touch may be one in the masks, as in class maps; see `Mender`.
 
     Raises:
         InputError: see `FollowSettings.mitotic_index`.
-
-    Attributes:
-        seconds: of the processor, that mending and linking took.
     """
 
-    def __init__(self, classes: Classes, settings: FollowSettings) -> None:
+    def __init__(self, classes: Classes, settings: FollowSettings, *, touching: bool = False) -> None:
         self._classes = classes
         self._index_of = {entry.name: entry.index for entry in classes}
-        self._mender = Mender(drift=settings.drift, mend=settings.mend)
+        self._mender = Mender(drift=settings.drift, mend=settings.mend, touching=touching)
         self._tracker = Tracker(
             gap=settings.gap, divisions=settings.divisions, mitotic=settings.mitotic_index(classes)
         )
         self._rows: list[Columns] = []
         self._kinds: list[NDArray[np.int64]] = []
         self._size = (0, 0)
-        self.seconds = 0.0
 
     def mended(self, cells: Iterable[Labels]) -> Iterator[MendedFrame]:
         """Mend frames of cell numbers (H, W), each once the next one is known; `add` takes each of them."""
         frames = iter(cells)
         while (labels := next(frames, None)) is not None:
-            frame = self._timed(self._mender.add, labels)
-            if frame is not None:
+            if (frame := self._mender.add(labels)) is not None:
                 yield frame
-        last = self._mender.end()
-        if last is not None:
+        if (last := self._mender.end()) is not None:
             yield last
 
     def add(self, frame: MendedFrame, rows: Columns) -> Columns:
@@ -103,15 +94,17 @@ class Follower:
         how = [frame.mended.get(label, "") for label in rows["label"].tolist()]
         rows = rows | {"mended": np.array(how, "U6")}
         kind = np.array([self._index_of[name] for name in rows["class"].tolist()], np.int64)
-        self._timed(self._tracker.add, frame, rows, kind)
+        self._tracker.add(frame, rows, kind)
         kept = ("frame", "label", "area_px", "row_px", "column_px", "touches_border", "mended")
         self._rows.append({name: rows[name] for name in kept})
         self._kinds.append(kind)
         self._size = frame.labels.shape[0], frame.labels.shape[1]
         return rows
 
-    def follow(self, frames: Iterable[tuple[Labels, ClassMap]]) -> Iterator[MendedFrame]:
-        """Mend, measure and link frames of cell numbers and class maps (H, W) each."""
+    def follow(
+        self, frames: Iterable[tuple[Labels, ClassMap]]
+    ) -> Iterator[tuple[MendedFrame, ClassMap, Columns]]:
+        """Mend, measure and link frames of cell numbers and class maps (H, W) each; their cells' rows."""
         maps: deque[ClassMap] = deque()
 
         def cells() -> Iterator[Labels]:
@@ -121,21 +114,14 @@ class Follower:
                 yield labels
 
         for t, frame in enumerate(self.mended(cells())):
-            self.add(frame, measure_cells(frame.labels, maps.popleft(), self._classes, frame=t))
-            yield frame
+            class_map = maps.popleft()
+            rows = measure_cells(frame.labels, class_map, self._classes, frame=t)
+            yield frame, class_map, self.add(frame, rows)
 
     def lives(self) -> Lives:
         """The lives in all frames so far."""
-        links = self._tracker.links()
-        if not self._rows:
-            none = np.zeros(0, np.int64)
-            return Lives({"frame": none}, none, none, none, [], links.drift, self._size)
-        rows = {name: np.concatenate([of_frame[name] for of_frame in self._rows]) for name in self._rows[0]}
-        lives: Lives = self._timed(lives_of, rows, np.concatenate(self._kinds), links, self._size)
-        return lives
-
-    def _timed(self, action: Callable[..., Any], *given: Any) -> Any:
-        began = time.process_time()
-        result = action(*given)
-        self.seconds += time.process_time() - began
-        return result
+        none = measure_cells(np.zeros((1, 1), np.int64), np.zeros((1, 1), np.uint8), self._classes)
+        tables = self._rows or [none]
+        rows = {name: np.concatenate([of_frame[name] for of_frame in tables]) for name in tables[0]}
+        kind = np.concatenate([np.zeros(0, np.int64), *self._kinds])
+        return lives_of(rows, kind, self._tracker.links(), self._size)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks import PixelSize
+from hela_seg.data.stacks.calibration import SECONDS
 from hela_seg.data.stacks.zarr.geff import Axis, read_graph, write_graph
 from hela_seg.system.errors import InputError
-from hela_seg.tracking.graphs import MOST_FRAMES, CellGraph, cell_graph, edges_of
+from hela_seg.tracking import Whole
+from hela_seg.tracking.graphs import MOST_FRAMES, CellGraph, edges_of, in_order_of_time
 from hela_seg.tracking.tables import Followed
-
-Whole = NDArray[np.int64]
 
 
 def write_geff(folder: Path, followed: Followed) -> None:
@@ -28,11 +28,9 @@ def write_geff(folder: Path, followed: Followed) -> None:
     """
     lives = followed.lives
     kept = np.flatnonzero(lives.track)
-    none = lives.cells["frame"]
-    area = lives.cells.get("area_px", none)[kept].astype(np.float64)
-    nodes: dict[str, NDArray[Any]] = {"t": none[kept]}
-    for name, column in (("y", "row_px"), ("x", "column_px")):
-        nodes[name] = lives.cells.get(column, none)[kept].astype(np.float64)
+    cells = {name: column[kept] for name, column in lives.cells.items()}
+    area = cells["area_px"].astype(np.float64)
+    nodes: dict[str, NDArray[Any]] = {"t": cells["frame"], "y": cells["row_px"], "x": cells["column_px"]}
     nodes |= {"area": area, "radius": np.sqrt(area / np.pi)}
     nodes |= {"track": lives.track[kept], "class": lives.kind[kept]}
     height, width = followed.pixel_size or (None, None)
@@ -67,17 +65,18 @@ def read_geff(folder: Path, interval: float | None = None, pixel_size: PixelSize
         radius = stored.nodes[stored.sphere] / sizes[0]
     height, width = (axis.scale if axis.scaled_unit == "micrometer" else None for axis in space)
     stated = None if height is None or width is None else PixelSize(height, width)
-    return cell_graph(
+    graph = CellGraph(
         folder,
-        stored.ids,
         frame,
         np.column_stack(place).astype(np.float64),
         radius.astype(np.float64),
         stored.edges,
+        frames=int(frame.max(initial=-1)) + 1,
         label=None if stored.label is None else stored.nodes[stored.label].astype(np.int64),
         frame_interval=interval or step,
         pixel_size=pixel_size or stated,
     )
+    return in_order_of_time(graph, stored.ids)
 
 
 def _pixels(folder: Path, axis: Axis, pixel: float | None) -> float:
@@ -91,9 +90,6 @@ def _pixels(folder: Path, axis: Axis, pixel: float | None) -> float:
     return pixel
 
 
-_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "millisecond": 0.001}
-
-
 def _frames_of(
     folder: Path, time: NDArray[Any], axis: Axis, interval: float | None
 ) -> tuple[Whole, float | None]:
@@ -101,10 +97,10 @@ def _frames_of(
     if not np.isfinite(time).all():
         raise InputError(f"{folder} has a cell without a time, expected one of each: export it again")
     if axis.unit in (None, "frame") or time.dtype.kind in "iu":
-        seconds = _SECONDS.get(axis.scaled_unit or "")
+        seconds = SECONDS.get(axis.scaled_unit or "")
         step = None if axis.scale is None or seconds is None else axis.scale * seconds
         return np.rint(time).astype(np.int64), step
-    seconds = _SECONDS.get(axis.unit)
+    seconds = SECONDS.get(axis.unit)
     apart = np.diff(np.unique(time))
     between = float(apart.min()) if len(apart) else 1.0
     if interval is not None and seconds is not None:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from skimage.draw import disk, polygon
 
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, PixelSize
 from hela_seg.system.errors import InputError
+from hela_seg.tracking import Floats, Labels, Whole
 from hela_seg.tracking.linking import Links
-from hela_seg.tracking.lives import Lives
-
-Labels = NDArray[np.integer[Any]]
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
+from hela_seg.tracking.lives import Lives, lives_of
 
 MOST_FRAMES = 1_000_000
 """Frames of a recording; a file that states more is damaged."""
@@ -66,57 +63,27 @@ class CellGraph:
         return slice(first, end)
 
 
-def cell_graph(
-    path: Path,
-    ids: Whole,
-    frame: Whole,
-    place: Floats,
-    radius: Floats,
-    edges: Whole,
-    *,
-    frames: int | None = None,
-    outlines: Sequence[Floats | None] = (),
-    label: Whole | None = None,
-    size: tuple[int, int] | None = None,
-    frame_interval: float | None = None,
-    pixel_size: PixelSize | None = None,
-) -> CellGraph:
-    """A graph of what a file holds, with cells in order of time and edges that lead on in time.
+def in_order_of_time(graph: CellGraph, ids: Whole) -> CellGraph:
+    """A graph as a file holds it, with its cells in order of time and edges that lead on in time.
 
     Args:
-        path: of the file.
-        ids: (N,) the file's numbers of cells, in any order.
-        frame: (N,) of these.
-        place: (N, 2).
-        radius: (N,).
-        edges: (E, 2) ids of two cells each, in either order.
-        frames: T; None where the file does not say.
-        outlines: of each cell.
-        label: (N,) of each cell.
-        size: as `CellGraph` has it, and so are ``frame_interval`` and ``pixel_size``.
-        frame_interval: see there.
-        pixel_size: see there.
+        graph: with cells in any order, and edges between numbers of cells, in either order.
+        ids: (N,) the numbers of the cells.
 
     Raises:
         InputError: an id twice, an edge of a cell that is not there or within a frame, frames or places that
             cannot be.
     """
-    last = int(frame.max(initial=-1))
-    frames = last + 1 if frames is None else frames
-    _refuse_unfit(path, ids, frame, place, frames)
-    order = np.argsort(frame, kind="stable")
-    return CellGraph(
-        path,
-        frame[order],
-        place[order],
-        radius[order],
-        _oriented(path, ids[order], frame[order], edges),
-        frames,
-        size,
-        outlines=[outlines[n] for n in order.tolist()] if outlines else (),
-        label=None if label is None else label[order],
-        frame_interval=frame_interval,
-        pixel_size=pixel_size,
+    _refuse_unfit(graph, ids)
+    order = np.argsort(graph.frame, kind="stable")
+    return replace(
+        graph,
+        frame=graph.frame[order],
+        place=graph.place[order],
+        radius=graph.radius[order],
+        edges=_oriented(graph.path, ids[order], graph.frame[order], graph.edges),
+        outlines=[graph.outlines[n] for n in order.tolist()] if graph.outlines else (),
+        label=None if graph.label is None else graph.label[order],
     )
 
 
@@ -141,7 +108,8 @@ def _oriented(path: Path, ids: Whole, frame: Whole, edges: Whole) -> Whole:
     return np.unique(pairs, axis=0)
 
 
-def _refuse_unfit(path: Path, ids: Whole, frame: Whole, place: Floats, frames: int) -> None:
+def _refuse_unfit(graph: CellGraph, ids: Whole) -> None:
+    path, frame, place, frames = graph.path, graph.frame, graph.place, graph.frames
     if frames > MOST_FRAMES:
         raise InputError(f"{path} states {frames} frames, expected at most {MOST_FRAMES}: export it again")
     wrong = np.flatnonzero((frame < 0) | (frame >= frames) | ~np.isfinite(place).all(axis=1))
@@ -206,61 +174,53 @@ def cells_in_masks(graph: CellGraph, masks: Iterable[Labels]) -> Iterator[Labels
     """
     for t, found in enumerate(masks):
         own = graph.of_frame(t)
-        numbers, labels = np.unique(found, return_inverse=True)
         if graph.label is None:
-            places = zip(graph.place[own], graph.radius[own], strict=True)
-            under = [_nearest_mask(found, *of) for of in places]
+            number, distance = _nearest_masks(found, graph.place[own], graph.radius[own])
         else:
-            under = [(number, 0.0) for number in graph.label[own].tolist()]
-        known = set(numbers.tolist()) - {0}
+            number, distance = graph.label[own], np.zeros(own.stop - own.start)
+        numbers, labels = np.unique(found, return_inverse=True)
         new = np.zeros(len(numbers), np.int32)
-        for rank in sorted(range(len(under)), key=lambda rank: -under[rank][1]):
-            if under[rank][0] in known:
-                new[np.searchsorted(numbers, under[rank][0])] = rank + 1
+        order = np.argsort(-distance, kind="stable")  # of several cells of a mask the nearest comes last
+        order = order[np.isin(number, numbers[numbers > 0])[order]]
+        new[np.searchsorted(numbers, number[order])] = order + 1
         yield new[labels.reshape(found.shape)]
 
 
-def _nearest_mask(masks: Labels, place: Floats, radius: float) -> tuple[int, float]:
-    """Number of the mask at a place, or of the nearest one, and how far it is; 0 where there is none."""
-    reach = NEAREST if np.isnan(radius) else max(radius, 1.0)
-    low = np.maximum(np.floor(place - reach), 0).astype(int)
-    window = masks[low[0] : int(place[0] + reach) + 2, low[1] : int(place[1] + reach) + 2]
-    inside = np.argwhere(window)
-    if not len(inside):
-        return 0, 0.0
-    distance = np.hypot(*(inside + low - place).T)
-    nearest = int(distance.argmin())
-    number = int(window[tuple(inside[nearest])]) if distance[nearest] <= reach else 0
-    return number, max(0.0, float(distance[nearest]) - 1)  # a place is in the pixel that is nearest to it
+def _nearest_masks(masks: Labels, place: Floats, radius: Floats) -> tuple[Whole, Floats]:
+    """Of each place the number of the nearest mask within reach, 0 where there is none, and how far it is."""
+    rows, columns = np.clip(np.rint(place).astype(int), 0, np.array(masks.shape) - 1).T
+    if not masks.any():
+        return np.zeros(len(place), np.int64), np.zeros(len(place))
+    apart, (row, column) = ndimage.distance_transform_edt(masks == 0, return_indices=True)
+    number = masks[row[rows, columns], column[rows, columns]].astype(np.int64)
+    distance = apart[rows, columns]
+    reach = np.where(np.isnan(radius), NEAREST, np.maximum(radius, 1.0))
+    return np.where(distance <= reach, number, 0), distance
 
 
-def links_of_graph(graph: CellGraph, lives: Lives) -> tuple[Links, int]:
-    """The links that a graph states between measured cells, and how many of its cells have no mask.
+def lives_of_graph(graph: CellGraph, found: Lives) -> tuple[Lives, int]:
+    """The lives that a graph states of measured cells, and how many of its cells have no mask.
 
     Args:
         graph: as it was read.
-        lives: found in the frames of `draw_cells` or `cells_in_masks`; links of these are not used.
+        found: in the frames of `draw_cells` or `cells_in_masks`, where cells are numbered by their ranks.
     """
     starts = np.searchsorted(graph.frame, np.arange(graph.frames + 1))
     row_of = np.full(len(graph), -1, np.int64)
-    frame, label = lives.cells["frame"], lives.cells.get("label", lives.cells["frame"])
-    row_of[starts[frame] + label - 1] = np.arange(len(frame))
+    row_of[starts[found.cells["frame"]] + found.cells["label"] - 1] = np.arange(len(found.kind))
     edges = row_of[graph.edges]
-    links = links_of_edges(edges[(edges >= 0).all(axis=1)], lives.places, lives.drift)
-    return links, int(np.count_nonzero(row_of < 0))
+    lives = lives_of_edges(edges[(edges >= 0).all(axis=1)], found)
+    return lives, int(np.count_nonzero(row_of < 0))
 
 
-def links_of_edges(edges: Whole, places: Floats, drift: Floats) -> Links:
-    """The links that edges (E, 2) between rows of the table of cells mean.
+def lives_of_edges(edges: Whole, found: Lives) -> Lives:
+    """The lives that edges (E, 2) between rows of the table of cells mean, whatever was found there before.
 
     A cell with one edge onwards is the same cell, whatever frames lie between; with several it divides. Of
-    several cells that lead to one, the nearest is that cell, and the others fuse with it.
-
-    Args:
-        edges: from the row of an earlier frame to that of a later one.
-        places: (R, 2) row and column of each cell.
-        drift: (T, 2) of the stage, kept in the links.
+    several cells that lead to one, the nearest is that cell, and the others fuse with it. Edges lead from the
+    row of an earlier frame to that of a later one.
     """
+    places = found.places
     before, mother, fused = np.full((3, len(places)), -1, np.int64)
     if len(edges):
         distance = np.hypot(*(places[edges[:, 0]] - places[edges[:, 1]]).T)
@@ -273,7 +233,8 @@ def links_of_edges(edges: Whole, places: Floats, drift: Floats) -> Links:
         ending = edges[~nearest][onwards[edges[~nearest, 0]] == 0]
         fused[ending[:, 0]] = ending[:, 1]
     sure = [(found >= 0).astype(np.float64) for found in (mother, fused)]
-    return Links(before, mother, fused, sure[0], sure[1], drift)
+    links = Links(before, mother, fused, sure[0], sure[1], found.drift)
+    return lives_of(found.cells, found.kind, links, found.size, as_given=True)
 
 
 def edges_of(lives: Lives) -> Whole:

@@ -2,8 +2,7 @@
 
 The scheme is that of Jaqaman et al. (Nature Methods 2008): one assignment between the cells of two frames,
 then one in which new cells are explained by cells that were lost, or by a division. The costs are those of
-areas,
-not of points: overlap after the stage's drift is taken off, and the class.
+areas, not of points: overlap after the stage's drift is taken off, and the class.
 
 laptrack, another implementation, asks for a cost of each pair of cells, one call a pair, so that 10,000 cells
 a frame would take 100 million calls. Here costs are sparse: cells are compared where they overlap or are
@@ -12,8 +11,8 @@ near, and scipy's `min_weight_full_bipartite_matching` solves what is not plain 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +22,11 @@ from scipy.spatial import KDTree
 
 from hela_seg.cells.measure import Columns
 from hela_seg.cells.overlap import Overlaps
+from hela_seg.tracking import Floats, Whole
 from hela_seg.tracking.mending import MendedFrame
 
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
-
 UNLINKED = 0.75
-"""Cost of a cell without a link, on either side: two cells are linked where that costs less than twice "
-"this."""
+"""Cost of a cell without a link, on either side: cells are linked where that costs less than twice this."""
 
 LEAST_OVERLAP = 0.1
 """Intersection over union from which on cells of unlike sizes may be the same one."""
@@ -48,12 +44,12 @@ UNFIT_DAUGHTER = 0.3
 """What the score of a division falls to for each daughter that is not of the class that cells divide in."""
 
 LEAST_SCORE = 0.35
-"""Of divisions and fusions; see `division_scores`."""
+"""Of divisions and fusions; see `triples`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The n cells of a frame.
+    """n cells, most often those of a frame, as arrays side by side.
 
     Attributes:
         label: (n,) numbers in the label map, ascending.
@@ -69,8 +65,6 @@ class Cells:
     kind: Whole
     cut: NDArray[np.bool_]
 
-    _parts: ClassVar = ("label", "place", "area", "kind", "cut")
-
     @property
     def radius(self) -> Floats:
         """(n,) of the disc with the cell's area."""
@@ -79,12 +73,17 @@ class Cells:
     def __len__(self) -> int:
         return len(self.label)
 
-    def __getitem__(self, chosen: NDArray[Any]) -> Cells:
-        return Cells(*(getattr(self, part)[chosen] for part in self._parts))
+    def __getitem__(self, chosen: NDArray[Any]) -> Self:
+        return type(self)(*(part[chosen] for part in self.parts))
 
-    def joined(self, other: Cells) -> Cells:
+    @property
+    def parts(self) -> list[NDArray[Any]]:
+        """The arrays, in the order of the attributes."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+    def joined(self, other: Self) -> Self:
         """These and others."""
-        return Cells(*(np.concatenate([getattr(self, part), getattr(other, part)]) for part in self._parts))
+        return type(self)(*(np.concatenate(both) for both in zip(self.parts, other.parts, strict=True)))
 
     def like(self, other: Cells) -> NDArray[np.bool_]:
         """(n,) whether each may be the cell of the same position among others, by its size."""
@@ -113,25 +112,19 @@ class Links:
     drift: Floats
 
 
-@dataclass(eq=False)
-class _Lost:
+@dataclass(frozen=True, eq=False)
+class _Lost(Cells):
     """The cells that have no successor yet, and the best of the fusions that would explain each."""
 
-    cells: Cells
     row: Whole
     frame: Whole
     fused: Whole
     score: Floats
 
-    def __getitem__(self, chosen: NDArray[Any]) -> _Lost:
-        kept = (part[chosen] for part in (self.row, self.frame, self.fused, self.score))
-        return _Lost(self.cells[chosen], *kept)
 
-    def joined(self, other: _Lost) -> _Lost:
-        """These and others."""
-        parts = ("row", "frame", "fused", "score")
-        both = (np.concatenate([getattr(self, part), getattr(other, part)]) for part in parts)
-        return _Lost(self.cells.joined(other.cells), *both)
+def _lost(cells: Cells, *further: NDArray[Any]) -> _Lost:
+    """Cells with the arrays that `_Lost` has beside theirs."""
+    return _Lost(*cells.parts, *further)
 
 
 class Tracker:
@@ -150,7 +143,7 @@ class Tracker:
         self._stage: list[Floats] = []
         none = np.zeros(0, np.int64)
         self._cells = Cells(none, np.zeros((0, 2)), np.zeros(0), none, np.zeros(0, bool))
-        self._lost = _Lost(self._cells, none, none, none, np.zeros(0))
+        self._lost = _lost(self._cells, none, none, none, np.zeros(0))
         self._rows = 0
         self._before: list[Whole] = []
         self._mother: dict[int, tuple[int, float]] = {}
@@ -228,18 +221,18 @@ class Tracker:
         pairs, score = np.zeros((0, 2), np.int64), np.zeros(0)
         if self._divisions:
             pairs, score = triples(self._cells[first], found[second], found[new], self._mitotic)
-        row = np.concatenate([at[:, 0], len(self._lost.row) + pairs[:, 0]])
+        row = np.concatenate([at[:, 0], len(self._lost) + pairs[:, 0]])
         column = np.concatenate([at[:, 1], pairs[:, 1]])
         cost = np.concatenate([gap_cost, 2 * UNLINKED * (1 - score)])
-        chosen = assign(row, column, cost, (len(self._lost.row) + len(first), len(new)))
-        closed = np.zeros(len(self._lost.row), bool)
+        chosen = assign(row, column, cost, (len(self._lost) + len(first), len(new)))
+        closed = np.zeros(len(self._lost), bool)
         for entry in chosen.tolist():
             cell = new[column[entry]]
             if entry < len(at):
                 before[cell] = self._lost.row[row[entry]]
                 closed[row[entry]] = True
                 continue
-            link = row[entry] - len(self._lost.row)
+            link = row[entry] - len(self._lost)
             divided[link] = True
             sister, value = second[link], float(score[entry - len(at)])
             for daughter in (cell, sister):
@@ -250,12 +243,12 @@ class Tracker:
 
     def _gaps(self, new: Cells) -> tuple[Whole, Floats]:
         """Pairs (P, 2) of a lost cell and a new one that may be the same, and the cost of each."""
-        lost = self._lost.cells
+        lost = self._lost
         pairs = _within(lost, new, REACH)
         pairs = pairs[lost[pairs[:, 0]].like(new[pairs[:, 1]])]
         first, second = pairs.T
         distance = np.hypot(*(lost.place[first] - new.place[second]).T)
-        missing = len(self._stage) - 2 - self._lost.frame[first]
+        missing = len(self._stage) - 2 - lost.frame[first]
         cost = 0.5 * distance / (REACH * (lost.radius[first] + new.radius[second])) + 0.2 * missing
         return pairs, cost + OTHER_CLASS * (lost.kind[first] != new.kind[second])
 
@@ -269,7 +262,7 @@ class Tracker:
             fused[pairs[entry, 1]] = self._rows + second[~divided][pairs[entry, 0]]
             best[pairs[entry, 1]] = score[entry]
         frame, start = len(self._stage) - 1, self._rows - len(self._cells)
-        lost = self._lost.joined(_Lost(cells, start + ended, np.full(len(ended), frame - 1), fused, best))
+        lost = self._lost.joined(_lost(cells, start + ended, np.full(len(ended), frame - 1), fused, best))
         expired = lost.frame < frame - self._gap
         self._fused |= _fusions(lost[expired])
         self._lost = lost[~expired]

@@ -6,13 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hela_seg.cells.measure import Columns
+from hela_seg.tracking import Floats, Whole
 from hela_seg.tracking.linking import Links
-
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
 
 Begin = Literal["start", "division", "entry", "appearance"]
 End = Literal["end", "division", "exit", "fusion", "loss"]
@@ -112,17 +109,18 @@ def lives_of(
     track = np.zeros(len(links.before), np.int64)
     for number, rows in enumerate(tracks, start=1):
         track[rows] = number
-    frames = len(links.drift)
-    lives = [
-        _life(number, rows, cells, links, track, size, frames) for number, rows in enumerate(tracks, start=1)
-    ]
+    parents = [int(track[row]) if row >= 0 else 0 for row in (links.mother[rows[0]] for rows in tracks)]
+    parent = np.array([0, *parents], np.int64)[track]
+    found = Lives(cells, kind, track, parent, [], links.drift, size)
     daughters: dict[int, list[int]] = {}
-    for life in lives:
-        if life.parent:
-            daughters.setdefault(life.parent, []).append(life.track)
-    lives = [_as_mother(life, daughters.get(life.track, []), lives) for life in lives]
-    parent_of = np.array([0, *(life.parent for life in lives)], np.int64)
-    return Lives(cells, kind, track, parent_of[track], lives, links.drift, size)
+    for number, mother in enumerate(parents, start=1):
+        daughters.setdefault(mother, []).append(number)
+    for number, rows in enumerate(tracks, start=1):
+        own = tuple(daughters.get(number, ()))
+        life = _with_beginning(Life(number, rows, parents[number - 1], own), found, links)
+        divided = float(links.born[tracks[own[0] - 1][0]]) if own else None
+        found.lives.append(_with_end(life, found, links, divided))
+    return found
 
 
 def _tracks(links: Links) -> list[Whole]:
@@ -174,34 +172,25 @@ def _nearness(cells: Columns, row: int, size: tuple[int, int]) -> float:
     return float(np.clip(1 - distance / (2 * radius), 0, 1))
 
 
-def _life(
-    number: int,
-    rows: Whole,
-    cells: Columns,
-    links: Links,
-    track: Whole,
-    size: tuple[int, int],
-    frames: int,
-) -> Life:
-    first, last = int(rows[0]), int(rows[-1])
-    mother, fused = int(links.mother[first]), int(links.fused[last])
-    life = Life(number, rows)
-    if mother >= 0 and track[mother]:
-        score = float(links.born[first])
-        life = replace(life, parent=int(track[mother]), begin="division", begin_score=score)
-    elif cells["frame"][first] > 0:
-        near = _nearness(cells, first, size)
-        life = replace(life, begin="entry" if near > 0.5 else "appearance", begin_score=max(near, 1 - near))
-    if cells["frame"][last] == frames - 1:
+def _with_beginning(life: Life, found: Lives, links: Links) -> Life:
+    first = int(life.rows[0])
+    if life.parent:
+        return replace(life, begin="division", begin_score=float(links.born[first]))
+    if found.cells["frame"][first] == 0:
         return life
-    if fused >= 0 and track[fused]:
-        return replace(life, end="fusion", into=int(track[fused]), end_score=float(links.gone[last]))
-    near = _nearness(cells, last, size)
+    near = _nearness(found.cells, first, found.size)
+    return replace(life, begin="entry" if near > 0.5 else "appearance", begin_score=max(near, 1 - near))
+
+
+def _with_end(life: Life, found: Lives, links: Links, divided: float | None) -> Life:
+    """A life's end; ``divided`` is the score of its division."""
+    last = int(life.rows[-1])
+    if divided is not None:
+        return replace(life, end="division", end_score=divided)
+    if found.cells["frame"][last] == found.frames - 1:
+        return life
+    fused = int(links.fused[last])
+    if fused >= 0 and found.track[fused]:
+        return replace(life, end="fusion", into=int(found.track[fused]), end_score=float(links.gone[last]))
+    near = _nearness(found.cells, last, found.size)
     return replace(life, end="exit" if near > 0.5 else "loss", end_score=max(near, 1 - near))
-
-
-def _as_mother(life: Life, daughters: list[int], lives: list[Life]) -> Life:
-    if not daughters:
-        return life
-    score = lives[daughters[0] - 1].begin_score
-    return replace(life, daughters=tuple(daughters), end="division", end_score=score, into=0)

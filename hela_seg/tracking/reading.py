@@ -14,10 +14,9 @@ from hela_seg.cells import NECK
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize, Series, find_files, is_image, name_of, open_series
 from hela_seg.system.errors import InputError
-from hela_seg.system.settings import NonNegative, Share
+from hela_seg.system.settings import NonNegative, Positive, Share
+from hela_seg.tracking import ClassMap, Labels
 
-Labels = NDArray[np.integer[Any]]
-ClassMap = NDArray[np.uint8]
 Scales = tuple[float | None, PixelSize | None]
 
 
@@ -32,38 +31,27 @@ class Reading:
         least_area: likewise.
         interval: seconds between frames; None where files say it.
         pixel_size: micrometres; None where files say it.
-
-    Raises:
-        InputError: an interval or a size that is not above 0.
     """
 
     kind: Literal["classes", "instances"] = "classes"
     axes: str | None = None
     neck: Share = NECK
     least_area: NonNegative = 0
-    interval: float | None = None
-    pixel_size: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("interval", "pixel_size"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise InputError(f"{name} is {value}, expected a number above 0: correct it")
-
-    @property
-    def given(self) -> Scales:
-        """The interval and the size that the user says."""
-        size = None if self.pixel_size is None else PixelSize(self.pixel_size, self.pixel_size)
-        return self.interval, size
+    interval: Positive | None = None
+    pixel_size: Positive | None = None
 
     def open(self, path: Path) -> Series:
         """Open label images."""
         return open_series(path, self.axes, labels=True)
 
-    def scales(self, series: Series) -> Scales:
-        """Seconds between frames and the pixel size: as the user says, or the file."""
-        interval, size = self.given
-        return interval or series.frame_interval, size or series.pixel_size
+    def scales(self, of: Series | None) -> Scales:
+        """Seconds between frames and the pixel size: as the user says, or a file where there is one."""
+        size = None if self.pixel_size is None else PixelSize(self.pixel_size, self.pixel_size)
+        return (
+            (self.interval, size)
+            if of is None
+            else (self.interval or of.frame_interval, size or of.pixel_size)
+        )
 
 
 def file_beside(place: Path, name: str, of: Path, what: str, setting: str) -> Path:

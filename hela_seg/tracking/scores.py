@@ -15,18 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hela_seg.cells.overlap import overlaps
 from hela_seg.data.classes import Classes
 from hela_seg.data.ctc_tracks import CtcTrack, read_track_table
 from hela_seg.data.stacks import name_of, open_series
 from hela_seg.system.errors import InputError, not_installed
+from hela_seg.tracking import Labels
 from hela_seg.tracking.ctc import ctc_frames, ctc_tracks_of, read_ctc, read_ctc_frames, read_ctc_tracks
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.tables import Followed
-
-Labels = NDArray[np.integer[Any]]
 
 MEASURES = {
     "SEG": "SEG",
@@ -144,9 +142,9 @@ class TrackScorer:
             By the names of `MEASURES` its figures; those that the truth does not allow are left out, as that
             of divisions where there is none. Then ``found cells`` and ``true cells`` of all frames, ``cell
             count error`` (differences of the counts of each frame, added up, over the true cells), ``found
-            tracks``, ``true tracks``, the mean lengths of both, and ``duration error``: how far the length of
-            a true cell's life, in frames, and that of the found life with most of its frames are apart, mean
-            over the lives that were found. A cell that is away for some frames has one life.
+            tracks``, ``true tracks`` and ``duration error``: how far the length of a true cell's life, in
+            frames, and that of the found life with most of its frames are apart, mean over the lives that
+            were found. A cell that is away for some frames has one life.
 
         Raises:
             InputError: tracks that are none in the challenge's sense, as one that is missing in a frame; or
@@ -164,7 +162,8 @@ class TrackScorer:
         tables = [np.array(of, np.int64).reshape(-1, 4) for of in (tracks, self._tracks)]
         found = calculate(*tables, matches, self._overlap, wanted, is_valid=True)
         figures = {name: float(found[key]) for name, key in MEASURES.items() if found.get(key) is not None}
-        return figures | _counts(matches) | _lengths(tables) | _durations(matches)
+        count: dict[str, float] = {"found tracks": len(tracks), "true tracks": len(self._tracks)}
+        return figures | _counts(matches) | count | _durations(matches)
 
     def score_lives(self, lives: Lives, cells: Iterable[Labels]) -> dict[str, float]:
         """Watch and score lives; see `watched` and `scores`.
@@ -185,8 +184,7 @@ _MATCHES = ("labels_ref", "labels_comp", "mapped_ref", "mapped_comp", "ious")
 
 def _add(matches: dict[str, list[list[Any]]], true: Labels, found: Labels) -> None:
     both = overlaps(true, found)
-    area = both.union + both.shared - np.rint(both.shared / both.share_of_second).astype(np.int64)
-    most = 2 * both.shared > area
+    most = 2 * both.shared > both.first_area[both.first]
     first, second = both.first_labels[both.first[most]], both.second_labels[both.second[most]]
     for name, of in zip(
         _MATCHES, (both.first_labels, both.second_labels, first, second, both.iou[most]), strict=True
@@ -211,14 +209,6 @@ def _counts(matches: dict[str, Any]) -> dict[str, float]:
     true, found = (np.array([len(of) for of in matches[name]]) for name in ("labels_ref", "labels_comp"))
     error = float(np.abs(found - true).sum()) / max(int(true.sum()), 1)
     return {"found cells": int(found.sum()), "true cells": int(true.sum()), "cell count error": error}
-
-
-def _lengths(tables: Sequence[NDArray[np.int64]]) -> dict[str, float]:
-    lengths: dict[str, float] = {}
-    for whose, table in zip(("found", "true"), tables, strict=True):
-        lengths |= {f"{whose} tracks": len(table)}
-        lengths |= {f"mean length of {whose} tracks": float((table[:, 2] - table[:, 1] + 1).mean())}
-    return lengths
 
 
 def _durations(matches: dict[str, Any]) -> dict[str, float]:

@@ -18,14 +18,12 @@ from hela_seg.data.ctc_tracks import CtcTrack
 from hela_seg.data.stacks import Series, find_files, is_image, name_of
 from hela_seg.data.stacks.zarr.geff import is_geff
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.tracking.ctc import is_ctc, links_of_ctc, read_ctc_frames, read_ctc_tracks
+from hela_seg.tracking import ClassMap, Labels
+from hela_seg.tracking.ctc import is_ctc, lives_of_ctc, read_ctc_frames, read_ctc_tracks
 from hela_seg.tracking.geff import read_geff
-from hela_seg.tracking.graphs import CellGraph, cells_in_masks, draw_cells, links_of_graph
-from hela_seg.tracking.linking import Links
+from hela_seg.tracking.graphs import CellGraph, cells_in_masks, draw_cells, lives_of_graph
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.reading import (
-    ClassMap,
-    Labels,
     Reading,
     Scales,
     as_class_map,
@@ -63,17 +61,17 @@ class Source(ABC):
         """The file that may say which classes there are."""
         return self.class_maps
 
-    @abstractmethod
     def scales(self) -> Scales:
         """Seconds between frames and the pixel size; None where they are not known."""
+        return self.reading.scales(None)
 
     @abstractmethod
     def labels(self) -> Iterator[Labels]:
         """Cell numbers (H, W) of each frame, 0 for no cell."""
 
-    def links(self, lives: Lives) -> Links | None:
-        """Which cells are one as the source says, of all of its frames; None where it does not say."""
-        return None
+    def lives(self, found: Lives) -> Lives:
+        """The lives of the cells found in all frames: as the source says where it knows tracks."""
+        return found
 
     def frames(self, classes: Classes) -> Iterator[tuple[Labels, ClassMap]]:
         """Cell numbers and class maps (H, W) of each frame.
@@ -138,18 +136,14 @@ class CtcSource(Source):
         """The table of tracks."""
         return read_ctc_tracks(self.path)
 
-    def scales(self) -> Scales:
-        """The form holds neither."""
-        return self.reading.given
-
     def labels(self) -> Iterator[Labels]:
         """Labels as they are, once the table of tracks is read: what is wrong with it is said at once."""
         _ = self.tracks
         return read_ctc_frames(self.path)
 
-    def links(self, lives: Lives) -> Links:
+    def lives(self, found: Lives) -> Lives:
         """As the table of tracks says."""
-        return links_of_ctc(self.tracks, lives.cells, lives.places, lives.drift)
+        return lives_of_ctc(self.tracks, found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,35 +161,32 @@ class GraphSource(Source):
         """The cells and edges of the file."""
         if not is_geff(self.path):
             return read_trackmate(self.path)
-        of_masks = self.reading.given if self.masks is None else self.reading.scales(self._opened)
-        return read_geff(self.path, *of_masks)
+        return read_geff(self.path, *self.reading.scales(self._masks))
 
     @cached_property
-    def _opened(self) -> Series:
-        if self.masks is None:
-            raise ValueError("there are no masks")
-        return self.reading.open(self.masks)
+    def _masks(self) -> Series | None:
+        return None if self.masks is None else self.reading.open(self.masks)
 
     def scales(self) -> Scales:
         """As the user says, the masks, or the graph."""
-        interval, size = self.reading.given if self.masks is None else self.reading.scales(self._opened)
+        interval, size = self.reading.scales(self._masks)
         return interval or self.graph.frame_interval, size or self.graph.pixel_size
 
     def labels(self) -> Iterator[Labels]:
         """The graph's cells, numbered by their ranks in each frame."""
-        if self.masks is None:
+        if self._masks is None:
             return draw_cells(self.graph)
-        frames = self._opened.shape[0]
+        frames = self._masks.shape[0]
         if len(self.graph) and self.graph.frame[-1] >= frames:
             raise InputError(
                 f"{self.path} has cells in frame {self.graph.frame[-1]} and {self.masks} has {frames} "
                 "frame(s), expected masks of the same frames: name those of this recording with masks="
             )
-        return cells_in_masks(self.graph, stored_frames(self._opened))
+        return cells_in_masks(self.graph, stored_frames(self._masks))
 
-    def links(self, lives: Lives) -> Links:
+    def lives(self, found: Lives) -> Lives:
         """As the graph says; a warning names how many of its cells have no mask of their own."""
-        links, lost = links_of_graph(self.graph, lives)
+        lives, lost = lives_of_graph(self.graph, found)
         if lost > MOST_LOST * len(self.graph):
             raise InputError(
                 f"{lost} of the {len(self.graph)} cells of {self.path} have no mask in {self.masks or 'it'}, "
@@ -208,7 +199,7 @@ class GraphSource(Source):
                 len(self.graph),
                 self.path,
             )
-        return links
+        return lives
 
 
 def find_sources(

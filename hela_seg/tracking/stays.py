@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hela_seg.tracking import Whole
 from hela_seg.tracking.lives import Life, Lives
-
-Whole = NDArray[np.int64]
 
 Seen = Literal["division", "change"]
 """What a stay begins or ends with; None where the recording, or the cell's track, begins or ends before."""

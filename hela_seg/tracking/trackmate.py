@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,20 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks import PixelSize
+from hela_seg.data.stacks.calibration import MICROMETRES, SECONDS
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
-from hela_seg.tracking.graphs import CellGraph, cell_graph, edges_of
+from hela_seg.tracking.graphs import CellGraph, edges_of, in_order_of_time
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.tables import Followed
-
-MICROMETRES = {"micron": 1.0, "microns": 1.0, "um": 1.0, "µm": 1.0, "μm": 1.0, "nm": 0.001, "mm": 1000.0}
-SECONDS = {
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
-    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
-    **dict.fromkeys(("ms", "msec"), 0.001),
-}
-"""Units that TrackMate takes over from ImageJ; others are not known lengths and times."""
 
 
 def write_trackmate(path: Path, followed: Followed, image: Path | None = None) -> None:
@@ -90,12 +82,10 @@ def _declare_features(model: ElementTree.Element) -> None:
 def _add_spots(model: ElementTree.Element, followed: Followed) -> None:
     lives, interval = followed.lives, followed.frame_interval or 1.0
     height, width = followed.pixel_size or (1.0, 1.0)
-    kept = np.flatnonzero(lives.track)
-    none = lives.cells["frame"]
-    area = lives.cells.get("area_px", none)
-    place = {"y": height * lives.cells.get("row_px", none), "x": width * lives.cells.get("column_px", none)}
+    kept, cells = np.flatnonzero(lives.track), lives.cells
+    area, y, x = cells["area_px"], height * cells["row_px"], width * cells["column_px"]
     spots = ElementTree.SubElement(model, "AllSpots", nspots=str(len(kept)))
-    ends = np.searchsorted(none[kept], np.arange(lives.frames), side="right")
+    ends = np.searchsorted(cells["frame"][kept], np.arange(lives.frames), side="right")
     for t, rows in enumerate(np.split(kept, ends[:-1])):
         of_frame = ElementTree.SubElement(spots, "SpotsInFrame", frame=str(t))
         for row in rows.tolist():
@@ -107,8 +97,8 @@ def _add_spots(model: ElementTree.Element, followed: Followed) -> None:
                 "FRAME": str(t),
                 "RADIUS": f"{np.sqrt(area[row] * height * width / np.pi):.4f}",
                 "VISIBILITY": "1",
-                "POSITION_X": f"{place['x'][row]:.4f}",
-                "POSITION_Y": f"{place['y'][row]:.4f}",
+                "POSITION_X": f"{x[row]:.4f}",
+                "POSITION_Y": f"{y[row]:.4f}",
                 "POSITION_Z": "0.0",
             }
             ElementTree.SubElement(of_frame, "Spot", values)
@@ -247,51 +237,39 @@ class _Content:
         """The cells and edges in pixels and frames."""
         ids, frame, shown = np.array(self._numbers, np.int64).reshape(-1, 3).T
         *place, radius = np.array(self._places, np.float64).reshape(-1, 3).T
-        pixel, size, frames = self._pixel(), self._size(), self._whole("nframes") or None
+        pixel = self._positive("pixelheight"), self._positive("pixelwidth")
         in_tracks = {name: np.array(pairs).reshape(-1, 2) for name, pairs in self._edges.items()}
         hidden = [pairs for name, pairs in in_tracks.items() if name not in self._shown]
         none = np.zeros((0, 2), np.int64)
         edges = np.concatenate([none, *(pairs for name, pairs in in_tracks.items() if name in self._shown)])
         kept = (shown.astype(bool) & ~np.isin(ids, np.concatenate([none, *hidden]))) | np.isin(ids, edges)
-        chosen = np.flatnonzero(kept)
-        outlines = [self._outline(n, place, pixel) for n in chosen.tolist()] if self._corners else ()
-        length, seconds = (
-            MICROMETRES.get(self._units.get("spatialunits", "").lower()),
-            SECONDS.get(self._units.get("timeunits", "").lower()),
-        )
-        interval = self._positive("timeinterval")
-        return cell_graph(
-            self._path,
-            ids[kept],
-            frame[kept],
-            np.column_stack(place)[kept] / pixel,
-            radius[kept] / np.sqrt(pixel[0] * pixel[1]),
-            edges,
-            frames=frames,
-            size=size,
-            outlines=outlines,
-            frame_interval=None if seconds is None else seconds * interval,
-            pixel_size=None if length is None else PixelSize(*(length * side for side in pixel)),
-        )
-
-    def _outline(
-        self, n: int, place: Sequence[NDArray[np.float64]], pixel: tuple[float, float]
-    ) -> NDArray[np.float64] | None:
-        """Corners (P, 2) of a spot in pixels; they are stored from its centre."""
-        corners = self._corners.get(n)
-        return None if corners is None else (corners + np.array([place[0][n], place[1][n]])) / pixel
-
-    def _pixel(self) -> tuple[float, float]:
-        return self._positive("pixelheight"), self._positive("pixelwidth")
-
-    def _size(self) -> tuple[int, int] | None:
+        centre = np.column_stack(place)
+        outlines = [  # corners are stored from the centre
+            None if (corners := self._corners.get(n)) is None else (corners + centre[n]) / pixel
+            for n in np.flatnonzero(kept).tolist()
+        ]
         if self._whole("nslices") > 1:
             raise InputError(
                 f"{self._path} has {self._whole('nslices')} Z planes, expected one: track a projection, or "
                 "let TrackMate swap Z and T"
             )
-        height, width = self._whole("height"), self._whole("width")
-        return (height, width) if height > 0 and width > 0 else None
+        size = self._whole("height"), self._whole("width")
+        length = MICROMETRES.get(self._units.get("spatialunits", "").lower())
+        seconds = SECONDS.get(self._units.get("timeunits", "").lower())
+        interval = self._positive("timeinterval")
+        graph = CellGraph(
+            self._path,
+            frame[kept],
+            centre[kept] / pixel,
+            radius[kept] / np.sqrt(pixel[0] * pixel[1]),
+            edges,
+            self._whole("nframes") or int(frame[kept].max(initial=-1)) + 1,
+            size if min(size) > 0 else None,
+            outlines=outlines if self._corners else (),
+            frame_interval=None if seconds is None else seconds * interval,
+            pixel_size=None if length is None else PixelSize(*(length * side for side in pixel)),
+        )
+        return in_order_of_time(graph, ids[kept])
 
     def _whole(self, name: str) -> int:
         return int(self._positive(name, 0.0))

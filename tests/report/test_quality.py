@@ -13,9 +13,17 @@ from rich.console import Console
 
 from hela_seg.cells import CellScores, match_cells
 from hela_seg.data.classes import Classes
-from hela_seg.report.quality import print_quality, quality_sheets, quality_to_plain, write_quality
+from hela_seg.report.quality import (
+    print_quality,
+    quality_sheets,
+    quality_to_plain,
+    track_sheets,
+    write_quality,
+)
+from hela_seg.report.tables import print_sheet
 from hela_seg.scores.boundaries import BoundaryScores
 from hela_seg.scores.meters import Quality
+from hela_seg.tracking.scores import MEASURES
 
 CLASSES = Classes(["background", "round", "debris"])
 BOUNDARIES = BoundaryScores(
@@ -115,3 +123,14 @@ def test_what_was_not_measured_is_nowhere(tmp_path: Path) -> None:
     assert quality_to_plain(nothing, CLASSES) == {}
     assert printed(nothing) == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_of_tracks_fit_a_terminal_of_80_columns() -> None:
+    names = [*MEASURES, "true cells", "found cells", "cell count error", "duration error"]
+    scores = {name: 12345.0 if name.endswith(("cells", "links")) else 1.0 for name in names}
+    sheets = track_sheets({"culture-01": scores})
+    assert [len(sheet.rows) for sheet in sheets] == [1, 1, 1]
+    for sheet in sheets:
+        print_sheet(sheet, Console(file=(file := io.StringIO()), width=80))
+        assert all(heading in file.getvalue() for heading in sheet.headings)
+        assert "culture-01" in file.getvalue()

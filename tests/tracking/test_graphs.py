@@ -12,30 +12,28 @@ from followed_cells import DRAWN, FOLLOWED, PLAIN, drawn_discs, followed
 from hela_seg.system.errors import InputError
 from hela_seg.tracking.graphs import (
     CellGraph,
-    cell_graph,
     cells_in_masks,
     draw_cells,
     edges_of,
-    links_of_edges,
-    links_of_graph,
+    in_order_of_time,
+    lives_of_edges,
+    lives_of_graph,
 )
-from hela_seg.tracking.lives import Lives, lives_of
 
 
 def graph_of(
     frame: list[int], place: list[tuple[float, float]], edges: list[tuple[int, int]], **known: Any
 ) -> CellGraph:
-    numbers = np.arange(len(frame))
-    radius = known.pop("radius", [6.0] * len(frame))
-    return cell_graph(
+    graph = CellGraph(
         Path("a.xml"),
-        numbers,
         np.array(frame),
         np.array(place, float).reshape(-1, 2),
-        np.array(radius, float),
+        np.array(known.pop("radius", [6.0] * len(frame)), float),
         np.array(edges, np.int64).reshape(-1, 2),
+        max(frame) + 1,
         **known,
     )
+    return in_order_of_time(graph, np.arange(len(frame)))
 
 
 def test_edges_mean_the_same_cell_divisions_and_fusions() -> None:
@@ -46,8 +44,7 @@ def test_edges_mean_the_same_cell_divisions_and_fusions() -> None:
     four = drawn_discs((14, 20), (20, 58))
     lives = followed(one, two, three, four, divisions=False)
     edges = np.array([[0, 2], [0, 3], [1, 4], [4, 5], [3, 5], [2, 6], [5, 7]])
-    links = links_of_edges(edges, lives.places, lives.drift)
-    given = lives_of(lives.cells, lives.kind, links, lives.size, as_given=True)
+    given = lives_of_edges(edges, lives)
     assert [life.rows.tolist() for life in given.lives] == [[0], [1, 4, 5, 7], [2, 6], [3]]
     assert [(life.parent, life.end, life.into) for life in given.lives] == [
         (0, "division", 0),
@@ -59,8 +56,7 @@ def test_edges_mean_the_same_cell_divisions_and_fusions() -> None:
 
 def test_the_edges_of_lives_give_these_lives_again() -> None:
     for lives in (PLAIN, FOLLOWED.lives):
-        links = links_of_edges(edges_of(lives), lives.places, lives.drift)
-        again = lives_of(lives.cells, lives.kind, links, lives.size, as_given=True)
+        again = lives_of_edges(edges_of(lives), lives)
         for name in ("parent", "daughters", "begin", "end"):
             assert [getattr(life, name) for life in again.lives] == [
                 getattr(life, name) for life in lives.lives
@@ -68,17 +64,11 @@ def test_the_edges_of_lives_give_these_lives_again() -> None:
         np.testing.assert_array_equal(again.track, lives.track)
 
 
-def given_lives(graph: CellGraph, frames: Any) -> tuple[Lives, int]:
-    found = followed(*frames)
-    links, lost = links_of_graph(graph, found)
-    return lives_of(found.cells, found.kind, links, found.size, as_given=True), lost
-
-
 def test_cells_are_found_in_masks_by_their_places() -> None:
     places = np.column_stack([PLAIN.cells["row_px"], PLAIN.cells["column_px"]])
     graph = graph_of(PLAIN.cells["frame"].tolist(), places.tolist(), edges_of(PLAIN).tolist())
     masks = list(cells_in_masks(graph, DRAWN.cells.astype(np.int64) * 1_000_003))
-    lives, lost = given_lives(graph, masks)
+    lives, lost = lives_of_graph(graph, followed(*masks))
     assert lost == 0
     np.testing.assert_array_equal(lives.track, PLAIN.track)
     for mask, cells in zip(masks, DRAWN.cells, strict=True):
@@ -92,7 +82,7 @@ def test_masks_of_no_cell_are_left_out_and_cells_without_a_mask_are_counted() ->
     found = list(cells_in_masks(graph, masks))
     np.testing.assert_array_equal(found[0], np.where(masks[0] == 1, 1, 0))
     np.testing.assert_array_equal(found[1] > 0, masks[1] == 1)
-    assert given_lives(graph, found)[1] == 2
+    assert lives_of_graph(graph, followed(*found))[1] == 2
     by_number = graph_of([0, 1], [(0, 0), (0, 0)], [(0, 1)], label=np.array([2, 1]))
     np.testing.assert_array_equal(next(cells_in_masks(by_number, masks)), np.where(masks[0] == 2, 1, 0))
 

@@ -39,3 +39,16 @@ def test_frames_of_other_sizes_are_a_programming_error():
     mender.add(drawn_discs())
     with pytest.raises(ValueError, match="expected the same"):
         mender.add(np.zeros((3, 3), np.int32))
+
+
+def test_cells_of_class_maps_that_touch_for_long_stay_two_and_numbered_ones_may_fuse():
+    apart, together = drawn_discs((30, 30)), drawn_discs((30, 30))
+    apart[30 + np.arange(-6, 7)[:, None], 37 + np.arange(12)] = 2
+    together[30 + np.arange(-6, 7)[:, None], 36 + np.arange(12)] = 1
+    frames = [apart, apart, *[together] * 4]
+    for touching, cells in ((True, 2), (False, 1)):
+        follower = Follower(CELL, FollowSettings(drift=False), touching=touching)
+        last, *_ = list(follower.follow((labels, (labels > 0).astype(np.uint8)) for labels in frames))[-1]
+        assert len(np.unique(last.labels)) == 1 + cells
+        assert set(last.mended.values()) == ({"cut"} if touching else set())
+        assert sum(life.end == "fusion" for life in follower.lives().lives) == 2 - cells

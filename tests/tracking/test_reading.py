@@ -9,7 +9,7 @@ import pytest
 from followed_cells import PHASES
 
 from hela_seg.system.errors import InputError
-from hela_seg.tracking.reading import Reading, as_class_map, in_order
+from hela_seg.tracking.reading import as_class_map, in_order
 
 
 def test_numbers_that_jump_come_in_order() -> None:
@@ -21,9 +21,3 @@ def test_a_value_that_is_no_class_is_named() -> None:
     assert as_class_map(np.array([[0, 2, 255]]), PHASES, Path("a.tif"), 0).tolist() == [[0, 2, 255]]
     with pytest.raises(InputError, match=r"frame 3 of a\.tif holds the value 9, expected 0 to 2"):
         as_class_map(np.array([[9]]), PHASES, Path("a.tif"), 3)
-
-
-@pytest.mark.parametrize("name", ["interval", "pixel_size"])
-def test_scales_are_above_zero(name: str) -> None:
-    with pytest.raises(InputError, match=f"{name} is -1"):
-        Reading(**{name: -1.0})  # type: ignore[arg-type]

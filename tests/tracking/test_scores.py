@@ -88,6 +88,12 @@ def test_what_cannot_be_scored_is_refused_in_one_line(truth: Path, tmp_path: Pat
         with pytest.raises(InputError, match=said) as caught:
             list(TrackScorer(truth, tmp_path).watched(cells.astype(np.int64)))
         assert "\n" not in str(caught.value)
+    first = [CtcTrack(int(label), 0, 0, 0) for label in np.unique(DRAWN.cells[0])[1:]]
+    write_ctc_truth(tmp_path / "one_GT", DRAWN.cells[:1], first)
+    scorer = TrackScorer(tmp_path / "one_GT", tmp_path)
+    assert len(list(scorer.watched(DRAWN.cells[:1].astype(np.int64)))) == 1
+    with pytest.raises(InputError, match="has one frame, expected two or more"):
+        scorer.scores(first)
     scorer = TrackScorer(truth, tmp_path)
     assert len(list(scorer.watched(DRAWN.cells.astype(np.int64)))) == 12
     with pytest.raises(InputError, match="a track 2 that is not stated for frame 0"):

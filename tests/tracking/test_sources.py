@@ -91,9 +91,8 @@ def test_masks_of_another_recording_are_refused_and_a_few_lost_cells_are_warned_
     reading = Reading(kind="instances")
     (found,) = find_sources(desk / "graphs", reading, None, desk / "empty")
     with pytest.raises(InputError, match="name the masks of this recording with masks="):
-        found.links(followed(*found.labels()))
+        found.lives(followed(*found.labels()))
     (found,) = find_sources(desk / "graphs", reading, None, desk / "fewer")
-    links = found.links(followed(*found.labels()))
-    assert links is not None
+    found.lives(followed(*found.labels()))
     lost = int(first.any(axis=(1, 2)).sum()) - 1  # without frame 6, in which the graph has no such cell
     assert f"{lost} of the {len(FOLLOWED.lives.track)} cells" in caplog.text

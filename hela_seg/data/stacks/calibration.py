@@ -15,7 +15,7 @@ import tifffile
 from hela_seg.data.stacks.tiff.ome import parsed
 from hela_seg.data.stacks.warn import warn
 
-_MICROMETRES = {
+MICROMETRES = {
     "angstrom": 1e-4,
     "nm": 1e-3,
     "nanometer": 1e-3,
@@ -33,18 +33,13 @@ _MICROMETRES = {
 }
 """Micrometres in each unit; the micro sign and the Greek letter look alike."""
 
-_SECONDS = {
-    "ms": 1e-3,
-    "millisecond": 1e-3,
-    "s": 1.0,
-    "sec": 1.0,
-    "second": 1.0,
-    "seconds": 1.0,
-    "min": 60.0,
-    "minute": 60.0,
-    "h": 3600.0,
-    "hour": 3600.0,
+SECONDS = {
+    **dict.fromkeys(("ms", "msec", "millisecond"), 1e-3),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
 }
+"""Seconds in each unit."""
 
 
 class PixelSize(NamedTuple):
@@ -107,7 +102,7 @@ def calibration_of_axes(axes: Mapping[str, tuple[object, str]]) -> Calibration:
     unknown = (None, "")
     return Calibration(
         _pixel_size(axes.get("Y", unknown), axes.get("X", unknown)),
-        _scaled(*axes.get("T", unknown), _SECONDS),
+        _scaled(*axes.get("T", unknown), SECONDS),
     )
 
 
@@ -143,7 +138,7 @@ def _from_imagej(file: tifffile.TiffFile, metadata: Mapping[str, object]) -> Cal
     height = _step(file, "YResolution"), str(metadata.get("yunit", unit))
     return Calibration(
         _pixel_size(height, (_step(file, "XResolution"), str(unit))),
-        _scaled(metadata.get("finterval"), str(metadata.get("tunit", "sec")), _SECONDS),
+        _scaled(metadata.get("finterval"), str(metadata.get("tunit", "sec")), SECONDS),
     )
 
 
@@ -166,7 +161,7 @@ def _from_ome(text: str, image: int) -> Calibration:
             (pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeYUnit", "µm")),
             (pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm")),
         ),
-        _scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), _SECONDS),
+        _scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), SECONDS),
         _times_of_planes(pixels),
         tuple(channel.get("Name", "") for channel in pixels.iterfind("{*}Channel")),
     )
@@ -176,7 +171,7 @@ def _times_of_planes(pixels: ElementTree.Element) -> tuple[float, ...]:
     """Time stamps of the first plane of each frame; none where one is missing."""
     times: dict[int, float] = {}
     for plane in pixels.iterfind("{*}Plane"):
-        factor = _SECONDS.get(plane.get("DeltaTUnit", "s"))
+        factor = SECONDS.get(plane.get("DeltaTUnit", "s"))
         try:
             t, others = int(plane.get("TheT", "")), (plane.get("TheC"), plane.get("TheZ"))
             if others == ("0", "0") and factor is not None:
@@ -191,7 +186,7 @@ def _from_lsm(metadata: Mapping[str, Any]) -> Calibration:
     names = metadata.get("ChannelColors", {}).get("ColorNames", ())
     return Calibration(
         _pixel_size((metadata.get("VoxelSizeY"), "meter"), (metadata.get("VoxelSizeX"), "meter")),
-        _scaled(step, "s", _SECONDS),
+        _scaled(step, "s", SECONDS),
         tuple(float(time) for time in metadata.get("TimeStamps", ())),
         tuple(str(name) for name in names),
     )
@@ -209,7 +204,7 @@ def _from_stk(metadata: Mapping[str, Any]) -> Calibration:
 def _pixel_size(height: tuple[object, str], width: tuple[object, str]) -> PixelSize | None:
     """From each length and its unit; where only one length is given at all, pixels are square."""
     given = height if height[0] is not None else width, width if width[0] is not None else height
-    down, across = (_scaled(length, unit.replace("\\u00B5", "µ"), _MICROMETRES) for length, unit in given)
+    down, across = (_scaled(length, unit.replace("\\u00B5", "µ"), MICROMETRES) for length, unit in given)
     return None if down is None or across is None else PixelSize(down, across)
 
 

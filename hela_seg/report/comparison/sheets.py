@@ -26,10 +26,12 @@ def sheets_of(comparison: Comparison) -> list[Sheet]:
     """All sheets: scores as means over classes, each class's own, and what else there is."""
     published = published_beside(comparison)
     costly = any(row.costs.parameters for row in comparison.rows)  # label images alone have no costs
+    tracked = [row for row in comparison.rows if row.quality.tracking_accuracy is not None]
     return [
         _means(comparison, published),
         *(_class(comparison, index, published) for index in range(len(comparison.classes))),
         *([_quality(comparison.rows)] if any(row.quality.seeds_measured for row in comparison.rows) else []),
+        *([_tracks(tracked)] if tracked else []),
         *([_costs(comparison, published)] if costly else []),
         *([_pairs(comparison.pairs)] if comparison.pairs else []),
     ]
@@ -93,23 +95,24 @@ def _quality(rows: Sequence[NetRow]) -> Sheet:
         )
     if lacking := [row.name for row in rows if not row.quality.seeds_measured]:
         notes.append(f"Not measured: {', '.join(lacking)}; python -m hela_seg.evaluate does it.")
-    headings: tuple[str, ...] = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
+    headings = ("Net", "Seeds", "NSD", "Within", "HD95", "AP50", "mean AP")
     own = [_own_quality(row) for row in rows]
-    if any(row.quality.tracking_accuracy is not None for row in rows):
-        headings += ("TRA", "Div. F1", "Count error", "Duration error")
-        own = [(*cells, *_track_cells(row)) for cells, row in zip(own, rows, strict=True)]
-        notes.append(
-            "TRA: tracking accuracy of the Cell Tracking Challenge; Div. F1: of divisions within one frame; "
-            "count error: differences of the number of cells in each frame over the true cells; duration "
-            "error: frames that the lengths of true and found lives are apart. All: means over recordings."
-        )
     return Sheet("Boundaries and cells", headings, own, notes=tuple(notes))
 
 
-def _track_cells(row: NetRow) -> tuple[Cell, ...]:
-    quality = row.quality
-    shares = (quality.tracking_accuracy, quality.division_f1, quality.cell_count_error)
-    return (*map(number_cell, shares), number_cell(quality.duration_error, ".2f"))
+def _tracks(rows: Sequence[NetRow]) -> Sheet:
+    """Scores of tracks, of the nets that have some."""
+    own = []
+    for row in rows:
+        found = row.quality
+        shares = (found.tracking_accuracy, found.division_f1, found.cell_count_error)
+        own.append((Cell(row.name), *map(number_cell, shares), number_cell(found.duration_error, ".2f")))
+    note = (
+        "TRA: tracking accuracy of the Cell Tracking Challenge; Div. F1: of divisions within one frame; "
+        "count error: differences of the number of cells in each frame over the true cells; duration error: "
+        "frames that the lengths of true and found lives are apart. All: means over recordings."
+    )
+    return Sheet("Tracks", ("Net", "TRA", "Div. F1", "Count error", "Duration error"), own, notes=(note,))
 
 
 def _cell_notes(rows: Sequence[NetRow]) -> list[str]:

@@ -89,7 +89,8 @@ class _Template:
         height, width = panel_labels.shape
         self._bar = scale_bar_of(panel_labels.shape, labels.shape, pixel_size)
         empty = np.zeros((height, width, 3), np.uint8)
-        self._page = _even(compose([empty], [""], 1, legend_of(classes, False), title))
+        legend = legend_of(classes, False) + ([] if trails is None else [trails.legend])
+        self._page = _even(compose([empty], [""], 1, legend, title))
 
     def draw(self, number: int, image: Image, labels: Labels) -> Picture:
         """One picture (H, W, 3) uint8, of even H and W."""

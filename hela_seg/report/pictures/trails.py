@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import Series
 from hela_seg.report.pictures.blending import Labels, Picture, blend, contrast_of, fit_panel
-from hela_seg.report.pictures.overlay import compose, legend_of, write_png
+from hela_seg.report.pictures.overlay import SWATCH, compose, legend_of, write_png
 from hela_seg.report.pictures.scale import caption_of_frame
 from hela_seg.tracking.lives import Life, Lives
 
@@ -55,10 +55,21 @@ class Trails:
                 continue
             own = rows[(self._frame[rows] <= t) & (self._frame[rows] >= t - TRAIL)]
             places = (self._places[own] + self._lives.drift[t] + 0.5) * scale
-            points = [np.rint(places[:, ::-1]).astype(np.int32)]
-            for colour, width in ((0, 3), (255, 1)):  # a dark rim, or white would not be seen on light cells
-                cv2.polylines(panel, points, False, (colour,) * 3, width, cv2.LINE_AA)
-            cv2.circle(panel, points[0][-1].tolist(), 2, (255, 255, 255), -1, cv2.LINE_AA)
+            _draw_line(panel, np.rint(places[:, ::-1]).astype(np.int32))
+
+    @property
+    def legend(self) -> tuple[str, Picture]:
+        """Name and square of the trails."""
+        square = np.full((SWATCH, SWATCH, 3), 110, np.uint8)
+        _draw_line(square, np.array([[0, SWATCH - 1], [SWATCH * 2 // 3, SWATCH // 3]], np.int32))
+        return f"path, last {TRAIL} frames", square
+
+
+def _draw_line(panel: Picture, points: NDArray[np.int32]) -> None:
+    """Draw a trail through points (P, 2) of columns and rows, with a dot at its end."""
+    for colour, width in ((0, 3), (255, 1)):  # a dark rim, or white would not be seen on light cells
+        cv2.polylines(panel, [points], False, (colour,) * 3, width, cv2.LINE_AA)
+    cv2.circle(panel, points[-1].tolist(), 2, (255, 255, 255), -1, cv2.LINE_AA)
 
 
 def write_strip(
@@ -86,7 +97,7 @@ def write_strip(
     captions = [caption_of_frame(int(lives.cells["frame"][row]), series.frame_interval) for row in rows]
     short = [caption.split(", ")[-1] for caption in captions]
     legend = legend_of(classes, any((labels == IGNORE_INDEX).any() for _, labels in crops))
-    title = f"{series.name}, track {life.track}"
+    title = f"{series.name}, track {life.track} in the middle"
     write_png(path, compose(panels, short, min(STRIP_COLUMNS, len(panels)), legend, title))
 
 
