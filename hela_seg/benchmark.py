@@ -124,8 +124,7 @@ def _time_nets(
     times = {}
     for name, model in _nets(settings.model).items():
         log.info("timing %s", name)
-        config = {**model, "in_channels": data.input_channels, "classes": len(data.classes)}
-        net = assembly.net_of(config, [module_of(str(model["_target_"]))])
+        net = assembly.net_of(assembly.net_config(model, data), [module_of(str(model["_target_"]))])
         assembly.refuse_tile(data.tile, net)
         task = SegmentationTask(net, loss, build(settings.optimizer, "optimizer"), info)
         if trainer.compile:

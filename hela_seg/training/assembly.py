@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from hela_seg.data.context import own_channels
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.labels.balance import balanced_weights
+from hela_seg.data.normalise import AUTO
 from hela_seg.models import build as build_net
 from hela_seg.models import is_own
 from hela_seg.system import distributed
@@ -43,6 +44,9 @@ OTHER_TRAINER = "Choose trainer=auto, or other trainer settings"
 def net_config(model: Group, data: TimelapseData) -> dict[str, Any]:
     """The net's configuration with channels (of all frames that are shown) and classes as the data have them.
 
+    With ``norm=auto`` a net normalises each image by itself where the data do so too: single images are
+    hardly ever exposed alike, and frames of one series are.
+
     Raises:
         InputError: it says otherwise itself.
     """
@@ -54,6 +58,8 @@ def net_config(model: Group, data: TimelapseData) -> dict[str, Any]:
                 "out, it follows from the data"
             )
         plain[key] = found
+    if plain.get("norm") == AUTO and is_own(str(plain["_target_"])):
+        plain["norm"] = "instance" if data.normalisation.kind == "frame" else "batch"
     return plain
 
 

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from scipy import ndimage, stats
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -39,6 +40,7 @@ from hela_seg.data.dataset import GridTiles
 from hela_seg.data.sampler import Draw
 from hela_seg.data.tiles import padded_size
 from hela_seg.scores.metrics import confusion_matrix, scores
+from hela_seg.training.assembly import net_config, net_of
 
 SETTLED = 16
 """Batches that the statistics of batch normalisation are averaged over at the end, as in training."""
@@ -92,12 +94,22 @@ def _row(entry: Any, part: str) -> dict[str, Any]:
 
 
 BORDERS = ["data.classes=[background,interior,border]", "data.labels.kind=instances"]
+NUCLEOLUS = [
+    "data=folder",
+    "data.root={root}/hela-nucleolus",
+    "data.classes=[background,nucleolus,nucleoplasm]",
+]
+SPARSE, DENSE = ([f"cell{n}" for n in numbers] for numbers in ((56, 57, 59, 60), (62, 63, 64, 66, 67, 69)))
+"""Of the nucleolus training images, those with few nuclei and those with many brighter ones."""
+
 SETS = {
     "nucleolus": Images(
-        ["data=folder", "data.root={root}/hela-nucleolus", "data.classes=[background,nucleolus,nucleoplasm]"],
+        NUCLEOLUS,
         [f"cell{n}" for n in (56, 57, 59, 60, 62, 63, 64, 66, 67, 69)],
         [f"cell{n}" for n in (70, 72, 73, 74)],
     ),
+    "sparse_dense": Images(NUCLEOLUS, SPARSE, DENSE),
+    "dense_sparse": Images(NUCLEOLUS, DENSE, SPARSE),
     "t98g": Images(
         ["data=folder", "data.root={root}/t98g-phase/stills", "data.masks=instances", *BORDERS],
         ["set01", "set05", "set10", "set15"],
@@ -199,7 +211,7 @@ def train(
     config = configuration(root, name, overrides, seed)
     data = open_data(root, name, overrides, seed=seed, part=part)
     torch.manual_seed(seed)
-    net = instantiate(config.model, in_channels=data.channels, classes=len(data.classes))
+    net = net_of(net_config(OmegaConf.to_container(config.model), data))
     net = net.to(memory_format=torch.channels_last)
     loss, optimizer = instantiate(config.loss), instantiate(config.optimizer)(net.parameters())
     decay: Callable[[float], float] = instantiate(config.scheduler).decay or (lambda _: 1.0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from hela_seg.inference.fuse import fuse_conv_bn
-from hela_seg.models.residual_unet import ResidualUNet
+from hela_seg.models.residual_unet import NORMS, InstanceNorm, ResidualUNet
 from hela_seg.models.resnet34_unet import ResNet34UNet
 from hela_seg.system.errors import InputError
 
@@ -38,9 +38,40 @@ def test_fewer_than_two_levels_are_refused() -> None:
         ResidualUNet(levels=1)
 
 
-def test_gradient_reaches_every_parameter() -> None:
+def test_another_normalisation_is_refused() -> None:
+    with pytest.raises(InputError, match=r"model\.norm is 'layer', expected batch or instance"):
+        ResidualUNet(norm="layer")
+
+
+def test_the_scores_of_all_levels_are_added_up() -> None:
+    net = ResidualUNet(1, 2, width=4, levels=4)
+    for head, bias in zip(net.heads, ([1.0, 0.0], [2.0, 0.5], [4.0, 0.25]), strict=True):
+        nn.init.zeros_(head.weight)
+        head.bias.data = torch.tensor(bias)
+    logits = net(image_for(net))
+    assert logits.equal(torch.tensor([7.0, 0.75])[:, None, None].expand_as(logits))
+
+
+def test_instance_normalisation_sees_brighter_images_alike() -> None:
     torch.manual_seed(0)
-    net = ResidualUNet(1, 3, width=8, activation="leaky_relu")
+    net, other = (ResidualUNet(1, 3, width=8, norm=norm).eval() for norm in ("instance", "batch"))
+    image = image_for(net)
+    torch.testing.assert_close(net(7 * image), net(image), rtol=1e-2, atol=1e-3)
+    assert (other(7 * image) - other(image)).abs().max() > 1
+
+
+def test_instance_normalisation_is_that_of_each_channel_and_takes_single_pixels() -> None:
+    generator = torch.Generator().manual_seed(2)
+    images = torch.randn(2, 4, 5, 7, generator=generator)
+    expected = nn.functional.instance_norm(images.double()).float()
+    torch.testing.assert_close(InstanceNorm(4)(images), expected)
+    assert InstanceNorm(4)(torch.ones(1, 4, 1, 1)).equal(torch.zeros(1, 4, 1, 1))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_gradient_reaches_every_parameter(norm: str) -> None:
+    torch.manual_seed(0)
+    net = ResidualUNet(1, 3, width=8, activation="leaky_relu", norm=norm)
     image = image_for(net)
     (net(image) * image).sum().backward()
     assert all(p.grad is not None and p.grad.any() for p in net.parameters())
