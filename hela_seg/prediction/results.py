@@ -20,7 +20,8 @@ from hela_seg.prediction.recording import PredictedRecording, followed_in
 from hela_seg.prediction.result_files import SUFFIXES, results_of
 from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
 from hela_seg.prediction.writers import WRITERS
-from hela_seg.report.pictures.curves import write_time_course
+from hela_seg.report.pictures.curves import draw_time_course
+from hela_seg.report.pictures.drawings import write_figure
 from hela_seg.runs import run_folder
 from hela_seg.tracking.answers import write_lives
 
@@ -55,7 +56,8 @@ def _write_time_course(job: Job, path: Path, results: Sequence[RecordingResult])
     ]
     title = job.series[0].name if len(drawn) == 1 else f"{len(drawn)} recordings"
     made_by = json.dumps({**job.provenance, **job.filtered})
-    write_time_course(path, drawn, job.classes, title, made_by, followed=followed_in(job, results))
+    figure = draw_time_course(drawn, job.classes, title, followed=followed_in(job, results))
+    write_figure(path, figure, made_by)
 
 
 def _write_ranking(job: Job, folder: ResultFolder, results: Sequence[RecordingResult]) -> None:

@@ -21,7 +21,7 @@ from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.inference.counting import LabelMap
 from hela_seg.report.quality import quality_to_plain, write_quality
-from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.class_maps import predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.report.run.verdict import verdict_of
 from hela_seg.report.tables import print_files, print_notes, print_scores, write_results
@@ -146,12 +146,12 @@ def score(
         write_quality(folder, quality, data.classes)
         add_to_checkpoint(checkpoint, TEST_KEY, counts.to_plain())
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
-        print_notes([verdict_of(read_run(folder))], Console())
+        print_notes([verdict_of(run := read_run(folder))], Console())
         told = unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
         for line in told:
             log.warning("warning: %s", line)
-        maps = Predicted(predictor, data.recordings, blocks)
-        page = write_report(folder, "train", data, blocks, maps, told) if report else None
+        maps = predicted(predictor, data.recordings, blocks)
+        page = write_report(folder, "train", data, blocks, maps, told, run=run) if report else None
         _print_end(checkpoint, folder, page, data)
     return result
 

@@ -21,7 +21,7 @@ from hydra.utils import instantiate
 from hela_seg.cli import main as command
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
-from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.class_maps import predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.runs import run_folder
 
@@ -61,7 +61,7 @@ def _timed(folder: Path) -> float:
     data.open(net.info.split)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
     began = time.perf_counter()
-    if write_report(folder, "train", data, data.blocks_of("test"), Predicted(net, data.recordings)) is None:
+    if write_report(folder, "train", data, data.blocks_of("test"), predicted(net, data.recordings)) is None:
         sys.exit("no report was written")
     return time.perf_counter() - began
 

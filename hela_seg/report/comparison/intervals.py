@@ -77,7 +77,6 @@ def _lines(names: Sequence[str]) -> tuple[Figure, Axes]:
     for place, name in enumerate(names):
         text = axes.text(0.0, place - 0.3, drawable(name), color=INK, va="center")
         text.set_transform(axes.get_yaxis_transform())
-        text.set_parse_math(False)
         text.set_in_layout(False)
         text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # over lines of the grid and at 0
     return figure, axes

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
-from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -20,9 +18,9 @@ from matplotlib.ticker import MaxNLocator
 
 from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.classes import CellClass, Classes
+from hela_seg.report.pictures.drawings import PLAIN
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.report.pictures.survival import draw_survival, survival_groups, time_unit
-from hela_seg.system.files import whole_file
 from hela_seg.tracking.durations import share_with_interval
 from hela_seg.tracking.tables import Followed
 
@@ -43,7 +41,7 @@ PERCENTILES = (10, 50, 90)
 """Of several recordings: the line is the second, and the first to the last are shaded."""
 
 NAME_WIDTH, LEGEND_ROWS = 24, 20
-PANEL_INCHES, WIDTH_INCHES, DOTS_PER_INCH = 3.0, 8.0, 100
+PANEL_INCHES, WIDTH_INCHES = 3.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -63,41 +61,6 @@ class Curve:
     low: Values | None = None
     high: Values | None = None
     note: str = ""
-
-
-def write_time_course(
-    path: Path,
-    courses: Sequence[TimeCourse],
-    classes: Classes,
-    title: str,
-    comment: str = "",
-    *,
-    followed: Sequence[Followed] = (),
-) -> None:
-    """Write the figure of `draw_time_course` as PNG or SVG; the same courses give the same bytes.
-
-    Args:
-        path: ends in ``.png`` or ``.svg``.
-        courses: of each recording.
-        classes: the K classes.
-        title: such as the recording's name.
-        comment: kept among the metadata.
-        followed: recordings whose cells were followed, in any order.
-
-    Raises:
-        ValueError: another ending, or no courses.
-        InputError: the file cannot be written.
-    """
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg"):
-        raise ValueError(f"{path} ends in '{path.suffix}', expected .png or .svg")
-    metadata = {"Description": comment} | ({"Date": None} if kind == "svg" else {})
-    content = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "hela_seg"}):  # in place of random names
-        figure = draw_time_course(courses, classes, title, followed=followed)
-        figure.savefig(content, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
-    with whole_file(path) as part:
-        part.write_bytes(content.getvalue())
 
 
 def draw_time_course(
@@ -130,9 +93,10 @@ def draw_time_course(
     groups = survival_groups(followed)
     of_time = len(panels) + (mitotic is not None)
     inches = (WIDTH_INCHES, 0.9 + PANEL_INCHES * (of_time + len(groups)))
-    figure = Figure(figsize=inches, layout="constrained", facecolor="white")
-    figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=12, parse_math=False)
-    every = figure.subplots(of_time + len(groups), 1, squeeze=False)[:, 0]
+    with mpl.rc_context(PLAIN):
+        figure = Figure(figsize=inches, layout="constrained", facecolor="white")
+        every = figure.subplots(of_time + len(groups), 1, squeeze=False)[:, 0]
+    figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=12)
     column = every[:of_time]
     for axes in column[:-1]:
         axes.sharex(column[-1])
@@ -256,9 +220,6 @@ def draw_curve(axes: Axes, curve: Curve, style: dict[str, Any]) -> None:
 def _tidy(axes: Axes, label: str) -> None:
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
-    axes.grid(color="0.9", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
     if label == "Cells":
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
@@ -266,13 +227,5 @@ def _tidy(axes: Axes, label: str) -> None:
 def _draw_legend(figure: Figure, classes: Classes, marked: bool) -> None:
     lines = [Line2D([], [], **line_style(entry, marked)) for entry in classes[1:]]
     names = [fill(drawable(entry.name), NAME_WIDTH) for entry in classes[1:]]
-    legend = figure.legend(
-        lines,
-        names,
-        loc="outside right upper",
-        frameon=False,
-        handlelength=3.5,
-        ncols=-(-len(lines) // LEGEND_ROWS),
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    columns = -(-len(lines) // LEGEND_ROWS)
+    figure.legend(lines, names, loc="outside right upper", frameon=False, handlelength=3.5, ncols=columns)

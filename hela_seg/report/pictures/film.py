@@ -12,12 +12,15 @@ from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize
 from hela_seg.data.stacks.video import format_of, write_video
 from hela_seg.report.pictures.blending import Contrast, Image, Labels, Picture, blend, contrast_of, fit_panel
-from hela_seg.report.pictures.overlay import LINE, MARGIN, TITLE, compose, legend_of, line_of_text
+from hela_seg.report.pictures.overlay import LINE, MARGIN, NARROWEST, TITLE, compose, legend_of, line_of_text
 from hela_seg.report.pictures.scale import caption_of_frame, draw_scale_bar, scale_bar_of
 from hela_seg.report.pictures.trails import Trails
 
 LONGEST = 1280 - 2 * MARGIN
 """Pixels of a frame's longer side in a film at most, for a film 1280 wide: a slide shows no more of them."""
+
+ENLARGED = NARROWEST
+"""The same of small frames, so that they fill a picture that is no narrower than its legend needs."""
 
 OUTLINE = 2
 """Pixels: MP4 keeps the colour of every second one, so that a line of one would turn pale."""
@@ -83,7 +86,7 @@ class _Template:
         trails: Trails | None,
     ) -> None:
         _, image, labels = first
-        panel_image, panel_labels = fit_panel(image, labels, LONGEST)
+        panel_image, panel_labels = fit_panel(image, labels, LONGEST, ENLARGED)
         self._classes, self._interval, self._trails = classes, frame_interval_s, trails
         self._contrast = contrast_of([panel_image]) if contrast is None else contrast
         height, width = panel_labels.shape
@@ -93,7 +96,7 @@ class _Template:
 
     def draw(self, number: int, image: Image, labels: Labels) -> Picture:
         """One picture (H, W, 3) uint8, of even H and W."""
-        panel = blend(*fit_panel(image, labels, LONGEST), self._classes, self._contrast, OUTLINE)
+        panel = blend(*fit_panel(image, labels, LONGEST, ENLARGED), self._classes, self._contrast, OUTLINE)
         if self._trails is not None:
             self._trails.draw(panel, number, len(panel) / len(labels))
         draw_scale_bar(self._bar, panel)

@@ -145,8 +145,10 @@ def caption_of(before: str, name: str, after: str, panel: Picture) -> str:
 
     Names of series differ at their ends.
     """
-    room = max(panel.shape[1] // CHARACTER - len(before) - len(after), 4)
-    return before + (name if len(name) <= room else f"…{name[1 - room :]}") + after
+    shortened = (f"{before}…{name[-length:]}{after}" for length in range(len(name) - 1, 3, -1))
+    fits = (one for one in shortened if font_of(TEXT_SIZE).getlength(one) <= panel.shape[1])
+    whole = before + name + after
+    return whole if font_of(TEXT_SIZE).getlength(whole) <= panel.shape[1] else next(fits, whole)
 
 
 def write_png(path: Path, picture: Picture, comment: str = "") -> None:
@@ -164,9 +166,10 @@ def write_png(path: Path, picture: Picture, comment: str = "") -> None:
 
 
 def drawable(text: str) -> str:
-    """Text with a question mark for each character that the font of Matplotlib's figures lacks."""
+    """Text for Matplotlib's figures: no formula, and a question mark for what their font lacks."""
     font = get_font(findfont(FONT))
-    return "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
+    known = "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
+    return known.replace("$", r"\$")
 
 
 def _write(page: PillowImage.Image, text: str, top: int, left: int, size: int = TEXT_SIZE) -> None:

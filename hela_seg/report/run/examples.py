@@ -48,7 +48,11 @@ class _Frame:
 
 
 def examples_of(
-    data: TimelapseData, blocks: Sequence[Block], maps: ClassMaps, counts: FrameCounts
+    data: TimelapseData,
+    blocks: Sequence[Block],
+    maps: ClassMaps,
+    counts: FrameCounts,
+    found: str = "prediction",
 ) -> tuple[Gallery, ...]:
     """The frames with the best, the median and the worst m-IoU: image, truth, what was found, and errors.
 
@@ -57,6 +61,7 @@ def examples_of(
         blocks: the frames that were scored, in the order in which they were counted.
         maps: the class maps that were scored.
         counts: of all frames.
+        found: what the class maps are called.
 
     Returns:
         Up to three galleries; none where no frame has a score.
@@ -69,8 +74,8 @@ def examples_of(
         title = f"{what}: {name}, frame {t}, m-IoU {scores_of(matrix).mean_iou:.4f}"
         wrong = f"{100 * (1 - np.trace(matrix) / matrix.sum()):.2f} % of pixels"
         truth = LabelFrames(recording.mask, data.labels).whole(t)
-        image, found = recording.image, maps.of(block, t)
-        frames.append(_Frame(title, image.frame(t), truth, found, maps.what, wrong, image.pixel_size))
+        image = recording.image
+        frames.append(_Frame(title, image.frame(t), truth, maps(block, t), found, wrong, image.pixel_size))
     return _small_enough(frames, data.classes)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from hela_seg.comparison.found import Run
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits.split import Block
 from hela_seg.report.comparison.sheets import interval_cell
@@ -37,6 +38,7 @@ def write_report(
     maps: ClassMaps | None,
     warnings: Sequence[str] = (),
     followed: Sequence[Followed] = (),
+    run: Run | None = None,
 ) -> Path | None:
     """Write the report of a run beside its results; whatever goes wrong with it is only warned of.
 
@@ -48,12 +50,13 @@ def write_report(
         maps: the class maps that were scored; None where there were none.
         warnings: what stands above all, a line each, without the full stop.
         followed: recordings whose cells were followed.
+        run: the results, where they have been read from the folder.
 
     Returns:
         Where it is; None where it could not be written.
     """
     try:
-        material = Material(folder, command, data, blocks, maps, followed)
+        material = Material(folder, command, data, blocks, maps, followed, run)
         sections = (_section(title, make, material) for title, make in SECTIONS.items())
         shown = tuple(section for section in sections if section.missing not in OF_OTHER_PAGES)
         told = tuple(f"{line[:1].upper()}{line[1:]}." for line in warnings)

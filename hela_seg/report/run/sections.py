@@ -24,18 +24,18 @@ from hela_seg.data.splits.split import Block
 from hela_seg.report.page import Section
 from hela_seg.report.pictures.lineage import lineage_drawing
 from hela_seg.report.quality import quality_sheets, track_sheets
-from hela_seg.report.run.balance import balance_sheet, draw_balance, parts_sheet, split_sheet
+from hela_seg.report.run.balance import balance_sheet, split_sheet
 from hela_seg.report.run.class_maps import ClassMaps
 from hela_seg.report.run.examples import examples_of, training_tiles
 from hela_seg.report.run.learning import draw_learning, read_log
 from hela_seg.report.run.sheets import (
     class_sheet,
-    confusion_sheets,
+    confusion_sheet,
     cost_sheet,
     series_sheet,
     settings_sheet,
 )
-from hela_seg.report.run.stability import draw_by_series, draw_over_time, draw_reliability
+from hela_seg.report.run.stability import draw_over_time, draw_reliability
 from hela_seg.report.tables import counted
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD
@@ -50,8 +50,9 @@ MOST_LINEAGES = 3
 NOT_TRAINED = "Nothing was trained here: see the report of the training run."
 NO_TRACKS = "No tracks were scored."
 NOT_SCORED = "No series is kept for testing, so nothing is scored."
-OF_OTHER_PAGES = (NOT_TRAINED, NO_TRACKS, NOT_SCORED)
-"""Reasons for which a section is left out, and not shown with its reason: this kind of page never has it."""
+ONE_IMAGE = "A single image has no course over time and no other series beside it."
+OF_OTHER_PAGES = (NOT_TRAINED, NO_TRACKS, NOT_SCORED, ONE_IMAGE)
+"""Reasons for which a section is left out, and not shown with its reason: nobody looks for it there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +68,12 @@ class Material:
     blocks: Sequence[Block]
     maps: ClassMaps | None
     followed: Sequence[Followed] = ()
+    known: Run | None = None
 
     @cached_property
     def record(self) -> records.RunRecord:
         """Settings and costs."""
-        return records.read_record(self.folder / run_folder.RUN_RECORD)
+        return self.known.record if self.known else records.read_record(self.folder / run_folder.RUN_RECORD)
 
     @cached_property
     def run(self) -> Run:
@@ -82,7 +84,7 @@ class Material:
         """
         if self.command == "train" and not self.blocks:
             raise InputError(NOT_SCORED)
-        return read_run(self.folder)
+        return self.known or read_run(self.folder)
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -149,7 +151,7 @@ def _scores(material: Material) -> Section:
 
 
 def _confusion(material: Material) -> Section:
-    return Section(sheets=confusion_sheets(material.run))
+    return Section(sheets=(confusion_sheet(material.run),))
 
 
 def _quality(material: Material) -> Section:
@@ -191,7 +193,13 @@ def _examples(material: Material) -> Section:
     run = material.run
     if material.maps is None:
         raise InputError("No frame was predicted.")
-    galleries = examples_of(material.data, material.blocks, material.maps, run.counts)
+    galleries = examples_of(
+        material.data,
+        material.blocks,
+        material.maps,
+        run.counts,
+        "prediction" if material.record.of_net else "labels",
+    )
     if not galleries:
         raise InputError("No frame has a score.")
     note = (
@@ -203,16 +211,11 @@ def _examples(material: Material) -> Section:
 
 def _variation(material: Material) -> Section:
     run = material.run
-    drawn = (draw_over_time(run.counts, run.classes), draw_by_series(run.counts, run.classes))
-    missing = (
-        "No course over time: no series has two scored frames.",
-        "No spread over series: fewer than two have a score.",
-    )
-    return Section(
-        drawings=tuple(drawing for drawing in drawn if drawing is not None),
-        sheets=(series_sheet(run),),
-        notes=tuple(why for drawing, why in zip(drawn, missing, strict=True) if drawing is None),
-    )
+    over_time = draw_over_time(run.counts, run.classes)
+    sheets = (series_sheet(run),) if len(set(run.counts.series)) > 1 else ()
+    if over_time is None and not sheets:
+        raise InputError(ONE_IMAGE)
+    return Section(drawings=() if over_time is None else (over_time,), sheets=sheets)
 
 
 def _calibration(material: Material) -> Section:
@@ -234,16 +237,10 @@ def _calibration(material: Material) -> Section:
 
 
 def _balance(material: Material) -> Section:
-    rows, classes = material.record.split, material.data.classes
-    if material.command == "train":
-        pixels: Mapping[Any, Any] = material.data.survey.pixels
-    else:  # the masks of the scored frames alone were read
-        pixels = {"scored": material.run.counts.pooled.sum(axis=1)}
-    return Section(
-        legend=_legend(classes),
-        drawings=(draw_balance(pixels, classes),),
-        sheets=(balance_sheet(pixels, classes), parts_sheet(rows), split_sheet(rows)),
-    )
+    split, data = split_sheet(material.record.split), material.data
+    # of an evaluation the pixels of each class stand beside their scores, and no other masks were read
+    trained = material.command == "train"
+    return Section(sheets=(balance_sheet(data.survey.pixels, data.classes), split) if trained else (split,))
 
 
 def _tiles(material: Material) -> Section:

@@ -16,7 +16,7 @@ from hela_seg.report.run.stability import matrices_by_series
 from hela_seg.report.tables import ABSENT, Cell, Sheet, counted, number_cell
 from hela_seg.runs.records import MEASURED, RunRecord
 from hela_seg.runs.run_folder import FRAME_COUNTS
-from hela_seg.scores.confusion import mean_over_classes, scores_of
+from hela_seg.scores.confusion import divide, mean_over_classes, scores_of
 from hela_seg.system.settings import flatten
 
 
@@ -44,25 +44,23 @@ def _score_cells(figures: Mapping[str, Figure], with_interval: bool) -> tuple[Ce
     return (number_cell(iou.value), *interval, *(number_cell(other.value) for other in others))
 
 
-def confusion_sheets(run: Run) -> tuple[Sheet, Sheet]:
-    """The confusion matrix in pixels, and as shares of each row."""
-    matrix, names = run.counts.pooled, run.classes.names
-    totals = matrix.sum(axis=1, keepdims=True)
-    shares = np.divide(matrix, totals, out=np.full(matrix.shape, np.nan), where=totals > 0)
-    headings = ("Truth", *(f"as {name}" for name in names))
-    absolute, by_row = [], []
-    for entry, counts, of_row in zip(run.classes, matrix.tolist(), shares.tolist(), strict=True):
-        name = Cell(entry.name, colour=entry.colour)
-        absolute.append(
-            (name, *(_shaded(number_cell(n, ",d"), share) for n, share in zip(counts, of_row, strict=True)))
-        )
-        by_row.append((name, *(_shaded(number_cell(100 * share, ".2f"), share) for share in of_row)))
-    return (
-        Sheet("Confusion matrix, pixels", headings, absolute, notes=("Rows are truth, columns prediction.",)),
-        Sheet(
-            "Confusion matrix, percent of each row", headings, by_row, notes=("The diagonal is the recall.",)
-        ),
-    )
+def confusion_sheet(run: Run) -> Sheet:
+    """The confusion matrix: pixels, and in percent of the pixels of their true class."""
+    matrix = run.counts.pooled
+    shares = divide(matrix, np.broadcast_to(matrix.sum(axis=1, keepdims=True), matrix.shape))
+    rows = [
+        (Cell(entry.name, colour=entry.colour), *map(_pixels, counts, of_row))
+        for entry, counts, of_row in zip(run.classes, matrix.tolist(), shares.tolist(), strict=True)
+    ]
+    headings = ("Truth", *(f"as {name}" for name in run.classes.names))
+    note = "Rows are truth, columns prediction; in percent of the row, so that the diagonal is the recall."
+    return Sheet("Pixels of each class by what they were taken for", headings, rows, notes=(note,))
+
+
+def _pixels(count: int, share: float) -> Cell:
+    if np.isnan(share):
+        return number_cell(count, "d")
+    return Cell(f"{count:,d} ({100 * share:.2f} %)", count, share=share)
 
 
 def series_sheet(run: Run) -> Sheet:
@@ -104,10 +102,6 @@ def settings_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
     """Names and values; names of nested settings are joined by dots."""
     rows = [(Cell(name), Cell(str(value))) for name, value in flatten(facts).items()]
     return Sheet(title, ("Name", "Value"), rows, names=2)
-
-
-def _shaded(cell: Cell, share: float) -> Cell:
-    return Cell(cell.text, cell.value, share=None if np.isnan(share) else share)
 
 
 def _why_absent(run: Run) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.class_maps import predicted
 
 
 class Recorder:
@@ -34,8 +34,8 @@ class Recorder:
 def test_the_frames_group_is_that_of_its_block() -> None:
     frames = [ArraySeries(np.zeros((9, 1, 2 + number), np.uint8), "TYX", 1) for number in range(2)]
     net: Any = Recorder()
-    maps = Predicted(net, [Recording(series, series) for series in frames])
-    assert maps.of(Block(1, 3, 8, "test"), 6).tolist() == [[6, 6, 6]]
-    assert maps.of(Block(0, 3, 8, "test"), 7).tolist() == [[7, 7]]
+    maps = predicted(net, [Recording(series, series) for series in frames])
+    assert maps(Block(1, 3, 8, "test"), 6).tolist() == [[6, 6, 6]]
+    assert maps(Block(0, 3, 8, "test"), 7).tolist() == [[7, 7]]
     assert net.groups_seen == [[5, 6], [7]]
     assert net.parts_seen == [range(3, 8)] * 2

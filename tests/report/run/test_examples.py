@@ -20,7 +20,7 @@ from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.page import Picture
 from hela_seg.report.pictures.blending import blend, fit_panel
 from hela_seg.report.run import examples
-from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.class_maps import predicted
 from hela_seg.report.run.examples import MOST_BYTES, errors_of, examples_of, training_tiles
 from hela_seg.scores.counts import FrameCounts
 
@@ -108,7 +108,7 @@ def test_panels_show_the_frame_that_their_title_names(run: Path) -> None:
     data.open(net.info.split)
     blocks = data.blocks_of("test")
     counts = count_frames(net, data.recordings, blocks, data.labels).frames
-    best, _ = examples_of(data, blocks, Predicted(net, data.recordings), counts)
+    best, _ = examples_of(data, blocks, predicted(net, data.recordings), counts)
     t = int(best.title.split("frame ")[1].split(",")[0])
     recording = data.recordings[blocks[0].series]
     truth = LabelFrames(recording.mask, data.labels).whole(t)

@@ -14,7 +14,7 @@ from hela_seg.comparison.found import Run, read_run
 from hela_seg.report.run import sheets
 from hela_seg.report.run.sheets import (
     class_sheet,
-    confusion_sheets,
+    confusion_sheet,
     cost_sheet,
     series_sheet,
     settings_sheet,
@@ -70,21 +70,15 @@ def test_scores_of_each_class(run: Run) -> None:
 
 
 def test_rows_of_the_confusion_matrix_are_the_truth(run: Run) -> None:
-    pixels, shares = confusion_sheets(run)
-    assert pixels.headings == ("Truth", "as background", "as round", "as spread")
-    assert texts(pixels) == [
-        ["background", "19", "3", "0"],
-        ["round", "2", "16", "0"],
+    sheet = confusion_sheet(run)
+    assert sheet.headings == ("Truth", "as background", "as round", "as spread")
+    assert texts(sheet) == [
+        ["background", "19 (86.36 %)", "3 (13.64 %)", "0 (0.00 %)"],
+        ["round", "2 (11.11 %)", "16 (88.89 %)", "0 (0.00 %)"],
         ["spread", "0", "0", "0"],
     ]
-    assert texts(shares) == [
-        ["background", "86.36", "13.64", "0.00"],
-        ["round", "11.11", "88.89", "0.00"],
-        ["spread", "–", "–", "–"],
-    ]
-    for sheet in (pixels, shares):
-        assert sheet.rows[0][2].share == 3 / 22
-        assert sheet.rows[2][1].share is None
+    assert (sheet.rows[0][2].share, sheet.rows[0][2].value) == (3 / 22, 3)
+    assert sheet.rows[2][1].share is None
 
 
 def test_series_stand_from_the_lowest_up(run: Run) -> None:
