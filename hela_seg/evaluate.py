@@ -32,11 +32,11 @@ from hela_seg.report.run.page import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
+from hela_seg.scores.confusion import Scores
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.frames import against_truth
 from hela_seg.scores.labelled import Readers, class_map, one_line, score_labels
 from hela_seg.scores.meters import Meters
-from hela_seg.scores.metrics import Scores
 from hela_seg.scores.partners import Partners, find_partners
 from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder

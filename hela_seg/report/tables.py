@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -79,6 +79,14 @@ class Sheet:
     rows: Sequence[tuple[Cell, ...]]
     names: int = 1
     notes: tuple[str, ...] = ()
+
+
+def without_empty_columns(sheet: Sheet) -> Sheet:
+    """A table without the columns of numbers in which no row has one."""
+    columns = range(len(sheet.headings))
+    kept = [c for c in columns if c < sheet.names or any(row[c].text != ABSENT for row in sheet.rows)]
+    rows = [tuple(row[column] for column in kept) for row in sheet.rows]
+    return replace(sheet, headings=tuple(sheet.headings[column] for column in kept), rows=rows)
 
 
 def counted(number: int, noun: str) -> str:

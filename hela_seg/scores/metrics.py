@@ -1,23 +1,16 @@
-"""Scores of a segmentation, all from one K x K confusion matrix of pixel counts pooled over a data set.
+"""The K x K confusion matrix of pixel counts, pooled over a data set, that all scores come from.
 
-Functions inside, one thin torchmetrics class outside: `confusion_matrix` counts a batch, `ConfusionMatrix`
-adds up batches and processes, `scores` turns the counts into figures.
+A function inside, a thin torchmetrics class outside: `confusion_matrix` counts a batch, `ConfusionMatrix`
+adds up batches and processes. `hela_seg.scores.confusion.scores_of` turns the counts into figures.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from hela_seg.data.classes import IGNORE_INDEX
-from hela_seg.scores.confusion import Scores, scores_of
-
-__all__ = ["ConfusionMatrix", "Scores", "confusion_matrix", "predicted_classes", "scores"]
 
 
 def predicted_classes(logits: Tensor) -> Tensor:
@@ -101,15 +94,3 @@ class ConfusionMatrix(Metric):
     def set_dtype(self, dst_type: str | torch.dtype) -> ConfusionMatrix:
         """Keep int64 whatever the precision: half precision cannot count past 2048."""
         return self
-
-
-def scores(matrix: Tensor | npt.NDArray[np.integer[Any]]) -> Scores:
-    """Score a confusion matrix (K, K) that may lie on a GPU; see `hela_seg.scores.confusion.scores_of`.
-
-    Raises:
-        ValueError: the matrix is not (K, K) or not of integers.
-    """
-    counts = np.asarray(matrix.cpu() if isinstance(matrix, Tensor) else matrix)
-    if counts.ndim != 2:
-        raise ValueError(f"matrix is {counts.dtype} {counts.shape}, expected integers of shape (K, K)")
-    return scores_of(counts)

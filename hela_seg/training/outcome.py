@@ -27,9 +27,9 @@ from hela_seg.report.run.verdict import verdict_of
 from hela_seg.report.tables import print_files, print_notes, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import TEST_KEY, add_to_checkpoint, validation_score
+from hela_seg.scores.confusion import Scores, scores_of
 from hela_seg.scores.frames import against_truth
 from hela_seg.scores.meters import BoundaryMeter, CellMeter, Meters, Quality
-from hela_seg.scores.metrics import Scores, scores
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
 from hela_seg.training.advice import unlearned
@@ -75,7 +75,7 @@ def earlier_result(folder: Path, checkpoint: Path) -> Result:
     if not (folder / run_folder.SCORES_JSON).exists():
         return Result(folder, checkpoint, None, None)
     matrix = np.array(records.read_json(folder / run_folder.SCORES_JSON)["confusion_matrix"])
-    return Result(folder, checkpoint, matrix, scores(matrix))
+    return Result(folder, checkpoint, matrix, scores_of(matrix))
 
 
 def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
@@ -138,7 +138,7 @@ def score(
         predictor, data.recordings, blocks, data.labels, data.launch, measure
     )
     quality = _of_all_processes(meters, data)
-    result = Result(folder, checkpoint, counts.pooled, reached := scores(counts.pooled))
+    result = Result(folder, checkpoint, counts.pooled, reached := scores_of(counts.pooled))
     if distributed.is_rank_zero():
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
         more = quality_to_plain(quality, data.classes)

@@ -45,14 +45,6 @@ PANEL_INCHES, WIDTH_INCHES = 3.0, 8.0
 
 
 @dataclass(frozen=True)
-class _Axis:
-    """The horizontal axis: its label, and how far apart frames of each recording lie on it."""
-
-    label: str
-    steps: list[float]
-
-
-@dataclass(frozen=True)
 class Curve:
     """A line of P points at ``x``, NaN where it has a gap; its range, and a note on what the two are."""
 
@@ -87,7 +79,7 @@ def draw_time_course(
     if all(course.cells is not None for course in courses):
         panels.append(("Cells", [np.asarray(course.cells, np.float64) for course in courses]))
     mitotic = next((one.mitotic for one in followed), None)
-    axis = _axis_of(courses)
+    time, steps = _axis_of(courses)
     marked = max(len(course.pixels) for course in courses) <= MARKED_POINTS
 
     groups = survival_groups(followed)
@@ -105,18 +97,18 @@ def draw_time_course(
         draw_survival(axes, group, followed)
     note = ""
     if mitotic is not None:
-        _draw_mitotic_index(column[-1], courses, classes[mitotic], axis.steps, marked)
+        _draw_mitotic_index(column[-1], courses, classes[mitotic], steps, marked)
     for axes, (label, values) in zip(column[: len(panels)], panels, strict=True):
         for entry in classes[1:]:
-            curve = curve_of([of_course[:, entry.index] for of_course in values], axis.steps)
+            curve = curve_of([of_course[:, entry.index] for of_course in values], steps)
             note = curve.note
             draw_curve(axes, curve, line_style(entry, marked))
         _tidy(axes, label)
-    column[-1].set_xlabel("\n".join(filter(None, [axis.label, note])))
+    column[-1].set_xlabel("\n".join(filter(None, [time, note])))
     if max(len(course.pixels) for course in courses) == 1:
         column[-1].set_xlim(-1, 1)
         column[-1].set_xticks([0])
-    elif axis.label == "Frame":
+    elif time == "Frame":
         column[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _draw_legend(figure, classes, marked)
     return figure
@@ -140,13 +132,14 @@ def _draw_mitotic_index(
     axes.set_ylim(0, 100)
 
 
-def _axis_of(courses: Sequence[TimeCourse]) -> _Axis:
+def _axis_of(courses: Sequence[TimeCourse]) -> tuple[str, list[float]]:
+    """The label of the time axis, and how far apart frames of each recording lie on it."""
     intervals = [course.frame_interval for course in courses if course.frame_interval is not None]
     if len(intervals) < len(courses):
-        return _Axis("Frame", [1.0] * len(courses))
+        return "Frame", [1.0] * len(courses)
     longest = max(len(course.pixels) * interval for course, interval in zip(courses, intervals, strict=True))
     unit, seconds = time_unit(longest)
-    return _Axis(f"Time ({unit})", [interval / seconds for interval in intervals])
+    return f"Time ({unit})", [interval / seconds for interval in intervals]
 
 
 def curve_of(values: list[Values], steps: list[float]) -> Curve:

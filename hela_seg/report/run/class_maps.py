@@ -11,7 +11,7 @@ from hela_seg.inference import Predictor
 from hela_seg.report.pictures.blending import Labels
 
 ClassMaps = Callable[[Block, int], Labels]
-"""A block that was scored and a frame t of it -> its class map (H, W) uint8, as when its pixels were counted."""
+"""A block that was scored and a frame of it -> the class map (H, W) uint8 whose pixels were counted."""
 
 
 def predicted(

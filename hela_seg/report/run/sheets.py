@@ -12,7 +12,6 @@ from hela_seg.comparison import Figure, NetRow
 from hela_seg.comparison.found import Run
 from hela_seg.report.comparison.sheets import HEADINGS, MEBI, interval_cell
 from hela_seg.report.run.balance import MOST_ROWS
-from hela_seg.report.run.stability import matrices_by_series
 from hela_seg.report.tables import ABSENT, Cell, Sheet, counted, number_cell
 from hela_seg.runs.records import MEASURED, RunRecord
 from hela_seg.runs.run_folder import FRAME_COUNTS
@@ -65,9 +64,9 @@ def _pixels(count: int, share: float) -> Cell:
 
 def series_sheet(run: Run) -> Sheet:
     """IoU of each series, the lowest mean first."""
-    by_series = matrices_by_series(run.counts)
-    names, frames = list(by_series), Counter(run.counts.series)
-    iou = scores_of(np.stack(list(by_series.values()))).iou
+    frames = Counter(run.counts.series)
+    names, of_name = list(frames), np.array(run.counts.series)
+    iou = scores_of(np.stack([run.counts.matrix[of_name == name].sum(axis=0) for name in names])).iou
     mean_iou = mean_over_classes(iou)
     rows = [
         (Cell(names[s]), number_cell(frames[names[s]], "d"), *map(number_cell, (mean_iou[s], *iou[s])))
@@ -91,8 +90,9 @@ def cost_sheet(record: RunRecord) -> Sheet:
         "frame_s": ("seconds a frame", number_cell(costs.frame_s, ".3g")),
         "peak_memory": ("peak memory, MiB", number_cell(memory, ",.0f")),
     }
-    rows = [(Cell(name), cell) for name, cell in measured.values()]
-    notes = tuple(f"{measured[key][0]}: {how}." for key, how in MEASURED.items())
+    known = {key: entry for key, entry in measured.items() if entry[1].text != ABSENT}
+    rows = [(Cell(name), cell) for name, cell in known.values()]
+    notes = tuple(f"{known[key][0]}: {how}." for key, how in MEASURED.items() if key in known)
     if record.hardware:
         notes += (f"Measured on: {', '.join(map(str, record.hardware.values()))}.",)
     return Sheet("What it cost", ("What", "Measured"), rows, notes=notes)

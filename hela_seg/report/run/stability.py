@@ -22,15 +22,6 @@ FloatArray = NDArray[np.float64]
 MEAN = "m-IoU"
 
 
-def matrices_by_series(counts: FrameCounts) -> dict[str, NDArray[np.int64]]:
-    """The pooled counts (K, K) of each series by its name, in their order."""
-    names = list(dict.fromkeys(counts.series))
-    number = {name: place for place, name in enumerate(names)}
-    pooled = np.zeros((len(names), *counts.matrix.shape[1:]), np.int64)
-    np.add.at(pooled, [number[name] for name in counts.series], counts.matrix)
-    return dict(zip(names, pooled, strict=True))
-
-
 def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
     """IoU of each class and their mean, frame by frame; None where no series has two frames."""
     first, last = int(counts.frame.min()), int(counts.frame.max())

@@ -11,20 +11,12 @@ from figures import keep_figures
 
 from hela_seg.data.classes import Classes
 from hela_seg.report.run import stability
-from hela_seg.report.run.stability import draw_over_time, draw_reliability, matrices_by_series
+from hela_seg.report.run.stability import draw_over_time, draw_reliability
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, curve_of
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.counts import FrameCounts
 
 CLASSES = Classes(NAMES)
-
-
-def test_series_are_pooled_in_their_order() -> None:
-    counts = frame_counts(frames=12, series=3)
-    pooled = matrices_by_series(counts)
-    assert list(pooled) == ["dish 0", "dish 1", "dish 2"]
-    np.testing.assert_array_equal(pooled["dish 1"], counts.matrix[4:8].sum(axis=0))
-    np.testing.assert_array_equal(sum(pooled.values()), counts.pooled)
 
 
 def test_the_course_over_time_says_how_it_begins_and_ends() -> None:
