@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hela_seg.data.classes import Classes
-from hela_seg.data.splits.split import Block, Part
+from hela_seg.data.splits.split import Block
+from hela_seg.data.splits.table import PARTS, rows_of_blocks
 from hela_seg.runs import records, run_folder
 from hela_seg.scores.calibration import write_reliability
 from hela_seg.scores.confusion import Scores, scores_of
@@ -226,19 +227,25 @@ def write_scores(
 
 def print_split(blocks: Sequence[Block], names: Sequence[str], console: Console | None = None) -> None:
     """Print which frames of which series train, validate and test; of many series of a part the first few."""
-    rows = []
-    for part in get_args(Part):
-        of_part = [block for block in blocks if block.part == part]
-        shown = of_part if len(of_part) <= SERIES_SHOWN else of_part[: SERIES_SHOWN - 1]
-        rows += [
-            (part, names[block.series], f"{block.start}–{block.stop - 1}", str(block.stop - block.start))
-            for block in shown
-        ]
+    print_sheet(split_sheet(rows_of_blocks(blocks, names), SERIES_SHOWN), console)
+
+
+def split_sheet(rows: Sequence[Mapping[str, Any]], most: int) -> Sheet:
+    """Frames of each series by what they are used for, from a split's rows; so many of a part at most."""
+    cells: list[tuple[Cell, ...]] = []
+    for part in PARTS:
+        of_part = [row for row in rows if row["part"] == part]
+        shown = of_part if len(of_part) <= most else of_part[: most - 1]
+        for row in shown:
+            start, stop = int(row["start"]), int(row["stop"])
+            frames = Cell(f"{start}–{stop - 1}", start)
+            cells.append((Cell(part), Cell(str(row["series"])), frames, number_cell(stop - start, "d")))
         if rest := of_part[len(shown) :]:
-            frames = sum(block.stop - block.start for block in rest)
-            rows.append((part, f"and {len(rest)} more series", "", str(frames)))
-    cells = [tuple(map(Cell, row)) for row in rows]
-    print_sheet(Sheet("Split", ("Part", "Series", "Frames", "Count"), cells, names=2), console)
+            count = sum(int(row["stop"]) - int(row["start"]) for row in rest)
+            cells.append(
+                (Cell(part), Cell(f"and {len(rest)} more series"), Cell(""), number_cell(count, "d"))
+            )
+    return Sheet("Split", ("Part", "Series", "Frames", "Count"), cells, names=2)
 
 
 def print_files(facts: Mapping[str, object], console: Console | None = None) -> None:

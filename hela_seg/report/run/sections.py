@@ -24,11 +24,12 @@ from hela_seg.data.splits.split import Block
 from hela_seg.report.page import Section
 from hela_seg.report.pictures.lineage import lineage_drawing
 from hela_seg.report.quality import quality_sheets, track_sheets
-from hela_seg.report.run.balance import balance_sheet, split_sheet
 from hela_seg.report.run.class_maps import ClassMaps
 from hela_seg.report.run.examples import examples_of, training_tiles
 from hela_seg.report.run.learning import draw_learning, read_log
 from hela_seg.report.run.sheets import (
+    MOST_ROWS,
+    balance_sheet,
     class_sheet,
     confusion_sheet,
     cost_sheet,
@@ -36,7 +37,7 @@ from hela_seg.report.run.sheets import (
     settings_sheet,
 )
 from hela_seg.report.run.stability import draw_over_time, draw_reliability
-from hela_seg.report.tables import counted
+from hela_seg.report.tables import counted, split_sheet
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD
 from hela_seg.scores.calibration import BINS, curve_of, read_reliability
@@ -237,7 +238,7 @@ def _calibration(material: Material) -> Section:
 
 
 def _balance(material: Material) -> Section:
-    split, data = split_sheet(material.record.split), material.data
+    split, data = split_sheet(material.record.split, MOST_ROWS), material.data
     # of an evaluation the pixels of each class stand beside their scores, and no other masks were read
     trained = material.command == "train"
     return Section(sheets=(balance_sheet(data.survey.pixels, data.classes), split) if trained else (split,))

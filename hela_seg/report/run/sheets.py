@@ -1,4 +1,4 @@
-"""The tables of a run's report: scores, confusion matrix, series, costs, settings."""
+"""The tables of a run's report: scores, confusion matrix, class balance, series, costs, settings."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hela_seg.comparison import Figure, NetRow
 from hela_seg.comparison.found import Run
+from hela_seg.data.classes import Classes
+from hela_seg.data.splits.table import PARTS
 from hela_seg.report.comparison.sheets import HEADINGS, MEBI, interval_cell
-from hela_seg.report.run.balance import MOST_ROWS
 from hela_seg.report.tables import ABSENT, Cell, Sheet, counted, number_cell
 from hela_seg.runs.records import MEASURED, RunRecord
 from hela_seg.runs.run_folder import FRAME_COUNTS
 from hela_seg.scores.confusion import divide, mean_over_classes, scores_of
 from hela_seg.system.settings import flatten
+
+MOST_ROWS = 200
+"""Rows of a table of series; the run's files have all."""
 
 
 def class_sheet(run: Run, row: NetRow) -> Sheet:
@@ -60,6 +65,20 @@ def _pixels(count: int, share: float) -> Cell:
     if np.isnan(share):
         return number_cell(count, "d")
     return Cell(f"{count:,d} ({100 * share:.2f} %)", count, share=share)
+
+
+def balance_sheet(pixels: Mapping[Any, NDArray[np.int64]], classes: Classes) -> Sheet:
+    """Pixels (K,) of each class, and their percent, by the part that they were counted in."""
+    parts = [part for part in PARTS if part in pixels]
+    rows = []
+    for entry in classes:
+        cells = [Cell(entry.name, colour=entry.colour)]
+        for part in parts:
+            count, total = int(pixels[part][entry.index]), int(pixels[part].sum())
+            cells += [number_cell(count, ",d"), number_cell(100 * count / max(total, 1), ".2f")]
+        rows.append(tuple(cells))
+    headings = [heading for part in parts for heading in (f"{part}, pixels", "%")]
+    return Sheet("Class balance, ignored pixels left out", ("Class", *headings), rows)
 
 
 def series_sheet(run: Run) -> Sheet:

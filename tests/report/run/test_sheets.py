@@ -11,8 +11,10 @@ from fabricated import write_run
 
 from hela_seg.comparison import compare_runs
 from hela_seg.comparison.found import Run, read_run
+from hela_seg.data.classes import Classes
 from hela_seg.report.run import sheets
 from hela_seg.report.run.sheets import (
+    balance_sheet,
     class_sheet,
     confusion_sheet,
     cost_sheet,
@@ -79,6 +81,16 @@ def test_rows_of_the_confusion_matrix_are_the_truth(run: Run) -> None:
     ]
     assert (sheet.rows[0][2].share, sheet.rows[0][2].value) == (3 / 22, 3)
     assert sheet.rows[2][1].share is None
+
+
+def test_percent_are_of_the_part_and_training_comes_first() -> None:
+    pixels = {"test": np.array([30, 10]), "validation": np.array([0, 0]), "train": np.array([1, 4])}
+    sheet = balance_sheet(pixels, Classes(["background", "round"]))
+    assert sheet.headings == ("Class", "train, pixels", "%", "validation, pixels", "%", "test, pixels", "%")
+    assert texts(sheet) == [
+        ["background", "1", "20.00", "0", "0.00", "30", "75.00"],
+        ["round", "4", "80.00", "0", "0.00", "10", "25.00"],
+    ]
 
 
 def test_series_stand_from_the_lowest_up(run: Run) -> None:
