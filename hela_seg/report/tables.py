@@ -107,8 +107,13 @@ def print_sheet(
 ) -> None:
     """Print a table; of many rows and notes the first, and how many more the files have."""
     console = console or Console()
-    names, numbers = list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :])
-    table = plain_table(names, numbers, console)
+    # Left to itself, rich drops columns on a narrow terminal: let the terminal wrap the lines instead.
+    width = NARROWEST if console.width < NARROWEST else None
+    table = Table(box=SIMPLE, width=width, padding=(0, 1, 0, 0), show_edge=False)
+    for name in sheet.headings[: sheet.names]:
+        table.add_column(name, overflow="fold")
+    for number in sheet.headings[sheet.names :]:
+        table.add_column(number, justify="right", no_wrap=True)
     for row in sheet.rows[:most_rows]:
         table.add_row(*(Text(" ".join(cell.text.split())) for cell in row))
     print_plain(Text(sheet.title, style="bold"), console)
@@ -128,18 +133,6 @@ def print_notes(notes: Sequence[str], console: Console, most: int | None = None)
 def _print_rest(entries: Sequence[object], most: int | None, what: str, console: Console) -> None:
     if most is not None and len(entries) > most:
         print_plain(Text(f"and {len(entries) - most} more {what}, see the files"), console)
-
-
-def plain_table(names: list[str], numbers: list[str], console: Console) -> Table:
-    """An empty table with columns for names, which are folded where long, and for numbers, which are not."""
-    # Left to itself, rich drops columns on a narrow terminal: let the terminal wrap the lines instead.
-    width = NARROWEST if console.width < NARROWEST else None
-    table = Table(box=SIMPLE, width=width, padding=(0, 1, 0, 0), show_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for number in numbers:
-        table.add_column(number, justify="right", no_wrap=True)
-    return table
 
 
 def print_plain(content: Table | Text, console: Console) -> None:

@@ -152,8 +152,9 @@ class Meters:
 
     def add(self, frame: SegmentedFrame) -> None:
         """Measure one more frame."""
-        for meter in filter(None, (self._boundaries, self._cells)):
-            meter.add(frame)
+        for meter in (self._boundaries, self._cells):
+            if meter is not None:
+                meter.add(frame)
 
     def take_over(self, other: Meters) -> None:
         """Count the frames that another process measured with the same settings."""
@@ -165,5 +166,5 @@ class Meters:
     @property
     def quality(self) -> Quality:
         """What was measured of all frames so far, at least one."""
-        boundaries, cells = self._boundaries, self._cells
-        return Quality(boundaries and boundaries.scores, cells and cells.scores)
+        boundaries = None if self._boundaries is None else self._boundaries.scores
+        return Quality(boundaries, None if self._cells is None else self._cells.scores)

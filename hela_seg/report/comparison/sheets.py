@@ -33,14 +33,13 @@ SIDES = {"true": "truth", "found": "found"}
 def sheets_of(comparison: Comparison) -> list[Sheet]:
     """All sheets: scores as means over classes, each class's own, and what else there is."""
     costly = any(row.costs.parameters for row in comparison.rows)  # label images alone have no costs
-    sheets = [
-        _means(comparison),
-        *(_class(comparison, index) for index in range(len(comparison.classes))),
+    of_classes = (_class(comparison, index) for index in range(len(comparison.classes)))
+    return [
+        *map(without_empty_columns, (_means(comparison), *of_classes)),
         *([_quality(comparison.rows)] if any(row.quality.seeds_measured for row in comparison.rows) else []),
         *([_costs(comparison)] if costly else []),
         *([_pairs(comparison.pairs)] if comparison.pairs else []),
     ]
-    return list(map(without_empty_columns, sheets))
 
 
 def published_beside(comparison: Comparison) -> list[tuple[str, Published]]:

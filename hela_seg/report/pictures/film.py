@@ -13,7 +13,7 @@ from hela_seg.data.stacks import PixelSize
 from hela_seg.data.stacks.video import format_of, write_video
 from hela_seg.report.pictures.blending import Contrast, Image, Labels, Picture, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.overlay import LINE, MARGIN, NARROWEST, TITLE, compose, legend_of, line_of_text
-from hela_seg.report.pictures.scale import caption_of_frame, draw_scale_bar, scale_bar_of
+from hela_seg.report.pictures.scale import caption_of_frame, draw_scale_bar
 from hela_seg.report.pictures.trails import Trails
 
 LONGEST = 1280 - 2 * MARGIN
@@ -70,7 +70,6 @@ def write_film(
     _, image, labels = first
     shown, shown_labels = fit_panel(image, labels, LONGEST, ENLARGED)
     stretched = contrast_of([shown]) if contrast is None else contrast
-    bar = scale_bar_of(shown_labels.shape, labels.shape, pixel_size)
     empty = np.zeros((*shown_labels.shape, 3), np.uint8)
     page = _even(compose([empty], [""], 1, legend_of(classes, False), title))
 
@@ -78,7 +77,7 @@ def write_film(
         panel = blend(*fit_panel(image, labels, LONGEST, ENLARGED), classes, stretched, OUTLINE)
         if trails is not None:
             trails.draw(panel, number, len(panel) / len(labels))
-        draw_scale_bar(bar, panel)
+        draw_scale_bar(panel, labels.shape, pixel_size)
         ignored = ", hatched: ignored" if (labels == IGNORE_INDEX).any() else ""
         return _drawn(page, panel, caption_of_frame(number, frame_interval_s) + ignored)
 

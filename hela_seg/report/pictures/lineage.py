@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -45,7 +44,7 @@ def lineage_drawing(followed: Followed) -> Drawing:
     return Drawing(themed_svg(figure), caption)
 
 
-def draw_lineage(followed: Followed, style: Mapping[str, Any] = PLAIN) -> Figure:
+def draw_lineage(followed: Followed, style: dict[Any, Any] = PLAIN) -> Figure:
     """Draw lineages side by side, time going down; the largest ones first, as many as can be told apart.
 
     Args:
@@ -55,7 +54,7 @@ def draw_lineage(followed: Followed, style: Mapping[str, Any] = PLAIN) -> Figure
     lives = followed.lives
     columns, shown = _columns(lives)
     width = min(max(4.5, 1.8 + 0.14 * len(columns)), 14.0)
-    with mpl.rc_context(dict(style)):
+    with mpl.rc_context(style):
         figure = Figure(figsize=(width, 5.5), layout="constrained", facecolor="white")
         axes = figure.subplots()
     unit, step = _time_axis(followed)

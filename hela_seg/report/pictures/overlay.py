@@ -16,14 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize
 from hela_seg.report.pictures.blending import IGNORED_GREY, Image, Labels, Picture, blend, fit_panel, stripes
-from hela_seg.report.pictures.scale import (
-    FONT,
-    TEXT_SIZE,
-    caption_of_frame,
-    draw_scale_bar,
-    font_of,
-    scale_bar_of,
-)
+from hela_seg.report.pictures.scale import FONT, TEXT_SIZE, caption_of_frame, draw_scale_bar, font_of
 from hela_seg.system.files import whole_file
 
 PNG_EFFORT = 2
@@ -79,7 +72,7 @@ def write_overlay(
     longest = int(math.sqrt(PIXELS_SHOWN / len(frames)))
     panels = [blend(*fit_panel(image, labels, longest), classes) for _, image, labels in frames]
     for panel, (_, _, labels) in zip(panels, frames, strict=True):
-        draw_scale_bar(scale_bar_of(panel.shape[:2], labels.shape, pixel_size), panel)
+        draw_scale_bar(panel, labels.shape, pixel_size)
     captions = [caption_of_frame(number, frame_interval_s) for number, _, _ in frames]
     ignored = any((labels == IGNORE_INDEX).any() for _, _, labels in frames)
     write_png(path, compose(panels, captions, columns, legend_of(classes, ignored), title), comment)

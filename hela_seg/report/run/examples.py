@@ -19,7 +19,7 @@ from hela_seg.data.stacks import PixelSize
 from hela_seg.report.page import Gallery, Picture
 from hela_seg.report.pictures.blending import Image, Labels, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.blending import Picture as Pixels
-from hela_seg.report.pictures.scale import bar_length, draw_scale_bar, scale_bar_of
+from hela_seg.report.pictures.scale import bar_length, draw_scale_bar
 from hela_seg.report.run.class_maps import ClassMaps
 from hela_seg.scores.confusion import mean_over_classes, scores_of
 from hela_seg.scores.counts import FrameCounts
@@ -147,7 +147,7 @@ def _panels(frame: _Frame, classes: Classes, longest: int) -> Iterator[tuple[str
     image, truth = fit_panel(frame.image, frame.truth, longest)
     _, found = fit_panel(frame.image[:1], frame.found, longest)
     shown = blend(image, np.zeros_like(truth), classes)
-    draw_scale_bar(scale_bar_of(truth.shape, frame.truth.shape, frame.pixel_size), shown)
+    draw_scale_bar(shown, frame.truth.shape, frame.pixel_size)
     bar = None if frame.pixel_size is None else bar_length(frame.truth.shape[1], frame.pixel_size)
     yield "image" if bar is None else f"image, bar {bar:g} µm", shown
     yield "truth", blend(image, truth, classes)
