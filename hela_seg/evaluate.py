@@ -27,7 +27,7 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality, write_track_scores
-from hela_seg.report.run.class_maps import predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.report.tables import print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder

@@ -21,7 +21,7 @@ from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.inference.counting import LabelMap
 from hela_seg.report.quality import quality_to_plain, write_quality
-from hela_seg.report.run.class_maps import predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.report.run.verdict import verdict_of
 from hela_seg.report.tables import print_files, print_notes, print_scores, write_results

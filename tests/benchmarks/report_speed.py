@@ -21,7 +21,7 @@ from hydra.utils import instantiate
 from hela_seg.cli import main as command
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
-from hela_seg.report.run.class_maps import predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.runs import run_folder
 

@@ -18,7 +18,7 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block
 from hela_seg.data.stacks import ArraySeries
 from hela_seg.inference import Predictor, Tiling, TrainedNet, Unreadable, count_frames
-from hela_seg.report.run.class_maps import predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.system.errors import InputError
 
 FILM = np.random.default_rng(0).integers(0, 256, (7, 70, 90), dtype=np.uint8)

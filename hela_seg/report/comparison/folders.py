@@ -9,11 +9,10 @@ from pathlib import Path
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.comparison.nets import what_differs
 from hela_seg.comparison.published import AUTO
-from hela_seg.report.comparison.folds import write_folds
 from hela_seg.report.comparison.jobs import print_jobs, write_jobs
 from hela_seg.report.comparison.write import print_comparison, write_comparison
 from hela_seg.report.tables import print_files
-from hela_seg.runs.run_folder import COMPARISON, FOLDS_TABLE, JOBS_TABLE
+from hela_seg.runs.run_folder import COMPARISON, JOBS_TABLE
 from hela_seg.runs.sweep.jobs import FINISHED, Job, jobs_in
 from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder
@@ -50,9 +49,7 @@ def compare_folders(
         print_comparison(comparison)
     for warning in warnings:
         log.warning("warning: %s", warning)
-    written: dict[str, object] = {**write_comparison(make_folder(output), comparisons, warnings)}
-    if write_folds(output / FOLDS_TABLE, comparisons):
-        written["folds"] = output / FOLDS_TABLE
+    written = write_comparison(make_folder(output), comparisons, warnings)
     print_files(written if in_print else {"page": written["page"]})
     return comparisons
 

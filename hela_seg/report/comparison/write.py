@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from hela_seg.comparison import Comparison, NetRow
+from hela_seg.comparison.folds import fold_of
 from hela_seg.comparison.nets import what_numbers_mean
 from hela_seg.comparison.published import SOURCE
 from hela_seg.comparison.quality import SPLIT_SETTINGS
@@ -18,8 +19,9 @@ from hela_seg.report.comparison.intervals import draw_nets
 from hela_seg.report.comparison.latex import latex
 from hela_seg.report.comparison.sheets import published_beside, sheets_of
 from hela_seg.report.page import Page, Section
-from hela_seg.report.tables import Sheet, number_cell, print_notes, print_sheet
-from hela_seg.scores.confusion import to_plain
+from hela_seg.report.tables import MEASURES, Sheet, number_cell, print_notes, print_sheet
+from hela_seg.runs.run_folder import FOLDS_TABLE
+from hela_seg.scores.confusion import scores_of, to_plain
 from hela_seg.system.files import whole_file, write_table
 
 ROWS_SHOWN, NOTES_SHOWN = 40, 12
@@ -27,6 +29,9 @@ ROWS_SHOWN, NOTES_SHOWN = 40, 12
 
 COLUMNS = ("", " spread", " low", " high")
 """What stands behind the names of class and measure in the columns of a figure."""
+
+ALL = "all"
+"""Stands for the fold in the row of the pooled confusion matrix."""
 
 PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", "high", "conclusion")
 
@@ -49,6 +54,9 @@ def write_comparison(
     paired = [row for number, one in enumerate(comparisons, 1) for row in _pair_rows(number, one)]
     write_table(pairs, paired, PAIR_COLUMNS)
     written: dict[str, object] = {"table": tables, "pairs": pairs}
+    if folds := [row for one in comparisons for row in _fold_rows(one)]:
+        written["folds"] = folder / FOLDS_TABLE
+        write_table(folder / FOLDS_TABLE, folds)
     for what, ending, render in (
         ("Markdown", "md", markdown),
         ("LaTeX", "tex", latex),
@@ -166,3 +174,20 @@ def _pair_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
         figures = (pair.p, pair.p_holm, difference.value, difference.low, difference.high)
         cells = (number, pair.first, pair.second, *map(to_plain, figures), pair.sentence)
         yield dict(zip(PAIR_COLUMNS, cells, strict=True))
+
+
+def _fold_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Of each cross-validation a row for every fold, and one for the sum of their confusion matrices."""
+    for net in comparison.rows:
+        for pooled in filter(lambda run: run.folds, net.runs):
+            for run in (*pooled.folds, pooled):
+                plain = scores_of(run.counts.pooled).to_plain()
+                means = {f"mean {measure}": plain[f"mean_{measure}"] for measure in MEASURES}
+                by_class = {
+                    f"{c.name} {measure}": plain[measure][c.index]
+                    for c in run.classes
+                    for measure in MEASURES
+                }
+                fold = ALL if run is pooled else fold_of(run)
+                which = {"net": net.name, "seed": pooled.record.seed, "fold": fold, "frames": len(run.counts)}
+                yield which | means | by_class | {"run": str(run.folder)}

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
-from hela_seg.data.context import own_channels
+from hela_seg.data.context import own_channels, parts_of_time
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.data.frames import LabelFrames
+from hela_seg.data.layouts import Recording
 from hela_seg.data.sampler import Draw
 from hela_seg.data.splits.split import Block
 from hela_seg.data.stacks import PixelSize
+from hela_seg.inference import Predictor
 from hela_seg.report.page import Gallery, Picture
 from hela_seg.report.pictures.blending import Image, Labels, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.blending import Picture as Pixels
 from hela_seg.report.pictures.scale import bar_length, draw_scale_bar
-from hela_seg.report.run.class_maps import ClassMaps
 from hela_seg.scores.confusion import mean_over_classes, scores_of
 from hela_seg.scores.counts import FrameCounts
 
@@ -34,6 +35,10 @@ TILES, TILE_SIDE = 6, 192
 TILES_LOOKED_AT = 48
 PALEST, PALE = 150, 0.4
 """Grey under errors: from light to white, so that dark classes stand out too."""
+
+
+ClassMaps = Callable[[Block, int], Labels]
+"""A block that was scored and a frame of it -> the class map (H, W) uint8 whose pixels were counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +82,28 @@ def examples_of(
         image = recording.image
         frames.append(_Frame(title, image.frame(t), truth, maps(block, t), found, wrong, image.pixel_size))
     return _small_enough(frames, data.classes)
+
+
+def predicted(
+    predictor: Predictor, recordings: Sequence[Recording], blocks: Sequence[Block] = ()
+) -> ClassMaps:
+    """Class maps that a net predicts, frame by frame as they are asked for.
+
+    Args:
+        predictor: the net.
+        recordings: images and masks.
+        blocks: all that were counted, beside the one that is asked for.
+    """
+
+    def class_map(block: Block, t: int) -> Labels:
+        image = recordings[block.series].image
+        # with the neighbours that it was counted with, for a batch may round otherwise than a single frame
+        groups = predictor.groups(image, range(block.start, block.stop))
+        group = next(group for group in groups if t in group)
+        parts = parts_of_time([*blocks, block])[block.series, block.part]
+        return dict(zip(group, predictor.frames(image, group, parts), strict=True))[t]
+
+    return class_map
 
 
 def errors_of(image: Image, truth: Labels, found: Labels, classes: Classes) -> Pixels:

@@ -17,7 +17,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits.split import Block
 from hela_seg.report.comparison.sheets import interval_cell
 from hela_seg.report.page import Page, Section
-from hela_seg.report.run.class_maps import ClassMaps
+from hela_seg.report.run.examples import ClassMaps
 from hela_seg.report.run.sections import NOT_SCORED, OF_OTHER_PAGES, SECTIONS, Material
 from hela_seg.report.run.verdict import foreground_mean_iou, verdict_of
 from hela_seg.report.tables import ABSENT, counted, number_cell

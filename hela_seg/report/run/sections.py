@@ -24,8 +24,7 @@ from hela_seg.data.splits.split import Block
 from hela_seg.report.page import Section
 from hela_seg.report.pictures.lineage import lineage_drawing
 from hela_seg.report.quality import quality_sheets, track_sheets
-from hela_seg.report.run.class_maps import ClassMaps
-from hela_seg.report.run.examples import examples_of, training_tiles
+from hela_seg.report.run.examples import ClassMaps, examples_of, training_tiles
 from hela_seg.report.run.learning import draw_learning, read_log
 from hela_seg.report.run.sheets import (
     MOST_ROWS,

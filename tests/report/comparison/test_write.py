@@ -8,7 +8,10 @@ import io
 import re
 from pathlib import Path
 
-from fabricated import frame_counts, write_run
+import numpy as np
+import pytest
+from comparison.test_folds import folds_on_disk, part_of
+from fabricated import NAMES, frame_counts, write_run
 from pages import ReadPage, outside
 from rich.console import Console
 
@@ -183,3 +186,26 @@ def test_of_many_nets_the_first_are_drawn_and_the_figure_says_so(tmp_path: Path)
     text = as_html(compare_runs(find_runs([tmp_path])[0]), [])
     assert "The first 24 of 26 nets; the tables have all." in text
     assert len(text) < 5 * 2**20
+
+
+def test_a_row_a_fold_and_one_of_the_summed_matrices(tmp_path: Path) -> None:
+    whole = folds_on_disk(tmp_path / "runs", "unet", seed=1)
+    write_comparison(tmp_path, compare_runs(find_runs([tmp_path / "runs"])[0]), [])
+    rows = csv_rows(tmp_path / "out_of_fold.csv")
+    assert [(row["net"], row["seed"], row["fold"], row["frames"]) for row in rows] == [
+        ("unet", "1", fold, frames) for fold, frames in (("0", "4"), ("1", "4"), ("2", "4"), ("all", "12"))
+    ]
+    for row, counts in zip(rows, [*(part_of(whole, fold) for fold in range(3)), whole], strict=True):
+        expected = scores_of(counts.pooled)
+        assert float(row["mean iou"]) == expected.mean_iou
+        for measure in ("iou", "dice", "precision", "recall"):
+            found = [float(row[f"{name} {measure}"]) for name in NAMES]
+            np.testing.assert_array_equal(found, getattr(expected, measure))
+    # pooled pixels, and not the mean of the folds
+    assert float(rows[3]["mean iou"]) != pytest.approx(np.mean([float(row["mean iou"]) for row in rows[:3]]))
+
+
+def test_without_folds_there_is_no_table(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "one", frame_counts())
+    assert "folds" not in write_comparison(tmp_path, compare_runs(find_runs([tmp_path / "runs"])[0]), [])
+    assert not (tmp_path / "out_of_fold.csv").exists()

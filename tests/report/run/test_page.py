@@ -18,7 +18,7 @@ from hela_seg.cli import main
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
-from hela_seg.report.run.class_maps import predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.report.tables import write_results
 from hela_seg.runs import records, run_folder
