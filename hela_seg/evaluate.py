@@ -29,6 +29,7 @@ from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality, write_track_scores
 from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
+from hela_seg.report.run.sections import Material
 from hela_seg.report.tables import print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
@@ -125,7 +126,7 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
         )
     found = _written(settings, counts, predictor.classes, record, meters, reliability, trained)
     maps = predicted(predictor, data.recordings, blocks)
-    report = write_report(Path(settings.output_dir), "evaluate", data, blocks, maps)
+    report = write_report(Material(Path(settings.output_dir), "evaluate", data, blocks, maps))
     _print_files(settings, {"checkpoint": ckpt}, {"report": report or "none"})
     return found
 
@@ -157,8 +158,8 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     found = _written(settings, counts, data.classes, _record_of_labels(settings, data), meters, tracks=tracks)
     lost = _left_out(blocks, len(counts), [*partners.faults, *faults])
     maps = partial(class_map, partners, readers.found)
-    warnings = [lost] if lost else []
-    report = write_report(Path(settings.output_dir), "evaluate", data, scored, maps, warnings, followed)
+    material = Material(Path(settings.output_dir), "evaluate", data, scored, maps, followed)
+    report = write_report(material, [lost] if lost else [])
     _print_files(settings, _files_of(labels, partners), {"report": report or "none"})
     if lost:
         raise PartialResultError(lost)

@@ -23,6 +23,7 @@ from hela_seg.inference.counting import LabelMap
 from hela_seg.report.quality import quality_to_plain, write_quality
 from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
+from hela_seg.report.run.sections import Material
 from hela_seg.report.run.verdict import verdict_of
 from hela_seg.report.tables import print_files, print_notes, print_scores, write_results
 from hela_seg.runs import records, run_folder
@@ -123,7 +124,7 @@ def score(
         if distributed.is_rank_zero():
             records.write_record(folder / run_folder.RUN_RECORD, record)
             log.info("no series is kept for testing, so nothing is scored")
-            page = write_report(folder, "train", data, [], None) if report else None
+            page = write_report(Material(folder, "train", data, [], None)) if report else None
             _print_end(checkpoint, folder, page, data)
         return Result(folder, checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint, trust=trust)
@@ -151,7 +152,8 @@ def score(
         for line in told:
             log.warning("warning: %s", line)
         maps = predicted(predictor, data.recordings, blocks)
-        page = write_report(folder, "train", data, blocks, maps, told, run=run) if report else None
+        material = Material(folder, "train", data, blocks, maps, known=run)
+        page = write_report(material, told) if report else None
         _print_end(checkpoint, folder, page, data)
     return result
 

@@ -57,9 +57,16 @@ OF_OTHER_PAGES = (NOT_TRAINED, NO_TRACKS, NOT_SCORED, ONE_IMAGE)
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What sections are made of, each part read when the first section asks for it.
+    """What sections are made of; what they need of the run's files is read when the first one asks for it.
 
-    Fields as `hela_seg.report.run.page.write_report` takes them.
+    Attributes:
+        folder: of the run, with its results.
+        command: that made it: ``train``, where the data are prepared for training, or ``evaluate``.
+        data: opened.
+        blocks: the frames that were scored.
+        maps: the class maps that were scored; None where there were none.
+        followed: recordings whose cells were followed.
+        known: the results, where they have been read from the folder.
     """
 
     folder: Path

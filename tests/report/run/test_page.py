@@ -20,6 +20,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
 from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
+from hela_seg.report.run.sections import Material
 from hela_seg.report.tables import write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, curve_of, read_reliability
@@ -57,7 +58,8 @@ def rewrite(folder: Path, command: str = "evaluate") -> str:
         data.prepare()
     (folder / run_folder.REPORT).unlink()
     maps = predicted(net, data.recordings)
-    assert write_report(folder, command, data, data.blocks_of("test"), maps) == folder / run_folder.REPORT
+    material = Material(folder, command, data, data.blocks_of("test"), maps)
+    assert write_report(material) == folder / run_folder.REPORT
     return (folder / run_folder.REPORT).read_text(encoding="utf-8")
 
 

@@ -116,7 +116,7 @@ def test_settings_are_closed_at_first(material: Material) -> None:
 
 def test_the_facts_at_the_top_are_those_of_the_tables(material: Material) -> None:
     expected = scores_of(frame_counts(series=3).pooled)
-    path = write_report(material.folder, "evaluate", material.data, (), None)
+    path = write_report(material)
     assert path is not None
     facts = ReadPage(path.read_text(encoding="utf-8")).facts
     assert facts["m-IoU with the background (95 % interval)"].startswith(f"{expected.mean_iou:.4f} (")
