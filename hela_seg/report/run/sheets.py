@@ -84,8 +84,10 @@ def balance_sheet(pixels: Mapping[Any, NDArray[np.int64]], classes: Classes) -> 
 def series_sheet(run: Run) -> Sheet:
     """IoU of each series, the lowest mean first."""
     frames = Counter(run.counts.series)
-    names, of_name = list(frames), np.array(run.counts.series)
-    iou = scores_of(np.stack([run.counts.matrix[of_name == name].sum(axis=0) for name in names])).iou
+    names, number = list(frames), {name: place for place, name in enumerate(frames)}
+    pooled = np.zeros((len(names), *run.counts.matrix.shape[1:]), np.int64)
+    np.add.at(pooled, [number[name] for name in run.counts.series], run.counts.matrix)
+    iou = scores_of(pooled).iou
     mean_iou = mean_over_classes(iou)
     rows = [
         (Cell(names[s]), number_cell(frames[names[s]], "d"), *map(number_cell, (mean_iou[s], *iou[s])))
