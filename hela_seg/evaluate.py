@@ -30,7 +30,7 @@ from hela_seg.report.quality import print_quality, quality_to_plain, write_quali
 from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.report.run.sections import Material
-from hela_seg.report.tables import print_files, print_scores, write_results
+from hela_seg.report.tables import counted, print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 from hela_seg.scores.confusion import Scores
@@ -326,7 +326,7 @@ def _written(
     found = write_results(folder, counts, classes, record, reliability, more)
     write_quality(folder, quality, classes)
     seen = f", {trained} OF THEM SEEN IN TRAINING" if trained else ""
-    print_scores(found, classes, f"Scores on {len(counts)} frame(s){seen}, all pixels pooled")
+    print_scores(found, classes, f"Scores on {counted(len(counts), 'frame')}{seen}, all pixels pooled")
     print_quality(quality, classes)
     write_track_scores(folder, tracks or {})
     return found

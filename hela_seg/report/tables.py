@@ -118,7 +118,7 @@ def print_sheet(
         table.add_row(*(Text(" ".join(cell.text.split())) for cell in row))
     print_plain(Text(sheet.title, style="bold"), console)
     print_plain(table, console)
-    _print_rest(sheet.rows, most_rows, "rows", console)
+    _print_rest(sheet.rows, most_rows, "row", console)
     print_notes(sheet.notes, console, most_notes)
 
 
@@ -126,13 +126,13 @@ def print_notes(notes: Sequence[str], console: Console, most: int | None = None)
     """Print sentences below a table, each from the beginning of a line, and then an empty line."""
     for note in notes[:most]:
         console.print(Text(note), highlight=False, width=min(console.width, WIDEST_NOTE))
-    _print_rest(notes, most, "sentences", console)
+    _print_rest(notes, most, "sentence", console)
     console.print()
 
 
 def _print_rest(entries: Sequence[object], most: int | None, what: str, console: Console) -> None:
     if most is not None and len(entries) > most:
-        print_plain(Text(f"and {len(entries) - most} more {what}, see the files"), console)
+        print_plain(Text(f"and {counted(len(entries) - most, f'more {what}')}, see the files"), console)
 
 
 def print_plain(content: Table | Text, console: Console) -> None:

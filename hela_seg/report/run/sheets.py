@@ -93,8 +93,8 @@ def series_sheet(run: Run) -> Sheet:
         (Cell(names[s]), number_cell(frames[names[s]], "d"), *map(number_cell, (mean_iou[s], *iou[s])))
         for s in np.argsort(mean_iou, kind="stable")[:MOST_ROWS]
     ]
-    left = len(names) - MOST_ROWS
-    notes = (f"The lowest {MOST_ROWS}; {left} more are in {FRAME_COUNTS}.",) if left > 0 else ()
+    cut = len(names) > MOST_ROWS
+    notes = (f"The lowest {MOST_ROWS} of {len(names)}; {FRAME_COUNTS} has all.",) if cut else ()
     return Sheet("IoU by series", ("Series", "Frames", "m-IoU", *run.classes.names), rows, notes=notes)
 
 

@@ -104,7 +104,7 @@ def test_series_that_are_left_out_are_said(run: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sheets, "MOST_ROWS", 1)
     sheet = series_sheet(run)
     assert [row[0] for row in texts(sheet)] == ["a"]
-    assert sheet.notes == ("The lowest 1; 1 more are in frames.csv.",)
+    assert sheet.notes == ("The lowest 1 of 2; frames.csv has all.",)
 
 
 def test_costs_have_their_units(run: Run) -> None:
