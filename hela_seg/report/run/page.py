@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hela_seg.report.comparison.sheets import interval_cell
 from hela_seg.report.page import Page, Section
-from hela_seg.report.run.sections import NOT_SCORED, OF_OTHER_PAGES, SECTIONS, Material
+from hela_seg.report.run.sections import NOT_SCORED, SECTIONS, Material, NotOnThisPageError
 from hela_seg.report.run.verdict import foreground_mean_iou, verdict_of
 from hela_seg.report.tables import ABSENT, counted, number_cell
 from hela_seg.runs import run_folder
@@ -38,7 +38,7 @@ def write_report(material: Material, warnings: Sequence[str] = ()) -> Path | Non
     path = material.folder / run_folder.REPORT
     try:
         sections = (_section(title, make, material) for title, make in SECTIONS.items())
-        shown = tuple(section for section in sections if section.missing not in OF_OTHER_PAGES)
+        shown = tuple(filter(None, sections))
         told = tuple(f"{line[:1].upper()}{line[1:]}." for line in warnings)
         Page(_title(material), shown, tuple(_facts(material)), told, _verdict(material)).write(path)
     # the run's results are whole and must not be lost to a fault in a figure of them
@@ -55,9 +55,11 @@ def _verdict(material: Material) -> str:
         return f"{NOT_SCORED} {SCORED_BY}" if str(error) == NOT_SCORED else ""
 
 
-def _section(title: str, make: Callable[[Material], Section], material: Material) -> Section:
+def _section(title: str, make: Callable[[Material], Section], material: Material) -> Section | None:
     try:
         return replace(make(material), title=title)
+    except NotOnThisPageError:
+        return None
     except InputError as error:
         return Section(title, missing=str(error))
     except Exception as error:  # a fault of ours in one figure, which the others need not share

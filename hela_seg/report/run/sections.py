@@ -47,12 +47,11 @@ from hela_seg.tracking.tables import Followed
 MOST_LINEAGES = 3
 """Recordings whose lineages are drawn on the page."""
 
-NOT_TRAINED = "Nothing was trained here: see the report of the training run."
-NO_TRACKS = "No tracks were scored."
 NOT_SCORED = "No series is kept for testing, so nothing is scored."
-ONE_IMAGE = "A single image has no course over time and no other series beside it."
-OF_OTHER_PAGES = (NOT_TRAINED, NO_TRACKS, NOT_SCORED, ONE_IMAGE)
-"""Reasons for which a section is left out, and not shown with its reason: nobody looks for it there."""
+
+
+class NotOnThisPageError(InputError):
+    """Why a section is left out, where nobody looks for it on this kind of page."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +89,7 @@ class Material:
             InputError: nothing was scored, or a file is damaged.
         """
         if self.command == "train" and not self.blocks:
-            raise InputError(NOT_SCORED)
+            raise NotOnThisPageError(NOT_SCORED)
         return self.known or read_run(self.folder)
 
     @cached_property
@@ -118,9 +117,9 @@ class Material:
             InputError: nothing was trained.
         """
         if not self.record.of_net:
-            raise InputError("Label images were scored, and no net was trained for them here.")
+            raise NotOnThisPageError("Label images were scored, and no net was trained for them here.")
         if self.command != "train":
-            raise InputError(NOT_TRAINED)
+            raise NotOnThisPageError("Nothing was trained here: see the report of the training run.")
         return self.data
 
 
@@ -179,7 +178,7 @@ def _quality(material: Material) -> Section:
 
 def _tracks(material: Material) -> Section:
     if not material.followed:
-        raise InputError(NO_TRACKS)
+        raise NotOnThisPageError("No tracks were scored.")
     drawings = tuple(map(lineage_drawing, material.followed[:MOST_LINEAGES]))
     more = len(material.followed) - MOST_LINEAGES
     notes = (f"Not shown: lineages of {counted(more, 'further recording')}.",) if more > 0 else ()
@@ -221,13 +220,13 @@ def _variation(material: Material) -> Section:
     over_time = draw_over_time(run.counts, run.classes)
     sheets = (series_sheet(run),) if len(set(run.counts.series)) > 1 else ()
     if over_time is None and not sheets:
-        raise InputError(ONE_IMAGE)
+        raise NotOnThisPageError("A single image has no course over time and no other series beside it.")
     return Section(drawings=() if over_time is None else (over_time,), sheets=sheets)
 
 
 def _calibration(material: Material) -> Section:
     if not material.record.of_net:
-        raise InputError("Label images hold classes and do not say how sure their program was of them.")
+        raise NotOnThisPageError("Label images do not say how sure their program was of the classes.")
     right, path = int(np.trace(material.run.counts.pooled)), material.folder / run_folder.RELIABILITY
     counts = read_reliability(path)
     if int(counts[:, 1].sum()) != right:
@@ -267,7 +266,7 @@ def _command(material: Material) -> Section:
 
 def _costs(material: Material) -> Section:
     if not material.record.of_net:
-        raise InputError("What it cost to make label images elsewhere is not known here.")
+        raise NotOnThisPageError("What it cost to make label images elsewhere is not known here.")
     return Section(sheets=(cost_sheet(material.record),))
 
 
