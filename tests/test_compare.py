@@ -104,8 +104,8 @@ def test_a_sweep_ends_with_a_comparison(
     sweep = ["--multirun", "model=unet", "seed=0,1", f"hydra.sweep.dir={tmp_path}"]
     assert main("train", [*data, *SMALL_NET, "trainer.max_epochs=1", *sweep]) == 0
     assert sorted(path.name for path in (tmp_path / "comparison").iterdir()) == sorted([*FILES, "jobs.csv"])
-    printed = capfd.readouterr().out
-    assert printed.count("Scores of 2 frames of 1 series") == 1
+    last = capfd.readouterr().out.strip().splitlines()[-1]
+    assert last == f"page  {tmp_path / 'comparison' / 'comparison.html'}"
     scored = json.loads((tmp_path / "0_unet" / "scores.json").read_text())["mean"]["iou"]
     again = json.loads((tmp_path / "1_unet" / "scores.json").read_text())["mean"]["iou"]
     line = next(
