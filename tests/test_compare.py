@@ -65,9 +65,7 @@ def test_folders_may_be_named_by_numbers_as_the_jobs_of_a_sweep_are(
     (own, _) = csv_rows(tmp_path / "out" / "comparison.csv")
     assert (own["runs"], own["seeds"]) == ("0 1", "2")
     assert main("compare", ["0", "seed=-1", "hydra.run.dir=out"]) == 2
-    last = capfd.readouterr().err.splitlines()[
-        -1
-    ]  # more lines come first without torch
+    last = capfd.readouterr().err.splitlines()[-1]  # more lines come first without torch
     assert last.startswith("error: seed is -1, expected a whole number of 0 or more")
     assert main("compare", ["0", "published=never", "hydra.run.dir=out"]) == 0
     assert len(csv_rows(tmp_path / "out" / "comparison.csv")) == 1
