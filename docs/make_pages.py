@@ -124,7 +124,7 @@ def _table(keys: Iterable[Key], target: str | None, depth: int) -> Iterator[str]
 
 def _target(file: Path) -> str | None:
     found = re.search(r"^(?:data:\n)?\s*_target_: (\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
-    bases = re.findall(r"^  - (\w+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    bases = re.findall(r"^  - (\w+)(?:@\w+)?$", file.read_text(encoding="utf-8"), re.MULTILINE)
     return found[1] if found else next((_target(file.with_name(f"{base}.yaml")) for base in bases), None)
 
 

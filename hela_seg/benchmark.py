@@ -25,12 +25,11 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import CSVLogger
 from rich.console import Console
-from rich.text import Text
 
 from hela_seg.cli.commands import CONFIG
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
-from hela_seg.report.tables import ABSENT, plain_table, print_files, print_plain
+from hela_seg.report.tables import Cell, Sheet, number_cell, print_files, print_sheet
 from hela_seg.runs.checkpoint import ModelInfo, option_of
 from hela_seg.system.files import make_folder, whole_file
 from hela_seg.system.hardware import Machine
@@ -189,14 +188,11 @@ def print_times(record: Mapping[str, Any], console: Console | None = None) -> No
         f"Tiles of {height}x{width}, {batch} a batch; milliseconds, medians of {settings['repeats']} repeats",
         ", ".join(f"{words} {1000 * of_data[stage]:,.1f}" for stage, words in OF_DATA.items()),
     ]
-    print_plain(Text("\n".join(lines)), console)
-    table = plain_table(["net"], [*OF_NET.values(), "tiles/s", "MiB"], console)
+    rows = []
     for name, net in nets.items():
         times, peak = medians[name], net["peak_memory"]
-        table.add_row(
-            Text(name),
-            *(f"{1000 * times[stage]:,.1f}" for stage in OF_NET),
-            f"{batch / times[FULL_STEP]:,.1f}",
-            ABSENT if peak is None else f"{peak / MEBI:,.0f}",
-        )
-    print_plain(table, console)
+        numbers = [*(1000 * times[stage] for stage in OF_NET), batch / times[FULL_STEP]]
+        memory = number_cell(None if peak is None else peak / MEBI, ",.0f")
+        rows.append((Cell(name), *(number_cell(number, ",.1f") for number in numbers), memory))
+    headings = ("net", *OF_NET.values(), "tiles/s", "MiB")
+    print_sheet(Sheet("\n".join(lines), headings, rows), console)

@@ -13,6 +13,7 @@ if __name__ == "__main__":
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,16 +27,17 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality, write_track_scores
-from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
-from hela_seg.report.tables import print_files, print_scores, write_results
+from hela_seg.report.run.sections import Material
+from hela_seg.report.tables import counted, print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
+from hela_seg.scores.confusion import Scores
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.frames import against_truth
-from hela_seg.scores.labelled import LabelImages, Readers, one_line, score_labels
+from hela_seg.scores.labelled import Readers, class_map, one_line, score_labels
 from hela_seg.scores.meters import Meters
-from hela_seg.scores.metrics import Scores
 from hela_seg.scores.partners import Partners, find_partners
 from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder
@@ -123,8 +125,8 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
             len(counts),
         )
     found = _written(settings, counts, predictor.classes, record, meters, reliability, trained)
-    maps = Predicted(predictor, data.recordings, blocks)
-    report = write_report(Path(settings.output_dir), "evaluate", data, blocks, maps)
+    maps = predicted(predictor, data.recordings, blocks)
+    report = write_report(Material(Path(settings.output_dir), "evaluate", data, blocks, maps))
     _print_files(settings, {"checkpoint": ckpt}, {"report": report or "none"})
     return found
 
@@ -155,9 +157,9 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
         raise InputError(one_line(faults))
     found = _written(settings, counts, data.classes, _record_of_labels(settings, data), meters, tracks=tracks)
     lost = _left_out(blocks, len(counts), [*partners.faults, *faults])
-    maps = LabelImages(partners, readers.found)
-    warnings = [lost] if lost else []
-    report = write_report(Path(settings.output_dir), "evaluate", data, scored, maps, warnings, followed)
+    maps = partial(class_map, partners, readers.found)
+    material = Material(Path(settings.output_dir), "evaluate", data, scored, maps, followed)
+    report = write_report(material, [lost] if lost else [])
     _print_files(settings, _files_of(labels, partners), {"report": report or "none"})
     if lost:
         raise PartialResultError(lost)
@@ -324,7 +326,7 @@ def _written(
     found = write_results(folder, counts, classes, record, reliability, more)
     write_quality(folder, quality, classes)
     seen = f", {trained} OF THEM SEEN IN TRAINING" if trained else ""
-    print_scores(found, classes, f"Scores on {len(counts)} frame(s){seen}, all pixels pooled")
+    print_scores(found, classes, f"Scores on {counted(len(counts), 'frame')}{seen}, all pixels pooled")
     print_quality(quality, classes)
     write_track_scores(folder, tracks or {})
     return found

@@ -27,8 +27,9 @@ from hela_seg.data.stacks import open_series, path_of
 from hela_seg.data.stacks.tiff.ome_tiff import read_classes
 from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.job import TrackFile
-from hela_seg.report.pictures.curves import write_time_course
-from hela_seg.report.pictures.lineage import write_lineage
+from hela_seg.report.pictures.curves import draw_time_course
+from hela_seg.report.pictures.drawings import write_figure
+from hela_seg.report.pictures.lineage import draw_lineage
 from hela_seg.report.pictures.trails import strip_rows, write_strip
 from hela_seg.report.quality import write_track_scores
 from hela_seg.report.tables import print_files
@@ -123,7 +124,8 @@ def track(config: Mapping[str, Any]) -> list[Path]:
                 scores[source.name] = scorers[source.name].score_lives(found.lives, maps.labels())
     write_lives(out, followed)
     title = sources[0].name if len(sources) == 1 else f"{len(sources)} recordings"
-    write_time_course(out / run_folder.TIME_COURSE, courses, classes, title, followed=followed)
+    figure = draw_time_course(courses, classes, title, followed=followed)
+    write_figure(out / run_folder.TIME_COURSE, figure)
     write_track_scores(out, scores)
     _print_end(out, followed, paths)
     return paths
@@ -225,7 +227,7 @@ def _follow(
 def _write_recording(settings: TrackSettings, out: Path, followed: Followed, maps: CellMaps) -> None:
     name = followed.name
     for kind in ("png", "svg"):
-        write_lineage(out / f"{name}{run_folder.LINEAGE_SUFFIX}.{kind}", followed)
+        write_figure(out / f"{name}{run_folder.LINEAGE_SUFFIX}.{kind}", draw_lineage(followed))
     if "ctc" in settings.forms:
         write_ctc_results(out / f"{name}{run_folder.CTC_SUFFIX}", followed.lives, maps.labels())
     if "trackmate" in settings.forms:

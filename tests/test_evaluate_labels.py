@@ -86,9 +86,8 @@ def test_the_report_shows_the_labels_where_a_net_has_its_prediction(desk: Path) 
     assert worst.startswith("Worst: dish 1")
     panels = [alt.rsplit(": ", 1)[1] for alt in page.images[:3]]
     assert panels == ["image", "truth", "labels"]
-    assert text.count('class="missing"') == 4
-    assert "do not say how sure their program was" in text
-    assert text.count("no net was trained for them here") == 2
+    assert 'class="missing"' not in text
+    assert not {"Learning curves", "Training tiles", "Calibration", "Costs"} & set(page.headings)
     assert "could not be drawn" not in text
     assert "Seed" not in text
 

@@ -12,6 +12,7 @@ before.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -39,8 +40,9 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     """
     typed = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        if {"--help", "-h"} & set(typed):
-            print_answer(help_of(name, [word for word in typed if not word.startswith("-")]))
+        if asked := [word for word in typed if word == "-h" or re.fullmatch("--help(=.*)?", word)]:
+            words = [word.partition("=")[2] for word in asked] + [w for w in typed if not w.startswith("-")]
+            print_answer(help_of(name, list(filter(None, words))))
             return 0
         if "--version" in typed:
             print_answer(f"hela_seg {__version__}")

@@ -86,10 +86,15 @@ def _sections(command: str, chosen: dict[str, str], wanted: Sequence[str]) -> It
         rows = _having(keys, [] if group == named else wanted)
         if group != named and (named is not None or (wanted and not rows)):
             continue
-        yield f"{group}: {', '.join(choices)}" + (f" (here {choice})" if choice else " (none by default)")
+        here = f"(here {choice})" if choice else "(none by default)"
+        yield from textwrap.wrap(f"{group}: {', '.join(choices)} {here}", _width(), subsequent_indent="    ")
         if group == named:
             yield from _wrapped((f"  {group}={name}", meaning) for name, meaning in choices.items())
         yield from (*_rows(rows), "")
+
+
+def _width() -> int:
+    return max(80, min(shutil.get_terminal_size((100, 24)).columns, 120))
 
 
 def _having(keys: Iterable[Key], wanted: Sequence[str]) -> list[Key]:
@@ -109,9 +114,8 @@ def _rows(keys: Iterable[Key]) -> Iterator[str]:
 
 def _wrapped(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Two columns as wide as the terminal."""
-    width = max(80, min(shutil.get_terminal_size((100, 24)).columns, 120))
     for left, right in rows:
-        meaning = textwrap.wrap(right, width - _COLUMN) or [""]
+        meaning = textwrap.wrap(right, _width() - _COLUMN) or [""]
         if len(left) + 2 > _COLUMN:
             yield left
         else:

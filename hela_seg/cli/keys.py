@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +16,6 @@ from hela_seg.cli.commands import CONFIG
 _LINE = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z]\w*):(?P<rest>(?:\s.*)?)$")
 _DEFAULT = re.compile(r" +- /?(?P<group>[a-z]\w*): (?P<choice>\w+)")
 _OWN_OF_HYDRA = ("defaults", "hydra", "_")
-_SPELT_OUT = "folder"
-"""The file of the group ``data`` that explains the keys of the others."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,8 @@ def keys_of(file: Path, prefix: str = "") -> tuple[Key, ...]:
     text = file.read_text(encoding="utf-8")
     own = {key.path: key for key in _read(text, "" if "@package _global_" in text else prefix)}
     below = {key.path: key for base in _bases(text, file) for key in keys_of(base, prefix)}
-    spelt_out = file.with_name(f"{_SPELT_OUT}.yaml")
-    elsewhere = {}
-    if file.parent.name == "data" and file != spelt_out:
-        elsewhere = {key.path: key for key in keys_of(spelt_out, prefix)}
     return tuple(
-        key if key.meaning or path not in (below | elsewhere) else _explained(key, (below | elsewhere)[path])
+        key if key.meaning or path not in below else replace(key, meaning=below[path].meaning)
         for path, key in (below | own).items()
         if path.startswith(prefix)
     )
@@ -95,13 +89,9 @@ def all_keys(command: str) -> Iterator[Key]:
                 yield key
 
 
-def _explained(key: Key, other: Key) -> Key:
-    return Key(key.path, key.default, other.meaning)
-
-
 def _bases(text: str, file: Path) -> list[Path]:
     """The files of the same group that a file names in its defaults."""
-    named = re.findall(r"^  - (\w+)$", text.split("\n\n")[0], re.MULTILINE)
+    named = re.findall(r"^  - (\w+)(?:@\w+)?$", text.split("\n\n")[0], re.MULTILINE)
     return [file.with_name(f"{name}.yaml") for name in named if name != "_self_"]
 
 

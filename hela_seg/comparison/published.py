@@ -7,7 +7,7 @@ they say of another data set is an order of magnitude.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 SOURCE = (
@@ -19,49 +19,28 @@ SOURCE = (
 AUTO, ALWAYS, NEVER = "auto", "always", "never"
 """Beside which nets the figures stand: see `published_of`."""
 
-STEP_IMAGES, STEP_SIDE = 8, 512
-"""What the published steps were of; the notebook's batch size and its images' height and width."""
-
 CLASSES = ("background", "round", "spread")
 """What the paper's three classes are called here, in its order."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """One net's published figures; None where none was published.
+    """One net's published figures.
 
     Attributes:
         width: of the net that was measured, as ``model.width`` has it.
-        parameters: all of them, as the paper's notebook prints them.
-        step_ms: milliseconds a training step of `STEP_IMAGES` images of `STEP_SIDE` squared.
         scores: by the name of the measure, means over the three classes of the pooled confusion matrix.
-        by_class: by the name of the measure, the three classes in the paper's order.
     """
 
     width: int
-    parameters: int
-    step_ms: float
     scores: dict[str, float]
-    by_class: dict[str, tuple[float, float, float]] = field(default_factory=dict)
-
-    def of_class(self, name: str) -> dict[str, float]:
-        """Scores of one class by its name; none where the paper has no class of this name."""
-        if name not in CLASSES:
-            return {}
-        return {measure: own[CLASSES.index(name)] for measure, own in self.by_class.items()}
 
 
 PUBLISHED = {
-    "unet": Published(64, 31_402_639, 317, {"iou": 0.7062}),
-    "vgg19_unet": Published(64, 31_172_163, 245, {"iou": 0.7178}),
-    "inception_unet": Published(32, 18_083_535, 385, {"iou": 0.7907}),
-    "resnet34_unet": Published(
-        64,
-        24_456_444,
-        118,
-        {"iou": 0.8067, "dice": 0.88737, "accuracy": 0.99091},
-        {"iou": (0.99116, 0.69121, 0.73783), "dice": (0.99556, 0.81742, 0.84914)},
-    ),
+    "unet": Published(64, {"iou": 0.7062}),
+    "vgg19_unet": Published(64, {"iou": 0.7178}),
+    "inception_unet": Published(32, {"iou": 0.7907}),
+    "resnet34_unet": Published(64, {"iou": 0.8067, "dice": 0.88737, "accuracy": 0.99091}),
 }
 """By the name of the net's module; m-IoU from the paper's table, the rest from its notebook."""
 

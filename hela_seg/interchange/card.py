@@ -14,7 +14,16 @@ from hela_seg.inference.onnx_net import SUFFIX
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.runs.checkpoint import TEST_KEY, ModelInfo, option_of, read_content
 from hela_seg.scores.counts import FrameCounts
-from hela_seg.scores.statistics import FEW_UNITS, Interval, bootstrap, count_of, level_of, summed, units_of
+from hela_seg.scores.statistics import (
+    FEW_UNITS,
+    Interval,
+    count_of,
+    intervals_of,
+    level_of,
+    resampled,
+    summed,
+    units_of,
+)
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 
@@ -72,7 +81,7 @@ def intervals(counts: FrameCounts) -> tuple[dict[str, list[Interval]], int]:
     """
     units = units_of(counts)
     count, rows = count_of(units), 1 + counts.matrix.shape[-1]
-    found = bootstrap(summed(counts.matrix, units), all_figures, confidence=level_of(count))
+    found = intervals_of(*resampled(summed(counts.matrix, units), all_figures), level_of(count))
     starts = range(0, rows * len(MEASURES), rows)
     return {name: found[at : at + rows] for name, at in zip(MEASURES, starts, strict=True)}, count
 

@@ -18,7 +18,8 @@ from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import results_of
 from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
 from hela_seg.prediction.writers import WRITERS
-from hela_seg.report.pictures.curves import write_time_course
+from hela_seg.report.pictures.curves import draw_time_course
+from hela_seg.report.pictures.drawings import write_figure
 from hela_seg.runs import run_folder
 from hela_seg.tracking.answers import write_lives
 
@@ -42,18 +43,13 @@ def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingRes
     made_by = json.dumps({**job.provenance, **job.filtered})
     followed = [recording.followed for recording in recordings if recording.result.lives is not None]
     title = job.series[0].name if len(recordings) == 1 else f"{len(recordings)} recordings"
-    write_time_course(
-        folder.path / run_folder.TIME_COURSE,
-        [
-            TimeCourse(series.name, np.stack(result.pixels), cells, series.frame_interval)
-            for series, result in zip(job.series, results, strict=True)
-            for cells in [np.stack(result.cells) if result.cells else None]
-        ],
-        job.classes,
-        title,
-        made_by,
-        followed=followed,
-    )
+    courses = [
+        TimeCourse(series.name, np.stack(result.pixels), cells, series.frame_interval)
+        for series, result in zip(job.series, results, strict=True)
+        for cells in [np.stack(result.cells) if result.cells else None]
+    ]
+    figure = draw_time_course(courses, job.classes, title, followed=followed)
+    write_figure(folder.path / run_folder.TIME_COURSE, figure, made_by)
     if job.wanted.track:
         write_lives(folder.path, followed)
     if job.wanted.label_next:

@@ -15,8 +15,9 @@ from hela_seg.cells.polygons import write_geojson, write_rois
 from hela_seg.data.stacks import EncodedFrame, Part, PixelSize, Series, write_ome_tiff, write_ome_zarr
 from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import results_of
+from hela_seg.report.pictures.drawings import write_figure
 from hela_seg.report.pictures.film import write_film
-from hela_seg.report.pictures.lineage import write_lineage
+from hela_seg.report.pictures.lineage import draw_lineage
 from hela_seg.report.pictures.overlay import write_overlay
 from hela_seg.report.pictures.trails import Trails
 from hela_seg.tracking.ctc import write_ctc_results
@@ -156,7 +157,7 @@ def _write_film(recording: PredictedRecording, path: Path) -> None:
 
 
 def _write_lineage(recording: PredictedRecording, path: Path) -> None:
-    write_lineage(path, recording.followed, json.dumps(recording.label_provenance))
+    write_figure(path, draw_lineage(recording.followed), json.dumps(recording.label_provenance))
 
 
 WRITERS: dict[str, Callable[[PredictedRecording, Path], None]] = {

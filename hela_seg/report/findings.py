@@ -21,7 +21,16 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.intensity import PERCENTILES
 from hela_seg.data.labels.balance import balanced_weights
 from hela_seg.data.splits.table import Block, Part, rows_of_blocks
-from hela_seg.report.tables import ABSENT, Cell, Sheet, number_cell, print_plain, print_sheet, print_split
+from hela_seg.report.tables import (
+    ABSENT,
+    Cell,
+    Sheet,
+    counted,
+    number_cell,
+    print_plain,
+    print_sheet,
+    print_split,
+)
 from hela_seg.system.files import whole_file
 
 SERIES_SHOWN, SERIES_BESIDE_FAULTS = 20, 5
@@ -62,7 +71,7 @@ def print_findings(
             print_plain(Text(title, style=f"bold {style}"), console)
         kinds = lines_by_kind(lines)
         if (left := len(kinds) - KINDS_SHOWN) > 0:
-            kinds[KINDS_SHOWN:] = [f"and {left} more kinds, see check.json"]
+            kinds[KINDS_SHOWN:] = [f"and {counted(left, 'more kind')}, see check.json"]
         for line in kinds:
             console.print(Text(f"  {line}"), soft_wrap=True, highlight=False)
 

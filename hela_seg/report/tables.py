@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hela_seg.data.classes import Classes
-from hela_seg.data.splits.split import Block, Part
+from hela_seg.data.splits.split import Block
+from hela_seg.data.splits.table import PARTS, rows_of_blocks
 from hela_seg.runs import records, run_folder
 from hela_seg.scores.calibration import write_reliability
 from hela_seg.scores.confusion import Scores, scores_of
@@ -81,6 +82,14 @@ class Sheet:
     notes: tuple[str, ...] = ()
 
 
+def without_empty_columns(sheet: Sheet) -> Sheet:
+    """A table without the columns of numbers in which no row has one."""
+    columns = range(len(sheet.headings))
+    kept = [c for c in columns if c < sheet.names or any(row[c].text != ABSENT for row in sheet.rows)]
+    rows = [tuple(row[column] for column in kept) for row in sheet.rows]
+    return replace(sheet, headings=tuple(sheet.headings[column] for column in kept), rows=rows)
+
+
 def counted(number: int, noun: str) -> str:
     """``1 frame``, ``2 frames``."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
@@ -98,13 +107,18 @@ def print_sheet(
 ) -> None:
     """Print a table; of many rows and notes the first, and how many more the files have."""
     console = console or Console()
-    names, numbers = list(sheet.headings[: sheet.names]), list(sheet.headings[sheet.names :])
-    table = plain_table(names, numbers, console)
+    # Left to itself, rich drops columns on a narrow terminal: let the terminal wrap the lines instead.
+    width = NARROWEST if console.width < NARROWEST else None
+    table = Table(box=SIMPLE, width=width, padding=(0, 1, 0, 0), show_edge=False)
+    for name in sheet.headings[: sheet.names]:
+        table.add_column(name, overflow="fold")
+    for number in sheet.headings[sheet.names :]:
+        table.add_column(number, justify="right", no_wrap=True)
     for row in sheet.rows[:most_rows]:
         table.add_row(*(Text(" ".join(cell.text.split())) for cell in row))
     print_plain(Text(sheet.title, style="bold"), console)
     print_plain(table, console)
-    _print_rest(sheet.rows, most_rows, "rows", console)
+    _print_rest(sheet.rows, most_rows, "row", console)
     print_notes(sheet.notes, console, most_notes)
 
 
@@ -112,25 +126,13 @@ def print_notes(notes: Sequence[str], console: Console, most: int | None = None)
     """Print sentences below a table, each from the beginning of a line, and then an empty line."""
     for note in notes[:most]:
         console.print(Text(note), highlight=False, width=min(console.width, WIDEST_NOTE))
-    _print_rest(notes, most, "sentences", console)
+    _print_rest(notes, most, "sentence", console)
     console.print()
 
 
 def _print_rest(entries: Sequence[object], most: int | None, what: str, console: Console) -> None:
     if most is not None and len(entries) > most:
-        print_plain(Text(f"and {len(entries) - most} more {what}, see the files"), console)
-
-
-def plain_table(names: list[str], numbers: list[str], console: Console) -> Table:
-    """An empty table with columns for names, which are folded where long, and for numbers, which are not."""
-    # Left to itself, rich drops columns on a narrow terminal: let the terminal wrap the lines instead.
-    width = NARROWEST if console.width < NARROWEST else None
-    table = Table(box=SIMPLE, width=width, padding=(0, 1, 0, 0), show_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for number in numbers:
-        table.add_column(number, justify="right", no_wrap=True)
-    return table
+        print_plain(Text(f"and {counted(len(entries) - most, f'more {what}')}, see the files"), console)
 
 
 def print_plain(content: Table | Text, console: Console) -> None:
@@ -218,19 +220,25 @@ def write_scores(
 
 def print_split(blocks: Sequence[Block], names: Sequence[str], console: Console | None = None) -> None:
     """Print which frames of which series train, validate and test; of many series of a part the first few."""
-    rows = []
-    for part in get_args(Part):
-        of_part = [block for block in blocks if block.part == part]
-        shown = of_part if len(of_part) <= SERIES_SHOWN else of_part[: SERIES_SHOWN - 1]
-        rows += [
-            (part, names[block.series], f"{block.start}–{block.stop - 1}", str(block.stop - block.start))
-            for block in shown
-        ]
+    print_sheet(split_sheet(rows_of_blocks(blocks, names), SERIES_SHOWN), console)
+
+
+def split_sheet(rows: Sequence[Mapping[str, Any]], most: int) -> Sheet:
+    """Frames of each series by what they are used for, from a split's rows; so many of a part at most."""
+    cells: list[tuple[Cell, ...]] = []
+    for part in PARTS:
+        of_part = [row for row in rows if row["part"] == part]
+        shown = of_part if len(of_part) <= most else of_part[: most - 1]
+        for row in shown:
+            start, stop = int(row["start"]), int(row["stop"])
+            frames = Cell(f"{start}–{stop - 1}", start)
+            cells.append((Cell(part), Cell(str(row["series"])), frames, number_cell(stop - start, "d")))
         if rest := of_part[len(shown) :]:
-            frames = sum(block.stop - block.start for block in rest)
-            rows.append((part, f"and {len(rest)} more series", "", str(frames)))
-    cells = [tuple(map(Cell, row)) for row in rows]
-    print_sheet(Sheet("Split", ("Part", "Series", "Frames", "Count"), cells, names=2), console)
+            count = sum(int(row["stop"]) - int(row["start"]) for row in rest)
+            cells.append(
+                (Cell(part), Cell(f"and {len(rest)} more series"), Cell(""), number_cell(count, "d"))
+            )
+    return Sheet("Split", ("Part", "Series", "Frames", "Count"), cells, names=2)
 
 
 def print_files(facts: Mapping[str, object], console: Console | None = None) -> None:

@@ -52,17 +52,9 @@ class CountedLabels(NamedTuple):
     faults: list[str]
 
 
-class LabelImages:
-    """The class maps of label images, see `hela_seg.report.run.class_maps.ClassMaps`."""
-
-    what = "labels"
-
-    def __init__(self, partners: Partners, reader: LabelReader) -> None:
-        self._partners, self._reader = partners, reader
-
-    def of(self, block: Block, t: int) -> NDArray[np.uint8]:
-        """The class map (H, W) of frame t of a block."""
-        return _converted(*self._partners.frames[block.series, t], self._reader)
+def class_map(partners: Partners, reader: LabelReader, block: Block, t: int) -> NDArray[np.uint8]:
+    """The class map (H, W) of the label image of frame t of a block."""
+    return _converted(*partners.frames[block.series, t], reader)
 
 
 def score_labels(

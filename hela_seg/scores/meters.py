@@ -59,10 +59,6 @@ class BoundaryMeter:
         compared = compare_boundaries(frame.truth, frame.found, self._classes, self._tolerance, size)
         self.frames.append(compared)
 
-    def take_over(self, other: BoundaryMeter) -> None:
-        """Count the frames that another meter of the same settings has measured."""
-        self.frames += other.frames
-
     @property
     def scores(self) -> BoundaryScores:
         """Scores of all frames so far, at least one."""
@@ -118,10 +114,6 @@ class CellMeter:
         by_ids = frame.true_cells is not None, frame.found_cells is not None
         self.frames.append(FrameCells(match_cells(true, found), *by_ids))
 
-    def take_over(self, other: CellMeter) -> None:
-        """Count the frames that another meter of the same settings has measured."""
-        self.frames += other.frames
-
     @property
     def scores(self) -> CellScores:
         """Scores of all frames so far.
@@ -156,23 +148,23 @@ class Meters:
     """Measures boundaries and cells of the same frames, each where its meter is given."""
 
     def __init__(self, boundaries: BoundaryMeter | None, cells: CellMeter | None) -> None:
-        self.boundaries, self.cells = boundaries, cells
+        self._boundaries, self._cells = boundaries, cells
 
     def add(self, frame: SegmentedFrame) -> None:
         """Measure one more frame."""
-        for meter in (self.boundaries, self.cells):
+        for meter in (self._boundaries, self._cells):
             if meter is not None:
                 meter.add(frame)
 
     def take_over(self, other: Meters) -> None:
         """Count the frames that another process measured with the same settings."""
-        if self.boundaries is not None and other.boundaries is not None:
-            self.boundaries.take_over(other.boundaries)
-        if self.cells is not None and other.cells is not None:
-            self.cells.take_over(other.cells)
+        if self._boundaries and other._boundaries:
+            self._boundaries.frames += other._boundaries.frames
+        if self._cells and other._cells:
+            self._cells.frames += other._cells.frames
 
     @property
     def quality(self) -> Quality:
         """What was measured of all frames so far, at least one."""
-        boundaries = None if self.boundaries is None else self.boundaries.scores
-        return Quality(boundaries, None if self.cells is None else self.cells.scores)
+        boundaries = None if self._boundaries is None else self._boundaries.scores
+        return Quality(boundaries, None if self._cells is None else self._cells.scores)

@@ -1,22 +1,16 @@
-"""Scores of a segmentation, all from one K x K confusion matrix of pixel counts pooled over a data set.
+"""The K x K confusion matrix of pixel counts, pooled over a data set, that all scores come from.
 
-`confusion_matrix` counts a batch, `scores` turns the counts into figures. Both need no torchmetrics, whose
-import takes seconds that prediction need not take; `hela_seg.training.metrics` adds up batches with it.
+`confusion_matrix` counts a batch, `hela_seg.scores.confusion.scores_of` turns the counts into figures.
+Neither needs torchmetrics, whose import takes seconds that prediction need not take;
+`hela_seg.training.metrics` adds up batches with it.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from hela_seg.data.classes import IGNORE_INDEX
-from hela_seg.scores.confusion import Scores, scores_of
-
-__all__ = ["Scores", "confusion_matrix", "predicted_classes", "scores"]
 
 
 def predicted_classes(logits: Tensor) -> Tensor:
@@ -56,13 +50,3 @@ def confusion_matrix(
     return counts.view(rows, columns)[:, :classes]
 
 
-def scores(matrix: Tensor | npt.NDArray[np.integer[Any]]) -> Scores:
-    """Score a confusion matrix (K, K) that may lie on a GPU; see `hela_seg.scores.confusion.scores_of`.
-
-    Raises:
-        ValueError: the matrix is not (K, K) or not of integers.
-    """
-    counts = np.asarray(matrix.cpu() if isinstance(matrix, Tensor) else matrix)
-    if counts.ndim != 2:
-        raise ValueError(f"matrix is {counts.dtype} {counts.shape}, expected integers of shape (K, K)")
-    return scores_of(counts)

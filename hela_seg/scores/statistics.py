@@ -114,42 +114,21 @@ def summed(matrix: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.in
     return np.stack([matrix[..., units == unit, :, :].sum(axis=-3) for unit in every_unit], axis=-3)
 
 
-def bootstrap(
-    matrix: NDArray[np.int64],
-    statistic: Statistic,
-    *,
-    confidence: float = CONFIDENCE,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> list[Interval]:
-    """Percentile intervals of figures computed from pooled counts, by drawing units with replacement.
+def resampled(
+    matrix: NDArray[np.int64], statistic: Statistic, *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[FloatArray, FloatArray]:
+    """Figures of all units, and of as many units drawn with replacement again and again; see `intervals_of`.
 
     The resampling is `scipy.stats.bootstrap`'s (Efron and Tibshirani 1993, chapter 13); it draws the places
-    of units, and a figure is computed from the sum of the drawn units' counts.
+    of units, and a figure is computed from the sum of the drawn units' counts. One seed draws the same units,
+    whatever is computed from them: differences of figures from two calls are paired.
 
     Args:
         matrix: (..., U, K, K) counts of U units; nets or runs that stand in the leading axes are drawn
             together, so that their figures and differences are paired.
         statistic: for B draws at once, pooled counts (B, ..., K, K) -> figures (M, B).
-        confidence: of the interval.
         resamples: how often units are drawn.
         seed: of the draws.
-
-    Returns:
-        M figures; without interval where there is one unit only, or where a draw may lack what the figure is
-        about, say the only frame with a class.
-    """
-    values, draws = resampled(matrix, statistic, resamples=resamples, seed=seed)
-    return intervals_of(values, draws, confidence)
-
-
-def resampled(
-    matrix: NDArray[np.int64], statistic: Statistic, *, resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[FloatArray, FloatArray]:
-    """Figures of all units, and of as many units drawn with replacement again and again; see `bootstrap`.
-
-    One seed draws the same units, whatever is computed from them: differences of figures from two calls are
-    paired.
 
     Returns:
         (M,) figures and (M, B) those of each of B draws; all NaN where there is one unit only.
@@ -183,7 +162,11 @@ def resampled(
 
 
 def intervals_of(values: FloatArray, draws: FloatArray, confidence: float = CONFIDENCE) -> list[Interval]:
-    """Figures (M,) with the percentiles of their draws (M, B) that a confidence leaves out on both sides."""
+    """Figures (M,) with the percentiles of their draws (M, B) that a confidence leaves out on both sides.
+
+    Without interval where there is one unit only, or where a draw may lack what the figure is about, say the
+    only frame with a class.
+    """
     with np.errstate(invalid="ignore"):
         low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=-1)
     return [Interval(*map(float, ends)) for ends in zip(values, low, high, strict=True)]

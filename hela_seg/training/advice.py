@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hela_seg.scores.metrics import Scores
+from hela_seg.scores.confusion import Scores
 from hela_seg.system.errors import join_names
 
 LEARNED = 0.01

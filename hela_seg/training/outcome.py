@@ -21,15 +21,16 @@ from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.inference.counting import LabelMap
 from hela_seg.report.quality import quality_to_plain, write_quality
-from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
+from hela_seg.report.run.sections import Material
 from hela_seg.report.run.verdict import verdict_of
 from hela_seg.report.tables import print_files, print_notes, print_scores, write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import TEST_KEY, add_to_checkpoint, validation_score
+from hela_seg.scores.confusion import Scores, scores_of
 from hela_seg.scores.frames import against_truth
 from hela_seg.scores.meters import BoundaryMeter, CellMeter, Meters
-from hela_seg.scores.metrics import Scores, scores
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
 from hela_seg.training.advice import unlearned
@@ -75,7 +76,7 @@ def earlier_result(folder: Path, checkpoint: Path) -> Result:
     if not (folder / run_folder.SCORES_JSON).exists():
         return Result(folder, checkpoint, None, None)
     matrix = np.array(records.read_json(folder / run_folder.SCORES_JSON)["confusion_matrix"])
-    return Result(folder, checkpoint, matrix, scores(matrix))
+    return Result(folder, checkpoint, matrix, scores_of(matrix))
 
 
 def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path:
@@ -123,7 +124,7 @@ def score(
         if distributed.is_rank_zero():
             records.write_record(folder / run_folder.RUN_RECORD, record)
             log.info("no series is kept for testing, so nothing is scored")
-            page = write_report(folder, "train", data, [], None) if report else None
+            page = write_report(Material(folder, "train", data, [], None)) if report else None
             _print_end(checkpoint, folder, page, data)
         return Result(folder, checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint, trust=trust)
@@ -141,7 +142,7 @@ def score(
     for of_process in distributed.all_gather(meters):
         together.take_over(of_process)
     quality = together.quality
-    result = Result(folder, checkpoint, counts.pooled, reached := scores(counts.pooled))
+    result = Result(folder, checkpoint, counts.pooled, reached := scores_of(counts.pooled))
     if distributed.is_rank_zero():
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
         more = quality_to_plain(quality, data.classes)
@@ -149,12 +150,13 @@ def score(
         write_quality(folder, quality, data.classes)
         add_to_checkpoint(checkpoint, TEST_KEY, counts.to_plain())
         print_scores(reached, data.classes, "Test scores, all pixels pooled")
-        print_notes([verdict_of(read_run(folder))], Console())
+        print_notes([verdict_of(run := read_run(folder))], Console())
         told = unlearned(reached, data.classes.names, predictor.info.config, "the test frames")
         for line in told:
             log.warning("warning: %s", line)
-        maps = Predicted(predictor, data.recordings, blocks)
-        page = write_report(folder, "train", data, blocks, maps, told) if report else None
+        maps = predicted(predictor, data.recordings, blocks)
+        material = Material(folder, "train", data, blocks, maps, known=run)
+        page = write_report(material, told) if report else None
         _print_end(checkpoint, folder, page, data)
     return result
 

@@ -21,7 +21,7 @@ from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.runs.checkpoint import CHECKPOINT_KEY, SCORE_KEY, TRANSFERRED_KEY, ModelInfo
-from hela_seg.scores.metrics import scores
+from hela_seg.scores.confusion import scores_of
 from hela_seg.system.errors import InputError
 from hela_seg.system.machine import versions
 from hela_seg.training.losses import DiceCrossEntropyLoss
@@ -332,7 +332,7 @@ class SegmentationTask(pl.LightningModule):
 
     def _log_scores(self, part: str, counts: ConfusionMatrix) -> float:
         """Log the scores and begin to count anew; the m-IoU."""
-        found = scores(counts.compute())
+        found = scores_of(counts.compute().cpu().numpy())
         counts.reset()
         self.log(f"m-IoU/{part}", found.mean_iou, prog_bar=part == "validation")
         self.log(f"Dice/{part}", found.mean_dice)

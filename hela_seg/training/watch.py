@@ -18,7 +18,7 @@ from hela_seg.data.dataset import Sample
 from hela_seg.data.sampler import EpochSampler
 from hela_seg.data.settings import MOST_WORKERS, cores
 from hela_seg.data.stacks import write_tiff
-from hela_seg.scores.metrics import Scores, scores
+from hela_seg.scores.confusion import Scores, scores_of
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, join_names
 from hela_seg.system.settings import Count
@@ -186,7 +186,7 @@ class ScoreWatch(pl.Callback):
             return
         # called class k everywhere, IoU is the share of k for k itself, and 0 for the other classes present
         level = float(truth.max() / truth.sum() / np.count_nonzero(truth))
-        self._last = scores(matrix)
+        self._last = scores_of(matrix)
         found = self._last.mean_iou
         self._in_a_row = self._in_a_row + 1 if found <= level + self.MARGIN else 0
         if self._in_a_row == self._epochs:

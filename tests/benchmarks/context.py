@@ -35,9 +35,9 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import Recording
 from hela_seg.inference import Predictor, TrainedNet, count_frames
 from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.frames import against_truth
 from hela_seg.scores.meters import CellMeter
-from hela_seg.scores.metrics import scores
 from hela_seg.training.assembly import begin_with_own_frame
 
 SETTLING = 16
@@ -145,7 +145,9 @@ def _scored(net: torch.nn.Module, data: TimelapseData) -> dict[str, Any]:
         maps.append(found)
 
     predictor, blocks = Predictor([TrainedNet(net, info)]), data.blocks_of("test")
-    result = scores(count_frames(predictor, data.recordings, blocks, data.labels, watcher=look).frames.pooled)
+    result = scores_of(
+        count_frames(predictor, data.recordings, blocks, data.labels, watcher=look).frames.pooled
+    )
     counted = [truth != IGNORE_INDEX for truth in truths]
     return {
         "miou": round(float(result.mean_iou), 4),

@@ -40,7 +40,8 @@ from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.areas import write_areas
 from hela_seg.prediction.job import Job, Wanted
 from hela_seg.prediction.result_files import result_paths
-from hela_seg.report.pictures.curves import write_time_course
+from hela_seg.report.pictures.curves import draw_time_course
+from hela_seg.report.pictures.drawings import write_figure
 
 NET = ["model=unet", "model.width=2", "data.tile=[32,32]", "data.batch_size=2", "trainer=cpu", "logger=csv"]
 DATA = ["data=folder", "data.root=data", "data.classes=[background,dim,bright]"]
@@ -139,7 +140,9 @@ def tables(folder: Path, count: int, frames: int) -> dict[str, Callable[[], obje
         "units, and the record of a prediction": lambda: (job.units, json.dumps(job.to_plain())),
         "names of all results": lambda: result_paths(job, folder),
         "`areas.csv`": lambda: write_areas(job, folder / "areas.csv", results),
-        "`time_course.png`": lambda: write_time_course(folder / "a.png", courses, classes, "simulated"),
+        "`time_course.png`": lambda: write_figure(
+            folder / "a.png", draw_time_course(courses, classes, "simulated")
+        ),
         "a split written and read": split,
     }
 

@@ -24,7 +24,8 @@ from hela_seg.napari.finetune import train
 from hela_seg.napari.frames import PaintableFrames
 from hela_seg.napari.masks import save_masks
 from hela_seg.napari.segment import Prediction, Shown, axes_of, predict
-from hela_seg.scores.metrics import confusion_matrix, scores
+from hela_seg.scores.confusion import scores_of
+from hela_seg.scores.metrics import confusion_matrix
 
 FRAMES, SIDE = 40, 192
 EPOCHS = 20
@@ -95,7 +96,7 @@ def score(maps: PaintableFrames, truth: np.ndarray, frames: list[int]) -> list[f
     """The IoU of each class over some frames."""
     found = np.stack([maps.frame(t) for t in frames])
     matrix = confusion_matrix(torch.from_numpy(found).long(), torch.from_numpy(truth[frames]).long(), 3)
-    return [float(value) for value in scores(matrix).iou]
+    return [float(value) for value in scores_of(matrix).iou]
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import GridTiles
 from hela_seg.data.sampler import Draw
 from hela_seg.data.tiles import padded_size
-from hela_seg.scores.metrics import confusion_matrix, scores
+from hela_seg.scores.confusion import scores_of
+from hela_seg.scores.metrics import confusion_matrix
 from hela_seg.training.assembly import net_config, net_of
 
 SETTLED = 16
@@ -284,7 +285,7 @@ def evaluate(net: nn.Module, data: TimelapseData, *, views: bool) -> dict[str, A
         counts = counts + confusion_matrix(found, frame["label"], count)
         rarest = int(np.bincount(frame["label"][frame["label"] != IGNORE_INDEX], minlength=count).argmin())
         offsets.append(_offset(found.numpy() == rarest, frame["label"].numpy() == rarest))
-    result = scores(counts)
+    result = scores_of(counts)
     return {
         "iou": [round(float(v), 4) for v in result.iou],
         "miou": round(float(result.mean_iou), 4),

@@ -21,8 +21,9 @@ from hydra.utils import instantiate
 from hela_seg.cli import main as command
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
-from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
+from hela_seg.report.run.sections import Material
 from hela_seg.runs import run_folder
 
 TEST_FRAMES, SIZE = 130, 512
@@ -61,7 +62,10 @@ def _timed(folder: Path) -> float:
     data.open(net.info.split)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
     began = time.perf_counter()
-    if write_report(folder, "train", data, data.blocks_of("test"), Predicted(net, data.recordings)) is None:
+    if (
+        write_report(Material(folder, "train", data, data.blocks_of("test"), predicted(net, data.recordings)))
+        is None
+    ):
         sys.exit("no report was written")
     return time.perf_counter() - began
 

@@ -10,8 +10,8 @@ import pytest
 from fabricated import frame_counts, write_run
 
 from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.counts import FrameCounts
-from hela_seg.scores.metrics import scores
 from hela_seg.scores.statistics import count_of, units_of
 
 
@@ -30,7 +30,7 @@ def test_a_row_is_the_mean_over_seeds_with_its_spread(tmp_path: Path) -> None:
     for seed, counts in enumerate(each):
         write_run(tmp_path / f"{seed}", counts, seed=seed, step_ms=100.0 + seed)
     (row,) = compared(tmp_path).rows
-    own = [scores(counts.pooled) for counts in each]
+    own = [scores_of(counts.pooled) for counts in each]
     for measure, figure in row.means.items():
         values = [one.to_plain()[f"mean_{measure}"] for one in own]
         assert figure.interval.value == pytest.approx(statistics.mean(values), rel=1e-14)
@@ -45,7 +45,7 @@ def test_a_row_is_the_mean_over_seeds_with_its_spread(tmp_path: Path) -> None:
 def test_one_seed_has_exactly_the_runs_scores_and_no_spread(tmp_path: Path) -> None:
     write_run(tmp_path / "a", frame_counts())
     comparison = compared(tmp_path)
-    own = scores(frame_counts().pooled)
+    own = scores_of(frame_counts().pooled)
     assert comparison.rows[0].means["iou"].interval.value == own.mean_iou
     assert comparison.rows[0].means["iou"].spread is None
     assert [figure.interval.value for figure in comparison.rows[0].by_class["dice"]] == own.dice.tolist()

@@ -18,7 +18,7 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block
 from hela_seg.data.stacks import ArraySeries
 from hela_seg.inference import Predictor, Tiling, TrainedNet, Unreadable, count_frames
-from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.system.errors import InputError
 
 FILM = np.random.default_rng(0).integers(0, 256, (7, 70, 90), dtype=np.uint8)
@@ -143,10 +143,10 @@ def test_scores_are_those_of_the_parts_by_themselves_and_reports_show_the_same()
     counts = count_frames(net, [recording], blocks, ValueLabels(Classes(["background", "cell"]))).frames
     assert counts.frame.tolist() == [0, 1, 2, 5, 6]
     assert np.trace(counts.pooled) == counts.pooled.sum()
-    maps = Predicted(net, [recording], blocks)
+    maps = predicted(net, [recording], blocks)
     for block in blocks:
         for t in range(block.start, block.stop):
-            np.testing.assert_array_equal(maps.of(block, t), truth[t])
+            np.testing.assert_array_equal(maps(block, t), truth[t])
 
 
 def test_a_single_image_stands_for_its_neighbours_which_is_said_once(

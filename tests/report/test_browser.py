@@ -83,7 +83,7 @@ def test_nothing_fails_and_nothing_is_asked_for(browser: Any, path: Path, scheme
         "[...document.querySelectorAll('.drawing svg')].filter(s => !s.getBoundingClientRect().height).length"
     )
     assert page.evaluate(empty) == 0
-    assert page.locator(".drawing svg").count() > 1
+    assert page.locator(".drawing svg").count() > 0
     assert page.complaints == []
     assert [url for url in page.requests if not url.startswith("data:")] == [path.as_uri()]
 

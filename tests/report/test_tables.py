@@ -9,8 +9,17 @@ from rich.console import Console
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.splits.split import Block
-from hela_seg.report.tables import print_files, print_scores, print_split, write_scores
-from hela_seg.scores.metrics import scores
+from hela_seg.report.tables import (
+    Cell,
+    Sheet,
+    number_cell,
+    print_files,
+    print_scores,
+    print_split,
+    without_empty_columns,
+    write_scores,
+)
+from hela_seg.scores.confusion import scores_of
 from hela_seg.system.errors import InputError
 
 CLASSES = Classes(["background", "round [bold]", "spread, irregular", "debris"])
@@ -30,7 +39,7 @@ def cells(text, name):
 
 
 def test_scores_of_a_class_and_the_means_to_four_decimals():
-    text = printed(print_scores, scores(MATRIX), CLASSES, "Test, 1 series")
+    text = printed(print_scores, scores_of(MATRIX), CLASSES, "Test, 1 series")
     assert text.splitlines()[0] == "Test, 1 series"
     assert cells(text, "round [bold]") == ["0.8000", "0.6667", "0.5714", "0.7273", "0.9700"]
     # IoU: 90/92, 4/7, 3/4; their mean is 0.7666.
@@ -38,29 +47,31 @@ def test_scores_of_a_class_and_the_means_to_four_decimals():
 
 
 def test_absent_class_has_dashes_and_a_line_that_says_why():
-    text = printed(print_scores, scores(MATRIX), CLASSES, "Test")
+    text = printed(print_scores, scores_of(MATRIX), CLASSES, "Test")
     assert cells(text, "debris") == ["–"] * 5
     assert "– absent from truth and prediction, left out of the means: debris" in text
 
 
 def test_precision_of_a_class_that_is_never_predicted_is_explained():
-    text = printed(print_scores, scores(np.array([[5, 0], [3, 0]])), Classes(["a", "b"]), "Test")
+    text = printed(print_scores, scores_of(np.array([[5, 0], [3, 0]])), Classes(["a", "b"]), "Test")
     assert cells(text, "b") == ["–", "0.0000", "0.0000", "0.0000", "0.6250"]
     assert "– a class that is never predicted has no precision, left out of its mean" in text
     assert "absent" not in text
 
 
 def test_recall_of_a_class_that_is_nowhere_true_is_explained():
-    text = printed(print_scores, scores(np.array([[5, 3], [0, 0]])), Classes(["a", "b"]), "Test")
+    text = printed(print_scores, scores_of(np.array([[5, 3], [0, 0]])), Classes(["a", "b"]), "Test")
     assert "– a class that is nowhere true has no recall, left out of its mean" in text
 
 
 def test_without_dashes_nothing_is_explained():
-    assert "–" not in printed(print_scores, scores(np.array([[5, 1], [1, 5]])), Classes(["a", "b"]), "Test")
+    assert "–" not in printed(
+        print_scores, scores_of(np.array([[5, 1], [1, 5]])), Classes(["a", "b"]), "Test"
+    )
 
 
 def test_piped_tables_are_plain_text_of_at_most_80_columns():
-    text = printed(print_scores, scores(MATRIX), Classes(["a", "b" * 70, "c", "d"]), "Test")
+    text = printed(print_scores, scores_of(MATRIX), Classes(["a", "b" * 70, "c", "d"]), "Test")
     assert "\x1b" not in text
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
@@ -69,13 +80,13 @@ def test_piped_tables_are_plain_text_of_at_most_80_columns():
 
 
 def test_narrow_terminals_lose_neither_names_nor_numbers():
-    text = printed(print_scores, scores(MATRIX), CLASSES, "Test", width=30)
+    text = printed(print_scores, scores_of(MATRIX), CLASSES, "Test", width=30)
     assert "background" in text
     assert cells(text, "round [bold]")[-1] == "0.9700"
 
 
 def test_terminals_get_emphasis():
-    assert "\x1b[1m" in printed(print_scores, scores(MATRIX), CLASSES, "Test", terminal=True)
+    assert "\x1b[1m" in printed(print_scores, scores_of(MATRIX), CLASSES, "Test", terminal=True)
 
 
 def test_csv_and_json_hold_the_same_numbers_in_full_precision(tmp_path):
@@ -133,3 +144,13 @@ def test_paths_stay_on_one_line_and_values_stand_below_each_other():
     path = Path("out", "x" * 100, "a [red] :smile:.tif")
     lines = printed(print_files, {"Frames": 20, "Label maps": path}).splitlines()
     assert lines == ["Frames      20", f"Label maps  {path}"]
+
+
+def test_a_column_in_which_no_row_has_a_number_is_left_out():
+    rows = [
+        (Cell("a"), number_cell(None), number_cell(1.0)),
+        (Cell("b"), number_cell(None), number_cell(None)),
+    ]
+    found = without_empty_columns(Sheet("title", ("Net", "±", "IoU"), rows))
+    assert found.headings == ("Net", "IoU")
+    assert [[cell.text for cell in row] for row in found.rows] == [["a", "1.0000"], ["b", "–"]]

@@ -11,8 +11,8 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardIndex
 
 from hela_seg.data.classes import IGNORE_INDEX
-from hela_seg.scores.confusion import mean_over_classes, scores_from_counts
-from hela_seg.scores.metrics import confusion_matrix, predicted_classes, scores
+from hela_seg.scores.confusion import mean_over_classes, scores_from_counts, scores_of
+from hela_seg.scores.metrics import confusion_matrix, predicted_classes
 
 CLASSES = 4
 
@@ -135,7 +135,7 @@ class TestConfusionMatrixFunction:
 
 class TestScores:
     def test_hand_worked(self):
-        result = scores(np.array([[2, 1], [0, 1]]))
+        result = scores_of(np.array([[2, 1], [0, 1]]))
         assert result.precision.tolist() == [1, 1 / 2]
         assert result.recall.tolist() == [2 / 3, 1]
         assert result.iou.tolist() == [2 / 3, 1 / 2]
@@ -164,7 +164,7 @@ class TestScores:
         truth = with_ignored(truth)
         counted = truth != IGNORE_INDEX
         true, predicted = truth[counted].numpy(), prediction[counted].numpy()
-        result = scores(confusion_matrix(prediction, truth, CLASSES))
+        result = scores_of(confusion_matrix(prediction, truth, CLASSES))
         precision, recall, f1, _ = precision_recall_fscore_support(true, predicted)
         accuracy = [accuracy_score(true == k, predicted == k) for k in range(CLASSES)]
         np.testing.assert_allclose(result.precision, precision)
@@ -180,13 +180,13 @@ class TestScores:
         truth = with_ignored(truth)
         jaccard = MulticlassJaccardIndex(CLASSES, average="none", ignore_index=IGNORE_INDEX)
         f1 = MulticlassF1Score(CLASSES, average="none", ignore_index=IGNORE_INDEX)
-        result = scores(confusion_matrix(prediction, truth, CLASSES))
+        result = scores_of(confusion_matrix(prediction, truth, CLASSES))
         np.testing.assert_allclose(result.iou, jaccard(prediction, truth), rtol=1e-6)
         np.testing.assert_allclose(result.dice, f1(prediction, truth), rtol=1e-6)
 
     def test_torchmetrics_and_scikit_learn_score_an_absent_class_0_where_we_say_nan(self):
         prediction, truth = random_pair(0, truth_classes=3, predicted=3)
-        result = scores(confusion_matrix(prediction, truth, CLASSES))
+        result = scores_of(confusion_matrix(prediction, truth, CLASSES))
         jaccard = MulticlassJaccardIndex(CLASSES, average="none")(prediction, truth)
         f1 = MulticlassF1Score(CLASSES, average="none")(prediction, truth)
         of_sklearn = jaccard_score(
@@ -198,41 +198,41 @@ class TestScores:
 
     def test_torchmetrics_too_leaves_an_absent_class_out_of_the_mean(self):
         prediction, truth = random_pair(0, truth_classes=3, predicted=3)
-        result = scores(confusion_matrix(prediction, truth, CLASSES))
+        result = scores_of(confusion_matrix(prediction, truth, CLASSES))
         assert result.mean_iou == pytest.approx(float(MulticlassJaccardIndex(CLASSES)(prediction, truth)))
         assert result.mean_dice == pytest.approx(float(MulticlassF1Score(CLASSES)(prediction, truth)))
 
     def test_absent_class_is_nan_everywhere_and_left_out_of_means(self):
         with_absent, without = (
-            scores(np.array([[2, 0, 1], [0, 0, 0], [0, 0, 1]])),
-            scores(np.array([[2, 1], [0, 1]])),
+            scores_of(np.array([[2, 0, 1], [0, 0, 0], [0, 0, 1]])),
+            scores_of(np.array([[2, 1], [0, 1]])),
         )
         for name in ("precision", "recall", "iou", "dice", "accuracy"):
             assert math.isnan(getattr(with_absent, name)[1])
             assert mean_over_classes(getattr(with_absent, name)) == mean_over_classes(getattr(without, name))
 
     def test_class_predicted_but_nowhere_true_has_no_recall_and_scores_0(self):
-        result = scores(np.array([[2, 1], [0, 0]]))
+        result = scores_of(np.array([[2, 1], [0, 0]]))
         assert math.isnan(result.recall[1])
         assert (result.precision[1], result.iou[1], result.dice[1]) == (0, 0, 0)
         assert result.accuracy[1] == 2 / 3
         assert float(mean_over_classes(result.recall)) == 2 / 3
 
     def test_class_never_predicted_has_no_precision_and_scores_0(self):
-        result = scores(np.array([[2, 0], [1, 0]]))
+        result = scores_of(np.array([[2, 0], [1, 0]]))
         assert math.isnan(result.precision[1])
         assert (result.recall[1], result.iou[1], result.dice[1]) == (0, 0, 0)
 
     def test_nothing_counted_is_nan_without_a_warning(self):
-        plain = scores(torch.zeros(3, 3, dtype=torch.int64)).to_plain()
+        plain = scores_of(torch.zeros(3, 3, dtype=torch.int64)).to_plain()
         assert plain["iou"] == [None, None, None]
         assert plain["mean_iou"] is None
 
     def test_counts_of_a_small_integer_type_do_not_overflow(self):
-        assert scores(np.full((2, 2), 100, dtype=np.uint8)).iou.tolist() == [1 / 3, 1 / 3]
+        assert scores_of(np.full((2, 2), 100, dtype=np.uint8)).iou.tolist() == [1 / 3, 1 / 3]
 
     def test_to_plain_is_json_with_none_for_nan(self):
-        plain = json.loads(json.dumps(scores(np.array([[2, 1], [0, 0]])).to_plain(), allow_nan=False))
+        plain = json.loads(json.dumps(scores_of(np.array([[2, 1], [0, 0]])).to_plain(), allow_nan=False))
         assert plain["recall"] == [2 / 3, None]
         assert plain["mean_recall"] == 2 / 3
         assert set(plain) == {
@@ -244,11 +244,11 @@ class TestScores:
     @pytest.mark.parametrize("matrix", [np.zeros((2, 3), int), np.zeros(4, int), np.zeros((2, 2))])
     def test_refuses_what_is_no_matrix_of_counts(self, matrix):
         with pytest.raises(ValueError, match=r"expected integers of shape \(K, K\)"):
-            scores(matrix)
+            scores_of(matrix)
 
     @given(st.lists(st.integers(0, 10**12), min_size=9, max_size=9))
     def test_lie_between_0_and_1_with_dice_above_iou(self, counts):
-        result = scores(np.array(counts).reshape(3, 3))
+        result = scores_of(np.array(counts).reshape(3, 3))
         for values in (result.precision, result.recall, result.iou, result.dice, result.accuracy):
             known = values[~np.isnan(values)]
             assert ((known >= 0) & (known <= 1)).all()

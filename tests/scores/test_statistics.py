@@ -15,7 +15,7 @@ from hela_seg.scores.confusion import mean_over_classes, scores_of
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.statistics import (
     Interval,
-    bootstrap,
+    Statistic,
     conclusion,
     count_of,
     holm,
@@ -36,6 +36,12 @@ def counts_of(series: list[str], blocks: list[int] | None = None) -> FrameCounts
 
 def mean_iou(pooled: NDArray[np.int64]) -> NDArray[np.float64]:
     return mean_over_classes(scores_of(pooled).iou)[np.newaxis]
+
+
+def bootstrap(
+    matrix: NDArray[np.int64], statistic: Statistic, confidence: float = 0.95, **how: int
+) -> list[Interval]:
+    return intervals_of(*resampled(matrix, statistic, **how), confidence)
 
 
 def test_single_images_give_the_interval_of_scipy() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hela_seg.scores.metrics import scores
+from hela_seg.scores.confusion import scores_of
 from hela_seg.training.advice import settings_to_try, unlearned
 
 OLD = {
@@ -39,6 +39,6 @@ def test_each_class_that_is_not_learned_is_named_and_no_absent_one() -> None:
     # IoU of 90/130, 0/10 and 60/90, and a class that is nowhere
     matrix = np.array([[90, 0, 10, 0], [10, 0, 0, 0], [20, 0, 60, 0], [0, 0, 0, 0]])
     names = ["background", "cell", "border", "nowhere"]
-    (told,) = unlearned(scores(matrix), names, OLD, "the test frames")
+    (told,) = unlearned(scores_of(matrix), names, OLD, "the test frames")
     assert "class 'cell' is not learned, its IoU on the test frames is 0.0000" in told
     assert "try, in this order, loss=dice_ce, model=residual_unet" in told

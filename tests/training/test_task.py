@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.runs.checkpoint import read_checkpoint
-from hela_seg.scores.metrics import confusion_matrix, scores
+from hela_seg.scores.confusion import scores_of
+from hela_seg.scores.metrics import confusion_matrix
 from hela_seg.system.errors import InputError
 from hela_seg.training.losses import CrossEntropyLoss
 from hela_seg.training.task import Schedule, SegmentationTask
@@ -80,7 +81,7 @@ def test_logged_scores_are_those_of_the_pooled_pixels(tmp_path: Path) -> None:
     for batch in batches():
         matrix += confusion_matrix(task(batch["image"]).argmax(dim=1), batch["label"], 2)
     assert matrix.sum() == 6 * 64
-    expected = scores(matrix)
+    expected = scores_of(matrix)
     logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
     assert logged["m-IoU/validation"] == pytest.approx(expected.mean_iou)
     assert logged["Dice/validation"] == pytest.approx(expected.mean_dice)

@@ -2,5 +2,5 @@
 
 - ``folders``: all finished runs of some folders, and the end of a sweep
 - ``write``: in print, CSV, Markdown, LaTeX (``latex``) and HTML, from ``sheets`` of text
-- ``intervals``: nets and their differences as a figure; ``folds`` and ``jobs``: tables of a sweep
+- ``intervals``: nets as a figure; ``jobs``: what became of the jobs of a sweep
 """

@@ -9,11 +9,10 @@ from pathlib import Path
 from hela_seg.comparison import Comparison, compare_runs, find_runs
 from hela_seg.comparison.nets import what_differs
 from hela_seg.comparison.published import AUTO
-from hela_seg.report.comparison.folds import write_folds
 from hela_seg.report.comparison.jobs import print_jobs, write_jobs
 from hela_seg.report.comparison.write import print_comparison, write_comparison
 from hela_seg.report.tables import print_files
-from hela_seg.runs.run_folder import COMPARISON, FOLDS_TABLE, JOBS_TABLE
+from hela_seg.runs.run_folder import COMPARISON, JOBS_TABLE
 from hela_seg.runs.sweep.jobs import FINISHED, Job, jobs_in
 from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder
@@ -22,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 def compare_folders(
-    folders: list[Path], output: Path, seed: int = 0, published: str = AUTO
+    folders: list[Path], output: Path, seed: int = 0, published: str = AUTO, *, in_print: bool = True
 ) -> list[Comparison]:
-    """Compare all finished runs in folders and below, print the tables and write them.
+    """Compare all finished runs in folders and below, and write the tables.
 
     What cannot be compared is warned of, and the rest goes on.
 
@@ -33,6 +32,7 @@ def compare_folders(
         output: folder for the files.
         seed: of the bootstrap's draws.
         published: beside which nets the paper's figures stand, see `published_of`.
+        in_print: whether the tables are printed too.
 
     Returns:
         The tables, one for each set of runs that may be compared with each other.
@@ -45,14 +45,12 @@ def compare_folders(
         raise InputError("no finished run to compare: " + "; ".join(faults))
     comparisons = compare_runs(runs, seed, published)
     warnings = [*_apart(comparisons), *faults]
-    for comparison in comparisons:
+    for comparison in comparisons if in_print else []:
         print_comparison(comparison)
     for warning in warnings:
         log.warning("warning: %s", warning)
-    written: dict[str, object] = {**write_comparison(make_folder(output), comparisons, warnings)}
-    if write_folds(output / FOLDS_TABLE, comparisons):
-        written["folds"] = output / FOLDS_TABLE
-    print_files(written)
+    written = write_comparison(make_folder(output), comparisons, warnings)
+    print_files(written if in_print else {"page": written["page"]})
     return comparisons
 
 
@@ -72,7 +70,7 @@ def _folders(comparison: Comparison) -> str:
 
 
 def end_sweep(folder: Path, errors: Sequence[Exception] = ()) -> None:
-    """Compare the runs of a sweep, print and write what became of its jobs, and say which failed.
+    """Print and write what became of the jobs of a sweep, compare its runs, and say which failed.
 
     Args:
         folder: of the sweep.
@@ -82,13 +80,13 @@ def end_sweep(folder: Path, errors: Sequence[Exception] = ()) -> None:
         PartialResultError: some jobs are finished and others are not.
         InputError: none is finished.
     """
-    try:
-        compare_folders([folder], folder / COMPARISON)
-    except InputError as error:
-        log.warning("warning: %s", error)
     jobs = jobs_in(folder)
     write_jobs(folder / COMPARISON / JOBS_TABLE, jobs)
     print_jobs(jobs)
+    try:
+        compare_folders([folder], folder / COMPARISON, in_print=False)
+    except InputError as error:
+        log.warning("warning: %s", error)
     lost = [job for job in jobs if job.state != FINISHED]
     if lost or errors:
         raise _unfinished(jobs, lost, errors)

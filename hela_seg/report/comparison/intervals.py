@@ -1,4 +1,4 @@
-"""Nets and their differences as points with intervals: what a comparison comes to, at a glance."""
+"""Nets as points with intervals: what a comparison comes to, at a glance."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hela_seg.comparison import Comparison, Pair
+from hela_seg.comparison import Comparison
 from hela_seg.comparison.published import SOURCE
 from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.drawings import INK, PAPER, QUIET, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.report.tables import counted
 from hela_seg.scores.confusion import scores_of
-from hela_seg.scores.statistics import Interval
 
 MOST_LINES = 24
-"""Nets or pairs that are drawn; the tables have all."""
+"""Nets that are drawn; the tables have all."""
 
 NAME_WIDTH, BEGINNING = 56, 10
 """Characters of a name that are shown, and how many of them are its first ones."""
@@ -27,9 +26,12 @@ LINE_INCHES, MARGIN_INCHES = 0.42, 0.75
 def draw_nets(comparison: Comparison) -> Drawing:
     """Each net's m-IoU with its interval over images, its seeds and what is published of it."""
     rows = comparison.rows[:MOST_LINES]
-    figure, axes = _lines([_shortened(row.name, NAME_WIDTH) for row in rows])
+    figure, axes = _lines([_shortened(row.name) for row in rows])
     for place, row in enumerate(rows):
-        _draw_interval(axes, place, row.means["iou"].interval, filled=True)
+        interval = row.means["iou"].interval
+        if interval.known:
+            axes.plot([interval.low, interval.high], [place, place], color=INK, linewidth=2)
+        axes.plot(interval.value, place, "o", color=INK, markersize=6)
         if len(row.runs) > 1:
             seeds = [scores_of(run.counts.pooled).mean_iou for run in row.runs]
             axes.plot(seeds, [place] * len(seeds), "|", color=INK, markersize=9)
@@ -38,33 +40,14 @@ def draw_nets(comparison: Comparison) -> Drawing:
             axes.plot(score, place, "D", color=QUIET, markerfacecolor=PAPER, markersize=6)
     axes.set_xlabel("m-IoU")
     best = rows[0]
+    left = len(comparison.rows) > MOST_LINES
+    more = f" The first {MOST_LINES} of {len(comparison.rows)} nets; the tables have all." if left else ""
     diamond = f" Diamond: published, {SOURCE}." if any(row.published for row in rows) else ""
     return Drawing(
         themed_svg(figure),
         f"m-IoU of {counted(len(comparison.rows), 'net')}; the highest is {best.name} with "
         f"{best.means['iou'].interval.value:.4f}. Dot: mean over seeds. Bar: 95 % interval over images. "
-        f"Ticks: each seed.{diamond}"
-        f"{_of_all(len(comparison.rows), 'nets')}",
-    )
-
-
-def draw_differences(pairs: Sequence[Pair]) -> Drawing:
-    """The difference of each pair of nets with its interval, beside 0."""
-    drawn = pairs[:MOST_LINES]
-    names = [
-        (_shortened(pair.first, NAME_WIDTH // 2), _shortened(pair.second, NAME_WIDTH // 2)) for pair in drawn
-    ]
-    figure, axes = _lines([" − ".join(both) for both in names])
-    axes.axvline(0, color=INK, linewidth=1)
-    for place, pair in enumerate(drawn):
-        _draw_interval(axes, place, pair.difference, filled=pair.shown)
-    axes.set_xlabel("Difference in m-IoU")
-    shown = sum(pair.shown for pair in pairs)
-    return Drawing(
-        themed_svg(figure),
-        f"Differences in m-IoU of {counted(len(pairs), 'pair')} of nets; for {shown} of them a difference is "
-        "shown. Dot: the first net's m-IoU minus the second's on the same images, filled where a difference "
-        f"is shown (interval and test agree). Bar: 95 % interval.{_of_all(len(pairs), 'pairs')}",
+        f"Ticks: each seed.{diamond}{more}",
     )
 
 
@@ -77,22 +60,11 @@ def _lines(names: Sequence[str]) -> tuple[Figure, Axes]:
     for place, name in enumerate(names):
         text = axes.text(0.0, place - 0.3, drawable(name), color=INK, va="center")
         text.set_transform(axes.get_yaxis_transform())
-        text.set_parse_math(False)
         text.set_in_layout(False)
-        text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # over lines of the grid and at 0
+        text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # over lines of the grid
     return figure, axes
 
 
-def _shortened(name: str, width: int) -> str:
+def _shortened(name: str, width: int = NAME_WIDTH) -> str:
     """A name without its middle: nets of one kind differ at the end of theirs."""
     return name if len(name) <= width else f"{name[:BEGINNING]}…{name[BEGINNING + 1 - width :]}"
-
-
-def _draw_interval(axes: Axes, place: int, interval: Interval, *, filled: bool) -> None:
-    if interval.known:
-        axes.plot([interval.low, interval.high], [place, place], color=INK, linewidth=2)
-    axes.plot(interval.value, place, "o", color=INK, markerfacecolor=INK if filled else PAPER, markersize=6)
-
-
-def _of_all(count: int, what: str) -> str:
-    return f" The first {MOST_LINES} of {count} {what}; the tables have all." if count > MOST_LINES else ""

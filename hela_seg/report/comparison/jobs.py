@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from hela_seg.report.tables import Cell, Sheet, number_cell, print_sheet
+from hela_seg.runs.records import read_json
+from hela_seg.runs.run_folder import SCORES_JSON
 from hela_seg.runs.sweep.jobs import Job
 from hela_seg.system.files import write_table
 
@@ -24,14 +26,21 @@ def print_jobs(jobs: Sequence[Job], console: Console | None = None) -> None:
     for job, own in zip(jobs, differing(jobs), strict=True):
         settings = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.4g}", " ".join(own))
         names = (Cell(job.folder.name), Cell(settings), Cell(job.state))
-        rows.append((*names, number_cell(job.validation_score)))
+        rows.append((*names, number_cell(job.validation_score), number_cell(_test_score(job))))
         if job.error is not None:
             errors.append(Text.assemble((job.folder.name, "bold"), f" failed: {job.error}"))
-    headings = ("Job", "Settings", "State", "m-IoU, validation")
+    headings = ("Job", "Settings", "State", "m-IoU, validation", "test")
     console = console or Console()
     print_sheet(Sheet("Jobs of the sweep", headings, rows, names=3), console)
     for error in errors:
         console.print(error, soft_wrap=True)
+
+
+def _test_score(job: Job) -> float | None:
+    """The m-IoU on the test frames; None where the job has not ended or has none."""
+    path = job.folder / SCORES_JSON
+    found: float | None = read_json(path)["mean"]["iou"] if path.exists() else None
+    return found
 
 
 def write_jobs(path: Path, jobs: Sequence[Job]) -> None:

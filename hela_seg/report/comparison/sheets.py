@@ -6,9 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from hela_seg.comparison import Comparison, Figure, NetRow, Pair, Published
 from hela_seg.comparison.nets import what_numbers_mean
-from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
+from hela_seg.comparison.published import SOURCE
 from hela_seg.comparison.quality import SPLIT_SETTINGS
-from hela_seg.report.tables import ABSENT, SHORT_UNITS, Cell, Sheet, number_cell
+from hela_seg.report.tables import (
+    ABSENT,
+    SHORT_UNITS,
+    Cell,
+    Sheet,
+    counted,
+    number_cell,
+    without_empty_columns,
+)
 from hela_seg.runs.records import MEASURED
 from hela_seg.scores.statistics import Interval
 
@@ -24,15 +32,14 @@ SIDES = {"true": "truth", "found": "found"}
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
     """All sheets: scores as means over classes, each class's own, and what else there is."""
-    published = published_beside(comparison)
     costly = any(row.costs.parameters for row in comparison.rows)  # label images alone have no costs
     tracked = [row for row in comparison.rows if row.quality.tracking_accuracy is not None]
+    of_classes = (_class(comparison, index) for index in range(len(comparison.classes)))
     return [
-        _means(comparison, published),
-        *(_class(comparison, index, published) for index in range(len(comparison.classes))),
+        *map(without_empty_columns, (_means(comparison), *of_classes)),
         *([_quality(comparison.rows)] if any(row.quality.seeds_measured for row in comparison.rows) else []),
         *([_tracks(tracked)] if tracked else []),
-        *([_costs(comparison, published)] if costly else []),
+        *([_costs(comparison)] if costly else []),
         *([_pairs(comparison.pairs)] if comparison.pairs else []),
     ]
 
@@ -43,29 +50,24 @@ def published_beside(comparison: Comparison) -> list[tuple[str, Published]]:
     return list(known.items())
 
 
-def _means(comparison: Comparison, published: list[tuple[str, Published]]) -> Sheet:
+def _means(comparison: Comparison) -> Sheet:
     rows = [_scores(row.name, row.means) for row in comparison.rows]
+    published = published_beside(comparison)
     rows += [_published_scores(kind, paper.scores) for kind, paper in published]
-    frames, series = len(comparison.counts), len(set(comparison.counts.series))
-    title = f"Scores of {frames} frames of {series} series, all pixels pooled, means over classes"
+    frames, series = counted(len(comparison.counts), "frame"), len(set(comparison.counts.series))
+    title = f"Scores of {frames} of {series} series, all pixels pooled, means over classes"
     numbered = what_numbers_mean([run for row in comparison.rows for run in row.runs])
     notes = [f"Published: {SOURCE}."] if published else []
     notes += [f"{name}: {settings}." for name, settings in numbered.items()]
     return Sheet(title, _score_headings("m-IoU"), rows, notes=tuple(notes))
 
 
-def _class(comparison: Comparison, index: int, published: list[tuple[str, Published]]) -> Sheet:
+def _class(comparison: Comparison, index: int) -> Sheet:
     rows = [
         _scores(row.name, {measure: figures[index] for measure, figures in row.by_class.items()})
         for row in comparison.rows
     ]
-    name = comparison.classes[index].name
-    notes: tuple[str, ...] = ()
-    for kind, paper in published:
-        if own := paper.of_class(name):
-            rows.append(_published_scores(kind, own))
-            notes = (f"Published: {SOURCE}.",)
-    return Sheet(f"Scores of class {name}", _score_headings("IoU"), rows, notes=notes)
+    return Sheet(f"Scores of class {comparison.classes[index].name}", _score_headings("IoU"), rows)
 
 
 def _quality(rows: Sequence[NetRow]) -> Sheet:
@@ -150,23 +152,17 @@ def _own_quality(row: NetRow) -> tuple[Cell, ...]:
     )
 
 
-def _costs(comparison: Comparison, published: list[tuple[str, Published]]) -> Sheet:
+def _costs(comparison: Comparison) -> Sheet:
     rows = [_own_costs(row) for row in comparison.rows]
-    for kind, paper in published:
-        name, dash = Cell(f"{kind} (published)"), Cell(ABSENT)
-        parameters, step = number_cell(paper.parameters, ","), number_cell(paper.step_ms, ".0f")
-        rows.append((name, dash, parameters, dash, step, dash, dash))
     headings: tuple[str, ...] = ("Net", "Seeds", "Parameters", "10⁹ MAC", "ms/step", "s/frame", "MiB")
     trained = [row for row in comparison.rows if row.costs.tile]
     tiles = {row.name: "x".join(map(str, row.costs.tile or ())) for row in trained}
     batches = {row.name: f"{row.costs.batch_size} of {tiles[row.name]}" for row in trained}
-    published_step = f"; published: {STEP_IMAGES} of {STEP_SIDE}x{STEP_SIDE}" if published else ""
     notes = (
         f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {_of_each(tiles)}.",
-        f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}{published_step}.",
+        f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}.",
         f"s/frame: {MEASURED['frame_s']}.",
         f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
-        *([f"Published: {SOURCE}."] if published else []),
     )
     return Sheet("What each net costs", headings, rows, notes=notes)
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from hela_seg.comparison import Comparison, NetRow, Published
+from hela_seg.comparison import Comparison, NetRow
+from hela_seg.comparison.folds import fold_of
 from hela_seg.comparison.nets import what_numbers_mean
-from hela_seg.comparison.published import SOURCE, STEP_IMAGES, STEP_SIDE
+from hela_seg.comparison.published import SOURCE
 from hela_seg.comparison.quality import SPLIT_SETTINGS
-from hela_seg.data.classes import Classes
-from hela_seg.report.comparison.intervals import draw_differences, draw_nets
+from hela_seg.report.comparison.intervals import draw_nets
 from hela_seg.report.comparison.latex import latex
 from hela_seg.report.comparison.sheets import published_beside, sheets_of
 from hela_seg.report.page import Page, Section
-from hela_seg.report.tables import Sheet, print_notes, print_sheet
-from hela_seg.scores.confusion import to_plain
+from hela_seg.report.tables import MEASURES, Sheet, number_cell, print_notes, print_sheet
+from hela_seg.runs.run_folder import FOLDS_TABLE
+from hela_seg.scores.confusion import scores_of, to_plain
 from hela_seg.system.files import whole_file, write_table
 
 ROWS_SHOWN, NOTES_SHOWN = 40, 12
@@ -27,6 +29,9 @@ ROWS_SHOWN, NOTES_SHOWN = 40, 12
 
 COLUMNS = ("", " spread", " low", " high")
 """What stands behind the names of class and measure in the columns of a figure."""
+
+ALL = "all"
+"""Stands for the fold in the row of the pooled confusion matrix."""
 
 PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", "high", "conclusion")
 
@@ -49,6 +54,9 @@ def write_comparison(
     paired = [row for number, one in enumerate(comparisons, 1) for row in _pair_rows(number, one)]
     write_table(pairs, paired, PAIR_COLUMNS)
     written: dict[str, object] = {"table": tables, "pairs": pairs}
+    if folds := [row for one in comparisons for row in _fold_rows(one)]:
+        written["folds"] = folder / FOLDS_TABLE
+        write_table(folder / FOLDS_TABLE, folds)
     for what, ending, render in (
         ("Markdown", "md", markdown),
         ("LaTeX", "tex", latex),
@@ -96,13 +104,21 @@ def html(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
     sections = [
         Section(
             f"Table {place}" if many else "",
-            drawings=(draw_nets(one), *([draw_differences(one.pairs)] if one.pairs else [])),
+            drawings=(draw_nets(one),),
             sheets=tuple(sheets_of(one)),
             notes=tuple(one.notes),
         )
         for place, one in enumerate(comparisons, 1)
     ]
-    return Page("Comparison of nets", tuple(sections), warnings=tuple(warnings)).html
+    first = comparisons[0]
+    best, of_best = first.rows[0], first.pairs[:1]
+    score = number_cell(best.means["iou"].interval.value).text
+    verdict = [f"{best.name} has the highest m-IoU, {score}.", *(pair.sentence for pair in of_best)]
+    facts = (
+        ("Nets", str(sum(len(one.rows) for one in comparisons))),
+        ("Written", f"{date.today():%Y-%m-%d}"),
+    )
+    return Page("Comparison of nets", tuple(sections), facts, tuple(warnings), " ".join(verdict)).html
 
 
 def _csv_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
@@ -118,25 +134,8 @@ def _csv_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
             **_costs(row),
         }
     for kind, paper in published_beside(comparison):
-        published = _published(paper, comparison.classes)
-        yield {"table": number, "net": kind, "source": f"published: {SOURCE}", **published}
-
-
-def _published(paper: Published, classes: Classes) -> dict[str, float]:
-    by_class = {
-        f"{entry.name} {measure}": value
-        for entry in classes
-        for measure, value in paper.of_class(entry.name).items()
-    }
-    return {
-        **{f"mean {measure}": value for measure, value in paper.scores.items()},
-        **by_class,
-        "parameters": paper.parameters,
-        "batch_size": STEP_IMAGES,
-        "step_ms": paper.step_ms,
-        "tile_height": STEP_SIDE,
-        "tile_width": STEP_SIDE,
-    }
+        means = {f"mean {measure}": value for measure, value in paper.scores.items()}
+        yield {"table": number, "net": kind, "source": f"published: {SOURCE}", **means}
 
 
 def _figures(row: NetRow, comparison: Comparison) -> dict[str, float | None]:
@@ -175,3 +174,20 @@ def _pair_rows(number: int, comparison: Comparison) -> Iterator[dict[str, Any]]:
         figures = (pair.p, pair.p_holm, difference.value, difference.low, difference.high)
         cells = (number, pair.first, pair.second, *map(to_plain, figures), pair.sentence)
         yield dict(zip(PAIR_COLUMNS, cells, strict=True))
+
+
+def _fold_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Of each cross-validation a row for every fold, and one for the sum of their confusion matrices."""
+    for net in comparison.rows:
+        for pooled in filter(lambda run: run.folds, net.runs):
+            for run in (*pooled.folds, pooled):
+                plain = scores_of(run.counts.pooled).to_plain()
+                means = {f"mean {measure}": plain[f"mean_{measure}"] for measure in MEASURES}
+                by_class = {
+                    f"{c.name} {measure}": plain[measure][c.index]
+                    for c in run.classes
+                    for measure in MEASURES
+                }
+                fold = ALL if run is pooled else fold_of(run)
+                which = {"net": net.name, "seed": pooled.record.seed, "fold": fold, "frames": len(run.counts)}
+                yield which | means | by_class | {"run": str(run.folder)}

@@ -88,14 +88,17 @@ def contrast_of(images: Iterable[Image]) -> Contrast:
     return median
 
 
-def fit_panel(image: Image, labels: Labels, longest: int) -> tuple[Image, Labels]:
+def fit_panel(
+    image: Image, labels: Labels, longest: int, enlarged: int = SMALLEST_PANEL
+) -> tuple[Image, Labels]:
     """Shrink a frame to ``longest`` pixels, or enlarge a small one by a whole factor.
 
     Args:
         image: (C, H, W); shrunk by area means, a huge one after every so many pixels are taken of it, twice
             as many as are shown or more.
         labels: (H, W) uint8; shrunk by nearest neighbour.
-        longest: pixels of the longer side; a small frame ends at 480 of them or fewer.
+        longest: pixels of the longer side at most.
+        enlarged: of a small frame at most.
     """
     step = max(1, max(labels.shape) // (2 * longest))
     image, labels = image[:, ::step, ::step], labels[::step, ::step]
@@ -110,7 +113,7 @@ def fit_panel(image: Image, labels: Labels, longest: int) -> tuple[Image, Labels
         )
         shrunk_labels = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         return shrunk, np.asarray(shrunk_labels, np.uint8)
-    block = np.ones((max(1, min(longest, SMALLEST_PANEL) // longer_side),) * 2, dtype=np.uint8)
+    block = np.ones((max(1, min(longest, enlarged) // longer_side),) * 2, dtype=np.uint8)
     return np.kron(image, block), np.kron(labels, block)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
-from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -20,9 +18,9 @@ from matplotlib.ticker import MaxNLocator
 
 from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.classes import CellClass, Classes
+from hela_seg.report.pictures.drawings import PLAIN
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.report.pictures.survival import draw_survival, survival_groups, time_unit
-from hela_seg.system.files import whole_file
 from hela_seg.tracking.durations import share_with_interval
 from hela_seg.tracking.tables import Followed
 
@@ -43,15 +41,7 @@ PERCENTILES = (10, 50, 90)
 """Of several recordings: the line is the second, and the first to the last are shaded."""
 
 NAME_WIDTH, LEGEND_ROWS = 24, 20
-PANEL_INCHES, WIDTH_INCHES, DOTS_PER_INCH = 3.0, 8.0, 100
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """The horizontal axis: its label, and how far apart frames of each recording lie on it."""
-
-    label: str
-    steps: list[float]
+PANEL_INCHES, WIDTH_INCHES = 3.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -63,41 +53,6 @@ class Curve:
     low: Values | None = None
     high: Values | None = None
     note: str = ""
-
-
-def write_time_course(
-    path: Path,
-    courses: Sequence[TimeCourse],
-    classes: Classes,
-    title: str,
-    comment: str = "",
-    *,
-    followed: Sequence[Followed] = (),
-) -> None:
-    """Write the figure of `draw_time_course` as PNG or SVG; the same courses give the same bytes.
-
-    Args:
-        path: ends in ``.png`` or ``.svg``.
-        courses: of each recording.
-        classes: the K classes.
-        title: such as the recording's name.
-        comment: kept among the metadata.
-        followed: recordings whose cells were followed, in any order.
-
-    Raises:
-        ValueError: another ending, or no courses.
-        InputError: the file cannot be written.
-    """
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg"):
-        raise ValueError(f"{path} ends in '{path.suffix}', expected .png or .svg")
-    metadata = {"Description": comment} | ({"Date": None} if kind == "svg" else {})
-    content = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "hela_seg"}):  # in place of random names
-        figure = draw_time_course(courses, classes, title, followed=followed)
-        figure.savefig(content, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
-    with whole_file(path) as part:
-        part.write_bytes(content.getvalue())
 
 
 def draw_time_course(
@@ -124,15 +79,16 @@ def draw_time_course(
     if all(course.cells is not None for course in courses):
         panels.append(("Cells", [np.asarray(course.cells, np.float64) for course in courses]))
     mitotic = next((one.mitotic for one in followed), None)
-    axis = _axis_of(courses)
+    time, steps = _axis_of(courses)
     marked = max(len(course.pixels) for course in courses) <= MARKED_POINTS
 
     groups = survival_groups(followed)
     of_time = len(panels) + (mitotic is not None)
     inches = (WIDTH_INCHES, 0.9 + PANEL_INCHES * (of_time + len(groups)))
-    figure = Figure(figsize=inches, layout="constrained", facecolor="white")
-    figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=12, parse_math=False)
-    every = figure.subplots(of_time + len(groups), 1, squeeze=False)[:, 0]
+    with mpl.rc_context(PLAIN):
+        figure = Figure(figsize=inches, layout="constrained", facecolor="white")
+        every = figure.subplots(of_time + len(groups), 1, squeeze=False)[:, 0]
+    figure.suptitle(drawable(title), x=0.01, ha="left", fontsize=12)
     column = every[:of_time]
     for axes in column[:-1]:
         axes.sharex(column[-1])
@@ -141,18 +97,18 @@ def draw_time_course(
         draw_survival(axes, group, followed)
     note = ""
     if mitotic is not None:
-        _draw_mitotic_index(column[-1], courses, classes[mitotic], axis.steps, marked)
+        _draw_mitotic_index(column[-1], courses, classes[mitotic], steps, marked)
     for axes, (label, values) in zip(column[: len(panels)], panels, strict=True):
         for entry in classes[1:]:
-            curve = curve_of([of_course[:, entry.index] for of_course in values], axis.steps)
+            curve = curve_of([of_course[:, entry.index] for of_course in values], steps)
             note = curve.note
             draw_curve(axes, curve, line_style(entry, marked))
         _tidy(axes, label)
-    column[-1].set_xlabel("\n".join(filter(None, [axis.label, note])))
+    column[-1].set_xlabel("\n".join(filter(None, [time, note])))
     if max(len(course.pixels) for course in courses) == 1:
         column[-1].set_xlim(-1, 1)
         column[-1].set_xticks([0])
-    elif axis.label == "Frame":
+    elif time == "Frame":
         column[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _draw_legend(figure, classes, marked)
     return figure
@@ -176,13 +132,14 @@ def _draw_mitotic_index(
     axes.set_ylim(0, 100)
 
 
-def _axis_of(courses: Sequence[TimeCourse]) -> _Axis:
+def _axis_of(courses: Sequence[TimeCourse]) -> tuple[str, list[float]]:
+    """The label of the time axis, and how far apart frames of each recording lie on it."""
     intervals = [course.frame_interval for course in courses if course.frame_interval is not None]
     if len(intervals) < len(courses):
-        return _Axis("Frame", [1.0] * len(courses))
+        return "Frame", [1.0] * len(courses)
     longest = max(len(course.pixels) * interval for course, interval in zip(courses, intervals, strict=True))
     unit, seconds = time_unit(longest)
-    return _Axis(f"Time ({unit})", [interval / seconds for interval in intervals])
+    return f"Time ({unit})", [interval / seconds for interval in intervals]
 
 
 def curve_of(values: list[Values], steps: list[float]) -> Curve:
@@ -256,9 +213,6 @@ def draw_curve(axes: Axes, curve: Curve, style: dict[str, Any]) -> None:
 def _tidy(axes: Axes, label: str) -> None:
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
-    axes.grid(color="0.9", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
     if label == "Cells":
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
@@ -266,13 +220,5 @@ def _tidy(axes: Axes, label: str) -> None:
 def _draw_legend(figure: Figure, classes: Classes, marked: bool) -> None:
     lines = [Line2D([], [], **line_style(entry, marked)) for entry in classes[1:]]
     names = [fill(drawable(entry.name), NAME_WIDTH) for entry in classes[1:]]
-    legend = figure.legend(
-        lines,
-        names,
-        loc="outside right upper",
-        frameon=False,
-        handlelength=3.5,
-        ncols=-(-len(lines) // LEGEND_ROWS),
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    columns = -(-len(lines) // LEGEND_ROWS)
+    figure.legend(lines, names, loc="outside right upper", frameon=False, handlelength=3.5, ncols=columns)

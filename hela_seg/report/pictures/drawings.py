@@ -1,15 +1,18 @@
-"""Matplotlib's figures as SVG that takes the colours of the page around it, light or dark."""
+"""Matplotlib's figures as files, and as SVG that takes the colours of the page around it, light or dark."""
 
 from __future__ import annotations
 
 import re
-from io import StringIO
+from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from hela_seg.system.files import whole_file
 
 INK, QUIET, LINE, PAPER = "#c91e85", "#7e02d9", "#f3a917", "#03d4b6"
 """Stand-ins for the page's colours of text, lesser text, grid lines and ground.
@@ -26,7 +29,19 @@ WIDTH, HEIGHT = 4.6, 3.0
 TEXT_POINTS = 9
 """Size of letters."""
 
-STYLE: dict[Any, Any] = {
+DOTS_PER_INCH = 100
+
+PLAIN: dict[Any, Any] = {
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+}
+"""Matplotlib's settings for all figures."""
+
+STYLE: dict[Any, Any] = PLAIN | {
     "svg.fonttype": "none",  # text stays text: small, and found by a search on the page
     "font.size": TEXT_POINTS,
     "font.family": "DejaVu Sans",  # wider than what browsers put in its place, so nothing is cut off
@@ -34,12 +49,7 @@ STYLE: dict[Any, Any] = {
     "axes.labelcolor": INK,
     "axes.edgecolor": QUIET,
     "axes.titlesize": 10,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "grid.color": LINE,
-    "grid.linewidth": 0.6,
     "xtick.color": QUIET,
     "ytick.color": QUIET,
 }
@@ -59,21 +69,36 @@ def panel(
     return figure, list(axes)
 
 
-def add_legend(axes: Axes, *, below: bool = False) -> None:
-    """Name the lines that have labels, in the axes or below the figure; names are no formulas."""
-    style: dict[str, Any] = {
-        "frameon": False,
-        "handlelength": 3.0,
-        "labelcolor": INK,
-        "fontsize": TEXT_POINTS,
-    }
-    if below and isinstance(axes.figure, Figure):
-        columns = min(len(axes.get_legend_handles_labels()[1]), 3)
-        legend = axes.figure.legend(loc="outside lower center", ncols=columns, **style)
-    else:
-        legend = axes.legend(**style)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+def add_legend(axes: Axes) -> None:
+    """Name the lines that have labels below the figure, in up to three columns."""
+    names = axes.get_legend_handles_labels()[1]
+    rows = -(-len(names) // 3)
+    style: dict[str, Any] = {"handlelength": 3.0, "labelcolor": INK, "fontsize": TEXT_POINTS}
+    place: dict[str, Any] = {"loc": "outside lower center", "ncols": -(-len(names) // rows)}
+    axes.get_figure(root=True).legend(frameon=False, **place, **style)  # type: ignore[union-attr]
+
+
+def write_figure(path: Path, figure: Figure, comment: str = "") -> None:
+    """Write a figure as PNG or SVG; the same figure gives the same bytes.
+
+    Args:
+        path: ends in ``.png`` or ``.svg``.
+        figure: to be written.
+        comment: kept among the metadata.
+
+    Raises:
+        ValueError: another ending.
+        InputError: the file cannot be written.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise ValueError(f"{path} ends in '{path.suffix}', expected .png or .svg")
+    metadata = {"Description": comment} | ({"Date": None} if kind == "svg" else {})
+    content = BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "hela_seg"}):  # in place of random names
+        figure.savefig(content, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
+    with whole_file(path) as part:
+        part.write_bytes(content.getvalue())
 
 
 def themed_svg(figure: Figure) -> Markup:

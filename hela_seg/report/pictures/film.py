@@ -12,12 +12,15 @@ from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize
 from hela_seg.data.stacks.video import format_of, write_video
 from hela_seg.report.pictures.blending import Contrast, Image, Labels, Picture, blend, contrast_of, fit_panel
-from hela_seg.report.pictures.overlay import LINE, MARGIN, TITLE, compose, legend_of, line_of_text
-from hela_seg.report.pictures.scale import caption_of_frame, draw_scale_bar, scale_bar_of
+from hela_seg.report.pictures.overlay import LINE, MARGIN, NARROWEST, TITLE, compose, legend_of, line_of_text
+from hela_seg.report.pictures.scale import caption_of_frame, draw_scale_bar
 from hela_seg.report.pictures.trails import Trails
 
 LONGEST = 1280 - 2 * MARGIN
 """Pixels of a frame's longer side in a film at most, for a film 1280 wide: a slide shows no more of them."""
+
+ENLARGED = NARROWEST
+"""The same of small frames, so that they fill a picture that is no narrower than its legend needs."""
 
 OUTLINE = 2
 """Pixels: MP4 keeps the colour of every second one, so that a line of one would turn pale."""
@@ -64,50 +67,31 @@ def write_film(
     first = next(remaining, None)
     if first is None:
         raise ValueError("a film needs at least one frame")
-    template = _Template(first, classes, title, contrast, pixel_size, frame_interval_s, trails)
-    pictures = (template.draw(*frame) for frame in chain([first], remaining))
-    write_video(path, pictures, frames_per_second, comment)
+    _, image, labels = first
+    shown, shown_labels = fit_panel(image, labels, LONGEST, ENLARGED)
+    stretched = contrast_of([shown]) if contrast is None else contrast
+    empty = np.zeros((*shown_labels.shape, 3), np.uint8)
+    legend = legend_of(classes, False) + ([] if trails is None else [trails.legend])
+    page = _even(compose([empty], [""], 1, legend, title))
+
+    def picture(number: int, image: Image, labels: Labels) -> Picture:
+        panel = blend(*fit_panel(image, labels, LONGEST, ENLARGED), classes, stretched, OUTLINE)
+        if trails is not None:
+            trails.draw(panel, number, len(panel) / len(labels))
+        draw_scale_bar(panel, labels.shape, pixel_size)
+        ignored = ", hatched: ignored" if (labels == IGNORE_INDEX).any() else ""
+        return _drawn(page, panel, caption_of_frame(number, frame_interval_s) + ignored)
+
+    frames_drawn = (picture(*frame) for frame in chain([first], remaining))
+    write_video(path, frames_drawn, frames_per_second, comment)
 
 
-class _Template:
-    """What all pictures of a film have in common, drawn once; made from the first frame."""
-
-    def __init__(
-        self,
-        first: tuple[int, Image, Labels],
-        classes: Classes,
-        title: str,
-        contrast: Contrast | None,
-        pixel_size: PixelSize | None,
-        frame_interval_s: float | None,
-        trails: Trails | None,
-    ) -> None:
-        _, image, labels = first
-        panel_image, panel_labels = fit_panel(image, labels, LONGEST)
-        self._classes, self._interval, self._trails = classes, frame_interval_s, trails
-        self._contrast = contrast_of([panel_image]) if contrast is None else contrast
-        height, width = panel_labels.shape
-        self._bar = scale_bar_of(panel_labels.shape, labels.shape, pixel_size)
-        empty = np.zeros((height, width, 3), np.uint8)
-        legend = legend_of(classes, False) + ([] if trails is None else [trails.legend])
-        self._page = _even(compose([empty], [""], 1, legend, title))
-
-    def draw(self, number: int, image: Image, labels: Labels) -> Picture:
-        """One picture (H, W, 3) uint8, of even H and W."""
-        panel = blend(*fit_panel(image, labels, LONGEST), self._classes, self._contrast, OUTLINE)
-        if self._trails is not None:
-            self._trails.draw(panel, number, len(panel) / len(labels))
-        draw_scale_bar(self._bar, panel)
-        page, top = self._page.copy(), MARGIN + TITLE
-        page[top : top + LINE, MARGIN:-MARGIN] = self._caption(number, labels, page.shape[1] - 2 * MARGIN)
-        page[top + LINE : top + LINE + len(panel), MARGIN : MARGIN + panel.shape[1]] = panel
-        return page
-
-    def _caption(self, number: int, labels: Labels, width: int) -> Picture:
-        caption = caption_of_frame(number, self._interval)
-        if (labels == IGNORE_INDEX).any():
-            caption += ", hatched: ignored"
-        return line_of_text(caption, width)
+def _drawn(page: Picture, panel: Picture, caption: str) -> Picture:
+    """A page of `compose` for a frame (H, W, 3) of the film, with its caption above it."""
+    page, top = page.copy(), MARGIN + TITLE
+    page[top : top + LINE, MARGIN:-MARGIN] = line_of_text(caption, page.shape[1] - 2 * MARGIN)
+    page[top + LINE : top + LINE + len(panel), MARGIN : MARGIN + panel.shape[1]] = panel
+    return page
 
 
 def _even(page: Picture) -> Picture:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -16,12 +14,10 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from hela_seg.report.page import Drawing
-from hela_seg.report.pictures.curves import DOTS_PER_INCH
-from hela_seg.report.pictures.drawings import LINE, STYLE, themed_svg
+from hela_seg.report.pictures.drawings import PLAIN, STYLE, themed_svg
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.report.pictures.survival import time_unit
 from hela_seg.report.tables import counted
-from hela_seg.system.files import whole_file
 from hela_seg.tracking.lives import Life, Lives
 from hela_seg.tracking.stays import stays_in
 from hela_seg.tracking.tables import Followed
@@ -37,30 +33,9 @@ END_MARKS = {
 }
 
 
-def write_lineage(path: Path, followed: Followed, comment: str = "") -> None:
-    """Write the figure of `draw_lineage` as PNG or SVG; the same lives give the same bytes.
-
-    Args:
-        path: ends in ``.png`` or ``.svg``.
-        followed: the recording.
-        comment: kept among the metadata.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    kind = path.suffix.lower().removeprefix(".")
-    metadata = {"Description": comment} | ({"Date": None} if kind == "svg" else {})
-    content = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "hela_seg"}):  # in place of random names
-        draw_lineage(followed).savefig(content, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
-    with whole_file(path) as part:
-        part.write_bytes(content.getvalue())
-
-
 def lineage_drawing(followed: Followed) -> Drawing:
     """The figure of `draw_lineage` for a page, in the page's colours."""
-    with mpl.rc_context(STYLE):
-        figure = draw_lineage(followed, grid=LINE)
+    figure = draw_lineage(followed, STYLE)
     lives = followed.lives.lives
     divisions = sum(bool(life.daughters) for life in lives)
     caption = (
@@ -69,33 +44,31 @@ def lineage_drawing(followed: Followed) -> Drawing:
     return Drawing(themed_svg(figure), caption)
 
 
-def draw_lineage(followed: Followed, grid: str = "0.92") -> Figure:
+def draw_lineage(followed: Followed, style: dict[Any, Any] = PLAIN) -> Figure:
     """Draw lineages side by side, time going down; the largest ones first, as many as can be told apart.
 
     Args:
         followed: the recording.
-        grid: colour of the lines across.
+        style: Matplotlib's settings.
     """
     lives = followed.lives
     columns, shown = _columns(lives)
     width = min(max(4.5, 1.8 + 0.14 * len(columns)), 14.0)
-    figure = Figure(figsize=(width, 5.5), layout="constrained", facecolor="white")
-    axes = figure.subplots()
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(width, 5.5), layout="constrained", facecolor="white")
+        axes = figure.subplots()
     unit, step = _time_axis(followed)
     _draw_lives(axes, followed, columns, step)
     title = drawable(followed.name)
-    if shown < len(set(lives.roots.tolist())):
-        title += f"\n{shown} of {len(set(lives.roots.tolist()))} lineages"
-    axes.set_title(title, loc="left", fontsize=12, parse_math=False)
+    if shown < (lineages := len(set(lives.roots.tolist()))):
+        title += f"\n{shown} of {lineages} lineages"
+    axes.set_title(title, loc="left", fontsize=12)
     axes.set_ylabel(unit)
     axes.set_ylim(lives.frames * step, 0)
     axes.set_xlim(-1, max([*columns.values(), 1]) + 1)
     axes.set_xticks([])
     axes.set_xlabel("Cells" if columns else "No cell was followed")
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.grid(visible=False, axis="x")
-    axes.grid(visible=True, axis="y", color=grid, linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.spines["bottom"].set_visible(False)
     if unit == "Frame":
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _draw_legend(figure, followed)
@@ -183,6 +156,4 @@ def _draw_legend(figure: Figure, followed: Followed) -> None:
         if end in ends:
             handles.append(Line2D([], [], color=FORK, marker=marker, linestyle="", markersize=4))
             names.append(name)
-    legend = figure.legend(handles, names, loc="outside right upper", frameon=False)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    figure.legend(handles, names, loc="outside right upper", frameon=False)

@@ -16,14 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize
 from hela_seg.report.pictures.blending import IGNORED_GREY, Image, Labels, Picture, blend, fit_panel, stripes
-from hela_seg.report.pictures.scale import (
-    FONT,
-    TEXT_SIZE,
-    caption_of_frame,
-    draw_scale_bar,
-    font_of,
-    scale_bar_of,
-)
+from hela_seg.report.pictures.scale import FONT, TEXT_SIZE, caption_of_frame, draw_scale_bar, font_of
 from hela_seg.system.files import whole_file
 
 PNG_EFFORT = 2
@@ -79,7 +72,7 @@ def write_overlay(
     longest = int(math.sqrt(PIXELS_SHOWN / len(frames)))
     panels = [blend(*fit_panel(image, labels, longest), classes) for _, image, labels in frames]
     for panel, (_, _, labels) in zip(panels, frames, strict=True):
-        draw_scale_bar(scale_bar_of(panel.shape[:2], labels.shape, pixel_size), panel)
+        draw_scale_bar(panel, labels.shape, pixel_size)
     captions = [caption_of_frame(number, frame_interval_s) for number, _, _ in frames]
     ignored = any((labels == IGNORE_INDEX).any() for _, _, labels in frames)
     write_png(path, compose(panels, captions, columns, legend_of(classes, ignored), title), comment)
@@ -145,8 +138,10 @@ def caption_of(before: str, name: str, after: str, panel: Picture) -> str:
 
     Names of series differ at their ends.
     """
-    room = max(panel.shape[1] // CHARACTER - len(before) - len(after), 4)
-    return before + (name if len(name) <= room else f"…{name[1 - room :]}") + after
+    shortened = (f"{before}…{name[-length:]}{after}" for length in range(len(name) - 1, 3, -1))
+    fits = (one for one in shortened if font_of(TEXT_SIZE).getlength(one) <= panel.shape[1])
+    whole = before + name + after
+    return whole if font_of(TEXT_SIZE).getlength(whole) <= panel.shape[1] else next(fits, whole)
 
 
 def write_png(path: Path, picture: Picture, comment: str = "") -> None:
@@ -164,9 +159,10 @@ def write_png(path: Path, picture: Picture, comment: str = "") -> None:
 
 
 def drawable(text: str) -> str:
-    """Text with a question mark for each character that the font of Matplotlib's figures lacks."""
+    """Text for Matplotlib's figures: no formula, and a question mark for what their font lacks."""
     font = get_font(findfont(FONT))
-    return "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
+    known = "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
+    return known.replace("$", r"\$")
 
 
 def _write(page: PillowImage.Image, text: str, top: int, left: int, size: int = TEXT_SIZE) -> None:

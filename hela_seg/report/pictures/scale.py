@@ -60,26 +60,18 @@ def time_stamp(seconds: float, interval: float) -> str:
     return stamp if interval % 60 == 0 else f"{stamp} {rest:0{4 if decimals else 2}.{decimals}f} s"
 
 
-def scale_bar_of(
-    shown: tuple[int, ...], shape: tuple[int, ...], pixel_size: PixelSize | None
-) -> Picture | None:
-    """The scale bar of a frame that is shown larger or smaller; None where the pixel size is not known.
+def draw_scale_bar(panel: Picture, shape: tuple[int, ...], pixel_size: PixelSize | None) -> None:
+    """Draw a scale bar into the lower right corner of a panel, in place, where the pixel size is known.
 
     Args:
-        shown: rows and columns of the panel that shows it.
+        panel: (h, w, 3) of a frame, which it may show larger or smaller.
         shape: H and W of the frame.
         pixel_size: of the frame's pixels.
     """
     if pixel_size is None:
-        return None
-    down, across = (n / of_panel for n, of_panel in zip(shape, shown, strict=True))
-    return scale_bar(shown[1], PixelSize(pixel_size.height * down, pixel_size.width * across))
-
-
-def draw_scale_bar(bar: Picture | None, panel: Picture) -> None:
-    """Draw a scale bar, where there is one, into the lower right corner of a panel (H, W, 3), in place."""
-    if bar is None:
         return
+    down, across = (n / of_panel for n, of_panel in zip(shape, panel.shape, strict=False))
+    bar = scale_bar(panel.shape[1], PixelSize(pixel_size.height * down, pixel_size.width * across))
     height, width = (min(bar.shape[axis], panel.shape[axis] - FROM_CORNER) for axis in (0, 1))
     if height > 0 and width > 0:
         panel[-FROM_CORNER - height :, -FROM_CORNER - width :][:height, :width] = bar[:height, :width]

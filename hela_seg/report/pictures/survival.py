@@ -84,13 +84,7 @@ def draw_survival(axes: Axes, group: SurvivalGroup, followed: Sequence[Followed]
     axes.set_xlim(left=0)
     axes.set_ylabel("Still in the class (%)")
     where = f"class '{drawable(group.title)}'" if group.title else "the class"
-    axes.set_xlabel(f"Time in {where} ({unit})", parse_math=False)
-    axes.grid(color="0.9", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(f"Time in {where} ({unit})")
+    # above, for curves may be anywhere inside
     above: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
-    legend = axes.legend(
-        frameon=False, handlelength=3.5, fontsize=9, **above
-    )  # curves may be anywhere inside
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    axes.legend(frameon=False, handlelength=3.5, fontsize=9, **above)

@@ -3,6 +3,5 @@
 - ``page``: all of it; ``sections``: what each section shows; ``sheets``: their tables
 - ``learning``: curves over the epochs; ``stability``: scores over time, by series and by confidence
 - ``verdict``: what the scores say, in sentences
-- ``balance``: the split and its classes
-- ``examples``: the best and the worst frames, with labels from ``class_maps``, and training tiles
+- ``examples``: the best and the worst frames, with the class maps that were scored, and training tiles
 """

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
-from hela_seg.data.context import own_channels
+from hela_seg.data.context import own_channels, parts_of_time
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.data.frames import LabelFrames
+from hela_seg.data.layouts import Recording
 from hela_seg.data.sampler import Draw
 from hela_seg.data.splits.split import Block
 from hela_seg.data.stacks import PixelSize
+from hela_seg.inference import Predictor
 from hela_seg.report.page import Gallery, Picture
 from hela_seg.report.pictures.blending import Image, Labels, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.blending import Picture as Pixels
-from hela_seg.report.pictures.scale import bar_length, draw_scale_bar, scale_bar_of
-from hela_seg.report.run.class_maps import ClassMaps
+from hela_seg.report.pictures.scale import bar_length, draw_scale_bar
 from hela_seg.scores.confusion import mean_over_classes, scores_of
 from hela_seg.scores.counts import FrameCounts
 
@@ -36,6 +37,10 @@ PALEST, PALE = 150, 0.4
 """Grey under errors: from light to white, so that dark classes stand out too."""
 
 
+ClassMaps = Callable[[Block, int], Labels]
+"""A block that was scored and a frame of it -> the class map (H, W) uint8 whose pixels were counted."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Frame:
     title: str
@@ -48,7 +53,11 @@ class _Frame:
 
 
 def examples_of(
-    data: TimelapseData, blocks: Sequence[Block], maps: ClassMaps, counts: FrameCounts
+    data: TimelapseData,
+    blocks: Sequence[Block],
+    maps: ClassMaps,
+    counts: FrameCounts,
+    found: str = "prediction",
 ) -> tuple[Gallery, ...]:
     """The frames with the best, the median and the worst m-IoU: image, truth, what was found, and errors.
 
@@ -57,6 +66,7 @@ def examples_of(
         blocks: the frames that were scored, in the order in which they were counted.
         maps: the class maps that were scored.
         counts: of all frames.
+        found: what the class maps are called.
 
     Returns:
         Up to three galleries; none where no frame has a score.
@@ -69,9 +79,31 @@ def examples_of(
         title = f"{what}: {name}, frame {t}, m-IoU {scores_of(matrix).mean_iou:.4f}"
         wrong = f"{100 * (1 - np.trace(matrix) / matrix.sum()):.2f} % of pixels"
         truth = LabelFrames(recording.mask, data.labels).whole(t)
-        image, found = recording.image, maps.of(block, t)
-        frames.append(_Frame(title, image.frame(t), truth, found, maps.what, wrong, image.pixel_size))
+        image = recording.image
+        frames.append(_Frame(title, image.frame(t), truth, maps(block, t), found, wrong, image.pixel_size))
     return _small_enough(frames, data.classes)
+
+
+def predicted(
+    predictor: Predictor, recordings: Sequence[Recording], blocks: Sequence[Block] = ()
+) -> ClassMaps:
+    """Class maps that a net predicts, frame by frame as they are asked for.
+
+    Args:
+        predictor: the net.
+        recordings: images and masks.
+        blocks: all that were counted, beside the one that is asked for.
+    """
+
+    def class_map(block: Block, t: int) -> Labels:
+        image = recordings[block.series].image
+        # with the neighbours that it was counted with, for a batch may round otherwise than a single frame
+        groups = predictor.groups(image, range(block.start, block.stop))
+        group = next(group for group in groups if t in group)
+        parts = parts_of_time([*blocks, block])[block.series, block.part]
+        return dict(zip(group, predictor.frames(image, group, parts), strict=True))[t]
+
+    return class_map
 
 
 def errors_of(image: Image, truth: Labels, found: Labels, classes: Classes) -> Pixels:
@@ -142,7 +174,7 @@ def _panels(frame: _Frame, classes: Classes, longest: int) -> Iterator[tuple[str
     image, truth = fit_panel(frame.image, frame.truth, longest)
     _, found = fit_panel(frame.image[:1], frame.found, longest)
     shown = blend(image, np.zeros_like(truth), classes)
-    draw_scale_bar(scale_bar_of(truth.shape, frame.truth.shape, frame.pixel_size), shown)
+    draw_scale_bar(shown, frame.truth.shape, frame.pixel_size)
     bar = None if frame.pixel_size is None else bar_length(frame.truth.shape[1], frame.pixel_size)
     yield "image" if bar is None else f"image, bar {bar:g} µm", shown
     yield "truth", blend(image, truth, classes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -21,7 +20,11 @@ from hela_seg.report.pictures.drawings import INK, PAPER, add_legend, panel, the
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.system.errors import InputError
 
-PARTS = ("train", "validation")
+PARTS: dict[str, dict[str, Any]] = {
+    "train": {"color": INK, "linestyle": "--", "marker": "o", "markersize": 3, "markerfacecolor": PAPER},
+    "validation": {"color": INK, "marker": "o", "markersize": 3},
+}
+"""The style of each part's line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,55 +58,41 @@ def read_log(path: Path) -> dict[str, Logged]:
 
 def draw_learning(log: dict[str, Logged], classes: Classes) -> tuple[Drawing, ...]:
     """Loss, m-IoU and the IoU of each class over the epochs, as far as they were logged."""
-    of_classes = [log.get(f"IoU {entry.name}/validation") for entry in classes]
-    drawings = [_draw_parts(log, "loss", "Loss", min), _draw_parts(log, "m-IoU", "m-IoU", max)]
-    if any(of_class is not None for of_class in of_classes):
-        drawings.append(_draw_classes(of_classes, classes))
+    drawings = [
+        _draw(log, {f"{name}/{part}": (part, style) for part, style in PARTS.items()}, label, label, better)
+        for name, label, better in (("loss", "Loss", min), ("m-IoU", "m-IoU", max))
+    ]
+    of_classes = {
+        f"IoU {entry.name}/validation": (entry.name, line_style(entry, marked=True, rim=INK))
+        for entry in classes
+    }
+    caption = "IoU of each class on the validation tiles"
+    drawings.append(_draw(log, of_classes, "IoU, validation", caption, max))
     return tuple(drawing for drawing in drawings if drawing is not None)
 
 
-def _draw_parts(log: dict[str, Logged], name: str, label: str, better: Any) -> Drawing | None:
-    curves = {part: log[f"{name}/{part}"] for part in PARTS if f"{name}/{part}" in log}
-    if not curves:
-        return None
-    figure, (axes,) = panel()
-    for part, logged in curves.items():
-        marker = "o" if len(logged.epochs) <= MARKED_POINTS else ""
-        solid = part == "validation"
-        axes.plot(
-            logged.epochs,
-            logged.values,
-            color=INK,
-            linestyle="-" if solid else "--",
-            markerfacecolor=INK if solid else PAPER,
-            label=part,
-            marker=marker,
-            markersize=3,
-        )
-    axes.set_ylabel(label)
-    _label_epochs(axes)
-    add_legend(axes)
-    summaries = "; ".join(f"{part} {_best_and_last(logged, better)}" for part, logged in curves.items())
-    return Drawing(themed_svg(figure), f"{label}: {summaries}.")
-
-
-def _draw_classes(of_classes: Sequence[Logged | None], classes: Classes) -> Drawing:
+def _draw(
+    log: dict[str, Logged],
+    lines: dict[str, tuple[str, dict[str, Any]]],
+    label: str,
+    caption: str,
+    better: Any,
+) -> Drawing | None:
+    """Lines over the epochs, by what was logged: the name and the style of each; None where none was."""
     figure, (axes,) = panel()
     summaries = []
-    for entry, logged in zip(classes, of_classes, strict=True):
-        if logged is not None:
-            style = line_style(entry, len(logged.epochs) <= MARKED_POINTS, INK)
-            axes.plot(logged.epochs, logged.values, label=drawable(entry.name), **style)
-            summaries.append(f"{entry.name} {_best_and_last(logged, max)}")
-    axes.set_ylabel("IoU, validation")
-    _label_epochs(axes)
-    add_legend(axes, below=True)
-    return Drawing(themed_svg(figure), f"IoU of each class on the validation tiles: {'; '.join(summaries)}.")
-
-
-def _label_epochs(axes: Any) -> None:
+    for key, (name, style) in lines.items():
+        if (logged := log.get(key)) is not None:
+            marker = {} if len(logged.epochs) <= MARKED_POINTS else {"marker": ""}
+            axes.plot(logged.epochs, logged.values, label=drawable(name), **style | marker)
+            summaries.append(f"{name} {_best_and_last(logged, better)}")
+    if not summaries:
+        return None
+    axes.set_ylabel(label)
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    add_legend(axes)
+    return Drawing(themed_svg(figure), f"{caption}: {'; '.join(summaries)}.")
 
 
 def _best_and_last(logged: Logged, better: Any) -> str:

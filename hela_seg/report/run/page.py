@@ -12,58 +12,40 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.splits.split import Block
 from hela_seg.report.comparison.sheets import interval_cell
 from hela_seg.report.page import Page, Section
-from hela_seg.report.run.class_maps import ClassMaps
-from hela_seg.report.run.sections import NOT_SCORED, OF_OTHER_PAGES, SECTIONS, Material
+from hela_seg.report.run.sections import NOT_SCORED, SECTIONS, Material, NotOnThisPageError
 from hela_seg.report.run.verdict import foreground_mean_iou, verdict_of
 from hela_seg.report.tables import ABSENT, counted, number_cell
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
-from hela_seg.tracking.tables import Followed
 
 log = logging.getLogger(__name__)
 
 SCORED_BY = "On other frames it is scored by: python -m hela_seg.evaluate best.ckpt data=folder data.root=..."
 
 
-def write_report(
-    folder: Path,
-    command: str,
-    data: TimelapseData,
-    blocks: Sequence[Block],
-    maps: ClassMaps | None,
-    warnings: Sequence[str] = (),
-    followed: Sequence[Followed] = (),
-) -> Path | None:
+def write_report(material: Material, warnings: Sequence[str] = ()) -> Path | None:
     """Write the report of a run beside its results; whatever goes wrong with it is only warned of.
 
     Args:
-        folder: of the run, with its results.
-        command: that made it: ``train``, where the data are prepared for training, or ``evaluate``.
-        data: opened.
-        blocks: the frames that were scored.
-        maps: the class maps that were scored; None where there were none.
+        material: what is known of the run.
         warnings: what stands above all, a line each, without the full stop.
-        followed: recordings whose cells were followed.
 
     Returns:
         Where it is; None where it could not be written.
     """
+    path = material.folder / run_folder.REPORT
     try:
-        material = Material(folder, command, data, blocks, maps, followed)
         sections = (_section(title, make, material) for title, make in SECTIONS.items())
-        shown = tuple(section for section in sections if section.missing not in OF_OTHER_PAGES)
+        shown = tuple(filter(None, sections))
         told = tuple(f"{line[:1].upper()}{line[1:]}." for line in warnings)
-        page = Page(_title(material), shown, tuple(_facts(material)), told, _verdict(material))
-        page.write(folder / run_folder.REPORT)
+        Page(_title(material), shown, tuple(_facts(material)), told, _verdict(material)).write(path)
     # the run's results are whole and must not be lost to a fault in a figure of them
     except Exception as error:
         log.warning("warning: the report could not be written (%s); the results are whole", _text_of(error))
         return None
-    return folder / run_folder.REPORT
+    return path
 
 
 def _verdict(material: Material) -> str:
@@ -73,9 +55,11 @@ def _verdict(material: Material) -> str:
         return f"{NOT_SCORED} {SCORED_BY}" if str(error) == NOT_SCORED else ""
 
 
-def _section(title: str, make: Callable[[Material], Section], material: Material) -> Section:
+def _section(title: str, make: Callable[[Material], Section], material: Material) -> Section | None:
     try:
         return replace(make(material), title=title)
+    except NotOnThisPageError:
+        return None
     except InputError as error:
         return Section(title, missing=str(error))
     except Exception as error:  # a fault of ours in one figure, which the others need not share

@@ -24,19 +24,19 @@ from hela_seg.data.splits.split import Block
 from hela_seg.report.page import Section
 from hela_seg.report.pictures.lineage import lineage_drawing
 from hela_seg.report.quality import quality_sheets, track_sheets
-from hela_seg.report.run.balance import balance_sheet, draw_balance, parts_sheet, split_sheet
-from hela_seg.report.run.class_maps import ClassMaps
-from hela_seg.report.run.examples import examples_of, training_tiles
+from hela_seg.report.run.examples import ClassMaps, examples_of, training_tiles
 from hela_seg.report.run.learning import draw_learning, read_log
 from hela_seg.report.run.sheets import (
+    MOST_ROWS,
+    balance_sheet,
     class_sheet,
-    confusion_sheets,
+    confusion_sheet,
     cost_sheet,
     series_sheet,
     settings_sheet,
 )
-from hela_seg.report.run.stability import draw_by_series, draw_over_time, draw_reliability
-from hela_seg.report.tables import counted
+from hela_seg.report.run.stability import draw_over_time, draw_reliability
+from hela_seg.report.tables import counted, split_sheet
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD
 from hela_seg.scores.calibration import BINS, curve_of, read_reliability
@@ -47,18 +47,25 @@ from hela_seg.tracking.tables import Followed
 MOST_LINEAGES = 3
 """Recordings whose lineages are drawn on the page."""
 
-NOT_TRAINED = "Nothing was trained here: see the report of the training run."
-NO_TRACKS = "No tracks were scored."
 NOT_SCORED = "No series is kept for testing, so nothing is scored."
-OF_OTHER_PAGES = (NOT_TRAINED, NO_TRACKS, NOT_SCORED)
-"""Reasons for which a section is left out, and not shown with its reason: this kind of page never has it."""
+
+
+class NotOnThisPageError(InputError):
+    """Why a section is left out, where nobody looks for it on this kind of page."""
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What sections are made of, each part read when the first section asks for it.
+    """What sections are made of; what they need of the run's files is read when the first one asks for it.
 
-    Fields as `hela_seg.report.run.page.write_report` takes them.
+    Attributes:
+        folder: of the run, with its results.
+        command: that made it: ``train``, where the data are prepared for training, or ``evaluate``.
+        data: opened.
+        blocks: the frames that were scored.
+        maps: the class maps that were scored; None where there were none.
+        followed: recordings whose cells were followed.
+        known: the results, where they have been read from the folder.
     """
 
     folder: Path
@@ -67,11 +74,12 @@ class Material:
     blocks: Sequence[Block]
     maps: ClassMaps | None
     followed: Sequence[Followed] = ()
+    known: Run | None = None
 
     @cached_property
     def record(self) -> records.RunRecord:
         """Settings and costs."""
-        return records.read_record(self.folder / run_folder.RUN_RECORD)
+        return self.known.record if self.known else records.read_record(self.folder / run_folder.RUN_RECORD)
 
     @cached_property
     def run(self) -> Run:
@@ -81,8 +89,8 @@ class Material:
             InputError: nothing was scored, or a file is damaged.
         """
         if self.command == "train" and not self.blocks:
-            raise InputError(NOT_SCORED)
-        return read_run(self.folder)
+            raise NotOnThisPageError(NOT_SCORED)
+        return self.known or read_run(self.folder)
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -109,9 +117,9 @@ class Material:
             InputError: nothing was trained.
         """
         if not self.record.of_net:
-            raise InputError("Label images were scored, and no net was trained for them here.")
+            raise NotOnThisPageError("Label images were scored, and no net was trained for them here.")
         if self.command != "train":
-            raise InputError(NOT_TRAINED)
+            raise NotOnThisPageError("Nothing was trained here: see the report of the training run.")
         return self.data
 
 
@@ -149,7 +157,7 @@ def _scores(material: Material) -> Section:
 
 
 def _confusion(material: Material) -> Section:
-    return Section(sheets=confusion_sheets(material.run))
+    return Section(sheets=(confusion_sheet(material.run),))
 
 
 def _quality(material: Material) -> Section:
@@ -170,7 +178,7 @@ def _quality(material: Material) -> Section:
 
 def _tracks(material: Material) -> Section:
     if not material.followed:
-        raise InputError(NO_TRACKS)
+        raise NotOnThisPageError("No tracks were scored.")
     drawings = tuple(map(lineage_drawing, material.followed[:MOST_LINEAGES]))
     more = len(material.followed) - MOST_LINEAGES
     notes = (f"Not shown: lineages of {counted(more, 'further recording')}.",) if more > 0 else ()
@@ -191,7 +199,13 @@ def _examples(material: Material) -> Section:
     run = material.run
     if material.maps is None:
         raise InputError("No frame was predicted.")
-    galleries = examples_of(material.data, material.blocks, material.maps, run.counts)
+    galleries = examples_of(
+        material.data,
+        material.blocks,
+        material.maps,
+        run.counts,
+        "prediction" if material.record.of_net else "labels",
+    )
     if not galleries:
         raise InputError("No frame has a score.")
     note = (
@@ -203,21 +217,16 @@ def _examples(material: Material) -> Section:
 
 def _variation(material: Material) -> Section:
     run = material.run
-    drawn = (draw_over_time(run.counts, run.classes), draw_by_series(run.counts, run.classes))
-    missing = (
-        "No course over time: no series has two scored frames.",
-        "No spread over series: fewer than two have a score.",
-    )
-    return Section(
-        drawings=tuple(drawing for drawing in drawn if drawing is not None),
-        sheets=(series_sheet(run),),
-        notes=tuple(why for drawing, why in zip(drawn, missing, strict=True) if drawing is None),
-    )
+    over_time = draw_over_time(run.counts, run.classes)
+    sheets = (series_sheet(run),) if len(set(run.counts.series)) > 1 else ()
+    if over_time is None and not sheets:
+        raise NotOnThisPageError("A single image has no course over time and no other series beside it.")
+    return Section(drawings=() if over_time is None else (over_time,), sheets=sheets)
 
 
 def _calibration(material: Material) -> Section:
     if not material.record.of_net:
-        raise InputError("Label images hold classes and do not say how sure their program was of them.")
+        raise NotOnThisPageError("Label images do not say how sure their program was of the classes.")
     right, path = int(np.trace(material.run.counts.pooled)), material.folder / run_folder.RELIABILITY
     counts = read_reliability(path)
     if int(counts[:, 1].sum()) != right:
@@ -234,16 +243,10 @@ def _calibration(material: Material) -> Section:
 
 
 def _balance(material: Material) -> Section:
-    rows, classes = material.record.split, material.data.classes
-    if material.command == "train":
-        pixels: Mapping[Any, Any] = material.data.survey.pixels
-    else:  # the masks of the scored frames alone were read
-        pixels = {"scored": material.run.counts.pooled.sum(axis=1)}
-    return Section(
-        legend=_legend(classes),
-        drawings=(draw_balance(pixels, classes),),
-        sheets=(balance_sheet(pixels, classes), parts_sheet(rows), split_sheet(rows)),
-    )
+    split, data = split_sheet(material.record.split, MOST_ROWS), material.data
+    # of an evaluation the pixels of each class stand beside their scores, and no other masks were read
+    trained = material.command == "train"
+    return Section(sheets=(balance_sheet(data.survey.pixels, data.classes), split) if trained else (split,))
 
 
 def _tiles(material: Material) -> Section:
@@ -263,7 +266,7 @@ def _command(material: Material) -> Section:
 
 def _costs(material: Material) -> Section:
     if not material.record.of_net:
-        raise InputError("What it cost to make label images elsewhere is not known here.")
+        raise NotOnThisPageError("What it cost to make label images elsewhere is not known here.")
     return Section(sheets=(cost_sheet(material.record),))
 
 

@@ -1,4 +1,4 @@
-"""The tables of a run's report: scores, confusion matrix, series, costs, settings."""
+"""The tables of a run's report: scores, confusion matrix, class balance, series, costs, settings."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hela_seg.comparison import Figure, NetRow
 from hela_seg.comparison.found import Run
+from hela_seg.data.classes import Classes
+from hela_seg.data.splits.table import PARTS
 from hela_seg.report.comparison.sheets import HEADINGS, MEBI, interval_cell
-from hela_seg.report.run.balance import MOST_ROWS
-from hela_seg.report.run.stability import matrices_by_series
 from hela_seg.report.tables import ABSENT, Cell, Sheet, counted, number_cell
 from hela_seg.runs.records import MEASURED, RunRecord
 from hela_seg.runs.run_folder import FRAME_COUNTS
-from hela_seg.scores.confusion import mean_over_classes, scores_of
+from hela_seg.scores.confusion import divide, mean_over_classes, scores_of
 from hela_seg.system.settings import flatten
+
+MOST_ROWS = 200
+"""Rows of a table of series; the run's files have all."""
 
 
 def class_sheet(run: Run, row: NetRow) -> Sheet:
@@ -44,39 +48,53 @@ def _score_cells(figures: Mapping[str, Figure], with_interval: bool) -> tuple[Ce
     return (number_cell(iou.value), *interval, *(number_cell(other.value) for other in others))
 
 
-def confusion_sheets(run: Run) -> tuple[Sheet, Sheet]:
-    """The confusion matrix in pixels, and as shares of each row."""
-    matrix, names = run.counts.pooled, run.classes.names
-    totals = matrix.sum(axis=1, keepdims=True)
-    shares = np.divide(matrix, totals, out=np.full(matrix.shape, np.nan), where=totals > 0)
-    headings = ("Truth", *(f"as {name}" for name in names))
-    absolute, by_row = [], []
-    for entry, counts, of_row in zip(run.classes, matrix.tolist(), shares.tolist(), strict=True):
-        name = Cell(entry.name, colour=entry.colour)
-        absolute.append(
-            (name, *(_shaded(number_cell(n, ",d"), share) for n, share in zip(counts, of_row, strict=True)))
-        )
-        by_row.append((name, *(_shaded(number_cell(100 * share, ".2f"), share) for share in of_row)))
-    return (
-        Sheet("Confusion matrix, pixels", headings, absolute, notes=("Rows are truth, columns prediction.",)),
-        Sheet(
-            "Confusion matrix, percent of each row", headings, by_row, notes=("The diagonal is the recall.",)
-        ),
-    )
+def confusion_sheet(run: Run) -> Sheet:
+    """The confusion matrix: pixels, and in percent of the pixels of their true class."""
+    matrix = run.counts.pooled
+    shares = divide(matrix, np.broadcast_to(matrix.sum(axis=1, keepdims=True), matrix.shape))
+    rows = [
+        (Cell(entry.name, colour=entry.colour), *map(_pixels, counts, of_row))
+        for entry, counts, of_row in zip(run.classes, matrix.tolist(), shares.tolist(), strict=True)
+    ]
+    headings = ("Truth", *(f"as {name}" for name in run.classes.names))
+    note = "Rows are truth, columns prediction; in percent of the row, so that the diagonal is the recall."
+    return Sheet("Pixels of each class by what they were taken for", headings, rows, notes=(note,))
+
+
+def _pixels(count: int, share: float) -> Cell:
+    if np.isnan(share):
+        return number_cell(count, "d")
+    return Cell(f"{count:,d} ({100 * share:.2f} %)", count, share=share)
+
+
+def balance_sheet(pixels: Mapping[Any, NDArray[np.int64]], classes: Classes) -> Sheet:
+    """Pixels (K,) of each class, and their percent, by the part that they were counted in."""
+    parts = [part for part in PARTS if part in pixels]
+    rows = []
+    for entry in classes:
+        cells = [Cell(entry.name, colour=entry.colour)]
+        for part in parts:
+            count, total = int(pixels[part][entry.index]), int(pixels[part].sum())
+            cells += [number_cell(count, ",d"), number_cell(100 * count / max(total, 1), ".2f")]
+        rows.append(tuple(cells))
+    headings = [heading for part in parts for heading in (f"{part}, pixels", "%")]
+    return Sheet("Class balance, ignored pixels left out", ("Class", *headings), rows)
 
 
 def series_sheet(run: Run) -> Sheet:
     """IoU of each series, the lowest mean first."""
-    by_series = matrices_by_series(run.counts)
-    names, frames = list(by_series), Counter(run.counts.series)
-    iou = scores_of(np.stack(list(by_series.values()))).iou
+    frames = Counter(run.counts.series)
+    names, number = list(frames), {name: place for place, name in enumerate(frames)}
+    pooled = np.zeros((len(names), *run.counts.matrix.shape[1:]), np.int64)
+    np.add.at(pooled, [number[name] for name in run.counts.series], run.counts.matrix)
+    iou = scores_of(pooled).iou
     mean_iou = mean_over_classes(iou)
     rows = [
         (Cell(names[s]), number_cell(frames[names[s]], "d"), *map(number_cell, (mean_iou[s], *iou[s])))
         for s in np.argsort(mean_iou, kind="stable")[:MOST_ROWS]
     ]
-    left = len(names) - MOST_ROWS
-    notes = (f"The lowest {MOST_ROWS}; {left} more are in {FRAME_COUNTS}.",) if left > 0 else ()
+    cut = len(names) > MOST_ROWS
+    notes = (f"The lowest {MOST_ROWS} of {len(names)}; {FRAME_COUNTS} has all.",) if cut else ()
     return Sheet("IoU by series", ("Series", "Frames", "m-IoU", *run.classes.names), rows, notes=notes)
 
 
@@ -93,8 +111,9 @@ def cost_sheet(record: RunRecord) -> Sheet:
         "frame_s": ("seconds a frame", number_cell(costs.frame_s, ".3g")),
         "peak_memory": ("peak memory, MiB", number_cell(memory, ",.0f")),
     }
-    rows = [(Cell(name), cell) for name, cell in measured.values()]
-    notes = tuple(f"{measured[key][0]}: {how}." for key, how in MEASURED.items())
+    known = {key: entry for key, entry in measured.items() if entry[1].text != ABSENT}
+    rows = [(Cell(name), cell) for name, cell in known.values()]
+    notes = tuple(f"{known[key][0]}: {how}." for key, how in MEASURED.items() if key in known)
     if record.hardware:
         notes += (f"Measured on: {', '.join(map(str, record.hardware.values()))}.",)
     return Sheet("What it cost", ("What", "Measured"), rows, notes=notes)
@@ -104,10 +123,6 @@ def settings_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
     """Names and values; names of nested settings are joined by dots."""
     rows = [(Cell(name), Cell(str(value))) for name, value in flatten(facts).items()]
     return Sheet(title, ("Name", "Value"), rows, names=2)
-
-
-def _shaded(cell: Cell, share: float) -> Cell:
-    return Cell(cell.text, cell.value, share=None if np.isnan(share) else share)
 
 
 def _why_absent(run: Run) -> tuple[str, ...]:

@@ -1,9 +1,8 @@
-"""How scores vary over time and between series, and how well the net's confidence is calibrated."""
+"""How scores vary over time and between series, and whether the net is right as often as it is sure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -11,13 +10,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.classes import Classes
 from hela_seg.report.page import Drawing
-from hela_seg.report.pictures.curves import (
-    MARKED_POINTS,
-    Curve,
-    curve_of,
-    draw_curve,
-    line_style,
-)
+from hela_seg.report.pictures.curves import MARKED_POINTS, Curve, curve_of, draw_curve, line_style
 from hela_seg.report.pictures.drawings import INK, QUIET, WIDTH, add_legend, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.scores.calibration import Curve as ReliabilityCurve
@@ -26,25 +19,7 @@ from hela_seg.scores.counts import FrameCounts
 
 FloatArray = NDArray[np.float64]
 
-MOST_POINTS = 2000
-"""Most series that are drawn as a point each; of more, only every second, third ... is drawn."""
-
 MEAN = "m-IoU"
-_POINT: dict[str, Any] = {
-    "linestyle": "none",
-    "markersize": 4,
-    "markeredgecolor": INK,
-    "markeredgewidth": 0.4,
-}
-
-
-def matrices_by_series(counts: FrameCounts) -> dict[str, NDArray[np.int64]]:
-    """The pooled counts (K, K) of each series by its name, in their order."""
-    names = list(dict.fromkeys(counts.series))
-    number = {name: place for place, name in enumerate(names)}
-    pooled = np.zeros((len(names), *counts.matrix.shape[1:]), np.int64)
-    np.add.at(pooled, [number[name] for name in counts.series], counts.matrix)
-    return dict(zip(names, pooled, strict=True))
 
 
 def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
@@ -68,7 +43,7 @@ def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_ylabel("IoU")
     axes.set_ylim(-0.02, 1.02)
-    add_legend(axes, below=True)
+    add_legend(axes)
     third = (last - first) / 3
     early = _mean_text(mean_iou[counts.frame <= first + third])
     late = _mean_text(mean_iou[counts.frame >= last - third])
@@ -77,39 +52,6 @@ def draw_over_time(counts: FrameCounts, classes: Classes) -> Drawing | None:
         themed_svg(figure),
         f"IoU over time, frame by frame; mean m-IoU of the first third of the frames {early}, of the last "
         f"third {late}.{note}",
-    )
-
-
-def draw_by_series(counts: FrameCounts, classes: Classes) -> Drawing | None:
-    """A point for each series and class, and the pooled score; None where fewer than two series have one."""
-    by_series = np.stack(list(matrices_by_series(counts).values()))
-    iou, pooled = scores_of(by_series).iou, scores_of(counts.pooled)
-    mean_iou = mean_over_classes(iou)
-    known = mean_iou[np.isfinite(mean_iou)]
-    if len(known) < 2:
-        return None
-    figure, (axes,) = panel(height=0.8 + 0.42 * (len(classes) + 1))
-    shown = slice(None, None, -(-len(by_series) // MOST_POINTS))
-    # so that points do not hide others
-    spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(mean_iou[shown]))
-    points = [(mean_iou[shown], pooled.mean_iou, {"color": QUIET, "marker": "o"})]
-    for entry in classes:
-        style = line_style(entry, marked=True, rim=INK)
-        points.append((iou[shown, entry.index], float(pooled.iou[entry.index]), style))
-    for place, (values, whole, style) in enumerate(points):
-        point: dict[str, Any] = {key: style[key] for key in ("color", "marker")}
-        axes.plot(values, place + spread, **point, **_POINT)
-        axes.plot([whole, whole], [place - 0.4, place + 0.4], color=INK, linewidth=2)
-    axes.set_yticks(
-        range(len(classes) + 1), [drawable(name) for name in [MEAN, *classes.names]], parse_math=False
-    )
-    axes.set_ylim(len(classes) + 0.5, -0.5)
-    axes.grid(axis="y", visible=False)
-    axes.set_xlabel("IoU")
-    return Drawing(
-        themed_svg(figure),
-        f"IoU of {len(by_series)} series (m-IoU from {known.min():.4f} to {known.max():.4f}), a point each, "
-        "and a line at the score of all pixels pooled.",
     )
 
 

@@ -77,11 +77,12 @@ def _of_cells(run: Run) -> Iterator[str]:
         extra, frames = row["extra"], run.quality["cells"].get("frames", len(run.counts))
         if not cells:
             if extra:
-                yield f"No cell is there to be found, and {extra} {_are(extra)} found."
+                yield f"No cell is there to be found, and {extra:,d} {_are(extra)} found."
             return
         measured = f" in {counted(frames, 'frame')}" if frames < len(run.counts) else ""
-        match = f"that {_are(extra)} found match{'es' if extra == 1 else ''} none, such as two taken for one"
-        more = f"{extra} {match}" if extra else "nothing is found beside them"
+        match = f"that {_are(extra)} found match{'es' if extra == 1 else ''} none"
+        why = ", such as two taken for one" if extra <= cells else ""
+        more = f"{extra:,d} {match}{why}" if extra else "nothing is found beside them"
         yield (
             f"Of {counted(cells, 'cell')}{measured} {row['matched'] or 'none'} {_are(row['matched'] or 1)} "
             f"found (IoU from {row['iou']:g} on), and {more}."

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
 import pytest
 from fabricated import frame_counts, write_run
 
-from hela_seg.report.comparison.folders import compare_folders
+from hela_seg.report.comparison.folders import compare_folders, end_sweep
 from hela_seg.system.errors import InputError
 
 
@@ -33,3 +34,25 @@ def test_what_cannot_be_compared_is_warned_of(tmp_path: Path, caplog: pytest.Log
     with caplog.at_level(logging.WARNING):
         assert len(compare_folders([tmp_path], tmp_path / "out")) == 1
     assert "scores.json" in caplog.text
+
+
+def test_a_sweep_ends_with_one_short_table_and_the_path_of_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for seed in (0, 1):
+        folder = write_run(tmp_path / f"{seed}_unet", frame_counts(seed), seed=seed)
+        (folder / ".hydra").mkdir()
+        (folder / ".hydra" / "overrides.yaml").write_text(f"[seed={seed}]")
+        (folder / "finished.json").write_text(json.dumps({"validation_score": 0.5}))
+    end_sweep(tmp_path)
+    title, _, _, *jobs, _, page = capsys.readouterr().out.splitlines()
+    assert title == "Jobs of the sweep"
+    assert [line.split()[:4] for line in jobs] == [
+        [f"{seed}_unet", f"seed={seed}", "finished", "0.5000"] for seed in (0, 1)
+    ]
+    for seed, line in enumerate(jobs):
+        test = json.loads((tmp_path / f"{seed}_unet" / "scores.json").read_text())["mean"]["iou"]
+        assert line.split()[-1] == f"{test:.4f}"
+    assert page == f"page  {tmp_path / 'comparison' / 'comparison.html'}"
+    assert (tmp_path / "comparison" / "pairs.csv").exists()

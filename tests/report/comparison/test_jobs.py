@@ -41,7 +41,7 @@ def test_a_single_job_differs_from_none() -> None:
 def test_a_line_a_job_with_numbers_that_can_be_read_and_the_reason_below() -> None:
     lines = printed()
     (finished,) = (line for line in lines if "0_unet" in line)
-    assert finished.split() == ["0_unet", "optimizer.lr=0.001235", "finished", "0.7123"]
+    assert finished.split() == ["0_unet", "optimizer.lr=0.001235", "finished", "0.7123", "–"]
     failed, why = (line for line in lines if "1_unet" in line)
     assert failed.split()[:3] == ["1_unet", "optimizer.lr=1.235e-05", "failed"]
     assert why == "1_unet failed: no [red] space"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fabricated import frame_counts, write_run
 
-from hela_seg.comparison import PUBLISHED, compare_runs, find_runs
+from hela_seg.comparison import compare_runs, find_runs
 from hela_seg.report.comparison.sheets import interval_cell, sheets_of
 from hela_seg.report.tables import ABSENT, Cell, number_cell
 from hela_seg.scores.statistics import Interval
@@ -33,16 +33,6 @@ def test_an_interval_is_its_ends_or_nothing() -> None:
     assert interval_cell(Interval(0.5, 0.25, 0.75)) == Cell("0.2500–0.7500", 0.25)
     assert interval_cell(Interval(0.0, -0.25, 0.75), "+.2f", " to ") == Cell("−0.25 to +0.75", -0.25)
     assert interval_cell(Interval(0.5)) == Cell(ABSENT)
-
-
-def test_a_published_net_stands_below_ones_own_class_by_class(tmp_path: Path) -> None:
-    write_run(tmp_path / "run", frame_counts(), net="resnet34_unet")
-    means, *by_class, costs = sheets_of(compare_runs(find_runs([tmp_path])[0])[0])
-    paper = PUBLISHED["resnet34_unet"]
-    assert [cell.value for cell in means.rows[1][1:]] == [0.8067, None, None, 0.88737, None, None, 0.99091]
-    assert [sheet.rows[1][1].value for sheet in by_class] == list(paper.by_class["iou"])
-    assert [sheet.rows[1][4].value for sheet in by_class] == list(paper.by_class["dice"])
-    assert [cell.text for cell in costs.rows[1]][:3] == ["resnet34_unet (published)", ABSENT, "24,456,444"]
 
 
 def test_costs_are_in_the_units_of_their_headings(tmp_path: Path) -> None:

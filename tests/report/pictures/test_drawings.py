@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pytest
 from markupsafe import Markup
+from matplotlib.figure import Figure
+from PIL import Image
 
-from hela_seg.report.pictures.drawings import INK, LINE, PAPER, QUIET, WIDTH, add_legend, panel, themed_svg
+from hela_seg.report.pictures.drawings import (
+    INK,
+    LINE,
+    PAPER,
+    QUIET,
+    WIDTH,
+    add_legend,
+    panel,
+    themed_svg,
+    write_figure,
+)
+from hela_seg.report.pictures.overlay import drawable
+from hela_seg.system.errors import InputError
 
 
 def drawn() -> Markup:
     figure, (axes,) = panel()
-    axes.plot([0, 1], [0, 1], "o-", color=INK, markerfacecolor=PAPER, label="$x_1$")
+    axes.plot([0, 1], [0, 1], "o-", color=INK, markerfacecolor=PAPER, label=drawable("$x_1$"))
     axes.set_xlabel("Epoch")
     add_legend(axes)
     return themed_svg(figure)
@@ -67,7 +83,29 @@ def test_a_legend_below_stands_outside_of_the_axes() -> None:
     figure, (axes,) = panel()
     for name in "abcd":
         axes.plot([0, 1], label=name)
-    add_legend(axes, below=True)
+    add_legend(axes)
     assert axes.get_legend() is None
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c", "d"]
+
+
+def test_png_and_svg_are_written_the_same_each_time(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "a.svg", "b.svg"):
+        figure = Figure(figsize=(4, 3))
+        figure.subplots().plot([0, 1])
+        write_figure(tmp_path / name, figure, "made by a test")
+    contents = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert contents["a.png"] == contents["b.png"]
+    assert contents["a.svg"] == contents["b.svg"]
+    assert b"made by a test" in contents["a.svg"]
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.info["Description"] == "made by a test"
+        assert image.size == (400, 300)
+
+
+def test_other_endings_and_folders_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"ends in '\.gif', expected \.png or \.svg"):
+        write_figure(tmp_path / "a.gif", Figure())
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="cannot write"):
+        write_figure(tmp_path / "taken" / "a.png", Figure())

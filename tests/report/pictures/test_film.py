@@ -9,9 +9,7 @@ from hela_seg.data.stacks import PixelSize
 from hela_seg.report.pictures.blending import blend, contrast_of
 from hela_seg.report.pictures.film import LONGEST, write_film
 from hela_seg.report.pictures.overlay import LINE, MARGIN, TITLE
-from hela_seg.report.pictures.trails import Trails
 from hela_seg.system.errors import InputError
-from hela_seg.tracking.follow import Follower, FollowSettings
 
 av = pytest.importorskip("av", reason="films need the extra film: pip install -e '.[film]'")
 
@@ -115,6 +113,13 @@ def test_no_frames_are_a_programming_error(tmp_path):
         write_film(tmp_path / "a.mp4", [], CLASSES, "none")
 
 
+def test_small_frames_are_enlarged_to_fill_the_picture(tmp_path):
+    write_film(tmp_path / "a.png", frames(1, 200, 256), CLASSES, "movie")
+    panel = decoded(tmp_path / "a.png")[0][TOP : TOP + 400, MARGIN : MARGIN + 512]
+    assert (panel[:, 1::2] == panel[:, ::2]).mean() > 0.9
+    assert (panel[-2:, -2:] < 255).all()
+
+
 def test_another_ending_is_refused_before_a_frame_is_asked_for(tmp_path):
     def never():
         raise AssertionError
@@ -129,18 +134,3 @@ def test_names_that_no_formula_and_no_font_could_hold_are_drawn(tmp_path):
     write_film(tmp_path / "a.png", frames(1), classes, "a$\\frac{b$ 細胞")
     with Image.open(tmp_path / "a.png") as image:
         assert image.size[0] % 2 == 0
-
-
-def test_trails_of_followed_cells_are_drawn_where_they_went(tmp_path):
-    labels = [np.zeros((60, 80), np.uint8) for _ in range(3)]
-    for t, frame in enumerate(labels):
-        frame[20:30, 10 + 8 * t : 26 + 8 * t] = 1
-    follower = Follower(CLASSES, FollowSettings(drift=False))
-    for _ in follower.follow((frame.astype(np.int32), frame) for frame in labels):
-        pass
-    panel = np.zeros((120, 160, 3), np.uint8)
-    Trails(follower.lives()).draw(panel, 2, 2.0)
-    rows, columns = np.nonzero(panel[..., 0] > 200)
-    assert abs(rows.mean() - 2 * 25) <= 2
-    assert columns.min() <= 2 * 18 + 2
-    assert 2 * 34 - 2 <= columns.max() <= 2 * 34 + 4

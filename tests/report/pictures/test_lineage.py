@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.classes import Classes
 from hela_seg.data.synthetic.render import draw_tracked
 from hela_seg.report.pictures import lineage
-from hela_seg.report.pictures.curves import draw_time_course
-from hela_seg.report.pictures.lineage import draw_lineage, lineage_drawing, write_lineage
+from hela_seg.report.pictures.drawings import write_figure
+from hela_seg.report.pictures.lineage import draw_lineage, lineage_drawing
 from hela_seg.tracking.follow import Follower, FollowSettings
 from hela_seg.tracking.tables import Followed
 
@@ -60,7 +58,7 @@ def test_a_figure_without_cells_says_so() -> None:
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_the_same_lives_give_the_same_bytes(tmp_path: Path, ending: str) -> None:
     for name in "ab":
-        write_lineage(tmp_path / f"{name}.{ending}", DISH, "made by a test")
+        write_figure(tmp_path / f"{name}.{ending}", draw_lineage(DISH), "made by a test")
     content = (tmp_path / f"a.{ending}").read_bytes()
     assert content == (tmp_path / f"b.{ending}").read_bytes()
     assert b"made by a test" in content
@@ -70,27 +68,3 @@ def test_on_a_page_it_has_the_pages_colours_and_a_caption() -> None:
     drawing = lineage_drawing(DISH)
     assert "var(--ink)" in drawing.svg
     assert "1 division" in drawing.caption
-
-
-def test_the_figure_over_time_grows_by_mitotic_index_and_survival() -> None:
-    course = TimeCourse("dish", np.full((12, 3), 5), np.tile([0, 1, 3], (12, 1)), 300.0)
-    figure = draw_time_course([course], PHASES, "dish", followed=[DISH])
-    assert [axes.get_ylabel() for axes in figure.axes] == [
-        "Share of area (%)",
-        "Cells",
-        "Mitotic index (%)",
-        "Still in the class (%)",
-    ]
-    assert figure.axes[2].lines[0].get_ydata() == pytest.approx(25)
-    (shade,) = figure.axes[2].collections
-    low, high = shade.get_paths()[0].get_extents().intervaly
-    assert (low, high) == pytest.approx((4.559, 69.94), abs=0.01)  # Wilson's, of one in four
-    of_two = [replace(DISH, condition=name) for name in ("control", "drug")]
-    groups = draw_time_course([course, course], PHASES, "two", followed=of_two).axes[3:]
-    assert [axes.get_xlabel() for axes in groups] == [
-        "Time in class 'round' (min)",
-        "Time in class 'spread' (min)",
-    ][: len(groups)]
-    told = [text.get_text().split(",")[0] for text in groups[0].get_legend().get_texts()]
-    assert told[0].startswith("control")
-    assert told[1].startswith("drug")

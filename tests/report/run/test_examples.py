@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ from PIL import Image
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.frames import LabelFrames
+from hela_seg.data.layouts import Recording
 from hela_seg.data.sampler import Draw
-from hela_seg.data.stacks import PixelSize
+from hela_seg.data.splits.split import Block
+from hela_seg.data.stacks import ArraySeries, PixelSize
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.page import Picture
 from hela_seg.report.pictures.blending import blend, fit_panel
 from hela_seg.report.run import examples
-from hela_seg.report.run.class_maps import Predicted
-from hela_seg.report.run.examples import MOST_BYTES, errors_of, examples_of, training_tiles
+from hela_seg.report.run.examples import MOST_BYTES, errors_of, examples_of, predicted, training_tiles
 from hela_seg.scores.counts import FrameCounts
 
 CLASSES = Classes(["background", "round", "spread"])
@@ -108,7 +110,7 @@ def test_panels_show_the_frame_that_their_title_names(run: Path) -> None:
     data.open(net.info.split)
     blocks = data.blocks_of("test")
     counts = count_frames(net, data.recordings, blocks, data.labels).frames
-    best, _ = examples_of(data, blocks, Predicted(net, data.recordings), counts)
+    best, _ = examples_of(data, blocks, predicted(net, data.recordings), counts)
     t = int(best.title.split("frame ")[1].split(",")[0])
     recording = data.recordings[blocks[0].series]
     truth = LabelFrames(recording.mask, data.labels).whole(t)
@@ -154,3 +156,31 @@ def test_tiles_with_most_foreground_are_shown_as_cut_and_then_augmented() -> Non
     )
     assert np.ptp(augmented.reshape(-1, 3), axis=0).max() == 0  # no label, so all of one grey
     assert np.ptp(cut.reshape(-1, 3), axis=0).max() > 50
+
+
+class Recorder:
+    """Stands for a net that takes two frames at a time; what it predicts is the frame's number."""
+
+    def __init__(self) -> None:
+        self.groups_seen: list[list[int]] = []
+        self.parts_seen: list[range] = []
+
+    def groups(self, _: Any, frames: range) -> Iterator[list[int]]:
+        return (list(frames[start : start + 2]) for start in range(0, len(frames), 2))
+
+    def frames(
+        self, image: ArraySeries, group: Sequence[int], parts: Sequence[range]
+    ) -> Iterator[np.ndarray]:
+        self.groups_seen.append(list(group))
+        self.parts_seen += parts
+        return (np.full(image.shape[2:], t, np.uint8) for t in group)
+
+
+def test_the_frames_group_is_that_of_its_block() -> None:
+    frames = [ArraySeries(np.zeros((9, 1, 2 + number), np.uint8), "TYX", 1) for number in range(2)]
+    net: Any = Recorder()
+    maps = predicted(net, [Recording(series, series) for series in frames])
+    assert maps(Block(1, 3, 8, "test"), 6).tolist() == [[6, 6, 6]]
+    assert maps(Block(0, 3, 8, "test"), 7).tolist() == [[7, 7]]
+    assert net.groups_seen == [[5, 6], [7]]
+    assert net.parts_seen == [range(3, 8)] * 2

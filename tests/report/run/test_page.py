@@ -18,8 +18,9 @@ from hela_seg.cli import main
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.inference import Predictor
-from hela_seg.report.run.class_maps import Predicted
+from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
+from hela_seg.report.run.sections import Material
 from hela_seg.report.tables import write_results
 from hela_seg.runs import records, run_folder
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, curve_of, read_reliability
@@ -56,8 +57,9 @@ def rewrite(folder: Path, command: str = "evaluate") -> str:
     if command == "train":
         data.prepare()
     (folder / run_folder.REPORT).unlink()
-    maps = Predicted(net, data.recordings)
-    assert write_report(folder, command, data, data.blocks_of("test"), maps) == folder / run_folder.REPORT
+    maps = predicted(net, data.recordings)
+    material = Material(folder, command, data, data.blocks_of("test"), maps)
+    assert write_report(material) == folder / run_folder.REPORT
     return (folder / run_folder.REPORT).read_text(encoding="utf-8")
 
 
@@ -87,7 +89,7 @@ def test_all_figures_have_words_and_all_references_lead_somewhere(run: Path) -> 
     assert len(pictures) == 2 * 4 + 6 * 2
     assert all(pictures)
     assert all(page.drawings)
-    assert len(page.drawings) == 3 + 1 + 1 + 1
+    assert len(page.drawings) == 3 + 1 + 1
     local = {link[1:] for link in page.links if link.startswith("#")}
     assert local <= set(page.ids)
 
@@ -152,7 +154,7 @@ def test_a_run_without_test_frames_has_a_report_all_the_same(cells: Path, tmp_pa
     assert "No series is kept for testing, so nothing is scored." in text
     assert not {"Scores by class", "Boundaries and cells", "Calibration"} & set(ReadPage(text).headings)
     page = ReadPage(text)
-    assert len(page.drawings) == 3 + 1
+    assert len(page.drawings) == 3
     assert len(page.images) == 6 * 2 + 1
 
 
@@ -165,8 +167,7 @@ def test_a_single_image_gets_no_interval_and_no_course(checkpoint: Path, tmp_pat
     assert "The only frame: dish 0, frame 0, m-IoU" in text
     assert "95 % interval" not in page.table("Class", "IoU")["mean"]
     assert "a single image does not show how much scores vary" in text
-    assert "No course over time: no series has two scored frames." in text
-    assert "No spread over series: fewer than two have a score." in text
+    assert "Over time and by series" not in page.headings
 
 
 def test_a_class_that_is_absent_has_no_score(finished: Path) -> None:

@@ -71,13 +71,6 @@ def test_the_command_of_several_processes_has_their_launcher(
     assert SECTIONS["Command"](material).command == "python -m hela_seg.evaluate model=unet"
 
 
-def test_without_training_the_true_pixels_of_the_scored_frames_are_counted(material: Material) -> None:
-    balance, *_ = SECTIONS["Split and class balance"](material).sheets
-    pixels = {(part.text, name.text): count.value for part, name, count, _ in balance.rows}
-    expected = frame_counts(series=3).pooled.sum(axis=1).tolist()
-    assert pixels == {("scored", name): count for name, count in zip(NAMES, expected, strict=True)}
-
-
 def test_what_was_not_done_has_a_reason(material: Material) -> None:
     for title in ("Learning curves", "Training tiles"):
         with pytest.raises(InputError, match="Nothing was trained here"):
@@ -103,13 +96,15 @@ def test_calibration_belongs_to_the_pixels_that_were_right(material: Material) -
         SECTIONS["Calibration"](material)
 
 
-def test_a_figure_that_cannot_be_is_named_and_the_other_is_there(tmp_path: Path, material: Material) -> None:
-    both = SECTIONS["Over time and by series"](material)
-    assert (len(both.drawings), both.notes) == (2, ())
-    alone = write_run(tmp_path / "one", frame_counts(series=1))
-    section = SECTIONS["Over time and by series"](Material(alone, "evaluate", material.data, (), None))
-    assert section.drawings[0].caption.startswith("IoU over time")
-    assert section.notes == ("No spread over series: fewer than two have a score.",)
+@pytest.mark.parametrize(
+    ("series", "frames", "drawings", "sheets"), [(3, 12, 1, 1), (1, 12, 1, 0), (3, 3, 0, 1)]
+)
+def test_a_course_needs_frames_and_a_table_series(
+    series: int, frames: int, drawings: int, sheets: int, tmp_path: Path, material: Material
+) -> None:
+    folder = write_run(tmp_path / "another", frame_counts(series=series, frames=frames))
+    section = SECTIONS["Over time and by series"](replace(material, folder=folder))
+    assert (len(section.drawings), len(section.sheets)) == (drawings, sheets)
 
 
 def test_settings_are_closed_at_first(material: Material) -> None:
@@ -121,7 +116,7 @@ def test_settings_are_closed_at_first(material: Material) -> None:
 
 def test_the_facts_at_the_top_are_those_of_the_tables(material: Material) -> None:
     expected = scores_of(frame_counts(series=3).pooled)
-    path = write_report(material.folder, "evaluate", material.data, (), None)
+    path = write_report(material)
     assert path is not None
     facts = ReadPage(path.read_text(encoding="utf-8")).facts
     assert facts["m-IoU with the background (95 % interval)"].startswith(f"{expected.mean_iou:.4f} (")

@@ -11,15 +11,17 @@ from fabricated import write_run
 
 from hela_seg.comparison import compare_runs
 from hela_seg.comparison.found import Run, read_run
+from hela_seg.data.classes import Classes
 from hela_seg.report.run import sheets
 from hela_seg.report.run.sheets import (
+    balance_sheet,
     class_sheet,
-    confusion_sheets,
+    confusion_sheet,
     cost_sheet,
     series_sheet,
     settings_sheet,
 )
-from hela_seg.report.tables import ABSENT, Sheet
+from hela_seg.report.tables import Sheet
 from hela_seg.scores.counts import FrameCounts
 
 FRAMES = np.array(
@@ -70,21 +72,25 @@ def test_scores_of_each_class(run: Run) -> None:
 
 
 def test_rows_of_the_confusion_matrix_are_the_truth(run: Run) -> None:
-    pixels, shares = confusion_sheets(run)
-    assert pixels.headings == ("Truth", "as background", "as round", "as spread")
-    assert texts(pixels) == [
-        ["background", "19", "3", "0"],
-        ["round", "2", "16", "0"],
+    sheet = confusion_sheet(run)
+    assert sheet.headings == ("Truth", "as background", "as round", "as spread")
+    assert texts(sheet) == [
+        ["background", "19 (86.36 %)", "3 (13.64 %)", "0 (0.00 %)"],
+        ["round", "2 (11.11 %)", "16 (88.89 %)", "0 (0.00 %)"],
         ["spread", "0", "0", "0"],
     ]
-    assert texts(shares) == [
-        ["background", "86.36", "13.64", "0.00"],
-        ["round", "11.11", "88.89", "0.00"],
-        ["spread", "–", "–", "–"],
+    assert (sheet.rows[0][2].share, sheet.rows[0][2].value) == (3 / 22, 3)
+    assert sheet.rows[2][1].share is None
+
+
+def test_percent_are_of_the_part_and_training_comes_first() -> None:
+    pixels = {"test": np.array([30, 10]), "validation": np.array([0, 0]), "train": np.array([1, 4])}
+    sheet = balance_sheet(pixels, Classes(["background", "round"]))
+    assert sheet.headings == ("Class", "train, pixels", "%", "validation, pixels", "%", "test, pixels", "%")
+    assert texts(sheet) == [
+        ["background", "1", "20.00", "0", "0.00", "30", "75.00"],
+        ["round", "4", "80.00", "0", "0.00", "10", "25.00"],
     ]
-    for sheet in (pixels, shares):
-        assert sheet.rows[0][2].share == 3 / 22
-        assert sheet.rows[2][1].share is None
 
 
 def test_series_stand_from_the_lowest_up(run: Run) -> None:
@@ -98,7 +104,7 @@ def test_series_that_are_left_out_are_said(run: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sheets, "MOST_ROWS", 1)
     sheet = series_sheet(run)
     assert [row[0] for row in texts(sheet)] == ["a"]
-    assert sheet.notes == ("The lowest 1; 1 more are in frames.csv.",)
+    assert sheet.notes == ("The lowest 1 of 2; frames.csv has all.",)
 
 
 def test_costs_have_their_units(run: Run) -> None:
@@ -110,7 +116,8 @@ def test_costs_have_their_units(run: Run) -> None:
         ["peak memory, MiB", "3"],
     ]
     unknown = replace(run.record, costs=replace(run.record.costs, peak_memory=None))
-    assert texts(cost_sheet(unknown))[-1] == ["peak memory, MiB", ABSENT]
+    assert [name for name, _ in texts(cost_sheet(unknown))][-1] == "seconds a frame"
+    assert not any(note.startswith("peak memory") for note in cost_sheet(unknown).notes)
     large = replace(run.record, costs=replace(run.record.costs, peak_memory=2000 * 2**20))
     assert texts(cost_sheet(large))[-1] == ["peak memory, MiB", "2,000"]
 

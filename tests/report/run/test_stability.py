@@ -11,20 +11,12 @@ from figures import keep_figures
 
 from hela_seg.data.classes import Classes
 from hela_seg.report.run import stability
-from hela_seg.report.run.stability import draw_by_series, draw_over_time, draw_reliability, matrices_by_series
+from hela_seg.report.run.stability import draw_over_time, draw_reliability
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, curve_of
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.counts import FrameCounts
 
 CLASSES = Classes(NAMES)
-
-
-def test_series_are_pooled_in_their_order() -> None:
-    counts = frame_counts(frames=12, series=3)
-    pooled = matrices_by_series(counts)
-    assert list(pooled) == ["dish 0", "dish 1", "dish 2"]
-    np.testing.assert_array_equal(pooled["dish 1"], counts.matrix[4:8].sum(axis=0))
-    np.testing.assert_array_equal(sum(pooled.values()), counts.pooled)
 
 
 def test_the_course_over_time_says_how_it_begins_and_ends() -> None:
@@ -55,45 +47,8 @@ def test_frames_that_were_not_scored_leave_the_axis_where_it_is() -> None:
     assert max(ticks) <= 108
 
 
-def test_single_images_have_no_course_and_one_series_has_no_spread() -> None:
+def test_single_images_have_no_course() -> None:
     assert draw_over_time(frame_counts(frames=12, series=12), CLASSES) is None
-    assert draw_by_series(frame_counts(frames=12, series=1), CLASSES) is None
-
-
-def test_the_spread_over_series_is_said() -> None:
-    counts = frame_counts(frames=12, series=4)
-    means = [scores_of(matrix).mean_iou for matrix in matrices_by_series(counts).values()]
-    drawing = draw_by_series(counts, CLASSES)
-    assert drawing is not None
-    assert f"(m-IoU from {min(means):.4f} to {max(means):.4f})" in drawing.caption
-
-
-def test_a_point_a_series_and_a_line_at_the_pooled_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, stability)
-    counts = frame_counts(frames=12, series=4)
-    draw_by_series(counts, CLASSES)
-    lines = figures[0].axes[0].get_lines()
-    points, wholes = lines[::2], lines[1::2]
-    by_series = [scores_of(matrix) for matrix in matrices_by_series(counts).values()]
-    pooled = scores_of(counts.pooled)
-    expected = [[of.mean_iou for of in by_series], *([of.iou[k] for of in by_series] for k in range(3))]
-    for place, (line, values) in enumerate(zip(points, expected, strict=True)):
-        assert list(line.get_xdata()) == pytest.approx(values)
-        assert np.abs(np.array(line.get_ydata()) - place).max() < 0.3
-    assert [line.get_xdata()[0] for line in wholes] == pytest.approx([pooled.mean_iou, *pooled.iou])
-
-
-def test_of_many_series_some_are_drawn_and_the_words_are_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, stability)
-    monkeypatch.setattr(stability, "MOST_POINTS", 4)
-    counts = frame_counts(frames=9, series=9)
-    counts.matrix[1] = counts.matrix[1][:, ::-1]  # the worst is not among those drawn
-    drawing = draw_by_series(counts, CLASSES)
-    assert drawing is not None
-    means = [scores_of(matrix).mean_iou for matrix in counts.matrix]
-    assert list(figures[0].axes[0].get_lines()[0].get_xdata()) == pytest.approx(means[::3])
-    assert min(means) == means[1]
-    assert f"(m-IoU from {means[1]:.4f} to {max(means):.4f})" in drawing.caption
 
 
 def test_a_course_has_each_frame_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,8 +110,7 @@ def test_accuracy_stands_over_confidence(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_frames_without_a_score_are_no_fault() -> None:
     counts = frame_counts(frames=12, series=4, absent=1)
     counts.matrix[:3] = 0
-    assert draw_over_time(counts, CLASSES) is not None
-    drawing = draw_by_series(counts, CLASSES)
+    drawing = draw_over_time(counts, CLASSES)
     assert drawing is not None
     assert "nan" not in drawing.caption
 
@@ -166,8 +120,3 @@ def test_reliability_in_words() -> None:
     counts[CONFIDENCE_STEPS // 2], counts[-1] = (50, 50), (0, 300)
     drawing = draw_reliability(curve_of(counts))
     assert "share of right pixels 0.8750" in drawing.caption
-
-
-def test_the_same_counts_give_the_same_figure() -> None:
-    counts = frame_counts(frames=12, series=4)
-    assert draw_by_series(counts, CLASSES) == draw_by_series(counts, CLASSES)

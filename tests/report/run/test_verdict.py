@@ -54,6 +54,7 @@ def test_a_class_that_is_found_too_often_and_one_that_is_right() -> None:
     [
         (12, 9, 3, "Of 21 cells 12 are found (IoU from 0.5 on), and 3 that are found match none,"),
         (1, 0, 1, "Of 1 cell 1 is found (IoU from 0.5 on), and 1 that is found matches none,"),
+        (1, 0, 2000, "Of 1 cell 1 is found (IoU from 0.5 on), and 2,000 that are found match none."),
         (0, 0, 2, "No cell is there to be found, and 2 are found."),
         (0, 4, 0, "Of 4 cells none is found (IoU from 0.5 on), and nothing is found beside them."),
     ],
