@@ -7,10 +7,9 @@ import pytest
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.napari.frames import PaintableFrames
+from hela_seg.napari.frames import LazyFrames
 from hela_seg.napari.layers import CLASSES_KEY, cell_layers, class_layer, image_layers, placed
 
-pytest.importorskip("dask.array", reason="the extra [napari] is not installed")
 pandas = pytest.importorskip("pandas", reason="the extra [napari] is not installed")
 
 CLASSES = Classes(["background", {"name": "round", "colour": "#ff0000"}])
@@ -51,7 +50,7 @@ def test_an_even_frame_has_limits_that_napari_takes() -> None:
 
 
 def test_classes_have_their_colours_and_names() -> None:
-    maps = PaintableFrames(lambda t: np.zeros((4, 6), np.uint8), (3, 4, 6))
+    maps = LazyFrames(lambda t: np.zeros((4, 6), np.uint8), (3, 4, 6))
     data, shown, kind = class_layer(maps, "dish classes", CLASSES, HERE)
     assert (data, kind) == (maps, "labels")
     assert shown["colormap"][1] == "#ff0000"

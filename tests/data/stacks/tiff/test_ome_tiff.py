@@ -73,7 +73,7 @@ def test_very_large_frames_are_tiled(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("channels", [[], [3]])
 def test_imagej_takes_frames_interval_and_pixel_size_from_the_last_description(tmp_path, channels):
-    """ImageJ 1.51g and 1.53t opened files with these tags with T, micrometres and seconds; others go by OME."""
+    """With these tags ImageJ 1.51g and 1.53t showed T, micrometres and seconds; others go by OME."""
     calibration = {"pixel_size": PixelSize(0.25, 1.3), "frame_interval_s": 60.0}
     movie = draw((2, *channels, 30, 40))
     path = write(tmp_path / "a.ome.tif", movie, classes=CLASSES, **calibration)
