@@ -43,6 +43,16 @@ def test_each_channel_is_an_image_that_is_read_as_it_is_shown() -> None:
     assert [shown["blending"] for _, shown, _ in layers] == ["translucent", "additive"]
 
 
+def test_a_frame_is_read_when_it_is_shown_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    frame = ArraySeries.frame
+    monkeypatch.setattr(ArraySeries, "frame", lambda series, t: (read.append(t), frame(series, t))[1])
+    ((pixels, _, _),) = image_layers(recording(1), HERE)
+    for _ in range(2):
+        np.testing.assert_array_equal(pixels[2], frame(recording(1), 2)[0])
+    assert read == [0, 2]  # the first one for the contrast
+
+
 def test_an_even_frame_has_limits_that_napari_takes() -> None:
     series = ArraySeries(np.full((1, 4, 4), 7, np.uint8), "TYX", 1)
     ((_, shown, _),) = image_layers(series, {})
