@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import Series
@@ -57,13 +55,11 @@ def image_layers(series: Series, where: Mapping[str, Any], visible: bool = True)
             "visible": visible,
             "metadata": {CLASSES_KEY: {"series": series}},
         }
-        pixels = LazyFrames(partial(_plane, series, channel), (frames, height, width), series.dtype)
+        pixels = LazyFrames(
+            lambda t, channel=channel: series.frame(t)[channel], (frames, height, width), series.dtype
+        )
         layers.append((pixels, shown | dict(where), "image"))
     return layers
-
-
-def _plane(series: Series, channel: int, t: int) -> NDArray[Any]:
-    return series.frame(t)[channel]
 
 
 def class_layer(

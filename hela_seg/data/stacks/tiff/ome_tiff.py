@@ -149,8 +149,9 @@ def _metadata(
 def _imagej_description(shape: tuple[int, ...], size: PixelSize | None, interval_s: float | None) -> str:
     """What ImageJ takes axes, unit and interval from; the pixel size is in the tags of the resolution."""
     frames, *channels = shape[:-2]
-    stated = {"ImageJ": "1.11a", "channels": (channels or [1])[0], "slices": 1, "frames": frames}
-    stated |= {"hyperstack": "true", "mode": "grayscale", "unit": "pixel" if size is None else "um"}
+    stated: dict[str, object] = {"ImageJ": "1.11a", "channels": (channels or [1])[0], "slices": 1}
+    stated |= {"frames": frames, "hyperstack": "true", "mode": "grayscale"}
+    stated |= {"unit": "pixel" if size is None else "um"}
     stated |= {} if interval_s is None else {"finterval": interval_s, "tunit": "sec"}
     return "".join(f"{key}={value}\n" for key, value in stated.items())
 
