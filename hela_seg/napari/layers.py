@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import Series
@@ -55,11 +56,13 @@ def image_layers(series: Series, where: Mapping[str, Any], visible: bool = True)
             "visible": visible,
             "metadata": {CLASSES_KEY: {"series": series}},
         }
-        pixels = LazyFrames(
-            lambda t, channel=channel: series.frame(t)[channel], (frames, height, width), series.dtype
-        )
+        pixels = LazyFrames(_reader(series, channel), (frames, height, width), series.dtype)
         layers.append((pixels, shown | dict(where), "image"))
     return layers
+
+
+def _reader(series: Series, channel: int) -> Callable[[int], NDArray[Any]]:
+    return lambda t: series.frame(t)[channel]
 
 
 def class_layer(
