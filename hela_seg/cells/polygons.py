@@ -89,7 +89,7 @@ def write_rois(path: Path, cells: Iterable[OutlinedCell]) -> None:
     Raises:
         InputError: roifile is not installed, or the file cannot be written.
     """
-    roifile = _roifile()
+    roifile = import_roifile()
     with whole_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for cell in cells:
             roi = _roi(roifile, [ring for polygon in cell.polygons for ring in polygon])
@@ -101,16 +101,12 @@ def write_rois(path: Path, cells: Iterable[OutlinedCell]) -> None:
             archive.writestr(entry, roi.tobytes(), zipfile.ZIP_DEFLATED)
 
 
-def refuse_rois() -> None:
-    """Refuse ROIs that could not be written, before hours of work go into them.
+def import_roifile() -> Any:
+    """The package roifile; asked for before hours of work go into ROIs that could not be written.
 
     Raises:
-        InputError: roifile is not installed.
+        InputError: it is not installed.
     """
-    _roifile()
-
-
-def _roifile() -> Any:
     return import_extra("roifile", what="cells=rois", extra="rois")
 
 

@@ -23,10 +23,8 @@ def start(work: Iterator[Any], show: Callable[[Any], None], end: Callable[[str |
         napari's worker, to be held until the end: the thread goes when nothing holds it.
     """
     failed: list[str] = []
-    worker = create_worker(_with_failure, work, _start_thread=False)
-    worker.yielded.connect(
-        lambda found: failed.append(str(found)) if isinstance(found, _Failure) else show(found)
-    )
+    worker = create_worker(_without_failure, work, failed.append, _start_thread=False)
+    worker.yielded.connect(show)
     worker.finished.connect(lambda: end(failed[0] if failed else None))
     worker.start()
     return worker
@@ -40,18 +38,12 @@ def in_one_line(do: Callable[[], None], say: Callable[[str], None]) -> None:
         say(_line_of(error))
 
 
-class _Failure(str):
-    """Why some work has ended, in one line."""
-
-    __slots__ = ()
-
-
-def _with_failure(work: Iterator[Any]) -> Iterator[Any]:
-    """What the work yields, and its failure as the last of it; napari would show a failure with its trace."""
+def _without_failure(work: Iterator[Any], fail: Callable[[str], None]) -> Iterator[Any]:
+    """What the work yields; of a failure, which napari would show with its trace, the line that says why."""
     try:
         yield from work
     except Exception as error:  # whatever the work raises is said by the window
-        yield _Failure(_line_of(error))
+        fail(_line_of(error))
 
 
 def _line_of(error: Exception) -> str:

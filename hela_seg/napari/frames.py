@@ -1,68 +1,37 @@
-"""Frames of a file as arrays for napari: read as they are shown, and class maps that can be painted on."""
+"""Frames of a file as an array for napari: read as they are shown, and class maps can be painted on.
+
+It is no array of dask, whose import takes longer than all that this package does to open a folder of results.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hela_seg.data.stacks import Series
-
-if TYPE_CHECKING:
-    import dask.array
-
-WINDOW = 4096
-"""Rows and columns that are read at once: frames of fewer are read whole."""
-
 RECENT = 8
-"""Frames of class maps that are kept after they were shown."""
+"""Frames that are kept after they were shown, so that going back and forth is quick."""
+
+LARGEST_KEPT = 2**28
+"""Bytes of all frames that are kept so; of larger ones fewer are."""
 
 
-def lazy_image(series: Series) -> dask.array.Array:
-    """The frames (T, C, H, W) of a recording as a dask array, a chunk a frame; nothing is read yet."""
-    import dask.array  # here, because only napari's extra brings it
+class LazyFrames:
+    """Frames (T, H, W), read as they are shown; those that are painted on are kept in memory.
 
-    _, channels, height, width = series.shape
-    from_array: Any = dask.array.from_array  # which has no types
-    frames: dask.array.Array = from_array(
-        _Windows(series),
-        chunks=(1, channels, min(height, WINDOW), min(width, WINDOW)),
-        name=False,  # the name would be a digest of all pixels
-        meta=np.empty((0, 0, 0, 0), series.dtype),
-    )
-    return frames
-
-
-class _Windows:
-    """What dask asks for windows of a series."""
-
-    ndim = 4
-
-    def __init__(self, series: Series) -> None:
-        self._series = series
-        self.shape, self.dtype = series.shape, series.dtype
-
-    def __getitem__(self, key: tuple[slice, slice, slice, slice]) -> NDArray[Any]:
-        frames, channels, rows, columns = key
-        numbers = range(*frames.indices(self.shape[0]))
-        return np.stack([self._series.read(t, rows, columns)[channels] for t in numbers])
-
-
-class PaintableFrames:
-    """Label images (T, H, W), read as they are shown; frames that are painted on are kept in memory.
-
-    It offers what napari's layer Labels asks of an array: a shape, and reading and writing by index.
+    It offers what napari's layers of images and labels ask of an array: a shape, and reading and writing
+    by index.
 
     Args:
         read: gives frame t as (H, W).
         shape: (T, H, W).
-        dtype: of the labels.
+        dtype: of the pixels.
 
     Example:
-        ``maps = PaintableFrames(lambda t: np.zeros((4, 4), np.uint8), (2, 4, 4))``, then
+        ``maps = LazyFrames(lambda t: np.zeros((4, 4), np.uint8), (2, 4, 4))``, then
         ``maps[1, 0, 0] = 2`` gives ``maps.changed() == [1]``.
     """
 
@@ -72,7 +41,8 @@ class PaintableFrames:
         self, read: Callable[[int], NDArray[Any]], shape: tuple[int, int, int], dtype: DTypeLike = np.uint8
     ) -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
-        self._read = lru_cache(RECENT)(read)
+        frame_bytes = shape[1] * shape[2] * self.dtype.itemsize
+        self._read = lru_cache(min(RECENT, LARGEST_KEPT // max(frame_bytes, 1)))(read)
         self._painted: dict[int, NDArray[Any]] = {}
 
     def __len__(self) -> int:

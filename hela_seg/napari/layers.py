@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import Series
-from hela_seg.napari.frames import PaintableFrames, lazy_image
+from hela_seg.napari.frames import LazyFrames
 
 if TYPE_CHECKING:
     import pandas
@@ -40,10 +41,10 @@ def placed(series: Series) -> dict[str, Any]:
 
 def image_layers(series: Series, where: Mapping[str, Any], visible: bool = True) -> list[Layer]:
     """A recording as layers of type image, one a channel; of the pixels, one frame is read."""
-    pixels, first = lazy_image(series), series.frame(0)
+    frames, channels, height, width = series.shape
+    first, several = series.frame(0), channels > 1
     layers: list[Layer] = []
-    for channel in range(series.shape[1]):
-        several = series.shape[1] > 1
+    for channel in range(channels):
         named = channel < len(series.channel_names)
         ending = f" {series.channel_names[channel] if named else channel}" if several else ""
         low, high = (float(edge) for edge in np.percentile(first[channel], (0.1, 99.9)))
@@ -53,15 +54,19 @@ def image_layers(series: Series, where: Mapping[str, Any], visible: bool = True)
             "blending": "additive" if channel else "translucent",
             "contrast_limits": (low, high if high > low else low + 1.0),
             "visible": visible,
-            "cache": False,  # napari would keep frames until a quarter of the memory is full
             "metadata": {CLASSES_KEY: {"series": series}},
         }
-        layers.append((pixels[:, channel], shown | dict(where), "image"))
+        pixels = LazyFrames(_reader(series, channel), (frames, height, width), series.dtype)
+        layers.append((pixels, shown | dict(where), "image"))
     return layers
 
 
+def _reader(series: Series, channel: int) -> Callable[[int], NDArray[Any]]:
+    return lambda t: series.frame(t)[channel]
+
+
 def class_layer(
-    maps: PaintableFrames,
+    maps: LazyFrames,
     name: str,
     classes: Classes | None,
     where: Mapping[str, Any],

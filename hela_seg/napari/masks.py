@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.stacks import Series, is_image, name_of, open_series, write_tiff
-from hela_seg.napari.frames import PaintableFrames
+from hela_seg.napari.frames import LazyFrames
 from hela_seg.system.errors import InputError, join_names
 
 IMAGES, MASKS = "images", "masks"
@@ -21,7 +21,7 @@ WRITTEN = ("uint8", "uint16", "float32")
 
 
 def save_masks(
-    folder: Path, series: Series, maps: PaintableFrames, frames: Sequence[int], *, overwrite: bool = False
+    folder: Path, series: Series, maps: LazyFrames, frames: Sequence[int], *, overwrite: bool = False
 ) -> list[Path]:
     """Write frames as pairs of single images: ``images/dish_t0012.tif`` and ``masks/dish_t0012.tif``.
 

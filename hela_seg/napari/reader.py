@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hela_seg.data.stacks import FrameSequence, Series, name_of, open_series
 from hela_seg.data.stacks.tiff.ome_tiff import read_classes
-from hela_seg.napari.frames import PaintableFrames
+from hela_seg.napari.frames import LazyFrames
 from hela_seg.napari.layers import CLASSES_KEY, Layer, cell_layers, class_layer, image_layers, placed
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
@@ -105,7 +105,7 @@ def _class_layer(
     path: Path, labels: Series, classes: Classes | None, image: Series | None, *, visible: bool
 ) -> Layer:
     frames, _, height, width = labels.shape
-    maps = PaintableFrames(lambda t: labels.frame(t)[0], (frames, height, width), labels.dtype)
+    maps = LazyFrames(lambda t: labels.frame(t)[0], (frames, height, width), labels.dtype)
     kind = "cells" if path.name.endswith(run_folder.CELLS_SUFFIX) else "classes"
     name = f"{_recording(path)} {kind}"
     return class_layer(maps, name, classes, placed(labels), series=image, visible=visible)

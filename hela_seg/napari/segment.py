@@ -16,7 +16,7 @@ from scipy.special import entr
 from hela_seg.data.checks.perceptual_hash import perceptual_hash
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import Series
-from hela_seg.napari.frames import PaintableFrames
+from hela_seg.napari.frames import LazyFrames
 from hela_seg.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Prediction:
     """
 
     series: Series
-    maps: PaintableFrames
+    maps: LazyFrames
     classes: Classes
     to_label: list[int]
     frames: int
@@ -54,7 +54,7 @@ class Shown:
     Attributes:
         series: the recording, where this package's reader has opened it.
         path: its file, where another reader has.
-        pixels: an array of numpy or dask.
+        pixels: an array of numpy, or one that numpy can read.
         axes: of the pixels.
     """
 
@@ -149,7 +149,7 @@ def predict(
     chosen = [choice.candidate.t for choice in rank(candidates, TO_LABEL)]
     yield Prediction(
         series,
-        PaintableFrames(_reader(maps), (frames, height, width)),
+        LazyFrames(_reader(maps), (frames, height, width)),
         predictor.classes,
         chosen,
         done,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.cells import Columns, cell_table, count_cells, measure_cells, split_cells
-from hela_seg.cells.polygons import refuse_rois
+from hela_seg.cells.polygons import import_roifile
 from hela_seg.cells.timecourse import (
     CellFlicker,
     Flicker,
@@ -259,7 +259,7 @@ def _in_order(work: Callable[[Input], Output], jobs: Iterable[Input], threads: i
 def _cells_written(job: Job, folder: Path) -> Iterator[Callable[[str, Columns], None]]:
     """A way to write rows of cells; the table is there when the block ends well."""
     if "rois" in job.wanted.cell_files:
-        refuse_rois()
+        import_roifile()
     with ExitStack() as stack:
         tables = [stack.enter_context(cell_table(folder / name)) for name in job.wanted.cell_tables]
 

@@ -21,7 +21,7 @@ import hela_seg
 from hela_seg.data.stacks import write_tiff
 from hela_seg.data.synthetic.render import draw
 from hela_seg.napari.finetune import train
-from hela_seg.napari.frames import PaintableFrames
+from hela_seg.napari.frames import LazyFrames
 from hela_seg.napari.masks import save_masks
 from hela_seg.napari.segment import Prediction, Shown, axes_of, predict
 from hela_seg.scores.confusion import scores_of
@@ -92,7 +92,7 @@ def predicted(checkpoint: Path, path: Path, images: np.ndarray) -> Prediction:
     return found
 
 
-def score(maps: PaintableFrames, truth: np.ndarray, frames: list[int]) -> list[float]:
+def score(maps: LazyFrames, truth: np.ndarray, frames: list[int]) -> list[float]:
     """The IoU of each class over some frames."""
     found = np.stack([maps.frame(t) for t in frames])
     matrix = confusion_matrix(torch.from_numpy(found).long(), torch.from_numpy(truth[frames]).long(), 3)

@@ -3,14 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.napari.frames import PaintableFrames
+from hela_seg.napari.frames import LazyFrames
 
 SHAPE = (4, 5, 6)
 
 
 def made():
     stored = np.random.default_rng(0).integers(0, 3, SHAPE).astype(np.uint8)
-    return PaintableFrames(lambda t: stored[t], SHAPE), stored.copy(), stored
+    return LazyFrames(lambda t: stored[t], SHAPE), stored.copy(), stored
 
 
 @st.composite

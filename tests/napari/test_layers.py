@@ -7,10 +7,9 @@ import pytest
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.napari.frames import PaintableFrames
+from hela_seg.napari.frames import LazyFrames
 from hela_seg.napari.layers import CLASSES_KEY, cell_layers, class_layer, image_layers, placed
 
-pytest.importorskip("dask.array", reason="the extra [napari] is not installed")
 pandas = pytest.importorskip("pandas", reason="the extra [napari] is not installed")
 
 CLASSES = Classes(["background", {"name": "round", "colour": "#ff0000"}])
@@ -44,6 +43,16 @@ def test_each_channel_is_an_image_that_is_read_as_it_is_shown() -> None:
     assert [shown["blending"] for _, shown, _ in layers] == ["translucent", "additive"]
 
 
+def test_a_frame_is_read_when_it_is_shown_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    frame = ArraySeries.frame
+    monkeypatch.setattr(ArraySeries, "frame", lambda series, t: (read.append(t), frame(series, t))[1])
+    ((pixels, _, _),) = image_layers(recording(1), HERE)
+    for _ in range(2):
+        np.testing.assert_array_equal(pixels[2], frame(recording(1), 2)[0])
+    assert read == [0, 2]  # the first one for the contrast
+
+
 def test_an_even_frame_has_limits_that_napari_takes() -> None:
     series = ArraySeries(np.full((1, 4, 4), 7, np.uint8), "TYX", 1)
     ((_, shown, _),) = image_layers(series, {})
@@ -51,7 +60,7 @@ def test_an_even_frame_has_limits_that_napari_takes() -> None:
 
 
 def test_classes_have_their_colours_and_names() -> None:
-    maps = PaintableFrames(lambda t: np.zeros((4, 6), np.uint8), (3, 4, 6))
+    maps = LazyFrames(lambda t: np.zeros((4, 6), np.uint8), (3, 4, 6))
     data, shown, kind = class_layer(maps, "dish classes", CLASSES, HERE)
     assert (data, kind) == (maps, "labels")
     assert shown["colormap"][1] == "#ff0000"

@@ -7,7 +7,7 @@ import tifffile
 from hela_seg.data.layouts import FileRules
 from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.data.stacks import ArraySeries, FrameSequence, open_series
-from hela_seg.napari.frames import PaintableFrames
+from hela_seg.napari.frames import LazyFrames
 from hela_seg.napari.masks import save_masks
 from hela_seg.system.errors import InputError
 
@@ -19,7 +19,7 @@ def recording(channels=1, dtype=np.uint16):
 
 
 def as_maps(labels):
-    return PaintableFrames(lambda t: labels[t], labels.shape)
+    return LazyFrames(lambda t: labels[t], labels.shape)
 
 
 ORIENTATIONS = [(turns, flipped) for turns in range(4) for flipped in (False, True)]

@@ -1,10 +1,10 @@
 """Predictions as OME-TIFF: stripped, deflated, with axes, calibration, colours and what made them.
 
-How others open it, from ImageJ 1.54u and the sources of Bio-Formats 8:
+How others open it, seen with ImageJ 1.51g and 1.53t and Bio-Formats 7.3.1:
 
-- ImageJ by itself reads strips and no tiles, so only very large frames are tiled. It takes the pixel size
-  from the tags of the resolution, of which it makes micrometres, and frames for slices, for it knows no OME.
-  Fiji hands files named ``.ome.tif``, and others with tiles, to Bio-Formats.
+- ImageJ by itself reads strips and no tiles, so only very large frames are tiled. It knows no OME and would
+  take frames for slices, so that a second ImageDescription tells it frames, interval and unit: ImageJ goes by
+  the last one, all others by the first. Fiji hands files named ``.ome.tif`` to Bio-Formats.
 - Bio-Formats shows label maps in the colours of the tag ColorMap, unless the OME-XML gives the channel a
   colour, which would become a ramp from black. So label maps have none there.
 - By default Bio-Formats scales contrast to the highest value found, and ImageJ then stretches the colour
@@ -14,6 +14,7 @@ How others open it, from ImageJ 1.54u and the sources of Bio-Formats 8:
 from __future__ import annotations
 
 import json
+import struct
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -34,6 +35,9 @@ from hela_seg.system.files import whole_file
 
 NAMESPACE = "hela_seg"
 """Of the annotations in the OME-XML: ``hela_seg/provenance`` and ``hela_seg/classes``."""
+
+_IMAGE_DESCRIPTION, _MAKE = 270, 271
+"""Numbers of tags. The second is written in the place where a second of the first is to stand."""
 
 IGNORED_GREY = 128
 """Red, green and blue of the ignored label."""
@@ -92,15 +96,18 @@ def write_ome_tiff(
             ome=True,
             photometric="palette" if is_labels else "minisblack",
             colormap=_colour_table(classes, ignored) if classes is not None and is_labels else None,
-            resolution=None if pixel_size is None else (1e4 / pixel_size.width, 1e4 / pixel_size.height),
-            resolutionunit=None if pixel_size is None else "CENTIMETER",
+            # as ImageJ has it: pixels for each of the unit in its description
+            resolution=None if pixel_size is None else (1 / pixel_size.width, 1 / pixel_size.height),
+            resolutionunit="NONE",
             software=NAMESPACE,
+            extratags=[(_MAKE, "s", None, _imagej_description(shape, pixel_size, frame_interval_s), True)],
             metadata=_metadata(name_of(path), shape, classes, provenance)
             | _calibration(pixel_size, frame_interval_s),
             **layout_of((height, width)),
         )
         if next(segments, None) is not None:
             raise ValueError(f"there are more segments than frames of {shape} have")
+        _make_to_description(beside)
 
 
 def _counted(frames: Iterable[Iterable[bytes]], frame_count: int, expected: int) -> Iterator[bytes]:
@@ -137,6 +144,23 @@ def _metadata(
             colours = [_ome_colour(entry) for entry in classes]
             metadata["Channel"] = {"Name": classes.names, "Color": colours}
     return metadata
+
+
+def _imagej_description(shape: tuple[int, ...], size: PixelSize | None, interval_s: float | None) -> str:
+    """What ImageJ takes axes, unit and interval from; the pixel size is in the tags of the resolution."""
+    frames, *channels = shape[:-2]
+    stated: dict[str, object] = {"ImageJ": "1.11a", "channels": (channels or [1])[0], "slices": 1}
+    stated |= {"frames": frames, "hyperstack": "true", "mode": "grayscale"}
+    stated |= {"unit": "pixel" if size is None else "um"}
+    stated |= {} if interval_s is None else {"finterval": interval_s, "tunit": "sec"}
+    return "".join(f"{key}={value}\n" for key, value in stated.items())
+
+
+def _make_to_description(path: Path) -> None:
+    """Turn the first page's tag Make into a second ImageDescription, which tifffile does not write itself."""
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.filehandle.seek(file.pages.first.tags[_MAKE].offset)
+        file.filehandle.write(struct.pack(f"{file.byteorder}H", _IMAGE_DESCRIPTION))
 
 
 def _calibration(pixel_size: PixelSize | None, frame_interval_s: float | None) -> dict[str, Any]:

@@ -320,7 +320,7 @@ def _refuse_lost_frames(file: tifffile.TiffFile, series: tifffile.TiffPageSeries
     stated = stated_planes(file.ome_metadata, number)
     if file.imagej_metadata is not None:
         samples = dict(zip(series.axes, series.shape, strict=True)).get("S", 1)
-        stated = int(file.imagej_metadata.get("images", 1)) * samples
+        stated = max(stated, int(file.imagej_metadata.get("images", 1)) * samples)
     if found < stated:
         raise tifffile.TiffFileError(f"it states {stated} planes and holds {found}")
 

@@ -71,15 +71,25 @@ def test_very_large_frames_are_tiled(tmp_path, monkeypatch):
         np.testing.assert_array_equal(file.asarray(), labels)
 
 
-def test_imagej_finds_the_pixel_size_in_the_tags_of_the_resolution(tmp_path):
-    """As TiffDecoder and FileOpener of ImageJ 1.54 read them: pixels a centimetre, made micrometres."""
-    path = write(tmp_path / "a.ome.tif", draw((2, 30, 40)), classes=CLASSES, pixel_size=PixelSize(0.25, 0.5))
+@pytest.mark.parametrize("channels", [[], [3]])
+def test_imagej_takes_frames_interval_and_pixel_size_from_the_last_description(tmp_path, channels):
+    """With these tags ImageJ 1.51g and 1.53t showed T, micrometres and seconds; others go by OME."""
+    calibration = {"pixel_size": PixelSize(0.25, 1.3), "frame_interval_s": 60.0}
+    movie = draw((2, *channels, 30, 40))
+    path = write(tmp_path / "a.ome.tif", movie, classes=CLASSES, **calibration)
     with tifffile.TiffFile(path) as file:
         tags = file.pages.first.tags
-        assert tags["ResolutionUnit"].value == 3
-        for name, micrometres in (("XResolution", 0.5), ("YResolution", 0.25)):
-            numerator, denominator = tags[name].value
-            assert 1e4 * denominator / numerator == pytest.approx(micrometres)
+        first, last = (tag.value for tag in tags.getall(270))
+        assert first == file.ome_metadata
+        stated = dict(line.split("=") for line in last.splitlines())
+        assert file.series[0].kind == "ome"
+        numerators, denominators = zip(*(tags[f"{axis}Resolution"].value for axis in "YX"), strict=True)
+        assert tags["ResolutionUnit"].value == 1
+        assert 270 not in file.pages[1].aspage().tags
+    assert next(iter(stated)) == "ImageJ"
+    assert [stated[key] for key in ("channels", "slices", "frames")] == [str(*channels) or "1", "1", "2"]
+    assert [stated[key] for key in ("unit", "finterval", "tunit")] == ["um", "60.0", "sec"]
+    assert np.divide(denominators, numerators) == pytest.approx([0.25, 1.3])
 
 
 def test_numbers_of_32_bits_keep_their_size(tmp_path):
