@@ -48,5 +48,3 @@ def confusion_matrix(
     cells = torch.add(prediction, truth, alpha=columns).masked_fill(truth == ignore_index, classes).flatten()
     counts = cells.new_zeros(rows * columns).scatter_add_(0, cells, torch.ones_like(cells))
     return counts.view(rows, columns)[:, :classes]
-
-

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hela_seg.runs import run_folder
-from hela_seg.scores.statistics import Interval, bootstrap, holm
+from hela_seg.scores.statistics import Interval, holm, intervals_of, resampled
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import write_table
 from hela_seg.tracking.durations import (
@@ -146,7 +146,8 @@ def mitotic_index(recordings: Sequence[Followed]) -> tuple[Interval, int]:
     counts = counts[counts[..., 1].any(axis=1)]
     if not len(counts):
         return Interval(math.nan), 0
-    (share,) = bootstrap(counts, lambda drawn: (drawn[..., 0] / drawn[..., 1]).T, resamples=RESAMPLES)
+    draws = resampled(counts, lambda drawn: (drawn[..., 0] / drawn[..., 1]).T, resamples=RESAMPLES)
+    (share,) = intervals_of(*draws)
     return share, int(counts[..., 1].sum())
 
 

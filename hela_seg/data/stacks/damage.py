@@ -16,7 +16,7 @@ import tifffile
 
 from hela_seg.system.errors import InputError
 
-_DAMAGE = (
+_DAMAGE: tuple[type[Exception], ...] = (
     tifffile.TiffFileError,
     OSError,
     ValueError,  # also what imagecodecs raises, and short arrays that cannot be reshaped
