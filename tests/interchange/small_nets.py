@@ -21,6 +21,7 @@ SIZES = ((1, 1, 1), (1, 2, 5), (3, 4, 3), (2, 7, 2), (1, 16, 11))
 MODELS = "hela_seg.models."
 NETS: dict[str, dict[str, Any]] = {
     "residual_unet": {"_target_": MODELS + "residual_unet.ResidualUNet", "width": 2, "levels": 3},
+    "instance_norm": {"_target_": MODELS + "residual_unet.ResidualUNet", "width": 2, "norm": "instance"},
     "unet": {"_target_": MODELS + "unet.UNet", "width": 4},
     "vgg19_unet": {"_target_": MODELS + "vgg19_unet.VGG19UNet", "width": 4},
     "inception_unet": {"_target_": MODELS + "inception_unet.InceptionUNet", "width": 4},
