@@ -103,7 +103,7 @@ def benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
     record = {
         "hardware": hardware(Machine.here(trainer.accelerator)) | {"choices": choices.why},
         "versions": versions(),
-        "settings": {key: settings.data[key] for key in ("batch_size", "workers", "tile")}
+        "settings": {"batch_size": data.batch_size, "workers": settings.data["workers"], "tile": data.tile}
         | {"repeats": settings.repeats, "precision": choices.precision},
         "nets": nets,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
@@ -38,7 +39,7 @@ from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Series, Z
 from hela_seg.data.stacks.channels import Channel
 from hela_seg.data.synthetic.render import DrawingSettings
-from hela_seg.data.tiles import Size
+from hela_seg.data.tiles import Size, padded_size
 from hela_seg.system import lightning_loops
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
@@ -48,6 +49,13 @@ log = logging.getLogger(__name__)
 
 FRAMES_TO_FIT = 200
 """Most training frames that the normalisation is fitted on, evenly spread over all."""
+
+
+LARGEST_TILE = (256, 256)
+"""Rows and columns of a tile, unless another size is set: where frames are smaller, those of a frame."""
+
+TILE_MULTIPLE = 32
+"""What nets shrink their input by at most; such tiles suit them all."""
 
 
 class TimelapseData(pl.LightningDataModule):
@@ -76,8 +84,8 @@ class TimelapseData(pl.LightningDataModule):
             single images or exposed unlike each other (`hela_seg.data.exposure`), else ``percentile``.
         context: how many frames before and after each the net is shown as further channels; see
             `hela_seg.data.context`.
-        tile: rows and columns of a tile.
-        batch_size: N.
+        tile: rows and columns of a tile; None for those of the training frames, up to `LARGEST_TILE`.
+        batch_size: N; None for as many tiles as have the pixels of `LARGEST_TILE`.
         foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
         most_indexed: masks read before training, to count and locate the classes; of more frames, only
             every second, third ... of each series (`hela_seg.data.labels.survey.survey`).
@@ -95,7 +103,8 @@ class TimelapseData(pl.LightningDataModule):
         split: how series are split.
         labels: the reader of masks.
         context: as given.
-        tile: as given.
+        tile: as given; where it was left open, after `prepare`.
+        step_tiles: N as given, or after `prepare`.
         batch_size: tiles that loaders hand out at a time. Where it is set to a part of the batch, an epoch
             remains the same samples.
         launch: the place of this process among several that share the tiles; by itself by default.
@@ -123,8 +132,8 @@ class TimelapseData(pl.LightningDataModule):
         split: Split | None = None,
         normalise: str = AUTO,
         context: NonNegative = 0,
-        tile: TileSize = (256, 256),
-        batch_size: Count = 1,
+        tile: TileSize | None = None,
+        batch_size: Count | None = None,
         foreground_share: Share = 0.0,
         most_indexed: Count = MOST_FRAMES,
         steps_per_epoch: Count | None = None,
@@ -171,8 +180,8 @@ class TimelapseData(pl.LightningDataModule):
         self.split = split or Split()
         self._normalise = normalise if normalise == AUTO else Normalisation(normalise).kind
         self.context = context
-        self.tile: Size = (tile[0], tile[1])
-        self.batch_size = self._batch = batch_size
+        self.tile: Size = LARGEST_TILE if tile is None else (tile[0], tile[1])
+        self.batch_size = self.step_tiles = batch_size or 1
         self._steps, self._seed = steps_per_epoch, seed
         self._workers = default_workers() if workers is None else workers
         self._augment = augment
@@ -292,7 +301,19 @@ class TimelapseData(pl.LightningDataModule):
         some = frames[:: -(-len(frames) // FRAMES_TO_FIT)]
         fitted = fit(kind, (image.frame(t) for image, t in some))
         self.normalisation: Normalisation = replace(fitted, reason=reason)
+        self._choose_tiles()
         self._prepared = True
+
+    def _choose_tiles(self) -> None:
+        """Size and number of the tiles of a step, where they were left open."""
+        if self._given["tile"] is None:
+            sizes = [self.recordings[block.series].image.shape[2:] for block in self.blocks_of("train")]
+            rows, columns = (padded_size(max(sides), TILE_MULTIPLE) for sides in zip(*sizes, strict=True))
+            self.tile = (min(rows, LARGEST_TILE[0]), min(columns, LARGEST_TILE[1]))
+        if self._given["batch_size"] is None:
+            fitting = math.prod(LARGEST_TILE) // math.prod(self.tile)
+            self.batch_size = self.step_tiles = padded_size(max(fitting, 1), self.launch.count)
+        self._given |= {"tile": self.tile, "batch_size": self.step_tiles}
 
     def training_statistics(self) -> TrainingStatistics:
         """What the training frames are like, for checkpoints; after `prepare`."""
@@ -326,7 +347,7 @@ class TimelapseData(pl.LightningDataModule):
         """Batches of random tiles, ``steps_per_epoch`` of them, less those seen before an interruption."""
         place = self.launch.rank, self.launch.count
         length, epoch = self._epoch_length(), self._epoch()
-        sampler = EpochSampler(length, self._samples_seen, epoch, self._batch, *place)
+        sampler = EpochSampler(length, self._samples_seen, epoch, self.step_tiles, *place)
         return self._loader(self.train_tiles(), sampler)
 
     def train_tiles(self, *, augmented: bool = True) -> RandomTiles:
@@ -378,13 +399,13 @@ class TimelapseData(pl.LightningDataModule):
     def _epoch_length(self) -> int:
         """Tiles in an epoch, a multiple of the batch."""
         if self._steps is not None:
-            return self._steps * self._batch
+            return self._steps * self.step_tiles
         tiles = 0
         for block in self.blocks_of("train"):
             height, width = self.recordings[block.series].image.shape[2:]
             per_frame = -(-height // self.tile[0]) * -(-width // self.tile[1])
             tiles += (block.stop - block.start) * per_frame
-        return max(tiles // self._batch, 1) * self._batch
+        return max(tiles // self.step_tiles, 1) * self.step_tiles
 
     def _epoch(self) -> int:
         """The epoch in which the trainer is about to begin or go on."""

@@ -154,7 +154,7 @@ class ResidualUNet(nn.Module):
             UpConv(below, above, activation, norm) for above, below in reversed(list(pairwise(widths)))
         )
         self.dropout = nn.Dropout2d(dropout)
-        self.heads = nn.ModuleList(nn.Conv2d(above, classes, 1) for above in reversed(widths[:-1]))
+        self.head = nn.ModuleList(nn.Conv2d(above, classes, 1) for above in reversed(widths[:-1]))
         _initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ class ResidualUNet(nn.Module):
             skips.append(x)
         skips.pop()
         coarse: Tensor | None = None
-        for block, head in zip(self.decoder, self.heads, strict=True):
+        for block, head in zip(self.decoder, self.head, strict=True):
             x = self.dropout(block(x, skips.pop()))
             logits: Tensor = head(x)
             if coarse is not None:

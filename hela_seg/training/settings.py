@@ -194,13 +194,14 @@ def for_hardware(
     return choices, resolved, {"fused": choices.fused, **optimizer} if fusible else optimizer
 
 
-def for_ranks(trainer: TrainerSettings, ranks: RankInfo, batch: int) -> TrainerSettings:
+def for_ranks(trainer: TrainerSettings, ranks: RankInfo, batch: int | None) -> TrainerSettings:
     """The settings with what follows from how the processes were started.
 
     Args:
         trainer: as set.
         ranks: the place of this process among those that were started together.
-        batch: tiles that a step of the optimiser learns from, of all processes together.
+        batch: tiles that a step of the optimiser learns from, of all processes together; None where it
+            follows from the data.
 
     Raises:
         InputError: the processes and the settings do not belong together, or cannot share a batch.
@@ -220,7 +221,7 @@ def for_ranks(trainer: TrainerSettings, ranks: RankInfo, batch: int) -> TrainerS
                 f"processes on each of {ranks.nodes} machine(s): leave trainer.{key} out, it follows from "
                 "that"
             )
-    if batch % ranks.count:
+    if batch is not None and batch % ranks.count:
         raise InputError(
             f"data.batch_size is {batch}, but {ranks.count} processes share each batch, expected a multiple "
             "of their number: change one of the two"

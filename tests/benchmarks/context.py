@@ -113,7 +113,7 @@ def measure(
     net = net.to(memory_format=torch.channels_last)
     loss, optimizer = instantiate(config.loss), instantiate(config.optimizer)(net.parameters())
     decay = instantiate(config.scheduler).decay
-    tiles, batch, steps, began = data.train_tiles(), config.data.batch_size, 0, time.process_time()
+    tiles, batch, steps, began = data.train_tiles(), data.batch_size, 0, time.process_time()
     while (progress := (time.process_time() - began) / seconds) < 1:
         for group in optimizer.param_groups:
             group["lr"] = config.optimizer.lr * decay(progress)

@@ -47,7 +47,7 @@ SETTLED = 16
 """Batches that the statistics of batch normalisation are averaged over at the end, as in training."""
 
 OLD = ["model=resnet34_unet", "loss=focal", "optimizer=adam", "optimizer.lr=1e-3", "scheduler=constant"]
-OLD += ["augment=light", "data.normalise=percentile"]
+OLD += ["augment=light", "data.normalise=percentile", "data.tile=[128,128]", "data.batch_size=4"]
 NEW = ["model=residual_unet", "loss=dice_ce", "optimizer=adam", "scheduler=cosine", "augment=exposure"]
 
 RECIPES: dict[str, list[str]] = {
@@ -216,7 +216,7 @@ def train(
     net = net.to(memory_format=torch.channels_last)
     loss, optimizer = instantiate(config.loss), instantiate(config.optimizer)(net.parameters())
     decay: Callable[[float], float] = instantiate(config.scheduler).decay or (lambda _: 1.0)
-    tiles, batch = data.train_tiles(), config.data.batch_size
+    tiles, batch = data.train_tiles(), data.batch_size
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(loop["ema"])) if loop["ema"] else None
     steps, rate = 0, config.optimizer.lr
     for progress in budget.progress():

@@ -12,6 +12,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.normalise import fit
 from hela_seg.data.splits.split import Block
 from hela_seg.system.errors import InputError
+from hela_seg.system.ranks import RankInfo
 
 CLASSES = ["background", "a", "b"]
 
@@ -237,6 +238,30 @@ def prepared(root, **options):
     module = data(root, **{"split": {"validation": 1, "test": 1}, "batch_size": 2, **options})
     module.prepare()
     return module
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "processes", "tile", "count"),
+    [
+        ((40, 70), {}, 1, (64, 96), 10),  # 65,536 // (64 * 96)
+        ((40, 70), {}, 4, (64, 96), 12),
+        ((300, 200), {}, 1, (256, 224), 1),
+        ((600, 700), {}, 2, (256, 256), 2),
+        ((600, 700), {"batch_size": 3}, 1, (256, 256), 3),
+        ((600, 700), {"tile": (512, 512)}, 1, (512, 512), 1),
+        ((40, 70), {"tile": (128, 128)}, 1, (128, 128), 4),
+    ],
+)
+def test_tiles_are_as_large_as_the_frames_and_as_many_as_have_the_pixels_of_one_of_256(
+    tmp_path, size, options, processes, tile, count
+):
+    fill(tmp_path, size=size, frames=1)
+    module = data(tmp_path, **({"tile": None, "batch_size": None} | options))
+    module.launch = RankInfo(0, processes)
+    module.prepare()
+    assert (module.tile, module.batch_size, module.step_tiles) == (tile, count, count)
+    plain = module.to_plain()
+    assert (plain["tile"], plain["batch_size"]) == (list(tile), count)
 
 
 def test_training_batches_are_as_many_as_asked_for(tmp_path):

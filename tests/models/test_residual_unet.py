@@ -45,7 +45,7 @@ def test_another_normalisation_is_refused() -> None:
 
 def test_the_scores_of_all_levels_are_added_up() -> None:
     net = ResidualUNet(1, 2, width=4, levels=4)
-    for head, bias in zip(net.heads, ([1.0, 0.0], [2.0, 0.5], [4.0, 0.25]), strict=True):
+    for head, bias in zip(net.head, ([1.0, 0.0], [2.0, 0.5], [4.0, 0.25]), strict=True):
         nn.init.zeros_(head.weight)
         head.bias.data = torch.tensor(bias)
     logits = net(image_for(net))

@@ -228,7 +228,11 @@ def test_data_that_cannot_be_used_end_all_with_the_reason(settings: list[str], t
             ["trainer=cpu"],
             "torchrun started 2 processes, but this trainer is for a single",
         ),
-        ({"WORLD_SIZE": "3"}, ["trainer=ddp"], "data.batch_size is 4, but 3 processes share each batch"),
+        (
+            {"WORLD_SIZE": "3"},
+            ["trainer=ddp", "data.batch_size=4"],
+            "data.batch_size is 4, but 3 processes share each batch",
+        ),
         (
             {"WORLD_SIZE": "2"},
             ["trainer=ddp", "trainer.devices=4"],
