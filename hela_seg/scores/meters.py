@@ -145,26 +145,31 @@ class Quality:
 
 
 class Meters:
-    """Measures boundaries and cells of the same frames, each where its meter is given."""
+    """Measures boundaries and cells of the same frames, each where its meter is given.
+
+    Args:
+        boundaries: measures boundaries, or None.
+        cells: measures cells, or None.
+    """
 
     def __init__(self, boundaries: BoundaryMeter | None, cells: CellMeter | None) -> None:
-        self._boundaries, self._cells = boundaries, cells
+        self.boundaries, self.cells = boundaries, cells
 
     def add(self, frame: SegmentedFrame) -> None:
         """Measure one more frame."""
-        for meter in (self._boundaries, self._cells):
+        for meter in (self.boundaries, self.cells):
             if meter is not None:
                 meter.add(frame)
 
     def take_over(self, other: Meters) -> None:
         """Count the frames that another process measured with the same settings."""
-        if self._boundaries and other._boundaries:
-            self._boundaries.frames += other._boundaries.frames
-        if self._cells and other._cells:
-            self._cells.frames += other._cells.frames
+        if self.boundaries and other.boundaries:
+            self.boundaries.frames += other.boundaries.frames
+        if self.cells and other.cells:
+            self.cells.frames += other.cells.frames
 
     @property
     def quality(self) -> Quality:
         """What was measured of all frames so far, at least one."""
-        boundaries = None if self._boundaries is None else self._boundaries.scores
-        return Quality(boundaries, None if self._cells is None else self._cells.scores)
+        boundaries = None if self.boundaries is None else self.boundaries.scores
+        return Quality(boundaries, None if self.cells is None else self.cells.scores)

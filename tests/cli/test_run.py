@@ -116,7 +116,7 @@ for typed in sys.argv[1:]:
 
 def test_a_wrong_value_is_refused_without_torch(tmp_path: Path) -> None:
     said = {
-        "data.batch_size=no": "data.batch_size is 'no', expected a whole number of 1 or more, such as 4",
+        "data.batch_size=no": "data.batch_size is 'no', expected a whole number of 1 or more or null",
         "data.workers=1.5": "data.workers is 1.5, expected a whole number of 0 or more or null",
         "trainer.max_steps=x": "trainer.max_steps is 'x', expected a whole number of 1 or more",
         "minutes=-1": "minutes is -1, expected a number above 0 or null",
