@@ -107,7 +107,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     if start.finished is not None:
         log.info("%s is finished", folder)
         return outcome.earlier_result(folder, start.finished)
-    settings = _with_tiles_of(settings, start.begun)
+    settings = _with_tiles_of(settings, _data_of(start.begun))
     pl.seed_everything(settings.seed, workers=True, verbose=False)
 
     with distributed.rank_zero_first():
@@ -123,10 +123,9 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     trainer_settings = _with_batch(settings.trainer, start, trial, data)
     trainer_settings, seconds = _planned(settings, trainer_settings, start, trial, data, began)
 
-    with_tiles = {**settings.data, "tile": list(data.tile), "batch_size": data.step_tiles}
-    settings = replace(
-        settings, data=with_tiles, loss=loss_config, trainer=trainer_settings
-    )  # as they are kept
+    # as they are kept
+    with_tiles = _with_tiles_of(settings, data.to_plain())
+    settings = replace(with_tiles, loss=loss_config, trainer=trainer_settings)
     info = info_of(data, net_config, settings.to_plain())
     task = SegmentationTask(
         net, loss, optimizer, info, schedule, settings.seed, transferred, settings.start_from_lr_factor
@@ -184,13 +183,17 @@ def _start(settings: TrainSettings, folder: Path) -> _Start:
     if checkpoint is None or not settings.resume or not checkpoint.is_relative_to(folder):
         return _Start(checkpoint=checkpoint)
     begun = read_info(checkpoint, read_content(checkpoint))
-    resume.check_same_settings(begun, _with_tiles_of(settings, begun).to_plain(), checkpoint)
+    resume.check_same_settings(begun, _with_tiles_of(settings, _data_of(begun)).to_plain(), checkpoint)
     return _Start(ended_with, checkpoint, begun)
 
 
-def _with_tiles_of(settings: TrainSettings, begun: ModelInfo | None) -> TrainSettings:
-    """The settings with the tiles that a run began with, where they were left open."""
-    held = {} if begun is None else begun.config.get("data", {})
+def _data_of(begun: ModelInfo | None) -> Mapping[str, Any]:
+    """The settings of its data that a run began with; none for a run that begins anew."""
+    return {} if begun is None else begun.config.get("data", {})
+
+
+def _with_tiles_of(settings: TrainSettings, held: Mapping[str, Any]) -> TrainSettings:
+    """The settings with the tiles that others have, where these were left open."""
     kept = {key: held[key] for key in ("tile", "batch_size") if settings.data[key] is None and key in held}
     return replace(settings, data={**settings.data, **kept})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
@@ -39,7 +38,7 @@ from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Series, Z
 from hela_seg.data.stacks.channels import Channel
 from hela_seg.data.synthetic.render import DrawingSettings
-from hela_seg.data.tiles import Size, padded_size
+from hela_seg.data.tiles import LARGEST_TILE, Size, tile_of_frames, tiles_of_step
 from hela_seg.system import lightning_loops
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
@@ -49,13 +48,6 @@ log = logging.getLogger(__name__)
 
 FRAMES_TO_FIT = 200
 """Most training frames that the normalisation is fitted on, evenly spread over all."""
-
-
-LARGEST_TILE = (256, 256)
-"""Rows and columns of a tile, unless another size is set: where frames are smaller, those of a frame."""
-
-TILE_MULTIPLE = 32
-"""What nets shrink their input by at most; such tiles suit them all."""
 
 
 class TimelapseData(pl.LightningDataModule):
@@ -84,8 +76,9 @@ class TimelapseData(pl.LightningDataModule):
             single images or exposed unlike each other (`hela_seg.data.exposure`), else ``percentile``.
         context: how many frames before and after each the net is shown as further channels; see
             `hela_seg.data.context`.
-        tile: rows and columns of a tile; None for those of the training frames, up to `LARGEST_TILE`.
-        batch_size: N; None for as many tiles as have the pixels of `LARGEST_TILE`.
+        tile: rows and columns of a tile; None for those of the training frames, up to
+            `hela_seg.data.tiles.LARGEST_TILE`.
+        batch_size: N; None for as many tiles as have the pixels of the largest one.
         foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
         most_indexed: masks read before training, to count and locate the classes; of more frames, only
             every second, third ... of each series (`hela_seg.data.labels.survey.survey`).
@@ -307,12 +300,11 @@ class TimelapseData(pl.LightningDataModule):
     def _choose_tiles(self) -> None:
         """Size and number of the tiles of a step, where they were left open."""
         if self._given["tile"] is None:
-            sizes = [self.recordings[block.series].image.shape[2:] for block in self.blocks_of("train")]
-            rows, columns = (padded_size(max(sides), TILE_MULTIPLE) for sides in zip(*sizes, strict=True))
-            self.tile = (min(rows, LARGEST_TILE[0]), min(columns, LARGEST_TILE[1]))
+            self.tile = tile_of_frames(
+                self.recordings[block.series].image.shape[2:] for block in self.blocks_of("train")
+            )
         if self._given["batch_size"] is None:
-            fitting = math.prod(LARGEST_TILE) // math.prod(self.tile)
-            self.batch_size = self.step_tiles = padded_size(max(fitting, 1), self.launch.count)
+            self.batch_size = self.step_tiles = tiles_of_step(self.tile, self.launch.count)
         self._given |= {"tile": self.tile, "batch_size": self.step_tiles}
 
     def training_statistics(self) -> TrainingStatistics:

@@ -9,7 +9,8 @@ Two ways of cutting, for two purposes:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
@@ -19,6 +20,12 @@ import numpy.typing as npt
 
 Size = tuple[int, int]
 """Rows and columns, in pixels."""
+
+LARGEST_TILE: Size = (256, 256)
+"""Of a training tile, unless another size is set: where frames are smaller, tiles are as large as these."""
+
+TILE_MULTIPLE = 32
+"""What nets shrink their input by at most; tiles of multiples of it suit them all."""
 
 Array = npt.NDArray[Any]
 
@@ -55,6 +62,21 @@ class Tile:
 def padded_size(size: int, stride: int) -> int:
     """The smallest multiple of ``stride`` that holds ``size`` pixels; ``padded_size(37, 16) == 48``."""
     return -(-size // stride) * stride
+
+
+def tile_of_frames(sizes: Iterable[Size]) -> Size:
+    """The size of training tiles for frames (H, W): that of the largest ones, up to `LARGEST_TILE`.
+
+    Example:
+        Frames of 40 x 70 and 90 x 30 pixels have tiles of 96 x 96, and those of 512 x 200 of 256 x 224.
+    """
+    rows, columns = (padded_size(max(sides), TILE_MULTIPLE) for sides in zip(*sizes, strict=True))
+    return min(rows, LARGEST_TILE[0]), min(columns, LARGEST_TILE[1])
+
+
+def tiles_of_step(tile: Size, processes: int) -> int:
+    """As many tiles as have the pixels of `LARGEST_TILE`, one at least, and alike for all processes."""
+    return padded_size(max(math.prod(LARGEST_TILE) // math.prod(tile), 1), processes)
 
 
 def least_tile(length: int, size: int, overlap: int, stride: int = 1) -> int:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from labelled import CLASSES, labelled_batches, random_pair
 from sklearn.metrics import accuracy_score, jaccard_score, precision_recall_fscore_support
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardIndex
@@ -13,8 +14,6 @@ from torchmetrics.classification import MulticlassF1Score, MulticlassJaccardInde
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.scores.confusion import mean_over_classes, scores_from_counts, scores_of
 from hela_seg.scores.metrics import confusion_matrix, predicted_classes
-
-CLASSES = 4
 
 # ResNet34-U-Net of the paper; the notebook prints the two middle rows under each other's name.
 PUBLISHED = {
@@ -25,27 +24,9 @@ PUBLISHED = {
 }
 
 
-def random_pair(seed, truth_classes=CLASSES, predicted=CLASSES, shape=(2, 16, 16)):
-    generator = torch.Generator().manual_seed(seed)
-    truth = torch.randint(truth_classes, shape, generator=generator)
-    prediction = torch.randint(predicted, shape, generator=generator)
-    return prediction, truth
-
-
 def with_ignored(truth, seed=0):
     ignored = torch.rand(truth.shape, generator=torch.Generator().manual_seed(seed)) < 0.2
     return truth.masked_fill(ignored, IGNORE_INDEX)
-
-
-@st.composite
-def labelled_batches(draw):
-    """(prediction, truth) of 1 to 6 images of 3 x 5 pixels, ignored pixels among them."""
-    images = draw(st.integers(1, 6))
-    truth_values = st.sampled_from([*range(CLASSES), IGNORE_INDEX])
-    size = images * 15
-    truth = draw(st.lists(truth_values, min_size=size, max_size=size))
-    prediction = draw(st.lists(st.integers(0, CLASSES - 1), min_size=size, max_size=size))
-    return torch.tensor(prediction).view(images, 3, 5), torch.tensor(truth).view(images, 3, 5)
 
 
 class TestPredictedClasses:

@@ -2,35 +2,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from labelled import CLASSES, labelled_batches, random_pair
 
-from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.scores.metrics import confusion_matrix
 from hela_seg.training.metrics import ConfusionMatrix
-
-CLASSES = 4
-
-
-def random_pair(seed, truth_classes=CLASSES, predicted=CLASSES, shape=(2, 16, 16)):
-    generator = torch.Generator().manual_seed(seed)
-    truth = torch.randint(truth_classes, shape, generator=generator)
-    prediction = torch.randint(predicted, shape, generator=generator)
-    return prediction, truth
 
 
 def as_logits(prediction):
     """(N, K, H, W), highest for the predicted class."""
     return torch.nn.functional.one_hot(prediction, CLASSES).movedim(-1, 1).float()
-
-
-@st.composite
-def labelled_batches(draw):
-    """(prediction, truth) of 1 to 6 images of 3 x 5 pixels, ignored pixels among them."""
-    images = draw(st.integers(1, 6))
-    truth_values = st.sampled_from([*range(CLASSES), IGNORE_INDEX])
-    size = images * 15
-    truth = draw(st.lists(truth_values, min_size=size, max_size=size))
-    prediction = draw(st.lists(st.integers(0, CLASSES - 1), min_size=size, max_size=size))
-    return torch.tensor(prediction).view(images, 3, 5), torch.tensor(truth).view(images, 3, 5)
 
 
 class TestConfusionMatrixMetric:
