@@ -54,7 +54,10 @@ def refusal(function, *arguments, **options):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"layout": "zip"}, "data.layout is 'zip', expected one of folder, timelapse, dryad, ctc, synthetic"),
+        (
+            {"layout": "zip"},
+            "data.layout is 'zip', expected folder, timelapse, dryad, ctc, synthetic or auto",
+        ),
         ({"labels": {"knd": "values"}}, "data.labels has the unknown key(s) knd"),
         ({"split": {"val": 1}}, "data.split has the unknown key(s) val"),
         (
@@ -67,7 +70,7 @@ def refusal(function, *arguments, **options):
         ({"steps_per_epoch": 0}, "data.steps_per_epoch is 0, expected a whole number of 1 or more"),
         ({"workers": -1}, "data.workers is -1, expected a whole number of 0 or more"),
         ({"seed": -1}, "data.seed is -1, expected a whole number of 0 or more"),
-        ({"normalise": "max"}, "data.normalise is 'max', expected auto or one of"),
+        ({"normalise": "max"}, "data.normalise is 'max', expected auto, dtype, percentile, frame or zscore"),
         ({"labels": {"kind": "instances"}, "classes": ["a", "b"]}, "data.classes has 2 entries"),
     ],
 )

@@ -153,29 +153,16 @@ def test_a_finished_run_can_be_made_longer(
     assert killing.differences(tmp_path / "at once", tmp_path / "run") == []
 
 
-def test_a_sweep_goes_on_with_what_is_not_finished(
-    settings: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    sweep = [*settings, "--multirun", "seed=0,1", f"hydra.sweep.dir={tmp_path}", "trainer.max_epochs=1"]
-    assert main("train", [*sweep, "hydra.sweep.subdir=${seed}"]) == 0
-    (tmp_path / "1" / "finished.json").unlink()
-    (tmp_path / "1" / "scores.json").unlink()
-    capfd.readouterr()
-    assert main("train", [*sweep, "hydra.sweep.subdir=${seed}", "resume=true"]) == 0
-    assert f"{tmp_path / '0'} is finished" in capfd.readouterr().err
-    assert (tmp_path / "1" / "finished.json").is_file()
-    assert (tmp_path / "1" / "scores.json").is_file()
-
-
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         ("optimizer.lr=0.5", "optimizer.lr is 0.5, but this run began with 0.006"),
         ("model.width=8", "model.width is 8, but this run began with 4"),
         ("model=resnet34_unet", "model._target_ is"),
+        ("trainer.max_epochs=1", "trainer.max_epochs is 1, but"),
     ],
 )
-def test_other_settings_are_refused(
+def test_other_settings_and_a_shorter_run_are_refused(
     changed: str, said: str, interrupted: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main("train", [f"resume={interrupted}", changed]) == 2
@@ -185,14 +172,15 @@ def test_other_settings_are_refused(
     assert steps_of(interrupted / "checkpoints" / "last.ckpt") == 10
 
 
-@pytest.mark.parametrize("refused", ["resume={}", "hydra.run.dir={}"])
 def test_settings_that_were_refused_are_not_those_of_the_run(
-    refused: str, whole: Path, interrupted: Path, capfd: pytest.CaptureFixture[str]
+    interrupted: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main("train", [refused.format(interrupted), "model=resnet34_unet", "trainer.max_epochs=9"]) == 2
-    assert "error" in capfd.readouterr().err
-    assert main("train", [f"resume={interrupted}"]) == 0
-    assert killing.differences(whole, interrupted) == []
+    before = {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
+    for refused in ("resume", "hydra.run.dir"):
+        others = [f"{refused}={interrupted}", "model=resnet34_unet", "trainer.max_epochs=9"]
+        assert main("train", others) == 2
+        assert "error" in capfd.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_where_there_is_nothing_to_go_on_with_training_begins(settings: list[str], tmp_path: Path) -> None:
@@ -274,11 +262,6 @@ def test_a_checkpoint_that_another_run_cannot_start_from_is_refused(
     assert train(tmp_path / "run", *settings, start, "trainer.max_epochs=4", changed) == 2
     (error,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
     assert said in error
-
-
-def test_a_run_is_not_made_shorter_than_it_is(interrupted: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main("train", [f"resume={interrupted}", "trainer.max_epochs=1"]) == 2
-    assert "trainer.max_epochs is 1, but" in capfd.readouterr().err
 
 
 def test_a_run_that_starts_from_another_has_its_own_settings_of_the_optimiser(
