@@ -249,18 +249,17 @@ class TimelapseData(pl.LightningDataModule):
 
     def train_tiles(self, *, augmented: bool = True) -> RandomTiles:
         """The random tiles of training, or the same ones as they were before augmentation."""
-        settings, augment = self._settings, self._settings.augment if augmented else None
+        settings = self._settings
         return RandomTiles(
             self.recordings,
             self.blocks_of("train"),
             self.normalisation,
             self.labels,
             self.tile,
-            augment,
+            settings.augment if augmented else None,
             settings.seed,
             self.survey.positions,
             settings.foreground_share,
-            None if augment is None else augment.rotations,
             self.context,
         )
 

@@ -91,11 +91,12 @@ def test_draw_depends_on_seed_epoch_and_number_alone(change):
 def test_change_gets_the_draw_as_its_seed():
     seeds = []
 
-    def note(image, label, seed):
-        seeds.append(seed)
-        return image, label
+    class Noting(augment.Augmentation):
+        def __call__(self, image, label, seed):
+            seeds.append(seed)
+            return image, label
 
-    tiles = random_tiles(change=note)
+    tiles = random_tiles(change=Noting())
     for draw in (Draw(0, 3), Draw(2, 1)):
         tiles[draw]
     assert seeds == [(7, 0, 3), (7, 2, 1)]
@@ -317,14 +318,14 @@ def test_index_beyond_the_grid_ends_a_loop():
 
 
 def test_a_rotation_shows_the_frame_about_the_same_place_and_a_small_frame_upright():
-    rotation = augment.Rotation(180)
-    tiles = RandomTiles(RECORDINGS, BLOCKS, DTYPE, READER, (8, 8), None, 7, rotate=lambda seed: rotation)
+    def rotated(angle):
+        return augment.Augmentation(rotations=lambda seed: augment.Rotation(angle))
+
+    tiles = random_tiles((8, 8), rotated(180))
     upright = random_tiles((8, 8))
     for number in range(10):
         turned, straight = tiles[Draw(0, number)], upright[Draw(0, number)]
         torch.testing.assert_close(turned["image"], straight["image"].flip(1, 2))
         assert torch.equal(turned["label"], straight["label"].flip(0, 1))
-    large = RandomTiles(
-        RECORDINGS, BLOCKS, DTYPE, READER, (20, 16), None, 7, rotate=lambda seed: augment.Rotation(45)
-    )
+    large = random_tiles((20, 16), rotated(45))
     assert content(large[Draw(0, 0)]) == content(random_tiles((20, 16))[Draw(0, 0)])
