@@ -48,10 +48,10 @@ class TrainedNet:
             return cls(computed, computed.info, str(path))
         info, weights = read_checkpoint(path)
         try:
-            with torch.device("meta"):  # takes no memory
-                named = build(info.net, trust)
-            named.load_state_dict(weights, assign=True)  # looks at names and sizes
             with _NothingDrawn():
+                with torch.device("meta"):  # takes no memory
+                    named = build(info.net, trust)
+                named.load_state_dict(weights, assign=True)  # looks at names and sizes
                 net = build(info.net, trust)
             net.load_state_dict(weights)
         except InputError as error:
@@ -66,7 +66,10 @@ class TrainedNet:
 
 
 class _NothingDrawn(TorchFunctionMode):
-    """Leaves new weights as memory holds them: a checkpoint's replace them all, and drawing takes 0.2 s."""
+    """Leaves new weights as memory holds them: a checkpoint's replace them all.
+
+    Drawing takes 0.2 s, and 2 s without memory, for which PyTorch imports its compiler.
+    """
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
