@@ -11,7 +11,7 @@ if __name__ == "__main__":
     sys.exit(main("evaluate"))
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.intensity import in_one_line
+from hela_seg.data.intensity import warn_of
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block, Part
 from hela_seg.inference import Predictor, count_frames
@@ -103,7 +103,7 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     blocks = _blocks(data, settings.part)
     meters = _meters(settings, data.classes)
     scored = {data.names[block.series]: data.recordings[block.series].image for block in blocks}
-    _warn_of(map(predictor.intensity_mismatch, scored.values()))
+    warn_of(map(predictor.intensity_mismatch, scored.values()))
 
     def measure(recording: Recording, t: int, truth: Any, found: Any) -> None:
         """Measure boundaries and cells of a frame that was counted."""
@@ -114,7 +114,7 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     )
     series = np.array(counts.series)
     pixels = (counts.matrix[series == name].sum(axis=(0, 1)) for name in scored)
-    _warn_of(map(predictor.share_mismatch, scored.values(), pixels))
+    warn_of(map(predictor.share_mismatch, scored.values(), pixels))
     costs = replace(costs_of(predictor.info, modules_of(settings.trust)), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     trained = _of_training(predictor.info, counts)
@@ -273,11 +273,6 @@ def _blocks(data: TimelapseData, part: ScoredPart) -> list[Block]:
             f"no frame of the data is for '{part}', expected train, validation, test or all: set part="
         )
     return blocks
-
-
-def _warn_of(doubts: Iterable[str | None]) -> None:
-    if (line := in_one_line(doubts)) is not None:
-        log.warning("warning: %s", line)
 
 
 def _meters(settings: EvaluateSettings, classes: Classes) -> Meters:

@@ -125,8 +125,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     trainer_settings, seconds = _planned(settings, trainer_settings, start, trial, data, began)
 
     # as they are kept
-    with_tiles = _with_tiles_of(settings, data.to_plain())
-    settings = replace(with_tiles, loss=loss_config, trainer=trainer_settings)
+    settings = replace(_with_tiles_of(settings, data.to_plain()), loss=loss_config, trainer=trainer_settings)
     info = info_of(data, net_config, settings.to_plain())
     task = SegmentationTask(
         net, loss, optimizer, info, schedule, settings.seed, transferred, settings.start_from_lr_factor
