@@ -65,7 +65,10 @@ def test_any_part_can_be_scored(part: str, series: int, checkpoint: Path, tmp_pa
     ("arguments", "expected"),
     [
         (["part=tset"], "part is 'tset', expected train, validation, test or all"),
-        (["data=synthetic"], "the data have 3 channels, expected 1"),
+        (
+            ["data=synthetic", "data.drawing={series: 1, frames: 1, height: 64, width: 64}"],
+            "the data have 3 channels, expected 1",
+        ),
         (["data=folder", "data.classes=[background,cell]"], "data.root not given"),
     ],
 )

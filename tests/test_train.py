@@ -280,19 +280,6 @@ def test_training_stops_early_when_nothing_improves(cells: Path, tmp_path: Path)
     assert content["epoch"] < 5
 
 
-def test_a_multirun_trains_every_net_into_a_folder_of_its_own(cells: Path, tmp_path: Path) -> None:
-    data = [
-        "data=folder",
-        f"data.root={cells}",
-        "data.classes=[background,dim,bright]",
-        "trainer.max_epochs=1",
-    ]
-    sweep = ["--multirun", "model=unet,resnet34_unet", f"hydra.sweep.dir={tmp_path}"]
-    assert main("train", [*data, *SMALL_NET, *sweep]) == 0
-    runs = sorted(path.parent.name for path in tmp_path.glob("*/scores.json"))
-    assert runs == ["0_unet", "1_resnet34_unet"]
-
-
 def test_too_few_series_for_the_split_say_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_folder(tmp_path / "two", series=2)
     assert train(tmp_path / "two", tmp_path / "run") == 2
