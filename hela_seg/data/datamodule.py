@@ -98,7 +98,7 @@ class TimelapseData(pl.LightningDataModule):
     def to_plain(self) -> dict[str, Any]:
         """The arguments as `from_plain` takes them, without the augmentation, which only training needs."""
         given = asdict(replace(self._settings, root=Path(self._settings.root).absolute(), augment=None))
-        plain: dict[str, Any] = json.loads(json.dumps(given, default=str))
+        plain: dict[str, Any] = json.loads(json.dumps(given, default=_builtin))
         del plain["augment"]
         return plain
 
@@ -320,3 +320,10 @@ class TimelapseData(pl.LightningDataModule):
             return 0
         batches = lightning_loops.batches_begun(self.trainer)
         return batches * self.batch_size * self.launch.count % self._epoch_length()
+
+
+def _builtin(value: Any) -> Any:
+    """A dict, list or word in place of what JSON does not know, such as OmegaConf's lists and paths."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Sequence) else str(value)
