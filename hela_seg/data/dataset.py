@@ -92,7 +92,7 @@ class RandomTiles(Dataset[Sample]):
         context: how many frames before and after each are shown with it, of the blocks alone.
 
     Raises:
-        InputError: the share lies outside of 0 to 1, the blocks hold no foreground to show, or no labels.
+        InputError: the blocks hold no foreground to show, or no labels.
         ValueError: a share without positions.
     """
 
@@ -114,7 +114,8 @@ class RandomTiles(Dataset[Sample]):
         self._blocks, self._tile, self._augment, self._seed = list(blocks), tile, augment, seed
         self._ends = np.cumsum([block.stop - block.start for block in blocks])
         self._labelled = _labelled(positions, blocks)
-        self._share = _share(foreground_share)
+        # 0.29 as a float is a little less, and would lack its 29th of 100 draws
+        self._share = Fraction(foreground_share).limit_denominator(10_000)
         self._foreground = _foreground(positions, blocks) if self._share else None
 
     def __getitem__(self, draw: Draw) -> Sample:
@@ -166,13 +167,6 @@ class RandomTiles(Dataset[Sample]):
 def _start_around(random: np.random.Generator, pixel: int, tile: int, frame: int) -> int:
     """A start, all equally likely, of a tile that shows a pixel and does not stick out of the frame."""
     return int(random.integers(max(pixel - tile + 1, 0), max(min(pixel, frame - tile), 0) + 1))
-
-
-def _share(given: float) -> Fraction:
-    if not 0 <= given <= 1:
-        raise InputError(f"data.foreground_share is {given}, expected a share from 0 to 1")
-    # 0.29 as a float is a little less, and would lack its 29th of 100 draws
-    return Fraction(given).limit_denominator(10_000)
 
 
 def _labelled(positions: ClassPositions | None, blocks: Sequence[Block]) -> NDArray[np.int64] | None:

@@ -233,12 +233,6 @@ def test_frames_of_ignored_pixels_alone_are_not_drawn():
         foreground_tiles([recording], 0.0, blocks=[Block(0, 3, 5, "train")], reader=reader)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
-def test_share_beyond_all_draws_is_refused(share):
-    with pytest.raises(InputError, match=r"data\.foreground_share is .*, expected a share from 0 to 1"):
-        foreground_tiles(FEW, share)
-
-
 def test_foreground_of_masks_without_any_is_refused():
     with pytest.raises(InputError, match=r"background alone.*data\.foreground_share=0"):
         foreground_tiles([FEW[2]], 0.5)
