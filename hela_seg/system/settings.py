@@ -227,8 +227,11 @@ def called_with_fields(
     """
 
     def decorate(initialise: Callable[[Any, T], None]) -> Callable[Concatenate[Any, P], None]:
-        @wraps(schema.__init__)  # type: ignore[misc]
-        def call(self: Any, *args: P.args, **kwargs: P.kwargs) -> None:
+        """The ``__init__`` as callers see it."""
+
+        @wraps(schema.__init__)
+        def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            """Make the settings and hand them over."""
             given = inspect.signature(schema).bind_partial(*args).arguments | kwargs
             initialise(self, checked(schema, given, path))  # type: ignore[arg-type]
 
