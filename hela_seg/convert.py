@@ -21,7 +21,7 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.normalise import Normalisation
 from hela_seg.interchange.keras.match import Match, fitting, match
 from hela_seg.interchange.keras.saved import SavedNet, open_saved
-from hela_seg.models import build
+from hela_seg.models import NothingDrawn, build
 from hela_seg.report.tables import print_files
 from hela_seg.runs.checkpoint import ModelInfo, write_checkpoint
 from hela_seg.system.errors import InputError
@@ -59,7 +59,7 @@ def convert(config: Mapping[str, Any]) -> Path:
     with open_saved(source) as saved:
         found = _match(saved, settings.model)
         info = _model_info(settings, found)
-        with torch.device("meta"):
+        with NothingDrawn(), torch.device("meta"):
             net = build(info.net)
         write_checkpoint(target, info, found.state_dict(net))
     print_files({"read": _describe(saved), "checkpoint": target})

@@ -11,7 +11,7 @@ if __name__ == "__main__":
     sys.exit(main("evaluate"))
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.intensity import in_one_line
+from hela_seg.data.intensity import warn_of
 from hela_seg.data.layouts import Recording
-from hela_seg.data.splits.split import Block
+from hela_seg.data.splits.split import Block, Part
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality, write_track_scores
 from hela_seg.report.run.examples import predicted
@@ -49,6 +49,8 @@ from hela_seg.training.costs import costs_of, record_of
 
 log = logging.getLogger(__name__)
 
+ScoredPart = Part | Literal["all"]
+
 
 @dataclass(frozen=True)
 class EvaluateSettings:
@@ -65,7 +67,7 @@ class EvaluateSettings:
     on_error: Literal["stop", "skip"] = "stop"
     boundaries: Group | None = None
     cells: Group | None = None
-    part: Literal["train", "validation", "test", "all"] = "test"
+    part: ScoredPart = "test"
     device: str = "auto"
     trust: Trust = None
     seed: int = 0
@@ -85,8 +87,7 @@ def evaluate(config: Mapping[str, Any]) -> Scores:
     if settings.tracks is not None:
         raise InputError(
             "tracks are given without labels, expected label images with res_track.txt to score against "
-            "them: "
-            "add labels=, such as what hela_seg.predict writes with track=true tracks=ctc"
+            "them: add labels=, such as what hela_seg.predict writes with track=true tracks=ctc"
         )
     if settings.ckpt is None:
         raise InputError(
@@ -97,12 +98,12 @@ def evaluate(config: Mapping[str, Any]) -> Scores:
 
 def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     predictor = Predictor.from_checkpoint(ckpt, settings.device, trust=modules_of(settings.trust))
-    data = _data(settings, predictor.info)
+    data, _ = _truth(settings, predictor.info)
     _refuse_unlike(data, predictor)
     blocks = _blocks(data, settings.part)
     meters = _meters(settings, data.classes)
     scored = {data.names[block.series]: data.recordings[block.series].image for block in blocks}
-    _warn_of(map(predictor.intensity_mismatch, scored.values()))
+    warn_of(map(predictor.intensity_mismatch, scored.values()))
 
     def measure(recording: Recording, t: int, truth: Any, found: Any) -> None:
         """Measure boundaries and cells of a frame that was counted."""
@@ -113,7 +114,7 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     )
     series = np.array(counts.series)
     pixels = (counts.matrix[series == name].sum(axis=(0, 1)) for name in scored)
-    _warn_of(map(predictor.share_mismatch, scored.values(), pixels))
+    warn_of(map(predictor.share_mismatch, scored.values(), pixels))
     costs = replace(costs_of(predictor.info, modules_of(settings.trust)), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     trained = _of_training(predictor.info, counts)
@@ -127,7 +128,7 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     found = _written(settings, counts, predictor.classes, record, meters, reliability, trained)
     maps = predicted(predictor, data.recordings, blocks)
     report = write_report(Material(Path(settings.output_dir), "evaluate", data, blocks, maps))
-    _print_files(settings, {"checkpoint": ckpt}, {"report": report or "none"})
+    _print_files(settings, {"checkpoint": ckpt}, report)
     return found
 
 
@@ -160,20 +161,25 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     maps = partial(class_map, partners, readers.found)
     material = Material(Path(settings.output_dir), "evaluate", data, scored, maps, followed)
     report = write_report(material, [lost] if lost else [])
-    _print_files(settings, _files_of(labels, partners), {"report": report or "none"})
+    _print_files(settings, _files_of(labels, partners), report)
     if lost:
         raise PartialResultError(lost)
     return found
 
 
-def _data(settings: EvaluateSettings, info: ModelInfo) -> TimelapseData:
-    """The data to score a net on: those that are named, or its own."""
-    if settings.data is None:
-        return _own_data(info, settings.root)
-    return _other_data(settings.data, info)
+def _truth(settings: EvaluateSettings, info: ModelInfo | None) -> tuple[TimelapseData, Mapping[str, Any]]:
+    """The data to score on, those that are named or a net's own, and what they were configured with."""
+    if settings.data is not None:
+        return _other_data(settings.data, info), settings.data
+    if info is None:
+        raise InputError(
+            "labels are given without truth, expected masks to score them on: name some with data=folder "
+            "data.root=..., or with ckpt=... those that a net was tested on"
+        )
+    return _own_data(info, settings.root), info.config["data"]
 
 
-def _own_data(info: ModelInfo, root: str | None = None) -> TimelapseData:
+def _own_data(info: ModelInfo, root: str | None) -> TimelapseData:
     """The data that the checkpoint was trained on, split as it was then.
 
     A checkpoint is data: recordings that it would have drawn somewhere are not drawn by its word.
@@ -232,11 +238,10 @@ def _context(given: Group, info: ModelInfo) -> int:
 
 
 def _refuse_unlike(data: TimelapseData, predictor: Predictor) -> None:
-    pairs: list[tuple[str, Any, Any]] = [
+    for what, found, expected in (
         ("classes", len(data.classes), len(predictor.classes)),
         ("channels", data.channels, predictor.info.channels),
-    ]
-    for what, found, expected in pairs:
+    ):
         if found != expected:
             raise InputError(
                 f"the data have {found} {what}, expected {expected} as the net was trained on: "
@@ -261,30 +266,13 @@ def _of_training(info: ModelInfo, counts: FrameCounts) -> int:
     return sum(place in trained for place in zip(counts.series, counts.frame.tolist(), strict=True))
 
 
-def _blocks(data: TimelapseData, part: str) -> list[Block]:
-    blocks = data.blocks if part == "all" else [block for block in data.blocks if block.part == part]
+def _blocks(data: TimelapseData, part: ScoredPart) -> list[Block]:
+    blocks = data.blocks if part == "all" else data.blocks_of(part)
     if not blocks:
         raise InputError(
             f"no frame of the data is for '{part}', expected train, validation, test or all: set part="
         )
     return blocks
-
-
-def _warn_of(doubts: Iterable[str | None]) -> None:
-    if (line := in_one_line(doubts)) is not None:
-        log.warning("warning: %s", line)
-
-
-def _truth(settings: EvaluateSettings, info: ModelInfo | None) -> tuple[TimelapseData, Mapping[str, Any]]:
-    """Data to score label images on, and what they were configured with."""
-    if settings.data is not None:
-        return _other_data(settings.data, info), settings.data
-    if info is None:
-        raise InputError(
-            "labels are given without truth, expected masks to score them on: name some with data=folder "
-            "data.root=..., or with ckpt=... those that a net was tested on"
-        )
-    return _own_data(info, settings.root), info.config["data"]
 
 
 def _meters(settings: EvaluateSettings, classes: Classes) -> Meters:
@@ -332,10 +320,9 @@ def _written(
     return found
 
 
-def _print_files(
-    settings: EvaluateSettings, scored: Mapping[str, object], more: Mapping[str, object] | None = None
-) -> None:
-    print_files({**scored, "scores": Path(settings.output_dir) / run_folder.SCORES_TABLE, **(more or {})})
+def _print_files(settings: EvaluateSettings, scored: Mapping[str, object], report: Path | None) -> None:
+    scores = Path(settings.output_dir) / run_folder.SCORES_TABLE
+    print_files({**scored, "scores": scores, "report": report or "none"})
 
 
 def _files_of(labels: Path, partners: Partners) -> dict[str, object]:

@@ -13,7 +13,7 @@ if __name__ == "__main__":
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -27,7 +27,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from hela_seg.cells.timecourse import Flicker
 from hela_seg.data.context import note_of_single_frames
-from hela_seg.data.intensity import in_one_line
+from hela_seg.data.intensity import warn_of
 from hela_seg.data.layouts import FileRules
 from hela_seg.data.matched import matched_image
 from hela_seg.data.patterns.matching import Given, match
@@ -123,15 +123,15 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
             print_files({"done before": f"{sum(map(Path.exists, results))} files in {folder.path}"})
             return results
         job = folder.begin(job, results, overwrite=settings.overwrite)
-        _warn_of([note_of_single_frames(predictor.context, job.series)])
-        _warn_of(map(predictor.intensity_mismatch, job.series))
+        warn_of([note_of_single_frames(predictor.context, job.series)])
+        warn_of(map(predictor.intensity_mismatch, job.series))
         with _progress(job, shard, verbose=settings.verbose) as announce:
             courses = run(
                 predictor, job, folder, shard, announce=announce, skip_unreadable=settings.on_error == "skip"
             )
     if courses is not None:
         pixels = (np.sum(course.pixels, axis=0) for course in courses)
-        _warn_of(map(predictor.share_mismatch, job.series, pixels))
+        warn_of(map(predictor.share_mismatch, job.series, pixels))
     _print_end(job, folder, shard, courses, time.perf_counter() - began)
     return results
 
@@ -226,11 +226,6 @@ def _refuse_large(job: Job) -> None:
         log.warning(
             "warning: '%s' has frames of %s pixels, too large to be taken apart into cells", series.name, size
         )
-
-
-def _warn_of(doubts: Iterable[str | None]) -> None:
-    if (line := in_one_line(doubts)) is not None:
-        log.warning("warning: %s", line)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from hela_seg.models import start_from_pretrained
 from hela_seg.report.tables import print_split
 from hela_seg.runs import resume, run_folder
 from hela_seg.runs.checkpoint import ModelInfo, read_content, read_info
+from hela_seg.runs.records import RunRecord
 from hela_seg.system import distributed
 from hela_seg.system.distributed import is_rank_zero
 from hela_seg.system.files import make_folder
@@ -124,8 +125,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     trainer_settings, seconds = _planned(settings, trainer_settings, start, trial, data, began)
 
     # as they are kept
-    with_tiles = _with_tiles_of(settings, data.to_plain())
-    settings = replace(with_tiles, loss=loss_config, trainer=trainer_settings)
+    settings = replace(_with_tiles_of(settings, data.to_plain()), loss=loss_config, trainer=trainer_settings)
     info = info_of(data, net_config, settings.to_plain())
     task = SegmentationTask(
         net, loss, optimizer, info, schedule, settings.seed, transferred, settings.start_from_lr_factor
@@ -142,9 +142,15 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
         raise memory.explain(
             trial, data.batch_size, settings.data["batch_size"], trainer_settings.precision, ranks.count
         )
-
     costs = replace(costs_of(info, settings.trusted), step_ms=clock.step_ms, peak_memory=peak_memory(device))
     record = record_of(info, costs, trainer_settings.accelerator, trainer.precision, launch=ranks)
+    return _scored(settings, trainer, data, folder, record)
+
+
+def _scored(
+    settings: TrainSettings, trainer: pl.Trainer, data: TimelapseData, folder: Path, record: RunRecord
+) -> Result:
+    """Score the net that the run ended with, and note in the folder that it has ended."""
     with distributed.rank_zero_first():  # it has moved the last checkpoint to its place
         checkpoint = outcome.best_checkpoint(trainer, folder)
     result = outcome.score(checkpoint, data, folder, record, report=settings.report, trust=settings.trusted)

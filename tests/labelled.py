@@ -25,3 +25,9 @@ def labelled_batches(draw):
     truth = draw(st.lists(truth_values, min_size=size, max_size=size))
     prediction = draw(st.lists(st.integers(0, CLASSES - 1), min_size=size, max_size=size))
     return torch.tensor(prediction).view(images, 3, 5), torch.tensor(truth).view(images, 3, 5)
+
+
+def with_ignored(truth, seed=0):
+    """The truth with about a fifth of its pixels ignored."""
+    ignored = torch.rand(truth.shape, generator=torch.Generator().manual_seed(seed)) < 0.2
+    return truth.masked_fill(ignored, IGNORE_INDEX)

@@ -51,25 +51,31 @@ def test_good_data_give_tables_files_and_status_0(
         assert min(sheet.size) > 400
 
 
-def test_the_numbers_are_those_of_the_files(cells: Path, tmp_path: Path) -> None:
-    assert check(cells, tmp_path) == 0
-    content = found(tmp_path)
-    parts = {row["series"]: row["part"] for row in content["split"]}
+@pytest.fixture(scope="module")
+def checked(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What is found in good data."""
+    folder = tmp_path_factory.mktemp("checked")
+    assert check(cells, folder) == 0
+    return found(folder)
+
+
+def test_the_numbers_are_those_of_the_files(cells: Path, checked: dict[str, Any]) -> None:
+    parts = {row["series"]: row["part"] for row in checked["split"]}
     masks = {name: tifffile.imread(cells / "masks" / f"{name}.tif") for name in parts}
-    for index, entry in enumerate(content["classes"]):
+    for index, entry in enumerate(checked["classes"]):
         assert entry["pixels"]["total"] == sum(int((mask == index).sum()) for mask in masks.values())
         assert entry["frames"]["total"] == sum(
             (mask == index).any(axis=(1, 2)).sum() for mask in masks.values()
         )
         in_test = sum(int((mask == index).sum()) for name, mask in masks.items() if parts[name] == "test")
         assert entry["pixels"]["test"] == in_test
-    for series in content["series"]:
+    for series in checked["series"]:
         image = tifffile.imread(cells / "images" / f"{series['name']}.tif")
         expected = np.percentile(image, [1, 50, 99.8], method="inverted_cdf")
         assert series["grey_values"] == [expected.tolist()]
         assert (series["frames"], series["height"], series["dtype"]) == (2, 48, "uint8")
-    train = np.array([entry["pixels"]["train"] for entry in content["classes"]])
-    assert content["class_weights"] == pytest.approx((train.sum() / (3 * train)).tolist())
+    train = np.array([entry["pixels"]["train"] for entry in checked["classes"]])
+    assert checked["class_weights"] == pytest.approx((train.sum() / (3 * train)).tolist())
 
 
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -101,12 +107,13 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path, capfd: pytest.
         assert line in printed.out
 
 
-def test_series_are_dealt_out_as_they_will_be_once_all_is_mended(cells: Path, tmp_path: Path) -> None:
+def test_series_are_dealt_out_as_they_will_be_once_all_is_mended(
+    checked: dict[str, Any], tmp_path: Path
+) -> None:
     root = write_folder(tmp_path / "cells")
-    assert check(cells, tmp_path / "good") == 0
     (root / "images" / "dish 1.tif").write_bytes(b"II*\x00nothing")
     assert check(root, tmp_path / "bad") == 2
-    rows = [row for row in found(tmp_path / "good")["split"] if row["series"] != "dish 1"]
+    rows = [row for row in checked["split"] if row["series"] != "dish 1"]
     assert found(tmp_path / "bad")["split"] == rows
 
 
@@ -162,14 +169,15 @@ def test_too_few_series_are_a_fault_and_are_looked_at_all_the_same(tmp_path: Pat
     assert content["split"] == []
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_no_numbers_are_a_fault(value: float, tmp_path: Path) -> None:
+def test_values_that_are_no_numbers_are_a_fault(tmp_path: Path) -> None:
     root = write_folder(tmp_path / "cells", series=3)
-    image = draw_cells(0, 2)[0].astype(np.float32)
-    image[1, 5, 5] = value
-    save(root / "images" / "dish 0.tif", image)
+    for index, value in enumerate((np.nan, np.inf)):
+        image = draw_cells(index, 2)[0].astype(np.float32)
+        image[1, 5, 5] = value
+        save(root / "images" / f"dish {index}.tif", image)
     assert check(root, tmp_path / "out") == 2
-    assert "NaN or infinite in frame 1" in found(tmp_path / "out")["faults"][0]
+    faults = found(tmp_path / "out")["faults"]
+    assert ["NaN or infinite in frame 1" in fault for fault in faults[:2]] == [True, True]
 
 
 def test_what_would_only_be_poor_is_a_warning(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

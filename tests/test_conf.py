@@ -143,11 +143,10 @@ def test_choices_train_and_are_on_record(names: list[str], cells: Path, tmp_path
     assert len(list((tmp_path / "logs" / "validation").glob("epoch_001 *.png"))) == 2
 
 
-@pytest.mark.parametrize("layout", ["folder", "timelapse"])
-def test_folder_and_timelapse_read_what_lies_there(layout: str, cells: Path, tmp_path: Path) -> None:
-    data = [f"data={layout}", f"data.root={cells}", "data.classes=[background,dim,bright]"]
+def test_timelapse_reads_what_lies_there(cells: Path, tmp_path: Path) -> None:
+    data = ["data=timelapse", f"data.root={cells}", "data.classes=[background,dim,bright]"]
     info = trained(tmp_path, [*data, *SMALL_NET, "model=unet"])
-    assert info.config["data"]["layout"] == layout
+    assert info.config["data"]["layout"] == "timelapse"
     assert [row["stop"] for row in info.split] == [2] * 5
 
 

@@ -84,15 +84,7 @@ def test_tables_have_the_time_of_recordings_that_state_their_interval(
         assert all(row[column] == expected.get((row["series"], row["frame"]), "") for row in rows)
 
 
-def test_a_recording_without_an_interval_has_no_column_of_empty_times(
-    checkpoint: Path, cells: Path, tmp_path: Path
-) -> None:
-    typed = [str(checkpoint), str(cells / "images" / "dish 0.tif"), "-o", str(tmp_path / "out")]
-    assert main("predict", typed) == 0
-    assert "time" not in (tmp_path / "out" / "cells.csv").read_text().splitlines()[0]
-
-
-def test_the_end_counts_all_files_also_those_that_it_does_not_name(
+def test_the_end_counts_all_files_and_without_an_interval_there_is_no_column_of_times(
     checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     typed = [str(checkpoint), str(cells / "images" / "dish 0.tif"), "-o", str(tmp_path / "out"), "film=png"]
@@ -101,6 +93,7 @@ def test_the_end_counts_all_files_also_those_that_it_does_not_name(
     assert "dish 0.film.png" in written
     said = " ".join(capfd.readouterr().out.split())
     assert f"all files {len(written - {'prediction.json'})} in " in said
+    assert "time" not in (tmp_path / "out" / "cells.csv").read_text().splitlines()[0]
 
 
 def test_where_no_frame_shows_anything_there_is_nothing_to_label_next(

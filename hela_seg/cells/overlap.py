@@ -39,16 +39,6 @@ class Overlaps:
         return self.first_area[self.first] + self.second_area[self.second] - self.shared
 
     @property
-    def share_of_first(self) -> NDArray[np.float64]:
-        """(P,) shared pixels over those of the first cell."""
-        return self.shared / self.first_area[self.first]
-
-    @property
-    def share_of_second(self) -> NDArray[np.float64]:
-        """(P,) shared pixels over those of the second cell."""
-        return self.shared / self.second_area[self.second]
-
-    @property
     def iou(self) -> NDArray[np.float64]:
         """(P,) intersection over union."""
         return self.shared / self.union

@@ -16,8 +16,8 @@ SOURCE = (
 )
 """Where the figures come from, and what a reader must know of them: stands wherever they do."""
 
-AUTO, ALWAYS, NEVER = "auto", "always", "never"
-"""Beside which nets the figures stand: see `published_of`."""
+AUTO, ALWAYS = "auto", "always"
+"""Beside which nets the figures stand, or else beside none: see `published_of`."""
 
 CLASSES = ("background", "round", "spread")
 """What the paper's three classes are called here, in its order."""

@@ -89,12 +89,9 @@ class Rotation:
             (C, h, w) and (h, w), in the same dtypes.
         """
         height, width = tile
-        cosine, sine = np.cos(np.radians(self.angle)), np.sin(np.radians(self.angle))
-        # from a column and row of the tile to those of the window
-        turned = np.array([[cosine, -sine], [sine, cosine]]) / self.scale
-        centre = (np.array(label.shape[::-1]) - 1) / 2
-        shift = centre - turned @ ((np.array([width, height]) - 1) / 2)
-        matrix = np.column_stack([turned, shift])
+        # from a column and row of the tile to those of the window, whose middle is the tile's
+        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -self.angle, 1 / self.scale)
+        matrix[:, 2] += (label.shape[1] - width) / 2, (label.shape[0] - height) / 2
 
         def warp(pixels: Any, interpolation: int) -> Any:
             """(H, W) turned and scaled; what lies outside is mirrored."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +14,26 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from hela_seg.data.augment import Augmentation
 from hela_seg.data.classes import Classes
 from hela_seg.data.context import note_of_single_frames
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
 from hela_seg.data.exposure import choose_normalisation, exposures_of, unlike_exposures
 from hela_seg.data.intensity import TrainingStatistics, training_statistics
-from hela_seg.data.labels.survey import MOST_FRAMES, Survey, survey
-from hela_seg.data.layouts import FileRules, Recording
+from hela_seg.data.labels.settings import LabelSettings, label_reader
+from hela_seg.data.labels.survey import Survey, survey
+from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import AUTO, Normalisation, fit
-from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels, groups_as_stated
-from hela_seg.data.patterns.matching import Given
+from hela_seg.data.on_disk import blocks_as_stated, common_channels, groups_as_stated
 from hela_seg.data.sampler import EpochSampler
-from hela_seg.data.settings import (
-    LabelSettings,
-    TileSize,
-    class_values,
-    default_workers,
-    label_reader,
-    recognised,
-)
+from hela_seg.data.settings import DataSettings, default_workers, recognised
 from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
-from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Series, Z
-from hela_seg.data.stacks.channels import Channel
-from hela_seg.data.synthetic.render import DrawingSettings
+from hela_seg.data.stacks import Series
 from hela_seg.data.tiles import LARGEST_TILE, Size, tile_of_frames, tiles_of_step
 from hela_seg.system import lightning_loops
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
-from hela_seg.system.settings import Count, NonNegative, Share, fitting_arguments, validated
+from hela_seg.system.settings import called_with_fields
 
 log = logging.getLogger(__name__)
 
@@ -54,41 +45,7 @@ class TimelapseData(pl.LightningDataModule):
     """Recordings on disk as batches of tiles.
 
     Args:
-        layout: how files lie below ``root``: ``folder`` and ``timelapse`` (images and masks with one name),
-            ``dryad`` (the paper's), ``ctc`` (the Cell Tracking Challenge's), ``synthetic`` (drawn there
-            first), ``auto`` (looked at: `hela_seg.data.patterns.auto`).
-        root: the folder with all of it.
-        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None, with ``auto``
-            alone, for those that follow from the layout.
-        images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
-        masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``layout: ctc``.
-        axes: order of the axes in files that do not state it, e.g. ``TYX``.
-        z: what is seen of a Z-stack: a plane by its number, ``max`` or ``mean``; None refuses Z-stacks.
-        position: of files with several positions (scenes, wells), names or numbers of those that are read;
-            None reads all, each as a series of its own.
-        sequence: all files are the frames of one series, in the order of their names.
-        max_frame_pixels: frames that claim to have more are refused before memory is taken for them.
-        fill_missing_chunks: chunks that a Zarr array lacks hold its fill value, instead of being damage.
-        drawing: what is drawn for ``layout: synthetic``, or the fields of `DrawingSettings` as a dict.
-        labels: how masks are read, or the fields of `LabelSettings` as a dict.
-        split: how series are split, or the fields of `Split` as a dict.
-        normalise: a kind of `hela_seg.data.normalise.Normalisation`; ``auto`` for ``frame`` where series are
-            single images or exposed unlike each other (`hela_seg.data.exposure`), else ``percentile``.
-        context: how many frames before and after each the net is shown as further channels; see
-            `hela_seg.data.context`.
-        tile: rows and columns of a tile; None for those of the training frames, up to
-            `hela_seg.data.tiles.LARGEST_TILE`.
-        batch_size: N; None for as many tiles as have the pixels of the largest one.
-        foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
-        most_indexed: masks read before training, to count and locate the classes; of more frames, only
-            every second, third ... of each series (`hela_seg.data.labels.survey.survey`).
-        steps_per_epoch: batches in an epoch; null for as many as cover the training frames once.
-        workers: processes that read tiles; null for none beside a CPU, and up to 8 beside a GPU.
-        seed: of tiles and augmentation.
-        augment: random changes of training tiles.
-        grey: images in colours are made grey, so that they may lie among grey ones.
-        channels: of the images, those that are seen, by number from 0 or by name; None for all.
-        channel_names: of the images' channels, where files do not name them.
+        settings: given as the fields of `DataSettings`: ``TimelapseData("folder", "cells", tile=(64, 64))``.
 
     Attributes:
         classes: as given.
@@ -106,78 +63,23 @@ class TimelapseData(pl.LightningDataModule):
         InputError: an unknown layout or kind of labels, or settings out of range.
     """
 
-    @validated("data")
-    def __init__(
-        self,
-        layout: str,
-        root: str | Path,
-        classes: Sequence[str | Mapping[str, Any]] | None = None,
-        images: Given = "images",
-        masks: Given = "masks",
-        axes: str | None = None,
-        z: Z = None,
-        position: Position = None,
-        sequence: bool = False,
-        max_frame_pixels: Count = MAX_FRAME_PIXELS,
-        fill_missing_chunks: bool = False,
-        drawing: DrawingSettings | None = None,
-        labels: LabelSettings | None = None,
-        split: Split | None = None,
-        normalise: str = AUTO,
-        context: NonNegative = 0,
-        tile: TileSize | None = None,
-        batch_size: Count | None = None,
-        foreground_share: Share = 0.0,
-        most_indexed: Count = MOST_FRAMES,
-        steps_per_epoch: Count | None = None,
-        workers: NonNegative | None = None,
-        seed: NonNegative = 0,
-        augment: Augmentation | None = None,
-        grey: bool = False,
-        channels: Sequence[Channel] | None = None,
-        channel_names: Sequence[str] | None = None,
-    ) -> None:
-        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+    @called_with_fields(DataSettings, "data")
+    def __init__(self, settings: DataSettings) -> None:
         super().__init__()
-        self._given = given
-        masks_as = labels or LabelSettings()
-        if layout == "auto":
-            layout, images, masks, masks_as, classes = recognised(Path(root), masks_as, classes)
-        if classes is None:
+        self._settings = settings
+        known = recognised(settings) if settings.layout == "auto" else settings
+        if known.classes is None:
             raise InputError(
                 "data.classes is null, expected the names of the classes, background first: set it"
             )
-        self.classes = Classes(classes)
-        rules = FileRules(
-            masks_as.kind == "colours",
-            masks_as.sparse,
-            masks_as.resize,
-            z,
-            max_frame_pixels,
-            fill_missing_chunks,
-            ids=masks_as.kind == "instances",
-            neighbours=context > 0,
-            position=position,
-            class_values=class_values(self.classes, masks_as, masks),
-            threshold=masks_as.threshold,
-            channel_names=tuple(channel_names or ()),
-            channels=channels,
-            grey=grey,
-            axes=axes,
-        )
-        self.files = DataOnDisk(
-            layout, Path(root), images, masks, sequence, rules, drawing or DrawingSettings()
-        )
-        self.labels = label_reader(self.classes, masks_as)
-        self._foreground_share, self._most_indexed = foreground_share, most_indexed
-        self.split = split or Split()
-        self._normalise = normalise if normalise == AUTO else Normalisation(normalise).kind
-        self.context = context
-        self.tile: Size = LARGEST_TILE if tile is None else (tile[0], tile[1])
-        self.batch_size = self.step_tiles = batch_size or 1
-        self._steps, self._seed = steps_per_epoch, seed
-        self._workers = default_workers() if workers is None else workers
-        self._augment = augment
+        labels = known.labels or LabelSettings()
+        self.classes = Classes(known.classes)
+        self.files = known.files(self.classes, labels)
+        self.labels = label_reader(self.classes, labels)
+        self.split = settings.split or Split()
+        self.context = settings.context
+        self.tile: Size = LARGEST_TILE if settings.tile is None else (settings.tile[0], settings.tile[1])
+        self.batch_size = self.step_tiles = settings.batch_size or 1
         self._opened = self._prepared = False
         self.launch = RankInfo()
 
@@ -188,16 +90,17 @@ class TimelapseData(pl.LightningDataModule):
         Raises:
             InputError: the description has keys that this class does not know, or lacks some that it needs.
         """
-        arguments = {key: value for key, value in plain.items() if key != "_target_"}
         try:
-            return cls(**fitting_arguments(cls, arguments, "data"))
+            return cls(**{key: value for key, value in plain.items() if key != "_target_"})
         except InputError as error:
             raise InputError(f"the checkpoint describes its data as this version cannot: {error}") from None
 
     def to_plain(self) -> dict[str, Any]:
         """The arguments as `from_plain` takes them, without the augmentation, which only training needs."""
-        plain = {key: _as_plain(value) for key, value in self._given.items() if key != "augment"}
-        return plain | {"root": str(Path(self._given["root"]).absolute())}
+        given = asdict(replace(self._settings, root=Path(self._settings.root).absolute(), augment=None))
+        plain: dict[str, Any] = json.loads(json.dumps(given, default=_builtin))
+        del plain["augment"]
+        return plain
 
     def prepare_data(self) -> None:
         """Lightning's hook, called once on each machine: draws what ``layout: synthetic`` is to hold."""
@@ -280,32 +183,34 @@ class TimelapseData(pl.LightningDataModule):
             InputError: see `open`; masks with values that stand for no class.
         """
         self.open()
-        self.survey: Survey = survey(self.recordings, self.blocks, self.labels, index, self._most_indexed)
-        # of frames that are normalised each by itself it does not matter how they were exposed
-        used = set() if self._normalise == "frame" else {block.series for block in self.blocks}
-        self.unlike_exposures = unlike_exposures(
-            exposures_of([self.recordings[series].image for series in sorted(used)])
-        )
-        kind, reason = self._normalise, None
-        if kind == AUTO:
-            lengths = [self.recordings[series].image.shape[0] for series in used]
-            kind, reason = choose_normalisation(lengths, self.unlike_exposures)
-        frames = self._training_frames()
-        some = frames[:: -(-len(frames) // FRAMES_TO_FIT)]
-        fitted = fit(kind, (image.frame(t) for image, t in some))
-        self.normalisation: Normalisation = replace(fitted, reason=reason)
+        most = self._settings.most_indexed
+        self.survey: Survey = survey(self.recordings, self.blocks, self.labels, index, most)
+        self.normalisation = self._fitted_normalisation()
         self._choose_tiles()
         self._prepared = True
 
+    def _fitted_normalisation(self) -> Normalisation:
+        kind: str = self._settings.normalise
+        reason = None
+        # of frames that are normalised each by itself it does not matter how they were exposed
+        used = sorted({block.series for block in self.blocks}) if kind != "frame" else []
+        images = [self.recordings[series].image for series in used]
+        self.unlike_exposures = unlike_exposures(exposures_of(images))
+        if kind == AUTO:
+            kind, reason = choose_normalisation([image.shape[0] for image in images], self.unlike_exposures)
+        frames = self._training_frames()
+        some = frames[:: -(-len(frames) // FRAMES_TO_FIT)]
+        return replace(fit(kind, (image.frame(t) for image, t in some)), reason=reason)
+
     def _choose_tiles(self) -> None:
         """Size and number of the tiles of a step, where they were left open."""
-        if self._given["tile"] is None:
+        if self._settings.tile is None:
             self.tile = tile_of_frames(
                 self.recordings[block.series].image.shape[2:] for block in self.blocks_of("train")
             )
-        if self._given["batch_size"] is None:
+        if self._settings.batch_size is None:
             self.batch_size = self.step_tiles = tiles_of_step(self.tile, self.launch.count)
-        self._given |= {"tile": self.tile, "batch_size": self.step_tiles}
+        self._settings = replace(self._settings, tile=self.tile, batch_size=self.step_tiles)
 
     def training_statistics(self) -> TrainingStatistics:
         """What the training frames are like, for checkpoints; after `prepare`."""
@@ -344,17 +249,17 @@ class TimelapseData(pl.LightningDataModule):
 
     def train_tiles(self, *, augmented: bool = True) -> RandomTiles:
         """The random tiles of training, or the same ones as they were before augmentation."""
+        settings = self._settings
         return RandomTiles(
             self.recordings,
             self.blocks_of("train"),
             self.normalisation,
             self.labels,
             self.tile,
-            self._augment if augmented else None,
-            self._seed,
+            settings.augment if augmented else None,
+            settings.seed,
             self.survey.positions,
-            self._foreground_share,
-            self._augment.rotations if augmented and self._augment else None,
+            settings.foreground_share,
             self.context,
         )
 
@@ -377,12 +282,14 @@ class TimelapseData(pl.LightningDataModule):
         return self._loader(tiles, own) if own else self._loader(Uncounted(tiles), range(1))
 
     def _loader(self, tiles: Any, sampler: EpochSampler | range) -> DataLoader[Sample]:
+        workers = self._settings.workers
+        workers = default_workers() if workers is None else workers
         return DataLoader(
             tiles,
             self.batch_size,
             sampler=sampler,
-            num_workers=self._workers,
-            persistent_workers=self._workers > 0,
+            num_workers=workers,
+            persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             # else a pass would draw from the generator that dropout draws from, with workers but once
             generator=torch.Generator(),
@@ -390,8 +297,8 @@ class TimelapseData(pl.LightningDataModule):
 
     def _epoch_length(self) -> int:
         """Tiles in an epoch, a multiple of the batch."""
-        if self._steps is not None:
-            return self._steps * self.step_tiles
+        if self._settings.steps_per_epoch is not None:
+            return self._settings.steps_per_epoch * self.step_tiles
         tiles = 0
         for block in self.blocks_of("train"):
             height, width = self.recordings[block.series].image.shape[2:]
@@ -415,12 +322,8 @@ class TimelapseData(pl.LightningDataModule):
         return batches * self.batch_size * self.launch.count % self._epoch_length()
 
 
-def _as_plain(value: Any) -> Any:
-    """Lists, dicts and primitives in place of dataclasses, tuples, mappings and paths, at every depth."""
-    if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
+def _builtin(value: Any) -> Any:
+    """A dict, list or word in place of what JSON does not know, such as OmegaConf's lists and paths."""
     if isinstance(value, Mapping):
-        return {str(key): _as_plain(item) for key, item in value.items()}
-    if isinstance(value, Path | str):
-        return str(value)
-    return [_as_plain(item) for item in value] if isinstance(value, Sequence) else value
+        return dict(value)
+    return list(value) if isinstance(value, Sequence) else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypedDict
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from hela_seg.data.augment import Rotation
+from hela_seg.data.augment import Augmentation
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.context import parts_of_time
 from hela_seg.data.frames import LabelFrames, NormalisedFrames
@@ -24,15 +24,6 @@ from hela_seg.data.sampler import Draw
 from hela_seg.data.splits.split import Block
 from hela_seg.data.tiles import Size, Window, cores, grid
 from hela_seg.system.errors import InputError
-
-Augment = Callable[
-    [NDArray[np.float32], NDArray[np.uint8], tuple[int, int, int]],
-    tuple[NDArray[np.float32], NDArray[np.uint8]],
-]
-"""Changes an image (C, h, w) and its labels (h, w) alike, as (seed, epoch, number of the draw) decide."""
-
-Rotate = Callable[[tuple[int, int, int]], Rotation | None]
-"""Says how a tile lies in its frame, as (seed, epoch, number of the draw) decide."""
 
 
 class Sample(TypedDict):
@@ -93,16 +84,15 @@ class RandomTiles(Dataset[Sample]):
         normalisation: of the images.
         reader: of the masks.
         tile: (h, w) of a tile.
-        augment: changes each tile at random, or None.
+        augment: changes each tile at random, or None; where a frame is too small to rotate a tile in, it
+            stays upright.
         seed: another seed draws other tiles.
         positions: where the classes lie; None draws from all frames alike, whether they have labels or not.
         foreground_share: from 0 to 1; needs ``positions``.
-        rotate: how each tile lies in its frame, or None for upright; where a frame is too small to rotate a
-            tile in, it stays upright.
         context: how many frames before and after each are shown with it, of the blocks alone.
 
     Raises:
-        InputError: the share lies outside of 0 to 1, the blocks hold no foreground to show, or no labels.
+        InputError: the blocks hold no foreground to show, or no labels.
         ValueError: a share without positions.
     """
 
@@ -113,20 +103,19 @@ class RandomTiles(Dataset[Sample]):
         normalisation: Normalisation,
         reader: LabelReader,
         tile: Size,
-        augment: Augment | None,
+        augment: Augmentation | None,
         seed: int,
         positions: ClassPositions | None = None,
         foreground_share: float = 0.0,
-        rotate: Rotate | None = None,
         context: int = 0,
     ) -> None:
-        self._rotate = rotate
         self._tiles = _Tiles(recordings, normalisation, reader, blocks, context)
         self._sizes = [recording.image.shape[2:] for recording in recordings]
         self._blocks, self._tile, self._augment, self._seed = list(blocks), tile, augment, seed
         self._ends = np.cumsum([block.stop - block.start for block in blocks])
         self._labelled = _labelled(positions, blocks)
-        self._share = _share(foreground_share)
+        # 0.29 as a float is a little less, and would lack its 29th of 100 draws
+        self._share = Fraction(foreground_share).limit_denominator(10_000)
         self._foreground = _foreground(positions, blocks) if self._share else None
 
     def __getitem__(self, draw: Draw) -> Sample:
@@ -143,7 +132,8 @@ class RandomTiles(Dataset[Sample]):
     def _read(
         self, series: int, t: int, tile: Window, seed: tuple[int, int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        rotation = None if self._rotate is None else self._rotate(seed)
+        rotate = None if self._augment is None else self._augment.rotations
+        rotation = None if rotate is None else rotate(seed)
         wide = None if rotation is None else rotation.window(tile, self._sizes[series])
         if rotation is None or wide is None:
             return self._tiles.read(series, t, tile)
@@ -177,13 +167,6 @@ class RandomTiles(Dataset[Sample]):
 def _start_around(random: np.random.Generator, pixel: int, tile: int, frame: int) -> int:
     """A start, all equally likely, of a tile that shows a pixel and does not stick out of the frame."""
     return int(random.integers(max(pixel - tile + 1, 0), max(min(pixel, frame - tile), 0) + 1))
-
-
-def _share(given: float) -> Fraction:
-    if not 0 <= given <= 1:
-        raise InputError(f"data.foreground_share is {given}, expected a share from 0 to 1")
-    # 0.29 as a float is a little less, and would lack its 29th of 100 draws
-    return Fraction(given).limit_denominator(10_000)
 
 
 def _labelled(positions: ClassPositions | None, blocks: Sequence[Block]) -> NDArray[np.int64] | None:

@@ -9,6 +9,7 @@ others.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import Series
 from hela_seg.system.errors import InputError
+
+log = logging.getLogger(__name__)
 
 PERCENTILES = (1.0, 50.0, 99.8)
 """Of a frame's grey values: its dark end, its middle and its bright end."""
@@ -286,11 +289,12 @@ def share_mismatch(
     )
 
 
-def in_one_line(doubts: Iterable[str | None]) -> str | None:
-    """The first of recordings' doubts, and how many others have one; None where none has."""
+def warn_of(doubts: Iterable[str | None]) -> None:
+    """Say the first of recordings' doubts, and how many others have one; nothing where none has."""
     found = [doubt for doubt in doubts if doubt is not None]
-    others = f" ({len(found) - 1} other recordings likewise)" if found[1:] else ""
-    return found[0] + others if found else None
+    if found:
+        others = f" ({len(found) - 1} other recordings likewise)" if found[1:] else ""
+        log.warning("warning: %s%s", found[0], others)
 
 
 def figures_of(percentiles: NDArray[Any]) -> Figures:

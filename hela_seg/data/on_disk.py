@@ -15,9 +15,6 @@ from hela_seg.data.splits.table import Block
 from hela_seg.data.synthetic import render
 from hela_seg.system.errors import InputError
 
-LAYOUTS = ("folder", "timelapse", "dryad", "ctc", "synthetic")
-"""Ways in which images and masks may lie below one folder; see `hela_seg.data.layouts`."""
-
 PATTERN_LAYOUTS = ("folder", "timelapse")
 """Those in which ``data.images`` and ``data.masks`` may be patterns."""
 
@@ -27,7 +24,7 @@ class DataOnDisk:
     """Where a data set lies and how its files are read; nothing is opened before `recordings`.
 
     Args:
-        layout: one of `LAYOUTS`.
+        layout: ``folder``, ``timelapse``, ``dryad``, ``ctc`` or ``synthetic``; see `hela_seg.data.layouts`.
         root: the folder with all of it; ``synthetic`` draws it there.
         images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
         masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``ctc``.
@@ -36,7 +33,7 @@ class DataOnDisk:
         drawing: what is drawn for ``synthetic``.
 
     Raises:
-        InputError: an unknown layout.
+        InputError: patterns with settings that they make no sense with.
     """
 
     layout: str
@@ -48,8 +45,6 @@ class DataOnDisk:
     drawing: render.DrawingSettings = field(default_factory=render.DrawingSettings)
 
     def __post_init__(self) -> None:
-        if self.layout not in LAYOUTS:
-            raise InputError(f"data.layout is '{self.layout}', expected one of {', '.join(LAYOUTS)}")
         if self.has_patterns and self.layout not in PATTERN_LAYOUTS:
             raise InputError(
                 f"data.images or data.masks is a pattern with data.layout={self.layout}, expected patterns "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,141 +11,150 @@ from typing import Annotated, Any, Literal
 import torch
 from annotated_types import Len
 
+from hela_seg.data.augment import Augmentation
 from hela_seg.data.classes import Classes
-from hela_seg.data.labels.readers import ColourLabels, InstanceLabels, LabelReader, ValueLabels
+from hela_seg.data.labels.settings import LabelSettings, class_values
+from hela_seg.data.labels.survey import MOST_FRAMES
+from hela_seg.data.layouts import FileRules
+from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.data.patterns.auto import INSTANCE_CLASSES, recognise
 from hela_seg.data.patterns.matching import Given
-from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.settings import Count, Expected
+from hela_seg.data.splits.split import Split
+from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Z
+from hela_seg.data.stacks.channels import Channel
+from hela_seg.data.synthetic.render import DrawingSettings
+from hela_seg.system.errors import InputError
+from hela_seg.system.machine import cores
+from hela_seg.system.settings import Count, Expected, NonNegative, Share
 
 log = logging.getLogger(__name__)
 
 MOST_WORKERS = 8
 """Beside a GPU; more processes seldom read faster."""
 
-
 TileSize = Annotated[Sequence[Count], Len(2, 2), Expected("rows and columns of a tile, such as [128,128]")]
 """Rows and columns of a tile, in pixels."""
 
 
 @dataclass(frozen=True)
-class LabelSettings:
-    """What ``data.labels`` says of the masks.
+class DataSettings:
+    """All that ``data`` says; see ``conf/data/folder.yaml``.
 
     Args:
-        kind: ``values``: each class has values of its own; ``colours``: each is painted in its colour;
-            ``instances``: one id a cell.
-        border_width: pixels, for instances.
-        ignore_value: of pixels that count nowhere; a colour such as ``#ff00ff`` with ``kind=colours``.
-        sparse: whether images without a mask are left aside.
-        resize: ``nearest`` for masks of another size than their image; None refuses them.
-        threshold: least value of foreground in soft masks, such as probabilities or JPEG, whose lower values
-            are background; None where masks hold their values exactly.
+        layout: how files lie below ``root``: ``folder`` and ``timelapse`` (images and masks with one name),
+            ``dryad`` (the paper's), ``ctc`` (the Cell Tracking Challenge's), ``synthetic`` (drawn there
+            first), ``auto`` (looked at: `hela_seg.data.patterns.auto`).
+        root: the folder with all of it.
+        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None, with ``auto``
+            alone, for those that follow from the layout.
+        images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
+        masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``layout: ctc``.
+        axes: order of the axes in files that do not state it, e.g. ``TYX``.
+        z: what is seen of a Z-stack: a plane by its number, ``max`` or ``mean``; None refuses Z-stacks.
+        position: of files with several positions (scenes, wells), names or numbers of those that are read;
+            None reads all, each as a series of its own.
+        sequence: all files are the frames of one series, in the order of their names.
+        max_frame_pixels: frames that claim to have more are refused before memory is taken for them.
+        fill_missing_chunks: chunks that a Zarr array lacks hold its fill value, instead of being damage.
+        drawing: what is drawn for ``layout: synthetic``, or the fields of `DrawingSettings` as a dict.
+        labels: how masks are read, or the fields of `LabelSettings` as a dict.
+        split: how series are split, or the fields of `Split` as a dict.
+        normalise: a kind of `hela_seg.data.normalise.Normalisation`; ``auto`` for ``frame`` where series are
+            single images or exposed unlike each other (`hela_seg.data.exposure`), else ``percentile``.
+        context: how many frames before and after each the net is shown as further channels; see
+            `hela_seg.data.context`.
+        tile: rows and columns of a tile; None for those of the training frames, up to
+            `hela_seg.data.tiles.LARGEST_TILE`.
+        batch_size: N; None for as many tiles as have the pixels of the largest one.
+        foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
+        most_indexed: masks read before training, to count and locate the classes; of more frames, only
+            every second, third ... of each series (`hela_seg.data.labels.survey.survey`).
+        steps_per_epoch: batches in an epoch; null for as many as cover the training frames once.
+        workers: processes that read tiles; null for none beside a CPU, and up to 8 beside a GPU.
+        seed: of tiles and augmentation.
+        augment: random changes of training tiles.
+        grey: images in colours are made grey, so that they may lie among grey ones.
+        channels: of the images, those that are seen, by number from 0 or by name; None for all.
+        channel_names: of the images' channels, where files do not name them.
     """
 
-    kind: Literal["values", "colours", "instances"] = "values"
-    border_width: Count = 2
-    ignore_value: int | str | None = None
-    sparse: bool = False
-    resize: Literal["nearest"] | None = None
-    threshold: float | None = None
+    layout: Literal["folder", "timelapse", "dryad", "ctc", "synthetic", "auto"]
+    root: str | Path
+    classes: Sequence[str | Mapping[str, Any]] | None = None
+    images: Given = "images"
+    masks: Given = "masks"
+    axes: str | None = None
+    z: Z = None
+    position: Position = None
+    sequence: bool = False
+    max_frame_pixels: Count = MAX_FRAME_PIXELS
+    fill_missing_chunks: bool = False
+    drawing: DrawingSettings | None = None
+    labels: LabelSettings | None = None
+    split: Split | None = None
+    normalise: Literal["auto", "dtype", "percentile", "frame", "zscore"] = "auto"
+    context: NonNegative = 0
+    tile: TileSize | None = None
+    batch_size: Count | None = None
+    foreground_share: Share = 0.0
+    most_indexed: Count = MOST_FRAMES
+    steps_per_epoch: Count | None = None
+    workers: NonNegative | None = None
+    seed: NonNegative = 0
+    augment: Augmentation | None = None
+    grey: bool = False
+    channels: Sequence[Channel] | None = None
+    channel_names: Sequence[str] | None = None
 
+    def files(self, classes: Classes, labels: LabelSettings) -> DataOnDisk:
+        """Where the files lie and what they may be like.
 
-def label_reader(classes: Classes, settings: LabelSettings) -> LabelReader:
-    """The reader of masks that ``data.labels`` describes.
-
-    Raises:
-        InputError: a colour to ignore where masks hold numbers, or another number of classes than instances
-            make.
-    """
-    kind, ignore_value = settings.kind, settings.ignore_value
-    if kind == "colours":
-        return ColourLabels(classes, None if ignore_value is None else str(ignore_value))
-    if isinstance(ignore_value, str):
-        raise InputError(
-            f"data.labels.ignore_value is '{ignore_value}', expected a whole number with "
-            f"data.labels.kind={kind}"
+        Raises:
+            InputError: settings that do not go together.
+        """
+        rules = FileRules(
+            colours=labels.kind == "colours",
+            ids=labels.kind == "instances",
+            sparse=labels.sparse,
+            resize=labels.resize,
+            threshold=labels.threshold,
+            class_values=class_values(classes, labels, self.masks),
+            neighbours=self.context > 0,
+            z=self.z,
+            position=self.position,
+            axes=self.axes,
+            max_frame_pixels=self.max_frame_pixels,
+            fill_missing_chunks=self.fill_missing_chunks,
+            channel_names=tuple(self.channel_names or ()),
+            channels=self.channels,
+            grey=self.grey,
         )
-    if kind == "values":
-        return ValueLabels(classes, ignore_value)
-    reader = InstanceLabels(settings.border_width, ignore_value)
-    if len(classes) != reader.class_count:
-        raise InputError(
-            f"data.classes has {len(classes)} entries but data.labels.kind=instances makes "
-            f"{reader.class_count}: name background, interior and border"
+        drawing = self.drawing or DrawingSettings()
+        return DataOnDisk(
+            self.layout, Path(self.root), self.images, self.masks, self.sequence, rules, drawing
         )
-    return reader
 
 
-ClassEntries = Sequence[str | Mapping[str, Any]]
-"""Classes as `Classes` takes them."""
-
-
-def recognised(
-    root: Path, labels: LabelSettings, classes: ClassEntries | None
-) -> tuple[str, Given, Given, LabelSettings, ClassEntries]:
-    """What ``data=auto`` takes a folder for: layout, images, masks, labels and classes.
+def recognised(settings: DataSettings) -> DataSettings:
+    """The settings that ``data=auto`` stands for.
 
     Raises:
         InputError: the layout is not certain, or the classes do not follow from it and are not given.
     """
-    known = recognise(root)
+    known = recognise(Path(settings.root))
     follows = INSTANCE_CLASSES if known.kind == "instances" else known.classes
-    named = list(follows) if classes is None else classes
-    if not named:
+    classes = list(follows) if settings.classes is None else settings.classes
+    if not classes:
         raise InputError(
-            f"{root} holds {known.name}, whose masks may hold classes or numbers of cells, expected to be "
-            f"told: type {known.settings}"
+            f"{settings.root} holds {known.name}, whose masks may hold classes or numbers of cells, expected "
+            f"to be told: type {known.settings}"
         )
-    log.info("%s holds %s; data=auto stands for %s", root, known.name, known.settings)
-    kind = labels.kind if known.kind is None else known.kind
-    return (
-        "folder",
-        known.images,
-        known.masks,
-        replace(labels, kind=kind, sparse=known.sparse or labels.sparse),
-        named,
+    log.info("%s holds %s; data=auto stands for %s", settings.root, known.name, known.settings)
+    labels = settings.labels or LabelSettings()
+    labels = replace(labels, kind=known.kind or labels.kind, sparse=known.sparse or labels.sparse)
+    return replace(
+        settings, layout="folder", images=known.images, masks=known.masks, labels=labels, classes=classes
     )
-
-
-def class_values(classes: Classes, settings: LabelSettings, masks: object) -> dict[str, int]:
-    """The value that stands for each class where a file of its own, or a threshold, says where it is.
-
-    Returns:
-        By name, in the order of the classes; empty where masks hold ids or colours.
-
-    Raises:
-        InputError: files for a class that there is none of, or more classes than a threshold tells apart.
-    """
-    by_class = isinstance(masks, Mapping)
-    if settings.kind != "values" and (
-        by_class or (settings.kind == "colours" and settings.threshold is not None)
-    ):
-        what = "data.masks gives a file for each class" if by_class else "data.labels.threshold is given"
-        raise InputError(
-            f"{what} with data.labels.kind={settings.kind}, expected data.labels.kind=values: set it"
-        )
-    if settings.kind != "values":
-        return {}
-    unknown = [str(name) for name in masks if name not in classes.names] if isinstance(masks, Mapping) else []
-    if unknown:
-        raise InputError(
-            f"data.masks has files for {join_names(unknown)}, expected classes of data.classes "
-            f"({', '.join(classes.names)}): name them there"
-        )
-    if settings.threshold is not None and not by_class and len(classes) != 2:
-        raise InputError(
-            f"data.labels.threshold tells two classes apart and data.classes has {len(classes)}, expected 2: "
-            "leave it out, or give data.masks a pattern for each class"
-        )
-    return {entry.name: entry.values[0] for entry in classes}
-
-
-def cores() -> int:
-    """How many cores this process may use: of those of a cluster's machine a job often has a few."""
-    if hasattr(os, "sched_getaffinity"):  # on Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def default_workers() -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from hela_seg.data.tiles import Size
-from hela_seg.system.errors import InputError
+from annotated_types import Ge, Lt
+
+from hela_seg.system.settings import Count, Expected, NonNegative, fitting_arguments
 
 WHOLE_FRAME_PIXELS = 1536 * 1536
 """Frames of up to so many pixels go through the net in one piece, unless a tile is prescribed."""
@@ -13,9 +15,7 @@ WHOLE_FRAME_PIXELS = 1536 * 1536
 CROP_TILE, GAUSSIAN_TILE = 1024, 512
 """Most rows and columns of the pieces of larger frames, by the way of joining them."""
 
-BLENDS = ("crop", "gaussian")
-TTA = ("none", "flips", "dihedral")
-TILE_WORDS = "auto or [rows, columns] above 0"
+PieceSize = Annotated[tuple[Count, Count], Expected("rows and columns, such as [512,512]")]
 
 
 @dataclass(frozen=True)
@@ -40,33 +40,14 @@ class Tiling:
         InputError: a value that is none of these.
     """
 
-    tile: Size | str = "auto"
-    blend: str = "crop"
-    halo: int = 128
-    overlap: float = 0.25
-    batch_size: int | str = "auto"
-    tta: str = "none"
+    tile: Literal["auto"] | PieceSize = "auto"
+    blend: Literal["crop", "gaussian"] = "crop"
+    halo: NonNegative = 128
+    overlap: Annotated[float, Ge(0), Lt(1), Expected("a share from 0 to below 1")] = 0.25
+    batch_size: Literal["auto"] | Count = "auto"
+    tta: Literal["none", "flips", "dihedral"] = "none"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.tile, str | int | float):
+        fitting_arguments(Tiling, vars(self), "inference")
+        if not isinstance(self.tile, str):
             object.__setattr__(self, "tile", tuple(self.tile))
-
-        def is_count(value: object) -> bool:
-            """Whether it is a whole number above 0."""
-            return isinstance(value, int) and value > 0
-
-        sides = self.tile if isinstance(self.tile, tuple) else ()
-        for key, good, expected in (
-            ("tile", self.tile == "auto" or [is_count(side) for side in sides] == [True, True], TILE_WORDS),
-            ("blend", self.blend in BLENDS, " or ".join(BLENDS)),
-            ("tta", self.tta in TTA, ", ".join(TTA)),
-            ("halo", isinstance(self.halo, int) and self.halo >= 0, "a whole number, 0 pixels or more"),
-            ("overlap", 0 <= self.overlap < 1, "a share from 0 to below 1"),
-            (
-                "batch_size",
-                self.batch_size == "auto" or is_count(self.batch_size),
-                "auto or a whole number above 0",
-            ),
-        ):
-            if not good:
-                raise InputError(f"inference.{key} is {getattr(self, key)}, expected {expected}")

@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from hela_seg.inference import onnx_net
-from hela_seg.models import build
+from hela_seg.models import NothingDrawn, build
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 from hela_seg.system.errors import InputError
 
@@ -48,10 +47,10 @@ class TrainedNet:
             return cls(computed, computed.info, str(path))
         info, weights = read_checkpoint(path)
         try:
-            with torch.device("meta"):  # takes no memory
-                named = build(info.net, trust)
-            named.load_state_dict(weights, assign=True)  # looks at names and sizes
-            with _NothingDrawn():
+            with NothingDrawn():
+                with torch.device("meta"):  # takes no memory
+                    named = build(info.net, trust)
+                named.load_state_dict(weights, assign=True)  # looks at names and sizes
                 net = build(info.net, trust)
             net.load_state_dict(weights)
         except InputError as error:
@@ -63,21 +62,6 @@ class TrainedNet:
                 "expected a file written by hela_seg.train"
             ) from None
         return cls(net, info, str(path))
-
-
-class _NothingDrawn(TorchFunctionMode):
-    """Leaves new weights as memory holds them: a checkpoint's replace them all, and drawing takes 0.2 s."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        given = kwargs or {}
-        if func in _DRAWS:
-            return args[0] if args else given["tensor"]
-        return func(*args, **given)
-
-
-_DRAWS = {nn.init.kaiming_uniform_, torch.Tensor.uniform_, torch.Tensor.normal_}
 
 
 def check_same_classes(trained: Sequence[TrainedNet]) -> None:

@@ -136,6 +136,10 @@ def encoder_names() -> list[str]:
     return [*get_encoder_names(), *(TIMM + name for name in of_timm)]
 
 
+_STRIDES: dict[tuple[object, ...], int] = {}
+"""Of architectures and encoders as they were made before in this process: finding one takes a second."""
+
+
 def _built(
     arch: str, encoder_name: str, channels: int, classes: int
 ) -> tuple[nn.Module, int, dict[str, bool]]:
@@ -147,9 +151,11 @@ def _built(
         except Exception as error:  # encoders raise whatever they meet first: KeyError, TypeError, ...
             failures.append(" ".join(str(error).split())[:200] or "it raises an error without words")
             continue
-        stride = _stride(net, channels)
-        if stride is not None:
-            return net, stride, of_timm
+        known = arch, encoder_name, channels, *of_timm.items()
+        if known not in _STRIDES and (stride := _stride(net, channels)) is not None:
+            _STRIDES[known] = stride
+        if known in _STRIDES:
+            return net, _STRIDES[known], of_timm
         failures.append("it takes images of one size only")
     raise InputError(
         f"model.arch={arch} cannot be built on model.encoder_name={encoder_name} ({failures[0]}): choose "

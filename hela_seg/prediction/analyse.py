@@ -23,12 +23,12 @@ from hela_seg.cells.timecourse import (
     class_pixels,
     majority_over_time,
 )
-from hela_seg.data.settings import cores
 from hela_seg.data.stacks import PixelSize
 from hela_seg.inference.prefetch import prefetch
 from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Unit
+from hela_seg.system.machine import cores
 from hela_seg.tracking.follow import Follower
 from hela_seg.tracking.lives import Lives
 from hela_seg.tracking.mending import MendedFrame

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
+from annotated_types import Ge, Lt
 from numpy.typing import NDArray
 
 from hela_seg.cells import NECK, CellScores, Matches, match_cells, split_cells
@@ -22,8 +23,10 @@ from hela_seg.scores.boundaries import (
 )
 from hela_seg.scores.frames import Ids, SegmentedFrame
 from hela_seg.system.errors import InputError
+from hela_seg.system.settings import Expected, NonNegative, Share, validated
 
 Unit = Literal["pixels", "micrometres"]
+Distance = Annotated[float, Ge(0), Lt(float("inf")), Expected("0 or more")]
 
 
 class BoundaryMeter:
@@ -41,11 +44,8 @@ class BoundaryMeter:
         frames: what was measured of each.
     """
 
-    def __init__(self, classes: int, tolerance: float = 2, unit: Unit = "pixels") -> None:
-        if not isinstance(tolerance, int | float) or not 0 <= tolerance < float("inf"):
-            raise InputError(f"boundaries.tolerance is {tolerance}, expected 0 or more {unit}")
-        if unit not in get_args(Unit):
-            raise InputError(f"boundaries.unit is '{unit}', expected {' or '.join(get_args(Unit))}")
+    @validated("boundaries")
+    def __init__(self, classes: int, tolerance: Distance = 2, unit: Unit = "pixels") -> None:
         self._classes, self._tolerance, self._unit = classes, tolerance, unit
         self.frames: list[FrameBoundaries] = []
 
@@ -98,11 +98,8 @@ class CellMeter:
         frames: what was measured of each.
     """
 
-    def __init__(self, neck: float = NECK, least_area: int = 0) -> None:
-        if not isinstance(neck, int | float) or not 0 <= neck <= 1:
-            raise InputError(f"cells.neck is {neck}, expected 0 to 1")
-        if not isinstance(least_area, int) or least_area < 0:
-            raise InputError(f"cells.least_area is {least_area}, expected 0 or more pixels")
+    @validated("cells")
+    def __init__(self, neck: Share = NECK, least_area: NonNegative = 0) -> None:
         self._neck, self._least_area = neck, least_area
         self.frames: list[FrameCells] = []
 

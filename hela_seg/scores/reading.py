@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels.readers import InstanceLabels, LabelReader
-from hela_seg.data.settings import LabelSettings, label_reader
+from hela_seg.data.labels.settings import LabelSettings, label_reader
 from hela_seg.system.errors import InputError
 
 

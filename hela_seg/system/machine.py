@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import time
 from contextlib import suppress
@@ -22,6 +23,13 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def hardware(machine: Machine) -> dict[str, str]:
     """What the times depend on, in words."""
     return {"device": machine.name, "processor": _processor(), "system": platform.system()}
+
+
+def cores() -> int:
+    """How many cores this process may use: of those of a cluster's machine a job often has a few."""
+    if hasattr(os, "sched_getaffinity"):  # on Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def accelerator_of(setting: str) -> str:

@@ -13,7 +13,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import cache, wraps
 from pkgutil import resolve_name
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from annotated_types import Ge, Gt, Le, Lt, Predicate
 from hydra.utils import instantiate
@@ -199,6 +210,30 @@ def validated(path: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
             own = {name: value for name, value in bound.arguments.items() if name != "self"}
             bound.arguments |= fitting_arguments(function, own, path, partial=True)
             return function(*bound.args, **bound.kwargs)
+
+        return call
+
+    return decorate
+
+
+def called_with_fields(
+    schema: Callable[P, T], path: str
+) -> Callable[[Callable[[Any, T], None]], Callable[Concatenate[Any, P], None]]:
+    """Decorator of an ``__init__`` that takes settings: callers give the fields of their dataclass.
+
+    Args:
+        schema: the dataclass, whose signature the ``__init__`` then has.
+        path: stands before the fields' names in messages.
+    """
+
+    def decorate(initialise: Callable[[Any, T], None]) -> Callable[Concatenate[Any, P], None]:
+        """The ``__init__`` as callers see it."""
+
+        @wraps(schema.__init__)
+        def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            """Make the settings and hand them over."""
+            given = inspect.signature(schema).bind_partial(*args).arguments | kwargs
+            initialise(self, checked(schema, given, path))  # type: ignore[arg-type]
 
         return call
 

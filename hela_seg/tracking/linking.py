@@ -11,8 +11,7 @@ near, and scipy's `min_weight_full_bipartite_matching` solves what is not plain 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,48 +46,40 @@ LEAST_SCORE = 0.35
 """Of divisions and fusions; see `triples`."""
 
 
-@dataclass(frozen=True, eq=False)
-class Cells:
-    """n cells, most often those of a frame, as arrays side by side.
+CELL = np.dtype(
+    [
+        ("label", np.int64),
+        ("place", np.float64, 2),
+        ("area", np.float64),
+        ("kind", np.int64),
+        ("cut", np.bool_),
+    ]
+)
+"""A cell: its number in the label map, its row and column without the drift and its area in pixels, the index
+of its class, and whether it touches the frame's edge, so that its area may be of a part only."""
 
-    Attributes:
-        label: (n,) numbers in the label map, ascending.
-        place: (n, 2) row and column without the drift, in pixels.
-        area: (n,) in pixels.
-        kind: (n,) index of the class.
-        cut: (n,) whether it touches the frame's edge, so that its area may be of a part only.
-    """
+LOST = np.dtype(
+    [*CELL.descr, ("row", np.int64), ("frame", np.int64), ("fused", np.int64), ("score", np.float64)]
+)
+"""A cell that has no successor yet, and the best of the fusions that would explain it."""
 
-    label: Whole
-    place: Floats
-    area: Floats
-    kind: Whole
-    cut: NDArray[np.bool_]
+Cells = NDArray[np.void]
+"""n cells, most often those of a frame in the order of their labels: `CELL` or `LOST`."""
 
-    @property
-    def radius(self) -> Floats:
-        """(n,) of the disc with the cell's area."""
-        return np.sqrt(self.area / np.pi)
 
-    def __len__(self) -> int:
-        return len(self.label)
+def radius(cells: Cells) -> Floats:
+    """(n,) of the disc with the cell's area."""
+    found: Floats = np.sqrt(cells["area"] / np.pi)
+    return found
 
-    def __getitem__(self, chosen: NDArray[Any]) -> Self:
-        return type(self)(*(part[chosen] for part in self.parts))
 
-    @property
-    def parts(self) -> list[NDArray[Any]]:
-        """The arrays, in the order of the attributes."""
-        return [getattr(self, field.name) for field in fields(self)]
-
-    def joined(self, other: Self) -> Self:
-        """These and others."""
-        return type(self)(*(np.concatenate(both) for both in zip(self.parts, other.parts, strict=True)))
-
-    def like(self, other: Cells) -> NDArray[np.bool_]:
-        """(n,) whether each may be the cell of the same position among others, by its size."""
-        growth = self.area / other.area
-        return (self.cut & other.cut) | ((growth <= MOST_GROWTH) & (growth >= 1 / MOST_GROWTH))
+def of_like_size(cells: Cells, others: Cells) -> NDArray[np.bool_]:
+    """(n,) whether each may be the cell of the same position among others, by its size."""
+    growth = cells["area"] / others["area"]
+    alike: NDArray[np.bool_] = (cells["cut"] & others["cut"]) | (
+        (growth <= MOST_GROWTH) & (growth >= 1 / MOST_GROWTH)
+    )
+    return alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,21 +103,6 @@ class Links:
     drift: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class _Lost(Cells):
-    """The cells that have no successor yet, and the best of the fusions that would explain each."""
-
-    row: Whole
-    frame: Whole
-    fused: Whole
-    score: Floats
-
-
-def _lost(cells: Cells, *further: NDArray[Any]) -> _Lost:
-    """Cells with the arrays that `_Lost` has beside theirs."""
-    return _Lost(*cells.parts, *further)
-
-
 class Tracker:
     """Takes the frames of a recording one after the other, and says in the end which cells are one.
 
@@ -141,9 +117,7 @@ class Tracker:
     def __init__(self, *, gap: int = 2, divisions: bool = True, mitotic: int | None = None) -> None:
         self._gap, self._divisions, self._mitotic = gap, divisions, mitotic
         self._stage: list[Floats] = []
-        none = np.zeros(0, np.int64)
-        self._cells = Cells(none, np.zeros((0, 2)), np.zeros(0), none, np.zeros(0, bool))
-        self._lost = _lost(self._cells, none, none, none, np.zeros(0))
+        self._cells, self._lost = np.zeros(0, CELL), np.zeros(0, LOST)
         self._rows = 0
         self._before: list[Whole] = []
         self._mother: dict[int, tuple[int, float]] = {}
@@ -159,9 +133,10 @@ class Tracker:
         """
         moved = frame.moved
         self._stage.append(self._stage[-1] + moved if self._stage else np.zeros(2))
-        place = np.column_stack([cells["row_px"], cells["column_px"]]) - self._stage[-1]
-        area, cut = cells["area_px"].astype(np.float64), cells["touches_border"]
-        found = Cells(cells["label"].astype(np.int64), place, area, kind, cut)
+        found = np.empty(len(kind), CELL)
+        found["label"], found["area"], found["kind"] = cells["label"], cells["area_px"], kind
+        found["place"] = np.column_stack([cells["row_px"], cells["column_px"]]) - self._stage[-1]
+        found["cut"] = cells["touches_border"]
         none = np.zeros(0, np.int64)
         first, second = none, none
         if frame.shared is not None:
@@ -187,16 +162,16 @@ class Tracker:
 
     def _same(self, shared: Overlaps, found: Cells) -> tuple[Whole, Whole]:
         """Positions of cells of the frame before and of this one that are the same."""
-        at = np.searchsorted(self._cells.label, shared.first_labels)  # some were moved out of the frame
+        at = np.searchsorted(self._cells["label"], shared.first_labels)  # some were moved out of the frame
         pairs = np.column_stack([at[shared.first], shared.second])
-        enough = (shared.iou >= LEAST_OVERLAP) | self._cells[pairs[:, 0]].like(found[pairs[:, 1]])
+        alike = of_like_size(self._cells[pairs[:, 0]], found[pairs[:, 1]])
+        enough = (shared.iou >= LEAST_OVERLAP) | alike
         pairs, overlap = pairs[enough], shared.iou[enough]
         near = self._near(found, pairs)
         first, second = np.concatenate([pairs, near]).T
-        distance = np.hypot(*(self._cells.place[near[:, 0]] - found.place[near[:, 1]]).T)
-        radii = self._cells.radius[near[:, 0]] + found.radius[near[:, 1]]
+        distance, radii = _apart(self._cells[near[:, 0]], found[near[:, 1]])
         cost = np.concatenate([1 - overlap, 1 + 0.5 * distance / (REACH * radii)])
-        cost += OTHER_CLASS * (self._cells.kind[first] != found.kind[second])
+        cost += OTHER_CLASS * (self._cells["kind"][first] != found["kind"][second])
         chosen = assign(first, second, cost, (len(self._cells), len(found)))
         return first[chosen], second[chosen]
 
@@ -211,7 +186,7 @@ class Tracker:
         back = _within(found[alone_too], self._cells, REACH)
         back[:, 0] = alone_too[back[:, 0]]
         every = np.unique(np.concatenate([pairs, back[:, ::-1]]), axis=0)
-        return every[self._cells[every[:, 0]].like(found[every[:, 1]])]
+        return every[of_like_size(self._cells[every[:, 0]], found[every[:, 1]])]
 
     def _explain_new(self, found: Cells, before: Whole, first: Whole, second: Whole) -> NDArray[np.bool_]:
         """Give new cells the lost ones that they are, or a mother; says which of the linked cells divided."""
@@ -229,7 +204,7 @@ class Tracker:
         for entry in chosen.tolist():
             cell = new[column[entry]]
             if entry < len(at):
-                before[cell] = self._lost.row[row[entry]]
+                before[cell] = self._lost["row"][row[entry]]
                 closed[row[entry]] = True
                 continue
             link = row[entry] - len(self._lost)
@@ -243,14 +218,12 @@ class Tracker:
 
     def _gaps(self, new: Cells) -> tuple[Whole, Floats]:
         """Pairs (P, 2) of a lost cell and a new one that may be the same, and the cost of each."""
-        lost = self._lost
-        pairs = _within(lost, new, REACH)
-        pairs = pairs[lost[pairs[:, 0]].like(new[pairs[:, 1]])]
-        first, second = pairs.T
-        distance = np.hypot(*(lost.place[first] - new.place[second]).T)
-        missing = len(self._stage) - 2 - lost.frame[first]
-        cost = 0.5 * distance / (REACH * (lost.radius[first] + new.radius[second])) + 0.2 * missing
-        return pairs, cost + OTHER_CLASS * (lost.kind[first] != new.kind[second])
+        pairs = _within(self._lost, new, REACH)
+        pairs = pairs[of_like_size(self._lost[pairs[:, 0]], new[pairs[:, 1]])]
+        lost, found = self._lost[pairs[:, 0]], new[pairs[:, 1]]
+        distance, radii = _apart(lost, found)
+        cost = 0.5 * distance / (REACH * radii) + 0.2 * (len(self._stage) - 2 - lost["frame"])
+        return pairs, cost + OTHER_CLASS * (lost["kind"] != found["kind"])
 
     def _lose(self, found: Cells, first: Whole, second: Whole, divided: NDArray[np.bool_]) -> None:
         """Remember the cells that ended with the frame before, and forget those that are lost for long."""
@@ -261,9 +234,12 @@ class Tracker:
         for entry in np.argsort(score, kind="stable").tolist():  # the best comes last
             fused[pairs[entry, 1]] = self._rows + second[~divided][pairs[entry, 0]]
             best[pairs[entry, 1]] = score[entry]
-        frame, start = len(self._stage) - 1, self._rows - len(self._cells)
-        lost = self._lost.joined(_lost(cells, start + ended, np.full(len(ended), frame - 1), fused, best))
-        expired = lost.frame < frame - self._gap
+        frame, newly = len(self._stage) - 1, np.empty(len(ended), LOST)
+        newly[list(CELL.fields or ())] = cells
+        newly["row"], newly["frame"] = self._rows - len(self._cells) + ended, frame - 1
+        newly["fused"], newly["score"] = fused, best
+        lost = np.concatenate([self._lost, newly])
+        expired = lost["frame"] < frame - self._gap
         self._fused |= _fusions(lost[expired])
         self._lost = lost[~expired]
 
@@ -322,30 +298,35 @@ def triples(mother: Cells, one: Cells, other: Cells, mitotic: int | None) -> tup
     Returns:
         Pairs (P, 2) of a mother and a further daughter, and the score of each from `LEAST_SCORE` to 1.
     """
-    pairs = _pairs(other.place, mother.place, 3 * mother.radius)
+    pairs = _pairs(other["place"], mother["place"], 3 * radius(mother))
     mothers, first, second = mother[pairs[:, 0]], one[pairs[:, 0]], other[pairs[:, 1]]
-    together = first.area + second.area
-    centre = (first.area[:, None] * first.place + second.area[:, None] * second.place) / together[:, None]
-    offset = np.hypot(*(centre - mothers.place).T) / mothers.radius
-    likeness = np.minimum(first.area, second.area) / np.maximum(first.area, second.area)
+    areas = np.stack([first["area"], second["area"]])
+    together = areas.sum(axis=0)
+    weighted = areas[0, :, None] * first["place"] + areas[1, :, None] * second["place"]
+    offset = np.hypot(*(weighted / together[:, None] - mothers["place"]).T) / radius(mothers)
+    likeness = areas.min(axis=0) / areas.max(axis=0)
     score = np.clip(1 - offset, 0, 1) * np.sqrt(np.minimum(1, likeness / 0.6))
-    score[(together < 0.5 * mothers.area) | (together > 2.5 * mothers.area)] = 0
+    score[(together < 0.5 * mothers["area"]) | (together > 2.5 * mothers["area"])] = 0
     if mitotic is None:
-        score[first.kind != second.kind] *= 0.5
+        score[first["kind"] != second["kind"]] *= 0.5
     else:
-        score *= UNFIT_DAUGHTER ** ((first.kind != mitotic) * 1 + (second.kind != mitotic))
-        score *= np.where(mothers.kind == mitotic, 1, 0.7)
+        score *= UNFIT_DAUGHTER ** ((first["kind"] != mitotic) * 1 + (second["kind"] != mitotic))
+        score *= np.where(mothers["kind"] == mitotic, 1, 0.7)
     enough = score >= LEAST_SCORE
     return pairs[enough], score[enough]
 
 
 def _within(one: Cells, other: Cells, reach: float) -> Whole:
     """Pairs (P, 2) of cells that are no farther apart than ``reach`` times the sum of their radii."""
-    pairs = _pairs(other.place, one.place, reach * (one.radius + other.radius.max(initial=0)))
-    first, second = pairs.T
-    distance = np.hypot(*(one.place[first] - other.place[second]).T)
-    near: Whole = pairs[distance <= reach * (one.radius[first] + other.radius[second])]
+    pairs = _pairs(other["place"], one["place"], reach * (radius(one) + radius(other).max(initial=0)))
+    distance, radii = _apart(one[pairs[:, 0]], other[pairs[:, 1]])
+    near: Whole = pairs[distance <= reach * radii]
     return near
+
+
+def _apart(cells: Cells, others: Cells) -> tuple[Floats, Floats]:
+    """(n,) distances of cells from those of the same positions among others, and the sums of their radii."""
+    return np.hypot(*(cells["place"] - others["place"]).T), radius(cells) + radius(others)
 
 
 def _pairs(points: Floats, places: Floats, reach: Floats) -> Whole:
@@ -357,8 +338,8 @@ def _pairs(points: Floats, places: Floats, reach: Floats) -> Whole:
     return np.column_stack([first, np.concatenate(near)]).astype(np.int64)
 
 
-def _fusions(lost: _Lost) -> dict[int, tuple[int, float]]:
+def _fusions(lost: Cells) -> dict[int, tuple[int, float]]:
     """By the rows of lost cells the cell that each became a part of, and the score."""
-    known = lost.fused >= 0
-    values = zip(lost.fused[known].tolist(), lost.score[known].tolist(), strict=True)
-    return dict(zip(lost.row[known].tolist(), values, strict=True))
+    known = lost[lost["fused"] >= 0]
+    values = zip(known["fused"].tolist(), known["score"].tolist(), strict=True)
+    return dict(zip(known["row"].tolist(), values, strict=True))

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
@@ -59,20 +59,18 @@ class Schedule:
     """
 
     build: Callable[[Optimizer], Any] | None = None
-    interval: str = "epoch"
+    interval: Literal["epoch", "step"] = "epoch"
     monitor: str | None = None
     decay: Callable[[float], float] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse settings that say two things, or nothing.
+        """Refuse settings that say two things.
 
         Raises:
-            InputError: another interval, or both ``build`` and ``decay``.
+            InputError: both ``build`` and ``decay``.
         """
         if self.build is not None and self.decay is not None:
             raise InputError("scheduler has both build and decay, expected one: set the other to null")
-        if self.interval not in ("epoch", "step"):
-            raise InputError(f"scheduler.interval is '{self.interval}', expected epoch or step")
 
 
 def info_of(

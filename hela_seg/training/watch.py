@@ -16,11 +16,12 @@ from torch.utils.data import DataLoader
 
 from hela_seg.data.dataset import Sample
 from hela_seg.data.sampler import EpochSampler
-from hela_seg.data.settings import MOST_WORKERS, cores
+from hela_seg.data.settings import MOST_WORKERS
 from hela_seg.data.stacks import write_tiff
 from hela_seg.scores.confusion import Scores, scores_of
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, join_names
+from hela_seg.system.machine import cores
 from hela_seg.system.settings import Count
 from hela_seg.training.advice import settings_to_try, unlearned
 

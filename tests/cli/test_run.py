@@ -27,7 +27,7 @@ from hela_seg.system.errors import InputError, Interrupted
         (["+model.depth=7"], "model has the unknown key(s) depth, expected some of in_channels"),
         (["data=folder"], "data.classes and data.root not given"),
         (["trainer.max_epochs={"], "trainer.max_epochs={ is not understood"),
-        (["data.layout=heap"], "data.layout is 'heap', expected one of folder"),
+        (["data.layout=heap"], "data.layout is 'heap', expected folder, timelapse"),
         (["model.classes=7"], "there is no key or group 'model.classes'"),
         (["+model.classes=7"], "model.classes is 7 but the data have 3"),
         (["trainer.max_epochs=many"], "trainer.max_epochs is 'many', expected a whole number of 1 or more"),

@@ -54,7 +54,10 @@ def refusal(function, *arguments, **options):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"layout": "zip"}, "data.layout is 'zip', expected one of folder, timelapse, dryad, ctc, synthetic"),
+        (
+            {"layout": "zip"},
+            "data.layout is 'zip', expected folder, timelapse, dryad, ctc, synthetic or auto",
+        ),
         ({"labels": {"knd": "values"}}, "data.labels has the unknown key(s) knd"),
         ({"split": {"val": 1}}, "data.split has the unknown key(s) val"),
         (
@@ -63,11 +66,15 @@ def refusal(function, *arguments, **options):
         ),
         ({"drawing": {"root": "x"}}, "data.drawing has the unknown key(s) root"),
         ({"tile": 8}, "data.tile is 8"),
+        ({"max_frame_pixels": 0}, "data.max_frame_pixels is 0, expected a whole number of 1 or more"),
+        ({"foreground_share": -0.1}, "data.foreground_share is -0.1, expected a number from 0 to 1"),
+        ({"foreground_share": 1.5}, "data.foreground_share is 1.5, expected a number from 0 to 1"),
+        ({"foreground_share": float("nan")}, "data.foreground_share is nan"),
         ({"batch_size": 0}, "data.batch_size is 0, expected a whole number of 1 or more"),
         ({"steps_per_epoch": 0}, "data.steps_per_epoch is 0, expected a whole number of 1 or more"),
         ({"workers": -1}, "data.workers is -1, expected a whole number of 0 or more"),
         ({"seed": -1}, "data.seed is -1, expected a whole number of 0 or more"),
-        ({"normalise": "max"}, "data.normalise is 'max', expected auto or one of"),
+        ({"normalise": "max"}, "data.normalise is 'max', expected auto, dtype, percentile, frame or zscore"),
         ({"labels": {"kind": "instances"}, "classes": ["a", "b"]}, "data.classes has 2 entries"),
     ],
 )

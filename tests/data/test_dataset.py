@@ -91,11 +91,12 @@ def test_draw_depends_on_seed_epoch_and_number_alone(change):
 def test_change_gets_the_draw_as_its_seed():
     seeds = []
 
-    def note(image, label, seed):
-        seeds.append(seed)
-        return image, label
+    class Noting(augment.Augmentation):
+        def __call__(self, image, label, seed):
+            seeds.append(seed)
+            return image, label
 
-    tiles = random_tiles(change=note)
+    tiles = random_tiles(change=Noting())
     for draw in (Draw(0, 3), Draw(2, 1)):
         tiles[draw]
     assert seeds == [(7, 0, 3), (7, 2, 1)]
@@ -232,12 +233,6 @@ def test_frames_of_ignored_pixels_alone_are_not_drawn():
         foreground_tiles([recording], 0.0, blocks=[Block(0, 3, 5, "train")], reader=reader)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
-def test_share_beyond_all_draws_is_refused(share):
-    with pytest.raises(InputError, match=r"data\.foreground_share is .*, expected a share from 0 to 1"):
-        foreground_tiles(FEW, share)
-
-
 def test_foreground_of_masks_without_any_is_refused():
     with pytest.raises(InputError, match=r"background alone.*data\.foreground_share=0"):
         foreground_tiles([FEW[2]], 0.5)
@@ -317,14 +312,14 @@ def test_index_beyond_the_grid_ends_a_loop():
 
 
 def test_a_rotation_shows_the_frame_about_the_same_place_and_a_small_frame_upright():
-    rotation = augment.Rotation(180)
-    tiles = RandomTiles(RECORDINGS, BLOCKS, DTYPE, READER, (8, 8), None, 7, rotate=lambda seed: rotation)
+    def rotated(angle):
+        return augment.Augmentation(rotations=lambda seed: augment.Rotation(angle))
+
+    tiles = random_tiles((8, 8), rotated(180))
     upright = random_tiles((8, 8))
     for number in range(10):
         turned, straight = tiles[Draw(0, number)], upright[Draw(0, number)]
         torch.testing.assert_close(turned["image"], straight["image"].flip(1, 2))
         assert torch.equal(turned["label"], straight["label"].flip(0, 1))
-    large = RandomTiles(
-        RECORDINGS, BLOCKS, DTYPE, READER, (20, 16), None, 7, rotate=lambda seed: augment.Rotation(45)
-    )
+    large = random_tiles((20, 16), rotated(45))
     assert content(large[Draw(0, 0)]) == content(random_tiles((20, 16))[Draw(0, 0)])

@@ -24,10 +24,10 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.intensity import (
     TrainingStatistics,
     figures_of,
-    in_one_line,
     intensity_mismatch,
     share_mismatch,
     training_statistics,
+    warn_of,
 )
 from hela_seg.data.normalise import Normalisation, fit
 from hela_seg.data.stacks import ArraySeries
@@ -310,10 +310,12 @@ def test_a_class_of_many_times_its_training_share_is_doubted(
         assert "class 'cell' has 97.0% of the pixels of 'film', in the training frames 5.0%" in said
 
 
-def test_of_several_recordings_the_first_doubt_is_told_and_how_many_have_one() -> None:
-    assert in_one_line([None, "a", None, "b"]) == "a (1 other recordings likewise)"
-    assert in_one_line(["a"]) == "a"
-    assert in_one_line([None]) is None
+def test_of_several_recordings_the_first_doubt_is_told_and_how_many_have_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for doubts in ([None, "a", None, "b"], ["a"], [None]):
+        warn_of(doubts)
+    assert caplog.messages == ["warning: a (1 other recordings likewise)", "warning: a"]
 
 
 def levels(images: Images, kind: str = "dtype") -> Predictor:

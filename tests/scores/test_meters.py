@@ -94,10 +94,10 @@ def test_what_is_switched_off_is_not_measured() -> None:
     ("make", "expected"),
     [
         (lambda: BoundaryMeter(2, tolerance=-1), "boundaries.tolerance is -1, expected 0 or more"),
-        (lambda: BoundaryMeter(2, tolerance=None), "boundaries.tolerance is None, expected 0 or more"),
+        (lambda: BoundaryMeter(2, tolerance=None), "boundaries.tolerance is null, expected 0 or more"),
         (lambda: BoundaryMeter(2, unit="inch"), "boundaries.unit is 'inch', expected pixels or micrometres"),
-        (lambda: CellMeter(neck=2), "cells.neck is 2, expected 0 to 1"),
-        (lambda: CellMeter(neck=None), "cells.neck is None, expected 0 to 1"),
+        (lambda: CellMeter(neck=2), "cells.neck is 2, expected a number from 0 to 1"),
+        (lambda: CellMeter(neck=None), "cells.neck is null, expected a number from 0 to 1"),
         (lambda: CellMeter(least_area=-1), "cells.least_area is -1"),
         (lambda: CellMeter(least_area=2.5), "cells.least_area is 2.5"),
     ],

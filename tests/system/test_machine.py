@@ -33,3 +33,13 @@ def test_a_system_that_tells_no_peak_costs_no_run(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(machine, "_RESET", tmp_path / "clear_refs")
     machine.forget_peak_memory(CPU)
     assert machine.peak_memory(CPU) is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    if known:
+        monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 5, 7, 9}, raising=False)
+    else:
+        monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    assert machine.cores() == (4 if known else 64)

@@ -88,26 +88,22 @@ def test_a_picture_is_of_the_frame_that_it_names(checkpoint: Path) -> None:
     assert np.abs(picture.astype(int) - expected).max() <= 1
 
 
-def test_every_few_epochs_they_are_beside_the_csv_and_in_tensorboard(cells: Path, tmp_path: Path) -> None:
+def test_every_few_epochs_they_are_beside_the_csv_and_in_tensorboard_and_change_nothing_that_is_learned(
+    cells: Path, tmp_path: Path
+) -> None:
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
+    settings = [*data, *SMALL_NET, "model=unet", "model.dropout=0.3", "trainer.max_epochs=3"]
     shown = ["callbacks.validation_pictures.every_epochs=2", "callbacks.validation_pictures.frames=1"]
-    settings = [*SMALL_NET, "model=unet", "trainer.max_epochs=3", f"hydra.run.dir={tmp_path}"]
-    assert main("train", [*data, *settings, *shown]) == 0
-    files = sorted((tmp_path / "logs" / "validation").iterdir())
+    for name, choice in (("with", shown), ("without", ["~callbacks.validation_pictures"])):
+        assert main("train", [*settings, *choice, f"hydra.run.dir={tmp_path / name}"]) == 0
+    tables = [(tmp_path / name / "logs" / "metrics.csv").read_text() for name in ("with", "without")]
+    assert tables[0] == tables[1]
+    files = sorted((tmp_path / "with" / "logs" / "validation").iterdir())
     assert [file.name.split(" ")[0] for file in files] == ["epoch_001", "epoch_003"]
     with Image.open(files[0]) as picture:
         assert picture.size == (3 * 448 + 2 * GAP, 336)
-    log = EventAccumulator(str(tmp_path / "logs" / "tensorboard"))
+    log = EventAccumulator(str(tmp_path / "with" / "logs" / "tensorboard"))
     log.Reload()
     (tag,) = log.Tags()["images"]
     assert f"epoch_001 {tag.removeprefix('validation/')}.png" == files[0].name
     assert [event.step for event in log.Images(tag)] == [2, 6]
-
-
-def test_pictures_change_nothing_that_is_learned(cells: Path, tmp_path: Path) -> None:
-    data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
-    settings = [*SMALL_NET, "model=unet", "trainer.max_epochs=2", "logger=csv", "model.dropout=0.3"]
-    for name, choice in (("with", []), ("without", ["~callbacks.validation_pictures"])):
-        assert main("train", [*data, *settings, *choice, f"hydra.run.dir={tmp_path / name}"]) == 0
-    tables = [(tmp_path / name / "logs" / "metrics.csv").read_text() for name in ("with", "without")]
-    assert tables[0] == tables[1]

@@ -148,9 +148,6 @@ class InstanceLabels:
         border_width: in pixels; 0 makes no border.
         ignore_value: value of pixels that count nowhere.
 
-    Raises:
-        InputError: a negative width.
-
     Example:
         ``InstanceLabels(border_width=1).convert(np.array([[0, 5, 5, 5]]))`` is ``[[0, 2, 1, 1]]``.
     """
@@ -158,8 +155,6 @@ class InstanceLabels:
     class_count = 3
 
     def __init__(self, border_width: int = 2, ignore_value: int | None = None) -> None:
-        if border_width < 0:
-            raise InputError(f"border_width is {border_width}, expected 0 or more pixels")
         self.margin = border_width
         self._ignore_value = ignore_value
         self.identity = f"instances, border {border_width}, ignored {ignore_value}"

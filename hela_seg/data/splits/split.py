@@ -152,8 +152,6 @@ class Split:
         if self.folds is not None:
             folds, fold, validated = self._checked_folds(length, "frames")
             return folds_of_time(length, folds, fold, self.gap, validated=validated)
-        if self.gap < 0:
-            raise InputError(f"data.split.gap is {self.gap}, expected 0 or more frames")
         wishes: dict[Part, Request] = {"validation": self.validation, "test": self.test}
         held_out: dict[Part, int] = {}
         for part, wish in wishes.items():

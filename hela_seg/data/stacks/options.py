@@ -19,7 +19,7 @@ class ReadOptions:
     """How files are to be read; the arguments of `hela_seg.data.stacks.open_series`.
 
     Raises:
-        InputError: a z that is no plane and no projection, or a limit below 1.
+        InputError: a z that is no plane and no projection.
     """
 
     axes: str | None = None
@@ -39,5 +39,3 @@ class ReadOptions:
                 f"data.z (z, to predict) is {self.z!r}, expected the number of a plane (0 is the first), "
                 "max or mean"
             )
-        if self.max_frame_pixels < 1:
-            raise InputError(f"data.max_frame_pixels is {self.max_frame_pixels}, expected 1 or more")

@@ -12,19 +12,20 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Ge
 from scipy import ndimage
 
 from hela_seg.data.ctc_tracks import CtcTrack, tracks_of, write_ctc_truth
 from hela_seg.data.stacks import PixelSize, write_tiff
 from hela_seg.data.synthetic.culture import Cell, Culture, Floats, live
 from hela_seg.system.errors import InputError
-from hela_seg.system.settings import NonNegative, Share
+from hela_seg.system.settings import Count, Expected, NonNegative, Share, validated
 
 BACKGROUND, ROUND, SPREAD = 0, 1, 2
 """The classes of the labels, as in the paper."""
@@ -44,6 +45,7 @@ LATER_SETTINGS = ("tracks", "drift", "out_of_focus")
 OUT_OF_FOCUS_BLUR = 5.0
 """Standard deviation, in pixels, of the blur of a frame that is out of focus."""
 
+Drift = Annotated[float, Ge(0), Expected("0 or more")]
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
@@ -65,13 +67,13 @@ class DrawingSettings:
         out_of_focus: see `draw_tracked`.
     """
 
-    series: int = 6
-    frames: int = 12
-    height: int = 256
-    width: int = 256
+    series: Count = 6
+    frames: Count = 12
+    height: Count = 256
+    width: Count = 256
     seed: NonNegative = 0
     tracks: bool = False
-    drift: float = 0.0
+    drift: Drift = 0.0
     out_of_focus: Share = 0.0
 
 
@@ -104,15 +106,16 @@ def draw(
     return drawn.images, drawn.labels
 
 
+@validated("data.drawing")
 def draw_tracked(
-    frames: int,
-    height: int,
-    width: int,
-    seed: int,
+    frames: Count,
+    height: Count,
+    width: Count,
+    seed: NonNegative,
     culture: Culture | None = None,
     *,
-    drift: float = 0.0,
-    out_of_focus: float = 0.0,
+    drift: Drift = 0.0,
+    out_of_focus: Share = 0.0,
 ) -> Drawn:
     """Draw one recording of a living culture, with all that is known of its cells.
 
@@ -129,10 +132,6 @@ def draw_tracked(
     Raises:
         InputError: a size below 1, a negative seed or drift, or a share that is not between 0 and 1.
     """
-    _refuse_small({"frames": frames, "height": height, "width": width}, least=1)
-    _refuse_small({"seed": seed, "drift": drift, "out_of_focus": out_of_focus}, least=0)
-    if out_of_focus > 1:
-        raise InputError(f"synthetic recordings: out_of_focus is {out_of_focus}, expected a share of 0 to 1")
     culture = culture or Culture()
     rng = np.random.default_rng(seed)
     images = np.empty((frames, height, width, 3), np.uint8)
@@ -174,11 +173,8 @@ def write(root: Path | str, drawing: DrawingSettings) -> Path:
         stage was.
 
     Raises:
-        InputError: a size below 1, a negative seed, or a root that cannot be written.
+        InputError: the root cannot be written.
     """
-    sizes = ("series", "frames", "height", "width")
-    _refuse_small({name: getattr(drawing, name) for name in sizes}, least=1)
-    _refuse_small({"seed": drawing.seed}, least=0)
     folder = folder_of(root, drawing)
     if folder.is_dir():
         return folder
@@ -201,14 +197,6 @@ def folder_of(root: Path | str, drawing: DrawingSettings) -> Path:
     used = {name: value for name, value in asdict(drawing).items() if value or name not in LATER_SETTINGS}
     everything = {"version": DRAWING_VERSION, **used, **asdict(Culture())}
     return Path(root) / hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def _refuse_small(settings: Mapping[str, float], least: int) -> None:
-    for name, value in settings.items():
-        if value < least:
-            raise InputError(
-                f"synthetic recordings: {name} is {value}, expected {least} or more; give a larger {name}"
-            )
 
 
 def _write_series(folder: Path, drawing: DrawingSettings) -> None:

@@ -276,11 +276,6 @@ def test_negative_ids_are_refused() -> None:
         InstanceLabels().convert(np.array([[0, -2]], np.int32))
 
 
-def test_a_negative_border_is_refused() -> None:
-    with pytest.raises(InputError, match="border_width is -1"):
-        InstanceLabels(border_width=-1)
-
-
 def random_instances(seed: int, shape: tuple[int, int]) -> np.ndarray:
     coarse = np.random.default_rng(seed).integers(0, 4, (6, 6)) * 300
     return np.kron(coarse, np.ones((5, 5)))[: shape[0], : shape[1]].astype(np.uint16)

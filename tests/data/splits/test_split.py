@@ -114,7 +114,6 @@ def test_shares_of_one_series_are_shares_of_its_frames() -> None:
             {"test": 3, "validation": 2},
             r"\('a'\) has 9 frames, .* gaps of 2 take 9 and training needs 1",
         ),
-        ([9], {"gap": -1}, "data.split.gap is -1"),
     ],
 )
 def test_what_cannot_be_split_is_refused_in_one_line(lengths, request_, message) -> None:

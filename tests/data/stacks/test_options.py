@@ -17,10 +17,3 @@ def test_what_is_no_plane_and_no_projection_is_refused(z):
         InputError, match=rf"data\.z \(z, to predict\) is {z!r}, expected the number of a plane"
     ):
         ReadOptions(z=z)
-
-
-@pytest.mark.parametrize("limit", [0, -5])
-def test_a_limit_below_one_value_is_refused(limit):
-    assert ReadOptions(max_frame_pixels=1).max_frame_pixels == 1
-    with pytest.raises(InputError, match=f"data.max_frame_pixels is {limit}, expected 1 or more"):
-        ReadOptions(max_frame_pixels=limit)

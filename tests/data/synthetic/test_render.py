@@ -20,9 +20,11 @@ from hela_seg.data.synthetic.render import (
     SPREAD,
     DrawingSettings,
     draw,
+    draw_tracked,
     write,
 )
 from hela_seg.system.errors import InputError
+from hela_seg.system.settings import checked
 
 SEEDS = range(8)
 SMALL = {"series": 2, "frames": 2, "height": 40, "width": 48}
@@ -253,15 +255,22 @@ def test_two_processes_at_once_both_succeed(tmp_path):
     assert list(tmp_path.iterdir()) == [folders[0]]
 
 
-@pytest.mark.parametrize("name", ["series", "frames", "height", "width"])
-def test_sizes_below_one_are_refused(tmp_path, name):
-    with pytest.raises(InputError, match=f"{name} is 0, expected 1 or more"):
-        write(tmp_path, DrawingSettings(**{**SMALL, name: 0}))
-
-
-def test_a_negative_seed_is_refused(tmp_path):
-    with pytest.raises(InputError, match="seed is -1, expected 0 or more"):
-        write(tmp_path, DrawingSettings(**SMALL, seed=-1))
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        *((name, 0, "is 0, expected a whole number of 1 or more") for name in SMALL),
+        ("seed", -1, "is -1, expected a whole number of 0 or more"),
+        ("drift", -0.5, "is -0.5, expected 0 or more"),
+        ("out_of_focus", 1.5, "is 1.5, expected a number from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(name, value, expected):
+    settings = {**SMALL, "seed": 0, name: value}
+    with pytest.raises(InputError, match=f"data.drawing.{name} {expected}"):
+        checked(DrawingSettings, settings, "data.drawing")
+    if name != "series":
+        with pytest.raises(InputError, match=f"data.drawing.{name} {expected}"):
+            draw_tracked(**{key: given for key, given in settings.items() if key != "series"})
 
 
 def test_a_root_that_is_a_file_is_refused_in_one_line(tmp_path):

@@ -9,19 +9,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import SMALL_NET
 from omegaconf import OmegaConf
 
 from hela_seg.cli import main
+from hela_seg.data.splits.split import write_split
 from hela_seg.runs.sweep import Job, jobs_in
 from hela_seg.system.errors import InputError, PartialResultError
 
 
-def sweep_of(cells: Path, folder: Path, *more: str) -> list[str]:
+def sweep_of(cells: Path, folder: Path, *more: str, model: str = "unet") -> list[str]:
     data = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]"]
-    settings = [*SMALL_NET, "model=unet", "trainer.max_epochs=1", "logger=csv"]
+    settings = [*SMALL_NET, f"model={model}", "trainer.max_epochs=1", "logger=csv"]
     return [*data, *settings, "--multirun", f"hydra.sweep.dir={folder}", *more]
 
 
@@ -46,47 +48,44 @@ def test_jobs_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
 def test_a_failure_is_named_and_the_others_go_on(
     cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    sweep = sweep_of(cells, tmp_path, "data.split.validation=9,1", "seed=0")
+    sweep = sweep_of(cells, tmp_path, "optimizer.lr=-1,0.001", "seed=0")
     assert main("train", sweep) == 3
     printed = capfd.readouterr()
     said = [line for line in printed.err.splitlines() if line]
-    failure = next(line for line in said if line.startswith("error: job 0_unet failed: found 5 series"))
+    failure = next(line for line in said if line.startswith("error: job 0_unet failed: optimizer: Invalid"))
     assert said.index(failure) < next(place for place, line in enumerate(said) if line.startswith("epoch"))
     assert said[-1] == "warning: 1 of 2 jobs are not finished: 0_unet failed; resume=true tries them again"
+    assert f"\nwarning: {tmp_path / '0_unet'} is of a job that failed (" in printed.err
+    assert "[HYDRA]" not in printed.out + printed.err
     assert states(jobs_in(tmp_path)) == {"0_unet": "failed", "1_unet": "finished"}
-    assert "0_unet failed: found 5 series" in printed.out.split("Jobs of the sweep")[1]
+    assert "0_unet failed: optimizer: Invalid" in printed.out.split("Jobs of the sweep")[1]
     failed, finished = table(tmp_path)
-    assert failed["error"].startswith("found 5 series")
+    assert failed["error"].startswith("optimizer: Invalid learning rate: -1")
     validated = json.loads((tmp_path / "1_unet" / "finished.json").read_text())["validation_score"]
     assert float(finished["validation m-IoU"]) == validated
     assert (tmp_path / "comparison" / "comparison.csv").is_file()
 
 
-def test_the_end_of_a_sweep_warns_in_plain_lines_of_what_it_cannot_compare(
-    cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main("train", sweep_of(cells, tmp_path, "optimizer.lr=-1,0.001")) == 3
-    printed = capfd.readouterr()
-    assert f"\nwarning: {tmp_path / '0_unet'} is of a job that failed (" in printed.err
-    assert "[HYDRA]" not in printed.out + printed.err
-
-
-def test_a_job_that_failed_is_tried_again(
+def test_a_job_that_failed_is_tried_again_and_one_that_is_finished_is_not(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    sweep = sweep_of(cells, tmp_path, "seed=0,1")
+    sweep = sweep_of(cells, tmp_path, model="unet,resnet34_unet")
 
-    def broken(*_: object, **__: object) -> None:
-        raise KeyError("a fault")
+    def broken(path: Path, *written: Any) -> None:
+        if path.parent.name == "1_resnet34_unet":
+            raise KeyError("a fault")
+        write_split(path, *written)
 
     with monkeypatch.context() as patch:
         patch.setattr("hela_seg.train.write_split", broken)
-        assert main("train", sweep) == 2
-    assert "0_unet failed: a fault of hela_seg, traceback in" in capfd.readouterr().err
-    trace = json.loads((tmp_path / "0_unet" / "failed.json").read_text())["traceback"]
+        assert main("train", sweep) == 3
+    assert "1_resnet34_unet failed: a fault of hela_seg, traceback in" in capfd.readouterr().err
+    trace = json.loads((tmp_path / "1_resnet34_unet" / "failed.json").read_text())["traceback"]
     assert trace[-1] == "KeyError: 'a fault'"
     assert main("train", [*sweep, "resume=true"]) == 0
-    assert set(states(jobs_in(tmp_path)).values()) == {"finished"}
+    assert f"{tmp_path / '0_unet'} is finished" in capfd.readouterr().err
+    assert states(jobs_in(tmp_path)) == {"0_unet": "finished", "1_resnet34_unet": "finished"}
+    assert (tmp_path / "1_resnet34_unet" / "scores.json").is_file()
 
 
 def test_a_launcher_that_dies_leaves_the_rest_in_the_table(
