@@ -15,16 +15,29 @@ from pathlib import Path
 import pytest
 import torch
 
+OF_PACKAGES = (
+    "ignore:::(torch|triton|pytorch_lightning|lightning_fabric)",
+    # which PyTorch's C++ has said where our own code called it
+    "ignore:Synchronization debug mode is a prototype",
+    "ignore:Please use the new API settings to control TF32",
+    "ignore:TensorFloat32 tensor cores",
+    "ignore:.*use of fork.. may lead to deadlocks",  # Python 3.12, of loaders' workers beside CUDA's threads
+)
+"""Warnings of PyTorch and Lightning about themselves, which no CPU brings out; all others are errors."""
+
 DEVICE = os.environ.get("HELA_SEG_TEST_DEVICE", "cuda")
 """Where these tests compute."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder, and say why they skip."""
+    """Mark the tests of this folder, and say why they skip; what takes a minute to compile comes last."""
+    items.sort(key=lambda item: "compiled" in item.name and item.path.is_relative_to(Path(__file__).parent))
     for item in items:
         if not item.path.is_relative_to(Path(__file__).parent):
             continue
         item.add_marker("gpu")
+        for warning in OF_PACKAGES:
+            item.add_marker(pytest.mark.filterwarnings(warning))
         if DEVICE == "cuda" and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="this machine has no GPU of CUDA"))
 
