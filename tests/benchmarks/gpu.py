@@ -122,7 +122,9 @@ def main() -> None:
     asked.add_argument("out", type=Path)
     asked.add_argument("--small", action="store_true", help="tiny sizes, on a CPU")
     asked.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
-    asked.add_argument("--nets", nargs="*", choices=list(NETS), help="all; unet with --small, quickest to compile")
+    asked.add_argument(
+        "--nets", nargs="*", choices=list(NETS), help="all; unet with --small, quickest to compile"
+    )
     asked.add_argument("--scratch", type=Path, help="OUT by default")
     args = asked.parse_args()
     sizes, nets = (SMALL, ["unet"]) if args.small else (Sizes(), list(NETS))
@@ -244,7 +246,7 @@ def bare(sizes: Sizes, nets: list[str], out: Path) -> Measurements:
 
     def measured(name: str) -> dict[str, Any]:
         net = made(name, sizes).to(memory_format=torch.channels_last)
-        of_net: dict[str, Any] = work_of(batch.step(net, half=None, fused=False))
+        of_net: dict[str, Any] = work_of(batch.step(net, fused=False))
         of_net["bf16-mixed"] = batch.milliseconds(net)
         kernels(batch.step(net), out / f"kernels_{name}.txt")
         set_tf32(False)
@@ -499,7 +501,8 @@ PARTS: dict[str, Callable[[Sizes, list[str], Path], Measurements]] = {
 def markdown(found: dict[str, Any]) -> str:
     """What was measured as tables, for docs/benchmarks.md."""
     sizes = found["sizes"]
-    head = f"{found['hardware']['processor']}, {sizes['tile']}x{sizes['tile']}, {sizes['batch']} a batch"
+    machine = f"{found['hardware']['device']}, {found['hardware']['processor']}"
+    head = f"{machine}, {sizes['tile']}x{sizes['tile']}, {sizes['batch']} a batch"
     nets = list(found.get("steps", {})) or list(NETS)
     lines = [head, "", f"| milliseconds a step | {' | '.join(nets)} |", "|---" * (len(nets) + 1) + "|"]
     rows: dict[str, dict[str, Any]] = {}
