@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hela_seg.data.tiles import Size
 from hela_seg.system.errors import InputError
+from hela_seg.system.hardware import is_out_of_memory
 
 CPU_PIXELS = 2 * 512 * 512
 """Pixels of a batch on a CPU: enough to keep its cores busy, few enough for its caches."""
@@ -64,7 +65,9 @@ class Batches:
             return tuple(torch.cat(result) for result in results)
         try:
             return self._run(images)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             if count == 1:
                 raise InputError(
                     f"one tile of {' x '.join(map(str, images[0].shape[2:]))} pixels does not fit into the "

@@ -23,7 +23,9 @@ def results_of(job: Job, series: int) -> list[str]:
     cells = [] if job.is_large(series) else [kind for kind in wanted.cell_files if kind in SUFFIXES]
     tracks: list[str] = []
     if wanted.track and not job.is_large(series):
-        tracks = ["lineage", "lineage_svg", *wanted.track_files]
+        # in one frame nothing is followed, and two figures of each of many pictures take most of the time
+        lineages = ["lineage", "lineage_svg"] if job.series[series].shape[0] > 1 else []
+        tracks = [*lineages, *wanted.track_files]
     return [*labels, *wanted.kinds[1:], *cells, "overlay", *film, *tracks]
 
 

@@ -33,12 +33,27 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 _MALLOC_TRIM_THRESHOLD, _MALLOC_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's options, from its malloc.h."""
 
+_OUT_OF_MEMORY = (
+    "you tried to allocate",  # the computer's memory
+    "CUDA error: out of memory",  # a GPU's, outside of PyTorch's own stock
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "unable to find an engine",  # cuDNN's, where none of its ways finds room for what it keeps on the side
+)
+"""What PyTorch says where memory runs out, beside its exception for that."""
+
 Choice = bool | Literal["auto"]
 
 
 def has_bfloat16() -> bool:
     """Whether this process' GPU computes in bfloat16 itself; PyTorch also counts those that imitate it."""
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, of a GPU or of the computer."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,15 @@ def on_gpu(accelerator: str) -> bool:
     return accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
 
 
+def set_tf32(on: bool) -> None:
+    """Whether this process rounds float32 products on a GPU to TF32.
+
+    PyTorch has several settings for it and refuses some mixtures of them: whatever changes one comes here.
+    """
+    torch.set_float32_matmul_precision("high" if on else "highest")
+    torch.backends.cudnn.allow_tf32 = on
+
+
 def take_gpu(devices: int | str | Sequence[int]) -> None:
     """Make the one GPU that ``trainer.devices`` may name, as in ``[1]``, that of the whole process.
 
@@ -116,8 +140,7 @@ class HardwareChoices:
 
     def apply(self) -> None:
         """Set what holds for the whole process: the precision of float32 products, and what is kept."""
-        torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
-        torch.backends.cudnn.allow_tf32 = self.tf32
+        set_tf32(self.tf32)
         if self.keep_memory:
             keep_freed_memory()
 

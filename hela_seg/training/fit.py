@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.system.errors import InputError, Interrupted
-from hela_seg.training import memory
+from hela_seg.system.hardware import is_out_of_memory
 from hela_seg.training.task import SegmentationTask
 
 NEEDLESS_WARNINGS = (
@@ -59,7 +59,7 @@ def fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start:
                     f"trainer.compile is true, but the net cannot be compiled here ({reason}): install what "
                     "is missing, such as a C++ compiler (g++), or set trainer.compile=false"
                 ) from None
-            if not memory.is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             return False
     return True

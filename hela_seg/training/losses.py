@@ -75,7 +75,7 @@ class _ClassWeightedLoss(nn.Module, ABC):
         counted = labels != self.ignore_index
         weights = counted.to(values.dtype)
         if self.class_weights is not None:
-            weights = weights * self.class_weights[labels.where(counted, 0)]
+            weights = weights * self.class_weights[labels.masked_fill(~counted, 0)]
         return _weighted_mean(values, weights)
 
 

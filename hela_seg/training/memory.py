@@ -14,21 +14,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hela_seg.system.errors import InputError
-from hela_seg.system.hardware import has_bfloat16
+from hela_seg.system.hardware import has_bfloat16, is_out_of_memory
 
 HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """Precisions that compute in half of the bytes, as `pytorch_lightning.Trainer` calls them."""
-
-
-_WORDS = ("you tried to allocate", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""What PyTorch says where the computer's memory runs out, and the GPU's outside of PyTorch's own stock."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out, of a GPU or of the computer."""
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
 
 
 @dataclass(frozen=True)

@@ -217,7 +217,9 @@ class SegmentationTask(pl.LightningModule):
         """The loss of one batch."""
         loss = self._step(batch, self.train_counts)
         tiles = len(batch["image"])
-        self.log("loss", loss, prog_bar=True, logger=False, batch_size=tiles)
+        # of a bar's figures Lightning reads the values every log_every_n_steps, and so waits for a GPU
+        shown = self.trainer.progress_bar_callback is not None
+        self.log("loss", loss, prog_bar=shown, logger=False, batch_size=tiles)
         self.train_losses.update(loss.detach(), tiles)
         self.log("loss/train", self.train_losses, on_step=False, on_epoch=True, batch_size=tiles)
         return loss

@@ -85,7 +85,9 @@ class NonFiniteLossGuard(pl.Callback):
         if self._first_bad is None:
             self._first_bad = torch.full((), -1, device=loss.device)
         bad = ~torch.isfinite(loss.detach()) & (self._first_bad < 0)
-        self._first_bad = torch.where(bad, batch_idx, self._first_bad)
+        self._first_bad = self._first_bad.masked_fill(
+            bad, batch_idx
+        )  # torch.where would copy the number, and wait
 
     def _check(self, trainer: pl.Trainer) -> None:
         index = -1 if self._first_bad is None else int(self._first_bad)

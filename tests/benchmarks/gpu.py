@@ -3,16 +3,18 @@
     python tests/benchmarks/gpu.py OUT                      on a machine with a GPU of CUDA
     OMP_NUM_THREADS=1 python tests/benchmarks/gpu.py OUT --small    everything once, tiny, on a CPU
 
-Writes OUT/gpu.json, OUT/gpu.md and a table of kernels for each net (OUT/kernels_NET.txt), each as soon as it
-is measured, so that a run that is cut off leaves what it had. Parts, in the order of their worth:
+Writes OUT/gpu.json, OUT/gpu.md and a table of kernels for each net (OUT/kernels_NET.txt), anew after each
+measurement, so that a run that is cut off leaves what it had. What fails is named there, the rest goes on.
+Drawn recordings and predictions, some gigabytes, lie in --scratch. Parts, in the order of their worth:
 
 - ``peaks``: matrix products and copies of memory, as this device does them; shares below refer to these
 - ``steps``: a step of ``hela_seg.train`` by ``python -m hela_seg.benchmark``, for each net and precision
 - ``loader``: how long steps wait for tiles that are decoded from deflated TIFF
 - ``prediction``: a recording from a compressed OME-TIFF to its class maps, beside the net alone
-- ``bare``: the same nets and segmentation-models-pytorch's in a bare loop, with CUDA graphs, and as the
-  paper's notebook steps: float32, channels first, nothing fused
-- ``compiled``: the steps of compiled nets, last, since each takes a minute to compile
+- ``bare``: the same nets and segmentation-models-pytorch's in a bare loop, and as the paper's notebook steps:
+  float32, channels first, nothing fused
+- ``compiled``: the steps of compiled nets, which take a minute each to compile
+- ``graphs``: compiled nets in a bare loop, replayed as CUDA graphs
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -47,7 +50,7 @@ from hela_seg.inference import TrainedNet
 from hela_seg.inference.ensemble import Ensemble
 from hela_seg.inference.fuse import fuse_conv_bn
 from hela_seg.models import build
-from hela_seg.system.hardware import Machine
+from hela_seg.system.hardware import Machine, set_tf32
 from hela_seg.system.machine import hardware, now, versions
 from hela_seg.system.settings import to_plain
 from hela_seg.training.losses import DiceCrossEntropyLoss, FocalLoss
@@ -63,6 +66,9 @@ PRECISIONS = {
     "32-true, TF32 on": ["trainer.precision=32-true", "trainer.tf32=true"],
     "bf16-mixed": ["trainer.precision=bf16-mixed"],
 }
+Measurements = dict[str, Callable[[], Any]]
+"""What a part measures, by name, each when it is called."""
+
 WARM_UP = 3
 WORK = ("TFLOP", "GB")
 """What a step takes, whatever the device."""
@@ -81,6 +87,7 @@ class Sizes:
         frame: see above.
         workers: of the loader, one measurement each.
         more: overrides of every net.
+        scratch: folder of what is drawn and predicted.
     """
 
     device: str = "cuda"
@@ -91,6 +98,14 @@ class Sizes:
     frame: int = 1024
     workers: tuple[int, ...] = (8, 16)
     more: tuple[str, ...] = ()
+    scratch: Path = Path()
+
+    @property
+    def precisions(self) -> dict[str, list[str]]:
+        """Settings by name; a CPU has no TF32."""
+        return {
+            name: PRECISIONS[name] for name in PRECISIONS if self.device == "cuda" or "TF32 on" not in name
+        }
 
     @property
     def here(self) -> torch.device:
@@ -107,9 +122,13 @@ def main() -> None:
     asked.add_argument("out", type=Path)
     asked.add_argument("--small", action="store_true", help="tiny sizes, on a CPU")
     asked.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
-    asked.add_argument("--nets", nargs="*", choices=list(NETS), help="all; resnet34_unet with --small")
+    asked.add_argument(
+        "--nets", nargs="*", choices=list(NETS), help="all; unet with --small, quickest to compile"
+    )
+    asked.add_argument("--scratch", type=Path, help="OUT by default")
     args = asked.parse_args()
-    sizes, nets = (SMALL, ["resnet34_unet"]) if args.small else (Sizes(), list(NETS))
+    sizes, nets = (SMALL, ["unet"]) if args.small else (Sizes(), list(NETS))
+    sizes = replace(sizes, scratch=args.scratch or args.out)
     if sizes.device == "cuda" and not torch.cuda.is_available():
         asked.error("this machine has no GPU of CUDA; --small runs everything once on a CPU")
     args.out.mkdir(parents=True, exist_ok=True)
@@ -120,14 +139,17 @@ def main() -> None:
     }
     began = time.monotonic()
     for name in args.parts:
-        try:
-            found[name] = PARTS[name](sizes, args.nets or nets, args.out)
-        except Exception as error:  # the parts that follow are worth having all the same
-            found[name] = {"failed": f"{type(error).__name__}: {error}"}
-        found["seconds"] = round(time.monotonic() - began, 1)
-        (args.out / "gpu.json").write_text(json.dumps(found, indent=1, default=str))
-        (args.out / "gpu.md").write_text(markdown(found))
-        print(f"{name}: {json.dumps(found[name], default=str)[:400]} ({found['seconds']} s)", flush=True)
+        of_part = found[name] = dict[str, Any]()
+        for key, measure in PARTS[name](sizes, args.nets or nets, args.out).items():
+            try:
+                of_part[key] = measure()
+            except Exception as error:  # what follows is worth having all the same
+                of_part[key] = {"failed": f"{type(error).__name__}: {error}"}
+            found["seconds"] = round(time.monotonic() - began, 1)
+            (args.out / "gpu.json").write_text(json.dumps(found, indent=1, default=str))
+            (args.out / "gpu.md").write_text(markdown(found))
+            said = json.dumps(of_part[key], default=str)[:400]
+            print(f"{name}, {key}: {said} ({found['seconds']} s)", flush=True)
     print(markdown(found))
 
 
@@ -142,62 +164,73 @@ def timed(action: Callable[[], Any], device: torch.device, repeats: int) -> floa
     return median(seconds)
 
 
-def peaks(sizes: Sizes, _: list[str], __: Path) -> dict[str, float]:
+def peaks(sizes: Sizes, _: list[str], __: Path) -> Measurements:
     """TFLOP/s of square matrix products by type, and GB/s of copies within the device's memory."""
-    n = 8192 if sizes.device == "cuda" else 256
-    found = {}
-    for name, dtype, tf32 in (
-        ("32-true, TF32 off", torch.float32, False),
-        ("32-true, TF32 on", torch.float32, True),
-        ("bf16-mixed", torch.bfloat16, False),
-    ):
-        torch.backends.cuda.matmul.allow_tf32 = tf32
+    on_gpu = sizes.device == "cuda"
+    n = 8192 if on_gpu else 256
+
+    def products(dtype: torch.dtype, *, tf32: bool) -> float:
+        set_tf32(tf32)
         a = torch.randn(n, n, device=sizes.here, dtype=dtype)
-        found[name] = 2 * n**3 / timed(partial(torch.mm, a, a), sizes.here, sizes.repeats) / 1e12
-    block = torch.empty(2**28 if sizes.device == "cuda" else 2**22, device=sizes.here)
-    copy = torch.empty_like(block)
-    found["GB/s"] = 2 * block.nbytes / timed(lambda: copy.copy_(block), sizes.here, sizes.repeats) / 1e9
-    return {name: round(value, 3) for name, value in found.items()}
+        return round(2 * n**3 / timed(partial(torch.mm, a, a), sizes.here, sizes.repeats) / 1e12, 3)
+
+    def copies() -> float:
+        block = torch.empty(2**28 if on_gpu else 2**22, device=sizes.here)
+        copy = torch.empty_like(block)
+        seconds = timed(lambda: copy.copy_(block), sizes.here, sizes.repeats)
+        return round(2 * block.nbytes / seconds / 1e9, 3)
+
+    return {
+        "32-true, TF32 off": partial(products, torch.float32, tf32=False),
+        "32-true, TF32 on": partial(products, torch.float32, tf32=True),
+        "bf16-mixed": partial(products, torch.bfloat16, tf32=False),
+        "GB/s": copies,
+    }
 
 
-def steps(sizes: Sizes, nets: list[str], out: Path, more: tuple[str, ...] = ()) -> dict[str, Any]:
+def steps(sizes: Sizes, nets: list[str], _: Path) -> Measurements:
     """Median milliseconds of the stages of each net, by precision, from ``python -m hela_seg.benchmark``."""
-    found: dict[str, Any] = {}
-    precisions = {"bf16-mixed": PRECISIONS["bf16-mixed"]} if more else PRECISIONS
-    for name in nets:
-        found[name] = {}
-        for precision, settings in precisions.items():
-            with tempfile.TemporaryDirectory() as folder:
-                status = command(
-                    "benchmark",
-                    [
-                        f"model={name}",
-                        f"data.tile=[{sizes.tile},{sizes.tile}]",
-                        f"data.batch_size={sizes.batch}",
-                        f"data.workers={sizes.workers[0]}",
-                        f"data.root={out / 'drawn'}",
-                        f"data.drawing.height={sizes.tile}",
-                        f"data.drawing.width={sizes.tile}",
-                        f"repeats={sizes.repeats}",
-                        "trainer=gpu" if sizes.device == "cuda" else "trainer=cpu",
-                        f"hydra.run.dir={folder}",
-                        *settings,
-                        *sizes.more,
-                        *more,
-                    ],
-                )
-                if status:
-                    found[name][precision] = {"failed": status}
-                    continue
-                (net,) = json.loads((Path(folder) / "benchmark.json").read_text())["nets"].values()
-            stages = {stage: round(1000 * median(times), 3) for stage, times in net["seconds"].items()}
-            found[name][precision] = stages | {"MiB": (net["peak_memory"] or 0) / 2**20}
-    return found
+
+    def measured(name: str) -> dict[str, Any]:
+        return {how: stages(sizes, name, *settings) for how, settings in sizes.precisions.items()}
+
+    return {name: partial(measured, name) for name in nets}
 
 
-def compiled(sizes: Sizes, nets: list[str], out: Path) -> dict[str, Any]:
+def compiled(sizes: Sizes, nets: list[str], _: Path) -> Measurements:
     """As `steps`, of compiled nets in bfloat16."""
-    return steps(sizes, nets, out, ("trainer.compile=true",))
+
+    def measured(name: str) -> dict[str, Any]:
+        return {"bf16-mixed": stages(sizes, name, *PRECISIONS["bf16-mixed"], "trainer.compile=true")}
+
+    return {name: partial(measured, name) for name in nets}
+
+
+def stages(sizes: Sizes, net: str, *settings: str) -> dict[str, float]:
+    """Median milliseconds of a net's stages, and the most memory of its steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        status = command(
+            "benchmark",
+            [
+                f"model={net}",
+                f"data.tile=[{sizes.tile},{sizes.tile}]",
+                f"data.batch_size={sizes.batch}",
+                f"data.workers={sizes.workers[0]}",
+                f"data.root={sizes.scratch / 'drawn'}",
+                f"data.drawing.height={sizes.tile}",
+                f"data.drawing.width={sizes.tile}",
+                f"repeats={sizes.repeats}",
+                "trainer=gpu" if sizes.device == "cuda" else "trainer=cpu",
+                f"hydra.run.dir={folder}",
+                *settings,
+                *sizes.more,
+            ],
+        )
+        if status:
+            return {"failed": status}
+        (found,) = json.loads((Path(folder) / "benchmark.json").read_text())["nets"].values()
+    times = {stage: round(1000 * median(seconds), 3) for stage, seconds in found["seconds"].items()}
+    return times | {"MiB": (found["peak_memory"] or 0) / 2**20}
 
 
 def made(name: str, sizes: Sizes) -> nn.Module:
@@ -207,50 +240,77 @@ def made(name: str, sizes: Sizes) -> nn.Module:
     return build(plain | width | {"in_channels": 3, "classes": 3}).to(sizes.here)
 
 
-def bare_step(
-    net: nn.Module, loss: nn.Module, half: torch.dtype | None, image: Tensor, label: Tensor, *, fused: bool
-) -> Callable[[], None]:
-    """One step of Adam on a batch that lies on the device."""
-    optimizer = torch.optim.Adam(net.parameters(), fused=fused or None)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        with torch.autocast(image.device.type, half) if half else nullcontext():
-            value = loss(net(image), label)
-        torch.autograd.backward(value)
-        optimizer.step()
-
-    return step
-
-
-def bare(sizes: Sizes, nets: list[str], out: Path) -> dict[str, Any]:
+def bare(sizes: Sizes, nets: list[str], out: Path) -> Measurements:
     """Milliseconds of bare steps; operations and bytes of a step; the kernels that take longest."""
-    generator = torch.Generator().manual_seed(0)
-    shape = sizes.batch, 3, sizes.tile, sizes.tile
-    first = torch.rand(shape, generator=generator).to(sizes.here)
-    image = first.contiguous(memory_format=torch.channels_last)
-    label = torch.randint(0, 3, (sizes.batch, sizes.tile, sizes.tile), generator=generator).to(sizes.here)
-    recipe, found = DiceCrossEntropyLoss(), dict[str, Any]()
+    batch = Batch(sizes)
 
-    def milliseconds(net: nn.Module, loss: nn.Module = recipe, **how: Any) -> float:
-        given = {"half": torch.bfloat16, "image": image, "label": label, "fused": True} | how
-        return round(1000 * timed(bare_step(net, loss, **given), sizes.here, sizes.repeats), 3)
-
-    for name in nets:
+    def measured(name: str) -> dict[str, Any]:
         net = made(name, sizes).to(memory_format=torch.channels_last)
-        of_net: dict[str, Any] = work_of(bare_step(net, recipe, None, image, label, fused=False))
-        of_net["bf16-mixed"] = milliseconds(net)
-        kernels(bare_step(net, recipe, torch.bfloat16, image, label, fused=True), out / f"kernels_{name}.txt")
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        plain = made(name, sizes)
-        of_net["as the notebook"] = milliseconds(plain, FocalLoss(), half=None, image=first, fused=False)
-        if sizes.device == "cuda" and name == "resnet34_unet":
-            net.compile(mode="reduce-overhead")
-            of_net["bf16-mixed, CUDA graphs"] = milliseconds(net)
-        found[name] = of_net
-    other = smp.Unet("resnet34", encoder_weights=None, in_channels=3, classes=3).to(sizes.here)
-    found["smp.Unet of resnet34"] = {"bf16-mixed": milliseconds(other.to(memory_format=torch.channels_last))}
-    return found
+        of_net: dict[str, Any] = work_of(batch.step(net, fused=False))
+        of_net["bf16-mixed"] = batch.milliseconds(net)
+        kernels(batch.step(net), out / f"kernels_{name}.txt")
+        set_tf32(False)
+        notebook: dict[str, Any] = {
+            "loss": FocalLoss(),
+            "half": None,
+            "fused": False,
+            "layout": torch.contiguous_format,
+        }
+        return of_net | {"as the notebook": batch.milliseconds(made(name, sizes), **notebook)}
+
+    def other() -> dict[str, float]:
+        net = smp.Unet("resnet34", encoder_weights=None, in_channels=3, classes=3).to(sizes.here)
+        return {"bf16-mixed": batch.milliseconds(net.to(memory_format=torch.channels_last))}
+
+    return {name: partial(measured, name) for name in nets} | {"smp.Unet of resnet34": other}
+
+
+def graphs(sizes: Sizes, nets: list[str], _: Path) -> Measurements:
+    """Milliseconds of bare steps of compiled nets, whose kernels CUDA graphs replay; none on a CPU."""
+
+    def measured(name: str) -> dict[str, float]:
+        net = made(name, sizes).to(memory_format=torch.channels_last)
+        net.compile(mode="reduce-overhead")
+        return {"bf16-mixed, CUDA graphs": Batch(sizes).milliseconds(net)}
+
+    return {name: partial(measured, name) for name in nets if sizes.device == "cuda"}
+
+
+class Batch:
+    """A batch that lies on the device, and steps on it."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        self._sizes, generator = sizes, torch.Generator().manual_seed(0)
+        self._image = torch.rand(sizes.batch, 3, sizes.tile, sizes.tile, generator=generator).to(sizes.here)
+        label = torch.randint(0, 3, (sizes.batch, sizes.tile, sizes.tile), generator=generator)
+        self._label = label.to(sizes.here)
+
+    def milliseconds(self, net: nn.Module, **how: Any) -> float:
+        """Of one step, see `step`."""
+        return round(1000 * timed(self.step(net, **how), self._sizes.here, self._sizes.repeats), 3)
+
+    def step(
+        self,
+        net: nn.Module,
+        *,
+        loss: nn.Module | None = None,
+        half: torch.dtype | None = torch.bfloat16,
+        fused: bool = True,
+        layout: torch.memory_format = torch.channels_last,
+    ) -> Callable[[], None]:
+        """One step of Adam."""
+        optimizer = torch.optim.Adam(net.parameters(), fused=fused or None)
+        image, label = self._image.contiguous(memory_format=layout), self._label
+        loss = loss or DiceCrossEntropyLoss()
+
+        def step() -> None:
+            optimizer.zero_grad()
+            with torch.autocast(image.device.type, half) if half else nullcontext():
+                value = loss(net(image), label)
+            torch.autograd.backward(value)
+            optimizer.step()
+
+        return step
 
 
 class _Traffic(TorchDispatchMode):
@@ -298,96 +358,119 @@ def kernels(step: Callable[[], None], path: Path) -> None:
     path.write_text(trace.key_averages().table(sort_by=order, row_limit=40))
 
 
-def loader(sizes: Sizes, _: list[str], out: Path) -> dict[str, float]:
+def loader(sizes: Sizes, _: list[str], __: Path) -> Measurements:
     """Share of the time that steps of ResNet34-U-Net in bfloat16 wait for tiles of deflated TIFF."""
-    root, random = out / "deflated", np.random.default_rng(0)
-    if not root.exists():
-        for index in range(12):
-            for folder, frames in (
-                ("images", random.poisson(40, (8, sizes.tile, sizes.tile, 3)).astype(np.uint8)),
-                ("masks", random.integers(0, 3, (8, sizes.tile, sizes.tile), dtype=np.uint8)),
-            ):
-                (root / folder).mkdir(parents=True, exist_ok=True)
-                path = root / folder / f"{index}.tif"
-                axes = "TYXS" if frames.ndim == 4 else "TYX"
-                tifffile.imwrite(path, frames, compression="deflate", metadata={"axes": axes})
-    found = {}
-    for workers in sizes.workers:
-        data = TimelapseData(
-            layout="folder",
-            root=str(root),
-            classes=["background", "round", "spread"],
-            tile=(sizes.tile, sizes.tile),
-            batch_size=sizes.batch,
-            steps_per_epoch=WARM_UP + 5 * sizes.repeats,
-            workers=workers,
-            normalise="dtype",
-            augment=light(),
-        )
-        data.prepare()
-        net = made("resnet34_unet", sizes).to(memory_format=torch.channels_last)
-        optimizer, loss = torch.optim.Adam(net.parameters()), DiceCrossEntropyLoss()
-        batches, waited, all_in_all = iter(data.train_dataloader()), 0.0, 0.0
-        for number in range(WARM_UP + 5 * sizes.repeats):
-            began = now(sizes.here)
-            batch = next(batches)
-            got = time.perf_counter()
-            image = batch["image"].to(sizes.here, non_blocking=True)
-            label = batch["label"].to(sizes.here, non_blocking=True)
-            with torch.autocast(sizes.device, torch.bfloat16):
-                value = loss(net(image.contiguous(memory_format=torch.channels_last)), label)
-            optimizer.zero_grad()
-            torch.autograd.backward(value)
-            optimizer.step()
-            if number >= WARM_UP:
-                waited += got - began
-                all_in_all += now(sizes.here) - began
-        found[f"{workers} workers"] = round(waited / all_in_all, 4)
+    return {f"{workers} workers": partial(_waiting, sizes, workers) for workers in sizes.workers}
+
+
+def _deflated(sizes: Sizes) -> Path:
+    """A folder of twelve recordings of noise with masks."""
+    root, random = sizes.scratch / "deflated", np.random.default_rng(0)
+    for index in range(0 if root.exists() else 12):
+        for folder, frames in (
+            ("images", random.poisson(40, (8, sizes.tile, sizes.tile, 3)).astype(np.uint8)),
+            ("masks", random.integers(0, 3, (8, sizes.tile, sizes.tile), dtype=np.uint8)),
+        ):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            axes = "TYXS" if frames.ndim == 4 else "TYX"
+            path = root / folder / f"{index}.tif"
+            tifffile.imwrite(path, frames, compression="deflate", metadata={"axes": axes})
+    return root
+
+
+def _waiting(sizes: Sizes, workers: int) -> float:
+    data = TimelapseData(
+        layout="folder",
+        root=str(_deflated(sizes)),
+        classes=["background", "round", "spread"],
+        tile=(sizes.tile, sizes.tile),
+        batch_size=sizes.batch,
+        steps_per_epoch=WARM_UP + 5 * sizes.repeats,
+        workers=workers,
+        normalise="dtype",
+        augment=light(),
+    )
+    data.prepare()
+    net = made("resnet34_unet", sizes).to(memory_format=torch.channels_last)
+    optimizer, loss = torch.optim.Adam(net.parameters()), DiceCrossEntropyLoss()
+    batches, waited, all_in_all = iter(data.train_dataloader()), 0.0, 0.0
+    for number in range(WARM_UP + 5 * sizes.repeats):
+        began = now(sizes.here)
+        batch = next(batches)
+        got = time.perf_counter()
+        image = batch["image"].to(sizes.here, non_blocking=True)
+        label = batch["label"].to(sizes.here, non_blocking=True)
+        with torch.autocast(sizes.device, torch.bfloat16):
+            value = loss(net(image.contiguous(memory_format=torch.channels_last)), label)
+        optimizer.zero_grad()
+        torch.autograd.backward(value)
+        optimizer.step()
+        if number >= WARM_UP:
+            waited += got - began
+            all_in_all += now(sizes.here) - began
+    return round(waited / all_in_all, 4)
+
+
+def prediction(sizes: Sizes, _: list[str], __: Path) -> Measurements:
+    """Seconds of predicting a recording, files read and written, and of the net alone on as many frames."""
+
+    import_module("hela_seg.predict")  # whose imports are not what is timed
+
+    def predicted(*more: str) -> float:
+        typed = [str(_checkpoint(sizes)), str(_recording(sizes)), "-o", str(sizes.scratch / "predicted")]
+        began = time.perf_counter()
+        status = command("predict", [*typed, "overwrite=true", f"device={sizes.device}", *more])
+        return round(time.perf_counter() - began, 3) if status == 0 else float("nan")
+
+    @cache
+    def net() -> nn.Module:
+        trained = TrainedNet.from_checkpoint(_checkpoint(sizes))
+        return fuse_conv_bn(trained.net, trained.info.input_channels).to(sizes.here)
+
+    def images(batch: int) -> Tensor:
+        image = torch.rand(batch, 3, sizes.frame, sizes.frame, device=sizes.here)
+        return image.contiguous(memory_format=torch.channels_last)
+
+    def net_alone() -> float:
+        batch = min(16, sizes.frames) if sizes.device == "cuda" else 1
+        ensemble, image = Ensemble([net()], [0], "none", sizes.here, "auto"), images(batch)
+        seconds = timed(lambda: ensemble.classes([image]), sizes.here, sizes.repeats)
+        return round(seconds * sizes.frames / batch, 3)
+
+    found: Measurements = {
+        "class maps alone": partial(predicted, "cells=none"),
+        "with cells": predicted,
+        "net alone": net_alone,
+    }
+    if importlib.util.find_spec("monai"):
+        found["MONAI"] = lambda: _monai(net(), images(1), sizes)
     return found
 
 
-def prediction(sizes: Sizes, _: list[str], out: Path) -> dict[str, float]:
-    """Seconds of predicting a recording, files read and written, and of the net alone on as many frames."""
-    trainer = "trainer=gpu" if sizes.device == "cuda" else "trainer=cpu"
-    run, recording = out / "trained", out / "recording.ome.tif"
-    if not (run / "checkpoints" / "best.ckpt").exists():
-        typed = ["model=resnet34_unet", f"data.root={out / 'drawn'}", "report=false", trainer]
-        typed += ["trainer.max_epochs=1", "data.steps_per_epoch=30", "data.workers=0"]
-        typed += ["data.drawing.height=128", "data.drawing.width=128"]
-        command("train", [*typed, f"hydra.run.dir={run}", *sizes.more])
-    if not recording.exists():
-        random = np.random.default_rng(0)
-        frame = random.poisson(40, (sizes.frame, sizes.frame, 3)).astype(np.uint8)
-        frames = (np.roll(frame, 7 * t, 0) for t in range(sizes.frames))
-        tifffile.imwrite(
-            recording,
-            frames,
-            shape=(sizes.frames, *frame.shape),
-            dtype=np.uint8,
-            compression="deflate",
-            metadata={"axes": "TYXS"},
-        )
-    found: dict[str, float] = {}
-    for name, more in (("with cells", []), ("class maps alone", ["cells=none"])):
-        began = time.perf_counter()
-        typed = [str(run / "checkpoints" / "best.ckpt"), str(recording), "-o", str(out / "predicted")]
-        status = command("predict", [*typed, "overwrite=true", f"device={sizes.device}", *more])
-        found[name] = time.perf_counter() - began if status == 0 else float("nan")
-    trained = TrainedNet.from_checkpoint(run / "checkpoints" / "best.ckpt")
-    net = fuse_conv_bn(trained.net.eval(), trained.info.input_channels)
-    ensemble = Ensemble([net], [0], "none", sizes.here, "auto")
-    batch = min(16, sizes.frames) if sizes.device == "cuda" else 1
-    image = torch.rand(batch, 3, sizes.frame, sizes.frame, device=sizes.here)
-    image = image.contiguous(memory_format=torch.channels_last)
+@cache
+def _checkpoint(sizes: Sizes) -> Path:
+    """Of a ResNet34-U-Net that was trained for 30 steps."""
+    run = sizes.scratch / "trained"
+    typed = ["model=resnet34_unet", f"data.root={sizes.scratch / 'drawn'}", "report=false"]
+    typed += ["trainer=gpu" if sizes.device == "cuda" else "trainer=cpu", f"hydra.run.dir={run}"]
+    typed += ["trainer.max_epochs=1", "data.steps_per_epoch=30", "data.workers=0"]
+    typed += ["data.drawing.height=128", "data.drawing.width=128"]
+    if not (run / "checkpoints" / "best.ckpt").exists() and command("train", [*typed, *sizes.more]):
+        raise RuntimeError("hela_seg.train failed, and said why above")
+    return run / "checkpoints" / "best.ckpt"
 
-    @torch.inference_mode()
-    def net_alone() -> None:
-        ensemble.classes([image])
 
-    found["net alone"] = timed(net_alone, sizes.here, sizes.repeats) * sizes.frames / batch
-    if importlib.util.find_spec("monai"):
-        found["MONAI"] = _monai(net.to(sizes.here), image[:1], sizes)
-    return {name: round(value, 3) for name, value in found.items()}
+@cache
+def _recording(sizes: Sizes) -> Path:
+    """A compressed OME-TIFF of noise."""
+    path = sizes.scratch / "recording.ome.tif"
+    frame = np.random.default_rng(0).poisson(40, (sizes.frame, sizes.frame, 3)).astype(np.uint8)
+    frames = (np.roll(frame, 7 * t, 0) for t in range(sizes.frames))
+    how: dict[str, Any] = {"compression": "deflate", "compressionargs": {"level": 1}, "dtype": np.uint8}
+    if not path.exists():
+        shape = (sizes.frames, *frame.shape)
+        tifffile.imwrite(path, frames, shape=shape, metadata={"axes": "TYXS"}, **how)
+    return path
 
 
 def _monai(net: nn.Module, image: Tensor, sizes: Sizes) -> float:
@@ -401,29 +484,32 @@ def _monai(net: nn.Module, image: Tensor, sizes: Sizes) -> float:
         with torch.autocast(sizes.device, torch.bfloat16):
             sliding_window_inference(image, (side, side), 8, net, overlap=0.25, mode="gaussian")
 
-    return timed(window, sizes.here, sizes.repeats) * sizes.frames
+    return round(timed(window, sizes.here, sizes.repeats) * sizes.frames, 3)
 
 
-PARTS: dict[str, Callable[[Sizes, list[str], Path], dict[str, Any]]] = {
+PARTS: dict[str, Callable[[Sizes, list[str], Path], Measurements]] = {
     "peaks": peaks,
     "steps": steps,
     "loader": loader,
     "prediction": prediction,
     "bare": bare,
     "compiled": compiled,
+    "graphs": graphs,
 }
 
 
 def markdown(found: dict[str, Any]) -> str:
     """What was measured as tables, for docs/benchmarks.md."""
     sizes = found["sizes"]
-    head = f"{found['hardware']['processor']}, {sizes['tile']}x{sizes['tile']}, {sizes['batch']} a batch"
+    machine = f"{found['hardware']['device']}, {found['hardware']['processor']}"
+    head = f"{machine}, {sizes['tile']}x{sizes['tile']}, {sizes['batch']} a batch"
     nets = list(found.get("steps", {})) or list(NETS)
     lines = [head, "", f"| milliseconds a step | {' | '.join(nets)} |", "|---" * (len(nets) + 1) + "|"]
     rows: dict[str, dict[str, Any]] = {}
-    for part, name in (("steps", "{}"), ("compiled", "{}, compiled"), ("bare", "bare loop, {}")):
+    names = {"steps": "{}", "compiled": "{}, compiled", "bare": "bare loop, {}", "graphs": "bare loop, {}"}
+    for part, name in names.items():
         for net, measured in found.get(part, {}).items():
-            for how, value in measured.items() if isinstance(measured, dict) else ():
+            for how, value in measured.items():
                 if how in WORK:
                     continue
                 value = value.get("full step", "failed") if isinstance(value, dict) else value
@@ -439,7 +525,7 @@ def markdown(found: dict[str, Any]) -> str:
 def _shares(found: dict[str, Any]) -> Iterator[str]:
     """How near each net's step comes to the device's measured peaks."""
     for net, of in found.get("bare", {}).items():
-        if not isinstance(of, dict) or "TFLOP" not in of or "GB/s" not in found.get("peaks", {}):
+        if "TFLOP" not in of or not isinstance(found.get("peaks", {}).get("GB/s"), float):
             continue
         seconds = of["bf16-mixed"] / 1000
         products = of["TFLOP"] / seconds / found["peaks"]["bf16-mixed"]

@@ -45,7 +45,9 @@ from hela_seg.report.pictures.drawings import write_figure
 
 NET = ["model=unet", "model.width=2", "data.tile=[32,32]", "data.batch_size=2", "trainer=cpu", "logger=csv"]
 DATA = ["data=folder", "data.root=data", "data.classes=[background,dim,bright]"]
-CHECKPOINT = "trained/checkpoints/best.ckpt"
+NETS_RUN = ["train", *DATA, *NET, "trainer.max_steps=1", "report=false", "data.root=few", "hydra.run.dir=net"]
+CHECKPOINT = "net/checkpoints/best.ckpt"
+"""Of a net that predicts, trained on a few recordings, however many there are to predict."""
 
 COMMANDS = {
     "check": ["check", *DATA, "hydra.run.dir=checked"],
@@ -85,9 +87,7 @@ def main() -> None:
     for count in args.counts:
         with tempfile.TemporaryDirectory() as scratch:
             root = Path(scratch)
-            write_folder(root / "data", count, args.frames)
-            for number in range(min(count, 1000)):
-                write_run(root / "runs" / f"{number}", frame_counts(number), seed=number % 3, lr=number // 3)
+            prepare(root, count, args.frames, {COMMANDS[name][0] for name in args.commands})
             for name in args.commands:
                 found[name].append(cost(root, COMMANDS[name]))
                 print(
@@ -99,6 +99,16 @@ def main() -> None:
         cells = " | ".join(f"{seconds:.1f}, {memory:.0f}" for seconds, memory in costs)
         exponents = ", ".join(exponent(args.counts, [cost[i] for cost in costs]) for i in (0, 1))
         print(f"| {name} | {cells} | {exponents} |")
+
+
+def prepare(root: Path, count: int, frames: int, programs: set[str]) -> None:
+    """Write what some programs are to look at."""
+    write_folder(root / "data", count, frames)
+    if "predict" in programs:
+        write_folder(root / "few")
+        cost(root, NETS_RUN)
+    for number in range(min(count, 1000) if "compare" in programs else 0):
+        write_run(root / "runs" / f"{number}", frame_counts(number), seed=number % 3, lr=number // 3)
 
 
 def simulate(counts: list[int], frames: int) -> None:

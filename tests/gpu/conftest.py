@@ -1,6 +1,6 @@
 """Tests of what only a GPU of CUDA shows; elsewhere they skip, with the reason.
 
-    pytest -m gpu -n 0 tests/gpu                        on a machine with a GPU, in a few minutes
+    pytest -m gpu -n 0 -W default tests/gpu                 on a machine with a GPU, in a few minutes
     HELA_SEG_TEST_DEVICE=cpu pytest -m gpu -n 0 tests/gpu   the same code on a CPU, without what it lacks
 
 Tests that look at CUDA itself (its memory, transfers and synchronisation) skip on a CPU in either case.
@@ -20,12 +20,18 @@ DEVICE = os.environ.get("HELA_SEG_TEST_DEVICE", "cuda")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder, and say why they skip."""
+    """Mark the tests of this folder, and say why they skip; what takes a minute to compile comes last."""
+    items.sort(key=lambda item: "compiled" in item.name and item.path.is_relative_to(Path(__file__).parent))
     for item in items:
         if not item.path.is_relative_to(Path(__file__).parent):
             continue
         item.add_marker("gpu")
-        if DEVICE == "cuda" and not torch.cuda.is_available():
+        if DEVICE != "cuda":
+            continue
+        # PyTorch and Lightning, of whatever version the machine has, warn of themselves there: of TF32 when
+        # they compile, of debugging modes, of forks beside CUDA's threads
+        item.add_marker(pytest.mark.filterwarnings("default"))
+        if not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="this machine has no GPU of CUDA"))
 
 

@@ -14,6 +14,7 @@ from hela_seg.models.residual_unet import ResidualUNet
 from hela_seg.models.resnet34_unet import ResNet34UNet
 from hela_seg.models.unet import UNet
 from hela_seg.models.vgg19_unet import VGG19UNet
+from hela_seg.system.hardware import set_tf32
 from hela_seg.training.losses import DiceCrossEntropyLoss
 
 NETS: dict[str, Any] = {
@@ -49,10 +50,11 @@ def logits_and_gradient(
 
 @pytest.fixture(autouse=True)
 def _without_tf32() -> Any:
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    set_tf32(False)
     yield
-    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+    torch.set_float32_matmul_precision(before[0])
+    torch.backends.cudnn.allow_tf32 = before[1]
 
 
 @pytest.mark.parametrize("precision", TYPES)

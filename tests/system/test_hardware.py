@@ -17,7 +17,7 @@ from torch import nn
 from hela_seg.cli import main
 from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.system.errors import InputError
-from hela_seg.system.hardware import Machine, choose, take_gpu
+from hela_seg.system.hardware import Machine, choose, is_out_of_memory, take_gpu
 
 CPU = Machine(None, (0, 0), bfloat16=False, threads=2)
 T4 = Machine("Tesla T4", (7, 5), bfloat16=False, threads=8)
@@ -137,6 +137,14 @@ def test_float32_products_are_rounded_only_where_chosen() -> None:
     assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("high", True)
     choose(CPU).apply()
     assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("highest", False)
+
+
+def test_words_that_say_that_memory_ran_out() -> None:
+    assert not is_out_of_memory(RuntimeError("shapes differ"))
+    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 B"))
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"))
+    assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
+    assert is_out_of_memory(RuntimeError("GET was unable to find an engine to execute this computation"))
 
 
 def test_this_machine_is_seen_as_it_is() -> None:

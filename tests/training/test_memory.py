@@ -14,7 +14,7 @@ from hela_seg.models.unet import UNet
 from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.system.errors import InputError
 from hela_seg.training.losses import CrossEntropyLoss
-from hela_seg.training.memory import MemoryTrial, explain, is_out_of_memory, resolve_batch_size
+from hela_seg.training.memory import MemoryTrial, explain, resolve_batch_size
 
 
 class Greedy(nn.Module):
@@ -94,10 +94,6 @@ def test_where_not_even_one_tile_fits_it_says_so() -> None:
 
 
 def test_other_faults_are_no_lack_of_memory() -> None:
-    assert not is_out_of_memory(RuntimeError("shapes differ"))
-    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 B"))
-    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"))
-    assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
     tried = MemoryTrial(nn.Linear(2, 2), CrossEntropyLoss(), torch.optim.Adam, (1, 8, 8), torch.device("cpu"))
     with pytest.raises(RuntimeError):
         tried.fits(1, "32-true")

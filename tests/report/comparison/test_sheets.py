@@ -9,6 +9,7 @@ import pytest
 from fabricated import frame_counts, write_run
 
 from hela_seg.comparison import compare_runs, find_runs
+from hela_seg.report.comparison import sheets
 from hela_seg.report.comparison.sheets import interval_cell, sheets_of
 from hela_seg.report.tables import ABSENT, Cell, number_cell
 from hela_seg.scores.statistics import Interval
@@ -67,3 +68,16 @@ def test_without_a_second_net_there_are_no_pairs(tmp_path: Path) -> None:
     assert difference.value == pytest.approx(
         better.means["iou"].interval.value - worse.means["iou"].interval.value
     )
+
+
+def test_of_many_pairs_those_of_the_best_nets_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "PAIRS_SHOWN", 2)
+    for number in range(3):
+        write_run(tmp_path / f"{number}", frame_counts(number), net=f"net{number}")
+    (comparison,) = compare_runs(find_runs([tmp_path])[0])
+    pairs = sheets_of(comparison)[-1]
+    assert [row[0].text for row in pairs.rows] == [comparison.rows[0].name] * 2
+    assert "1 further pair," in pairs.notes[-1]
+    assert len(comparison.pairs) == 3
