@@ -142,17 +142,14 @@ def command_of(folder: Path, command: str, launch: Mapping[str, Any] | None = No
     if not path.is_file():
         raise InputError(f"There is no {JOB_RECORD}: the run was not begun from a shell.")
     given: Any = OmegaConf.load(path)
-    typed = [
-        _QUOTED_NAME.sub(r"\1\2", str(override))
-        for override in given
-        if not str(override).startswith("resume=")
-    ]
+    typed = [str(override) for override in given if not str(override).startswith("resume=")]
     words = ["python"] if launch is None else launch_command(**launch)
     return " ".join([*words, "-m", f"hela_seg.{command}", *map(_in_shell, typed)])
 
 
 def _in_shell(word: str) -> str:
     """A word for the shell; in double quotes where it has single ones, which is easier to read."""
+    word = _QUOTED_NAME.sub(r"\1\2", word)
     return f'"{word}"' if "'" in word and not set('"$`\\!') & set(word) else shlex.quote(word)
 
 
@@ -200,7 +197,7 @@ def _learning(material: Material) -> Section:
     drawings = draw_learning(log, classes)
     if not drawings:
         raise InputError(f"{path} holds no losses and no scores.")
-    note = "Training is scored on augmented tiles, validation on tiles that lie side by side over whole frames."
+    note = "Training is scored on augmented tiles, validation on tiles side by side over whole frames."
     if max(len(logged.epochs) for logged in log.values()) > 1:
         return Section(drawings=drawings, notes=(note,))
     told = "One epoch was trained, too few for curves."

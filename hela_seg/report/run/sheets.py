@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -119,8 +120,12 @@ def cost_sheet(record: RunRecord) -> Sheet:
 
 
 def settings_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
-    """Names and values; names of nested settings are joined by dots."""
-    rows = [(Cell(name), Cell(str(value))) for name, value in flatten(facts).items()]
+    """Names and values as one types them; names of nested settings are joined by dots."""
+    typed = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        for name, value in flatten(facts).items()
+    }
+    rows = [(Cell(name), Cell(value)) for name, value in typed.items()]
     return Sheet(title, ("Name", "Value"), rows, names=2)
 
 
