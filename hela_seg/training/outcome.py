@@ -126,7 +126,7 @@ def score(
         if distributed.is_rank_zero():
             records.write_record(folder / run_folder.RUN_RECORD, record)
             log.info("no series is kept for testing, so nothing is scored")
-            page = write_report(Material(folder, "train", data, [], None)) if report else None
+            page = write_report(Material(folder, "train", data, [], None), doubts) if report else None
             _print_end(checkpoint, folder, page, data)
         return Result(folder, checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint, trust=trust)
