@@ -37,7 +37,7 @@ from hela_seg.scores.confusion import Scores
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.frames import against_truth
 from hela_seg.scores.labelled import Readers, class_map, one_line, score_labels
-from hela_seg.scores.meters import Meters
+from hela_seg.scores.meters import Meters, Quality
 from hela_seg.scores.partners import Partners, find_partners
 from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder
@@ -103,7 +103,7 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     blocks = _blocks(data, settings.part)
     meters = _meters(settings, data.classes)
     scored = {data.names[block.series]: data.recordings[block.series].image for block in blocks}
-    warn_of(map(predictor.intensity_mismatch, scored.values()))
+    doubts = warn_of(map(predictor.intensity_mismatch, scored.values()))
 
     def measure(recording: Recording, t: int, truth: Any, found: Any) -> None:
         """Measure boundaries and cells of a frame that was counted."""
@@ -114,20 +114,15 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     )
     series = np.array(counts.series)
     pixels = (counts.matrix[series == name].sum(axis=(0, 1)) for name in scored)
-    warn_of(map(predictor.share_mismatch, scored.values(), pixels))
+    doubts += warn_of(map(predictor.share_mismatch, scored.values(), pixels))
     costs = replace(costs_of(predictor.info, modules_of(settings.trust)), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     trained = _of_training(predictor.info, counts)
-    if trained:
-        log.warning(
-            "warning: %d of %d frame(s) have the series and number of frames that trained this net, which "
-            "flatters their scores: score frames that it never saw",
-            trained,
-            len(counts),
-        )
+    seen = f"{trained} of {len(counts)} frame(s) have the series and number of frames that trained this net,"
+    doubts += warn_of([f"{seen} which flatters their scores: score frames that it never saw"] * bool(trained))
     found = _written(settings, counts, predictor.classes, record, meters, reliability, trained)
     maps = predicted(predictor, data.recordings, blocks)
-    report = write_report(Material(Path(settings.output_dir), "evaluate", data, blocks, maps))
+    report = write_report(Material(Path(settings.output_dir), "evaluate", data, blocks, maps), doubts)
     _print_files(settings, {"checkpoint": ckpt}, report)
     return found
 
@@ -157,10 +152,11 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     if faults and not skip:
         raise InputError(one_line(faults))
     found = _written(settings, counts, data.classes, _record_of_labels(settings, data), meters, tracks=tracks)
+    doubts = warn_of([_like_class_maps(meters.quality, len(data.classes))])
     lost = _left_out(blocks, len(counts), [*partners.faults, *faults])
     maps = partial(class_map, partners, readers.found)
     material = Material(Path(settings.output_dir), "evaluate", data, scored, maps, followed)
-    report = write_report(material, [lost] if lost else [])
+    report = write_report(material, [*doubts, *([lost] if lost else [])])
     _print_files(settings, _files_of(labels, partners), report)
     if lost:
         raise PartialResultError(lost)
@@ -273,6 +269,20 @@ def _blocks(data: TimelapseData, part: ScoredPart) -> list[Block]:
             f"no frame of the data is for '{part}', expected train, validation, test or all: set part="
         )
     return blocks
+
+
+def _like_class_maps(quality: Quality, classes: int) -> str | None:
+    """What to say of label images that number no more cells a frame than a class map has classes."""
+    cells = {} if quality.cells is None else quality.cells.to_plain()
+    if cells.get("found") != "ids":
+        return None
+    frames, true, found = (cells[key] for key in ("frames", "true_cells", "found_cells"))
+    if not found <= (classes - 1) * frames < true:
+        return None
+    return (
+        f"the label images number {counted(found, 'cell')} in {counted(frames, 'frame')}, the truth {true}: "
+        "if they are class maps, as hela_seg.predict writes them, add reading.kind=values"
+    )
 
 
 def _meters(settings: EvaluateSettings, classes: Classes) -> Meters:

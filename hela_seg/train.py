@@ -15,7 +15,7 @@ if __name__ == "__main__":
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -112,7 +112,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     pl.seed_everything(settings.seed, workers=True, verbose=False)
 
     with distributed.rank_zero_first():
-        data = _data(settings, folder, start, ranks)
+        data, doubts = _data(settings, folder, start, ranks)
     net_config = assembly.net_config(settings.model, data)
     net, transferred = _net(net_config, settings, start, data)
     assembly.refuse_output(net, net_config, data.tile)
@@ -144,16 +144,19 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
         )
     costs = replace(costs_of(info, settings.trusted), step_ms=clock.step_ms, peak_memory=peak_memory(device))
     record = record_of(info, costs, trainer_settings.accelerator, trainer.precision, launch=ranks)
-    return _scored(settings, trainer, data, folder, record)
+    return _scored(settings, trainer, data, record, doubts)
 
 
 def _scored(
-    settings: TrainSettings, trainer: pl.Trainer, data: TimelapseData, folder: Path, record: RunRecord
+    settings: TrainSettings, trainer: pl.Trainer, data: TimelapseData, record: RunRecord, doubts: list[str]
 ) -> Result:
-    """Score the net that the run ended with, and note in the folder that it has ended."""
+    """Score the net that the run ended with, and note in its folder that it has ended."""
+    folder = Path(settings.output_dir)
     with distributed.rank_zero_first():  # it has moved the last checkpoint to its place
         checkpoint = outcome.best_checkpoint(trainer, folder)
-    result = outcome.score(checkpoint, data, folder, record, report=settings.report, trust=settings.trusted)
+    result = outcome.score(
+        checkpoint, data, folder, record, doubts, report=settings.report, trust=settings.trusted
+    )
     if is_rank_zero():
         resume.mark_finished(folder, result.checkpoint, settings.trainer.to_plain())
     return result
@@ -204,8 +207,15 @@ def _with_tiles_of(settings: TrainSettings, held: Mapping[str, Any]) -> TrainSet
     return replace(settings, data={**settings.data, **kept})
 
 
-def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo) -> TimelapseData:
-    """The data, looked at and split, as they were split when a run that goes on began."""
+def _data(
+    settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo
+) -> tuple[TimelapseData, list[str]]:
+    """The data, looked at and split, as they were split when a run that goes on began.
+
+    Returns:
+        The data, and in the first of several processes warnings of what makes their scores doubtful.
+    """
+    doubts: list[str] = []
     data: TimelapseData = build(settings.data, "data", augment=build(settings.augment, "augment"))
     data.open(None if start.begun is None else start.begun.split)
     data.launch = ranks
@@ -219,11 +229,11 @@ def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo)
             log.info("recordings of drawn cells with known truth: %s", data.files.root)
         write_split(folder / run_folder.SPLIT_TABLE, data.blocks, data.names)
         print_split(data.blocks, data.names)
-        for line in never_trained(data.survey.pixels, data.classes):
-            log.warning("warning: %s", line)
         _tell_exposures(data)
-        _warn_of_leaks(data)
-    return data
+        doubts = [*never_trained(data.survey.pixels, data.classes), *_leaks(data)]
+        for line in doubts:
+            log.warning("warning: %s", line)
+    return data, doubts
 
 
 def _net(
@@ -330,20 +340,16 @@ def _tell_exposures(data: TimelapseData) -> None:
             log.warning("warning: %s: convert all alike, or take data.normalise=auto or frame", line)
 
 
-def _warn_of_leaks(data: TimelapseData) -> None:
+def _leaks(data: TimelapseData) -> Iterator[str]:
     looks = look_at_frames(data.recordings, data.blocks, data.labels)
     twins = find_near_duplicates(looks)
     if twins:
         first, second = (
             f"'{data.names[look.series]}' frame {look.t}" for look in (twins[0].first, twins[0].second)
         )
-        log.warning(
-            "warning: %d frame(s) of validation or test look like frames on another side of the split, or "
-            "have their masks, which flatters their scores; the most alike are %s and %s (see python -m "
-            "hela_seg.check)",
-            len(twins),
-            first,
-            second,
+        yield (
+            f"{len(twins)} frame(s) of validation or test look like frames on another side of the split, or "
+            f"have their masks, which flatters their scores; the most alike are {first} and {second} (see "
+            "python -m hela_seg.check)"
         )
-    for line in leaks_by_name(data.recordings, data.blocks, looks):
-        log.warning("warning: %s", line)
+    yield from leaks_by_name(data.recordings, data.blocks, looks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import re
 import shlex
 import shutil
@@ -269,6 +270,12 @@ def test_the_site_is_built_without_a_warning_and_without_a_network(tmp_path: Pat
     assert {Path(name).stem for name in PAGES if name.startswith("docs/")} <= built
     settings = (tmp_path / "settings.html").read_text(encoding="utf-8")
     assert all(key.path in settings for command in console.COMMANDS for key in all_keys(command))
+
+
+def test_what_the_page_of_the_api_names_is_there() -> None:
+    names = re.findall(r"^::: (\S+)$", PAGES["docs/api.md"], re.MULTILINE)
+    assert names
+    assert [name for name in names if pydoc.locate(name) is None] == []
 
 
 def test_every_page_is_in_the_navigation_of_the_site() -> None:

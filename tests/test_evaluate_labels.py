@@ -182,6 +182,23 @@ def test_instances_on_both_sides_are_compared_by_their_ids(desk: Path) -> None:
     assert (cells["truth"], cells["found"], cells["mean_average_precision"]) == ("ids", "ids", 1.0)
 
 
+def test_class_maps_that_are_read_as_numbers_of_cells_are_doubted(
+    desk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cells = np.zeros((3, 48, 64), np.uint8)
+    for number, column in enumerate((4, 20, 36, 52), 1):
+        cells[:, 10:20, column : column + 8] = number
+    for name in ("dish 0.tif", "dish 1.tif"):
+        tifffile.imwrite(desk / "my cells" / "masks" / name, cells, photometric="minisblack")
+        change(name, lambda _: (cells > 0).astype(np.uint8))
+    numbered = ["data.labels.kind=instances", "data.classes=[background,interior,border]", "data.axes=TYX"]
+    assert evaluate(*numbered) == 0
+    assert "the label images number 6 cells in 6 frames, the truth 24" in capfd.readouterr().err
+    assert "add reading.kind=values." in report()
+    assert evaluate(*numbered, "reading.kind=values") == 0
+    assert "add reading.kind=values" not in capfd.readouterr().err + report()
+
+
 def test_what_is_switched_off_is_not_there(desk: Path) -> None:
     assert evaluate("boundaries=null", "cells=null") == 0
     assert not {"boundaries", "cells"} & written().keys()

@@ -124,5 +124,6 @@ def test_learning_curves_are_those_of_the_log(places: dict[str, Path]) -> None:
         logged = [float(row["m-IoU/validation"]) for row in csv.DictReader(file) if row["m-IoU/validation"]]
     text = (places["run"] / run_folder.REPORT).read_text(encoding="utf-8")
     best = int(np.argmax(logged))
-    said = f"validation at best {logged[best]:.4f} in epoch {best + 1}, {logged[-1]:.4f} at the end"
+    end = "the last" if best + 1 == len(logged) else f"{logged[-1]:.4f} at the end"
+    said = f"validation at best {logged[best]:.4f} in epoch {best + 1}, {end}"
     assert re.search(rf"m-IoU: train [^;]*; {re.escape(said)}", text)

@@ -262,7 +262,8 @@ def test_a_class_that_training_cannot_learn_is_named_before_it_starts_and_stands
 ) -> None:
     classes = "data.classes=[background,dim,bright,ghost]"
     arguments = ["data=folder", f"data.root={cells}", classes, *SMALL_NET, "model=unet"]
-    assert main("train", [*arguments, "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"]) == 0
+    more = ["report=true", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"]
+    assert main("train", [*arguments, *more]) == 0
     output, said = capfd.readouterr()
     warned = said.index("warning: class 'ghost' has no pixel in the training frames, no net can learn it: ")
     assert warned < said.index("trainable parameters")
@@ -271,6 +272,9 @@ def test_a_class_that_training_cannot_learn_is_named_before_it_starts_and_stands
     assert {"background", "dim", "bright", "ghost", "mean"} <= {row[0] for row in rows if row}
     assert ["Class", "Precision", "Recall", "IoU", "Dice", "Accuracy"] in rows
     assert " found (IoU from 0.5 on), and " in " ".join(output.split())  # what that means for cells
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Class &#39;ghost&#39; has no pixel in the training frames" in page
+    assert "One epoch was trained, too few for curves." in page
 
 
 def test_training_stops_early_when_nothing_improves(cells: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def _head(command: str) -> Iterator[str]:
     about = COMMANDS[command]
     yield from (about.about, "", "Examples")
     yield from (f"  python -m hela_seg.{command} {typed}".rstrip() for typed in about.examples)
-    yield from ("", "Keys, set with key=value, their defaults and what they mean")
+    yield from ("", "Keys, set with key=value, and what they mean (--help WORD: those of a word)")
 
 
 def _sections(command: str, chosen: dict[str, str], wanted: Sequence[str]) -> Iterator[str]:

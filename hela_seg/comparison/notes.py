@@ -48,15 +48,15 @@ def _interval_note(frames: int, units: int) -> str:
         neighbours = f"{frames} neighbouring frames look alike and count as one image, which"
         what = "a single image" if frames == 1 else neighbours
         return f"No 95 % intervals and no tests: {what} does not show how much scores vary."
-    blocks = f"{units} blocks of neighbouring frames, or whole recordings, of {frames} frames"
-    few = f" Fewer than {FEW_UNITS} make them too narrow." if units < FEW_UNITS else ""
+    blocks = f"{units} blocks of neighbouring frames or whole recordings ({frames} frames in all)"
+    drawn = f"{units} images" if units == frames else blocks
+    few = f" Fewer than {FEW_UNITS} make them too narrow all the same." if units < FEW_UNITS else ""
     if units < FEWEST_TO_TEST:
         few += f" With fewer than {FEWEST_TO_TEST} no test can show a difference."
-    drawn = f"{units} images" if units == frames else blocks
     return (
-        "95 % intervals: where scores of other images of this kind are expected, not those of another "
-        f"training. Percentiles of {RESAMPLES} bootstrap draws of {drawn}, taken at the level "
-        f"{100 * level_of(units):.2f} % as few units ask for.{few}"
+        "95 % intervals say where the scores of other images of this kind are expected; another training may "
+        f"differ by more. They are percentiles of {RESAMPLES} bootstrap draws of {drawn}, at the level "
+        f"{100 * level_of(units):.2f} %, which makes up for how few these are.{few}"
     )
 
 

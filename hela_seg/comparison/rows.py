@@ -224,8 +224,9 @@ def _pairs(
 ) -> list[Pair]:
     by_frame = [mean_over_classes(scores_of(matrix).iou).mean(axis=0) for matrix in matrices]
     tests = [signed_rank(one - other, units) for one, other in combinations(by_frame, 2)]
+    count = count_of(units)
     return [
-        Pair(*pair, difference, p, corrected, conclusion(*pair, difference, corrected))
+        Pair(*pair, difference, p, corrected, conclusion(*pair, difference, corrected, count))
         for pair, difference, p, corrected in zip(
             combinations(names, 2), differences, tests, holm(tests), strict=True
         )

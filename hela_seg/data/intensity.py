@@ -289,12 +289,14 @@ def share_mismatch(
     )
 
 
-def warn_of(doubts: Iterable[str | None]) -> None:
-    """Say the first of recordings' doubts, and how many others have one; nothing where none has."""
+def warn_of(doubts: Iterable[str | None]) -> list[str]:
+    """Warn of the first of recordings' doubts, and how many others have one, and hand the line on, if any."""
     found = [doubt for doubt in doubts if doubt is not None]
-    if found:
-        others = f" ({len(found) - 1} other recordings likewise)" if found[1:] else ""
-        log.warning("warning: %s%s", found[0], others)
+    if not found:
+        return []
+    others = f" ({len(found) - 1} other recordings likewise)" if found[1:] else ""
+    log.warning("warning: %s%s", found[0], others)
+    return [f"{found[0]}{others}"]
 
 
 def figures_of(percentiles: NDArray[Any]) -> Figures:

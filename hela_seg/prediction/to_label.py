@@ -66,7 +66,7 @@ def write_ranking_sheet(
     for place, (choice, image, labels) in enumerate(frames, start=1):
         panels.append(blend(*fit_panel(image, labels, PANEL), classes))
         frame = choice.candidate
-        captions.append(caption_of(f"{place}. ", names[frame.series], f", t={frame.t}", panels[-1]))
+        captions.append(caption_of(f"{place}. ", names[frame.series], f", frame {frame.t}", panels[-1]))
         ignored |= bool((labels == IGNORE_INDEX).any())
     if not panels:
         raise ValueError("a sheet needs at least one frame")

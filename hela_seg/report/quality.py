@@ -171,14 +171,14 @@ def _cell_sheet(plain: Mapping[str, Any]) -> Sheet:
         for row in plain["thresholds"]
     ]
     source = {
-        "ids": "those that masks number",
-        "split": "parts of the foreground, cut where they form a neck",
+        "ids": "the objects that masks number",
+        "split": "connected parts of the foreground, cut where they form a neck",
     }
     # older files do not say with which settings
     settings = [f"cells.{key}={plain[key]:g}" for key in SPLIT_SETTINGS if plain.get(key) is not None]
     split = f" Split with {' '.join(settings)}." if settings else ""
     true, found = source[plain["truth"]], source[plain["found"]]
-    cells = f"Both are {true}" if true == found else f"True cells are {true}; found ones {found}"
+    cells = f"Both are {true}" if true == found else f"True cells are {true}; found cells are {found}"
     note = (
         "A true and a found cell match where they share so much of their joint area (IoU, first column). AP "
         f"(average precision): matched / (matched + missed + extra). {cells}.{split}"

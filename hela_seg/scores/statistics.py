@@ -214,8 +214,11 @@ def is_shown(difference: Interval, p: float) -> bool:
     return difference.excludes_zero and p < 1 - CONFIDENCE
 
 
-def conclusion(first: str, second: str, difference: Interval, p: float) -> str:
-    """What follows from two nets' difference in m-IoU, first minus second, and from its p after `holm`."""
+def conclusion(first: str, second: str, difference: Interval, p: float, units: int = FEWEST_TO_TEST) -> str:
+    """What follows from two nets' difference in m-IoU, first minus second, and from its p after `holm`.
+
+    Of fewer than `FEWEST_TO_TEST` independent units the sentence says that no test could show more.
+    """
     if not difference.known:
         return f"Nothing can be said of {first} and {second}: one independent image has no interval."
     size = f"{abs(difference.value):.4f} in m-IoU"
@@ -224,7 +227,9 @@ def conclusion(first: str, second: str, difference: Interval, p: float) -> str:
         return f"{better} is better than {worse}, by {size}."
     why = ""
     if difference.excludes_zero:
-        why = "; the interval leaves out 0, but the test does not agree"
+        few = f"{units} independent images or recordings are too few for a test"
+        doubt = few if units < FEWEST_TO_TEST else "the test does not agree"
+        why = f"; the interval leaves out 0, but {doubt}"
     elif p < 1 - CONFIDENCE:
         why = "; the test says so, but the interval holds 0"
     return f"No difference shown between {first} and {second} ({size}{why})."

@@ -98,6 +98,7 @@ def score(
     data: TimelapseData,
     folder: Path,
     record: records.RunRecord,
+    doubts: Sequence[str] = (),
     *,
     report: bool = True,
     trust: Sequence[str] = (),
@@ -113,6 +114,7 @@ def score(
         data: as it was trained with.
         folder: of the run.
         record: settings and costs of the training.
+        doubts: warnings that stand above the report, for they make its scores doubtful.
         report: whether a page with figures and frames is written too.
         trust: see `hela_seg.models.find_net`.
 
@@ -124,7 +126,7 @@ def score(
         if distributed.is_rank_zero():
             records.write_record(folder / run_folder.RUN_RECORD, record)
             log.info("no series is kept for testing, so nothing is scored")
-            page = write_report(Material(folder, "train", data, [], None)) if report else None
+            page = write_report(Material(folder, "train", data, [], None), doubts) if report else None
             _print_end(checkpoint, folder, page, data)
         return Result(folder, checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint, trust=trust)
@@ -156,7 +158,7 @@ def score(
             log.warning("warning: %s", line)
         maps = predicted(predictor, data.recordings, blocks)
         material = Material(folder, "train", data, blocks, maps, known=run)
-        page = write_report(material, told) if report else None
+        page = write_report(material, [*doubts, *told]) if report else None
         _print_end(checkpoint, folder, page, data)
     return result
 

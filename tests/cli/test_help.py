@@ -18,7 +18,9 @@ def test_help_has_a_line_for_each_key_and_fits_the_terminal(monkeypatch: pytest.
     monkeypatch.setenv("COLUMNS", "80")
     printed = help_of("train").splitlines()
     assert "  trainer.tf32=auto               on GPUs that have it; or true, false" in printed
-    keys = printed[printed.index("Keys, set with key=value, their defaults and what they mean") :]
+    keys = printed[
+        printed.index("Keys, set with key=value, and what they mean (--help WORD: those of a word)") :
+    ]
     assert [line for line in keys if len(line) > 80] == []
     for group, choice in groups_of("train").items():
         assert any(line.startswith(f"{group}: ") for line in printed)

@@ -24,8 +24,8 @@ def run(folder: Path, net: str = "unet", seed: int = 0, absent: int | None = Non
         (1, 1, "No 95 % intervals and no tests: a single image does not show"),
         (9, 1, "no tests: 9 neighbouring frames look alike and count as one image, which does"),
         (5, 5, "With fewer than 6 no test can show a difference."),
-        (9, 9, "draws of 9 images, taken at the level"),
-        (90, 9, "draws of 9 blocks of neighbouring frames, or whole recordings, of 90 frames,"),
+        (9, 9, "draws of 9 images, at the level"),
+        (90, 9, "draws of 9 blocks of neighbouring frames or whole recordings (90 frames in all),"),
     ],
 )
 def test_intervals_say_what_was_drawn(frames: int, units: int, expected: str, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_cells_are_counted_at_each_overlap() -> None:
     assert "2 true, 1 found, mean AP 0.2000" in text
     assert row(text, "0.50 ") == ["1", "1", "0", "1.0000", "0.5000", "0.6667", "0.5000"]
     assert row(text, "0.90 ") == ["0", "2", "1", "0.0000", "0.0000", "0.0000", "0.0000"]
-    assert "True cells are those that masks number" in " ".join(text.split())
+    assert "True cells are the objects that masks number" in " ".join(text.split())
 
 
 def test_how_class_maps_were_split_is_said_where_they_were() -> None:

@@ -201,6 +201,8 @@ def test_holms_correction() -> None:
 )
 def test_what_follows_is_said_plainly(difference: Interval, p: float, expected: str) -> None:
     assert expected in conclusion("a", "b", difference, p)
+    apart = difference.known and difference.excludes_zero and not p < 0.05
+    assert ("3 independent images" in conclusion("a", "b", difference, p, 3)) == apart
 
 
 def covered(random: np.random.Generator, recordings: int, neighbours: int) -> bool:

@@ -42,12 +42,14 @@ def draw_nets(comparison: Comparison) -> Drawing:
     best = rows[0]
     left = len(comparison.rows) > MOST_LINES
     more = f" The first {MOST_LINES} of {len(comparison.rows)} nets; the tables have all." if left else ""
+    seeded = any(len(row.runs) > 1 for row in rows)
+    dot = "mean over seeds, whose own scores are the ticks" if seeded else "score"
     diamond = f" Diamond: published, {SOURCE}." if any(row.published for row in rows) else ""
     return Drawing(
         themed_svg(figure),
         f"m-IoU of {counted(len(comparison.rows), 'net')}; the highest is {best.name} with "
-        f"{best.means['iou'].interval.value:.4f}. Dot: mean over seeds. Bar: 95 % interval over images. "
-        f"Ticks: each seed.{diamond}{more}",
+        f"{best.means['iou'].interval.value:.4f}. Dot: {dot}. Bar: 95 % interval over images."
+        f"{diamond}{more}",
     )
 
 

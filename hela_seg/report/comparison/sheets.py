@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hela_seg.comparison import Comparison, Figure, NetRow, Pair, Published
 from hela_seg.comparison.nets import what_numbers_mean
@@ -161,13 +162,14 @@ def _costs(comparison: Comparison) -> Sheet:
     trained = [row for row in comparison.rows if row.costs.tile]
     tiles = {row.name: "x".join(map(str, row.costs.tile or ())) for row in trained}
     batches = {row.name: f"{row.costs.batch_size} of {tiles[row.name]}" for row in trained}
-    notes = (
-        f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {_of_each(tiles)}.",
-        f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}.",
-        f"s/frame: {MEASURED['frame_s']}.",
-        f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
-    )
-    return Sheet("What each net costs", headings, rows, notes=notes)
+    notes = {
+        "10⁹ MAC": f"MAC: multiply-adds {MEASURED['multiply_adds']}; here {_of_each(tiles)}.",
+        "ms/step": f"ms/step: {MEASURED['step_ms']}; tiles of a step: {_of_each(batches)}.",
+        "s/frame": f"s/frame: {MEASURED['frame_s']}.",
+        "MiB": f"MiB, 2²⁰ bytes: {MEASURED['peak_memory']}.",
+    }
+    sheet = without_empty_columns(Sheet("What each net costs", headings, rows))
+    return replace(sheet, notes=tuple(note for heading, note in notes.items() if heading in sheet.headings))
 
 
 def _of_each(sizes: Mapping[str, str]) -> str:

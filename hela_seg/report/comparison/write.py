@@ -114,7 +114,11 @@ def html(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
     best, of_best = first.rows[0], first.pairs[:1]
     score = number_cell(best.means["iou"].interval.value).text
     verdict = [f"{best.name} has the highest m-IoU, {score}.", *(pair.sentence for pair in of_best)]
+    runs = [run for one in comparisons for row in one.rows for run in row.runs]
+    roots = [(run.record.config.get("data") or {}).get("root") for run in runs]
+    data = ", ".join(dict.fromkeys(Path(root).name for root in roots if root))
     facts = (
+        ("Data", data or "unknown"),
         ("Nets", str(sum(len(one.rows) for one in comparisons))),
         ("Written", f"{date.today():%Y-%m-%d}"),
     )

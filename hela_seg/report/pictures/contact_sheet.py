@@ -47,7 +47,7 @@ def write_contact_sheet(
         return False
     panels = [picture for _, (picture, _) in shown]
     captions = [
-        caption_of("", recordings[series].name, f", t={t}, {_part(blocks, series, t)}", picture)
+        caption_of("", recordings[series].name, f", frame {t}, {_part(blocks, series, t)}", picture)
         for (series, t), (picture, _) in shown
     ]
     legend = legend_of(classes, any(ignored for _, (_, ignored) in shown))

@@ -123,21 +123,13 @@ def _draw_lives(axes: Axes, followed: Followed, columns: dict[int, float], step:
             until = stay.last + 1 if following is None else following.first
             lines.append([(x, stay.first * step), (x, until * step)])
             colours.append(followed.classes[stay.kind].colour)
+        end = (stays[-1].last + 1) * step
         if life.daughters:
-            born = (stays[-1].last + 1) * step
             places = [columns[daughter] for daughter in life.daughters]
-            forks.append([(min(places), born), (max(places), born)])
+            forks.append([(min(places), end), (max(places), end)])
         if life.end in END_MARKS:
             marker, _ = END_MARKS[life.end]
-            axes.plot(
-                x,
-                (stays[-1].last + 1) * step,
-                marker=marker,
-                markersize=4,
-                color=FORK,
-                clip_on=False,
-                zorder=3,
-            )
+            axes.plot(x, end, marker, markersize=4, color=FORK, clip_on=False, zorder=3)
     width = 3.2 if len(columns) <= 40 else 2.2
     axes.add_collection(LineCollection(forks, colors=FORK, linewidths=1.0, zorder=1))
     rim = [withStroke(linewidth=width + 0.9, foreground="0.3")]  # or yellow would hardly be seen on white

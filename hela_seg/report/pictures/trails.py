@@ -111,12 +111,12 @@ def strip_rows(life: Life) -> NDArray[np.int64]:
 def _crop(
     series: Series, class_maps: dict[int, Labels], lives: Lives, row: int, side: int
 ) -> tuple[NDArray[Any], Labels]:
-    """The surroundings of a cell, black and without a class where they lie outside of the frame."""
+    """The surroundings of a cell, dark and without a class where they lie outside of the frame."""
     t = int(lives.cells["frame"][row])
     image, labels = series.frame(t), class_maps[t]
     top, left = (round(float(lives.cells[name][row])) - side // 2 for name in ("row_px", "column_px"))
     margin = side
-    padded = np.pad(image, ((0, 0), (margin, margin), (margin, margin)))
+    padded = np.pad(image, ((0, 0), (margin, margin), (margin, margin)), mode="minimum")
     padded_labels = np.pad(labels, margin)
     window = slice(top + margin, top + margin + side), slice(left + margin, left + margin + side)
     return padded[(slice(None), *window)], padded_labels[window]

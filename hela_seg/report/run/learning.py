@@ -96,10 +96,16 @@ def _draw(
 
 
 def _best_and_last(logged: Logged, better: Any) -> str:
-    """The best value and when it first was: ``at best 0.1234 in epoch 7, 0.1300 at the end``."""
-    points = zip(logged.values, logged.epochs, strict=True)
+    """The best value and when it first was: ``at best 0.1234 in epoch 7, 0.1300 at the end``.
+
+    Of a single epoch the value alone.
+    """
+    points = list(zip(logged.values, logged.epochs, strict=True))
     finite = [(value, epoch) for value, epoch in points if math.isfinite(value)]
     if not finite:
         return "never finite"
     value, epoch = better(finite, key=itemgetter(0))
-    return f"at best {value:.4f} in epoch {epoch}, {logged.values[-1]:.4f} at the end"
+    if len(points) == 1:
+        return f"{value:.4f}"
+    end = "the last" if epoch == logged.epochs[-1] else f"{logged.values[-1]:.4f} at the end"
+    return f"at best {value:.4f} in epoch {epoch}, {end}"

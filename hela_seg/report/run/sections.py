@@ -5,6 +5,7 @@ A section that a run cannot have, or whose file is missing or damaged, is refuse
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ from hela_seg.tracking.tables import Followed
 
 MOST_LINEAGES = 3
 """Recordings whose lineages are drawn on the page."""
+
+_QUOTED_NAME = re.compile(r"^([\w.]+=)'(?!(?:null|true|false|nan|inf)$)([A-Za-z/][\w./-]*)'$", re.IGNORECASE)
+"""A value in quotes that means the same without them."""
 
 NOT_SCORED = "No series is kept for testing, so nothing is scored."
 
@@ -145,6 +149,7 @@ def command_of(folder: Path, command: str, launch: Mapping[str, Any] | None = No
 
 def _in_shell(word: str) -> str:
     """A word for the shell; in double quotes where it has single ones, which is easier to read."""
+    word = _QUOTED_NAME.sub(r"\1\2", word)
     return f'"{word}"' if "'" in word and not set('"$`\\!') & set(word) else shlex.quote(word)
 
 
@@ -188,11 +193,15 @@ def _tracks(material: Material) -> Section:
 def _learning(material: Material) -> Section:
     classes = material.prepared.classes
     path = material.folder / run_folder.LOGS / run_folder.METRICS_TABLE
-    drawings = draw_learning(read_log(path), classes)
+    log = read_log(path)
+    drawings = draw_learning(log, classes)
     if not drawings:
         raise InputError(f"{path} holds no losses and no scores.")
-    notes = ("Scores of training are those of augmented tiles, those of validation of tiles on a grid.",)
-    return Section(drawings=drawings, notes=notes)
+    note = "Training is scored on augmented tiles, validation on tiles side by side over whole frames."
+    if max(len(logged.epochs) for logged in log.values()) > 1:
+        return Section(drawings=drawings, notes=(note,))
+    told = "One epoch was trained, too few for curves."
+    return Section(notes=(told, *(drawing.caption for drawing in drawings), note))
 
 
 def _examples(material: Material) -> Section:
@@ -212,6 +221,8 @@ def _examples(material: Material) -> Section:
         "Frames by their own m-IoU. In errors, wrong pixels have the colour of the class that was found "
         "there. Hatched pixels count nowhere."
     )
+    if all(material.data.recordings[block.series].image.pixel_size is None for block in material.blocks):
+        note += " There is no scale bar, since the images do not state the size of their pixels."
     return Section(legend=_legend(run.classes), galleries=galleries, notes=(note,))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -103,7 +104,7 @@ def cost_sheet(record: RunRecord) -> Sheet:
     costs = record.costs
     memory = None if costs.peak_memory is None else costs.peak_memory / MEBI
     tile = "a tile" if costs.tile is None else f"{costs.tile[0]}x{costs.tile[1]}"
-    batch = "a batch" if costs.batch_size is None else f"{costs.batch_size} tiles"
+    batch = "a batch" if costs.batch_size is None else counted(costs.batch_size, "tile")
     measured = {
         "parameters": ("parameters", number_cell(costs.parameters, ",")),
         "multiply_adds": (f"multiply-adds of {tile}", number_cell(costs.multiply_adds, ",")),
@@ -114,14 +115,17 @@ def cost_sheet(record: RunRecord) -> Sheet:
     known = {key: entry for key, entry in measured.items() if entry[1].text != ABSENT}
     rows = [(Cell(name), cell) for name, cell in known.values()]
     notes = tuple(f"{known[key][0]}: {how}." for key, how in MEASURED.items() if key in known)
-    if record.hardware:
-        notes += (f"Measured on: {', '.join(map(str, record.hardware.values()))}.",)
-    return Sheet("What it cost", ("What", "Measured"), rows, notes=notes)
+    machine = f" on {', '.join(map(str, record.hardware.values()))}" if record.hardware else ""
+    return Sheet(f"Measured{machine}", ("What", "Measured"), rows, notes=notes)
 
 
 def settings_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
-    """Names and values; names of nested settings are joined by dots."""
-    rows = [(Cell(name), Cell(str(value))) for name, value in flatten(facts).items()]
+    """Names and values as one types them; names of nested settings are joined by dots."""
+    typed = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        for name, value in flatten(facts).items()
+    }
+    rows = [(Cell(name), Cell(value)) for name, value in typed.items()]
     return Sheet(title, ("Name", "Value"), rows, names=2)
 
 

@@ -97,9 +97,9 @@ def test_captions_name_series_frame_and_part(tmp_path, monkeypatch):
     recordings = [record(2, (200, 240)), record(1, (200, 240))]
     recordings[0].image.name, recordings[1].image.name = "a", "day 2 of a very long story, dish 17"
     sheet(tmp_path, recordings, [Block(0, 0, 1, "train"), Block(1, 0, 1, "validation")])
-    assert captions[:2] == ["a, t=0, train", "a, t=1, unused"]
+    assert captions[:2] == ["a, frame 0, train", "a, frame 1, unused"]
     assert captions[2].startswith("…")
-    assert captions[2].endswith("dish 17, t=0, validation")
+    assert captions[2].endswith("17, frame 0, validation")
 
 
 def test_large_frames_make_no_larger_sheet(tmp_path):

@@ -60,3 +60,14 @@ def test_a_strip_keeps_the_cell_in_the_middle_also_at_the_edge(step: int, tmp_pa
     panels = coloured[60:-50]
     middle = np.flatnonzero(panels.any(axis=1)).mean()
     assert 0.3 < middle / len(panels) < 0.7
+
+
+def test_a_strip_at_the_edge_has_the_contrast_of_the_recording(tmp_path: Path) -> None:
+    maps = [np.roll(frame, -10, axis=1) for frame in class_maps(1)]
+    bright = np.stack(maps) * np.uint16(500) + np.uint16(30_000)  # black is far above 0, as of many cameras
+    lives = followed(maps)
+    series = ArraySeries(bright, "TYX", 1)
+    write_strip(tmp_path / "a.png", series, dict(enumerate(maps)), lives, lives.lives[0], CLASSES)
+    with Image.open(tmp_path / "a.png") as strip:
+        panel = np.asarray(strip.convert("L"))[76:176, 16:116]
+    assert np.median(panel) < 60

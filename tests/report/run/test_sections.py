@@ -45,8 +45,10 @@ def material(tmp_path: Path) -> Material:
 def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
     (tmp_path / ".hydra").mkdir()
     overrides = ["model=unet", "data.root='/my data/$HOME \"x\"!'", "data.classes=[a,b]", "+note=a b&c"]
-    (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps([*overrides, "resume=true"]))
-    assert shlex.split(command_of(tmp_path, "train")) == ["python", "-m", "hela_seg.train", *overrides]
+    kept = [*overrides, "data.images='images.tif'", "+a='null'", "+b='1e3'", "resume=true"]
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps(kept))
+    typed = ["python", "-m", "hela_seg.train", *overrides, "data.images=images.tif", "+a='null'", "+b='1e3'"]
+    assert shlex.split(command_of(tmp_path, "train")) == typed
 
 
 @pytest.mark.parametrize(

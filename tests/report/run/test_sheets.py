@@ -124,5 +124,5 @@ def test_costs_have_their_units(run: Run) -> None:
 
 def test_nested_settings_have_names_joined_by_dots() -> None:
     sheet = settings_sheet("Settings", {"model": {"width": 8}, "seed": None})
-    assert texts(sheet) == [["model.width", "8"], ["seed", "None"]]
+    assert texts(sheet) == [["model.width", "8"], ["seed", "null"]]
     assert sheet.names == len(sheet.headings)  # numbers in settings are sorted as words
