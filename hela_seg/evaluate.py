@@ -42,7 +42,7 @@ from hela_seg.scores.partners import Partners, find_partners
 from hela_seg.system.errors import InputError, PartialResultError, join_names
 from hela_seg.system.files import make_folder
 from hela_seg.system.machine import versions
-from hela_seg.system.settings import MISSING, Group, build, checked
+from hela_seg.system.settings import Group, build, checked
 from hela_seg.system.trust import Trust, modules_of
 from hela_seg.tracking.scores import TrackScores, score_recordings
 from hela_seg.training.costs import costs_of, record_of
@@ -199,19 +199,10 @@ def _own_data(info: ModelInfo, root: str | None = None) -> TimelapseData:
 
 
 def _other_data(given: Group, info: ModelInfo | None) -> TimelapseData:
-    """The data that the user names, all of it; what the user leaves out is as in training.
-
-    Raises:
-        InputError: the classes are left out, and there was no training.
-    """
-    if given["classes"] == MISSING:
-        if info is None:
-            raise InputError(
-                "data.classes not given, expected the names of the classes: add data.classes=..."
-            )
-        given = {**given, "classes": info.classes}
+    """The data that the user names, all of it; what the user leaves out is as in training."""
     if info is not None:
-        given = {**given, "context": _context(given, info)}
+        classes = info.classes if given["classes"] is None else given["classes"]
+        given = {**given, "classes": classes, "context": _context(given, info)}
     data: TimelapseData = build(given, "data")
     data.open_all()
     return data

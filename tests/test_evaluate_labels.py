@@ -258,7 +258,7 @@ def test_a_frame_that_is_left_out_parts_its_block(desk: Path) -> None:
     [
         (["labels=nowhere"], "nowhere is not there"),
         (["labels=empty"], "empty holds no image"),
-        (["data.classes=???"], "data.classes not given"),
+        (["data.classes=null"], "data.classes is not given"),
         (["labels=null"], "ckpt not given, expected a checkpoint or label images to score"),
         (["on_error=ignore"], "on_error is 'ignore', expected stop or skip"),
         (["reading.files=mask"], "reading.files is 'mask'"),

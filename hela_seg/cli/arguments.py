@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from hela_seg.cli.commands import COMMANDS, CONFIG, PATTERNS, READ_LAYOUTS, Command
 from hela_seg.cli.keys import groups_of, keys_of
-from hela_seg.cli.nearest import no_option
+from hela_seg.cli.nearest import no_option, setting_of_folder
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import MULTIRUN
 
@@ -47,6 +48,11 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     listed: list[str] = []
     flags: list[str] = []  # stand first, because Hydra takes no overrides on both sides of one
     for argument in rest:
+        if result and _is_open(result[-1]):
+            raise InputError(
+                f"'{result[-1]} {argument}' is cut in two at its blank by the shell, expected one word: put "
+                "quotes around the whole setting, or leave the blank out"
+            )
         if argument in command.options:
             result.append(_quoted(command.options[argument], _value(argument, rest)))
         elif argument in command.flags:
@@ -63,7 +69,7 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
             elif command.listed:
                 listed.append(_in_quotes(argument))
             else:
-                raise InputError(f"'{argument}' is one argument too many, expected key=value: see --help")
+                raise InputError(_one_too_many(argument, name))
         else:
             key, equals, value = argument.partition("=")
             if equals and key.lstrip("+") in PATTERNS and (several := _quoted_patterns(value)):
@@ -125,6 +131,21 @@ def _literal(key: str, value: Any) -> str:
     )
 
 
+def _one_too_many(argument: str, name: str | None) -> str:
+    """What to say of a word that is neither a setting nor a position of the command."""
+    has_data = name is not None and "data" in groups_of(name)
+    is_folder = has_data and os.path.isdir(argument)  # noqa: PTH112
+    cure = f"did you mean {setting_of_folder(argument)}?" if is_folder else "see --help"
+    return f"'{argument}' is one argument too many, expected key=value: {cure}"
+
+
+def _is_open(argument: str) -> bool:
+    """Whether a list or mapping begins in an argument and does not end in it."""
+    value = argument.partition("=")[2]
+    closing = {"[": "]", "{": "}"}.get(value[:1])
+    return closing is not None and value.count(value[0]) > value.count(closing)
+
+
 def refuse_absent_paths(command: Command, arguments: Sequence[str]) -> None:
     """Look at the paths to read that stand in plain sight, before anything that takes time is imported.
 
@@ -152,7 +173,11 @@ def refuse_absent(path: str, key: str) -> None:
         InputError: there is no such file or folder.
     """
     if not _exists(path):
-        raise InputError(f"{path} is not there, expected a file or folder to read: check {key}=")
+        folder, name = os.path.split(path)
+        there = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []  # noqa: PTH112, PTH208
+        near = get_close_matches(name, there, 1)
+        cure = f"did you mean {os.path.join(folder, near[0])}?" if near else f"check {key}="  # noqa: PTH118
+        raise InputError(f"{path} is not there, expected a file or folder to read as {key}: {cure}")
 
 
 def _is_position(argument: str, command: Command) -> bool:

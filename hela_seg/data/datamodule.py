@@ -14,7 +14,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from hela_seg.data.augment import Augmentation
-from hela_seg.data.classes import Classes
 from hela_seg.data.context import note_of_single_frames
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
 from hela_seg.data.exposure import choose_normalisation, exposures_of, unlike_exposures
@@ -31,6 +30,7 @@ from hela_seg.data.settings import (
     class_values,
     default_workers,
     label_reader,
+    named_classes,
     recognised,
 )
 from hela_seg.data.splits.split import Block, Part, Split
@@ -58,8 +58,8 @@ class TimelapseData(pl.LightningDataModule):
             ``dryad`` (the paper's), ``ctc`` (the Cell Tracking Challenge's), ``synthetic`` (drawn there
             first), ``auto`` (looked at: `hela_seg.data.patterns.auto`).
         root: the folder with all of it.
-        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None, with ``auto``
-            alone, for those that follow from the layout.
+        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None for those that
+            follow from the layout with ``auto``, or from masks that number cells.
         images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
         masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``layout: ctc``.
         axes: order of the axes in files that do not state it, e.g. ``TYX``.
@@ -142,12 +142,8 @@ class TimelapseData(pl.LightningDataModule):
         self._given = given
         masks_as = labels or LabelSettings()
         if layout == "auto":
-            layout, images, masks, masks_as, classes = recognised(Path(root), masks_as, classes)
-        if classes is None:
-            raise InputError(
-                "data.classes is null, expected the names of the classes, background first: set it"
-            )
-        self.classes = Classes(classes)
+            layout, images, masks, masks_as, classes = recognised(Path(root), masks_as, classes, axes)
+        self.classes = named_classes(masks_as, classes)
         rules = FileRules(
             masks_as.kind == "colours",
             masks_as.sparse,

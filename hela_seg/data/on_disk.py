@@ -55,6 +55,11 @@ class DataOnDisk:
                 f"data.images or data.masks is a pattern with data.layout={self.layout}, expected patterns "
                 "with data=folder alone: set data=folder"
             )
+        if self.layout == "synthetic" and (self.images, self.masks) != ("images", "masks"):
+            raise InputError(
+                f"data.images={self.images} and data.masks={self.masks} are given with data=synthetic, which "
+                "draws both, expected data=folder: add it"
+            )
         if self.has_patterns and self.sequence:
             raise InputError(
                 "data.sequence is true with patterns, expected {t} in data.images where the number of the "

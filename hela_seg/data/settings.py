@@ -83,30 +83,41 @@ ClassEntries = Sequence[str | Mapping[str, Any]]
 
 
 def recognised(
-    root: Path, labels: LabelSettings, classes: ClassEntries | None
-) -> tuple[str, Given, Given, LabelSettings, ClassEntries]:
+    root: Path, labels: LabelSettings, classes: ClassEntries | None, axes: str | None
+) -> tuple[str, Given, Given, LabelSettings, ClassEntries | None]:
     """What ``data=auto`` takes a folder for: layout, images, masks, labels and classes.
 
     Raises:
         InputError: the layout is not certain, or the classes do not follow from it and are not given.
     """
-    known = recognise(root)
-    follows = INSTANCE_CLASSES if known.kind == "instances" else known.classes
-    named = list(follows) if classes is None else classes
-    if not named:
+    known = recognise(root, axes)
+    kind = known.kind or labels.kind
+    named = classes or list(known.classes) or None
+    if named is None and kind != "instances":
         raise InputError(
             f"{root} holds {known.name}, whose masks may hold classes or numbers of cells, expected to be "
-            f"told: type {known.settings}"
+            "told: add data.classes=[background,...] with a name for each value of the masks, or "
+            "data.labels.kind=instances where each cell has a number of its own"
         )
-    log.info("%s holds %s; data=auto stands for %s", root, known.name, known.settings)
-    kind = labels.kind if known.kind is None else known.kind
-    return (
-        "folder",
-        known.images,
-        known.masks,
-        replace(labels, kind=kind, sparse=known.sparse or labels.sparse),
-        named,
-    )
+    shown = replace(known, classes=tuple(Classes(named or INSTANCE_CLASSES).names))
+    log.info("%s holds %s; data=auto stands for %s", root, known.name, shown.settings)
+    read_as = replace(labels, kind=kind, sparse=known.sparse or labels.sparse)
+    return "folder", known.images, known.masks, read_as, named
+
+
+def named_classes(labels: LabelSettings, classes: ClassEntries | None) -> Classes:
+    """The classes as given, or those that masks with numbers of cells are turned into.
+
+    Raises:
+        InputError: none are given, and masks hold values or colours.
+    """
+    if classes is None and labels.kind != "instances":
+        raise InputError(
+            "data.classes is not given, expected the names of the classes, background first: add "
+            "data.classes=[background,...] with a name for each value of the masks, or "
+            "data.labels.kind=instances where each cell has a number of its own"
+        )
+    return Classes(INSTANCE_CLASSES if classes is None else classes)
 
 
 def class_values(classes: Classes, settings: LabelSettings, masks: object) -> dict[str, int]:

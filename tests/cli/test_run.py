@@ -25,7 +25,7 @@ from hela_seg.system.errors import InputError, Interrupted
         (["--epochs", "5"], "--epochs is no option, expected settings as key=value: did you mean "),
         (["+sead=1"], "the command has the unknown key(s) sead, expected some of data"),
         (["+model.depth=7"], "model has the unknown key(s) depth, expected some of in_channels"),
-        (["data=folder"], "data.classes and data.root not given"),
+        (["data=folder"], "data.classes is not given, expected the names of the classes"),
         (["trainer.max_epochs={"], "trainer.max_epochs={ is not understood"),
         (["data.layout=heap"], "data.layout is 'heap', expected one of folder"),
         (["model.classes=7"], "there is no key or group 'model.classes'"),
@@ -176,7 +176,7 @@ def test_values_of_python_are_what_would_be_typed(monkeypatch: pytest.MonkeyPatc
         (["--multirun"], {}, "'--multirun' is an option of the command line"),
         (["modle=unet"], {}, "there is no key or group 'modle'"),
         ([], {"loss": object()}, "loss is a object, expected a word"),
-        ([], {"data": "folder"}, "data.classes and data.root not given"),
+        ([], {"data": "folder"}, "data.classes is not given, expected the names of the classes"),
         ([], {"resume": "nowhere"}, "nowhere holds no run to go on with"),
     ],
 )

@@ -184,7 +184,7 @@ def test_one_file_each_is_a_pair_whatever_their_names(tmp_path):
     ("root", "images", "reason"),
     [
         ("gone", "images", "gone is no folder, expected one with images and masks: set data.root"),
-        (".", "pictures", "pictures is no folder"),
+        (".", "pictures", "pictures is not there, expected images as data.images=pictures says"),
     ],
 )
 def test_folder_that_is_not_there_is_refused(tmp_path, root, images, reason):

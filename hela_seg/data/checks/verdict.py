@@ -13,7 +13,7 @@ from hela_seg.data.checks.near_duplicates import NearDuplicate, find_near_duplic
 from hela_seg.data.classes import Classes
 from hela_seg.data.exposure import Exposure, unlike_exposures
 from hela_seg.data.intensity import figures_of
-from hela_seg.data.labels.balance import never_trained
+from hela_seg.data.labels.balance import never_trained, one_class_alone
 from hela_seg.data.splits.table import PARTS, Block
 from hela_seg.system.errors import join_names
 
@@ -49,7 +49,7 @@ def judge(
             *faults,
             *(fault for facts in examination.series for fault in facts.faults),
             *_same_pictures(twins, names),
-            *_empty_parts(examination),
+            *_empty_parts(examination, classes),
         ],
         [
             *_alike(twins, names),
@@ -75,11 +75,13 @@ def _same_pictures(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list
     ]
 
 
-def _empty_parts(examination: Examination) -> list[str]:
+def _empty_parts(examination: Examination, classes: Classes) -> list[str]:
     pixels = examination.pixels.get("train")
-    if pixels is not None and not pixels.any():
+    if pixels is None:
+        return []
+    if not pixels.any():
         return ["no training pixel is of any class, expected some: the masks are ignored throughout"]
-    return []
+    return list(filter(None, [one_class_alone(pixels, classes)]))
 
 
 def _alike(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:
@@ -92,8 +94,12 @@ def _alike(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:
         if near:
             lines.append(
                 f"{len(near)} frame(s) for {parts[1]} look nearly like one for {parts[0]}, such as "
-                f"{_places(near[0], names)}: scores will flatter, keep both in one part or raise "
-                "data.split.gap"
+                f"{_places(near[0], names)}: scores will flatter, "
+                + (
+                    "raise data.split.gap"
+                    if near[0].first.series == near[0].second.series
+                    else "keep both in one part"
+                )
             )
         if masks:
             lines.append(

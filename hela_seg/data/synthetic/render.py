@@ -174,7 +174,7 @@ def write(root: Path | str, drawing: DrawingSettings) -> Path:
         stage was.
 
     Raises:
-        InputError: a size below 1, a negative seed, or a root that cannot be written.
+        InputError: a size below 1, a negative seed, or a root that cannot be written or holds images already.
     """
     sizes = ("series", "frames", "height", "width")
     _refuse_small({name: getattr(drawing, name) for name in sizes}, least=1)
@@ -182,6 +182,12 @@ def write(root: Path | str, drawing: DrawingSettings) -> Path:
     folder = folder_of(root, drawing)
     if folder.is_dir():
         return folder
+    own = next((name for name in ("images", "masks") if Path(root, name).is_dir()), None)
+    if own is not None:
+        raise InputError(
+            f"{root} holds a folder {own}, expected an empty one for the cells that data=synthetic draws: "
+            "to use the images there, add data=folder or data=auto"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
