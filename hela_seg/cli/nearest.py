@@ -65,8 +65,8 @@ def nearest(command: str, word: str) -> str | None:
     ends = {path.rpartition(".")[2]: path for path in reversed(known)}
     candidates = [
         CALLED_HERE.get(wanted),
-        ends.get(last),
         CALLED_HERE.get(last),
+        ends.get(last),
         *get_close_matches(wanted, known, 1, 0.75),
         *(CALLED_HERE[word] for word in get_close_matches(wanted, CALLED_HERE, 1, 0.8)),
         *(ends[end] for end in get_close_matches(last, ends, 1, 0.75)),

@@ -88,6 +88,25 @@ def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
         overrides(PREDICT, ["a", "b", "-o"])
 
 
+def test_a_folder_alone_is_answered_with_what_to_type(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=f"one argument too many, .* did you mean data=auto data.root={tmp_path}?"
+    ):
+        overrides(COMMANDS["check"], [str(tmp_path)])
+
+
+@pytest.mark.parametrize("typed", [["data.classes=[a,", "b]"], ["channels=[0,", "1]"]])
+def test_a_list_with_a_blank_that_the_shell_took_for_an_end_is_refused(typed: list[str]) -> None:
+    with pytest.raises(InputError, match="is cut in two at its blank"):
+        overrides(COMMANDS["train" if "data" in typed[0] else "predict"], typed)
+
+
+def test_the_nearest_name_is_offered_for_a_path_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "Zellen für Anna").touch()
+    with pytest.raises(InputError, match=f"did you mean {tmp_path / 'Zellen für Anna'}?"):
+        arguments.refuse_absent(str(tmp_path / "Zellen fuer Anna"), "input")
+
+
 def test_a_long_list_is_no_path_that_is_too_long() -> None:
     named = f"data.classes=[{','.join(f'class {number}' for number in range(100))}]"
     assert overrides(COMMANDS["train"], [named]) == [named]

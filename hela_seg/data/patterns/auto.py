@@ -93,7 +93,9 @@ KNOWN: Sequence[Known] = (
     Known("images with masks of Cellpose beside them", "**/{name}", "**/{name}_cp_masks", "instances"),
     Known("images with masks as Omnipose has them", "**/{name}", "**/{name}_masks", "instances"),
     Known("Cellpose's training data", "**/{name}_img", "**/{name}_masks", "instances"),
-    Known("one file a cell, as in the Data Science Bowl 2018", "{id}/images/*", "{id}/masks/*", "instances"),
+    Known(
+        "one file a cell, as in the Data Science Bowl 2018", "{id}/images/{id}", "{id}/masks/*", "instances"
+    ),
     Known("YeaZ", "{name}_im", "{name}_mask", "instances"),
     Known("Usiigaci's folders", "{set}/raw", "{set}/instances_ids", "instances"),
     Known(
