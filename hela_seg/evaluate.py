@@ -24,6 +24,7 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.intensity import in_one_line
 from hela_seg.data.layouts import Recording
+from hela_seg.data.patterns.auto import INSTANCE_CLASSES
 from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality, write_track_scores
@@ -36,10 +37,10 @@ from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 from hela_seg.scores.confusion import Scores
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.frames import against_truth
-from hela_seg.scores.labelled import Readers, class_map, one_line, score_labels
+from hela_seg.scores.labelled import Readers, class_map, score_labels
 from hela_seg.scores.meters import Meters
 from hela_seg.scores.partners import Partners, find_partners
-from hela_seg.system.errors import InputError, PartialResultError, join_names
+from hela_seg.system.errors import InputError, PartialResultError, join_names, one_line
 from hela_seg.system.files import make_folder
 from hela_seg.system.machine import versions
 from hela_seg.system.settings import Group, build, checked
@@ -199,11 +200,21 @@ def _own_data(info: ModelInfo, root: str | None = None) -> TimelapseData:
 
 
 def _other_data(given: Group, info: ModelInfo | None) -> TimelapseData:
-    """The data that the user names, all of it; what the user leaves out is as in training."""
+    """The data that the user names, all of it; what the user leaves out is as in training.
+
+    Raises:
+        InputError: masks number cells, and the net was trained on other classes.
+    """
+    named = given["classes"] is not None
     if info is not None:
-        classes = info.classes if given["classes"] is None else given["classes"]
+        classes = given["classes"] if named else info.classes
         given = {**given, "classes": classes, "context": _context(given, info)}
     data: TimelapseData = build(given, "data")
+    if data.files.rules.ids and not named and data.classes.names != list(INSTANCE_CLASSES):
+        raise InputError(
+            f"masks number cells, which makes {', '.join(INSTANCE_CLASSES)} of them, expected the net's classes "
+            f"{', '.join(data.classes.names)}: where these mean the same, name them in data.classes"
+        )
     data.open_all()
     return data
 
@@ -223,15 +234,15 @@ def _context(given: Group, info: ModelInfo) -> int:
 
 
 def _refuse_unlike(data: TimelapseData, predictor: Predictor) -> None:
-    pairs: list[tuple[str, Any, Any]] = [
-        ("classes", len(data.classes), len(predictor.classes)),
-        ("channels", data.channels, predictor.info.channels),
+    pairs: list[tuple[str, Any, Any, str]] = [
+        ("classes", len(data.classes), len(predictor.classes), "name the same in data.classes"),
+        ("channels", data.channels, predictor.info.channels, "pick some, as in data.channels=[0]"),
     ]
-    for what, found, expected in pairs:
+    for what, found, expected, cure in pairs:
         if found != expected:
             raise InputError(
-                f"the data have {found} {what}, expected {expected} as the net was trained on: "
-                "name other data with data=... or another checkpoint with ckpt=..."
+                f"the data have {found} {what}, expected {expected} as the net was trained on: {cure}, or take "
+                "another net"
             )
     ours, theirs = data.classes.names, predictor.classes.names
     if ours != theirs and sorted(ours) == sorted(theirs):

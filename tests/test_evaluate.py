@@ -70,7 +70,7 @@ def test_any_part_can_be_scored(part: str, series: int, checkpoint: Path, tmp_pa
     ("arguments", "expected"),
     [
         (["part=tset"], "part is 'tset', expected train, validation, test or all"),
-        (["data=synthetic"], "the data have 3 channels, expected 1"),
+        (["data=synthetic"], "the data have 3 channels, expected 1 as the net was trained on: pick some"),
         (
             ["data=folder", "data.classes=[background,cell]"],
             "images is not there, expected images as data.images",

@@ -216,7 +216,7 @@ def damage() -> None:
 @pytest.mark.parametrize(
     ("harm", "expected"),
     [
-        (lose, "their masks holds no label image for dish 1"),
+        (lose, "their masks holds no label image for 'dish 1'"),
         (shorten, "dish 1.tif has 2 frame(s) of 48x64, expected 3"),
         (crop, "has 3 frame(s) of 40x64, expected 3 frame(s) of 48x64 as dish 1.tif has"),
         (renumber, "frame 0: values 9 (144 pixels), 18 (144 pixels) are in no class of data.classes"),
