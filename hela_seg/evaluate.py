@@ -212,8 +212,8 @@ def _other_data(given: Group, info: ModelInfo | None) -> TimelapseData:
     data: TimelapseData = build(given, "data")
     if data.files.rules.ids and not named and data.classes.names != list(INSTANCE_CLASSES):
         raise InputError(
-            f"masks number cells, which makes {', '.join(INSTANCE_CLASSES)} of them, expected the net's classes "
-            f"{', '.join(data.classes.names)}: where these mean the same, name them in data.classes"
+            f"masks number cells, which makes {', '.join(INSTANCE_CLASSES)} of them, expected the net's "
+            f"classes {', '.join(data.classes.names)}: where these mean the same, name them in data.classes"
         )
     data.open_all()
     return data
@@ -241,8 +241,8 @@ def _refuse_unlike(data: TimelapseData, predictor: Predictor) -> None:
     for what, found, expected, cure in pairs:
         if found != expected:
             raise InputError(
-                f"the data have {found} {what}, expected {expected} as the net was trained on: {cure}, or take "
-                "another net"
+                f"the data have {found} {what}, expected {expected} as the net was trained on: {cure}, or "
+                "take another net"
             )
     ours, theirs = data.classes.names, predictor.classes.names
     if ours != theirs and sorted(ours) == sorted(theirs):

@@ -115,8 +115,8 @@ class _Search:
         if missing:
             raise InputError(
                 f"{self._folder} holds no label image for {_frames(missing, frames)}'{name}', expected a "
-                "file of this name up to the ending: add it, say with reading.files how label files are named, "
-                "or leave such frames out with on_error=skip"
+                "file of this name up to the ending: add it, say with reading.files how label files are "
+                "named, or leave such frames out with on_error=skip"
             )
         return {t: (self._open(found[t], recording, 1), 0) for t in which}
 

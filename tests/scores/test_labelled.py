@@ -50,7 +50,7 @@ def test_a_frame_that_cannot_be_used_is_named_and_parts_its_block(pixel: int, wh
 
 def test_no_frame_at_all_is_an_error_that_says_why() -> None:
     with pytest.raises(
-        InputError, match=r"no frame can be scored: array, frame 0: .*reading\.kind=instances"
+        InputError, match=r"no frame can be scored: 5 times: array, frame 0: .*reading\.kind=instances"
     ):
         scored(FOUND + 3, [Block(0, 0, 5, "test")])
 
