@@ -29,7 +29,7 @@ from hela_seg.data.checks.looks import look_at_frames
 from hela_seg.data.checks.names import leaks_by_name
 from hela_seg.data.checks.near_duplicates import find_near_duplicates
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.labels.balance import never_trained, one_class_alone
+from hela_seg.data.labels.balance import never_trained
 from hela_seg.data.splits.split import write_split
 from hela_seg.models import start_from_pretrained
 from hela_seg.report.tables import print_split
@@ -37,7 +37,6 @@ from hela_seg.runs import resume, run_folder
 from hela_seg.runs.checkpoint import ModelInfo, read_content, read_info
 from hela_seg.system import distributed
 from hela_seg.system.distributed import is_rank_zero
-from hela_seg.system.errors import InputError
 from hela_seg.system.files import make_folder
 from hela_seg.system.hardware import HardwareChoices, on_gpu
 from hela_seg.system.machine import forget_peak_memory, peak_memory
@@ -209,8 +208,6 @@ def _data(settings: TrainSettings, folder: Path, start: _Start, ranks: RankInfo)
     if is_rank_zero():
         resume.tidy(folder, start.checkpoint)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
-    if alone := one_class_alone(data.survey.pixels["train"], data.classes):
-        raise InputError(alone)
     if is_rank_zero():
         if data.files.layout == "synthetic":
             log.info("recordings of drawn cells with known truth: %s", data.files.root)

@@ -13,7 +13,7 @@ from hela_seg.data.checks.near_duplicates import NearDuplicate, find_near_duplic
 from hela_seg.data.classes import Classes
 from hela_seg.data.exposure import Exposure, unlike_exposures
 from hela_seg.data.intensity import figures_of
-from hela_seg.data.labels.balance import never_trained, one_class_alone
+from hela_seg.data.labels.balance import never_trained
 from hela_seg.data.splits.table import PARTS, Block
 from hela_seg.system.errors import join_names
 
@@ -81,7 +81,13 @@ def _empty_parts(examination: Examination, classes: Classes) -> list[str]:
         return []
     if not pixels.any():
         return ["no training pixel is of any class, expected some: the masks are ignored throughout"]
-    return list(filter(None, [one_class_alone(pixels, classes)]))
+    present = [entry.name for entry in classes if pixels[entry.index]]
+    if len(present) == 1 < len(classes):
+        return [
+            f"all training pixels are of the class '{present[0]}', expected two classes or more: look at the "
+            "masks, which may be empty, and at the values of the classes in data.classes"
+        ]
+    return []
 
 
 def _alike(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:

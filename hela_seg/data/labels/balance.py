@@ -33,22 +33,6 @@ def balanced_weights(pixel_counts: Sequence[int]) -> list[float]:
     return [total / (present * count) if count else 0.0 for count in pixel_counts]
 
 
-def one_class_alone(counts: NDArray[np.integer[Any]], classes: Classes) -> str | None:
-    """What to say where all training pixels are of one class, from which there is nothing to be learnt.
-
-    Args:
-        counts: training pixels of each class (K,).
-        classes: the K classes.
-    """
-    present = [entry.name for entry in classes if counts[entry.index]]
-    if len(present) != 1 or len(classes) == 1:
-        return None
-    return (
-        f"all training pixels are of the class '{present[0]}', expected two classes or more: look at the "
-        "masks, which may be empty, and at the values of the classes in data.classes"
-    )
-
-
 def never_trained(pixels: Mapping[Any, NDArray[np.integer[Any]]], classes: Classes) -> list[str]:
     """A line for each class without a pixel in the training frames, which no net can learn from them.
 
