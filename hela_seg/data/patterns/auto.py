@@ -40,8 +40,8 @@ LOOKED_INTO = 3
 MOST_FILES = 200_000
 """Files that are looked at, to see whether a layout accounts for all images."""
 
-MOST_FOLDERS = 20
-"""Folders below one without a known layout that are looked at in its place."""
+MOST_FOLDERS, MOST_NEARBY = 20, 2000
+"""Folders beside one without a known layout that are looked at in its place, and images in each."""
 
 
 @dataclass(frozen=True)
@@ -161,18 +161,21 @@ def recognise(root: Path, axes: str | None = None) -> Known:
     """
     if not root.is_dir():
         raise InputError(f"{root} is no folder, expected one with images and masks: set data.root")
-    seen = _look(root)
-    if len(seen.fitting) == 1:
-        _refuse_unnumbered(root, seen.fitting[0], seen.masks, axes)
-        return seen.fitting[0]
-    listed = [f"{known.name}: {known.settings}" for known in seen.fitting] or seen.near
-    what = "could be several things" if seen.fitting else "is laid out in no way that data=auto is sure of"
-    listed = listed or [*_sparse(root, seen.tried)] or layouts_nearby(root)
+    files = [entry.place for entry in islice(walk(str(root), lambda folder, depth: True), MOST_FILES)]
+    images = [place for place in files if Path(place).suffix.lower() in SUFFIXES]
+    fitting, near = _look(root, images)
+    if len(fitting) == 1:
+        (known, masks), *_ = fitting
+        _refuse_unnumbered(root, known, masks, axes)
+        return known
+    listed = [f"{known.name}: {known.settings}" for known, _ in fitting] or near
+    what = "could be several things" if fitting else "is laid out in no way that data=auto is sure of"
+    listed = listed or [*_sparse(root, images)] or layouts_nearby(root)
     if not listed:
         listed = ["data=folder data.images='...' data.masks='...', with patterns of your own"]
-        if seen.has_archives:
+        if any(place.endswith(".npz") for place in files):
             listed = [f"DeepCell's archives: {ARCHIVES}"]
-    raise InputError(f"{root} {what} ({seen.images} images): choose {'; or '.join(listed)}")
+    raise InputError(f"{root} {what} ({len(images)} images): choose {'; or '.join(listed)}")
 
 
 def layouts_nearby(root: Path) -> list[str]:
@@ -186,33 +189,27 @@ def layouts_nearby(root: Path) -> list[str]:
     if above.name.lower() in (*IMAGE_WORDS, *MASK_WORDS):
         above = above.parent
     below = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    nearby = [*([above] if above != root else []), *below[:MOST_FOLDERS]]
-    own = _look(root).fitting if root.is_dir() else []
-    fit = (folder for folder in nearby if folder.is_dir() and len(_look(folder).fitting) == 1)
-    found = [f"data.root={_typed(str(folder))}" for folder in fit]
-    return [own[0].settings] if len(own) == 1 else found
+    if own := _certain(root):
+        return [own.settings]
+    return [f"data.root={_typed(str(one))}" for one in [above, *below[:MOST_FOLDERS]] if _certain(one)]
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What a folder holds: layouts that fit, those that come near as lines, and the first masks."""
+def _certain(root: Path) -> Known | None:
+    """The one layout of a small folder; None where it has none, or is large or cannot be read."""
+    try:
+        entries = [*islice(walk(str(root), lambda folder, depth: True), MOST_NEARBY + 1)]
+    except InputError:
+        return None
+    images = [entry.place for entry in entries if Path(entry.place).suffix.lower() in SUFFIXES]
+    fitting = _look(root, images)[0] if len(entries) <= MOST_NEARBY else []
+    return fitting[0][0] if len(fitting) == 1 else None
 
-    tried: list[Known]
-    fitting: list[Known]
-    near: list[str]
-    masks: list[str]
-    images: int
-    has_archives: bool
 
-
-def _look(root: Path) -> _Seen:
-    files = [entry.place for entry in islice(walk(str(root), lambda folder, depth: True), MOST_FILES)]
-    images = [place for place in files if Path(place).suffix.lower() in SUFFIXES]
-    fitting: list[Known] = []
+def _look(root: Path, images: Sequence[str]) -> tuple[list[tuple[Known, list[str]]], list[str]]:
+    """Layouts that account for all images, with their first masks; and a line for each that comes near."""
+    fitting: list[tuple[Known, list[str]]] = []
     near: list[str] = []
-    masks: list[str] = []
-    tried = [*_known_by_words(root, images), *KNOWN]
-    for known in tried:
+    for known in [*_known_by_words(root, images), *KNOWN]:
         if fitting and known.is_spare:
             continue
         found = _recordings(root, known)
@@ -222,16 +219,15 @@ def _look(root: Path) -> _Seen:
             for place in images
         )
         if found.recordings and not left:
-            fitting.append(known)
-            masks = [one.masks[0][0][1][0] for one in found.recordings[:LOOKED_INTO]]
+            fitting.append((known, [one.masks[0][0][1][0] for one in found.recordings[:LOOKED_INTO]]))
         elif found.recordings:
             near.append(f"{known.name}, but for {left} file(s): {known.settings}")
-    return _Seen(tried, fitting, near, masks, len(images), any(place.endswith(".npz") for place in files))
+    return fitting, near
 
 
-def _sparse(root: Path, tried: Sequence[Known]) -> Iterator[str]:
+def _sparse(root: Path, images: Sequence[str]) -> Iterator[str]:
     """Layouts that would fit if images without a mask were left aside, with their settings."""
-    for known in (replace(known, sparse=True) for known in tried):
+    for known in (replace(known, sparse=True) for known in [*_known_by_words(root, images), *KNOWN]):
         if found := _recordings(root, known).recordings:
             yield f"{known.name}, {len(found)} with a mask, the others left aside: {known.settings}"
 
