@@ -65,7 +65,8 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
             flags.append(argument)
         elif _is_position(argument, command):
             if positions:
-                result.append(_quoted(positions.pop(0), argument))
+                key, is_list = positions.pop(0), _is_hydra_value(argument, multirun)
+                result.append(f"{key}={argument}" if is_list else _quoted(key, argument))
             elif command.listed:
                 listed.append(_in_quotes(argument))
             else:
@@ -136,7 +137,9 @@ def _one_too_many(argument: str, name: str | None) -> str:
     has_data = name is not None and "data" in groups_of(name)
     is_folder = has_data and os.path.isdir(argument)  # noqa: PTH112
     cure = f"did you mean {setting_of_folder(argument)}?" if is_folder else "see --help"
-    return f"'{argument}' is one argument too many, expected key=value: {cure}"
+    first = " and ".join(COMMANDS[name].positions) if name else ""
+    expected = f"{first}, and then key=value" if first else "key=value"
+    return f"'{argument}' is one argument too many, expected {expected}: {cure}"
 
 
 def _is_open(argument: str) -> bool:

@@ -27,6 +27,7 @@ def parsed(override: str) -> object:
         (["best.ckpt", "film.tif", "-o", "out"], ["ckpt='best.ckpt'", "input='film.tif'", "output='out'"]),
         (["input=film.tif", "best.ckpt"], ["input='film.tif'", "ckpt='best.ckpt'"]),
         (["ckpt=[a.ckpt,b.ckpt]"], ["ckpt=[a.ckpt,b.ckpt]"]),
+        (["[a.ckpt,b.ckpt]", "film.tif"], ["ckpt=[a.ckpt,b.ckpt]", "input='film.tif'"]),
         (["ckpt='a b.ckpt'"], ["ckpt='a b.ckpt'"]),
         (["overwrite=true", "--cfg", "job"], ["--cfg", "job", "overwrite=true"]),
         (["output=null"], ["output=null"]),
@@ -82,7 +83,7 @@ def test_quoting_survives_hydras_grammar(path: str) -> None:
 
 
 def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
-    with pytest.raises(InputError, match="'c' is one argument too many"):
+    with pytest.raises(InputError, match="'c' is one argument too many, expected ckpt and input, and"):
         overrides(PREDICT, ["a", "b", "c"])
     with pytest.raises(InputError, match="-o stands last"):
         overrides(PREDICT, ["a", "b", "-o"])
