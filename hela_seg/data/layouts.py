@@ -137,9 +137,6 @@ def by_name(root: Path, images: str, masks: str, rules: FileRules, *, sequence: 
     Raises:
         InputError: a missing folder, or one without images.
     """
-    if not root.is_dir():
-        cure = " or ".join(layouts_nearby(root)) or "data.root"
-        raise InputError(f"{root} is no folder, expected one with {images} and {masks}: set {cure}")
     image_place, mask_place = joined(root, images), joined(root, masks)
     for setting, given, place in (("images", images, image_place), ("masks", masks, mask_place)):
         if not is_image(place) and not place.is_dir():
@@ -224,12 +221,7 @@ def dryad(root: Path, rules: FileRules) -> Matches:
     Args:
         root: the folder that all of it lies in.
         rules: what the files may be like.
-
-    Raises:
-        InputError: there is no such folder.
     """
-    if not root.is_dir():
-        raise InputError(f"{root} is no folder, expected one with X_train, y_train and so on: set data.root")
 
     def of_part(part: Part, folder: str) -> Matches:
         """The pairs of one part."""
@@ -279,8 +271,6 @@ def ctc(root: Path, masks: str, rules: FileRules) -> Matches:
     """
     if masks not in ("GT", "ST", "RES"):
         raise InputError(f"data.masks is '{masks}', expected GT, ST or RES with data.layout=ctc")
-    if not root.is_dir():
-        raise InputError(f"{root} is no folder, expected one with 01, 01_GT and so on: set data.root")
     names = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name.isdecimal())
     if not names:
         raise InputError(

@@ -28,7 +28,10 @@ from hela_seg.system.errors import InputError, Interrupted
         (["data=folder"], "data.classes is not given, expected the names of the classes"),
         (["trainer.max_epochs={"], "trainer.max_epochs={ is not understood"),
         (["data.classes=a,b"], "data.classes=a,b is a list without brackets, expected data.classes=[a,b]"),
-        (["data.images=cells"], "are given with data=synthetic, which draws both, expected data=folder"),
+        (
+            ["data.images=cells"],
+            "is given with data.layout=synthetic, which knows its files",
+        ),
         (["data.layout=heap"], "data.layout is 'heap', expected one of folder"),
         (["model.classes=7"], "there is no key or group 'model.classes'"),
         (["+model.classes=7"], "model.classes is 7 but the data have 3"),
