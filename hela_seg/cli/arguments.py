@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -70,7 +71,7 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
             elif command.listed:
                 listed.append(_in_quotes(argument))
             else:
-                raise InputError(_one_too_many(argument, name))
+                raise InputError(_one_too_many(argument, name, typed))
         else:
             key, equals, value = argument.partition("=")
             if equals and key.lstrip("+") in PATTERNS and (several := _quoted_patterns(value)):
@@ -132,13 +133,18 @@ def _literal(key: str, value: Any) -> str:
     )
 
 
-def _one_too_many(argument: str, name: str | None) -> str:
+def _one_too_many(argument: str, name: str | None, typed: Sequence[str]) -> str:
     """What to say of a word that is neither a setting nor a position of the command."""
-    has_data = name is not None and "data" in groups_of(name)
-    is_folder = has_data and os.path.isdir(argument)  # noqa: PTH112
-    cure = f"did you mean {setting_of_folder(argument)}?" if is_folder else "see --help"
     first = " and ".join(COMMANDS[name].positions) if name else ""
     expected = f"{first}, and then key=value" if first else "key=value"
+    begin = max(typed.index(argument) - 1, 0)
+    parts = (" ".join(typed[begin:end]) for end in range(begin + 2, len(typed) + 1))
+    whole = next((part for part in parts if _exists(part.partition("=")[2] or part)), None)
+    if whole is None and name is not None and "data" in groups_of(name) and os.path.isdir(argument):  # noqa: PTH112
+        whole = setting_of_folder(argument)
+    elif whole is not None:
+        whole = shlex.quote(whole)
+    cure = f"did you mean {whole}?" if whole else "see --help"
     return f"'{argument}' is one argument too many, expected {expected}: {cure}"
 
 

@@ -89,6 +89,16 @@ def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
         overrides(PREDICT, ["a", "b", "-o"])
 
 
+@pytest.mark.parametrize("typed", ["data.root={folder}/my cells (1)", "{folder}/my cells (1)"])
+def test_a_path_that_the_shell_cut_at_its_blanks_is_offered_whole(typed: str, tmp_path: Path) -> None:
+    (tmp_path / "my cells (1)").mkdir()
+    whole = typed.format(folder=tmp_path)
+    command = COMMANDS["check"] if "=" in typed else PREDICT
+    with pytest.raises(InputError) as refused:
+        overrides(command, ["best.ckpt", *whole.split()] if command is PREDICT else whole.split())
+    assert str(refused.value).endswith(f"did you mean '{whole}'?")
+
+
 def test_a_folder_alone_is_answered_with_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=f"one argument too many, .* did you mean data=auto data.root={tmp_path}?"
