@@ -88,18 +88,12 @@ def recognised(
     """What ``data=auto`` takes a folder for: layout, images, masks, labels and classes.
 
     Raises:
-        InputError: the layout is not certain, or the classes do not follow from it and are not given.
+        InputError: the layout is not certain.
     """
     known = recognise(root, axes)
     kind = known.kind or labels.kind
     named = classes or list(known.classes) or None
-    if named is None and kind != "instances":
-        raise InputError(
-            f"{root} holds {known.name}, whose masks may hold classes or numbers of cells, expected to be "
-            "told: add data.classes=[background,...] with a name for each value of the masks, or "
-            "data.labels.kind=instances where each cell has a number of its own"
-        )
-    shown = replace(known, classes=tuple(Classes(named or INSTANCE_CLASSES).names))
+    shown = replace(known, kind=kind, classes=tuple(Classes(named).names) if named else ())
     log.info("%s holds %s; data=auto stands for %s", root, known.name, shown.settings)
     read_as = replace(labels, kind=kind, sparse=known.sparse or labels.sparse)
     return "folder", known.images, known.masks, read_as, named

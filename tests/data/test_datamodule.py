@@ -395,9 +395,9 @@ def test_a_folder_that_is_recognised_is_opened_with_the_settings_that_are_said(t
 
 def test_classes_that_do_not_follow_from_the_layout_are_asked_for(tmp_path):
     fill(tmp_path, series=3)
-    message = refusal(data, tmp_path, layout="auto", classes=None)
-    assert "expected to be told: add data.classes=[background,...]" in message
-    assert refusal(data, tmp_path, classes=None).startswith("data.classes is not given")
+    for layout in ("auto", "folder"):
+        message = refusal(data, tmp_path, layout=layout, classes=None)
+        assert message.startswith("data.classes is not given")
     assert (
         data(tmp_path, layout="auto", classes=None, labels={"kind": "instances"}).classes.names == CELL_PARTS
     )

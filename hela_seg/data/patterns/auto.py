@@ -62,7 +62,7 @@ class Known:
     name: str
     images: Given
     masks: Given
-    kind: Literal["instances", "values"] | None = None
+    kind: Literal["instances", "values", "colours"] | None = None
     classes: tuple[str, ...] = ()
     sparse: bool = False
     aside: str | None = None
