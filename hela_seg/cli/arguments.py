@@ -45,7 +45,8 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     """
     multirun = bool(MULTIRUN & set(typed))
     name = _name_of(command)
-    positions, result, rest = list(command.positions), [], iter(typed)
+    positions, rest = list(command.positions), iter(typed)
+    result: list[str] = []
     listed: list[str] = []
     flags: list[str] = []  # stand first, because Hydra takes no overrides on both sides of one
     for argument in rest:
