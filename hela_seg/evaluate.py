@@ -24,6 +24,7 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.intensity import warn_of
 from hela_seg.data.layouts import Recording
+from hela_seg.data.patterns.auto import INSTANCE_CLASSES
 from hela_seg.data.splits.split import Block, Part
 from hela_seg.inference import Predictor, count_frames
 from hela_seg.report.quality import print_quality, quality_to_plain, write_quality, write_track_scores
@@ -36,13 +37,13 @@ from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
 from hela_seg.scores.confusion import Scores
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.frames import against_truth
-from hela_seg.scores.labelled import Readers, class_map, one_line, score_labels
+from hela_seg.scores.labelled import Readers, class_map, score_labels
 from hela_seg.scores.meters import Meters, Quality
 from hela_seg.scores.partners import Partners, find_partners
-from hela_seg.system.errors import InputError, PartialResultError, join_names
+from hela_seg.system.errors import InputError, PartialResultError, join_names, one_line
 from hela_seg.system.files import make_folder
 from hela_seg.system.machine import versions
-from hela_seg.system.settings import MISSING, Group, build, checked
+from hela_seg.system.settings import Group, build, checked
 from hela_seg.system.trust import Trust, modules_of
 from hela_seg.tracking.scores import TrackScores, score_recordings
 from hela_seg.training.costs import costs_of, record_of
@@ -204,17 +205,18 @@ def _other_data(given: Group, info: ModelInfo | None) -> TimelapseData:
     """The data that the user names, all of it; what the user leaves out is as in training.
 
     Raises:
-        InputError: the classes are left out, and there was no training.
+        InputError: masks number cells, and the net was trained on other classes.
     """
-    if given["classes"] == MISSING:
-        if info is None:
-            raise InputError(
-                "data.classes not given, expected the names of the classes: add data.classes=..."
-            )
-        given = {**given, "classes": info.classes}
+    named = given["classes"] is not None
     if info is not None:
-        given = {**given, "context": _context(given, info)}
+        classes = given["classes"] if named else info.classes
+        given = {**given, "classes": classes, "context": _context(given, info)}
     data: TimelapseData = build(given, "data")
+    if data.files.rules.ids and not named and data.classes.names != list(INSTANCE_CLASSES):
+        raise InputError(
+            f"masks number cells, which makes {', '.join(INSTANCE_CLASSES)} of them, expected the net's "
+            f"classes {', '.join(data.classes.names)}: where these mean the same, name them in data.classes"
+        )
     data.open_all()
     return data
 
@@ -234,14 +236,14 @@ def _context(given: Group, info: ModelInfo) -> int:
 
 
 def _refuse_unlike(data: TimelapseData, predictor: Predictor) -> None:
-    for what, found, expected in (
-        ("classes", len(data.classes), len(predictor.classes)),
-        ("channels", data.channels, predictor.info.channels),
+    for what, found, expected, cure in (
+        ("classes", len(data.classes), len(predictor.classes), "name the same in data.classes"),
+        ("channels", data.channels, predictor.info.channels, "pick some, as in data.channels=[0]"),
     ):
         if found != expected:
             raise InputError(
-                f"the data have {found} {what}, expected {expected} as the net was trained on: "
-                "name other data with data=... or another checkpoint with ckpt=..."
+                f"the data have {found} {what}, expected {expected} as the net was trained on: {cure}, or "
+                "take another net"
             )
     ours, theirs = data.classes.names, predictor.classes.names
     if ours != theirs and sorted(ours) == sorted(theirs):

@@ -212,7 +212,7 @@ def test_neighbouring_frames_on_two_sides_are_a_warning(shared: Path, tmp_path: 
     stack = tifffile.imread(shared / "hela-h2b-timelapse" / "images.tif", key=range(8))[:, :256, :256]
     root = write_folder(tmp_path / "cells", series=1)
     save(root / "images" / "dish 0.tif", stack)
-    save(root / "masks" / "dish 0.tif", np.ones(stack.shape, np.uint8))
+    save(root / "masks" / "dish 0.tif", (stack > np.median(stack)).astype(np.uint8))
     assert check(root, tmp_path / "out", "data.split={validation: 0, test: 2, gap: 0}") == 0
     assert "2 frame(s) for test look nearly like one for train" in found(tmp_path / "out")["warnings"][0]
 
@@ -249,7 +249,7 @@ def test_folds_and_a_used_split_are_settings(cells: Path, tmp_path: Path) -> Non
 
 def test_synthetic_data_are_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    drawing = "data.drawing={series: 3, frames: 2, height: 64, width: 64, seed: 0}"
+    drawing = "data.drawing={series: 3, frames: 2, height: 128, width: 128, seed: 0}"
     assert main("check", [drawing, f"hydra.run.dir={tmp_path / 'out'}"]) == 0
     assert found(tmp_path / "out")["series"][0]["pixel_size_um"] == pytest.approx([0.6, 0.6], rel=1e-3)
 

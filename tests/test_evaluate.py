@@ -67,9 +67,12 @@ def test_any_part_can_be_scored(part: str, series: int, checkpoint: Path, tmp_pa
         (["part=tset"], "part is 'tset', expected train, validation, test or all"),
         (
             ["data=synthetic", "data.drawing={series: 1, frames: 1, height: 64, width: 64}"],
-            "the data have 3 channels, expected 1",
+            "the data have 3 channels, expected 1 as the net was trained on: pick some",
         ),
-        (["data=folder", "data.classes=[background,cell]"], "data.root not given"),
+        (
+            ["data=folder", "data.classes=[background,cell]"],
+            "images is not there, expected images as data.images",
+        ),
     ],
 )
 def test_what_cannot_be_scored_gets_one_line(

@@ -233,7 +233,7 @@ def damage() -> None:
 @pytest.mark.parametrize(
     ("harm", "expected"),
     [
-        (lose, "their masks holds no label image for dish 1"),
+        (lose, "their masks holds no label image for 'dish 1'"),
         (shorten, "dish 1.tif has 2 frame(s) of 48x64, expected 3"),
         (crop, "has 3 frame(s) of 40x64, expected 3 frame(s) of 48x64 as dish 1.tif has"),
         (renumber, "frame 0: values 9 (144 pixels), 18 (144 pixels) are in no class of data.classes"),
@@ -275,7 +275,7 @@ def test_a_frame_that_is_left_out_parts_its_block(desk: Path) -> None:
     [
         (["labels=nowhere"], "nowhere is not there"),
         (["labels=empty"], "empty holds no image"),
-        (["data.classes=???"], "data.classes not given"),
+        (["data.classes=null"], "data.classes is not given"),
         (["labels=null"], "ckpt not given, expected a checkpoint or label images to score"),
         (["on_error=ignore"], "on_error is 'ignore', expected stop or skip"),
         (["reading.files=mask"], "reading.files is 'mask'"),

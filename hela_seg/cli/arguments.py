@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from hela_seg.cli.commands import COMMANDS, CONFIG, PATTERNS, READ_LAYOUTS, Command
 from hela_seg.cli.keys import groups_of, keys_of
-from hela_seg.cli.nearest import no_option
+from hela_seg.cli.nearest import no_option, setting_of_folder
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import MULTIRUN
 
@@ -43,10 +45,16 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
     """
     multirun = bool(MULTIRUN & set(typed))
     name = _name_of(command)
-    positions, result, rest = list(command.positions), [], iter(typed)
+    positions, rest = list(command.positions), iter(typed)
+    result: list[str] = []
     listed: list[str] = []
     flags: list[str] = []  # stand first, because Hydra takes no overrides on both sides of one
     for argument in rest:
+        if result and _is_open(result[-1]):
+            raise InputError(
+                f"'{result[-1]} {argument}' is cut in two at its blank by the shell, expected one word: put "
+                "quotes around the whole setting, or leave the blank out"
+            )
         if argument in command.options:
             result.append(_quoted(command.options[argument], _value(argument, rest)))
         elif argument in command.flags:
@@ -59,11 +67,12 @@ def overrides(command: Command, typed: Sequence[str]) -> list[str]:
             flags.append(argument)
         elif _is_position(argument, command):
             if positions:
-                result.append(_quoted(positions.pop(0), argument))
+                key, is_list = positions.pop(0), _is_hydra_value(argument, multirun)
+                result.append(f"{key}={argument}" if is_list else _quoted(key, argument))
             elif command.listed:
                 listed.append(_in_quotes(argument))
             else:
-                raise InputError(f"'{argument}' is one argument too many, expected key=value: see --help")
+                raise InputError(_one_too_many(argument, name, typed))
         else:
             key, equals, value = argument.partition("=")
             if equals and key.lstrip("+") in PATTERNS and (several := _quoted_patterns(value)):
@@ -125,6 +134,28 @@ def _literal(key: str, value: Any) -> str:
     )
 
 
+def _one_too_many(argument: str, name: str | None, typed: Sequence[str]) -> str:
+    """What to say of a word that is neither a setting nor a position of the command."""
+    first = " and ".join(COMMANDS[name].positions) if name else ""
+    expected = f"{first}, and then key=value" if first else "key=value"
+    begin = max(typed.index(argument) - 1, 0)
+    parts = (" ".join(typed[begin:end]) for end in range(begin + 2, len(typed) + 1))
+    whole = next((part for part in parts if _exists(part.partition("=")[2] or part)), None)
+    if whole is None and name is not None and "data" in groups_of(name) and os.path.isdir(argument):  # noqa: PTH112
+        whole = setting_of_folder(argument)
+    elif whole is not None:
+        whole = shlex.quote(whole)
+    cure = f"did you mean {whole}?" if whole else "see --help"
+    return f"'{argument}' is one argument too many, expected {expected}: {cure}"
+
+
+def _is_open(argument: str) -> bool:
+    """Whether a list or mapping begins in an argument and does not end in it."""
+    value = argument.partition("=")[2]
+    closing = {"[": "]", "{": "}"}.get(value[:1])
+    return closing is not None and value.count(value[0]) > value.count(closing)
+
+
 def refuse_absent_paths(command: Command, arguments: Sequence[str]) -> None:
     """Look at the paths to read that stand in plain sight, before anything that takes time is imported.
 
@@ -152,7 +183,11 @@ def refuse_absent(path: str, key: str) -> None:
         InputError: there is no such file or folder.
     """
     if not _exists(path):
-        raise InputError(f"{path} is not there, expected a file or folder to read: check {key}=")
+        folder, name = os.path.split(path)
+        there = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []  # noqa: PTH112, PTH208
+        near = get_close_matches(name, there, 1)
+        cure = f"did you mean {os.path.join(folder, near[0])}?" if near else f"check {key}="  # noqa: PTH118
+        raise InputError(f"{path} is not there, expected a file or folder to read as {key}: {cure}")
 
 
 def _is_position(argument: str, command: Command) -> bool:

@@ -24,7 +24,6 @@ class Command:
         flags: options without a value, and what they stand for.
         paths: keys whose values are paths, or names that are taken as they are typed.
         inputs: those of them that are read, and so have to be there.
-        found: keys that the command finds out itself where the user leaves them out.
         goes_on: how a command that was interrupted goes on, where it does not begin anew.
         about: what it does, in a line.
         examples: what may be typed after its name.
@@ -36,7 +35,6 @@ class Command:
     flags: dict[str, str] = field(default_factory=dict)
     paths: frozenset[str] = frozenset()
     inputs: tuple[str, ...] = ()
-    found: frozenset[str] = frozenset()
     goes_on: str = ""
     about: str = ""
     examples: tuple[str, ...] = ()
@@ -70,7 +68,7 @@ COMMANDS = {
         examples=(
             "model=inception_unet",
             'data=folder data.root="my cells" data.classes=[background,round,spread] minutes=20',
-            'start_from=best.ckpt data=folder data.root="my cells"',
+            'start_from=best.ckpt data=folder data.root="my cells" data.classes=[background,round,spread]',
             "resume=outputs/train/2026-01-31_12-00-00",
             "--multirun model=unet,vgg19_unet,inception_unet,resnet34_unet seed=0,1,2",
         ),
@@ -90,7 +88,6 @@ COMMANDS = {
         ("ckpt",),
         paths=_DATA_PATHS | {"ckpt", "labels", "name", "reading.files", "root", "tracks"},
         inputs=("ckpt", "labels", "data.root", "root", "tracks"),
-        found=frozenset({"data.classes"}),
         about="Score a checkpoint, or label images of any program, against masks.",
         examples=(
             "best.ckpt",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from difflib import get_close_matches
+from pathlib import Path
 
 from hela_seg.cli.commands import COMMANDS
 from hela_seg.cli.keys import all_keys, choices_of, groups_of
@@ -15,7 +17,10 @@ CALLED_HERE = {
     "channels": "data.channels",
     "checkpoint": "ckpt",
     "config": "experiment",
+    "data_dir": "data.root",
+    "dataset": "data.root",
     "crop_size": "data.tile",
+    "folder": "data.root",
     "epoch": "trainer.max_epochs",
     "epochs": "trainer.max_epochs",
     "gpu": "trainer.accelerator",
@@ -23,6 +28,9 @@ CALLED_HERE = {
     "image_size": "data.tile",
     "images": "data.images",
     "img_size": "data.tile",
+    "input": "data.root",
+    "instances": "data.labels.kind=instances",
+    "labels": "data.masks",
     "learning_rate": "optimizer.lr",
     "masks": "data.masks",
     "model_path": "ckpt",
@@ -32,16 +40,19 @@ CALLED_HERE = {
     "output": "hydra.run.dir",
     "output_dir": "hydra.run.dir",
     "patch_size": "data.tile",
+    "path": "data.root",
     "pretrained": "start_from",
     "steps": "trainer.max_steps",
     "threads": "data.workers",
     "time": "minutes",
     "weights": "start_from",
 }
-"""Words of other programs, and the keys that mean the same here."""
+"""Words of other programs, and the keys, or settings, that mean the same here."""
 
 _UNKNOWN = re.compile(r"there is no key or group '([^']+)'")
-_NO_CHOICE = re.compile(r"Could not find '([\w/]+)/([^'/]+)'")
+_NO_CHOICE = re.compile(r"Could not find '(\w+)/(.+?)'")
+_TO_PREDICT = re.compile(r" \(([\w ]+), to predict\)")
+_NO_BRACKETS = re.compile(r"Ambiguous value for argument '([^=]+)=([^']+)'")
 
 
 def nearest(command: str, word: str) -> str | None:
@@ -54,13 +65,19 @@ def nearest(command: str, word: str) -> str | None:
     ends = {path.rpartition(".")[2]: path for path in reversed(known)}
     candidates = [
         CALLED_HERE.get(wanted),
+        CALLED_HERE.get(last),
         ends.get(last),
         *get_close_matches(wanted, known, 1, 0.75),
         *(CALLED_HERE[word] for word in get_close_matches(wanted, CALLED_HERE, 1, 0.8)),
         *(ends[end] for end in get_close_matches(last, ends, 1, 0.75)),
         *(path for path in known if last in path.rpartition(".")[2].split("_")),
     ]
-    return next((path for path in candidates if path in known), None)
+    return next((path for path in candidates if path and path.partition("=")[0] in known), None)
+
+
+def setting_of_folder(folder: str) -> str:
+    """What to type for a folder of images and masks that stands where no path belongs."""
+    return f"data=auto {shlex.quote(f'data.root={folder}')}"
 
 
 def did_you_mean(command: str, word: str) -> str:
@@ -72,14 +89,21 @@ def did_you_mean(command: str, word: str) -> str:
 def no_option(command: str, option: str, value: str | None) -> str:
     """What to say of ``--epochs 5``: options of other programs are settings here."""
     name, equals, given = option.partition("=")
-    meant = nearest(command, name)
-    value = given if equals else value or "..."
-    cure = f"did you mean {meant}={value}?" if meant else f"see hela-seg {command} --help"
+    meant, value = nearest(command, name), given if equals else value or "..."
+    if meant == "data" and value not in choices_of("data"):
+        meant = setting_of_folder(value)
+    elif meant and "=" not in meant:
+        meant = f"{meant}={value}"
+    cure = f"did you mean {meant}?" if meant else f"see hela-seg {command} --help"
     return f"{name} is no option, expected settings as key=value: {cure}"
 
 
 def with_suggestion(command: str, message: str) -> str:
-    """A message about an unknown key or choice, with what may have been meant in place of a hint at help."""
+    """A message with the command's own keys, and for an unknown key or choice what may have been meant."""
+    if note := _TO_PREDICT.search(message):
+        message = message.replace(note[0], "")
+        if command in ("predict", "track"):
+            message = re.sub(rf"\bdata\.(?=({note[1].replace(' and ', '|')})\b)", "", message)
     without = message.removesuffix(": see --help for the groups and keys")
     unknown = _UNKNOWN.search(message)
     if unknown and command in COMMANDS:
@@ -87,6 +111,12 @@ def with_suggestion(command: str, message: str) -> str:
     choice = _NO_CHOICE.search(message)
     if choice and (choices := choices_of(choice[1])):
         near = get_close_matches(choice[2], choices, 1)
-        cure = f"did you mean {choice[1]}={near[0]}?" if near else "correct it"
+        meant = f"{choice[1]}={near[0]}" if near else ""
+        if choice[1] == "data" and Path(choice[2]).is_dir():
+            meant = setting_of_folder(choice[2])
+        cure = f"did you mean {meant}?" if meant else "correct it"
         return f"{choice[1]}={choice[2]} is no choice, expected one of {', '.join(choices)}: {cure}"
+    if listed := _NO_BRACKETS.search(message):
+        key, value = listed.groups()
+        return f"{key}={value} is a list without brackets, expected {key}=[{value}]: type that"
     return message

@@ -163,7 +163,7 @@ def _run_command(name: str, failures: list[Exception], found: list[Any], config:
     try:
         # once more, for a launcher's own processes compose by themselves
         _without_defaults_of_others(config, HydraConfig.get().overrides.task)
-        _refuse_missing(config, COMMANDS[name].found)
+        _refuse_missing(config)
         OmegaConf.set_readonly(config, True)  # what a command reads is what was typed
         _refuse_absent(config, COMMANDS[name].inputs)
         if HydraConfig.get().mode != RunMode.MULTIRUN:  # where `run_job` notes what is wrong with a job
@@ -208,11 +208,12 @@ def _sweeps() -> Path:
     return Path(written["hydra"]["sweep"]["dir"]).parent
 
 
-def _refuse_missing(config: DictConfig, found: frozenset[str]) -> None:
-    missing = sorted(OmegaConf.missing_keys(config) - found)
+def _refuse_missing(config: DictConfig) -> None:
+    missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
-        raise InputError(f"{' and '.join(missing)} not given, expected a value for each: add {needed}")
+        are, value = ("is", "a value") if len(missing) == 1 else ("are", "a value for each")
+        raise InputError(f"{' and '.join(missing)} {are} not given, expected {value}: add {needed}")
 
 
 def _refuse_absent(config: DictConfig, inputs: Sequence[str]) -> None:

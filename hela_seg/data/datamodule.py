@@ -14,7 +14,6 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from hela_seg.data.classes import Classes
 from hela_seg.data.context import note_of_single_frames
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
 from hela_seg.data.exposure import choose_normalisation, exposures_of, unlike_exposures
@@ -25,7 +24,7 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import AUTO, Normalisation, fit
 from hela_seg.data.on_disk import blocks_as_stated, common_channels, groups_as_stated
 from hela_seg.data.sampler import EpochSampler
-from hela_seg.data.settings import DataSettings, default_workers, recognised
+from hela_seg.data.settings import DataSettings, default_workers, named_classes, recognised
 from hela_seg.data.splits.split import Block, Part, Split
 from hela_seg.data.splits.table import blocks_of_rows, rows_of_blocks
 from hela_seg.data.stacks import Series
@@ -68,12 +67,8 @@ class TimelapseData(pl.LightningDataModule):
         super().__init__()
         self._settings = settings
         known = recognised(settings) if settings.layout == "auto" else settings
-        if known.classes is None:
-            raise InputError(
-                "data.classes is null, expected the names of the classes, background first: set it"
-            )
         labels = known.labels or LabelSettings()
-        self.classes = Classes(known.classes)
+        self.classes = named_classes(labels, known.classes)
         self.files = known.files(self.classes, labels)
         self.labels = label_reader(self.classes, labels)
         self.split = settings.split or Split()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from hela_seg.data.patterns.auto import layouts_nearby
 from hela_seg.data.patterns.files import PatternFiles
 from hela_seg.data.patterns.grammar import patterns_of
 from hela_seg.data.patterns.matching import Matched, Matches, match, pair_up
@@ -30,7 +32,7 @@ from hela_seg.data.stacks import (
 )
 from hela_seg.data.stacks.channels import Channel
 from hela_seg.data.stacks.numbering import by_value
-from hela_seg.system.errors import InputError
+from hela_seg.system.errors import InputError, join_names
 
 DRYAD_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validate", "test": "test"}
 """The paper's name of each part, as in ``X_train/train`` and ``y_train/train``."""
@@ -135,9 +137,15 @@ def by_name(root: Path, images: str, masks: str, rules: FileRules, *, sequence: 
     Raises:
         InputError: a missing folder, or one without images.
     """
-    if not root.is_dir():
-        raise InputError(f"{root} is no folder, expected one with {images} and {masks}: set data.root")
     image_place, mask_place = joined(root, images), joined(root, masks)
+    for setting, given, place in (("images", images, image_place), ("masks", masks, mask_place)):
+        if not is_image(place) and not place.is_dir():
+            raise _not_there(root, setting, given, place)
+    if image_place == mask_place:
+        raise InputError(
+            f"data.images and data.masks are both {image_place}, expected files of their own: give patterns "
+            "that tell them apart, such as 'data.images={name}.tif' 'data.masks={name}_mask.tif'"
+        )
     are_two_files = is_image(image_place) and is_image(mask_place)
     below = "" if are_two_files else "/{name}"
     of_images, of_masks = (
@@ -158,6 +166,20 @@ def by_name(root: Path, images: str, masks: str, rules: FileRules, *, sequence: 
             for one in found.recordings
         ]
     return _in_sequence(root, of_images.places(), found) if sequence else found
+
+
+def _not_there(root: Path, setting: str, given: str, place: Path) -> InputError:
+    """What to say where images or masks are not where they should be, with what is there instead."""
+    folder = place.parent if place.parent.is_dir() else root
+    names = sorted(entry.name for entry in folder.iterdir())
+    near = get_close_matches(place.name, names, 1)
+    cures = [f"data.{setting}='{Path(given).with_name(near[0])}'"] if near else layouts_nearby(folder)[:3]
+    there = f"holds {join_names(names, 5)}" if names else "is empty"
+    cure = f"type {' or '.join(cures)}" if cures else f"set data.root or data.{setting}"
+    return InputError(
+        f"{place} is not there, expected {setting} as data.{setting}={given} says, and {folder.absolute()} "
+        f"{there}: {cure}"
+    )
 
 
 def _files(place: Path) -> list[Path]:
@@ -199,12 +221,7 @@ def dryad(root: Path, rules: FileRules) -> Matches:
     Args:
         root: the folder that all of it lies in.
         rules: what the files may be like.
-
-    Raises:
-        InputError: there is no such folder.
     """
-    if not root.is_dir():
-        raise InputError(f"{root} is no folder, expected one with X_train, y_train and so on: set data.root")
 
     def of_part(part: Part, folder: str) -> Matches:
         """The pairs of one part."""
@@ -254,8 +271,6 @@ def ctc(root: Path, masks: str, rules: FileRules) -> Matches:
     """
     if masks not in ("GT", "ST", "RES"):
         raise InputError(f"data.masks is '{masks}', expected GT, ST or RES with data.layout=ctc")
-    if not root.is_dir():
-        raise InputError(f"{root} is no folder, expected one with 01, 01_GT and so on: set data.root")
     names = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name.isdecimal())
     if not names:
         raise InputError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from hela_seg.data.labels.palettes import refuse_unlike_palettes
 from hela_seg.data.layouts import FileRules, Recording, by_name, ctc, dryad
 from hela_seg.data.matched import has_mask, open_matched
+from hela_seg.data.patterns.auto import layouts_nearby
 from hela_seg.data.patterns.grammar import is_pattern
 from hela_seg.data.patterns.matching import Given, Matched, Matches, match
 from hela_seg.data.splits.table import Block
@@ -45,10 +46,11 @@ class DataOnDisk:
     drawing: render.DrawingSettings = field(default_factory=render.DrawingSettings)
 
     def __post_init__(self) -> None:
-        if self.has_patterns and self.layout not in PATTERN_LAYOUTS:
+        places = (self.images, "masks" if self.layout == "ctc" else self.masks)
+        if self.layout not in PATTERN_LAYOUTS and (self.has_patterns or places != ("images", "masks")):
             raise InputError(
-                f"data.images or data.masks is a pattern with data.layout={self.layout}, expected patterns "
-                "with data=folder alone: set data=folder"
+                f"data.images or data.masks is given with data.layout={self.layout}, which knows its files "
+                "itself, expected data=folder: add it"
             )
         if self.has_patterns and self.sequence:
             raise InputError(
@@ -103,15 +105,18 @@ class DataOnDisk:
 
     def _found(self) -> Matches:
         rules = self.rules
-        if self.layout == "dryad":
-            return dryad(self.root, rules)
         if self.has_patterns:
             return match(
                 self.root, self.images, self.masks, sparse=rules.sparse, position=rules.position, z=rules.z
             )
+        drawn = self.layout == "synthetic"
+        if not drawn and not self.root.is_dir():
+            cure = " or ".join(layouts_nearby(self.root)) or "data.root"
+            raise InputError(f"{self.root} is no folder, expected one with images and masks: set {cure}")
+        if self.layout == "dryad":
+            return dryad(self.root, rules)
         if self.layout == "ctc":
             return ctc(self.root, str(self.masks), rules)
-        drawn = self.layout == "synthetic"
         root = render.write(self.root, self.drawing) if drawn else self.root
         return by_name(root, str(self.images), str(self.masks), rules, sequence=self.sequence)
 

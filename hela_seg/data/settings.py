@@ -45,8 +45,8 @@ class DataSettings:
             ``dryad`` (the paper's), ``ctc`` (the Cell Tracking Challenge's), ``synthetic`` (drawn there
             first), ``auto`` (looked at: `hela_seg.data.patterns.auto`).
         root: the folder with all of it.
-        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None, with ``auto``
-            alone, for those that follow from the layout.
+        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None for those that
+            follow from the layout with ``auto``, or from masks that number cells.
         images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
         masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``layout: ctc``.
         axes: order of the axes in files that do not state it, e.g. ``TYX``.
@@ -139,22 +139,33 @@ def recognised(settings: DataSettings) -> DataSettings:
     """The settings that ``data=auto`` stands for.
 
     Raises:
-        InputError: the layout is not certain, or the classes do not follow from it and are not given.
+        InputError: the layout is not certain.
     """
-    known = recognise(Path(settings.root))
-    follows = INSTANCE_CLASSES if known.kind == "instances" else known.classes
-    classes = list(follows) if settings.classes is None else settings.classes
-    if not classes:
-        raise InputError(
-            f"{settings.root} holds {known.name}, whose masks may hold classes or numbers of cells, expected "
-            f"to be told: type {known.settings}"
-        )
-    log.info("%s holds %s; data=auto stands for %s", settings.root, known.name, known.settings)
+    known = recognise(Path(settings.root), settings.axes)
     labels = settings.labels or LabelSettings()
-    labels = replace(labels, kind=known.kind or labels.kind, sparse=known.sparse or labels.sparse)
+    kind = known.kind or labels.kind
+    classes = settings.classes or list(known.classes) or None
+    shown = replace(known, kind=kind, classes=tuple(Classes(classes).names) if classes else ())
+    log.info("%s holds %s; data=auto stands for %s", settings.root, known.name, shown.settings)
+    labels = replace(labels, kind=kind, sparse=known.sparse or labels.sparse)
     return replace(
         settings, layout="folder", images=known.images, masks=known.masks, labels=labels, classes=classes
     )
+
+
+def named_classes(labels: LabelSettings, classes: Sequence[str | Mapping[str, Any]] | None) -> Classes:
+    """The classes as given, or those that masks with numbers of cells are turned into.
+
+    Raises:
+        InputError: none are given, and masks hold values or colours.
+    """
+    if classes is None and labels.kind != "instances":
+        raise InputError(
+            "data.classes is not given, expected the names of the classes, background first: add "
+            "data.classes=[background,...] with a name for each value of the masks, or "
+            "data.labels.kind=instances where each cell has a number of its own"
+        )
+    return Classes(INSTANCE_CLASSES if classes is None else classes)
 
 
 def default_workers() -> int:

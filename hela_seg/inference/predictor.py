@@ -179,7 +179,7 @@ class Predictor:
         if series.shape[1] != self.info.channels:
             raise InputError(
                 f"{series.path} has {series.shape[1]} channel(s), expected {self.info.channels} as the net "
-                "was trained on: pick or merge channels first, or set axes= if they are frames"
+                "was trained on: pick some, as in channels=[0], or set axes= if they are frames"
             )
         return series
 

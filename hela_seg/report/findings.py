@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -31,6 +30,7 @@ from hela_seg.report.tables import (
     print_sheet,
     print_split,
 )
+from hela_seg.system.errors import lines_by_kind
 from hela_seg.system.files import whole_file
 
 SERIES_SHOWN, SERIES_BESIDE_FAULTS = 20, 5
@@ -38,12 +38,6 @@ SERIES_SHOWN, SERIES_BESIDE_FAULTS = 20, 5
 
 KINDS_SHOWN = 8
 """Most kinds of faults, and of warnings, in print."""
-
-EXAMPLES = 3
-"""Names in a line for several faults of one kind."""
-
-_NAME = re.compile(r"""'([^']*)'|"([^"]*)"|((?:[A-Za-z]:)?[\\/].*?\.\w{1,8}(?=[\s,:;)]|$))""")
-_MORE_FRAMES = re.compile(r"\(and \d+ more frame\(s\) of it\)$")
 
 Counts = npt.NDArray[np.int64]
 
@@ -74,34 +68,6 @@ def print_findings(
             kinds[KINDS_SHOWN:] = [f"and {counted(left, 'more kind')}, see check.json"]
         for line in kinds:
             console.print(Text(f"  {line}"), soft_wrap=True, highlight=False)
-
-
-def lines_by_kind(lines: Sequence[str]) -> list[str]:
-    """A line for each kind: the first of it, and how many others there are, with the names of two.
-
-    Lines are of one kind if they have the same words but for names in quotes, paths and numbers.
-
-    Example:
-        Of four files, ``/a/w.tif is empty`` and so on give ``4 times: /a/w.tif is empty (x.tif, y.tif and 1
-        more likewise)``.
-    """
-    kinds: dict[frozenset[str], list[str]] = {}
-    for line in lines:
-        words = re.findall(r"[^\W\d_]+", _NAME.sub("", _MORE_FRAMES.sub("", line)).lower())
-        kinds.setdefault(frozenset(word.rstrip("s") for word in words), []).append(line)
-    return [_in_one_line(of_kind) for of_kind in kinds.values()]
-
-
-def _in_one_line(lines: Sequence[str]) -> str:
-    first, *others = lines
-    if not others:
-        return first
-    found = [_NAME.search(line) for line in others]
-    names = [Path(next(filter(None, match.groups()), "")).name if match else "" for match in found]
-    known = list(dict.fromkeys(name for name in names if name))
-    examples = known[: EXAMPLES - 1]
-    left = f"{len(others) - len(examples)} more" if len(others) > len(examples) else ""
-    return f"{len(lines)} times: {first} ({' and '.join(filter(None, (', '.join(examples), left)))} likewise)"
 
 
 def write_findings(

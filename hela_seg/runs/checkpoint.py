@@ -14,7 +14,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hela_seg.runs.run_folder import BEST_CHECKPOINT, LAST_CHECKPOINT, NEXT_CHECKPOINT, PREVIOUS_CHECKPOINT
+from hela_seg.runs.run_folder import (
+    BEST_CHECKPOINT,
+    CHECKPOINTS,
+    LAST_CHECKPOINT,
+    NEXT_CHECKPOINT,
+    PREVIOUS_CHECKPOINT,
+)
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.system.settings import Count, checked
@@ -137,8 +143,9 @@ def read_content(path: Path | str, *, mapped: bool = True) -> Any:
 
     path = Path(path)
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "not there"
-        raise InputError(f"{path} is {found}, expected a checkpoint such as {BEST_CHECKPOINT}: check ckpt=")
+        found, best = "a folder" if path.is_dir() else "not there", path / CHECKPOINTS / BEST_CHECKPOINT
+        cure = f"did you mean {best}?" if best.is_file() else "check ckpt="
+        raise InputError(f"{path} is {found}, expected a checkpoint such as {BEST_CHECKPOINT}: {cure}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on foreign pickles, which are refused anyway

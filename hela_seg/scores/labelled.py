@@ -23,10 +23,7 @@ from hela_seg.scores.frames import SegmentedFrame, against_truth
 from hela_seg.scores.meters import Meters
 from hela_seg.scores.metrics import confusion_matrix
 from hela_seg.scores.partners import Partners
-from hela_seg.system.errors import InputError, join_names
-
-LISTED = 5
-"""At most so many faults are named in one message."""
+from hela_seg.system.errors import InputError, one_line
 
 
 @dataclass(frozen=True)
@@ -105,11 +102,6 @@ def score_labels(
     of_span = np.repeat(np.arange(len(spans)), [span.stop - span.start for span in spans])
     times = np.array([t for _, t in places], np.int64)
     return CountedLabels(FrameCounts(names, times, of_span, np.stack(matrices)), spans, faults)
-
-
-def one_line(faults: Sequence[str]) -> str:
-    """Faults in one line, of many the first few."""
-    return join_names(faults, LISTED, between="; ")
 
 
 def _frames(block: Block) -> range:

@@ -114,8 +114,9 @@ class _Search:
         missing = [t for t in which if t not in found]
         if missing:
             raise InputError(
-                f"{self._folder} holds no label image for {_frames(missing, frames)}{name}, expected a file "
-                "of this name up to the ending: add it, or say with reading.files how label files are named"
+                f"{self._folder} holds no label image for {_frames(missing, frames)}'{name}', expected a "
+                "file of this name up to the ending: add it, say with reading.files how label files are "
+                "named, or leave such frames out with on_error=skip"
             )
         return {t: (self._open(found[t], recording, 1), 0) for t in which}
 

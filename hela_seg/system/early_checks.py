@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from hela_seg.system import settings
-from hela_seg.system.settings import MISSING, refuse_misfit
+from hela_seg.system.settings import refuse_misfit
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -36,7 +36,7 @@ def refuse_early(group: Mapping[str, Any], path: str = "", target: str | None = 
         at = f"{path}.{name}" if path else name
         if isinstance(value, Mapping):
             refuse_early(value, at)
-        elif name in annotated and value != MISSING and not isinstance(value, list):
+        elif name in annotated and not isinstance(value, list):
             hint, default = annotated[name]
             refuse_misfit(value, hint, at, default)
 

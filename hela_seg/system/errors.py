@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+EXAMPLES = 3
+"""Names in a line for several faults of one kind."""
+
+_NAME = re.compile(r"""'([^']*)'|"([^"]*)"|((?:[A-Za-z]:)?[\\/].*?\.\w{1,8}(?=[\s,:;)]|$))""")
+_MORE_FRAMES = re.compile(r"\(and \d+ more frame\(s\) of it\)$")
+
+LISTED = 5
+"""Kinds of faults in one line."""
 
 
 class InputError(Exception):
@@ -83,6 +94,39 @@ def join_names(items: Sequence[str], most: int = 10, between: str = ", ") -> str
     left = len(items) - most
     rest = f"{between.strip(', ')} and {left} more" if left > 0 else ""
     return between.join(items[:most]) + rest
+
+
+def lines_by_kind(lines: Sequence[str]) -> list[str]:
+    """A line for each kind: the first of it, and how many others there are, with the names of two.
+
+    Lines are of one kind if they have the same words but for names in quotes, paths and numbers.
+
+    Example:
+        Of four files, ``/a/w.tif is empty`` and so on give ``4 times: /a/w.tif is empty (x.tif, y.tif and 1
+        more likewise)``.
+    """
+    kinds: dict[frozenset[str], list[str]] = {}
+    for line in lines:
+        words = re.findall(r"[^\W\d_]+", _NAME.sub("", _MORE_FRAMES.sub("", line)).lower())
+        kinds.setdefault(frozenset(word.rstrip("s") for word in words), []).append(line)
+    return [_in_one_line(of_kind) for of_kind in kinds.values()]
+
+
+def _in_one_line(lines: Sequence[str]) -> str:
+    first, *others = lines
+    if not others:
+        return first
+    found = [_NAME.search(line) for line in others]
+    names = [Path(next(filter(None, match.groups()), "")).name if match else "" for match in found]
+    known = list(dict.fromkeys(name for name in names if name))
+    examples = known[: EXAMPLES - 1]
+    left = f"{len(others) - len(examples)} more" if len(others) > len(examples) else ""
+    return f"{len(lines)} times: {first} ({' and '.join(filter(None, (', '.join(examples), left)))} likewise)"
+
+
+def one_line(faults: Sequence[str]) -> str:
+    """Faults in one line, those of one kind together, of many kinds the first few."""
+    return join_names(lines_by_kind(faults), LISTED, between="; ")
 
 
 def message_of(error: InputError) -> str:

@@ -69,9 +69,6 @@ _WORDS = {
     str: "a word",
     type(None): "null",
 }
-MISSING = "???"
-"""Stands in a configuration for what has to be given."""
-
 _TARGET, _OWN_OF_HYDRA = "_target_", {"_target_", "_partial_", "_convert_", "_recursive_"}
 
 
@@ -168,7 +165,9 @@ def fitting_arguments(
     missing = [name for name, p in known.items() if p.default is p.empty and name not in {*given, *further}]
     if missing and not partial:
         needed = " and ".join(_at(path, name) for name in missing)
-        raise InputError(f"{needed} not given, expected a value for each: add it")
+        raise InputError(
+            f"{needed} {'is' if len(missing) == 1 else 'are'} not given, expected a value: add it"
+        )
     return {
         name: _fitting(value, hints.get(name, Any), _at(path, name), known.get(name))
         for name, value in given.items()
@@ -346,5 +345,5 @@ def _words(kind: Any) -> list[str]:
     if is_dataclass(kind) or get_origin(kind) in (Mapping, dict):
         return ["settings of its own"]
     if get_origin(kind) in (Sequence, list, tuple):
-        return ["a list"]
+        return ["a list in brackets"]
     return [_WORDS[kind]] if kind in _WORDS else []

@@ -208,8 +208,8 @@ def find_sources(
     """The recordings in a file or folder: masks, or tracks in one of the forms that are known.
 
     Args:
-        path: a file of masks or of TrackMate (``.xml``), a folder of such, one as GEFF, or one with
-            ``res_track.txt`` or ``man_track.txt``, or with such folders.
+        path: a file of masks or of TrackMate (``.xml``), a folder of such, of which a prediction's class maps
+            come first, one as GEFF, or one with ``res_track.txt`` or ``man_track.txt``, or with such folders.
         reading: how label images are read.
         class_maps: a file, or a folder of files with the recordings' names.
         masks: likewise, of the tracks of TrackMate and GEFF.
@@ -227,7 +227,8 @@ def find_sources(
         files = find_files(path) if path.is_dir() and not is_image(path) else [path]
         if not files:
             raise InputError(f"{path} holds no label images, expected TIFF, PNG or Zarr files: check input=")
-        found = [MaskSource(name_of(file), file, reading) for file in files]
+        class_maps_there = [file for file in files if name_of(file).endswith(".labels")]
+        found = [MaskSource(name_of(file), file, reading) for file in class_maps_there or files]
     names = Counter(source.name for source in found)
     if twice := [source.path.name for source in found if names[source.name] > 1]:
         raise InputError(

@@ -27,6 +27,7 @@ def parsed(override: str) -> object:
         (["best.ckpt", "film.tif", "-o", "out"], ["ckpt='best.ckpt'", "input='film.tif'", "output='out'"]),
         (["input=film.tif", "best.ckpt"], ["input='film.tif'", "ckpt='best.ckpt'"]),
         (["ckpt=[a.ckpt,b.ckpt]"], ["ckpt=[a.ckpt,b.ckpt]"]),
+        (["[a.ckpt,b.ckpt]", "film.tif"], ["ckpt=[a.ckpt,b.ckpt]", "input='film.tif'"]),
         (["ckpt='a b.ckpt'"], ["ckpt='a b.ckpt'"]),
         (["overwrite=true", "--cfg", "job"], ["--cfg", "job", "overwrite=true"]),
         (["output=null"], ["output=null"]),
@@ -82,10 +83,39 @@ def test_quoting_survives_hydras_grammar(path: str) -> None:
 
 
 def test_an_argument_too_many_and_an_option_without_value_are_refused() -> None:
-    with pytest.raises(InputError, match="'c' is one argument too many"):
+    with pytest.raises(InputError, match="'c' is one argument too many, expected ckpt and input, and"):
         overrides(PREDICT, ["a", "b", "c"])
     with pytest.raises(InputError, match="-o stands last"):
         overrides(PREDICT, ["a", "b", "-o"])
+
+
+@pytest.mark.parametrize("typed", ["data.root={folder}/my cells (1)", "{folder}/my cells (1)"])
+def test_a_path_that_the_shell_cut_at_its_blanks_is_offered_whole(typed: str, tmp_path: Path) -> None:
+    (tmp_path / "my cells (1)").mkdir()
+    whole = typed.format(folder=tmp_path)
+    command = COMMANDS["check"] if "=" in typed else PREDICT
+    with pytest.raises(InputError) as refused:
+        overrides(command, ["best.ckpt", *whole.split()] if command is PREDICT else whole.split())
+    assert str(refused.value).endswith(f"did you mean '{whole}'?")
+
+
+def test_a_folder_alone_is_answered_with_what_to_type(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=f"one argument too many, .* did you mean data=auto data.root={tmp_path}?"
+    ):
+        overrides(COMMANDS["check"], [str(tmp_path)])
+
+
+@pytest.mark.parametrize("typed", [["data.classes=[a,", "b]"], ["channels=[0,", "1]"]])
+def test_a_list_with_a_blank_that_the_shell_took_for_an_end_is_refused(typed: list[str]) -> None:
+    with pytest.raises(InputError, match="is cut in two at its blank"):
+        overrides(COMMANDS["train" if "data" in typed[0] else "predict"], typed)
+
+
+def test_the_nearest_name_is_offered_for_a_path_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "Zellen für Anna").touch()
+    with pytest.raises(InputError, match=f"did you mean {tmp_path / 'Zellen für Anna'}?"):
+        arguments.refuse_absent(str(tmp_path / "Zellen fuer Anna"), "input")
 
 
 def test_a_long_list_is_no_path_that_is_too_long() -> None:

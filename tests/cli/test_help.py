@@ -36,7 +36,7 @@ def test_help_is_searched_by_words_groups_and_choices() -> None:
     assert data.startswith("data: auto, ctc, dryad, folder, synthetic, timelapse (here synthetic)")
     assert "  data=ctc  " in data
     assert "trainer." not in data
-    assert "  data.root=???" in help_of("train", ["data=folder", "root"])
+    assert "  data.root=." in help_of("train", ["data=folder", "root"])
     with pytest.raises(InputError, match=r"did you mean trainer\.max_epochs"):
         help_of("train", ["epohcs"])
     with pytest.raises(InputError, match="model=unett is no choice, expected one of attention_unet"):

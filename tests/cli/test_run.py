@@ -25,8 +25,13 @@ from hela_seg.system.errors import InputError, Interrupted
         (["--epochs", "5"], "--epochs is no option, expected settings as key=value: did you mean "),
         (["+sead=1"], "the command has the unknown key(s) sead, expected some of data"),
         (["+model.depth=7"], "model has the unknown key(s) depth, expected some of in_channels"),
-        (["data=folder"], "data.classes and data.root not given"),
+        (["data=folder"], "data.classes is not given, expected the names of the classes"),
         (["trainer.max_epochs={"], "trainer.max_epochs={ is not understood"),
+        (["data.classes=a,b"], "data.classes=a,b is a list without brackets, expected data.classes=[a,b]"),
+        (
+            ["data.images=cells"],
+            "is given with data.layout=synthetic, which knows its files",
+        ),
         (["data.layout=heap"], "data.layout is 'heap', expected folder, timelapse"),
         (["model.classes=7"], "there is no key or group 'model.classes'"),
         (["+model.classes=7"], "model.classes is 7 but the data have 3"),
@@ -176,7 +181,7 @@ def test_values_of_python_are_what_would_be_typed(monkeypatch: pytest.MonkeyPatc
         (["--multirun"], {}, "'--multirun' is an option of the command line"),
         (["modle=unet"], {}, "there is no key or group 'modle'"),
         ([], {"loss": object()}, "loss is a object, expected a word"),
-        ([], {"data": "folder"}, "data.classes and data.root not given"),
+        ([], {"data": "folder"}, "data.classes is not given, expected the names of the classes"),
         ([], {"resume": "nowhere"}, "nowhere holds no run to go on with"),
     ],
 )

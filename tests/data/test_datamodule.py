@@ -15,6 +15,7 @@ from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
 
 CLASSES = ["background", "a", "b"]
+CELL_PARTS = ["background", "interior", "border"]
 
 
 def save(path, array, axes=None):
@@ -395,15 +396,18 @@ def test_a_folder_that_is_recognised_is_opened_with_the_settings_that_are_said(t
         opened = data(tmp_path, layout="auto", classes=None)
     assert "data.images='**/{name}' data.masks='**/{name}_cp_masks' data.labels.kind=instances" in caplog.text
     opened.open()
-    assert opened.classes.names == ["background", "interior", "border"]
+    assert opened.classes.names == CELL_PARTS
     assert [recording.name for recording in opened.recordings] == ["a", "b", "c"]
 
 
 def test_classes_that_do_not_follow_from_the_layout_are_asked_for(tmp_path):
     fill(tmp_path, series=3)
-    message = refusal(data, tmp_path, layout="auto", classes=None)
-    assert "expected to be told: type data=folder data.images='images/{name}'" in message
-    assert refusal(data, tmp_path, classes=None).startswith("data.classes is null")
+    for layout in ("auto", "folder"):
+        message = refusal(data, tmp_path, layout=layout, classes=None)
+        assert message.startswith("data.classes is not given")
+    assert (
+        data(tmp_path, layout="auto", classes=None, labels={"kind": "instances"}).classes.names == CELL_PARTS
+    )
     opened = data(tmp_path, layout="auto")
     opened.open()
     assert len(opened.recordings) == 3

@@ -1,3 +1,4 @@
+from pathlib import Path
 from unicodedata import normalize
 
 import numpy as np
@@ -184,12 +185,28 @@ def test_one_file_each_is_a_pair_whatever_their_names(tmp_path):
     ("root", "images", "reason"),
     [
         ("gone", "images", "gone is no folder, expected one with images and masks: set data.root"),
-        (".", "pictures", "pictures is no folder"),
+        (".", "pictures", "pictures is not there, expected images as data.images=pictures says"),
     ],
 )
 def test_folder_that_is_not_there_is_refused(tmp_path, root, images, reason):
     fill(tmp_path, ["a.tif"], ["a.tif"])
     assert reason in refusal(paired_by_stem, tmp_path / root, images, "masks")
+
+
+def test_what_is_there_is_named_in_place_of_what_is_not(tmp_path):
+    fill(tmp_path, ["a.tif"], ["a.tif"])
+    for root, images, masks, cure in (
+        (tmp_path, "image", "masks", "data.images='images'"),
+        (tmp_path / "images", "images", "masks", f"data.root='{tmp_path}'"),
+        (tmp_path / "images" / "a.tif", "images", "masks", f"data.root='{tmp_path}'"),
+        (Path(), str(tmp_path / "images"), str(tmp_path / "mask"), f"data.masks='{tmp_path / 'masks'}'"),
+    ):
+        assert refusal(paired_by_stem, root, images, masks).endswith(cure)
+
+
+def test_images_are_not_their_own_masks(tmp_path):
+    fill(tmp_path, ["a.tif"], [])
+    assert "are both" in refusal(paired_by_stem, tmp_path, "images", "images")
 
 
 def test_axes_settle_images_and_masks(tmp_path):

@@ -335,7 +335,7 @@ def test_names_of_channels_are_as_many_as_channels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layout", "options", "said"),
     [
-        ("ctc", {"images": "{t}.tif"}, "expected patterns with data=folder alone"),
+        ("ctc", {"images": "{t}.tif"}, "is given with data.layout=ctc, .* expected data=folder"),
         ("folder", {"images": "{t}.tif", "sequence": True}, "data.sequence is true with patterns"),
     ],
 )

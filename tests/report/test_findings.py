@@ -13,7 +13,8 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.report.findings import SERIES_SHOWN, lines_by_kind, print_findings, write_findings
+from hela_seg.report.findings import SERIES_SHOWN, print_findings, write_findings
+from hela_seg.system.errors import lines_by_kind
 
 CLASSES = Classes(["background", "round [bold]"])
 BLOCKS = [Block(0, 0, 3, "train"), Block(1, 1, 3, "test")]

@@ -10,7 +10,7 @@ from hela_seg.data.labels.readers import ValueLabels
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.scores.labelled import Readers, class_map, one_line, score_labels
+from hela_seg.scores.labelled import Readers, class_map, score_labels
 from hela_seg.scores.meters import CellMeter, Meters
 from hela_seg.scores.partners import Partners
 from hela_seg.system.errors import InputError
@@ -50,7 +50,7 @@ def test_a_frame_that_cannot_be_used_is_named_and_parts_its_block(pixel: int, wh
 
 def test_no_frame_at_all_is_an_error_that_says_why() -> None:
     with pytest.raises(
-        InputError, match=r"no frame can be scored: array, frame 0: .*reading\.kind=instances"
+        InputError, match=r"no frame can be scored: 5 times: array, frame 0: .*reading\.kind=instances"
     ):
         scored(FOUND + 3, [Block(0, 0, 5, "test")])
 
@@ -58,7 +58,3 @@ def test_no_frame_at_all_is_an_error_that_says_why() -> None:
 def test_label_images_give_the_class_map_of_a_frame() -> None:
     partners = Partners({(2, 7): (ArraySeries(FOUND, "TYX", 1), 4)})
     assert class_map(partners, TRUTH, Block(2, 5, 9, "test"), 7).tolist() == [[0, 0, 1]]
-
-
-def test_of_many_faults_the_first_five_stand_in_one_line() -> None:
-    assert one_line(list("abcdefg")) == "a; b; c; d; e; and 2 more"

@@ -134,13 +134,13 @@ def test_only_frames_that_are_scored_need_labels(tmp_path: Path) -> None:
     write(tmp_path / "labels" / "t002.png")
     assert find_partners(tmp_path / "labels", [film], [Block(0, 2, 3, "test")]).faults == []
     (fault,) = found(tmp_path / "labels", [film]).faults
-    assert "holds no label image for frame 0 and 1 more of 01" in fault
+    assert "holds no label image for frame 0 and 1 more of '01'" in fault
 
 
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"b.png": None}, "holds no label image for a, expected a file of this name"),
+        ({"b.png": None}, "holds no label image for 'a', expected a file of this name"),
         ({"a.png": None, "a.tif": 1}, "holds a.png and a.tif for a, expected one label image"),
         ({"a.tif": 2}, "a.tif has 2 frame(s) of 6x8, expected 1 frame(s) of 6x8"),
     ],

@@ -3,7 +3,7 @@ import json
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from hela_seg.system.errors import InputError, import_extra, join_names, message_of, not_installed
+from hela_seg.system.errors import InputError, import_extra, join_names, message_of, not_installed, one_line
 
 SAYS = "/data/my\nfilm (ä).tif is damaged: copy the file again"
 
@@ -57,3 +57,8 @@ def test_packages_of_an_extra_are_imported_all_of_them_or_the_missing_one_is_nam
 )
 def test_of_many_the_first_are_named_and_the_others_counted(items, between, expected):
     assert join_names(items, most=2, between=between) == expected
+
+
+def test_faults_of_one_kind_are_told_once_and_of_many_kinds_the_first_five():
+    assert one_line(list("abcdefg")) == "a; b; c; d; e; and 2 more"
+    assert one_line(["no mask for 'a'", "no mask for 'b'"]) == "2 times: no mask for 'a' (b likewise)"

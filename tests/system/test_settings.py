@@ -78,7 +78,7 @@ def test_the_object_cannot_be_changed() -> None:
         ("group", "none", "data.group is 'none', expected settings of its own or null"),
         ("inner", {"gap": -1}, "data.inner.gap is -1, expected a whole number of 0 or more"),
         ("inner", {"gpa": 1}, "data.inner has the unknown key(s) gpa, expected some of gap, names"),
-        ("inner", {"names": "b"}, "data.inner.names is 'b', expected a list or null"),
+        ("inner", {"names": "b"}, "data.inner.names is 'b', expected a list in brackets or null"),
         ("rot", "a", "data has the unknown key(s) rot, expected some of root, inner"),
     ],
 )
@@ -89,7 +89,7 @@ def test_what_does_not_fit_is_refused_by_its_path(key: str, value: Any, said: st
 
 
 def test_what_is_missing_is_asked_for() -> None:
-    with pytest.raises(InputError, match=r"^data\.root not given"):
+    with pytest.raises(InputError, match=r"^data\.root is not given"):
         checked(Outer, {}, "data")
 
 

@@ -30,8 +30,11 @@ def desk(tmp_path: Path) -> Path:
 
 
 def test_forms_are_told_apart(desk: Path) -> None:
+    for name in ("a.labels.ome.tif", "a.cells.ome.tif"):
+        write_tiff(desk / "results" / name, DRAWN.labels, "TYX")
     for place, kind, name in (
         ("masks", MaskSource, "a"),
+        ("results", MaskSource, "a.labels"),
         ("masks/a.tif", MaskSource, "a"),
         ("truth", CtcSource, "a_GT"),
         ("truth/a_GT", CtcSource, "a_GT"),

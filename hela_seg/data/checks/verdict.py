@@ -49,7 +49,7 @@ def judge(
             *faults,
             *(fault for facts in examination.series for fault in facts.faults),
             *_same_pictures(twins, names),
-            *_empty_parts(examination),
+            *_empty_parts(examination, classes),
         ],
         [
             *_alike(twins, names),
@@ -75,10 +75,18 @@ def _same_pictures(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list
     ]
 
 
-def _empty_parts(examination: Examination) -> list[str]:
+def _empty_parts(examination: Examination, classes: Classes) -> list[str]:
     pixels = examination.pixels.get("train")
-    if pixels is not None and not pixels.any():
+    if pixels is None:
+        return []
+    if not pixels.any():
         return ["no training pixel is of any class, expected some: the masks are ignored throughout"]
+    present = [entry.name for entry in classes if pixels[entry.index]]
+    if len(present) == 1 < len(classes):
+        return [
+            f"all training pixels are of the class '{present[0]}', expected two classes or more: look at the "
+            "masks, which may be empty, and at the values of the classes in data.classes"
+        ]
     return []
 
 
@@ -92,8 +100,12 @@ def _alike(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:
         if near:
             lines.append(
                 f"{len(near)} frame(s) for {parts[1]} look nearly like one for {parts[0]}, such as "
-                f"{_places(near[0], names)}: scores will flatter, keep both in one part or raise "
-                "data.split.gap"
+                f"{_places(near[0], names)}: scores will flatter, "
+                + (
+                    "raise data.split.gap"
+                    if near[0].first.series == near[0].second.series
+                    else "keep both in one part"
+                )
             )
         if masks:
             lines.append(

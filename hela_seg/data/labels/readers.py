@@ -13,7 +13,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from hela_seg.data.classes import IGNORE_INDEX, LARGEST_VALUE, Classes, listed_values
-from hela_seg.system.errors import InputError
+from hela_seg.system.errors import InputError, join_names
+
+MOST_LISTED = 10
+"""Values that a message names; masks with more that are in no class seem to number cells."""
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.uint8]
@@ -68,6 +71,7 @@ class ValueLabels:
         self.class_count = len(classes)
         self._ignore_value = ignore_value
         self._known = ", ".join(f"{c.name}: {' '.join(map(str, listed_values(c.values)))}" for c in classes)
+        self._last = classes[-1]
         self._index_of = _lookup_table(classes, ignore_value)
         self.identity = f"values {[listed_values(c.values) for c in classes]}, ignored {ignore_value}"
 
@@ -80,9 +84,15 @@ class ValueLabels:
         if self._ignore_value is not None:
             unknown &= raw != self._ignore_value
         if unknown.any():
-            raise _unknown_values(
-                raw[unknown], f"are in no class of data.classes ({self._known}): add them to a class"
+            beyond, listed = np.unique(raw[unknown]), listed_values(self._last.values)
+            cure = (
+                "set data.labels.kind=instances where each cell has a number of its own, else add them to a "
+                "class"
+                if len(beyond) > MOST_LISTED
+                else "name a further class for each, or add them to one, such as "
+                f"{{name: {self._last.name}, values: [{', '.join(map(str, [*listed, beyond[0]]))}]}}"
             )
+            raise _unknown_values(raw[unknown], f"are in no class of data.classes ({self._known}): {cure}")
         return labels
 
 
@@ -117,7 +127,7 @@ class ColourLabels:
             index_of[_code_of(ignore_colour)] = IGNORE_INDEX
         self._codes = np.array(sorted(index_of), np.uint32)
         self._indices = np.array([index_of[int(code)] for code in self._codes], np.uint8)
-        self._known = _painted(classes)
+        self._known, self._first = _painted(classes), classes.names[0]
         self.identity = f"colours {sorted(index_of.items())}"
 
     def convert(self, raw: Array) -> Labels:
@@ -126,11 +136,11 @@ class ColourLabels:
         nearest = np.searchsorted(self._codes[:-1], codes)
         unknown = self._codes[nearest] != codes
         if unknown.any():
-            found = _tally(codes[unknown], "#{:06x}")
+            found, colour = _tally(codes[unknown], "#{:06x}"), f"#{codes[unknown].min():06x}"
             raise InputError(
-                f"colours {found} are in no class of data.classes ({self._known}): "
-                "paint without soft edges, save without JPEG, set the colour of the class, or name the one "
-                "that stands for nothing as ignore_value"
+                f"colours {found} are in no class of data.classes ({self._known}): give classes their colour "
+                f"in masks, as in 'data.classes=[{{name: {self._first}, colour: \"{colour}\"}},...]', name "
+                "one for nothing as ignore_value, or paint without soft edges and save without JPEG"
             )
         labels: Labels = self._indices[nearest]
         return labels
@@ -282,10 +292,10 @@ def _unknown_values(pixels: Array, why: str) -> InputError:
 
 
 def _tally(pixels: Array, form: str) -> str:
-    """Values, at most ten of them, with their numbers of pixels: ``3 (2 pixels), 7 (1 pixel)``."""
+    """Values, of many the first few, with their numbers of pixels: ``3 (2 pixels), 7 (1 pixel)``."""
     values, counts = np.unique(pixels, return_counts=True)
     listed = [
         f"{form.format(value)} ({count} pixel{'s' if count > 1 else ''})"
-        for value, count in zip(values[:10], counts[:10], strict=True)
+        for value, count in zip(values, counts, strict=True)
     ]
-    return ", ".join(listed) + (f" and {len(values) - 10} more" if len(values) > 10 else "")
+    return join_names(listed, MOST_LISTED)

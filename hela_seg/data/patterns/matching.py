@@ -14,7 +14,7 @@ from hela_seg.data.splits.table import Part
 from hela_seg.data.stacks import Position, Z, name_of
 from hela_seg.data.stacks.numbering import natural_order, refuse_gaps
 from hela_seg.data.stacks.outlines import COCO
-from hela_seg.system.errors import InputError, join_names
+from hela_seg.system.errors import InputError, one_line
 
 Given = str | Sequence[str] | Mapping[str, str]
 """What ``data.images`` and ``data.masks`` may be."""
@@ -81,7 +81,7 @@ class Matches:
             InputError: anything is wrong.
         """
         if self.faults:
-            raise InputError(join_names(self.faults, between="; "))
+            raise InputError(one_line(self.faults))
         return self.recordings
 
 

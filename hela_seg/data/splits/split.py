@@ -165,9 +165,9 @@ class Split:
         needed = sum(held_out.values()) + self.gap * len(held_out)
         if needed >= length:
             raise InputError(
-                f"the only series ('{name}') has {length} frames, but validation and test with gaps of "
-                f"{self.gap} take {needed} and training needs 1 or more: lower data.split.validation, "
-                "data.split.test or data.split.gap"
+                f"the only series ('{name}') has {length} frame(s), but validation and test with gaps of "
+                f"{self.gap} take {needed} and training needs 1 or more: add series, or set "
+                "data.split.validation=0 data.split.test=0, which trains on all frames and scores none"
             )
         blocks = [Block(0, 0, length - needed, "train")]
         for part, count in held_out.items():

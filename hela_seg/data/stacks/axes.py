@@ -64,7 +64,7 @@ def checked(axes: str, allowed: str = "TCZYX") -> str:
         return letters
     raise InputError(
         f"the axes are given as '{axes}', expected the letters {', '.join(allowed)} once each at most, Y and "
-        "X among them: set data.axes (or axes, to predict) to one such as TYX or TCYX"
+        "X among them: set data.axes (axes, to predict) to one such as TYX or TCYX"
     )
 
 

@@ -173,11 +173,17 @@ def write(root: Path | str, drawing: DrawingSettings) -> Path:
         stage was.
 
     Raises:
-        InputError: the root cannot be written.
+        InputError: the root cannot be written, or holds images already.
     """
     folder = folder_of(root, drawing)
     if folder.is_dir():
         return folder
+    own = next((name for name in ("images", "masks") if Path(root, name).is_dir()), None)
+    if own is not None:
+        raise InputError(
+            f"{root} holds a folder {own}, expected an empty one for the cells that data=synthetic draws: "
+            "to use the images there, add data=folder or data=auto"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:

@@ -32,8 +32,8 @@ _GROUPS = {"augment", "data", "loss", "model", "optimizer", "scheduler"}
 _PATHS = {"ckpt_path", "start_from", "data.root", "data.split.table", "data.split.file"}
 """Keys whose values are paths, relative to the folder in which a run was begun."""
 
-_CHANGED_DEFAULTS = ("data.normalise", "optimizer.lr")
-"""Settings within groups that have another default today than when some runs were begun."""
+_CHANGED_DEFAULTS = ("data.normalise", "data.root", "optimizer.lr")
+"""Settings within groups whose default is another one today, or here, than when or where a run was begun."""
 
 
 def expand_resume_arguments(

@@ -79,6 +79,17 @@ def test_the_same_mask_of_another_image_is_a_warning_of_its_own():
     assert "'one' frame 6 (train) and 'two' frame 7 (test)" in line
 
 
+def test_training_pixels_of_one_class_alone_are_a_fault():
+    (fault,) = judged(pixels={"train": np.array([0, 9]), "test": np.array([5, 5])}).faults
+    assert fault.startswith("all training pixels are of the class 'round'")
+
+
+@pytest.mark.parametrize(("number", "advised"), [(0, True), (1, False)])
+def test_a_gap_is_advised_within_one_series_alone(number, advised):
+    (line,) = judged(looks={"train": [look(0, 6)], "test": [look(number, 7, of=0)]}).warnings
+    assert ("data.split.gap" in line) == advised
+
+
 def test_training_pixels_of_no_class_are_a_fault():
     (fault,) = judged(pixels={**GOOD, "train": np.array([0, 0])}).faults
     assert fault.startswith("no training pixel is of any class")

@@ -54,8 +54,14 @@ def test_unknown_values_are_listed_with_their_pixels_and_what_to_do() -> None:
         ValueLabels(PAINTED, ignore_value=1).convert(mask)
     assert str(caught.value) == (
         "values 3 (2 pixels), 7 (1 pixel) are in no class of data.classes (background: 0, round: 127 1000, "
-        "spread: 255): add them to a class, or name the one that stands for nothing as ignore_value"
+        "spread: 255): name a further class for each, or add them to one, such as {name: spread, values: "
+        "[255, 3]}, or name the one that stands for nothing as ignore_value"
     )
+
+
+def test_masks_of_many_unknown_values_seem_to_number_cells() -> None:
+    with pytest.raises(InputError, match=r"and 30 more .*: set data\.labels\.kind=instances"):
+        ValueLabels(Classes(["background", "cell"])).convert(np.arange(42, dtype=np.uint8)[None])
 
 
 @pytest.mark.parametrize("value", [-1, -2, -65537, 65536, 65791, 2**31 - 1])
@@ -156,8 +162,9 @@ def test_unknown_colours_are_listed_with_their_pixels_and_what_to_do() -> None:
         ColourLabels(RED_AND_BLUE).convert(paint((0, 0, 255), (255, 255, 255), (0, 0, 255), (0, 0, 0)))
     assert str(caught.value) == (
         "colours #0000ff (2 pixels), #ffffff (1 pixel) are in no class of data.classes (background: #000000, "
-        "round: #FF0000, spread: #0000fe): paint without soft edges, save without JPEG, set the colour of "
-        "the class, or name the one that stands for nothing as ignore_value"
+        "round: #FF0000, spread: #0000fe): give classes their colour in masks, as in 'data.classes=[{name: "
+        'background, colour: "#0000ff"},...]\', name one for nothing as ignore_value, or paint without soft '
+        "edges and save without JPEG"
     )
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from hela_seg.data.patterns.auto import recognise
+from hela_seg.data.patterns.auto import layouts_nearby, recognise
 from hela_seg.system.errors import InputError
 
 FOLDERS = {
@@ -78,7 +79,7 @@ def test_what_comes_near_is_listed_with_its_settings(tmp_path: Path) -> None:
         recognise(tmp_path)
     said = str(error.value)
     assert "Usiigaci's folders, but for 1 file(s): data=folder data.images='{set}/raw'" in said
-    assert "data.classes=[background,interior,border]" in said
+    assert said.endswith("data.labels.kind=instances")
 
 
 def test_two_layouts_in_one_folder_are_not_chosen_from(tmp_path: Path) -> None:
@@ -108,3 +109,40 @@ def test_pickles_of_cellpose_are_masks_where_there_are_no_others(tmp_path: Path)
     np.save(tmp_path / "a_seg.npy", {"masks": masks}, allow_pickle=True)  # type: ignore[arg-type]
     assert recognise(tmp_path).masks == "**/{name}_seg.npy"
     assert recognise(touch(tmp_path, ["a_cp_masks.png"])).masks == "**/{name}_cp_masks"
+
+
+@pytest.mark.parametrize(
+    ("names", "images", "masks", "kind"),
+    [
+        (["images.tif", "instances.png"], "images.tif", "instances.png", "instances"),
+        (["raw.ome.tif", "labels.png", "notes.txt"], "raw.ome.tif", "labels.png", None),
+        (["Images/a.tif", "instances/a.png"], "Images", "instances", "instances"),
+        (["img/a.tif", "gt/a.png"], "img", "gt", None),
+        (["a.tif", "a_labels.png", "b/c.tif", "b/c_labels.png"], "**/{name}", "**/{name}_labels", None),
+    ],
+)
+def test_words_for_images_and_masks_are_understood(
+    names: list[str], images: str, masks: str, kind: str | None, tmp_path: Path
+) -> None:
+    known = recognise(touch(tmp_path, names))
+    assert (known.images, known.masks, known.kind) == (images, masks, kind)
+
+
+@pytest.mark.parametrize("names", [["images.tif", "movie.tif"], ["images.tif", "raw.tif", "masks.png"]])
+def test_files_that_no_word_tells_apart_are_not_chosen_from(names: list[str], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="in no way that data=auto is sure of"):
+        recognise(touch(tmp_path, names))
+
+
+def test_axes_that_a_film_lacks_are_taken_from_the_user(tmp_path: Path) -> None:
+    for name in ("images", "instances"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.diag([1, 2]).astype(np.uint8)[None].repeat(5, 0))
+    with pytest.raises(InputError, match=r"expected data\.axes=TYX"):
+        recognise(tmp_path)
+    assert recognise(tmp_path, "TYX").masks == "instances.tif"
+
+
+@pytest.mark.parametrize("typed", [".", "plate 1/images", "plate 1/images/a.tif"])
+def test_a_folder_too_high_or_too_low_is_answered_with_the_right_one(typed: str, tmp_path: Path) -> None:
+    touch(tmp_path, ["plate 1/images/a.tif", "plate 1/masks/a.png"])
+    assert layouts_nearby(tmp_path / typed) == [f"data.root='{tmp_path / 'plate 1'}'"]

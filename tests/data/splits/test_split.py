@@ -112,7 +112,7 @@ def test_shares_of_one_series_are_shares_of_its_frames() -> None:
         (
             [9],
             {"test": 3, "validation": 2},
-            r"\('a'\) has 9 frames, .* gaps of 2 take 9 and training needs 1",
+            r"\('a'\) has 9 frame.s., .* gaps of 2 take 9 and training needs 1",
         ),
     ],
 )

@@ -255,6 +255,13 @@ def test_two_processes_at_once_both_succeed(tmp_path):
     assert list(tmp_path.iterdir()) == [folders[0]]
 
 
+def test_no_cells_are_drawn_among_a_users_images(tmp_path):
+    (tmp_path / "images").mkdir()
+    with pytest.raises(InputError, match=r"holds a folder images, .*add data=folder"):
+        write(tmp_path, DrawingSettings(**SMALL))
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [

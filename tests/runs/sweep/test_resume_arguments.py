@@ -74,6 +74,13 @@ def test_a_run_takes_up_its_settings_and_those_that_are_typed_now_count_more(tmp
     assert expanded(["trainer.max_epochs=5", f"resume={folder}"], tmp_path) == expected
 
 
+def test_the_folder_that_a_run_was_begun_in_is_its_root_from_anywhere(tmp_path: Path) -> None:
+    held(tmp_path, "run", "data=folder")
+    (tmp_path / "run" / ".hydra" / "config.yaml").write_text("data: {root: .}\n")
+    (tmp_path / "run" / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {cwd: /my/cells}}\n")
+    assert "data.root='/my/cells'" in expanded([f"resume={tmp_path / 'run'}"], tmp_path)
+
+
 def test_a_run_of_an_older_version_keeps_the_defaults_that_it_began_with(tmp_path: Path) -> None:
     held(tmp_path, "run", "model=unet")
     settings = "optimizer: {lr: 0.001}\ndata: {normalise: percentile, tile: [64, 64]}\n"

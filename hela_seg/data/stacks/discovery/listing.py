@@ -111,7 +111,7 @@ def _no_image(folder: Path, entries: Sequence[Path], suffixes: Sequence[str]) ->
     if inner:
         return InputError(
             f"{folder} holds no image but the folder(s) {join_names(inner)}, expected images directly in it: "
-            "set data.images and data.masks to patterns such as 'images/{folder}/{name}' (to predict, images)"
+            "name one of these, or set data.images (images, to predict) to a pattern as '{folder}/{name}'"
         )
     return InputError(
         f"{folder} holds no image, expected files ending in {', '.join(suffixes)}: check the path"
