@@ -266,7 +266,9 @@ def test_without_test_series_nothing_is_scored(
 ) -> None:
     assert train(cells, tmp_path, "data.split.test=0") == 0
     assert not (tmp_path / "scores.json").exists()
-    assert "no series is kept for testing" in capfd.readouterr().err
+    said = capfd.readouterr()
+    assert "no series is kept for testing" in said.err
+    assert "look at" not in said.out
 
 
 def test_class_weights_are_balanced_from_the_training_labels(cells: Path, tmp_path: Path) -> None:
