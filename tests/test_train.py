@@ -254,7 +254,9 @@ def test_without_test_series_nothing_is_scored(
 ) -> None:
     assert train(cells, tmp_path, "data.split.test=0") == 0
     assert not (tmp_path / "scores.json").exists()
-    assert "no series is kept for testing" in capfd.readouterr().err
+    said = capfd.readouterr()
+    assert "no series is kept for testing" in said.err
+    assert "look at" not in said.out
 
 
 def test_a_class_that_training_cannot_learn_is_named_before_it_starts_and_stands_in_the_end_table(

@@ -188,9 +188,9 @@ def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: Timela
         else {"what to label": "the same with label_next=5"}
     )
     print()
-    print_files(
-        {"look at": _short(report or folder / run_folder.SCORES_TABLE), "predict": predict, **further}
-    )
+    shown = report or folder / run_folder.SCORES_TABLE  # not there where nothing was scored
+    look = {"look at": _short(shown)} if shown.exists() else {}
+    print_files({**look, "predict": predict, **further})
 
 
 def _short(path: Path) -> Path:
