@@ -16,7 +16,7 @@ def test_positions_options_and_paths_stand_for_keys_that_are_there(name: str) ->
     known = {key.path for key in all_keys(name)} | OF_HYDRA
     flags = {setting.partition("=")[0] for setting in command.flags.values()}
     listed = {command.listed} if command.listed else set()
-    assert {*command.positions, *command.options.values(), *flags, *listed, *command.found} <= known
+    assert {*command.positions, *command.options.values(), *flags, *listed} <= known
     assert command.paths <= known
     assert set(command.inputs) <= command.paths | listed
     assert command.about.endswith(".")
