@@ -112,13 +112,13 @@ def _table(keys: Iterable[Key], target: str | None, depth: int) -> Iterator[str]
     ]
     if not rows:
         return
-    headings, rule = ("key", "default", "may be", "meaning"), ["---"] * 4
+    headings, rule = ("key", "meaning", "default", "may be"), ["---"] * 4
     cells = [
-        [f"`{key.path}`", f"`{key.default}`" if key.default else "", words, key.meaning]
+        [f"`{key.path}`", key.meaning, f"`{key.default}`" if key.default else "", words]
         for key, words in zip(rows, may_be, strict=True)
     ]
     for row in (headings, rule, *cells):
-        yield "| " + " | ".join(_cell(text) for at, text in enumerate(row) if at != 2 or any(may_be)) + " |"
+        yield "| " + " | ".join(map(_cell, row if any(may_be) else row[:-1])) + " |"
     yield ""
 
 
