@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -48,6 +49,11 @@ class Picture:
         imsave(file, pixels, format="jpeg", pil_kwargs={"quality": JPEG_QUALITY, "subsampling": 0})
         height, width, _ = pixels.shape
         return cls(file.getvalue(), width, height, alt, caption)
+
+    @property
+    def uri(self) -> str:
+        """The file inside of an address, for the page's template."""
+        return f"data:image/jpeg;base64,{b64encode(self.jpeg).decode()}"
 
 
 @dataclass(frozen=True)
