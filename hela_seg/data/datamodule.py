@@ -73,7 +73,8 @@ class TimelapseData(pl.LightningDataModule):
         self.labels = label_reader(self.classes, labels)
         self.split = settings.split or Split()
         self.context = settings.context
-        self.tile: Size = LARGEST_TILE if settings.tile is None else (settings.tile[0], settings.tile[1])
+        rows, columns = settings.tile or (LARGEST_TILE, LARGEST_TILE)
+        self.tile: Size = rows, columns
         self.batch_size = self.step_tiles = settings.batch_size or 1
         self._opened = self._prepared = False
         self.launch = RankInfo()
@@ -200,9 +201,8 @@ class TimelapseData(pl.LightningDataModule):
     def _choose_tiles(self) -> None:
         """Size and number of the tiles of a step, where they were left open."""
         if self._settings.tile is None:
-            self.tile = tile_of_frames(
-                self.recordings[block.series].image.shape[2:] for block in self.blocks_of("train")
-            )
+            sizes = (self.recordings[block.series].image.shape[2:] for block in self.blocks_of("train"))
+            self.tile = tile_of_frames(sizes, alone=self.normalisation.kind == "frame")
         if self._settings.batch_size is None:
             self.batch_size = self.step_tiles = tiles_of_step(self.tile, self.launch.count)
         self._settings = replace(self._settings, tile=self.tile, batch_size=self.step_tiles)

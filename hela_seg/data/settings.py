@@ -63,9 +63,9 @@ class DataSettings:
             single images or exposed unlike each other (`hela_seg.data.exposure`), else ``percentile``.
         context: how many frames before and after each the net is shown as further channels; see
             `hela_seg.data.context`.
-        tile: rows and columns of a tile; None for those of the training frames, up to
-            `hela_seg.data.tiles.LARGEST_TILE`.
-        batch_size: N; None for as many tiles as have the pixels of the largest one.
+        tile: rows and columns of a tile; None for those that suit the training frames, see
+            `hela_seg.data.tiles.tile_of_frames`.
+        batch_size: N; None for as many tiles as have `hela_seg.data.tiles.STEP_PIXELS`.
         foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
         most_indexed: masks read before training, to count and locate the classes; of more frames, only
             every second, third ... of each series (`hela_seg.data.labels.survey.survey`).

@@ -21,8 +21,11 @@ import numpy.typing as npt
 Size = tuple[int, int]
 """Rows and columns, in pixels."""
 
-LARGEST_TILE: Size = (256, 256)
-"""Of a training tile, unless another size is set: where frames are smaller, tiles are as large as these."""
+LARGEST_TILE = 256
+"""Most rows and columns of a training tile, unless they are set: frames of up to so many are shown whole."""
+
+STEP_PIXELS = LARGEST_TILE**2
+"""Of the tiles of a training step, unless their size or number is set."""
 
 TILE_MULTIPLE = 32
 """What nets shrink their input by at most; tiles of multiples of it suit them all."""
@@ -64,19 +67,28 @@ def padded_size(size: int, stride: int) -> int:
     return -(-size // stride) * stride
 
 
-def tile_of_frames(sizes: Iterable[Size]) -> Size:
-    """The size of training tiles for frames (H, W): that of the largest ones, up to `LARGEST_TILE`.
+def tile_of_frames(sizes: Iterable[Size], *, alone: bool) -> Size:
+    """The size of training tiles for frames (H, W): that of the largest ones, or what suits larger frames.
+
+    Args:
+        sizes: of the frames.
+        alone: each frame is normalised by itself. Then nets do so too, and need tiles about as large as what
+            they predict: `LARGEST_TILE` where frames are larger. Elsewhere such frames are cut into tiles of
+            half of these rows and columns: a step then has four of them, and batch normalisation sees several
+            frames at a time.
 
     Example:
-        Frames of 40 x 70 and 90 x 30 pixels have tiles of 96 x 96, and those of 512 x 200 of 256 x 224.
+        Frames of 40 x 70 and 90 x 30 pixels have tiles of 96 x 96, and those of 512 x 200 of 256 x 224 if
+        each is normalised by itself, else of 128 x 128.
     """
     rows, columns = (padded_size(max(sides), TILE_MULTIPLE) for sides in zip(*sizes, strict=True))
-    return min(rows, LARGEST_TILE[0]), min(columns, LARGEST_TILE[1])
+    most = LARGEST_TILE if alone or max(rows, columns) <= LARGEST_TILE else LARGEST_TILE // 2
+    return min(rows, most), min(columns, most)
 
 
 def tiles_of_step(tile: Size, processes: int) -> int:
-    """As many tiles as have the pixels of `LARGEST_TILE`, one at least, and alike for all processes."""
-    return padded_size(max(math.prod(LARGEST_TILE) // math.prod(tile), 1), processes)
+    """As many tiles as have `STEP_PIXELS`, one at least, and alike for all processes."""
+    return padded_size(max(STEP_PIXELS // math.prod(tile), 1), processes)
 
 
 def least_tile(length: int, size: int, overlap: int, stride: int = 1) -> int:

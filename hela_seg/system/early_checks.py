@@ -19,6 +19,9 @@ from hela_seg.system.settings import refuse_misfit
 
 _PACKAGE = Path(__file__).parents[1]
 
+_FIELDS_OF = {"hela_seg.data.datamodule.TimelapseData": "hela_seg.data.settings.DataSettings"}
+"""What is called with the fields of another class (`hela_seg.system.settings.called_with_fields`)."""
+
 
 def refuse_early(group: Mapping[str, Any], path: str = "", target: str | None = None) -> None:
     """Hold the plain values of a group against the annotations of what takes them, at every depth.
@@ -31,7 +34,8 @@ def refuse_early(group: Mapping[str, Any], path: str = "", target: str | None = 
     Raises:
         InputError: a value of another type, as `hela_seg.system.settings.check_group` says it.
     """
-    annotated = _annotated(str(target or group.get("_target_")))
+    named = str(target or group.get("_target_"))
+    annotated = _annotated(_FIELDS_OF.get(named, named))
     for name, value in group.items():
         at = f"{path}.{name}" if path else name
         if isinstance(value, Mapping):

@@ -256,15 +256,18 @@ def prepared(root, **options):
         ((300, 200), {}, 1, (256, 224), 1),
         ((600, 700), {}, 2, (256, 256), 2),
         ((600, 700), {"batch_size": 3}, 1, (256, 256), 3),
+        ((600, 700), {"normalise": "percentile"}, 1, (128, 128), 4),
+        ((600, 70), {"normalise": "percentile"}, 1, (128, 96), 5),
+        ((250, 70), {"normalise": "percentile"}, 1, (256, 96), 2),
         ((600, 700), {"tile": (512, 512)}, 1, (512, 512), 1),
         ((40, 70), {"tile": (128, 128)}, 1, (128, 128), 4),
     ],
 )
-def test_tiles_are_as_large_as_the_frames_and_as_many_as_have_the_pixels_of_one_of_256(
+def test_tiles_suit_the_frames_and_their_normalisation_and_have_the_pixels_of_one_of_256(
     tmp_path, size, options, processes, tile, count
 ):
     fill(tmp_path, size=size, frames=1)
-    module = data(tmp_path, **({"tile": None, "batch_size": None} | options))
+    module = data(tmp_path, **({"tile": None, "batch_size": None, "normalise": "frame"} | options))
     module.launch = RankInfo(0, processes)
     module.prepare()
     assert (module.tile, module.batch_size, module.step_tiles) == (tile, count, count)
