@@ -87,7 +87,7 @@ def test_nothing_to_compare_is_one_line(
     assert main("compare", arguments) == 2
     error = capfd.readouterr().err
     assert error.count("\n") == 1
-    assert (arguments or ["runs not given"])[0] in error
+    assert (arguments or ["runs is not given"])[0] in error
 
 
 def test_it_needs_no_pytorch(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ pytest.importorskip("ipykernel", reason=NEEDED)
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "quickstart.ipynb"
 SHORTER = {
-    "series: 5, frames: 6, height: 128, width: 160": "series: 3, frames: 2, height: 64, width: 64",
+    "series: 5, frames: 6, height: 128, width: 160": "series: 3, frames: 2, height: 128, width: 160",
     "trainer.max_epochs=6": "trainer.max_epochs=1 data.tile=[32,32]",
     "steps_per_epoch=25": "steps_per_epoch=2",
     "model.width=8": "model.width=4 trainer=cpu",

@@ -157,10 +157,8 @@ def test_training_changes_the_frames_of_a_tile_alike() -> None:
     geometry = microscopy(
         illumination=0, brightness=0, contrast=(1, 1), gamma=(1, 1), blur=(1e-3, 1e-3), photons=(1e9, 1e9)
     )
-    rotate = RandomRotations((0.8, 1.2), 0.5)
-    tiles = RandomTiles(
-        [film], [Block(0, 0, 5, "train")], GREY, READER, (24, 24), geometry, 0, rotate=rotate, context=4
-    )
+    geometry.rotations = RandomRotations((0.8, 1.2), 0.5)
+    tiles = RandomTiles([film], [Block(0, 0, 5, "train")], GREY, READER, (24, 24), geometry, 0, context=4)
     moved = 0
     for number in range(8):
         image = tiles[Draw(0, number)]["image"]

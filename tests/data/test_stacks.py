@@ -70,7 +70,7 @@ def test_files_without_an_ending_are_listed_where_they_are_images(tmp_path):
 
 def test_a_folder_of_folders_is_named_for_what_it_is(tmp_path):
     (tmp_path / "day 1").mkdir()
-    with pytest.raises(InputError, match=r"no image but the folder\(s\) day 1, .* patterns such as 'images/"):
+    with pytest.raises(InputError, match=r"no image but the folder\(s\) day 1, .* to a pattern as '"):
         find_files(tmp_path)
 
 

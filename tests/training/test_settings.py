@@ -81,7 +81,9 @@ def test_other_devices_than_one_are_refused(devices: Any) -> None:
 
 @pytest.mark.parametrize("devices", [None, 1.5])
 def test_devices_that_are_no_number_or_list_are_refused(devices: Any) -> None:
-    with pytest.raises(InputError, match=r"trainer\.devices is .*, expected a whole number, a list or auto"):
+    with pytest.raises(
+        InputError, match=r"trainer\.devices is .*, expected a whole number, a list in brackets or auto"
+    ):
         TrainerSettings.of({"_target_": "pytorch_lightning.Trainer", "devices": devices})
 
 
