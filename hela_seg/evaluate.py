@@ -119,8 +119,9 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     costs = replace(costs_of(predictor.info, modules_of(settings.trust)), frame_s=seconds / len(counts))
     record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
     trained = _of_training(predictor.info, counts)
-    seen = f"{trained} of {len(counts)} frame(s) have the series and number of frames that trained this net,"
-    doubts += warn_of([f"{seen} which flatters their scores: score frames that it never saw"] * bool(trained))
+    if trained:
+        seen = f"{trained} of {len(counts)} frame(s) have the series and number of frames that trained this"
+        doubts += warn_of([f"{seen} net, which flatters their scores: score frames that it never saw"])
     found = _written(settings, counts, predictor.classes, record, meters, reliability, trained)
     maps = predicted(predictor, data.recordings, blocks)
     report = write_report(Material(Path(settings.output_dir), "evaluate", data, blocks, maps), doubts)

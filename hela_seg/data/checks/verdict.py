@@ -98,14 +98,11 @@ def _alike(twins: Sequence[NearDuplicate], names: Sequence[str]) -> list[str]:
         near = [pair for pair in of_parts if pair.is_alike]
         masks = [pair for pair in of_parts if not pair.is_alike]
         if near:
+            of_one_series = near[0].first.series == near[0].second.series
+            cure = "raise data.split.gap" if of_one_series else "keep both in one part"
             lines.append(
                 f"{len(near)} frame(s) for {parts[1]} look nearly like one for {parts[0]}, such as "
-                f"{_places(near[0], names)}: scores will flatter, "
-                + (
-                    "raise data.split.gap"
-                    if near[0].first.series == near[0].second.series
-                    else "keep both in one part"
-                )
+                f"{_places(near[0], names)}: scores will flatter, {cure}"
             )
         if masks:
             lines.append(
