@@ -52,9 +52,8 @@ def test_only_the_segments_that_a_window_touches_are_decoded(
 ):
     path = write(tmp_path / "a.tif", "TYX", compression="zlib", cut=cut)
     series = open_series(path, "TYX")
-    read = reader._RawFile.read
-    calls = []
-    monkeypatch.setattr(reader._RawFile, "read", lambda *a: calls.append(a) or read(*a))
+    decode, calls = reader._decode, []
+    monkeypatch.setattr(reader, "_decode", lambda *a: calls.append(a) or decode(*a))
     series.read(1, rows, columns)
     assert len(calls) == segments
 

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
+from io import FileIO
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -146,24 +147,23 @@ class TiffSeries(VolumeSeries):
 
     def _read_page(self, number: int, window: Sequence[slice]) -> Pixels:
         page = self._page(number)
+        shape, dtype = page.keyframe.shape, self._photometric.dtype
         path = self.path if len(self._versions) == 1 else _path_of(page, self.path)
-        if page.is_final:
-            mapped = map_bytes(path, self._unchanged(path))
-            pixels: Pixels = np.ndarray(page.keyframe.shape, self._stored, mapped, page.dataoffsets[0])
-            return pixels[tuple(window)].astype(self._photometric.dtype)
         version = self._unchanged(path)
+        if page.is_final:
+            pixels: Pixels = np.ndarray(shape, self._stored, map_bytes(path, version), page.dataoffsets[0])
+            return pixels[tuple(window)].astype(dtype)
 
         def fetch(place: tuple[int, ...]) -> Pixels | None:
             """A decoded strip or tile, from the cache where it is there."""
             segment = int(np.ravel_multi_index(place, page.keyframe.chunked))
             if not page.databytecounts[segment]:
                 return None  # sparse files leave out segments that are zero throughout
-            key = (path, version, page.index, segment)
-            return cache.get(key, lambda: _decode(page, segment, _raw(path, version)))
+            return cache.get((path, version, page.index, segment), lambda: _decode(page, segment, file))
 
-        return assemble(
-            window, page.keyframe.shape, _segment_shape(page.keyframe), self._photometric.dtype, fetch
-        )
+        # opened for each window, so that neither threads nor forked processes share a position in it
+        with path.open("rb", buffering=0) as file:
+            return assemble(window, shape, _segment_shape(page.keyframe), dtype, fetch)
 
     def _page(self, number: int) -> Any:
         return _open(self.path, self._unchanged(self.path), os.getpid()).page(self._series, number)
@@ -242,44 +242,19 @@ class _OpenTiff:
         return page
 
 
-class _RawFile:
-    """The bytes of a file, which many threads and processes may read at once."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
-        self._lock = threading.Lock()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):
-            self._file.close()
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Bytes of the file; as many as asked for."""
-        if hasattr(os, "pread"):
-            encoded = os.pread(self._file.fileno(), count, offset)
-        else:  # Windows, where no process inherits the position from another one
-            with self._lock:
-                self._file.seek(offset)
-                encoded = self._file.read(count) or b""
-        if len(encoded) < count:
-            raise tifffile.TiffFileError(f"it ends inside the {count} bytes at {offset}")
-        return encoded
-
-
 @lru_cache(OPEN_FILES)
 def _open(path: Path, version: Version, process: int) -> _OpenTiff:
     """The file, opened once in each process: positions in a file do not survive a fork."""
     return _OpenTiff(path)
 
 
-@lru_cache(OPEN_FILES)
-def _raw(path: Path, version: Version) -> _RawFile:
-    return _RawFile(path)
-
-
-def _decode(page: Any, segment: int, file: _RawFile) -> Pixels:
+def _decode(page: Any, segment: int, file: FileIO) -> Pixels:
     """One segment (strip or tile) of a page, in the order of its axes."""
-    encoded = file.read(page.dataoffsets[segment], page.databytecounts[segment])
+    offset, count = page.dataoffsets[segment], page.databytecounts[segment]
+    file.seek(offset)
+    encoded = file.read(count)
+    if len(encoded) < count:
+        raise tifffile.TiffFileError(f"it ends inside the {count} bytes at {offset}")
     decoded = page.keyframe.decode(encoded, segment, jpegtables=page.jpegtables)[0]
     return _in_order(decoded, page.keyframe.axes)
 
