@@ -7,8 +7,9 @@ order, each with its own C channels: (2k + 1) C in all, and those of frame t its
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice, takewhile
 from math import prod
 
@@ -102,22 +103,16 @@ class RecentFrames(DerivedSeries):
 
     Args:
         series: what is read.
-        count: how many frames are kept, those among them that cannot be read.
+        count: how many frames are kept, and as many reasons why some cannot be read.
     """
 
     def __init__(self, series: Series, count: int) -> None:
         super().__init__(series)
-        self._count = count
-        self._held: OrderedDict[int, Pixels | InputError] = OrderedDict()
+        self._whole = lru_cache(count)(self._read_whole)
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w); see `Series.read`."""
-        if t not in self._held:
-            self._held[t] = self._read_whole(t)
-        self._held.move_to_end(t)
-        while len(self._held) > self._count:
-            self._held.popitem(last=False)
-        frame = self._held[t]
+        frame = self._whole(t)
         if isinstance(frame, InputError):
             raise frame
         return frame[:, rows, columns].copy()

@@ -2,7 +2,8 @@
 
 Reading; ``open_series`` reads a file's header and answers with a `Series`, pixels are read window by window:
 
-- ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z
+- ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z; ``array``:
+  those in memory
 - ``discovery``: which formats there are, the images of a folder, positions in a file, addresses on servers
 - ``channels``: channels and planes of several files joined, some channels picked, colours made grey
 - ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``, ``numpy_file``, ``cellpose_seg``; ``microscope``: of
@@ -23,6 +24,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
+from hela_seg.data.stacks.array import ArraySeries
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.discovery.formats import FOLDERS, SUFFIXES, known_format
 from hela_seg.data.stacks.discovery.listing import ImageFile, find_files, images_in, is_image
@@ -32,7 +34,7 @@ from hela_seg.data.stacks.numbering import numbered_sequence
 from hela_seg.data.stacks.numpy_file import NumpySeries, is_numpy
 from hela_seg.data.stacks.options import MAX_FRAME_PIXELS, ReadOptions, Z
 from hela_seg.data.stacks.parts import EncodedFrame, Part, read_part, write_part
-from hela_seg.data.stacks.series import ArraySeries, FrameSequence, SelectedFrames, Series, name_of
+from hela_seg.data.stacks.series import FrameSequence, SelectedFrames, Series, name_of
 from hela_seg.data.stacks.tiff.ome_tiff import write_ome_tiff
 from hela_seg.data.stacks.write import write_tiff
 from hela_seg.data.stacks.zarr.ome_zarr import write_ome_zarr

@@ -12,15 +12,11 @@ from unicodedata import normalize
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.data.stacks.axes import checked
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import digest
 
 Pixels = NDArray[Any]
-
-MOST_COLOURS = 4
-"""An array whose last axis is no longer is taken for a picture in colours: red, green, blue, opacity."""
 
 
 class Series(ABC):
@@ -159,7 +155,43 @@ def named(path: Path, position: str | None) -> str:
     return name_of(path) if position is None else f"{name_of(path)}_{position}"
 
 
-class FrameSequence(Series):
+class DerivedSeries(Series):
+    """Another series whose pixels a subclass changes or picks from; it states what that one does.
+
+    Args:
+        source: the other one.
+    """
+
+    def __init__(self, source: Series) -> None:
+        self._source = source
+        self.state_as(source)
+
+    def origin(self, t: int) -> tuple[Series, int]:
+        """The series that frame t is read from, and its number there."""
+        return self._source, t
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that the series is read from."""
+        return self._source.paths
+
+    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
+        """Read one window of frame t as (C, h, w); see `Series.read`."""
+        source, number = self.origin(t)
+        return source.read(number, rows, columns)
+
+    def path_of(self, t: int) -> Path:
+        """The file that holds frame t."""
+        source, number = self.origin(t)
+        return source.path_of(number)
+
+    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
+        """Colours (n, 3) that the file shows the values of frame t in."""
+        source, number = self.origin(t)
+        return source.colour_table(number)
+
+
+class FrameSequence(DerivedSeries):
     """Single-frame series strung together in time.
 
     Args:
@@ -176,8 +208,8 @@ class FrameSequence(Series):
         refuse_unlike(frames, [(frame.shape, frame.dtype) for frame in frames], rule)
         if first.shape[0] != 1:
             raise InputError(f"{first.path} has {_extent(first)}: {rule}")
+        super().__init__(first)
         self._frames = tuple(frames)
-        self.state_as(first)
         self.name, self.frame_times, self.position = name, None, None
         self.shape, self.axes = (len(frames), *first.shape[1:]), "T" + first.axes.replace("T", "")
 
@@ -186,42 +218,9 @@ class FrameSequence(Series):
         """The files of all frames."""
         return tuple(path for frame in self._frames for path in frame.paths)
 
-    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
-        """Read one window of frame t as (C, h, w)."""
-        return self._frames[t].read(0, rows, columns)
-
-    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
-        """Colours (n, 3) that the file shows the values of frame t in."""
-        return self._frames[t].colour_table(0)
-
-    def path_of(self, t: int) -> Path:
-        """The file that holds frame t."""
-        return self._frames[t].path
-
-
-class DerivedSeries(Series):
-    """Another series whose pixels a subclass changes or picks from; it states what that one does.
-
-    Args:
-        source: the other one.
-    """
-
-    def __init__(self, source: Series) -> None:
-        self._source = source
-        self.state_as(source)
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """All files that the series is read from."""
-        return self._source.paths
-
-    def path_of(self, t: int) -> Path:
-        """The file that holds frame t."""
-        return self._source.path_of(t)
-
-    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
-        """Colours (n, 3) that the file shows the values of frame t in."""
-        return self._source.colour_table(t)
+    def origin(self, t: int) -> tuple[Series, int]:
+        """The series of frame t alone."""
+        return self._frames[t], 0
 
 
 class SelectedFrames(DerivedSeries):
@@ -247,59 +246,9 @@ class SelectedFrames(DerivedSeries):
         """The recording, and the numbers of the selected frames."""
         return self._source, self._numbers
 
-    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
-        """Read one window of the selected frame t as (C, h, w)."""
-        return self._source.read(self._numbers[t], rows, columns)
-
-    def path_of(self, t: int) -> Path:
-        """The file that holds the selected frame t."""
-        return self._source.path_of(self._numbers[t])
-
-    def colour_table(self, t: int) -> NDArray[np.uint8] | None:
-        """Colours (n, 3) that the file shows the values of the selected frame t in."""
-        return self._source.colour_table(self._numbers[t])
-
-
-class ArraySeries(Series):
-    """An array in memory as a series.
-
-    Args:
-        array: two to four axes.
-        axes: letters T, C, Y and X, slowest first; None where they follow from the number of channels.
-        channels: C that is expected.
-
-    Raises:
-        InputError: the axes do not fit the array or cannot be known, or it holds no pixels.
-    """
-
-    name = "array"
-    path = Path("array")
-
-    def __init__(self, array: Pixels, axes: str | None, channels: int) -> None:
-        letters = checked(axes, "TCYX") if axes else _default_axes(array.shape, channels)
-        if len(letters) != array.ndim:
-            raise InputError(
-                f"the array has shape {array.shape} but its axes are given as '{axes}', expected one of the "
-                "letters T, C, Y, X for each axis: set axes= to one such as TYX"
-            )
-        missing = [letter for letter in "TC" if letter not in letters]
-        expanded = array.reshape(*(1 for _ in missing), *array.shape)
-        order = [*missing, *letters]
-        self._array = expanded.transpose([order.index(letter) for letter in "TCYX"])
-        frames, found, height, width = self._array.shape
-        self.shape, self.dtype, self.axes = (frames, found, height, width), array.dtype, letters
-        if 0 in self.shape:
-            raise InputError(f"the array has shape {array.shape}, expected one frame or more, with pixels")
-
-    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
-        """Read one window of frame t as (C, h, w).
-
-        Raises:
-            InputError: a pixel is not a finite number.
-        """
-        pixels = self._array[t, :, rows, columns].copy()
-        refuse_infinite(pixels, "the array", t)
-        return pixels
+    def origin(self, t: int) -> tuple[Series, int]:
+        """The recording, and the number of the selected frame t in it."""
+        return self._source, self._numbers[t]
 
 
 def refuse_infinite(pixels: Pixels, holder: str, t: int) -> None:
@@ -318,25 +267,6 @@ def refuse_infinite(pixels: Pixels, holder: str, t: int) -> None:
             f"{holder} holds pixels that are NaN or infinite in frame {t}, expected finite numbers: "
             "replace them, for they would spread through every net"
         )
-
-
-def _default_axes(shape: tuple[int, ...], channels: int) -> str:
-    if channels == 1 and len(shape) in {2, 3, 4}:
-        if len(shape) > 2 and shape[-1] == 1:
-            return "TYXC"[4 - len(shape) :]
-        if len(shape) == 3 and shape[-1] <= MOST_COLOURS:
-            raise InputError(
-                f"the array has shape {shape}, whose last axis looks like colours, expected one channel: "
-                "take one of them or their mean, or set axes=TYX if these are frames of a few columns"
-            )
-        return {2: "YX", 3: "TYX", 4: "TCYX"}[len(shape)]
-    first, last = shape[-3:-2] == (channels,), shape[-1:] == (channels,)
-    if first == last or len(shape) not in {3, 4}:
-        raise InputError(
-            f"the array has shape {shape}, expected two to four axes, one of them of {channels} channel(s): "
-            "say which is which with axes="
-        )
-    return ("T" if len(shape) == 4 else "") + ("CYX" if first else "YXC")
 
 
 def refuse_unlike(series: Sequence[Series], kinds: Sequence[object], rule: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hela_seg.data.stacks.series import ArraySeries, FrameSequence, name_of
+from hela_seg.data.stacks import ArraySeries, FrameSequence, name_of
 from hela_seg.system.errors import InputError
 
 FRAME = np.arange(4 * 5, dtype=np.uint8).reshape(4, 5)
