@@ -18,6 +18,7 @@ from hela_seg.data.context import note_of_single_frames
 from hela_seg.data.dataset import GridTiles, RandomTiles, Sample, Uncounted
 from hela_seg.data.exposure import choose_normalisation, exposures_of, unlike_exposures
 from hela_seg.data.intensity import TrainingStatistics, training_statistics
+from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.labels.settings import LabelSettings, label_reader
 from hela_seg.data.labels.survey import Survey, survey
 from hela_seg.data.layouts import Recording
@@ -246,11 +247,7 @@ class TimelapseData(pl.LightningDataModule):
         """The random tiles of training, or the same ones as they were before augmentation."""
         settings = self._settings
         return RandomTiles(
-            self.recordings,
-            self.blocks_of("train"),
-            self.normalisation,
-            self.labels,
-            self.tile,
+            *self._tiled("train"),
             settings.augment if augmented else None,
             settings.seed,
             self.survey.positions,
@@ -265,16 +262,13 @@ class TimelapseData(pl.LightningDataModule):
         """
         if not self.blocks_of("validation"):
             return []
-        tiles = GridTiles(
-            self.recordings,
-            self.blocks_of("validation"),
-            self.normalisation,
-            self.labels,
-            self.tile,
-            self.context,
-        )
+        tiles = GridTiles(*self._tiled("validation"), self.context)
         own = range(self.launch.rank, len(tiles), self.launch.count)
         return self._loader(tiles, own) if own else self._loader(Uncounted(tiles), range(1))
+
+    def _tiled(self, part: Part) -> tuple[list[Recording], list[Block], Normalisation, LabelReader, Size]:
+        """What the tiles of a part are cut from, and how."""
+        return self.recordings, self.blocks_of(part), self.normalisation, self.labels, self.tile
 
     def _loader(self, tiles: Any, sampler: EpochSampler | range) -> DataLoader[Sample]:
         workers = self._settings.workers

@@ -22,7 +22,7 @@ from hela_seg.data.layouts import Recording
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.sampler import Draw
 from hela_seg.data.splits.split import Block
-from hela_seg.data.tiles import Size, Window, cores, grid
+from hela_seg.data.tiles import Size, Tile, Window, cores, grid
 from hela_seg.system.errors import InputError
 
 
@@ -40,16 +40,26 @@ class Sample(TypedDict):
     origin: Tensor
 
 
-class _Tiles:
-    """Reads tiles of recordings, opened at the first read."""
+class Tiles(Dataset[Sample]):
+    """Tiles of the frames of some blocks; a subclass says which. Files are opened at the first read.
+
+    Args:
+        recordings: images and masks.
+        blocks: the frames.
+        normalisation: of the images.
+        reader: of the masks.
+        tile: (h, w) of a tile.
+        context: how many frames before and after each are shown with it, of the blocks alone.
+    """
 
     def __init__(
         self,
         recordings: Sequence[Recording],
+        blocks: Sequence[Block],
         normalisation: Normalisation,
         reader: LabelReader,
-        blocks: Sequence[Block],
-        context: int,
+        tile: Size,
+        context: int = 0,
     ) -> None:
         parts: list[list[range]] = [[] for _ in recordings]
         for (series, _), ranges in parts_of_time(blocks).items():
@@ -59,13 +69,25 @@ class _Tiles:
             for recording, shown_together in zip(recordings, parts, strict=True)
         ]
         self._labels = [LabelFrames(recording.mask, reader) for recording in recordings]
+        self._blocks, self._tile = list(blocks), tile
+        frames = [block.stop - block.start for block in blocks]
+        self._ends = np.multiply(frames, self._per_frame()).cumsum()
 
-    def read(self, series: int, t: int, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    def _per_frame(self) -> list[int]:
+        """How many tiles are numbered in each frame of a block, block by block."""
+        return [1] * len(self._blocks)
+
+    def _find(self, number: int) -> tuple[int, int]:
+        """The place of a block among all, and that of a tile in the block, by the tile's number."""
+        place = int(np.searchsorted(self._ends, number, side="right"))
+        return place, number - (int(self._ends[place - 1]) if place else 0)
+
+    def _read(self, series: int, t: int, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Image (C, h, w) and labels (h, w) of a window of frame t."""
         return self._images[series].read(t, window), self._labels[series].read(t, window)
 
 
-class RandomTiles(Dataset[Sample]):
+class RandomTiles(Tiles):
     """Tiles at random places of random frames; indexed by `Draw`.
 
     What a draw gives depends on the seed, the epoch and the draw's number alone. Along an axis where a frame
@@ -79,17 +101,12 @@ class RandomTiles(Dataset[Sample]):
     not look at.
 
     Args:
-        recordings: images and masks.
-        blocks: the frames to draw from.
-        normalisation: of the images.
-        reader: of the masks.
-        tile: (h, w) of a tile.
+        recordings, blocks, normalisation, reader, tile, context: see `Tiles`.
         augment: changes each tile at random, or None; where a frame is too small to rotate a tile in, it
             stays upright.
         seed: another seed draws other tiles.
         positions: where the classes lie; None draws from all frames alike, whether they have labels or not.
         foreground_share: from 0 to 1; needs ``positions``.
-        context: how many frames before and after each are shown with it, of the blocks alone.
 
     Raises:
         InputError: the blocks hold no foreground to show, or no labels.
@@ -109,35 +126,27 @@ class RandomTiles(Dataset[Sample]):
         foreground_share: float = 0.0,
         context: int = 0,
     ) -> None:
-        self._tiles = _Tiles(recordings, normalisation, reader, blocks, context)
-        self._sizes = [recording.image.shape[2:] for recording in recordings]
-        self._blocks, self._tile, self._augment, self._seed = list(blocks), tile, augment, seed
-        self._ends = np.cumsum([block.stop - block.start for block in blocks])
+        super().__init__(recordings, blocks, normalisation, reader, tile, context)
+        self._augment, self._seed = augment or Augmentation(), seed
         self._labelled = _labelled(positions, blocks)
         # 0.29 as a float is a little less, and would lack its 29th of 100 draws
         self._share = Fraction(foreground_share).limit_denominator(10_000)
         self._foreground = _foreground(positions, blocks) if self._share else None
 
     def __getitem__(self, draw: Draw) -> Sample:
-        random = np.random.default_rng((self._seed, *draw))
+        seed = (self._seed, *draw)
+        random = np.random.default_rng(seed)
         if self._foreground is not None and self._shows_foreground(draw.number):
             series, t, window = self._around_foreground(self._foreground, random)
         else:
             series, t, window = self._anywhere(random)
-        image, label = self._read(series, t, window, (self._seed, *draw))
-        if self._augment is not None:
-            image, label = self._augment(image, label, (self._seed, *draw))
-        return _sample(image, label, (series, t, window.row, window.column))
-
-    def _read(
-        self, series: int, t: int, tile: Window, seed: tuple[int, int, int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        rotate = None if self._augment is None else self._augment.rotations
-        rotation = None if rotate is None else rotate(seed)
-        wide = None if rotation is None else rotation.window(tile, self._sizes[series])
-        if rotation is None or wide is None:
-            return self._tiles.read(series, t, tile)
-        return rotation.cut(*self._tiles.read(series, t, wide), self._tile)
+        rotation = self._augment.rotations(seed) if self._augment.rotations else None
+        wide = rotation.window(window, self._images[series].size) if rotation else None
+        image, label = self._read(series, t, wide or window)
+        if rotation is not None and wide is not None:
+            image, label = rotation.cut(image, label, self._tile)
+        image, label = self._augment(image, label, seed)
+        return _sample(image, label, series, t, window)
 
     def _shows_foreground(self, number: int) -> bool:
         """Whether the share, summed up over the numbers, passes a whole number with this one."""
@@ -146,19 +155,17 @@ class RandomTiles(Dataset[Sample]):
     def _anywhere(self, random: np.random.Generator) -> tuple[int, int, Window]:
         frames = int(self._ends[-1]) if self._labelled is None else len(self._labelled)
         number = int(random.integers(frames))
-        frame = number if self._labelled is None else int(self._labelled[number])
-        position = int(np.searchsorted(self._ends, frame, side="right"))
-        block = self._blocks[position]
-        t = block.stop - (int(self._ends[position]) - frame)
-        sizes = zip(self._sizes[block.series], self._tile, strict=True)
+        place, frame = self._find(number if self._labelled is None else int(self._labelled[number]))
+        block = self._blocks[place]
+        sizes = zip(self._images[block.series].size, self._tile, strict=True)
         row, column = (int(random.integers(max(length - size, 0) + 1)) for length, size in sizes)
-        return block.series, t, Window(row, column, *self._tile)
+        return block.series, block.start + frame, Window(row, column, *self._tile)
 
     def _around_foreground(
         self, foreground: ForegroundPixels, random: np.random.Generator
     ) -> tuple[int, int, Window]:
         place = foreground.draw(random)
-        frame = self._sizes[place.series]
+        frame = self._images[place.series].size
         pixel = divmod(place.pixel, frame[1])
         row, column = (_start_around(random, *axis) for axis in zip(pixel, self._tile, frame, strict=True))
         return place.series, place.t, Window(row, column, *self._tile)
@@ -193,53 +200,35 @@ def _foreground(positions: ClassPositions | None, blocks: Sequence[Block]) -> Fo
         ) from None
 
 
-class GridTiles(Dataset[Sample]):
+class GridTiles(Tiles):
     """All tiles that cover the frames of some blocks; each pixel's label counts in one tile alone.
 
     Where neighbouring tiles overlap, because the frame is no multiple of the tile, the label is
     ``IGNORE_INDEX`` in all but one of them, so that pooled scores count each pixel once.
-
-    Args:
-        recordings: images and masks.
-        blocks: the frames to cover.
-        normalisation: of the images.
-        reader: of the masks.
-        tile: (h, w) of a tile.
-        context: how many frames before and after each are shown with it, of the blocks alone.
     """
 
-    def __init__(
-        self,
-        recordings: Sequence[Recording],
-        blocks: Sequence[Block],
-        normalisation: Normalisation,
-        reader: LabelReader,
-        tile: Size,
-        context: int = 0,
-    ) -> None:
-        self._tiles = _Tiles(recordings, normalisation, reader, blocks, context)
-        self._blocks = list(blocks)
-        sizes: list[Size] = [recordings[block.series].image.shape[2:] for block in blocks]
+    def _per_frame(self) -> list[int]:
+        sizes = [self._images[block.series].size for block in self._blocks]
         # one list for all frames of a size, however many series there are
-        windows = {size: list(zip(grid(size, tile), cores(size, tile), strict=True)) for size in set(sizes)}
-        self._windows = [windows[size] for size in sizes]
-        frames = [block.stop - block.start for block in blocks]
-        self._ends = np.cumsum([count * len(w) for count, w in zip(frames, self._windows, strict=True)])
+        tiles = {
+            size: [Tile(*both) for both in zip(grid(size, self._tile), cores(size, self._tile), strict=True)]
+            for size in set(sizes)
+        }
+        self._tiles = [tiles[size] for size in sizes]
+        return list(map(len, self._tiles))
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def __getitem__(self, index: int) -> Sample:
-        position = int(np.searchsorted(self._ends, index, side="right"))
-        block, windows = self._blocks[position], self._windows[position]
-        begin = int(self._ends[position]) - (block.stop - block.start) * len(windows)
-        frame, number = divmod(index - begin, len(windows))
-        window, core = windows[number]
-        image, label = self._tiles.read(block.series, block.start + frame, window)
+        place, number = self._find(index)
+        block, tiles = self._blocks[place], self._tiles[place]
+        frame, number = divmod(number, len(tiles))
+        t, tile = block.start + frame, tiles[number]
+        image, label = self._read(block.series, t, tile.read)
         kept = np.full_like(label, IGNORE_INDEX)
-        inner = Window(core.row - window.row, core.column - window.column, core.height, core.width).slices
-        kept[inner] = label[inner]
-        return _sample(image, kept, (block.series, block.start + frame, window.row, window.column))
+        kept[tile.inner] = label[tile.inner]
+        return _sample(image, kept, block.series, t, tile.read)
 
 
 class Uncounted(Dataset[Sample]):
@@ -262,10 +251,10 @@ class Uncounted(Dataset[Sample]):
 
 
 def _sample(
-    image: NDArray[np.float32], label: NDArray[np.uint8], origin: tuple[int, int, int, int]
+    image: NDArray[np.float32], label: NDArray[np.uint8], series: int, t: int, window: Window
 ) -> Sample:
     return Sample(
         image=torch.from_numpy(np.ascontiguousarray(image)),
         label=torch.from_numpy(label.astype(np.int64)),
-        origin=torch.tensor(origin),
+        origin=torch.tensor((series, t, window.row, window.column)),
     )

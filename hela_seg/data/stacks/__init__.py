@@ -2,8 +2,7 @@
 
 Reading; ``open_series`` reads a file's header and answers with a `Series`, pixels are read window by window:
 
-- ``series``: what every series offers, whatever file it lies in; ``volume``: those that may have Z; ``array``:
-  those in memory
+- ``series``: what every series offers, whatever file it lies in; ``volume``: with Z; ``array``: in memory
 - ``discovery``: which formats there are, the images of a folder, positions in a file, addresses on servers
 - ``channels``: channels and planes of several files joined, some channels picked, colours made grey
 - ``tiff``, ``png``, ``picture`` (JPEG, BMP), ``zarr``, ``numpy_file``, ``cellpose_seg``; ``microscope``: of
