@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hela_seg.data.grey_values import GreyValues, is_counted
 from hela_seg.system.errors import InputError
 
 Array = npt.NDArray[Any]
@@ -23,12 +24,6 @@ AUTO = "auto"
 
 DEFAULT_PERCENTILES = (1.0, 99.8)
 """As CSBDeep and StarDist have them: cells are rare and bright, so the upper one lies near the end."""
-
-_COUNTED = (np.bool_, np.uint8, np.uint16)
-"""Types whose values are few enough for a histogram."""
-
-SAMPLE_SIZE = 2**22
-"""Most grey values a channel that statistics of images without a histogram are taken from."""
 
 
 class AffineMap(NamedTuple):
@@ -163,9 +158,8 @@ def fit(
 ) -> Normalisation:
     """The normalisation of a kind for a training set, in memory that does not grow with its length.
 
-    Of bool, uint8 and uint16 frames the figures are exact, from a histogram. Of other dtypes they come from a
-    random sample of at most ``SAMPLE_SIZE`` values a channel, drawn the same each time; values that are not
-    finite are left out.
+    Of bool, uint8 and uint16 frames the figures are exact, of others they come from a random sample, see
+    `hela_seg.data.grey_values`; values that are not finite are left out.
 
     Args:
         kind: see :class:`Normalisation`; ``dtype`` and ``frame`` look at no frame.
@@ -188,69 +182,12 @@ def fit(
     return Normalisation(kind, low, high, percentiles)
 
 
-class _Histogram:
-    """Exact figures of bool, uint8 or uint16 values."""
-
-    def __init__(self) -> None:
-        self._counts = np.zeros(65536, np.int64)
-
-    def add(self, values: Array) -> None:
-        """Count values of any shape."""
-        self._counts += np.bincount(values.ravel(), minlength=65536)
-
-    def percentile(self, percent: float) -> float:
-        """Linear interpolation between order statistics, as ``numpy.percentile`` has it."""
-        up_to = np.cumsum(self._counts)
-        rank = percent / 100 * (int(up_to[-1]) - 1)
-        below, above = np.searchsorted(up_to, [np.floor(rank), np.ceil(rank)], side="right")
-        return float(below + (above - below) * (rank - np.floor(rank)))
-
-    def mean_and_deviation(self) -> tuple[float, float]:
-        """Mean and standard deviation of all values."""
-        values = np.arange(65536)
-        mean = np.average(values, weights=self._counts)
-        return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=self._counts)))
-
-
-class _Sample:
-    """Figures of values of any dtype, from a random sample that is halved whenever it has grown too large."""
-
-    def __init__(self) -> None:
-        self._chunks: list[Array] = []
-        self._size = 0
-        self._share = 1.0
-        self._random = np.random.default_rng(0)
-
-    def add(self, values: Array) -> None:
-        """Take values of any shape, or a random share of them."""
-        finite = values[np.isfinite(values)]
-        kept = finite if self._share == 1 else finite[self._random.random(finite.size) < self._share]
-        self._chunks.append(kept)
-        self._size += kept.size
-        while self._size > SAMPLE_SIZE:
-            self._chunks = [self._random.permutation(np.concatenate(self._chunks))[::2].copy()]
-            self._size = self._chunks[0].size
-            self._share /= 2
-
-    def percentile(self, percent: float) -> float:
-        """As ``numpy.percentile`` has it, of the sample."""
-        return float(np.percentile(np.concatenate(self._chunks), percent))
-
-    def mean_and_deviation(self) -> tuple[float, float]:
-        """Mean and standard deviation of the sample."""
-        values = np.concatenate(self._chunks).astype(np.float64)
-        return float(values.mean()), float(values.std())
-
-
-def _collect(frames: Iterable[Array]) -> list[_Histogram | _Sample]:
+def _collect(frames: Iterable[Array]) -> list[GreyValues]:
     """The grey values of each channel."""
-    channels: list[_Histogram | _Sample] = []
-    exact = False
+    channels: list[GreyValues] = []
     for frame in frames:
-        if not channels:
-            exact = frame.dtype in _COUNTED
-            channels = [_Histogram() if exact else _Sample() for _ in frame]
-        if exact != (frame.dtype in _COUNTED):
+        channels = channels or [GreyValues(frame.dtype) for _ in frame]
+        if channels[0].counted != is_counted(frame.dtype):
             raise InputError(
                 f"some training frames hold {frame.dtype} and others do not, expected values of one type: "
                 "convert them alike, or set data.normalise=frame"
@@ -262,6 +199,6 @@ def _collect(frames: Iterable[Array]) -> list[_Histogram | _Sample]:
     return channels
 
 
-def _percentiles(channels: Sequence[_Histogram | _Sample], percentiles: tuple[float, float]) -> Statistics:
+def _percentiles(channels: Sequence[GreyValues], percentiles: tuple[float, float]) -> Statistics:
     low, high = (tuple(c.percentile(percent) for c in channels) for percent in percentiles)
     return low, high

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.data import normalise
+from hela_seg.data import grey_values
 from hela_seg.data.normalise import KINDS, Normalisation, fit
 from hela_seg.system.errors import InputError
 
@@ -117,7 +117,7 @@ def test_low_contrast_on_a_high_level_keeps_its_digits() -> None:
 
 
 def test_memory_stays_bounded_for_floats(monkeypatch) -> None:
-    monkeypatch.setattr(normalise, "SAMPLE_SIZE", 2000)
+    monkeypatch.setattr(grey_values, "SAMPLE_SIZE", 2000)
     frames = (np.random.default_rng(index).normal(size=(1, 100, 1000)) for index in range(40))
     tracemalloc.start()
     fit("percentile", frames)
@@ -127,7 +127,7 @@ def test_memory_stays_bounded_for_floats(monkeypatch) -> None:
 
 
 def test_percentiles_of_a_sample_are_near_the_truth_and_the_same_each_time(monkeypatch) -> None:
-    monkeypatch.setattr(normalise, "SAMPLE_SIZE", 2000)
+    monkeypatch.setattr(grey_values, "SAMPLE_SIZE", 2000)
     frames = [np.random.default_rng(index).normal(size=(1, 50, 60)) for index in range(20)]
     fitted = fit("percentile", iter(frames), (10, 90))
     assert fit("percentile", iter(frames), (10, 90)) == fitted
@@ -135,7 +135,7 @@ def test_percentiles_of_a_sample_are_near_the_truth_and_the_same_each_time(monke
 
 
 def test_the_sample_gives_every_frame_its_share_however_early_it_came(monkeypatch) -> None:
-    monkeypatch.setattr(normalise, "SAMPLE_SIZE", 2000)
+    monkeypatch.setattr(grey_values, "SAMPLE_SIZE", 2000)
     frames = (np.full((1, 20, 50), float(index)) for index in range(40))
     np.testing.assert_allclose(fit("percentile", frames, (25, 75)).low, 9.5, atol=2)
 

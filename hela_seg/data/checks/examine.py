@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.checks.looks import FrameLook, look_at
 from hela_seg.data.frames import LabelFrames
+from hela_seg.data.grey_values import GreyValues, is_counted
 from hela_seg.data.intensity import PERCENTILES
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
@@ -33,11 +34,8 @@ SATURATED_SHARE = 0.01
 _AT_ONCE = 2048
 """Frames that wait for a thread at a time."""
 
-_SAMPLE = 2**14
-"""Most grey values that are kept of a frame whose type has too many for a histogram."""
-
 _COUNTED = 2**18
-"""Most grey values of a frame that go into a histogram: counting holds Python's lock."""
+"""Most grey values of a frame that percentiles are taken from: counting holds Python's lock."""
 
 Pixels = NDArray[Any]
 
@@ -139,7 +137,7 @@ class _Tally:
         self._number, self._recording, self._class_count = number, recording, reader.class_count
         self._labels = LabelFrames(recording.mask, reader)
         self._lock = Lock()
-        self._values: list[_GreyValues] = []
+        self._values: list[GreyValues] = []
         self._percentiles: NDArray[np.float64] | None = None
         self._constant: list[int] = []
         self._saturated: list[int] = []
@@ -153,7 +151,9 @@ class _Tally:
         with self._lock:
             self._left -= 1
             if not self._left and self._values:
-                self._percentiles = np.array([values.percentiles() for values in self._values])
+                self._percentiles = np.array(
+                    [[v.percentile(p, "inverted_cdf") for p in PERCENTILES] for v in self._values]
+                )
                 self._values = []  # of thousands of series they would fill the memory
         return FrameFacts(self._number, t, pixels, look)
 
@@ -172,20 +172,17 @@ class _Tally:
     def _image(self, t: int) -> Pixels | None:
         try:
             image = self._recording.image.frame(t)
-            values = [_GreyValues(channel) for channel in image]
         except InputError as error:
             self._note("image", t, str(error))
             return None
+        if all(map(_is_constant, image)):
+            self._constant.append(t)
+        elif any(map(_is_saturated, image)):
+            self._saturated.append(t)
         with self._lock:
-            if self._values:
-                for all_frames, of_this in zip(self._values, values, strict=True):
-                    all_frames.add(of_this)
-            else:
-                self._values = values
-            if all(channel.constant for channel in values):
-                self._constant.append(t)
-            elif any(channel.saturated for channel in values):
-                self._saturated.append(t)
+            self._values = self._values or [GreyValues(image.dtype) for _ in image]
+            for values, channel in zip(self._values, image, strict=True):
+                values.add(_spread(channel, _COUNTED))
         return image
 
     def _whole_mask(self, t: int) -> Pixels | None:
@@ -212,44 +209,11 @@ def _spread(channel: Pixels, most: int) -> Pixels:
     return channel.ravel()[::step]
 
 
-class _GreyValues:
-    """Grey values of one channel: counted one by one where they are uint8, uint16 or bool, else sampled.
+def _is_constant(channel: Pixels) -> bool:
+    return bool(channel.max() == channel.min())
 
-    Of a frame with more values than `_COUNTED`, so many are counted, evenly spread.
-    """
 
-    def __init__(self, channel: Pixels) -> None:
-        self._counts: NDArray[np.int64] | None = None
-        self._samples: list[Pixels] = []
-        if channel.dtype == bool:
-            channel = channel.view(np.uint8)
-        if channel.dtype in (np.uint8, np.uint16):
-            counted = _spread(channel, _COUNTED)
-            self._counts = np.bincount(counted, minlength=np.iinfo(channel.dtype).max + 1)
-            highest = int(channel.max())
-            self.constant = highest == channel.min()
-            self.saturated = highest in DETECTOR_LIMITS and (
-                np.count_nonzero(channel == highest) >= SATURATED_SHARE * channel.size
-            )
-        else:
-            finite = channel[np.isfinite(channel)]
-            self._samples = [finite[:: max(1, finite.size // _SAMPLE)].copy()]
-            self.constant = bool(finite.size == 0 or np.ptp(finite) == 0)
-            self.saturated = False
-
-    def add(self, other: _GreyValues) -> None:
-        """Add the values of another frame."""
-        if self._counts is not None and other._counts is not None:
-            self._counts += other._counts
-        self._samples += other._samples
-
-    def percentiles(self) -> list[float]:
-        """The values at `PERCENTILES`, each one that occurs (numpy's ``inverted_cdf``)."""
-        if self._counts is None:
-            known = np.concatenate(self._samples)
-            if not known.size:
-                return [0.0] * len(PERCENTILES)
-            return [float(value) for value in np.percentile(known, PERCENTILES, method="inverted_cdf")]
-        up_to = np.cumsum(self._counts)
-        ranks = np.ceil(np.array(PERCENTILES) / 100 * up_to[-1])
-        return [float(value) for value in np.searchsorted(up_to, ranks)]
+def _is_saturated(channel: Pixels) -> bool:
+    highest = channel.max()
+    at_the_end = is_counted(channel.dtype) and int(highest) in DETECTOR_LIMITS
+    return at_the_end and np.count_nonzero(channel == highest) >= SATURATED_SHARE * channel.size
