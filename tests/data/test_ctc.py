@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tifffile
+from refusals import refusal
 
 from hela_seg.data.on_disk import DataOnDisk
-from hela_seg.system.errors import InputError
 
 
 def save(path, value=0):
@@ -20,13 +20,6 @@ def number(root, numbers, pattern, folder):
 
 def ctc(root, masks="GT"):
     return DataOnDisk("ctc", root, masks=masks).recordings()
-
-
-def refusal(*arguments):
-    with pytest.raises(InputError) as error:
-        ctc(*arguments)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def fill(root, frames=6, gold=(1, 4), silver=range(6)):
@@ -57,19 +50,19 @@ def test_frames_and_masks_pair_by_number_whatever_the_digits(tmp_path):
 
 def test_that_is_not_as_it_should_be_is_refused(tmp_path):
     root = fill(tmp_path)
-    assert "data.masks is 'masks', expected GT, ST or RES" in refusal(root, "masks")
-    assert refusal(root / "gone").startswith(f"{root / 'gone'} is no folder")
-    assert "no sequence of the Cell Tracking Challenge" in refusal(root / "01_GT")
+    assert "data.masks is 'masks', expected GT, ST or RES" in refusal(ctc, root, "masks")
+    assert refusal(ctc, root / "gone").startswith(f"{root / 'gone'} is no folder")
+    assert "no sequence of the Cell Tracking Challenge" in refusal(ctc, root / "01_GT")
     save(root / "02_GT" / "SEG" / "man_seg099.tif")
     lone = root / "02_GT" / "SEG" / "man_seg099.tif"
-    assert f"1 mask(s) have no image, such as {lone}: add" in refusal(root)
+    assert f"1 mask(s) have no image, such as {lone}: add" in refusal(ctc, root)
     save(root / "01_GT" / "SEG" / "man_seg_000_012.tif")
-    assert "man_seg_000_012.tif is named as no frame of a 2D sequence" in refusal(root)
+    assert "man_seg_000_012.tif is named as no frame of a 2D sequence" in refusal(ctc, root)
     (root / "01" / "t003.tif").unlink()
-    assert f"{root / '01'} lacks frame 3 between" in refusal(root)
+    assert f"{root / '01'} lacks frame 3 between" in refusal(ctc, root)
 
 
 def test_sequence_without_the_masks_asked_for_is_refused(tmp_path):
     root = fill(tmp_path)
     (root / "02_ST").rename(root / "elsewhere")
-    assert refusal(root, "ST").startswith(f"{root / '02_ST' / 'SEG'} is no folder")
+    assert refusal(ctc, root, "ST").startswith(f"{root / '02_ST' / 'SEG'} is no folder")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from refusals import refusal
 
 from hela_seg.data.ctc_tracks import (
     CtcTrack,
@@ -41,9 +42,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
 )
 def test_a_table_that_cannot_be_is_refused_in_one_line(tmp_path: Path, lines: str, said: str) -> None:
     (tmp_path / "man_track.txt").write_text(lines)
-    with pytest.raises(InputError, match=said) as caught:
-        read_track_table(tmp_path / "man_track.txt")
-    assert "\n" not in str(caught.value)
+    assert said in refusal(read_track_table, tmp_path / "man_track.txt")
 
 
 def test_cells_that_divide_leave_and_return_by_hand() -> None:
@@ -127,9 +126,3 @@ def test_the_default_drawing_keeps_its_folder_and_its_pictures() -> None:
     tracked = draw_tracked(4, 96, 96, 0)
     np.testing.assert_array_equal(images, tracked.images)
     np.testing.assert_array_equal(labels, tracked.labels)
-
-
-@pytest.mark.parametrize("wrong", [{"drift": -1.0}, {"out_of_focus": 1.5}])
-def test_impossible_drawings_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(InputError, match=next(iter(wrong))):
-        draw_tracked(2, 32, 32, 0, **wrong)

@@ -6,12 +6,12 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
+from refusals import refusal
 
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.normalise import fit
 from hela_seg.data.splits.split import Block
-from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
 
 CLASSES = ["background", "a", "b"]
@@ -40,13 +40,6 @@ def fill(root, series=4, frames=3, size=(20, 30), dtype=np.uint8):
 def data(root, **options):
     options = {"layout": "folder", "classes": CLASSES, "tile": (8, 8), "workers": 0, **options}
     return TimelapseData(root=root, **options)
-
-
-def refusal(function, *arguments, **options):
-    with pytest.raises(InputError) as error:
-        function(*arguments, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 # Settings
@@ -107,11 +100,6 @@ def test_one_series_is_split_by_time_with_a_gap(tmp_path):
     assert module.val_dataloader() == []
 
 
-def test_fewer_series_than_parts_are_refused(tmp_path):
-    module = data(fill(tmp_path, series=2), split={"validation": 1, "test": 1})
-    assert "found 2 series" in refusal(module.open)
-
-
 def test_frames_in_files_of_their_own_make_one_series(tmp_path):
     for t in range(10):
         save(tmp_path / "images" / f"t{t}.tif", np.full((20, 30), t, np.uint8))
@@ -147,13 +135,6 @@ def test_synthetic_recordings_are_drawn_and_then_read_like_any_other(tmp_path):
     assert [r.image.shape for r in module.recordings] == [(2, 3, 48, 40)] * 3
     assert module.recordings[0].image.pixel_size == pytest.approx((0.6, 0.6))
     assert module.survey.pixels["train"].sum() == 2 * 48 * 40
-
-
-def test_channels_that_differ_are_refused(tmp_path):
-    fill(tmp_path, series=2)
-    save(tmp_path / "images" / "dish 1.tif", np.zeros((3, 20, 30, 3), np.uint8), "TYXS")
-    message = refusal(data(tmp_path).open)
-    assert message.startswith(f"{tmp_path / 'images' / 'dish 1.tif'} has 3 channel(s) but dish 0.tif has 1")
 
 
 def test_an_old_split_is_kept_to_when_files_are_added(tmp_path):

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from refusals import refusal
 
 from hela_seg.data.layouts import FileRules
 from hela_seg.data.on_disk import DataOnDisk
-from hela_seg.system.errors import InputError
 
 
 def save(path, frames=1, size=(6, 7), value=0):
@@ -46,13 +46,6 @@ def save_positions(path, names):
         for name in names:
             metadata = {"axes": "TYX", "Name": name}
             file.write(np.zeros((2, 6, 7), np.uint8), photometric="minisblack", metadata=metadata)
-
-
-def refusal(function, *arguments, **options):
-    with pytest.raises(InputError) as error:
-        function(*arguments, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 # Pairs of one name

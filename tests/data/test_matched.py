@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import refusals
 import tifffile
 from PIL import Image
 
@@ -36,11 +38,7 @@ def opened(root: Path, images: Given, masks: Given, **rules: Any) -> list[Record
     return DataOnDisk("folder", root, images, masks, rules=FileRules(**rules)).recordings()
 
 
-def refusal(root: Path, images: Given, masks: Given, **rules: Any) -> str:
-    with pytest.raises(InputError) as error:
-        opened(root, images, masks, **rules)
-    assert "\n" not in str(error.value)
-    return str(error.value)
+refusal = partial(refusals.refusal, opened)
 
 
 def save_positions(path: Path, arrays: dict[str, np.ndarray], axes: str = "YX") -> None:
@@ -305,14 +303,6 @@ def test_frames_have_outlines_of_their_own(tmp_path: Path) -> None:
             [1, 1, 0, 0, 0, 0],
             [0, 1, 1, 0, 0, 0],
         ]
-
-
-def test_masks_of_another_resolution_may_be_resized(tmp_path: Path) -> None:
-    save(tmp_path / "a.tif", random(0, 4, 4))
-    save(tmp_path / "a_m.png", np.array([[1, 2], [3, 4]], np.uint8))
-    assert "expected 1 of 4x4" in refusal(tmp_path, "{name}.tif", "{name}_m.png")
-    (recording,) = opened(tmp_path, "{name}.tif", "{name}_m.png", resize="nearest")
-    assert recording.mask.frame(0)[0, 0].tolist() == [1, 1, 2, 2]
 
 
 def test_groups_are_known_where_all_recordings_have_one(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from refusals import refusal
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.labels import settings
@@ -54,9 +55,9 @@ def test_painted_masks_have_a_colour_that_is_ignored():
     ],
 )
 def test_labels_that_cannot_be_are_refused(classes, given, reason):
-    with pytest.raises(InputError) as refusal:
-        settings.label_reader(classes, checked(LabelSettings, given, "data.labels"))
-    assert reason in str(refusal.value)
+    assert reason in refusal(
+        lambda: settings.label_reader(classes, checked(LabelSettings, given, "data.labels"))
+    )
 
 
 TWO = Classes(["background", {"name": "cell", "values": ["128..255"]}])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
+import refusals
 
 from hela_seg.data.patterns.matching import Given, Matched, match
-from hela_seg.system.errors import InputError
 
 
 def touch(root: Path, names: Iterable[str]) -> Path:
@@ -36,8 +36,4 @@ def files(root: Path, recording: Matched) -> tuple[object, object]:
     return below(recording.images), below(recording.masks)
 
 
-def refusal(root: Path, images: Given, masks: Given | None, **options: Any) -> str:
-    with pytest.raises(InputError) as error:
-        found(root, images, masks, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
+refusal = partial(refusals.refusal, found)

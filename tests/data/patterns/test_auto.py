@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from refusals import refusal
 
 from hela_seg.data.patterns.auto import layouts_nearby, recognise
 from hela_seg.system.errors import InputError
@@ -66,28 +68,22 @@ def test_a_known_layout_is_recognised(tmp_path: Path, words: str) -> None:
 @pytest.mark.parametrize("words", FOLDERS)
 def test_one_image_that_it_does_not_account_for_is_enough_to_be_unsure(tmp_path: Path, words: str) -> None:
     touch(tmp_path, [*FOLDERS[words], "elsewhere/odd.png"])
-    with pytest.raises(
-        InputError, match=r"in no way that data=auto is sure of \(\d+ images\): choose"
-    ) as error:
-        recognise(tmp_path)
-    assert "\n" not in str(error.value)
+    assert re.search(
+        r"in no way that data=auto is sure of \(\d+ images\): choose", refusal(recognise, tmp_path)
+    )
 
 
 def test_what_comes_near_is_listed_with_its_settings(tmp_path: Path) -> None:
     touch(tmp_path, [*FOLDERS["Usiigaci"], "elsewhere/odd.png"])
-    with pytest.raises(InputError) as error:
-        recognise(tmp_path)
-    said = str(error.value)
+    said = refusal(recognise, tmp_path)
     assert "Usiigaci's folders, but for 1 file(s): data=folder data.images='{set}/raw'" in said
     assert said.endswith("data.labels.kind=instances")
 
 
 def test_two_layouts_in_one_folder_are_not_chosen_from(tmp_path: Path) -> None:
     touch(tmp_path, ["a.tif", "a.zip", "a.geojson"])
-    with pytest.raises(InputError, match="could be several things") as error:
-        recognise(tmp_path)
-    assert "QuPath" in str(error.value)
-    assert "ImageJ" in str(error.value)
+    said = refusal(recognise, tmp_path)
+    assert all(words in said for words in ("could be several things", "QuPath", "ImageJ"))
 
 
 def test_a_folder_without_any_layout_is_refused(tmp_path: Path) -> None:

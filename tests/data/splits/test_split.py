@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refusal
 
 from hela_seg.data.splits.split import Block, Split, write_split
 from hela_seg.system.errors import InputError
@@ -117,9 +119,8 @@ def test_shares_of_one_series_are_shares_of_its_frames() -> None:
     ],
 )
 def test_what_cannot_be_split_is_refused_in_one_line(lengths, request_, message) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        Split(**request_).blocks(lengths, ["a", "b", "c", "d"][: len(lengths)])
-    assert "\n" not in str(caught.value)
+    said = refusal(Split(**request_).blocks, lengths, ["a", "b", "c", "d"][: len(lengths)])
+    assert re.search(message, said)
 
 
 def test_many_names_are_listed_in_part() -> None:
@@ -159,22 +160,12 @@ def test_a_table_of_other_data_or_with_leaks_is_refused(tmp_path, rows, message)
         ({"folds": 3, "fold": 0, "gap": -1}, "data.split.gap is -1, expected a whole number of 0 or more"),
         ({"folds": 3.5, "fold": 0}, "data.split.folds is 3.5, expected a whole number of 1 or more"),
         ({"seed": "x"}, "data.split.seed is 'x', expected a whole number of 0 or more"),
-    ],
-)
-def test_settings_that_contradict_each_other_are_refused(settings, message) -> None:
-    with pytest.raises(InputError, match=message):
-        checked(Split, settings, "data.split")
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
         ({"seed": -1}, "data.split.seed is -1, expected"),
         ({"test": None}, "data.split.test is null, expected"),
     ],
 )
-def test_settings_that_no_split_can_have_are_refused(settings, said) -> None:
-    with pytest.raises(InputError, match=said):
+def test_settings_that_contradict_each_other_or_that_no_split_can_have_are_refused(settings, message) -> None:
+    with pytest.raises(InputError, match=message):
         checked(Split, settings, "data.split")
 
 

@@ -127,19 +127,6 @@ def test_a_split_fits_up_to_the_last_frame_and_side_by_side(tmp_path) -> None:
     refuse_unfit(tmp_path / "split.csv", blocks, [5, 2], ["a", "b"])
 
 
-@pytest.mark.parametrize(
-    ("blocks", "message"),
-    [
-        ([Block(1, 0, 3, "train")], "has the frames 0 to 2 of 'b', which holds 2 frame"),
-        ([Block(0, 2, 5, "test"), Block(0, 0, 3, "train")], "has frame 2 of 'a' in two rows"),
-        ([Block(0, 0, 5, "test"), Block(1, 0, 2, "validation")], "has no row for train"),
-    ],
-)
-def test_a_split_of_other_data_or_with_leaks_is_refused(tmp_path, blocks, message) -> None:
-    with pytest.raises(InputError, match=rf"split\.csv {message}"):
-        refuse_unfit(tmp_path / "split.csv", blocks, [5, 2], ["a", "b"])
-
-
 def test_ten_names_are_listed_and_more_are_counted() -> None:
     assert quoted(["a", "b"]) == "'a', 'b'"
     assert quoted([str(n) for n in range(10)]).endswith("'8', '9'")

@@ -1,9 +1,11 @@
 import pickle
+import re
 
 import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
+from refusals import refusal
 
 from hela_seg.data.stacks import open_series
 from hela_seg.system.errors import InputError
@@ -105,9 +107,7 @@ def test_png_cut_anywhere_is_refused_when_opened(tmp_path):
     path = tmp_path / "cut.png"
     for size in [*range(1, 64), *range(64, len(whole) - 8, 97), len(whole) - 9]:
         path.write_bytes(whole[:size])
-        with pytest.raises(InputError, match=r"cut\.png is damaged or no PNG \(.*\): copy or export") as e:
-            open_series(path)
-        assert "\n" not in str(e.value)
+        assert re.search(r"cut\.png is damaged or no PNG \(.*\): copy or export", refusal(open_series, path))
 
 
 @pytest.mark.parametrize("labels", [True, False], ids=["mask", "image"])

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refusals import refusal
 
 from hela_seg.data.stacks import ArraySeries, FrameSequence, name_of
 from hela_seg.system.errors import InputError
@@ -56,10 +57,7 @@ def test_windows_of_an_array_are_copies_of_its_slices():
     ],
 )
 def test_array_whose_axes_cannot_be_known_is_refused(shape, axes, channels, reason):
-    with pytest.raises(InputError) as refusal:
-        ArraySeries(np.zeros(shape, np.uint8), axes, channels)
-    assert reason in str(refusal.value)
-    assert "\n" not in str(refusal.value)
+    assert reason in refusal(ArraySeries, np.zeros(shape, np.uint8), axes, channels)
 
 
 def test_sequence_strings_single_frames_together_in_time():

@@ -58,9 +58,10 @@ def test_a_plane_beyond_the_last_is_refused(tmp_path, z):
         open_series(write(tmp_path / "a.tif"), z=z)
 
 
-@pytest.mark.parametrize("z", [-1, True, "min", 1.5])
+@pytest.mark.parametrize("z", [-1, "min", "0", 1.0, 1.5, True, False])
 def test_what_is_no_plane_is_refused(tmp_path, z):
-    with pytest.raises(InputError, match=r"data\.z \(z, to predict\) is .*, expected the number of a plane"):
+    said = rf"data\.z \(z, to predict\) is {z!r}, expected the number of a plane"
+    with pytest.raises(InputError, match=said):
         open_series(write(tmp_path / "a.tif"), z=z)
 
 

@@ -19,6 +19,11 @@ COMPRESSIONS = ("none", "zlib", "lzw", "zstd", "jpeg")
 CUTS = {"one strip": {}, "strips": {"rowsperstrip": 5}, "tiles": {"tile": (16, 32)}}
 
 
+def frames_of(series):
+    """All frames (T, C, H, W)."""
+    return np.stack([series.frame(t) for t in range(series.shape[0])])
+
+
 def draw(axes, dtype=np.uint8, seed=0):
     return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, SHAPES[axes], dtype, endpoint=True)
 

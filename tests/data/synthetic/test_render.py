@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refusal
 from scipy import ndimage
 
 from hela_seg.data.synthetic import render
@@ -282,9 +283,7 @@ def test_what_cannot_be_drawn_is_refused(name, value, expected):
 
 def test_a_root_that_is_a_file_is_refused_in_one_line(tmp_path):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(InputError, match="taken") as caught:
-        write(tmp_path / "taken", DrawingSettings(**SMALL))
-    assert "\n" not in str(caught.value)
+    assert "taken" in refusal(write, tmp_path / "taken", DrawingSettings(**SMALL))
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")

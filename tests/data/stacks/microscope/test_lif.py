@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from microscope_samples import movie, write_lif
+from tiff_samples import frames_of
 
 from hela_seg.data.stacks import images_in, open_series
 from hela_seg.system.errors import InputError
@@ -10,10 +11,6 @@ pytest.importorskip("liffile", reason="the extra formats is not installed")
 
 def image(name, array, axes, **more):
     return {"name": name, "array": array, "axes": axes, **more}
-
-
-def frames_of(series):
-    return np.stack([series.frame(t) for t in range(series.shape[0])])
 
 
 @pytest.mark.parametrize("axes", ["TCYX", "TYXC", "CTYX", "TXYC"])

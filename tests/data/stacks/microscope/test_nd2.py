@@ -1,15 +1,12 @@
 import numpy as np
 import pytest
 from microscope_samples import movie, write_nd2
+from tiff_samples import frames_of
 
 from hela_seg.data.stacks import open_series
 from hela_seg.system.errors import InputError
 
 pytest.importorskip("nd2", reason="the extra formats is not installed")
-
-
-def frames_of(series):
-    return np.stack([series.frame(t) for t in range(series.shape[0])])
 
 
 @pytest.mark.parametrize("options", [{}, {"compressed": True}, {"padding": 4}])

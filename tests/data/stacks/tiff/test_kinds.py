@@ -3,16 +3,12 @@
 import numpy as np
 import pytest
 import tifffile
-from tiff_samples import write_lsm, write_stk
+from tiff_samples import frames_of, write_lsm, write_stk
 
 from hela_seg.data.stacks import find_files, open_series
 from hela_seg.system.errors import InputError
 
 STACK = np.random.default_rng(0).integers(0, 60000, (4, 3, 40, 56), np.uint16)
-
-
-def frames_of(series):
-    return np.stack([series.frame(t) for t in range(series.shape[0])])
 
 
 def test_a_metamorph_stack_has_times_and_the_size_of_its_pixels(tmp_path):

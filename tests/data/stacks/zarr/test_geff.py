@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refusals import refusal
 
 from hela_seg.data.stacks.zarr.geff import Axis, is_geff, read_graph, write_graph
 from hela_seg.system.errors import InputError
@@ -96,9 +97,7 @@ def test_metadata_that_cannot_be_are_refused_in_one_line(folder: Path, change: A
     if said is None:
         assert len(read_graph(folder).ids) == 3
         return
-    with pytest.raises(InputError, match=said) as caught:
-        read_graph(folder)
-    assert "\n" not in str(caught.value)
+    assert said in refusal(read_graph, folder)
 
 
 def test_arrays_that_cannot_be_are_refused_before_memory_is_taken(folder: Path) -> None:
@@ -106,9 +105,7 @@ def test_arrays_that_cannot_be_are_refused_before_memory_is_taken(folder: Path) 
     for shape, chunks in (([2, 3], [2, 3]), ([10**12, 2], [10**12, 2]), ([2, 2], [10**12, 2])):
         text = json.dumps(described | {"shape": shape, "chunks": chunks})
         (folder / "edges" / "ids" / ".zarray").write_text(text)
-        with pytest.raises(InputError, match="expected n x 2 numbers") as caught:
-            read_graph(folder)
-        assert "\n" not in str(caught.value)
+        assert "expected n x 2 numbers" in refusal(read_graph, folder)
     (folder / "edges" / "ids" / ".zarray").write_text("{")
     with pytest.raises(InputError):
         read_graph(folder)

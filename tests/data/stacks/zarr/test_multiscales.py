@@ -139,14 +139,6 @@ def test_several_multiscales_and_axes_too_few_are_refused(tmp_path):
         find_image(tmp_path / "a.zarr")
 
 
-def test_pixels_are_those_of_the_highest_resolution(tmp_path):
-    group = zarr.create_group(str(tmp_path / "a.zarr"))
-    add(group, "0")
-    group["0"][:] = np.arange(216, dtype=np.uint8).reshape(3, 8, 9)
-    group.attrs["ome"] = {"multiscales": [image(TYX, ("0", (1, 1, 1)))]}
-    assert find_image(tmp_path / "a.zarr").array[2, 7, 8] == 215
-
-
 @pytest.mark.parametrize("place", ["../secret", "/secret", "0/../../secret", "..\\secret"])
 def test_arrays_outside_of_the_folder_are_not_read(tmp_path, place):
     zarr.create_array(str(tmp_path / "secret"), shape=(3, 8, 9), dtype="uint8", chunks=(1, 8, 9))

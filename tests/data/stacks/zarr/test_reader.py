@@ -148,14 +148,6 @@ def test_what_bioformats2raw_writes_is_an_image(tmp_path):
     assert_reads(second, MOVIE)
 
 
-def test_several_arrays_that_no_metadata_tell_apart_are_refused(tmp_path):
-    group = zarr.create_group(str(tmp_path / "a.zarr"))
-    for name in ("raw", "seg"):
-        group.create_array(name, shape=(4, 5), dtype="uint8")
-    with pytest.raises(InputError, match=r"holds 2 arrays \(raw, seg\)"):
-        open_series(tmp_path / "a.zarr")
-
-
 def test_without_the_package_the_message_says_what_to_install(tmp_path, monkeypatch):
     path = write_plain(tmp_path / "a.zarr")
     monkeypatch.setitem(sys.modules, "zarr", None)
