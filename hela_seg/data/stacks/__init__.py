@@ -10,7 +10,7 @@ Reading; ``open_series`` reads a file's header and answers with a `Series`, pixe
 - ``options``, ``axes``, ``calibration``, ``numbering``: what files or users say
 - ``ome`` and ``multiscales``: the metadata of OME-TIFF and OME-Zarr
 - ``segments`` and ``mapped``: windows from strips, tiles and chunks, or straight from the file
-- ``damage`` and ``ifds``: what is wrong with a file, in one line; ``warn``: what is no error
+- ``damage`` and ``ifds``: what is wrong with a file, in one line
 
 Writing:
 
@@ -50,6 +50,7 @@ __all__ = [
     "Part",
     "PixelSize",
     "Position",
+    "ReadOptions",
     "SelectedFrames",
     "Series",
     "Z",
@@ -61,6 +62,7 @@ __all__ = [
     "name_of",
     "numbered_sequence",
     "open_series",
+    "open_with",
     "path_of",
     "read_part",
     "write_ome_tiff",
@@ -117,10 +119,14 @@ def open_series(
             oversized file, a Z-stack without a z, several positions without a choice, or axes that cannot be
             known.
     """
-    path = path_of(path)
     options = ReadOptions(
         axes, assumed_axes, labels, z, max_frame_pixels, fill_missing_chunks, colours, position, soft
     )
+    return open_with(path_of(path), options)
+
+
+def open_with(path: Path, options: ReadOptions) -> Series:
+    """Open one file as `open_series` does, whose arguments the options are."""
     _refuse_unprintable(path)
     if is_remote(path):
         if path.suffix.lower() not in FOLDERS:

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
+from hela_seg.data.stacks.damage import warn
 from hela_seg.data.stacks.tiff.ome import parsed
-from hela_seg.data.stacks.warn import warn
 
 MICROMETRES = {
     "angstrom": 1e-4,

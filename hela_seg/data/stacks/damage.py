@@ -1,4 +1,4 @@
-"""What readers of files raise, or only log, about a damaged file -> one line for the user."""
+"""What is wrong with a file, in one line: what readers raise, or only log, of damage; and warnings."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import tifffile
 
 from hela_seg.system.errors import InputError
+
+log = logging.getLogger(__name__)
 
 _DAMAGE: tuple[type[Exception], ...] = (
     tifffile.TiffFileError,
@@ -84,6 +87,12 @@ def damaged(path: Path, problem: str, format_name: str = "TIFF") -> InputError:
     said = _PYTHON_OBJECT.sub("", _BYTES.sub("", _RAISED.sub(r": \2", problem)))
     reason = " ".join(said.split()).strip(" :")[:200]
     return InputError(f"{path} is damaged or no {format_name} ({reason}): copy or export the file again")
+
+
+@lru_cache(1024)
+def warn(line: str) -> None:
+    """Log a warning about a file, once in a process however often the file is opened."""
+    log.warning("warning: %s", line)
 
 
 class _Collected(threading.local):

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hela_seg.data.stacks.damage import damage_is_reported, damaged
 from hela_seg.data.stacks.options import ReadOptions
-from hela_seg.data.stacks.segments import cache, version_of
-from hela_seg.data.stacks.series import Pixels, Series, name_of, refuse_oversized
+from hela_seg.data.stacks.picture import SingleFrame
+from hela_seg.data.stacks.series import Pixels
 from hela_seg.system.errors import InputError
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -24,11 +23,8 @@ _SAMPLES = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}
 
 _LONGEST_PALETTE = 256 * 3
 
-_FORMAT = ("PNG", SyntaxError, Image.DecompressionBombError)
-"""For messages, and what Pillow raises on damaged files beside what other libraries do."""
 
-
-class PngSeries(Series):
+class PngSeries(SingleFrame):
     """One PNG as a single frame: grey, RGB, or with a colour table, of 1 to 16 bits.
 
     Opening reads the header alone, but looks at all pixels where there is an alpha channel.
@@ -41,29 +37,18 @@ class PngSeries(Series):
         InputError: a damaged or oversized file, a mask with colours, or transparency in an image.
     """
 
-    def __init__(self, path: Path, options: ReadOptions) -> None:
-        self.name, self.path = name_of(path), path
-        with damage_is_reported(path, *_FORMAT):
-            self._header = _read_header(path)
-        self._indices = options.labels and self._header.colour == _PALETTE
-        channels = self._header.channels(indices=self._indices)
-        self.shape = (1, channels, self._header.height, self._header.width)
-        self.dtype = self._header.dtype
-        self.axes = "YX" if channels == 1 else "YXC"
-        refuse_oversized(path, self.shape, options.max_frame_pixels)
-        if options.labels:
-            self.refuse_colours()
-        if self._header.has_alpha and not self._indices:
-            self._pixels()
+    format_name = "PNG"
 
-    def read(self, t: int, rows: slice, columns: slice) -> Pixels:
-        """Read one window of the frame as (C, h, w)."""
-        try:
-            version = version_of(self.path)
-        except OSError as error:
-            raise damaged(self.path, str(error), "PNG") from None
-        frame = cache.get((self.path, version, self._indices), self._pixels)
-        return frame[:, rows, columns].copy()
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        self.path = path
+        with self._damage_is_reported():
+            header = self._header = _read_header(path)
+        self._indices = options.labels and header.colour == _PALETTE
+        channels = header.channels(indices=self._indices)
+        self._settle(channels, (header.height, header.width), header.dtype, options)
+        if header.has_alpha and not self._indices:
+            with self._damage_is_reported():
+                self._pixels()
 
     def colour_table(self, t: int) -> NDArray[np.uint8] | None:
         """Colours (n, 3) that the file shows its values in."""
@@ -71,15 +56,14 @@ class PngSeries(Series):
 
     def _pixels(self) -> Pixels:
         """The frame as (C, H, W)."""
-        with damage_is_reported(self.path, *_FORMAT):
-            pixels = self._decode()
-            if pixels.ndim == 2:
-                pixels = pixels[..., np.newaxis]
-            if pixels.shape[2] in {2, 4}:
-                pixels = self._opaque(pixels)
-            pixels = np.moveaxis(pixels, 2, 0)
-            if pixels.shape != self.shape[1:]:
-                raise ValueError(f"it holds {pixels.shape}, stated are {self.shape[1:]}")
+        pixels = self._decode()
+        if pixels.ndim == 2:
+            pixels = pixels[..., np.newaxis]
+        if pixels.shape[2] in {2, 4}:
+            pixels = self._opaque(pixels)
+        pixels = np.moveaxis(pixels, 2, 0)
+        if pixels.shape != self.shape[1:]:
+            raise ValueError(f"it holds {pixels.shape}, stated are {self.shape[1:]}")
         return pixels
 
     def _decode(self) -> Pixels:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from hela_seg.data.stacks import Series, open_series, write_tiff
@@ -99,20 +98,3 @@ def test_colours_become_grey_as_pillow_makes_them(tmp_path: Path) -> None:
     assert (choose_channels(plain, None, grey=True).frame(0) == plain.frame(0)).all()
     with pytest.raises(InputError, match="has 2 channels, expected grey or red, green and blue"):
         choose_channels(series(tmp_path / "d.tif", random(2, 2, 6, 7), "CYX"), None, grey=True)
-
-
-@pytest.mark.parametrize("name", ["a.tif", "a.png"])
-def test_complete_opacity_is_left_out(tmp_path: Path, name: str) -> None:
-    """Pillow and others write it into TIFF as into PNG."""
-    array = random(0, 6, 7, 4)
-    array[..., 3] = 255
-    Image.fromarray(array).save(tmp_path / name)
-    assert (open_series(tmp_path / name).frame(0) == np.moveaxis(array[..., :3], -1, 0)).all()
-    tifffile.imwrite(tmp_path / "b.tif", array, photometric="rgb", extrasamples=["unspecified"])
-    assert open_series(tmp_path / "b.tif").shape == (1, 3, 6, 7)
-    array[2, 3, 3] = 254
-    tifffile.imwrite(tmp_path / "b.tif", array, photometric="rgb", extrasamples=["unspecified"])
-    assert open_series(tmp_path / "b.tif").shape == (1, 4, 6, 7)
-    Image.fromarray(array).save(tmp_path / name)
-    with pytest.raises(InputError, match="partly transparent"):
-        open_series(tmp_path / name).frame(0)

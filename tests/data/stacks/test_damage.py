@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from hela_seg.data.stacks import find_files, open_series
-from hela_seg.data.stacks.damage import damage_is_reported
+from hela_seg.data.stacks.damage import damage_is_reported, warn
 from hela_seg.system.errors import InputError
 
 PATH = Path("movie.tif")
@@ -148,3 +148,12 @@ def test_blocks_in_many_threads_leave_the_log_as_it_was():
     for thread in threads:
         thread.join()
     assert (LOG.propagate, LOG.filters, LOG.handlers) == before
+
+
+def test_a_line_is_logged_once_however_often_the_file_is_opened(caplog):
+    for line in ("first of these", "second of these", "first of these"):
+        warn(line)
+    assert [record.getMessage() for record in caplog.records] == [
+        "warning: first of these",
+        "warning: second of these",
+    ]

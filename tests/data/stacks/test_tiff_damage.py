@@ -10,10 +10,6 @@ from hela_seg.data.stacks import open_series
 from hela_seg.system.errors import InputError
 
 
-def _cut(content, share):
-    return content[: int(len(content) * share)]
-
-
 def _flipped_strips(content):
     """Offsets of strips moved beyond the end of the file."""
     return content.replace((273).to_bytes(2, "little"), (60000).to_bytes(2, "little"))
@@ -24,8 +20,6 @@ DAMAGE = {
     "header only": lambda content: content[:8],
     "half a header": lambda content: content[:5],
     "cut in the first IFD": lambda content: content[:60],
-    "cut at a third": lambda content: _cut(content, 1 / 3),
-    "cut at two thirds": lambda content: _cut(content, 2 / 3),
     "garbage": lambda content: bytes(range(256)) * 20,
     "text": lambda content: b"frame,area\n1,200\n",
     "garbage after the header": lambda content: content[:8] + bytes(range(256)) * 20,

@@ -76,9 +76,3 @@ def test_mask_of_planes_shows_one_but_is_never_projected(tmp_path):
     np.testing.assert_array_equal(open_series(path, z=1, labels=True).frame(2)[0], VOLUMES[2, 1, 0])
     with pytest.raises(InputError, match="is a mask of 4 planes, which have no max"):
         open_series(path, z="max", labels=True)
-
-
-@pytest.mark.parametrize("axes", ["TZYX", "TCZYX", "TZYXS"])
-def test_mask_without_planes_takes_the_axes_of_its_image(tmp_path, axes):
-    tifffile.imwrite(tmp_path / "a.tif", VOLUMES[:, 0, 0], photometric="minisblack")
-    assert open_series(tmp_path / "a.tif", axes, labels=True, z="max").shape == (3, 1, 9, 11)

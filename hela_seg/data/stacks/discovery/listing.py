@@ -81,8 +81,7 @@ def find_files(folder: Path, *, labels: bool = False) -> list[Path]:
     Files without an ending are known by their first bytes.
 
     A recording spread over several files, OME-TIFF or Micro-Manager's, is listed once, by the one with its
-    first plane. Links
-    that lead nowhere are listed, so that opening them says so.
+    first plane. Links that lead nowhere are listed, so that opening them says so.
 
     Args:
         folder: the folder.

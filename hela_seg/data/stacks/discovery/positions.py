@@ -30,11 +30,8 @@ def position_names(found: Sequence[str]) -> list[str]:
         re.sub(r'[\s\\/:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff]+', "-", normalize("NFC", name)).strip("-.")
         for name in found
     ]
-    return names if all(names) and len({name.casefold() for name in names}) == len(names) else _numbers(names)
-
-
-def _numbers(names: Sequence[str]) -> list[str]:
-    return [str(number) for number in range(len(names))]
+    different = all(names) and len({name.casefold() for name in names}) == len(names)
+    return names if different else [str(number) for number in range(len(names))]
 
 
 def picked(names: Sequence[str], wanted: Position) -> list[int]:

@@ -78,14 +78,13 @@ class LifReader(Reader):
         order += [letters.index("Y"), letters.index("X")]
         block = image.memory_block
         views = [self._view(block.offset, block.size, dimensions, channel) for channel in channels]
-        if "M" not in letters:
-            self._add_position(image, [view.transpose(order) for view in views], dimensions, order, channels)
-            return
-        mosaic = letters.index("M")
-        for tile in range(dimensions[mosaic].length):
-            # the index along M is taken first, so that M may lie anywhere among the axes
-            moved = [view.transpose(mosaic, *order)[tile] for view in views]
-            self._add_position(image, moved, dimensions, order, channels, f"_{tile}")
+        # M is moved to the front, where it may be missing, and may lie anywhere among the axes
+        mosaic = [letters.index("M")] if "M" in letters else []
+        moved = [view.transpose(*mosaic, *order) for view in views]
+        if not mosaic:
+            self._add_position(image, moved, dimensions, order, channels)
+        for tile in range(len(moved[0]) if mosaic else 0):
+            self._add_position(image, [v[tile] for v in moved], dimensions, order, channels, f"_{tile}")
 
     def _add_position(
         self,

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from hela_seg.data.stacks.calibration import Calibration, PixelSize
+from hela_seg.data.stacks.damage import warn
 from hela_seg.data.stacks.microscope.reader import UNKNOWN, Image, Reader, closed_on_failure
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels
-from hela_seg.data.stacks.warn import warn
 
 _FRAME_AXES = "CYXS"
 """Axes within one of the file's frames; the others are loops of the experiment."""
@@ -56,17 +56,16 @@ class Nd2Reader(Reader):
         kept = {**{axis: count for axis, count in loops.items() if axis != "P"}, "Y": 1, "X": 1} | frame
         order = [axis for axis in kept if axis not in _FRAME_AXES] + [a for a in _FRAME_AXES if a in kept]
         size, channels = self._metadata()
-        self.images = []
-        for position, name in enumerate(self._position_names(loops.get("P", 1))):
-            self.images.append(
-                Image(
-                    name,
-                    "".join(axis if axis in "TCZYXS" else UNKNOWN for axis in order),
-                    tuple(kept[axis] for axis in order),
-                    np.dtype(self._file.dtype),
-                    Calibration(size, None, self._times(position, loops.get("T", 1)), channels),
-                )
+        self.images = [
+            Image(
+                name,
+                "".join(axis if axis in "TCZYXS" else UNKNOWN for axis in order),
+                tuple(kept[axis] for axis in order),
+                np.dtype(self._file.dtype),
+                Calibration(size, None, self._times(position, loops.get("T", 1)), channels),
             )
+            for position, name in enumerate(self._position_names(loops.get("P", 1)))
+        ]
 
     def _metadata(self) -> tuple[PixelSize | None, tuple[str, ...]]:
         """Size of a pixel and names of the channels, as far as the library makes them out."""
@@ -108,10 +107,9 @@ class Nd2Reader(Reader):
 
     def window(self, image: int, place: tuple[int, ...], rows: slice, columns: slice) -> Pixels:
         """Read a window of one plane, see `Reader.window`."""
-        index, inner, channel = 0, iter(place), 0
-        for axis, count in self._loops.items():
-            index = index * count + (image if axis == "P" else next(inner))
-        channel = next(inner, 0)
+        inner = [axis for axis in self._loops if axis != "P"]
+        index = self._index({**dict(zip(inner, place, strict=False)), "P": image})
+        channel = place[-1] if len(place) > len(inner) else 0
         pixels = self._frame(index)[channel, rows, columns]
         return pixels[..., 0] if self._frame_shape[3] == 1 else pixels
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hela_seg.data.stacks.damage import warn
 from hela_seg.data.stacks.microscope.reader import Image, Reader, closed_on_failure
 from hela_seg.data.stacks.segments import cache, version_of
 from hela_seg.data.stacks.series import Pixels
-from hela_seg.data.stacks.warn import warn
 
 if TYPE_CHECKING:
     from av import VideoFrame

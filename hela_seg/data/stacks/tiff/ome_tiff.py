@@ -26,7 +26,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from hela_seg.data.classes import IGNORE_INDEX, CellClass, Classes
+from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks.calibration import PixelSize
 from hela_seg.data.stacks.parts import layout_of, needs_bigtiff, segment_grid
 from hela_seg.data.stacks.series import name_of
@@ -141,7 +141,8 @@ def _metadata(
         named = {str(entry.index): f"{entry.name} {entry.colour}" for entry in classes}
         metadata["MapAnnotation"].append({"Namespace": f"{NAMESPACE}/classes", "Value": named})
         if len(shape) == 4:
-            colours = [_ome_colour(entry) for entry in classes]
+            # red, green, blue and opacity as one signed 32-bit number
+            colours = [int.from_bytes([*entry.rgb, 255], "big", signed=True) for entry in classes]
             metadata["Channel"] = {"Name": classes.names, "Color": colours}
     return metadata
 
@@ -171,11 +172,6 @@ def _calibration(pixel_size: PixelSize | None, frame_interval_s: float | None) -
     if frame_interval_s is not None:
         calibration |= {"TimeIncrement": frame_interval_s, "TimeIncrementUnit": "s"}
     return calibration
-
-
-def _ome_colour(entry: CellClass) -> int:
-    """Red, green, blue and opacity as one signed 32-bit number; ``#000001`` gives 511."""
-    return int.from_bytes(bytes([*entry.rgb, 255]), "big", signed=True)
 
 
 def _colour_table(classes: Classes, ignored: bool) -> NDArray[np.uint16]:

@@ -119,8 +119,7 @@ class TiffSeries(VolumeSeries):
             return None
         number = 0 if self._offset is not None else self._pages_of(t, 0)[0]
         with damage_is_reported(self.path):
-            page = self._page(number)
-            return colours_of(page.aspage())
+            return colours_of(self._page(number).aspage())
 
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         return self._photometric.apply(self._stored_plane(t, z, rows, columns))
@@ -272,11 +271,8 @@ def _path_of(page: Any, first: Path) -> Path:
 
 def _parts(series: tifffile.TiffPageSeries, path: Path) -> list[Path]:
     """The files that hold the pages of a series, beginning with its own."""
-    if series.is_multifile:
-        return list(
-            dict.fromkeys([path, *(_path_of(page, path) for page in series.pages if page is not None)])
-        )
-    return [path]
+    pages = series.pages if series.is_multifile else ()
+    return list(dict.fromkeys([path, *(_path_of(page, path) for page in pages if page is not None)]))
 
 
 def _in_order(segment: Pixels, order: str) -> Pixels:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tifffile
 
-from hela_seg.data.stacks.warn import warn
+from hela_seg.data.stacks.damage import warn
 
 _UNCOMPRESSED = 1
 

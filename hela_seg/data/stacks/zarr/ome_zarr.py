@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -39,14 +38,6 @@ CLASS_LABELS, CELL_LABELS = "classes", "cells"
 
 Frames = Iterable[Callable[[slice], Pixels]]
 """Of each frame a function that gives some of its rows, such as ``partial(part.rows, i)`` of a `Part`."""
-
-
-@dataclass(frozen=True)
-class _Level:
-    """How a smaller copy is made of the next larger one: by every second pixel, or by means of four."""
-
-    name: str
-    halve: Callable[[Pixels], Pixels]
 
 
 def write_ome_zarr(
@@ -86,9 +77,8 @@ def write_ome_zarr(
         group = zarr.open_group(str(beside), mode="w", zarr_format=2)
         shape = (frames, height, width)
         pixels = shape if channels == 1 else (frames, channels, height, width)
-        by_means = _Level("mean", _means)
-        smallest = _write_levels(group, pixels, image.dtype, _rows_of(image, unreadable), by_means)
-        group.attrs.update({"multiscales": [_multiscale(name, image, pixels, by_means)]})
+        smallest = _write_levels(group, pixels, image.dtype, _rows_of(image, unreadable), "mean")
+        group.attrs.update({"multiscales": [_multiscale(name, image, pixels, "mean")]})
         group.attrs.update({"omero": _shown_channels(name, smallest, channels)})
         labels: dict[str, tuple[Frames, np.dtype[Any], dict[str, Any]]] = {
             CLASS_LABELS: (class_maps, np.dtype(np.uint8), _label_colours(classes))
@@ -96,14 +86,13 @@ def write_ome_zarr(
         if cells is not None:
             labels[CELL_LABELS] = (cells, np.dtype(np.uint32), {})
         group.create_group("labels").attrs["labels"] = list(labels)
-        every_second = _Level("nearest", lambda band: band[..., ::2, ::2])  # classes cannot be averaged
         for kind, (maps, dtype, colours) in labels.items():
             inside = group.create_group(f"labels/{kind}")
-            _write_levels(inside, shape, dtype, maps, every_second)
+            _write_levels(inside, shape, dtype, maps, "nearest")
             of_label = {"version": VERSION, "source": {"image": "../../"}, **colours}
             inside.attrs.update(
                 {
-                    "multiscales": [_multiscale(kind, image, shape, every_second)],
+                    "multiscales": [_multiscale(kind, image, shape, "nearest")],
                     "image-label": of_label,
                     NAMESPACE: dict(provenance),
                 }
@@ -127,16 +116,16 @@ def _rows_of(image: Series, unreadable: Container[int]) -> Frames:
 
 
 def _write_levels(
-    group: zarr.Group, shape: tuple[int, ...], dtype: np.dtype[Any], frames: Frames, level: _Level
+    group: zarr.Group, shape: tuple[int, ...], dtype: np.dtype[Any], frames: Frames, kind: str
 ) -> Any:
-    """Write the full resolution and the smaller copies; gives the smallest."""
+    """Write the full resolution and the smaller copies, made in a way of `_HALVE`; gives the smallest."""
     arrays = [
         _empty_array(group, str(number), size, dtype.newbyteorder("="))
         for number, size in enumerate(_levels(shape))
     ]
     _fill(arrays[0], frames)
     for source, target in pairwise(arrays):
-        _halve(source, target, level)
+        _halve(source, target, _HALVE[kind])
     return arrays[-1]
 
 
@@ -184,12 +173,12 @@ def _fill(array: Any, frames: Frames) -> None:
         raise ValueError(f"there are {count} frames or more, expected {frame_count}")
 
 
-def _halve(source: Any, target: Any, level: _Level) -> None:
+def _halve(source: Any, target: Any, halve: Callable[[Pixels], Pixels]) -> None:
     height = target.shape[-2]
     for t in range(target.shape[0]):
         for top in range(0, height, CHUNK):
             band = source[t, ..., 2 * top : 2 * (top + CHUNK), :]
-            target[t, ..., top : top + CHUNK, :] = level.halve(band)
+            target[t, ..., top : top + CHUNK, :] = halve(band)
 
 
 def _means(band: Pixels) -> Pixels:
@@ -202,7 +191,14 @@ def _means(band: Pixels) -> Pixels:
     return halved
 
 
-def _multiscale(name: str, image: Series, shape: tuple[int, ...], level: _Level) -> dict[str, Any]:
+_HALVE: Mapping[str, Callable[[Pixels], Pixels]] = {
+    "mean": _means,
+    "nearest": lambda band: band[..., ::2, ::2],
+}
+"""How a copy of half the size is made, by its name in the metadata; classes cannot be averaged."""
+
+
+def _multiscale(name: str, image: Series, shape: tuple[int, ...], kind: str) -> dict[str, Any]:
     """Axes with units where they are known, and the width of a step along each, level by level."""
     height, width = image.pixel_size or (None, None)
     time = ("t", "time", "second", image.frame_interval)
@@ -212,10 +208,10 @@ def _multiscale(name: str, image: Series, shape: tuple[int, ...], level: _Level)
     return {
         "version": VERSION,
         "name": name,
-        "type": level.name,
+        "type": kind,
         "axes": [
-            {"name": axis, "type": kind} | ({} if step is None else {"unit": unit})
-            for axis, kind, unit, step in axes
+            {"name": axis, "type": meant} | ({} if step is None else {"unit": unit})
+            for axis, meant, unit, step in axes
         ],
         "datasets": [
             {

@@ -67,7 +67,7 @@ class ZarrSeries(VolumeSeries):
             self._inside, self._chunk_shape = array.path, array.chunks
             # format 2 may state none, and zarr then fills with zeros
             self._fill_value = 0 if array.fill_value is None else array.fill_value
-            self._version = self._current_version()
+            self._version = _metadata_version(path, self._inside)
             self._refuse_unfit_chunks(options.max_frame_pixels)
             grid = zip(array.shape, array.chunks, strict=True)
             self._chunk(tuple((length - 1) // n for length, n in grid))
@@ -75,7 +75,7 @@ class ZarrSeries(VolumeSeries):
     def _plane(self, t: int, z: int, rows: slice, columns: slice) -> Pixels:
         window = self._slices(self._letters, t, z, rows, columns)
         with _faults_are_reported(self.path):
-            if self._current_version() != self._version:
+            if _metadata_version(self.path, self._inside) != self._version:
                 raise ValueError("it changed after it was opened")
             pixels = assemble(window, self._file_shape, self._chunk_shape, self.dtype, self._chunk)
         return channels_first(pixels, self._letters)
@@ -115,9 +115,6 @@ class ZarrSeries(VolumeSeries):
         frame = self.read(0, slice(0, 1), slice(0, 1))
         about = (str(self.path), self._inside, self._file_shape, self.dtype.str, frame.tolist())
         return hashlib.sha256(repr(about).encode()).hexdigest()
-
-    def _current_version(self) -> Version:
-        return _metadata_version(self.path, self._inside)
 
 
 def positions_of(path: Path) -> list[str]:
