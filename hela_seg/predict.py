@@ -34,6 +34,7 @@ from hela_seg.data.patterns.matching import Given, match
 from hela_seg.data.stacks import (
     FrameSequence,
     Position,
+    ReadOptions,
     Series,
     Z,
     find_files,
@@ -204,7 +205,7 @@ def _matched(predictor: Predictor, settings: PredictSettings, folder: Path, imag
     if settings.sequence:
         raise InputError("sequence is true with images, expected {t} in images: leave sequence out")
     z, assumed = predictor.z_of(settings.z), predictor.info.axes
-    rules = FileRules(z=z, axes=settings.axes, assumed_axes=assumed)
+    rules = FileRules(reading=ReadOptions(settings.axes, assumed, z=z))
     found = match(folder, images, None, setting="images", position=settings.position).or_raise()
     recordings = set(without_results([Path(one.images[0][0][0]) for one in found], folder))
     own = [one for one in found if Path(one.images[0][0][0]) in recordings]

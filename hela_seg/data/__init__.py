@@ -17,9 +17,9 @@ Parts to batches:
 
 - ``tiles``: geometry alone; ``frames``: windows of images and labels as a net takes them; ``context``: the
   frames before and after that it is shown too
-- ``normalise`` and ``augment``: change grey values, and shapes; ``grey_values``: percentiles of many frames
-- ``intensity``: whether grey values and class shares are those of the training frames; ``exposure``: whether
-  series were exposed alike
+- ``normalise`` and ``augment``: change grey values, and shapes; ``grey_changes``: what light and focus change
+- ``grey_values``: figures of them; ``intensity``: whether these and class shares are those of the training
+  frames; ``exposure``: whether series were exposed alike
 - ``dataset``: cuts one tile; ``sampler``: which tiles make an epoch
 - ``datamodule``: wires all of it into loaders, as ``settings`` has checked
 

@@ -99,11 +99,6 @@ class TimelapseData(pl.LightningDataModule):
         del plain["augment"]
         return plain
 
-    def prepare_data(self) -> None:
-        """Lightning's hook, called once on each machine: draws what ``layout: synthetic`` is to hold."""
-        if not self.files.drawn_before:
-            self.files.recordings()
-
     def setup(self, stage: str | None = None) -> None:
         """Lightning's hook, before training: find, open, pair and split the files, and look at the masks.
 
@@ -238,9 +233,9 @@ class TimelapseData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of random tiles, ``steps_per_epoch`` of them, less those seen before an interruption."""
-        place = self.launch.rank, self.launch.count
-        length, epoch = self._epoch_length(), self._epoch()
-        sampler = EpochSampler(length, self._samples_seen, epoch, self.step_tiles, *place)
+        length, launch = self._epoch_length(), self.launch
+        epoch = 0 if self.trainer is None else lightning_loops.epochs_ended(self.trainer)
+        sampler = EpochSampler(length, self._samples_seen, epoch, self.step_tiles, launch.rank, launch.count)
         return self._loader(self.train_tiles(), sampler)
 
     def train_tiles(self, *, augmented: bool = True) -> RandomTiles:
@@ -294,10 +289,6 @@ class TimelapseData(pl.LightningDataModule):
             per_frame = -(-height // self.tile[0]) * -(-width // self.tile[1])
             tiles += (block.stop - block.start) * per_frame
         return max(tiles // self.step_tiles, 1) * self.step_tiles
-
-    def _epoch(self) -> int:
-        """The epoch in which the trainer is about to begin or go on."""
-        return 0 if self.trainer is None else lightning_loops.epochs_ended(self.trainer)
 
     def _samples_seen(self) -> int:
         """How many samples of the present epoch the trainer has been through.

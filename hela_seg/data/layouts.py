@@ -8,21 +8,21 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from hela_seg.data.labels.settings import LabelSettings
 from hela_seg.data.patterns.auto import layouts_nearby
 from hela_seg.data.patterns.files import PatternFiles
 from hela_seg.data.patterns.grammar import patterns_of
 from hela_seg.data.patterns.matching import Matched, Matches, match, pair_up
 from hela_seg.data.splits.table import Part
 from hela_seg.data.stacks import (
-    MAX_FRAME_PIXELS,
     ImageFile,
     Position,
+    ReadOptions,
     Series,
-    Z,
     find_files,
     images_in,
     is_image,
@@ -43,49 +43,35 @@ class FileRules:
     """What images and masks may be like, and how they are read.
 
     Attributes:
-        colours: classes are painted in colours, so that a PNG's colour table means colours, not values.
-        sparse: images without a mask are left aside; else each image needs one.
-        resize: ``"nearest"`` takes masks of another size than their image; None refuses them.
-        z: of Z-stacks, the plane that is seen, or ``"max"`` or ``"mean"`` over all; None refuses them.
-        max_frame_pixels: most values of one frame, rows x columns x channels.
-        fill_missing_chunks: whether chunks of Zarr that are not on disk hold the fill value.
-        ids: masks number cells, so that a value may have another colour in each.
+        labels: how masks are read.
+        class_values: of each class by name, the value that its pixels get where it has a file of its own.
+        reading: what holds for each file, see `hela_seg.data.stacks.open_series`.
         neighbours: frames of a sequence without a mask are opened too, to be shown beside others.
         position: of files with several positions, names or numbers of those that are read; None for all.
-        class_values: of each class by name, the value that its pixels get where it has a file of its own.
-        threshold: least value of foreground in soft masks; None where masks are not soft.
         channel_names: of the images, where files do not name them.
         channels: those that are picked, by number or name; None for all.
         grey: images in colours are made grey.
-        axes: order of the axes in files that do not state it.
-        assumed_axes: the same for images alone, where no axes are given.
     """
 
-    colours: bool = False
-    sparse: bool = False
-    resize: Literal["nearest"] | None = None
-    z: Z = None
-    max_frame_pixels: int = MAX_FRAME_PIXELS
-    fill_missing_chunks: bool = False
-    ids: bool = False
+    labels: LabelSettings = field(default_factory=LabelSettings)
+    class_values: Mapping[str, int] = field(default_factory=dict)
+    reading: ReadOptions = field(default_factory=ReadOptions)
     neighbours: bool = False
     position: Position = None
-    class_values: Mapping[str, int] = field(default_factory=dict)
-    threshold: float | None = None
     channel_names: Sequence[str] = ()
     channels: Sequence[Channel] | None = None
     grey: bool = False
-    axes: str | None = None
-    assumed_axes: str | None = None
 
     @property
     def painted_dtype(self) -> np.dtype[Any]:
         """Of masks that are put together: the same for all, whatever is in them."""
-        return (
-            np.dtype(np.uint32)
-            if self.ids
-            else np.min_scalar_type(max(self.class_values.values(), default=0))
-        )
+        of_classes = np.min_scalar_type(max(self.class_values.values(), default=0))
+        return np.dtype(np.uint32) if self.ids else of_classes
+
+    @property
+    def ids(self) -> bool:
+        """Whether masks number cells, so that a value may have another colour in each."""
+        return self.labels.kind == "instances"
 
 
 @dataclass(frozen=True)
@@ -158,7 +144,8 @@ def by_name(root: Path, images: str, masks: str, rules: FileRules, *, sequence: 
     held = [ImageFile(mask_place)] if are_two_files else images_in(_files(mask_place))
     for mask in held:
         of_masks.add("", {"name": mask.name}, str(mask.path))
-    found = pair_up(root, of_images, of_masks, sparse=rules.sparse, position=rules.position, z=rules.z)
+    sparse, z = rules.labels.sparse, rules.reading.z
+    found = pair_up(root, of_images, of_masks, sparse=sparse, position=rules.position, z=z)
     if not are_two_files:
         position_of = {mask.name: mask.position for mask in held}
         found.recordings = [
@@ -282,7 +269,8 @@ def ctc(root: Path, masks: str, rules: FileRules) -> Matches:
         """The frames of one sequence that have masks; files named otherwise are those of 3D data."""
         mask = f"{name}_RES/mask" if masks == "RES" else f"{name}_{masks}/SEG/man_seg"
         listed = [path for place in (f"{name}/t", mask) for path in find_files((root / place).parent)]
-        found = match(root, f"{name}/t{{t}}", f"{mask}{{t}}", sparse=True, position=rules.position, z=rules.z)
+        position, z = rules.position, rules.reading.z
+        found = match(root, f"{name}/t{{t}}", f"{mask}{{t}}", sparse=True, position=position, z=z)
         found.faults += [
             f"{path} is named as no frame of a 2D sequence, expected {name}/t and {mask} with a number and "
             "an ending: move it away"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import cycle, repeat
 from pathlib import Path
-from typing import Any
 
 from hela_seg.data.labels.painted import Layer, PaintedSeries
 from hela_seg.data.labels.resized import NearestSeries
@@ -13,7 +13,7 @@ from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.patterns.images import Channels
 from hela_seg.data.patterns.masks import Layers
 from hela_seg.data.patterns.matching import Matched
-from hela_seg.data.stacks import FrameSequence, SelectedFrames, Series, name_of, open_series
+from hela_seg.data.stacks import FrameSequence, SelectedFrames, Series, name_of, open_with, path_of
 from hela_seg.data.stacks.channels import JoinedChannels, JoinedPlanes, choose_channels
 from hela_seg.data.stacks.outlines import ENDINGS as OUTLINE_ENDINGS
 from hela_seg.data.stacks.outlines import Outline, OutlineSeries, is_annotated
@@ -79,8 +79,8 @@ def _joined(channels: Channels, rules: FileRules, position: str | None) -> Serie
     """The channels that a net sees of one frame, or of a stack, out of the files of channels and planes."""
     joined = []
     for planes in channels:
-        opened = [_open(Path(place), rules, position, assumed_axes=rules.assumed_axes) for place in planes]
-        joined.append(opened[0] if len(opened) == 1 else JoinedPlanes(opened, rules.z))
+        opened = [open_with(path_of(place), replace(rules.reading, position=position)) for place in planes]
+        joined.append(opened[0] if len(opened) == 1 else JoinedPlanes(opened, rules.reading.z))
     image = joined[0] if len(joined) == 1 else JoinedChannels(joined)
     if rules.channel_names:
         if len(rules.channel_names) != image.shape[1]:
@@ -92,18 +92,6 @@ def _joined(channels: Channels, rules: FileRules, position: str | None) -> Serie
     return choose_channels(image, rules.channels, grey=rules.grey)
 
 
-def _open(path: Path, rules: FileRules, position: str | None, **of_kind: Any) -> Series:
-    return open_series(
-        path,
-        rules.axes,
-        z=rules.z,
-        max_frame_pixels=rules.max_frame_pixels,
-        fill_missing_chunks=rules.fill_missing_chunks,
-        position=position,
-        **of_kind,
-    )
-
-
 def _mask_of(layers: Layers, image: Series, length: int, rules: FileRules, found: Matched) -> Series:
     """The mask of one frame, or of a stack of some length, out of its files."""
     opened = [
@@ -113,22 +101,23 @@ def _mask_of(layers: Layers, image: Series, length: int, rules: FileRules, found
         for name, places in layers
         for number, place in enumerate(places, start=1)
     ]
-    if len(opened) == 1 and opened[0].value is None and rules.threshold is None:
+    if len(opened) == 1 and opened[0].value is None and rules.labels.threshold is None:
         mask = opened[0].mask
     else:
         background = next(iter(rules.class_values.values()), 0)
-        mask = PaintedSeries(opened, background, rules.threshold, rules.painted_dtype)
+        mask = PaintedSeries(opened, background, rules.labels.threshold, rules.painted_dtype)
     size = (image.shape[2], image.shape[3])
-    return NearestSeries(mask, size) if rules.resize == "nearest" and mask.shape[2:] != size else mask
+    return NearestSeries(mask, size) if rules.labels.resize == "nearest" and mask.shape[2:] != size else mask
 
 
 def _pixels(path: Path, rules: FileRules, name: str, cell: int | None, position: str | None) -> Layer:
     """A mask file, and what it paints: its class, its cell, or the values that it holds itself."""
     value = rules.class_values[name] if name else cell if rules.ids else None
-    if value is None and rules.threshold is not None and not rules.ids:
+    if value is None and rules.labels.threshold is not None and not rules.ids:
         value = list(rules.class_values.values())[1]
-    soft = rules.threshold is not None
-    mask = _open(path, rules, position, labels=not rules.colours, colours=rules.colours, soft=soft)
+    colours, soft = rules.labels.kind == "colours", rules.labels.threshold is not None
+    options = replace(rules.reading, position=position, labels=not colours, colours=colours, soft=soft)
+    mask = open_with(path, options)
     if mask.position != position:
         raise InputError(
             f"{path} is one mask for several positions of its image, expected one for {position}: write "
@@ -140,9 +129,9 @@ def _pixels(path: Path, rules: FileRules, name: str, cell: int | None, position:
 
 def _outlined(path: Path, image: Series, length: int, rules: FileRules, name: str, cell: int | None) -> Layer:
     """Outlines, and what they paint: their class or their cell, or numbers or classes of their own."""
-    values = rules.class_values
-    if rules.colours or rules.threshold is not None:
-        what = "data.labels.kind=colours" if rules.colours else f"data.labels.threshold={rules.threshold:g}"
+    values, colours = rules.class_values, rules.labels.kind == "colours"
+    if colours or rules.labels.threshold is not None:
+        what = "data.labels.kind=colours" if colours else f"data.labels.threshold={rules.labels.threshold:g}"
         raise InputError(
             f"{path} holds outlines, expected pixels with {what}: set data.labels.kind=values or instances, "
             "and no threshold"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +14,8 @@ from hela_seg.data.patterns.auto import layouts_nearby
 from hela_seg.data.patterns.grammar import is_pattern
 from hela_seg.data.patterns.matching import Given, Matched, Matches, match
 from hela_seg.data.splits.table import Block
-from hela_seg.data.synthetic import render
-from hela_seg.system.errors import InputError
+from hela_seg.data.synthetic.recordings import DrawingSettings, folder_of, write
+from hela_seg.system.errors import InputError, one_line
 
 PATTERN_LAYOUTS = ("folder", "timelapse")
 """Those in which ``data.images`` and ``data.masks`` may be patterns."""
@@ -43,7 +44,7 @@ class DataOnDisk:
     masks: Given = "masks"
     sequence: bool = False
     rules: FileRules = field(default_factory=FileRules)
-    drawing: render.DrawingSettings = field(default_factory=render.DrawingSettings)
+    drawing: DrawingSettings = field(default_factory=DrawingSettings)
 
     def __post_init__(self) -> None:
         places = (self.images, "masks" if self.layout == "ctc" else self.masks)
@@ -66,7 +67,7 @@ class DataOnDisk:
     @property
     def drawn_before(self) -> bool:
         """Whether the files are there, as far as this program would have to draw them."""
-        return self.layout != "synthetic" or render.folder_of(self.root, self.drawing).is_dir()
+        return self.layout != "synthetic" or folder_of(self.root, self.drawing).is_dir()
 
     def recordings(self) -> list[Recording]:
         """Open the header of every file, each image paired with its mask; ``synthetic`` draws them first.
@@ -87,7 +88,7 @@ class DataOnDisk:
             InputError: folders that are missing, or patterns that cannot be used or match nothing.
         """
         found = self._found()
-        if self.rules.sparse:
+        if self.rules.labels.sparse:
             found.recordings = [one for one in found.recordings if has_mask(one)]
         if not found.recordings and not found.faults:
             found.faults.append(
@@ -106,9 +107,8 @@ class DataOnDisk:
     def _found(self) -> Matches:
         rules = self.rules
         if self.has_patterns:
-            return match(
-                self.root, self.images, self.masks, sparse=rules.sparse, position=rules.position, z=rules.z
-            )
+            sparse, position, z = rules.labels.sparse, rules.position, rules.reading.z
+            return match(self.root, self.images, self.masks, sparse=sparse, position=position, z=z)
         drawn = self.layout == "synthetic"
         if not drawn and not self.root.is_dir():
             cure = " or ".join(layouts_nearby(self.root)) or "data.root"
@@ -117,7 +117,7 @@ class DataOnDisk:
             return dryad(self.root, rules)
         if self.layout == "ctc":
             return ctc(self.root, str(self.masks), rules)
-        root = render.write(self.root, self.drawing) if drawn else self.root
+        root = write(self.root, self.drawing) if drawn else self.root
         return by_name(root, str(self.images), str(self.masks), rules, sequence=self.sequence)
 
 
@@ -127,15 +127,22 @@ def common_channels(recordings: Sequence[Recording]) -> int:
     Raises:
         InputError: it is not.
     """
-    first = recordings[0].image
-    for recording in recordings:
-        if recording.image.shape[1] != first.shape[1]:
-            raise InputError(
-                f"{recording.image.path} has {recording.image.shape[1]} channel(s) but {first.path.name} has "
-                f"{first.shape[1]}, expected the same in all: pick some with data.channels, set "
-                "data.grey=true where colours lie among grey images, or move the files that differ"
-            )
-    return first.shape[1]
+    if unlike := unlike_channels(recordings):
+        raise InputError(one_line(unlike))
+    return recordings[0].image.shape[1]
+
+
+def unlike_channels(recordings: Sequence[Recording]) -> list[str]:
+    """A line for each recording whose images have more or fewer channels than those of most."""
+    counts = Counter(recording.image.shape[1] for recording in recordings)
+    usual = counts.most_common(1)[0][0] if counts else 0
+    return [
+        f"{recording.image.path} has {recording.image.shape[1]} channel(s), expected {usual} as most series "
+        "have: pick some with data.channels, set data.grey=true for colours among grey images, or move it "
+        "away"
+        for recording in recordings
+        if recording.image.shape[1] != usual
+    ]
 
 
 def blocks_as_stated(recordings: Sequence[Recording]) -> list[Block]:

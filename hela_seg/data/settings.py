@@ -20,9 +20,9 @@ from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.data.patterns.auto import INSTANCE_CLASSES, recognise
 from hela_seg.data.patterns.matching import Given
 from hela_seg.data.splits.split import Split
-from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, Z
+from hela_seg.data.stacks import MAX_FRAME_PIXELS, Position, ReadOptions, Z
 from hela_seg.data.stacks.channels import Channel
-from hela_seg.data.synthetic.render import DrawingSettings
+from hela_seg.data.synthetic.recordings import DrawingSettings
 from hela_seg.system.errors import InputError
 from hela_seg.system.machine import cores
 from hela_seg.system.settings import Count, Expected, NonNegative, Share
@@ -113,18 +113,16 @@ class DataSettings:
             InputError: settings that do not go together.
         """
         rules = FileRules(
-            colours=labels.kind == "colours",
-            ids=labels.kind == "instances",
-            sparse=labels.sparse,
-            resize=labels.resize,
-            threshold=labels.threshold,
+            labels=labels,
             class_values=class_values(classes, labels, self.masks),
             neighbours=self.context > 0,
-            z=self.z,
             position=self.position,
-            axes=self.axes,
-            max_frame_pixels=self.max_frame_pixels,
-            fill_missing_chunks=self.fill_missing_chunks,
+            reading=ReadOptions(
+                self.axes,
+                z=self.z,
+                max_frame_pixels=self.max_frame_pixels,
+                fill_missing_chunks=self.fill_missing_chunks,
+            ),
             channel_names=tuple(self.channel_names or ()),
             channels=self.channels,
             grey=self.grey,

@@ -23,7 +23,7 @@ from omegaconf import DictConfig
 
 from hela_seg.cli import CONFIG
 from hela_seg.data.datamodule import TimelapseData
-from hela_seg.data.synthetic.render import DrawingSettings, write
+from hela_seg.data.synthetic.recordings import DrawingSettings, write
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.training.task import SegmentationTask
 

@@ -16,7 +16,8 @@ from hela_seg.data.ctc_tracks import (
     write_ctc_frames,
     write_track_table,
 )
-from hela_seg.data.synthetic.render import DrawingSettings, draw, draw_tracked, folder_of, write
+from hela_seg.data.synthetic.recordings import DrawingSettings, folder_of, write
+from hela_seg.data.synthetic.render import draw, draw_tracked
 from hela_seg.system.errors import InputError
 
 SMALL = {"series": 1, "frames": 4, "height": 96, "width": 96}

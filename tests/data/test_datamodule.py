@@ -60,6 +60,7 @@ def data(root, **options):
         ),
         ({"drawing": {"root": "x"}}, "data.drawing has the unknown key(s) root"),
         ({"tile": 8}, "data.tile is 8"),
+        ({"z": -1}, "data.z (z, to predict) is -1, expected the number of a plane"),
         ({"max_frame_pixels": 0}, "data.max_frame_pixels is 0, expected a whole number of 1 or more"),
         ({"foreground_share": -0.1}, "data.foreground_share is -0.1, expected a number from 0 to 1"),
         ({"foreground_share": 1.5}, "data.foreground_share is 1.5, expected a number from 0 to 1"),
@@ -131,7 +132,9 @@ def test_synthetic_recordings_are_drawn_and_then_read_like_any_other(tmp_path):
     drawing = {"series": 3, "frames": 2, "height": 48, "width": 40, "seed": 3}
     options = {"layout": "synthetic", "drawing": drawing, "split": {"validation": 1, "test": 1}}
     module = data(tmp_path, normalise="dtype", **options)
+    assert not module.files.drawn_before
     module.prepare()
+    assert module.files.drawn_before
     assert [r.image.shape for r in module.recordings] == [(2, 3, 48, 40)] * 3
     assert module.recordings[0].image.pixel_size == pytest.approx((0.6, 0.6))
     assert module.survey.pixels["train"].sum() == 2 * 48 * 40
@@ -404,21 +407,12 @@ def test_setup_does_what_a_run_does_once(tmp_path, monkeypatch):
     ours, theirs = data(fill(tmp_path)), data(tmp_path)
     ours.open()
     ours.prepare()
-    theirs.prepare_data()
     theirs.setup("fit")
     assert theirs.split_rows() == ours.split_rows()
     assert theirs.normalisation == ours.normalisation
     assert (theirs.input_channels, len(theirs.classes)) == (1, 3)
     monkeypatch.setattr(theirs, "prepare", lambda: pytest.fail("looked at again"))
     theirs.setup("validate")
-
-
-def test_synthetic_recordings_are_drawn_before_any_process_reads_them(tmp_path):
-    drawing = {"series": 3, "frames": 1, "height": 32, "width": 32, "seed": 3}
-    module = data(tmp_path, layout="synthetic", drawing=drawing)
-    assert not module.files.drawn_before
-    module.prepare_data()
-    assert module.files.drawn_before
 
 
 def test_several_processes_of_lightnings_own_are_refused(tmp_path):

@@ -7,8 +7,10 @@ import tifffile
 from PIL import Image
 from refusals import refusal
 
+from hela_seg.data.labels.settings import LabelSettings
 from hela_seg.data.layouts import FileRules
 from hela_seg.data.on_disk import DataOnDisk
+from hela_seg.data.stacks import ReadOptions
 
 
 def save(path, frames=1, size=(6, 7), value=0):
@@ -210,7 +212,7 @@ def test_axes_settle_images_and_masks(tmp_path):
     )
     tifffile.imwrite(tmp_path / "masks" / "a.tif", np.zeros((5, 6, 7), np.uint8), photometric="minisblack")
     assert "data.axes=TCYX" in refusal(paired_by_stem, tmp_path, "images", "masks")
-    (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=FileRules(axes="TCYX"))
+    (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=FileRules(reading=ReadOptions("TCYX")))
     assert (recording.image.shape, recording.mask.shape) == ((5, 2, 6, 7), (5, 1, 6, 7))
 
 
@@ -269,24 +271,24 @@ def test_frames_without_gaps_make_a_sequence(tmp_path, numbers, pattern):
 
 def test_images_without_mask_are_left_aside_where_masks_are_sparse(tmp_path):
     root = fill(tmp_path, ["a.tif", "b.tif", "c.tif"], ["c.tif", "a.png"])
-    found = paired_by_stem(root, "images", "masks", rules=FileRules(sparse=True))
+    found = paired_by_stem(root, "images", "masks", rules=FileRules(LabelSettings(sparse=True)))
     assert names(found) == [("a.tif", "a.png"), ("c.tif", "c.tif")]
     save(tmp_path / "masks" / "d.tif")
-    assert refusal(paired_by_stem, root, "images", "masks", rules=FileRules(sparse=True)).startswith(
-        f"1 mask(s) have no image, such as {tmp_path / 'masks' / 'd.tif'}: "
-    )
+    assert refusal(
+        paired_by_stem, root, "images", "masks", rules=FileRules(LabelSettings(sparse=True))
+    ).startswith(f"1 mask(s) have no image, such as {tmp_path / 'masks' / 'd.tif'}: ")
 
 
 def test_sparse_masks_that_pair_with_no_image_at_all_are_refused(tmp_path):
     root = fill(tmp_path, ["a.tif"], ["b.tif"])
-    message = refusal(paired_by_stem, root, "images", "masks", rules=FileRules(sparse=True))
+    message = refusal(paired_by_stem, root, "images", "masks", rules=FileRules(LabelSettings(sparse=True)))
     assert message.startswith(f"1 mask(s) have no image, such as {tmp_path / 'masks' / 'b.tif'}: ")
 
 
 def test_sparse_frames_of_a_sequence_are_those_with_masks(tmp_path):
     number(tmp_path, range(6), folders=("images",))
     number(tmp_path, (1, 4), folders=("masks",))
-    rules = FileRules(sparse=True)
+    rules = FileRules(LabelSettings(sparse=True))
     (recording,) = paired_by_stem(tmp_path, "images", "masks", sequence=True, rules=rules)
     assert [recording.image.frame(t)[0, 0, 0] for t in range(2)] == [1, 4]
     assert [recording.mask.frame(t)[0, 0, 0] for t in range(2)] == [1, 4]
@@ -299,7 +301,7 @@ def test_sparse_frames_of_a_sequence_are_those_with_masks(tmp_path):
 
 def test_dryads_masks_may_be_sparse_where_they_have_their_images_names(tmp_path):
     root = fill_dryad(tmp_path, masks=("x_{}.png", 2))
-    assert [r.name for r in dryad(root, rules=FileRules(sparse=True)) if r.part == "test"] == [
+    assert [r.name for r in dryad(root, rules=FileRules(LabelSettings(sparse=True))) if r.part == "test"] == [
         "test/x_0",
         "test/x_1",
     ]
@@ -311,14 +313,18 @@ def test_masks_at_another_resolution_are_read_at_the_images_where_asked_for(tmp_
     (tmp_path / "masks").mkdir()
     tifffile.imwrite(tmp_path / "masks" / "a.tif", mask, photometric="minisblack", metadata={"axes": "TYX"})
     assert "data.labels.resize=nearest" in refusal(paired_by_stem, tmp_path, "images", "masks")
-    (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=FileRules(resize="nearest"))
+    (recording,) = paired_by_stem(
+        tmp_path, "images", "masks", rules=FileRules(LabelSettings(resize="nearest"))
+    )
     np.testing.assert_array_equal(recording.mask.frame(1)[0], np.kron(mask[1], np.ones((2, 2))))
 
 
 def test_a_shorter_mask_stays_refused_where_sizes_may_differ(tmp_path):
     save(tmp_path / "images" / "a.tif", frames=3)
     save(tmp_path / "masks" / "a.tif", frames=2)
-    message = refusal(paired_by_stem, tmp_path, "images", "masks", rules=FileRules(resize="nearest"))
+    message = refusal(
+        paired_by_stem, tmp_path, "images", "masks", rules=FileRules(LabelSettings(resize="nearest"))
+    )
     assert "has 2 frame(s) of 6x7, expected 3 of 6x7" in message
 
 
@@ -329,7 +335,7 @@ def test_masks_may_be_rgb(tmp_path, suffix):
     path.parent.mkdir()
     colours = np.random.default_rng(0).integers(0, 256, (6, 7, 3), np.uint8)
     Image.fromarray(colours).save(path)
-    for rules in (FileRules(), FileRules(colours=True)):
+    for rules in (FileRules(), FileRules(LabelSettings("colours"))):
         (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=rules)
         np.testing.assert_array_equal(np.moveaxis(recording.mask.frame(0), 0, -1), colours)
 
@@ -342,15 +348,17 @@ def test_a_colour_table_holds_colours_or_values_as_asked_for(tmp_path):
     indices.save(tmp_path / "masks" / "a.png")
     found = {}
     for colours in (False, True):
-        (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=FileRules(colours=colours))
+        (recording,) = paired_by_stem(
+            tmp_path, "images", "masks", rules=FileRules(LabelSettings("colours" if colours else "values"))
+        )
         found[colours] = recording.mask.frame(0)[:, 0, 0].tolist()
     assert found == {False: [2], True: [255, 0, 7]}
 
 
-def test_limits_and_planes_are_handed_to_images_and_masks(tmp_path):
+def test_limits_are_handed_to_images_and_masks(tmp_path):
     root = fill(tmp_path, ["a.tif"], ["a.tif"])
-    for rules, reason in ((FileRules(max_frame_pixels=41), "41"), (FileRules(z=-1), "is -1")):
-        assert reason in refusal(paired_by_stem, root, "images", "masks", rules=rules)
+    rules = FileRules(reading=ReadOptions(max_frame_pixels=41))
+    assert "at most 41" in refusal(paired_by_stem, root, "images", "masks", rules=rules)
 
 
 # The paper's layout
@@ -406,7 +414,7 @@ def test_dryad_without_one_of_its_folders_is_refused(tmp_path, gone):
     ],
 )
 def test_real_folders_pair_up(shared, folder, images, masks, count, shape):
-    recordings = paired_by_stem(shared / folder, images, masks, rules=FileRules(axes="TYX"))
+    recordings = paired_by_stem(shared / folder, images, masks, rules=FileRules(reading=ReadOptions("TYX")))
     assert [r.image.shape for r in recordings] == [shape] * count
     assert [r.mask.shape for r in recordings] == [shape] * count
 

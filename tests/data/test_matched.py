@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import refusals
 import tifffile
 from PIL import Image
 
+from hela_seg.data.labels.settings import LabelSettings
 from hela_seg.data.layouts import FileRules, Recording
 from hela_seg.data.on_disk import DataOnDisk, groups_as_stated
 from hela_seg.data.patterns.matching import Given
-from hela_seg.data.stacks import write_tiff
+from hela_seg.data.stacks import ReadOptions, write_tiff
 from hela_seg.system.errors import InputError
 
 VALUES = {"background": 0, "round": 4, "spread": 9}
@@ -35,6 +37,10 @@ def random(seed: int, *shape: int) -> np.ndarray:
 
 
 def opened(root: Path, images: Given, masks: Given, **rules: Any) -> list[Recording]:
+    of_labels = {field.name for field in fields(LabelSettings)} & set(rules)
+    labels = LabelSettings(**{name: rules.pop(name) for name in of_labels})
+    reading = ReadOptions(z=rules.pop("z", None))
+    rules = {"labels": labels, "reading": reading, **rules}
     return DataOnDisk("folder", root, images, masks, rules=FileRules(**rules)).recordings()
 
 
@@ -200,11 +206,11 @@ def test_cells_of_one_file_each_are_numbered(tmp_path: Path) -> None:
     save(tmp_path / "a.tif", random(0, 1, 4))
     for name, row in (("2", [255, 255, 0, 0]), ("10", [0, 255, 255, 0])):
         save(tmp_path / f"a/{name}.png", np.array([row], np.uint8))
-    (cells,) = opened(tmp_path, "{id}.tif", "{id}/*.png", ids=True)
+    (cells,) = opened(tmp_path, "{id}.tif", "{id}/*.png", kind="instances")
     assert cells.mask.frame(0).tolist() == [[[1, 2, 2, 0]]]
     save(tmp_path / "b/b.tif", random(0, 1, 4))
     save(tmp_path / "b/cells/x.png", np.array([[0, 255, 0, 0]], np.uint8))
-    (one,) = opened(tmp_path / "b", "{id}.tif", "cells/*.png", ids=True)
+    (one,) = opened(tmp_path / "b", "{id}.tif", "cells/*.png", kind="instances")
     assert one.mask.frame(0).tolist() == [[[0, 1, 0, 0]]]
     (values,) = opened(tmp_path, "{id}.tif", "{id}/*.png")
     assert values.mask.frame(0).tolist() == [[[255, 255, 255, 0]]]
@@ -271,7 +277,7 @@ def test_outlines_are_numbered_or_have_the_values_of_their_classes(tmp_path: Pat
 
     (tmp_path / "a.geojson").write_text(json.dumps([square(0, "spread"), square(2, "round")]))
     patterns = ("{name}.tif", "{name}.geojson")
-    (ids,) = opened(tmp_path, *patterns, ids=True)
+    (ids,) = opened(tmp_path, *patterns, kind="instances")
     assert ids.mask.frame(0)[0, 0].tolist() == [1, 1, 2, 2, 0, 0]
     (classes,) = opened(tmp_path, *patterns, class_values=VALUES)
     assert classes.mask.frame(0)[0, 0].tolist() == [9, 9, 4, 4, 0, 0]
@@ -286,7 +292,7 @@ def test_outlines_are_numbered_or_have_the_values_of_their_classes(tmp_path: Pat
     assert "holds an outline of 'dead', expected one of the classes background, round, spread" in refusal(
         tmp_path, *patterns, class_values=VALUES
     )
-    assert "expected pixels with data.labels.kind=colours" in refusal(tmp_path, *patterns, colours=True)
+    assert "expected pixels with data.labels.kind=colours" in refusal(tmp_path, *patterns, kind="colours")
     assert "expected pixels with data.labels.threshold=9" in refusal(tmp_path, *patterns, threshold=9)
 
 
@@ -298,7 +304,7 @@ def test_frames_have_outlines_of_their_own(tmp_path: Path) -> None:
         (tmp_path / f"t{t}.geojson").write_text(json.dumps(cell))
     save(tmp_path / "stack/a.tif", random(0, 2, 2, 6))
     for images in ("t{t}.tif", "stack/a.tif"):
-        (recording,) = opened(tmp_path, images, "t{t}.geojson", ids=True)
+        (recording,) = opened(tmp_path, images, "t{t}.geojson", kind="instances")
         assert [recording.mask.frame(t)[0, 0].tolist() for t in range(2)] == [
             [1, 1, 0, 0, 0, 0],
             [0, 1, 1, 0, 0, 0],

@@ -9,7 +9,7 @@ import pytest
 
 from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, common_channels
 from hela_seg.data.stacks import write_tiff
-from hela_seg.data.synthetic.render import DrawingSettings
+from hela_seg.data.synthetic.recordings import DrawingSettings
 from hela_seg.system.errors import InputError
 
 FILES = {
@@ -40,5 +40,5 @@ def test_all_images_have_the_same_channels(tmp_path: Path) -> None:
         write_tiff(tmp_path / "masks" / f"{name}.tif", np.zeros((8, 9), np.uint8), "YX")
     first, second = DataOnDisk("folder", tmp_path).recordings()
     assert common_channels([second]) == 2
-    with pytest.raises(InputError, match=r"b.tif has 2 channel\(s\) but a.tif has 1, expected the same"):
+    with pytest.raises(InputError, match=r"b.tif has 2 channel\(s\), expected 1 as most series have"):
         common_channels([first, second])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from hela_seg.data.labels.settings import LabelSettings
 from hela_seg.data.layouts import FileRules
 from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.data.stacks import ArraySeries, FrameSequence, open_series
@@ -52,7 +53,9 @@ def test_frames_that_are_files_of_their_own_get_masks_beside_them(tmp_path):
     opened = [open_series(tmp_path / "images" / f"f{t}.tif", "YX") for t in range(3)]
     (mask,) = save_masks(tmp_path, FrameSequence(opened, "dish"), as_maps(labels), [1])
     assert mask == tmp_path / "masks" / "f1.tif"
-    (pair,) = DataOnDisk("folder", tmp_path, "images", "masks", rules=FileRules(sparse=True)).recordings()
+    (pair,) = DataOnDisk(
+        "folder", tmp_path, "images", "masks", rules=FileRules(LabelSettings(sparse=True))
+    ).recordings()
     assert np.array_equal(pair.mask.frame(0)[0], labels[1])
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import Recording
-from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, groups_as_stated
+from hela_seg.data.on_disk import DataOnDisk, blocks_as_stated, groups_as_stated, unlike_channels
 from hela_seg.data.patterns.matching import Matched, Matches
 from hela_seg.data.splits.split import Split
 from hela_seg.data.splits.table import Block
@@ -60,7 +59,7 @@ def gather(data: TimelapseData) -> Gathered:
         for one in found.recordings
     }
     recordings = [recording for recording in opened.values() if recording is not None]
-    faults += _unlike_channels(recordings)
+    faults += unlike_channels(recordings)
     blocks = _deal(opened, data.split, faults)
     return Gathered(recordings, blocks, list(dict.fromkeys(faults)) or [first])
 
@@ -89,18 +88,6 @@ def _tried(call: Callable[[], _Result], faults: list[str]) -> _Result | None:
     except InputError as error:
         faults.append(str(error))
         return None
-
-
-def _unlike_channels(recordings: Sequence[Recording]) -> list[str]:
-    counts = Counter(recording.image.shape[1] for recording in recordings)
-    usual = counts.most_common(1)[0][0] if counts else 0
-    return [
-        f"{recording.image.path} has {recording.image.shape[1]} channel(s), expected {usual} as most series "
-        "have: pick some with data.channels, set data.grey=true for colours among grey images, or move it "
-        "away"
-        for recording in recordings
-        if recording.image.shape[1] != usual
-    ]
 
 
 def _deal(opened: Mapping[str, Recording | None], split: Split, faults: list[str]) -> list[Block]:

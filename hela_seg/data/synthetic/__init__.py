@@ -1,1 +1,1 @@
-"""Data that need no download: ``culture`` lets cells live, ``render`` draws them."""
+"""Data that need no download: ``culture`` lets cells live, ``render`` draws, ``recordings`` writes."""
