@@ -1,21 +1,20 @@
 """Paired random changes of image and label, each seeded by (seed, epoch, index).
 
-Geometry is albumentations'. Its changes of grey values cut floating-point images off at 0 and 1, which
-normalised images exceed on both sides, so those are our own here.
+Geometry is albumentations'; grey values are changed by `hela_seg.data.grey_changes`.
 """
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Ge, Predicate
+from annotated_types import Ge
 
 # albumentations asks the network for a newer version of itself when it is imported without this.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -25,25 +24,23 @@ import cv2
 from albumentations.augmentations.geometric.distortion import BaseDistortion
 
 from hela_seg.data.classes import IGNORE_INDEX
+from hela_seg.data.grey_changes import (
+    Change,
+    Image,
+    Range,
+    add_shot_noise,
+    defocus,
+    drawn_factor,
+    light_changes,
+)
 from hela_seg.data.tiles import Size, Window
 from hela_seg.system.settings import Count, Expected, Share, validated
 
-Image = npt.NDArray[np.float32]
 Label = npt.NDArray[Any]
-Range = Annotated[
-    tuple[float, float],
-    Predicate(lambda limits: 0 < limits[0] <= limits[1]),
-    Expected("two numbers above 0, the lower one first"),
-]
-"""The lowest and the highest value of what is drawn."""
-
 Strength = Annotated[float, Ge(0), Expected("0 or more")]
 
 STREAM, ROTATION_STREAM = 1, 2
 """Added to the seed, for whoever chose the tile may have drawn from the same three numbers."""
-
-Change = Callable[[Image, np.random.Generator], Image]
-"""Changes grey values (C, h, w), of which 0 is each channel's darkest pixel and 1 its brightest."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ class RandomRotations:
         generator = np.random.default_rng((*seed, ROTATION_STREAM))
         if generator.random() >= self.probability:
             return None
-        return Rotation(float(generator.uniform(-180, 180)), float(_factor(generator, self.scale)))
+        return Rotation(float(generator.uniform(-180, 180)), float(drawn_factor(generator, self.scale)))
 
 
 class Augmentation:
@@ -235,7 +232,7 @@ def exposure(
 
     For the arguments and what is raised see :func:`microscopy`.
     """
-    changes = _light_changes(illumination, brightness, contrast, gamma)
+    changes = light_changes(illumination, brightness, contrast, gamma)
     return Augmentation(_orientations(), changes, probability)
 
 
@@ -278,7 +275,7 @@ def microscopy(
         ElasticShifts(displacement, spacing, probability),
     ]
     grey_values: list[Change] = [
-        *_light_changes(illumination, brightness, contrast, gamma),
+        *light_changes(illumination, brightness, contrast, gamma),
         partial(defocus, deviation=blur),
         partial(add_shot_noise, photons=photons),
     ]
@@ -328,54 +325,5 @@ class ElasticShifts(BaseDistortion):  # type: ignore[misc]
         return {"map_x": columns + smooth[..., 0], "map_y": rows + smooth[..., 1]}
 
 
-def light_unevenly(unit: Image, generator: np.random.Generator, strength: float) -> Image:
-    """Multiplies by a smooth field, drawn on 3 x 3 points with gains of 1 - strength to 1 + strength."""
-    height, width = unit.shape[1:]
-    gains = generator.uniform(1 - strength, 1 + strength, (3, 3)).astype(np.float32)
-    field: Image = cv2.resize(gains, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    return unit * field
-
-
-def shift_and_stretch(
-    unit: Image, generator: np.random.Generator, brightness: float, contrast: Range
-) -> Image:
-    """Shifts all values by up to ``brightness`` and stretches them about their mean by ``contrast``."""
-    mean = unit.mean(axis=(1, 2), keepdims=True)
-    shift = np.float32(generator.uniform(-brightness, brightness))
-    stretched: Image = mean + shift + (unit - mean) * _factor(generator, contrast)
-    return stretched
-
-
-def change_gamma(unit: Image, generator: np.random.Generator, exponent: Range) -> Image:
-    """Raises values to a power; those below 0 stay."""
-    return np.where(unit > 0, np.abs(unit) ** _factor(generator, exponent), unit)
-
-
-def defocus(unit: Image, generator: np.random.Generator, deviation: Range) -> Image:
-    """Blurs by a Gaussian."""
-    width = float(_factor(generator, deviation))
-    return np.stack([cv2.GaussianBlur(channel, (0, 0), width).astype(np.float32) for channel in unit])
-
-
-def add_shot_noise(unit: Image, generator: np.random.Generator, photons: Range) -> Image:
-    """Adds the noise of counted photons, in the Gaussian limit that holds from some ten of them on."""
-    noise = generator.standard_normal(unit.shape, dtype=np.float32)
-    return unit + noise * np.sqrt(np.maximum(unit, 0) / _factor(generator, photons))
-
-
 def _orientations() -> list[A.BasicTransform]:
     return [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5), SquareTranspose(p=0.5)]
-
-
-def _light_changes(illumination: float, brightness: float, contrast: Range, gamma: Range) -> list[Change]:
-    return [
-        partial(light_unevenly, strength=illumination),
-        partial(shift_and_stretch, brightness=brightness, contrast=contrast),
-        partial(change_gamma, exponent=gamma),
-    ]
-
-
-def _factor(generator: np.random.Generator, limits: Range) -> np.float32:
-    """Drawn evenly on a logarithmic scale, on which halving is as far as doubling."""
-    lowest, highest = np.log(limits)
-    return np.float32(np.exp(generator.uniform(lowest, highest)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any
@@ -82,9 +82,6 @@ class Classes(Sequence[CellClass]):
 
     def __len__(self) -> int:
         return len(self._classes)
-
-    def __iter__(self) -> Iterator[CellClass]:
-        return iter(self._classes)
 
     @property
     def names(self) -> list[str]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import islice, takewhile
 from math import prod
 
+from hela_seg.data.labels.spans import merged
 from hela_seg.data.splits.table import Block, Part
 from hela_seg.data.stacks import SelectedFrames, Series
 from hela_seg.data.stacks.series import DerivedSeries, Pixels
@@ -62,13 +63,10 @@ def parts_of_time(blocks: Iterable[Block]) -> dict[tuple[int, Part], list[range]
     Example:
         The blocks 0 to 3, 4 to 6 and 9 of one series and part give ``[range(0, 7), range(9, 10)]``.
     """
-    ranges: dict[tuple[int, Part], list[range]] = {}
-    for block in sorted(blocks, key=lambda block: block.start):
-        mine = ranges.setdefault((block.series, block.part), [])
-        touches = bool(mine) and block.start <= mine[-1].stop
-        start = mine.pop().start if touches else block.start
-        mine.append(range(start, block.stop))
-    return ranges
+    parts: dict[tuple[int, Part], list[Block]] = {}
+    for block in blocks:
+        parts.setdefault((block.series, block.part), []).append(block)
+    return {key: [span.frames for span in merged(own)] for key, own in parts.items()}
 
 
 def note_of_single_frames(context: int, series: Sequence[Series]) -> str | None:

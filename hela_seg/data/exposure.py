@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from hela_seg.data.intensity import (
-    BRIGHT,
-    CONTRAST,
-    DARK,
-    Figures,
-    TrainingStatistics,
-    figures_of_series,
-    spread,
-)
+from hela_seg.data.grey_values import BRIGHT, CONTRAST, DARK, Figures, figures_of_series, spread
+from hela_seg.data.intensity import TrainingStatistics
 from hela_seg.data.stacks import Series
 from hela_seg.system.errors import InputError, join_names
 
@@ -52,16 +46,12 @@ class Exposure:
 
 def exposures_of(series: Sequence[Series]) -> list[Exposure]:
     """Look at a few frames of each series; those that cannot be read are left out."""
-    return [*_exposures([series[place] for place in spread(len(series), MOST_SERIES)])]
-
-
-def _exposures(series: Sequence[Series]) -> Iterator[Exposure]:
-    for one in series:
-        try:
+    found = []
+    for one in (series[place] for place in spread(len(series), MOST_SERIES)):
+        with suppress(InputError):  # training names the frame
             figures = figures_of_series(one, "percentile")
-        except InputError:
-            continue  # training names the frame
-        yield Exposure(one.name, one.dtype.name, (one.shape[2], one.shape[3]), figures)
+            found.append(Exposure(one.name, one.dtype.name, one.shape[2:], figures))
+    return found
 
 
 def unlike_exposures(exposures: Sequence[Exposure]) -> list[str]:

@@ -18,20 +18,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.data.classes import Classes
+from hela_seg.data.grey_values import (
+    BRIGHT,
+    CONTRAST,
+    DARK,
+    INTEGERS,
+    MIDTONE,
+    Figures,
+    figures_of_frame,
+    figures_of_series,
+    spread,
+    unit_of,
+)
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import Series
 from hela_seg.system.errors import InputError
 
 log = logging.getLogger(__name__)
 
-PERCENTILES = (1.0, 50.0, 99.8)
-"""Of a frame's grey values: its dark end, its middle and its bright end."""
-
-WINDOW = 1024
-"""Rows and columns, at most, of the window in the middle of a frame that is looked at."""
-
-FRAMES, TRAINING_FRAMES = 5, 64
-"""How many frames of a recording, and of all that train, are looked at, spread evenly."""
+TRAINING_FRAMES = 64
+"""How many of all frames that train are looked at, spread evenly."""
 
 BRIGHTER = 3.0
 """Times the training's whole span (lowest dark end to highest bright end) that no exposure alone reaches."""
@@ -57,13 +63,6 @@ WHOLE = 0.5
 MANY_TIMES, LEAST_SHARE = 5.0, 0.5
 """A class is odd at so many times its largest share of a training frame, if it has this share at least: a net
 that has learned little gives a rare class many times its share too, but most pixels to the background."""
-
-DARK, BRIGHT, CONTRAST, MIDTONE = range(4)
-"""Figures of a channel: both ends, their distance, and where between them (0 to 1) the median lies."""
-
-_INTEGERS = {np.dtype(code).name: float(np.iinfo(code).max) for code in "bBhHiIlLqQ"}
-
-Figures = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +194,7 @@ class TrainingStatistics:
         if self.kind == "dtype" and not self.dtypes:
             return 1.0
         return max(
-            (_INTEGERS.get(name, np.inf) / _unit(self.kind, name) for name in self.dtypes), default=np.inf
+            (INTEGERS.get(name, np.inf) / unit_of(self.kind, name) for name in self.dtypes), default=np.inf
         )
 
 
@@ -213,7 +212,7 @@ def training_statistics(
         InputError: a frame that cannot be read.
     """
     looked_at = [frames[place] for place in spread(len(frames), TRAINING_FRAMES)]
-    found = np.array([_frame_figures(series, t, kind) for series, t in looked_at])
+    found = np.array([figures_of_frame(series, t, kind) for series, t in looked_at])
     labelled = counts[counts.any(axis=1)].astype(np.float64)
     by_frame = labelled.T / labelled.sum(axis=1)
     shares = [labelled.sum(axis=0) / max(labelled.sum(), 1), by_frame.max(axis=1, initial=0)]
@@ -299,50 +298,12 @@ def warn_of(doubts: Iterable[str | None]) -> list[str]:
     return [f"{found[0]}{others}"]
 
 
-def figures_of(percentiles: NDArray[Any]) -> Figures:
-    """Figures (..., 4) from grey values (..., 3) at `PERCENTILES`.
-
-    Example:
-        ``figures_of(np.array([10, 30, 110])).tolist() == [10, 110, 100, 0.2]``
-    """
-    dark, median, bright = np.moveaxis(np.asarray(percentiles, np.float64), -1, 0)
-    contrast = bright - dark
-    return np.stack([dark, bright, contrast, (median - dark) / np.where(contrast > 0, contrast, 1)], axis=-1)
-
-
-def figures_of_series(series: Series, kind: str) -> Figures:
-    """The median of `FRAMES` frames, so that an empty one among others does not count.
-
-    Args:
-        series: a recording.
-        kind: of the `Normalisation` on whose scale the figures are; see `TrainingStatistics`.
-
-    Returns:
-        (C, 4) `DARK`, `BRIGHT`, `CONTRAST` and `MIDTONE`.
-
-    Raises:
-        InputError: a frame that cannot be read.
-    """
-    frames = [_frame_figures(series, t, kind) for t in spread(series.shape[0], FRAMES)]
-    found: Figures = np.median(frames, axis=0)
-    return found
-
-
-def spread(count: int, most: int) -> list[int]:
-    """At most so many of the numbers below a count, evenly spread from the first to the last.
-
-    Example:
-        ``spread(9, 3) == [0, 4, 8]``
-    """
-    return [round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()]
-
-
 def _range_line(statistics: TrainingStatistics, series: Series, channel: int, found: Figures) -> str:
     """What was found and expected of a channel."""
-    unit = max((_unit(statistics.kind, name) for name in statistics.dtypes), default=1.0)
+    unit = max((unit_of(statistics.kind, name) for name in statistics.dtypes), default=1.0)
     low, usual, high = statistics.figures[:, channel]
     factor = usual[CONTRAST] / (found[CONTRAST] or np.nan)
-    dark, bright = found[[DARK, BRIGHT]] * _unit(statistics.kind, series.dtype.name)
+    dark, bright = found[[DARK, BRIGHT]] * unit_of(statistics.kind, series.dtype.name)
     by = f" (about {factor:.2g} times theirs)" if not 0.5 < factor < 2 and np.isfinite(factor) else ""
     types = f" ({', '.join(statistics.dtypes)})" if statistics.dtypes else ""
     trained = f"{low[DARK] * unit:g} to {high[BRIGHT] * unit:g}{types}"
@@ -351,18 +312,3 @@ def _range_line(statistics: TrainingStatistics, series: Series, channel: int, fo
         f"was trained on {trained}: the result is likely to be wrong; convert the images{by} to the grey "
         "values of the training, or use a net trained on such images or with data.normalise=frame"
     )
-
-
-def _frame_figures(series: Series, t: int, kind: str) -> Figures:
-    """Figures (C, 4) of the middle of a frame, on the scale of `TrainingStatistics`."""
-    rows, columns = (
-        slice(max(0, side - WINDOW) // 2, min(side, (side + WINDOW) // 2)) for side in series.shape[2:]
-    )
-    pixels = series.read(t, rows, columns).astype(np.float64)  # of bool there are no percentiles
-    found = np.percentile(pixels.reshape(len(pixels), -1), PERCENTILES, axis=1).T
-    return figures_of(found / _unit(kind, series.dtype.name))
-
-
-def _unit(kind: str, dtype: str) -> float:
-    """What a net's images are divided by before anything else."""
-    return _INTEGERS.get(dtype, 1.0) if kind == "dtype" else 1.0

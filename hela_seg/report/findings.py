@@ -17,7 +17,7 @@ from hela_seg.data.checks.examine import Examination, SeriesFacts
 from hela_seg.data.checks.looks import FrameLook
 from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
-from hela_seg.data.intensity import PERCENTILES
+from hela_seg.data.grey_values import PERCENTILES
 from hela_seg.data.labels.balance import balanced_weights
 from hela_seg.data.splits.table import Block, Part, rows_of_blocks
 from hela_seg.report.tables import (

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.data import augment
+from hela_seg.data import augment, grey_changes
 from hela_seg.data.augment import (
     Augmentation,
     RandomRotations,
@@ -241,11 +241,11 @@ def changed_by(change, image: np.ndarray, **strength) -> np.ndarray:
 
 
 CHANGES = [
-    (augment.light_unevenly, {"strength": 0.3}),
-    (augment.shift_and_stretch, {"brightness": 0.2, "contrast": (0.5, 2)}),
-    (augment.change_gamma, {"exponent": (0.5, 2)}),
-    (augment.defocus, {"deviation": (0.5, 2)}),
-    (augment.add_shot_noise, {"photons": (50, 60)}),
+    (grey_changes.light_unevenly, {"strength": 0.3}),
+    (grey_changes.shift_and_stretch, {"brightness": 0.2, "contrast": (0.5, 2)}),
+    (grey_changes.change_gamma, {"exponent": (0.5, 2)}),
+    (grey_changes.defocus, {"deviation": (0.5, 2)}),
+    (grey_changes.add_shot_noise, {"photons": (50, 60)}),
 ]
 
 
@@ -276,14 +276,14 @@ def test_a_tile_without_contrast_stays_finite(change, strength) -> None:
 def test_shot_noise_is_as_strong_as_counting_photons_makes_it() -> None:
     image = np.ones((1, 200, 200), np.float32)
     image[0, 0, 0] = 0
-    noise = changed_by(augment.add_shot_noise, image, photons=(400, 400)) - image
+    noise = changed_by(grey_changes.add_shot_noise, image, photons=(400, 400)) - image
     assert noise.std() == pytest.approx(1 / np.sqrt(400), rel=0.05)
     assert noise[0, 0, 0] == 0
 
 
 def test_gamma_keeps_the_darkest_and_the_brightest_value() -> None:
     image = np.linspace(-1, 3, 256, dtype=np.float32).reshape(1, 16, 16)
-    bent = changed_by(augment.change_gamma, image, exponent=(2, 2))
+    bent = changed_by(grey_changes.change_gamma, image, exponent=(2, 2))
     np.testing.assert_allclose(bent, 4 * ((image + 1) / 4) ** 2 - 1, atol=1e-5)
 
 

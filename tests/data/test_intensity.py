@@ -21,9 +21,9 @@ from small_checkpoints import INFO
 
 from hela_seg.cli import main
 from hela_seg.data.classes import Classes
+from hela_seg.data.grey_values import figures_of
 from hela_seg.data.intensity import (
     TrainingStatistics,
-    figures_of,
     intensity_mismatch,
     share_mismatch,
     training_statistics,

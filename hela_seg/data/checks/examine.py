@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from hela_seg.data.checks.looks import FrameLook, look_at
 from hela_seg.data.frames import LabelFrames
-from hela_seg.data.grey_values import GreyValues, is_counted
-from hela_seg.data.intensity import PERCENTILES
+from hela_seg.data.grey_values import PERCENTILES, GreyValues, is_counted
 from hela_seg.data.labels.readers import LabelReader
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.table import Block, Part

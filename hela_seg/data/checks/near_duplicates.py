@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hela_seg.data.checks.looks import CYCLES, FrameLook, Sketch, frequencies
-from hela_seg.data.intensity import spread
+from hela_seg.data.grey_values import spread
 from hela_seg.data.splits.table import Part
 
 COARSE_CYCLES = 8

@@ -12,7 +12,7 @@ from hela_seg.data.checks.names import leaks_by_name
 from hela_seg.data.checks.near_duplicates import NearDuplicate, find_near_duplicates
 from hela_seg.data.classes import Classes
 from hela_seg.data.exposure import Exposure, unlike_exposures
-from hela_seg.data.intensity import figures_of
+from hela_seg.data.grey_values import figures_of
 from hela_seg.data.labels.balance import never_trained
 from hela_seg.data.splits.table import PARTS, Block
 from hela_seg.system.errors import join_names

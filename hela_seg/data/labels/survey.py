@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -96,11 +97,7 @@ def _look_at_all(masks: Sequence[Series], spans: Sequence[Span], reader: LabelRe
     frames = [LabelFrames(mask, reader) for mask in masks]
     limit = places_kept(sum(len(span.frames) for span in spans), reader.class_count)
     short = in_pieces(spans, FRAMES_AT_ONCE)
-
-    def look_at(span: Span) -> tuple[Words, Words, list[str]]:
-        """Count and locate the classes of some frames."""
-        return _look_at(frames[span.series], span, reader.class_count, limit)
-
+    look_at = partial(_look_at, frames, reader.class_count, limit)
     if max(math.prod(masks[span.series].shape[2:]) for span in spans) < WORTH_THREADS:
         looks = [look_at(span) for span in short]
     else:
@@ -113,14 +110,16 @@ def _look_at_all(masks: Sequence[Series], spans: Sequence[Span], reader: LabelRe
     return FoundPixels(reader.class_count, limit, short, counts, places)
 
 
-def _look_at(frames: LabelFrames, span: Span, classes: int, limit: int) -> tuple[Words, Words, list[str]]:
+def _look_at(
+    masks: Sequence[LabelFrames], classes: int, limit: int, span: Span
+) -> tuple[Words, Words, list[str]]:
     """Pixels and places of the classes in the frames of one span, see `FoundPixels`; and what is wrong."""
     counts = np.zeros((len(span.frames), classes), np.uint32)
     places: list[Words] = []
     problems = []
     for row, t in enumerate(span.frames):
         try:
-            counts[row], of_frame = find_pixels(frames.whole(t), classes, limit)
+            counts[row], of_frame = find_pixels(masks[span.series].whole(t), classes, limit)
         except InputError as error:
             problems.append(str(error))
         else:

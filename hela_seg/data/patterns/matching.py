@@ -177,7 +177,9 @@ def _recordings(
             recording = _recording(root, grouped[key], images, search)
             if recording is not None:
                 found.append(recording)
-            _refuse_gaps(grouped[key])
+            files, order = grouped[key], grouped[key].in_order()
+            if "t" in files.texts[order[0]]:
+                refuse_gaps([files.images(t)[0][0] for t in order], [int(t[0]) for t in order])
         except InputError as error:
             faults.append(str(error))
     faults += [*search.faults(), *_namesakes(found)]
@@ -227,12 +229,6 @@ def _recording(root: Path, frames: ImageFiles, images: PatternFiles, masks: Mask
         first.planes,
         None if shared or labelled == order else tuple(map(order.index, labelled)),
     )
-
-
-def _refuse_gaps(frames: ImageFiles) -> None:
-    order = frames.in_order()
-    if "t" in frames.texts[order[0]]:
-        refuse_gaps([frames.images(t)[0][0] for t in order], [int(t[0]) for t in order])
 
 
 def _part_of(texts: Mapping[str, Text]) -> Part | None:

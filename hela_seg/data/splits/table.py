@@ -11,7 +11,7 @@ from typing import Any, Literal
 from unicodedata import normalize
 
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.files import as_cell, from_cell, whole_file
+from hela_seg.system.files import from_cell, write_table
 
 Part = Literal["train", "validation", "test"]
 """What frames are used for."""
@@ -40,15 +40,10 @@ class Block:
 def write_split(path: Path, blocks: Sequence[Block], names: Sequence[str]) -> None:
     """Writes blocks as a CSV table with the columns series (its name), start, stop (exclusive) and part.
 
-    The file appears under its name only when it is whole.
-
     Raises:
-        InputError: it cannot be written there.
+        InputError: it cannot be written there; a former table is then as it was.
     """
-    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows((as_cell(names[b.series]), b.start, b.stop, b.part) for b in blocks)
+    write_table(path, rows_of_blocks(blocks, names), COLUMNS)
 
 
 def read_split(path: Path, names: Sequence[str]) -> list[Block]:
