@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice, takewhile
 from math import prod
 
@@ -100,13 +100,14 @@ class RecentFrames(DerivedSeries):
     """Reads whole frames of a series and keeps those that were asked for last.
 
     Args:
-        series: what is read.
-        count: how many frames are kept, and as many reasons why some cannot be read.
+        series: the recording.
+        count: how many frames are kept; of one that cannot be read, the reason is kept in its place.
     """
 
     def __init__(self, series: Series, count: int) -> None:
         super().__init__(series)
-        self._whole = lru_cache(count)(self._read_whole)
+        # no bound method: that cycle would keep the frames until the garbage collector comes by
+        self._whole = lru_cache(count)(partial(_frame_or_error, series))
 
     def read(self, t: int, rows: slice, columns: slice) -> Pixels:
         """Read one window of frame t as (C, h, w); see `Series.read`."""
@@ -115,11 +116,12 @@ class RecentFrames(DerivedSeries):
             raise frame
         return frame[:, rows, columns].copy()
 
-    def _read_whole(self, t: int) -> Pixels | InputError:
-        try:
-            return self._source.frame(t)
-        except InputError as error:
-            return error
+
+def _frame_or_error(series: Series, t: int) -> Pixels | InputError:
+    try:
+        return series.frame(t)
+    except InputError as error:
+        return error
 
 
 def with_those_around(series: Iterable[Series], context: int) -> Iterator[tuple[list[Series], int]]:

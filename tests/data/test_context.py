@@ -5,6 +5,8 @@ The grey value of each frame is its number.
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from hela_seg.data.augment import RandomRotations, microscopy
 from hela_seg.data.classes import Classes
-from hela_seg.data.context import neighbours, own_channels, parts_of_time, with_those_around
+from hela_seg.data.context import keeping_recent, neighbours, own_channels, parts_of_time, with_those_around
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import GridTiles, RandomTiles
 from hela_seg.data.frames import NormalisedFrames
@@ -205,6 +207,19 @@ def test_single_frames_of_other_sizes_end_the_context() -> None:
     frames = [ArraySeries(np.zeros(size, np.uint8), "YX", 1) for size in sizes]
     found = [([frames.index(one) for one in together], at) for together, at in with_those_around(frames, 1)]
     assert found == [([0, 1], 0), ([0, 1], 1), ([2], 0), ([3], 0)]
+
+
+def test_kept_frames_are_given_up_with_their_series() -> None:
+    frames = np.zeros((3, 4, 5), np.uint8)
+    gc.disable()
+    try:
+        keeping = keeping_recent(ArraySeries(frames, "TYX", 1), 1)
+        keeping.frame(0)
+        kept = weakref.ref(keeping)
+        del keeping
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_recordings_of_one_frame_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
