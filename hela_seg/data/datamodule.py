@@ -48,13 +48,13 @@ class TimelapseData(pl.LightningDataModule):
         settings: given as the fields of `DataSettings`: ``TimelapseData("folder", "cells", tile=(64, 64))``.
 
     Attributes:
-        classes: as given.
+        classes: the classes as given, or as they follow from the layout.
         files: where they lie and how they are read.
         split: how series are split.
         labels: the reader of masks.
-        context: as given.
-        tile: as given; where it was left open, after `prepare`.
-        step_tiles: N as given, or after `prepare`.
+        context: frames before and after each one, as given.
+        tile: rows and columns of a tile; where they were left open, they are known after `prepare`.
+        step_tiles: tiles of a step; where they were left open, they are known after `prepare`.
         batch_size: tiles that loaders hand out at a time. Where it is set to a part of the batch, an epoch
             remains the same samples.
         launch: the place of this process among several that share the tiles; by itself by default.
@@ -109,7 +109,7 @@ class TimelapseData(pl.LightningDataModule):
             stage: makes no difference.
 
         Raises:
-            InputError: see `prepare`; or several processes train, whom only the command gives each its part.
+            InputError: see `prepare`; or several processes train together, which only `hela_seg.train` can.
         """
         if self.trainer is not None and self.trainer.world_size != self.launch.count:
             raise InputError(

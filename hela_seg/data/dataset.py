@@ -46,10 +46,10 @@ class Tiles(Dataset[Sample]):
     Args:
         recordings: images and masks.
         blocks: the frames.
-        normalisation: of the images.
-        reader: of the masks.
+        normalisation: how the grey values of the images are normalised.
+        reader: reads the class indices of the masks.
         tile: (h, w) of a tile.
-        context: how many frames before and after each are shown with it, of the blocks alone.
+        context: how many frames before and after each one are shown with it; only frames of the blocks are.
     """
 
     def __init__(

@@ -44,12 +44,12 @@ class FileRules:
 
     Attributes:
         labels: how masks are read.
-        class_values: of each class by name, the value that its pixels get where it has a file of its own.
-        reading: what holds for each file, see `hela_seg.data.stacks.open_series`.
+        class_values: by class name, the value that the pixels of a class with a file of its own get.
+        reading: options for opening each file, see `hela_seg.data.stacks.open_series`.
         neighbours: frames of a sequence without a mask are opened too, to be shown beside others.
-        position: of files with several positions, names or numbers of those that are read; None for all.
-        channel_names: of the images, where files do not name them.
-        channels: those that are picked, by number or name; None for all.
+        position: names or numbers of the positions to read from files with several; None for all.
+        channel_names: names of the image channels, where files do not name them.
+        channels: numbers or names of the image channels that the net sees; None for all.
         grey: images in colours are made grey.
     """
 

@@ -29,10 +29,10 @@ class DataOnDisk:
         layout: ``folder``, ``timelapse``, ``dryad``, ``ctc`` or ``synthetic``; see `hela_seg.data.layouts`.
         root: the folder with all of it; ``synthetic`` draws it there.
         images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
-        masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``ctc``.
+        masks: the same for the masks; ``GT``, ``ST`` or ``RES`` for ``ctc``.
         sequence: all files are the frames of one series, in the order of their names.
         rules: what the files may be like.
-        drawing: what is drawn for ``synthetic``.
+        drawing: the recordings to draw for ``synthetic``.
 
     Raises:
         InputError: patterns with settings that they make no sense with.

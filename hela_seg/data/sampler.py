@@ -27,9 +27,9 @@ class EpochSampler(Sampler[Draw]):
     Args:
         length: samples in an epoch, of all processes together.
         first: asked at the beginning of each pass for the number that it begins with.
-        epoch: of the passes until the trainer says otherwise; workers read ahead before it says anything.
+        epoch: number of the first epoch; workers read ahead before the trainer calls `set_epoch`.
         batch: samples of a step, of all processes together; divides the length.
-        rank: of this process.
+        rank: number of this process, from 0.
         ranks: how many processes there are; divides the batch.
 
     Example:

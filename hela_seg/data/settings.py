@@ -45,37 +45,37 @@ class DataSettings:
             ``dryad`` (the paper's), ``ctc`` (the Cell Tracking Challenge's), ``synthetic`` (drawn there
             first), ``auto`` (looked at: `hela_seg.data.patterns.auto`).
         root: the folder with all of it.
-        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None for those that
-            follow from the layout with ``auto``, or from masks that number cells.
+        classes: names of the classes, or mappings; see `hela_seg.data.classes.Classes`. None for the
+            classes that follow from the layout with ``auto``, or from masks that number cells.
         images: folder below root with the images, one file, or patterns (`hela_seg.data.patterns`).
-        masks: the same of the masks; ``GT``, ``ST`` or ``RES`` for ``layout: ctc``.
+        masks: the same for the masks; ``GT``, ``ST`` or ``RES`` for ``layout: ctc``.
         axes: order of the axes in files that do not state it, e.g. ``TYX``.
-        z: what is seen of a Z-stack: a plane by its number, ``max`` or ``mean``; None refuses Z-stacks.
-        position: of files with several positions (scenes, wells), names or numbers of those that are read;
+        z: of a Z-stack, the number of the plane to read, or ``max`` or ``mean``; None refuses Z-stacks.
+        position: names or numbers of the positions (scenes, wells) to read from files with several;
             None reads all, each as a series of its own.
         sequence: all files are the frames of one series, in the order of their names.
         max_frame_pixels: frames that claim to have more are refused before memory is taken for them.
         fill_missing_chunks: chunks that a Zarr array lacks hold its fill value, instead of being damage.
-        drawing: what is drawn for ``layout: synthetic``, or the fields of `DrawingSettings` as a dict.
+        drawing: what to draw for ``layout: synthetic``, or the fields of `DrawingSettings` as a dict.
         labels: how masks are read, or the fields of `LabelSettings` as a dict.
         split: how series are split, or the fields of `Split` as a dict.
         normalise: a kind of `hela_seg.data.normalise.Normalisation`; ``auto`` for ``frame`` where series are
             single images or exposed unlike each other (`hela_seg.data.exposure`), else ``percentile``.
-        context: how many frames before and after each the net is shown as further channels; see
+        context: how many frames before and after each one the net sees as further channels; see
             `hela_seg.data.context`.
-        tile: rows and columns of a tile; None for those that suit the training frames, see
+        tile: rows and columns of a tile; None for a size that suits the training frames, see
             `hela_seg.data.tiles.tile_of_frames`.
-        batch_size: N; None for as many tiles as have `hela_seg.data.tiles.STEP_PIXELS`.
-        foreground_share: of the training tiles, from 0 to 1, that show a pixel of a class but the background.
+        batch_size: tiles of a batch (N); None for as many as have `hela_seg.data.tiles.STEP_PIXELS`.
+        foreground_share: share of the training tiles, from 0 to 1, that show a pixel of a foreground class.
         most_indexed: masks read before training, to count and locate the classes; of more frames, only
             every second, third ... of each series (`hela_seg.data.labels.survey.survey`).
-        steps_per_epoch: batches in an epoch; null for as many as cover the training frames once.
-        workers: processes that read tiles; null for none beside a CPU, and up to 8 beside a GPU.
-        seed: of tiles and augmentation.
+        steps_per_epoch: batches in an epoch; None for as many as cover the training frames once.
+        workers: processes that read tiles; None for none beside a CPU, and up to 8 beside a GPU.
+        seed: of the places of training tiles and of the augmentation.
         augment: random changes of training tiles.
         grey: images in colours are made grey, so that they may lie among grey ones.
-        channels: of the images, those that are seen, by number from 0 or by name; None for all.
-        channel_names: of the images' channels, where files do not name them.
+        channels: numbers from 0, or names, of the image channels that the net sees; None for all.
+        channel_names: names of the image channels, where files do not name them.
     """
 
     layout: Literal["folder", "timelapse", "dryad", "ctc", "synthetic", "auto"]
@@ -152,7 +152,7 @@ def recognised(settings: DataSettings) -> DataSettings:
 
 
 def named_classes(labels: LabelSettings, classes: Sequence[str | Mapping[str, Any]] | None) -> Classes:
-    """The classes as given, or those that masks with numbers of cells are turned into.
+    """The classes as given, or the classes that masks with numbers of cells are turned into.
 
     Raises:
         InputError: none are given, and masks hold values or colours.

@@ -25,10 +25,10 @@ LARGEST_TILE = 256
 """Most rows and columns of a training tile, unless they are set: frames of up to so many are shown whole."""
 
 STEP_PIXELS = LARGEST_TILE**2
-"""Of the tiles of a training step, unless their size or number is set."""
+"""Pixels of all tiles of a training step together, unless their size or number is set."""
 
 TILE_MULTIPLE = 32
-"""What nets shrink their input by at most; tiles of multiples of it suit them all."""
+"""The largest factor by which a net shrinks its input; tile sides that are multiples of it suit all nets."""
 
 Array = npt.NDArray[Any]
 
@@ -71,7 +71,7 @@ def tile_of_frames(sizes: Iterable[Size], *, alone: bool) -> Size:
     """The size of training tiles for frames (H, W): that of the largest ones, or what suits larger frames.
 
     Args:
-        sizes: of the frames.
+        sizes: rows and columns of each frame.
         alone: each frame is normalised by itself. Then nets do so too, and need tiles about as large as what
             they predict: `LARGEST_TILE` where frames are larger. Elsewhere such frames are cut into tiles of
             half of these rows and columns: a step then has four of them, and batch normalisation sees several
@@ -92,16 +92,16 @@ def tiles_of_step(tile: Size, processes: int) -> int:
 
 
 def least_tile(length: int, size: int, overlap: int, stride: int = 1) -> int:
-    """The side of the smallest tiles of which as many cover ``length`` as of tiles of ``size`` pixels.
+    """The side of the smallest tiles that cover ``length`` with no more tiles than those of ``size`` pixels.
 
     Evenly spread tiles of ``size`` overlap by more than they need, and a net computes that for nothing.
     ``least_tile(2048, 1024, 256, 32) == 864``: three tiles in either case.
 
     Args:
-        length: of the frame, a multiple of ``stride``.
-        size: of a tile, a multiple of ``stride``.
+        length: side of the frame, a multiple of ``stride``.
+        size: side of a tile, a multiple of ``stride``.
         overlap: least number of pixels that neighbours share, a multiple of ``stride``.
-        stride: what comes out is a multiple of it.
+        stride: the side that is returned is a multiple of it.
     """
     if length <= size or overlap >= size:
         return size
@@ -185,7 +185,7 @@ def read_padded(
     Args:
         read: gives rows and columns of the frame as (..., h, w); asked once, for slices inside the frame.
         frame: size of the frame.
-        window: what to read; it may lie anywhere.
+        window: the pixels to read; they may lie anywhere.
         fill: value of the pixels outside, for labels ``IGNORE_INDEX``.
 
     Returns:

@@ -12,6 +12,8 @@ from hela_seg.data.layouts import FileRules
 from hela_seg.data.on_disk import DataOnDisk
 from hela_seg.data.stacks import ReadOptions
 
+SPARSE, NEAREST = FileRules(LabelSettings(sparse=True)), FileRules(LabelSettings(resize="nearest"))
+
 
 def save(path, frames=1, size=(6, 7), value=0):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -271,40 +273,35 @@ def test_frames_without_gaps_make_a_sequence(tmp_path, numbers, pattern):
 
 def test_images_without_mask_are_left_aside_where_masks_are_sparse(tmp_path):
     root = fill(tmp_path, ["a.tif", "b.tif", "c.tif"], ["c.tif", "a.png"])
-    found = paired_by_stem(root, "images", "masks", rules=FileRules(LabelSettings(sparse=True)))
+    found = paired_by_stem(root, "images", "masks", rules=SPARSE)
     assert names(found) == [("a.tif", "a.png"), ("c.tif", "c.tif")]
     save(tmp_path / "masks" / "d.tif")
-    assert refusal(
-        paired_by_stem, root, "images", "masks", rules=FileRules(LabelSettings(sparse=True))
-    ).startswith(f"1 mask(s) have no image, such as {tmp_path / 'masks' / 'd.tif'}: ")
+    message = refusal(paired_by_stem, root, "images", "masks", rules=SPARSE)
+    assert message.startswith(f"1 mask(s) have no image, such as {tmp_path / 'masks' / 'd.tif'}: ")
 
 
 def test_sparse_masks_that_pair_with_no_image_at_all_are_refused(tmp_path):
     root = fill(tmp_path, ["a.tif"], ["b.tif"])
-    message = refusal(paired_by_stem, root, "images", "masks", rules=FileRules(LabelSettings(sparse=True)))
+    message = refusal(paired_by_stem, root, "images", "masks", rules=SPARSE)
     assert message.startswith(f"1 mask(s) have no image, such as {tmp_path / 'masks' / 'b.tif'}: ")
 
 
 def test_sparse_frames_of_a_sequence_are_those_with_masks(tmp_path):
     number(tmp_path, range(6), folders=("images",))
     number(tmp_path, (1, 4), folders=("masks",))
-    rules = FileRules(LabelSettings(sparse=True))
-    (recording,) = paired_by_stem(tmp_path, "images", "masks", sequence=True, rules=rules)
+    (recording,) = paired_by_stem(tmp_path, "images", "masks", sequence=True, rules=SPARSE)
     assert [recording.image.frame(t)[0, 0, 0] for t in range(2)] == [1, 4]
     assert [recording.mask.frame(t)[0, 0, 0] for t in range(2)] == [1, 4]
     assert recording.mask.path_of(1).name == "t004.png"
     (tmp_path / "images" / "t003.png").unlink()
-    assert "lacks frame 3 " in refusal(
-        paired_by_stem, tmp_path, "images", "masks", sequence=True, rules=rules
-    )
+    message = refusal(paired_by_stem, tmp_path, "images", "masks", sequence=True, rules=SPARSE)
+    assert "lacks frame 3 " in message
 
 
 def test_dryads_masks_may_be_sparse_where_they_have_their_images_names(tmp_path):
     root = fill_dryad(tmp_path, masks=("x_{}.png", 2))
-    assert [r.name for r in dryad(root, rules=FileRules(LabelSettings(sparse=True))) if r.part == "test"] == [
-        "test/x_0",
-        "test/x_1",
-    ]
+    found = [one.name for one in dryad(root, rules=SPARSE) if one.part == "test"]
+    assert found == ["test/x_0", "test/x_1"]
 
 
 def test_masks_at_another_resolution_are_read_at_the_images_where_asked_for(tmp_path):
@@ -313,18 +310,14 @@ def test_masks_at_another_resolution_are_read_at_the_images_where_asked_for(tmp_
     (tmp_path / "masks").mkdir()
     tifffile.imwrite(tmp_path / "masks" / "a.tif", mask, photometric="minisblack", metadata={"axes": "TYX"})
     assert "data.labels.resize=nearest" in refusal(paired_by_stem, tmp_path, "images", "masks")
-    (recording,) = paired_by_stem(
-        tmp_path, "images", "masks", rules=FileRules(LabelSettings(resize="nearest"))
-    )
+    (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=NEAREST)
     np.testing.assert_array_equal(recording.mask.frame(1)[0], np.kron(mask[1], np.ones((2, 2))))
 
 
 def test_a_shorter_mask_stays_refused_where_sizes_may_differ(tmp_path):
     save(tmp_path / "images" / "a.tif", frames=3)
     save(tmp_path / "masks" / "a.tif", frames=2)
-    message = refusal(
-        paired_by_stem, tmp_path, "images", "masks", rules=FileRules(LabelSettings(resize="nearest"))
-    )
+    message = refusal(paired_by_stem, tmp_path, "images", "masks", rules=NEAREST)
     assert "has 2 frame(s) of 6x7, expected 3 of 6x7" in message
 
 
@@ -346,13 +339,10 @@ def test_a_colour_table_holds_colours_or_values_as_asked_for(tmp_path):
     indices.putpalette([0, 0, 0, 9, 9, 9, 255, 0, 7])
     (tmp_path / "masks").mkdir()
     indices.save(tmp_path / "masks" / "a.png")
-    found = {}
-    for colours in (False, True):
-        (recording,) = paired_by_stem(
-            tmp_path, "images", "masks", rules=FileRules(LabelSettings("colours" if colours else "values"))
-        )
-        found[colours] = recording.mask.frame(0)[:, 0, 0].tolist()
-    assert found == {False: [2], True: [255, 0, 7]}
+    for kind, expected in (("values", [2]), ("colours", [255, 0, 7])):
+        rules = FileRules(LabelSettings(kind))
+        (recording,) = paired_by_stem(tmp_path, "images", "masks", rules=rules)
+        assert recording.mask.frame(0)[:, 0, 0].tolist() == expected
 
 
 def test_limits_are_handed_to_images_and_masks(tmp_path):

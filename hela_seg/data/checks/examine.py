@@ -110,9 +110,9 @@ def examine(
     """Read every frame and its mask once, in parallel; faults are collected, not raised.
 
     Args:
-        recordings: what to look at.
+        recordings: images and masks to look at.
         blocks: how they are split; frames in none are looked at too.
-        reader: of the masks.
+        reader: reads the class indices of the masks.
         seen: called once a frame, from this thread.
     """
     tallies = [_Tally(index, recording, reader) for index, recording in enumerate(recordings)]
@@ -214,5 +214,6 @@ def _is_constant(channel: Pixels) -> bool:
 
 def _is_saturated(channel: Pixels) -> bool:
     highest = channel.max()
-    at_the_end = is_counted(channel.dtype) and int(highest) in DETECTOR_LIMITS
-    return at_the_end and np.count_nonzero(channel == highest) >= SATURATED_SHARE * channel.size
+    if not is_counted(channel.dtype) or int(highest) not in DETECTOR_LIMITS:
+        return False
+    return np.count_nonzero(channel == highest) >= SATURATED_SHARE * channel.size

@@ -63,7 +63,7 @@ class FrameLook:
         sketch: the structure of each channel, without illumination, gain and offset: (C, 2F), real and
             imaginary part of F Fourier coefficients, the lowest first, up to a factor; 0 for a channel
             without structure. None where no channel has any.
-        digest: of its pixels: equal for equal pictures alone.
+        digest: hash of its pixels: equal for equal pictures alone.
         side: pixels of its shorter side.
         mask: digest of its labels; None where they are unknown or all the same.
         signal: share of the sketch's energy that is no noise, as far as neighbouring pixels tell.
@@ -113,7 +113,7 @@ def look_at_frames(
     Args:
         recordings: images and masks.
         blocks: which frames are in which part.
-        reader: of the masks.
+        reader: reads the class indices of the masks.
         most: frames of one part that are read.
     """
     frames: dict[Part, list[tuple[int, int]]] = {}

@@ -36,8 +36,8 @@ def judge(
     """Judge what was found.
 
     Args:
-        faults: of files that could not be opened.
-        examination: of those that could.
+        faults: lines about files that could not be opened.
+        examination: of the files that could be opened.
         blocks: the split.
         classes: of the data.
     """

@@ -37,7 +37,7 @@ def never_trained(pixels: Mapping[Any, NDArray[np.integer[Any]]], classes: Class
     """A line for each class without a pixel in the training frames, which no net can learn from them.
 
     Args:
-        pixels: of each class (K,), by part: ``train`` and others, or None for frames in no part.
+        pixels: counts (K,) of the classes' pixels by part: ``train`` and others, or None for frames in none.
         classes: the K classes.
     """
     lines = []

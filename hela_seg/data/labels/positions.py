@@ -44,8 +44,8 @@ class FoundPixels(NamedTuple):
         classes: K.
         limit: most places kept of a class in a frame.
         spans: the frames, in the order of series and time.
-        counts: of each span (t, K), pixels of each class in each of its t frames.
-        places: of each span, the places as `find_pixels` gives them, frame after frame.
+        counts: for each span (t, K), the pixels of each class in each of its t frames.
+        places: for each span, the places as `find_pixels` gives them, frame after frame.
     """
 
     classes: int
@@ -128,7 +128,7 @@ class ForegroundPixels:
     (Isensee et al. 2021), which draws from cases where this draws from series.
 
     Args:
-        positions: of the masks.
+        positions: where the classes lie in the masks.
         blocks: the frames to draw from.
 
     Raises:

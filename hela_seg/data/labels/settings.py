@@ -19,8 +19,8 @@ class LabelSettings:
     Args:
         kind: ``values``: each class has values of its own; ``colours``: each is painted in its colour;
             ``instances``: one id a cell.
-        border_width: pixels, for instances.
-        ignore_value: of pixels that count nowhere; a colour such as ``#ff00ff`` with ``kind=colours``.
+        border_width: width of the border class in pixels, with ``instances``.
+        ignore_value: value of pixels that count nowhere; a colour such as ``#ff00ff`` with ``kind=colours``.
         sparse: whether images without a mask are left aside.
         resize: ``nearest`` for masks of another size than their image; None refuses them.
         threshold: least value of foreground in soft masks, such as probabilities or JPEG, whose lower values

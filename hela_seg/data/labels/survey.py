@@ -50,7 +50,7 @@ class Survey:
     """What the masks hold.
 
     Attributes:
-        pixels: of each class, by part: (K,) int64 each, in the frames looked at; ignored pixels are in none.
+        pixels: counts (K,) int64 of the classes' pixels in the frames looked at, by part; no ignored ones.
         positions: counts and places of the classes, frame by frame.
     """
 
@@ -73,7 +73,7 @@ def survey(
     Args:
         recordings: images and masks.
         blocks: the frames to look at.
-        reader: of the masks.
+        reader: reads the class indices of the masks.
         index: file that keeps what was found (`hela_seg.data.labels.positions`); None keeps nothing.
         most: frames to read, give or take one for each run of frames (`hela_seg.data.labels.spans.thinned`).
 

@@ -52,7 +52,7 @@ class Known:
         name: for messages.
         images: patterns, as ``data.images`` takes them.
         masks: patterns, as ``data.masks`` takes them.
-        kind: of the masks; None where it does not follow from the layout.
+        kind: kind of the labels (`LabelSettings.kind`); None where it does not follow from the layout.
         classes: names, where they follow from the layout.
         sparse: few images have masks.
         aside: a regular expression of paths below the folder that belong to the layout and are not used.

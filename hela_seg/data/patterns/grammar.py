@@ -41,8 +41,8 @@ class Pattern:
         setting: where it comes from, for messages.
 
     Attributes:
-        text: as given.
-        names: of the wildcards, in the order in which they come.
+        text: the pattern as given.
+        names: names of the wildcards, in the order in which they come.
         folders: the leading folders without wildcards, joined by ``/``.
         array: name of the array that is meant in an archive, as in ``train.npz/X``.
         letters: letters of the last part that are no wildcards, its ending left out.

@@ -100,10 +100,10 @@ def match(
     Args:
         root: the folder that patterns start from.
         images: see `hela_seg.data.patterns`.
-        masks: the same; None finds images alone.
+        masks: the same for the masks; None finds images alone.
         sparse: images without a mask are left aside.
         setting: name of the setting with the images' pattern, for messages.
-        position: of image files with several positions, names or numbers of those that are meant.
+        position: names or numbers of the positions to read from image files with several; None for all.
         z: plane of Z-stacks that is seen, which chooses masks with ``{z}``.
 
     Raises:

@@ -19,7 +19,7 @@ def read_groups(path: Path, column: str, names: Sequence[str]) -> list[str]:
         path: the table; its first row has the headings, ``series`` among them. Rows of other series are left
             aside.
         column: heading of the column that says which series belong together.
-        names: of the series.
+        names: names of the series.
 
     Returns:
         The group of each name, in the order of ``names``.

@@ -38,9 +38,9 @@ class Split:
     train the frames 0 to 13 and test 16 to 19.
 
     Args:
-        validation: what validation gets: a share between 0 and 1, a whole number, or a list of names; with
-            ``folds``, 0 for none and anything else for one fold.
-        test: what test gets; not looked at with ``folds``, each of which is for testing once.
+        validation: the series or frames for validation: a share between 0 and 1, a whole number, or a list
+            of names; with ``folds``, 0 for none and anything else for one fold.
+        test: the same for testing; not looked at with ``folds``, each of which is for testing once.
         gap: frames left out between two parts, where there is one series.
         seed: decides which series go where.
         column: heading of a column of ``table``: series with the same cell in it, say of one plate or one

@@ -76,8 +76,8 @@ def blocks_of_rows(
     """The blocks that `rows_of_blocks` gave, for series that may have got company since.
 
     Args:
-        rows: of a checkpoint.
-        names: of the series that there are now.
+        rows: the split that a checkpoint holds.
+        names: names of the series that there are now.
         lengths: frames of each.
 
     Raises:

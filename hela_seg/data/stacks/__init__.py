@@ -101,7 +101,7 @@ def open_series(
         assumed_axes: the same, but only for files that do not state their axes.
         labels: the file is a mask: it has no C in its axes, one channel is expected, and the colours in a
             PNG's colour table are left aside.
-        z: of Z-stacks, the plane that is seen (0 is the first), ``"max"`` or ``"mean"`` over all planes.
+        z: the plane of a Z-stack to read (0 is the first), or ``"max"`` or ``"mean"`` over all planes.
         max_frame_pixels: most values of one frame, rows x columns x channels.
         fill_missing_chunks: chunks of Zarr that are not on disk hold the fill value, as the format has it,
             and are no damage.

@@ -63,7 +63,7 @@ class Calibration(NamedTuple):
     """What a file states of its scales; None, or nothing, where it does not say.
 
     Attributes:
-        pixel_size: of all frames.
+        pixel_size: height and width of a pixel in all frames.
         frame_interval: seconds from frame to frame.
         times: time stamps of the frames in seconds, from any moment on.
         channels: names of the channels.

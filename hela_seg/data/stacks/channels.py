@@ -85,7 +85,7 @@ class PickedChannels(DerivedSeries):
 
     Args:
         source: all channels.
-        numbers: of those to keep, from 0.
+        numbers: of the channels to keep, from 0.
     """
 
     def __init__(self, source: Series, numbers: Sequence[int]) -> None:
@@ -135,8 +135,8 @@ def choose_channels(series: Series, channels: Sequence[Channel] | None, *, grey:
     """The channels that a net sees of an image.
 
     Args:
-        series: all of it.
-        channels: those that are picked, by number or name; None for all.
+        series: the image with all its channels.
+        channels: numbers or names of the channels to keep, in this order; None for all.
         grey: whether colours are made grey.
 
     Raises:

@@ -36,7 +36,7 @@ class Outline(NamedTuple):
     """A cell.
 
     Attributes:
-        parts: of each piece its outer ring, and then the rings of its holes.
+        parts: for each piece its outer ring, and then the rings of its holes.
         name: of its class, or its own, as the program has it; empty where there is none.
         frame: which one it is in, from 0; None for all.
     """

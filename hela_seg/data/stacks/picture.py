@@ -66,7 +66,7 @@ class PictureSeries(SingleFrame):
 
     Args:
         path: the file.
-        options: of a mask the indices of a BMP's colour table are the values.
+        options: for a mask the indices of a BMP's colour table are the values.
 
     Raises:
         InputError: a damaged or oversized file, colours of another kind, a picture that is to be shown

@@ -31,7 +31,7 @@ class PngSeries(SingleFrame):
 
     Args:
         path: the file.
-        options: of a mask the indices of a colour table are the values, and one channel is expected.
+        options: for a mask the indices of a colour table are the values, and one channel is expected.
 
     Raises:
         InputError: a damaged or oversized file, a mask with colours, or transparency in an image.

@@ -120,7 +120,7 @@ class Series(ABC):
 
 
 def refuse_oversized(path: Path, shape: tuple[int, int, int, int], limit: int) -> None:
-    """Refuse frames of more values than anyone means, before memory is asked for.
+    """Refuse frames of more values than the limit, before memory is asked for.
 
     Raises:
         InputError: rows x columns x channels of the shape (T, C, H, W) are more than the limit.
@@ -156,7 +156,7 @@ def named(path: Path, position: str | None) -> str:
 
 
 class DerivedSeries(Series):
-    """Another series whose pixels a subclass changes or picks from; it states what that one does.
+    """Another series whose pixels a subclass changes or picks from; all else is as that one states it.
 
     Args:
         source: the other one.
@@ -256,7 +256,7 @@ def refuse_infinite(pixels: Pixels, holder: str, t: int) -> None:
 
     Args:
         pixels: of any shape and dtype.
-        holder: what they were read from.
+        holder: file or array that they were read from, for the message.
         t: number of their frame.
 
     Raises:
@@ -274,8 +274,8 @@ def refuse_unlike(series: Sequence[Series], kinds: Sequence[object], rule: str) 
 
     Args:
         series: one or more.
-        kinds: what must be the same, of each.
-        rule: what is expected, and what to do.
+        kinds: for each series, what must be the same for all.
+        rule: the end of the message: what is expected, and what to do.
 
     Raises:
         InputError: one differs from most; it is named beside one of these.

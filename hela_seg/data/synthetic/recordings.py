@@ -59,7 +59,7 @@ def write(root: Path | str, drawing: DrawingSettings) -> Path:
 
     Args:
         root: where the folder goes; made if need be.
-        drawing: what to draw.
+        drawing: number, length and size of the recordings.
 
     Returns:
         ``<root>/<digest>`` with ``images/culture-01.tif`` (T, H, W, 3), ``masks/culture-01.tif`` (T, H, W),

@@ -373,21 +373,13 @@ def assert_answered(found, expected):
         return
     assert "\n" not in found
     assert "bad" in found or "part" in found
-    assert any(isinstance(pattern, str) and _matches(pattern, found) for pattern in patterns), found
-
-
-def _matches(pattern, text):
-    return re.search(pattern, text) is not None
+    assert any(isinstance(pattern, str) and re.search(pattern, found) for pattern in patterns), found
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_bad_input_gives_an_array_of_the_stated_shape_or_one_line(tmp_path, case):
     damage, expected = CASES[case]
     assert_answered(answer(damage(tmp_path)), expected)
-
-
-def test_the_table_has_forty_cases():
-    assert len(CASES) >= 40
 
 
 # Masks, pairs

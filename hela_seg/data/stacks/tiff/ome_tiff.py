@@ -62,12 +62,12 @@ def write_ome_tiff(
 
     Args:
         path: the file, replaced once the new one is whole.
-        frames: of each frame the encoded segments (strips, or tiles of very large frames), as
+        frames: for each frame the encoded segments (strips, or tiles of very large frames), as
             `EncodedFrame.segments` and `Part.segments` give them; they are copied as they are.
         shape: (T, H, W) of label maps or other single planes, (T, K, H, W) of probabilities.
-        provenance: what made the file, by name, kept as a map annotation.
+        provenance: program, version and settings that made the file, by name, kept as a map annotation.
         dtype: of the pixels; napari opens whole numbers of 32 bits as labels.
-        classes: of label maps, names and the colour table; of probabilities, names and colours of the
+        classes: for label maps, names and the colour table; for probabilities, names and colours of the
             channels. None for other planes, e.g. entropy, which are grey.
         ignored: `IGNORE_INDEX` occurs among the labels and needs its grey. Without it, viewers that stretch
             the colour table to the highest label show the classes' colours all the same.

@@ -20,7 +20,7 @@ _MICROMANAGER = re.compile(r".*_(MMStack|NDTiffStack).*\.tiff?", re.IGNORECASE)
 
 
 def later_parts(paths: Iterable[Path]) -> set[Path]:
-    """Of some files those that are not read by themselves, since another one opens the whole recording.
+    """The files among these that are not read by themselves, since another one opens the whole recording.
 
     Each file of a recording would else be taken for all of it.
     """
