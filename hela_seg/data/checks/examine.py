@@ -216,4 +216,4 @@ def _is_saturated(channel: Pixels) -> bool:
     highest = channel.max()
     if not is_counted(channel.dtype) or int(highest) not in DETECTOR_LIMITS:
         return False
-    return np.count_nonzero(channel == highest) >= SATURATED_SHARE * channel.size
+    return bool(np.count_nonzero(channel == highest) >= SATURATED_SHARE * channel.size)
