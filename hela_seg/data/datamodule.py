@@ -196,11 +196,12 @@ class TimelapseData(pl.LightningDataModule):
 
     def _choose_tiles(self) -> None:
         """Size and number of the tiles of a step, where they were left open."""
+        alone = self.normalisation.kind == "frame"
         if self._settings.tile is None:
             sizes = (self.recordings[block.series].image.shape[2:] for block in self.blocks_of("train"))
-            self.tile = tile_of_frames(sizes, alone=self.normalisation.kind == "frame")
+            self.tile = tile_of_frames(sizes, alone=alone)
         if self._settings.batch_size is None:
-            self.batch_size = self.step_tiles = tiles_of_step(self.tile, self.launch.count)
+            self.batch_size = self.step_tiles = tiles_of_step(self.tile, self.launch.count, alone=alone)
         self._settings = replace(self._settings, tile=self.tile, batch_size=self.step_tiles)
 
     def training_statistics(self) -> TrainingStatistics:

@@ -86,9 +86,20 @@ def tile_of_frames(sizes: Iterable[Size], *, alone: bool) -> Size:
     return min(rows, most), min(columns, most)
 
 
-def tiles_of_step(tile: Size, processes: int) -> int:
-    """As many tiles as have `STEP_PIXELS`, one at least, and alike for all processes."""
-    return padded_size(max(STEP_PIXELS // math.prod(tile), 1), processes)
+def tiles_of_step(tile: Size, processes: int, *, alone: bool) -> int:
+    """As many tiles as have `STEP_PIXELS`, one at least, and alike for all processes.
+
+    Args:
+        tile: its size.
+        processes: that share a step; their number divides that of the tiles.
+        alone: each frame is normalised by itself. Then a step has twice as many, so that its gradient is that
+            of two images at least.
+
+    Example:
+        Of tiles of 256 x 256 there are 2 a step for single images, and of 128 x 128 4 for a recording.
+    """
+    pixels = 2 * STEP_PIXELS if alone else STEP_PIXELS
+    return padded_size(max(pixels // math.prod(tile), 1), processes)
 
 
 def least_tile(length: int, size: int, overlap: int, stride: int = 1) -> int:

@@ -235,19 +235,20 @@ def prepared(root, **options):
 @pytest.mark.parametrize(
     ("size", "options", "processes", "tile", "count"),
     [
-        ((40, 70), {}, 1, (64, 96), 10),  # 65,536 // (64 * 96)
-        ((40, 70), {}, 4, (64, 96), 12),
-        ((300, 200), {}, 1, (256, 224), 1),
+        ((40, 70), {}, 1, (64, 96), 21),  # 2 * 65,536 // (64 * 96)
+        ((40, 70), {}, 4, (64, 96), 24),
+        ((300, 200), {}, 1, (256, 224), 2),
         ((600, 700), {}, 2, (256, 256), 2),
         ((600, 700), {"batch_size": 3}, 1, (256, 256), 3),
         ((600, 700), {"normalise": "percentile"}, 1, (128, 128), 4),
         ((600, 70), {"normalise": "percentile"}, 1, (128, 96), 5),
         ((250, 70), {"normalise": "percentile"}, 1, (256, 96), 2),
         ((600, 700), {"tile": (512, 512)}, 1, (512, 512), 1),
-        ((40, 70), {"tile": (128, 128)}, 1, (128, 128), 4),
+        ((40, 70), {"tile": (128, 128)}, 1, (128, 128), 8),
+        ((40, 70), {"tile": (128, 128), "normalise": "percentile"}, 1, (128, 128), 4),
     ],
 )
-def test_tiles_suit_the_frames_and_their_normalisation_and_have_the_pixels_of_one_of_256(
+def test_tiles_suit_the_frames_and_their_normalisation_and_have_the_pixels_of_one_or_two_of_256(
     tmp_path, size, options, processes, tile, count
 ):
     fill(tmp_path, size=size, frames=1)
