@@ -14,13 +14,12 @@ import csv
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from hela_seg.cells import NECK
 from hela_seg.cells.timecourse import TimeCourse, class_pixels
 from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import open_series, path_of
@@ -34,9 +33,10 @@ from hela_seg.report.pictures.trails import strip_rows, write_strip
 from hela_seg.report.quality import write_track_scores
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
+from hela_seg.runs.run_folder import SUFFIXES
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import make_folder
-from hela_seg.system.settings import NonNegative, Positive, Share, checked
+from hela_seg.system.settings import NonNegative, checked
 from hela_seg.tracking.answers import write_lives
 from hela_seg.tracking.ctc import is_ctc, write_ctc_results
 from hela_seg.tracking.follow import Follower, FollowSettings
@@ -51,20 +51,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackSettings(FollowSettings):
+class TrackSettings(FollowSettings, Reading):
     """All settings; see ``conf/track.yaml``."""
 
     input: str
     output: str
-    kind: Literal["classes", "instances"] = "classes"
     classes: Sequence[str | Mapping[str, Any]] | None = None
     class_maps: str | None = None
     masks: str | None = None
-    axes: str | None = None
-    neck: Share = NECK
-    least_area: NonNegative = 0
-    interval: Positive | None = None
-    pixel_size: Positive | None = None
     conditions: str | None = None
     images: str | None = None
     strips: Sequence[NonNegative] = ()
@@ -78,19 +72,6 @@ class TrackSettings(FollowSettings):
         wanted = [self.tracks] if isinstance(self.tracks, str) else self.tracks
         return tuple(form for form in get_args(TrackFile) if form in wanted)
 
-    @property
-    def follow(self) -> FollowSettings:
-        """How cells are followed."""
-        return FollowSettings(**self._values(FollowSettings))
-
-    @property
-    def reading(self) -> Reading:
-        """How label images are read."""
-        return Reading(**self._values(Reading))
-
-    def _values(self, of: type[FollowSettings | Reading]) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(of)}
-
 
 def track(config: Mapping[str, Any]) -> list[Path]:
     """Follow cells as a configuration says; see ``conf/track.yaml`` for its keys.
@@ -103,7 +84,7 @@ def track(config: Mapping[str, Any]) -> list[Path]:
     """
     settings = checked(TrackSettings, config)
     beside = [None if place is None else path_of(place) for place in (settings.class_maps, settings.masks)]
-    sources = find_sources(path_of(settings.input), settings.reading, *beside)
+    sources = find_sources(path_of(settings.input), settings, *beside)
     classes = _classes(settings, sources)
     settings.mitotic_index(classes)
     condition_of = _conditions(settings, sources)
@@ -174,23 +155,12 @@ def _conditions(settings: TrackSettings, sources: Sequence[Source]) -> dict[str,
 
 
 def _result_paths(settings: TrackSettings, out: Path, sources: Sequence[Source]) -> list[Path]:
-    tables = [
-        run_folder.TRACKS_TABLE,
-        run_folder.EVENTS_TABLE,
-        run_folder.LIVES_TABLE,
-        run_folder.TIME_COURSE,
-    ]
-    suffixes = [f"{run_folder.LINEAGE_SUFFIX}.png", f"{run_folder.LINEAGE_SUFFIX}.svg"]
-    of_form = {
-        "ctc": run_folder.CTC_SUFFIX,
-        "trackmate": run_folder.TRACKMATE_SUFFIX,
-        "geff": run_folder.GEFF_SUFFIX,
-    }
-    suffixes += [of_form[form] for form in settings.forms]
-    suffixes += [f".track{number}.png" for number in settings.strips]
+    tables = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
     scores = [run_folder.TRACK_SCORES_TABLE] if settings.truth is not None else []
+    suffixes = [SUFFIXES[kind] for kind in ("lineage", "lineage_svg", *settings.forms)]
+    suffixes += [f".track{number}.png" for number in settings.strips]
     own = (f"{source.name}{end}" for source in sources for end in suffixes)
-    return [out / name for name in (*tables, *scores, *own)]
+    return [out / name for name in (*tables, run_folder.TIME_COURSE, *scores, *own)]
 
 
 def _refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
@@ -206,8 +176,7 @@ def _follow(
 ) -> tuple[Followed, TimeCourse, CellMaps]:
     """The lives in one recording, its areas and counts over time, and its cells on disk."""
     interval, pixel_size = source.scales()
-    as_given = not isinstance(source, MaskSource)
-    follow = replace(settings.follow, mend=settings.mend and not as_given)
+    follow = replace(settings, mend=settings.mend and isinstance(source, MaskSource))
     follower = Follower(classes, follow, touching=settings.kind == "classes")
     maps: CellMaps | None = None
     pixels, cells = [], []
@@ -225,15 +194,15 @@ def _follow(
 
 
 def _write_recording(settings: TrackSettings, out: Path, followed: Followed, maps: CellMaps) -> None:
-    name = followed.name
-    for kind in ("png", "svg"):
-        write_figure(out / f"{name}{run_folder.LINEAGE_SUFFIX}.{kind}", draw_lineage(followed))
+    paths = {kind: out / f"{followed.name}{suffix}" for kind, suffix in SUFFIXES.items()}
+    for kind in ("lineage", "lineage_svg"):
+        write_figure(paths[kind], draw_lineage(followed))
     if "ctc" in settings.forms:
-        write_ctc_results(out / f"{name}{run_folder.CTC_SUFFIX}", followed.lives, maps.labels())
+        write_ctc_results(paths["ctc"], followed.lives, maps.labels())
     if "trackmate" in settings.forms:
-        write_trackmate(out / f"{name}{run_folder.TRACKMATE_SUFFIX}", followed)
+        write_trackmate(paths["trackmate"], followed)
     if "geff" in settings.forms:
-        write_geff(out / f"{name}{run_folder.GEFF_SUFFIX}", followed)
+        write_geff(paths["geff"], followed)
 
 
 def _write_strips(settings: TrackSettings, out: Path, source: Source, followed: Followed) -> None:
