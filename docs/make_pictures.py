@@ -25,7 +25,7 @@ from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.blending import blend, fit_panel
 from hela_seg.report.pictures.overlay import compose, legend_of
 from hela_seg.report.run.examples import errors_of
-from hela_seg.report.run.learning import draw_learning, read_log
+from hela_seg.report.run.figures import draw_learning, read_log
 from hela_seg.runs import run_folder
 
 PICTURES = Path(__file__).parent / "pictures"

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.cells.outline import convex_areas, perimeters
-from hela_seg.cells.runs import Floats, Runs, find_runs, moments
+from hela_seg.cells.shapes import Floats, Runs, convex_areas, find_runs, moments, perimeters
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize
 

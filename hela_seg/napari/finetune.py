@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import subprocess
 import sys
@@ -138,26 +137,16 @@ def train(
 
 def _epochs(run: Path, last: int) -> list[Epoch]:
     """The epochs whose training loss is logged, in their order."""
-    path = run / run_folder.LOGS / run_folder.METRICS_TABLE
-    if not path.is_file():
-        return []
-    found: dict[int, dict[str, str]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if (row.get("epoch") or "").isdecimal():
-                found.setdefault(int(row["epoch"]), {}).update(
-                    {key: value for key, value in row.items() if value}
-                )
+    from hela_seg.report.run.figures import (
+        read_log,  # here, because Matplotlib takes time and the window waits
+    )
+
     try:
-        return [
-            Epoch(
-                number + 1,
-                last,
-                float(row["loss/train"]),
-                float(row["m-IoU/validation"]) if "m-IoU/validation" in row else None,
-            )
-            for number, row in sorted(found.items())
-            if "loss/train" in row
-        ]
-    except ValueError:
-        return []  # a row is being written
+        log = read_log(run / run_folder.LOGS / run_folder.METRICS_TABLE)
+    except InputError:
+        return []  # it is not there yet, or a row is being written
+    loss, miou = (
+        dict(zip(of.epochs.tolist(), of.values.tolist(), strict=True)) if (of := log.get(name)) else {}
+        for name in ("loss/train", "m-IoU/validation")
+    )
+    return [Epoch(number, last, value, miou.get(number)) for number, value in loss.items()]

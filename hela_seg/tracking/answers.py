@@ -22,7 +22,7 @@ from hela_seg.tracking.durations import (
     pooled,
     rate_with_interval,
 )
-from hela_seg.tracking.stays import stays_of
+from hela_seg.tracking.lives import stays_of
 from hela_seg.tracking.tables import EVENT_COLUMNS, TRACK_COLUMNS, Followed, Row, event_rows, track_rows
 
 ANSWER_COLUMNS = (

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hela_seg.scores.statistics import CONFIDENCE, Interval
 from hela_seg.tracking import Floats
-from hela_seg.tracking.stays import Stay
+from hela_seg.tracking.lives import Stay
 
 
 @dataclass(frozen=True, eq=False)

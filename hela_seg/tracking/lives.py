@@ -1,4 +1,4 @@
-"""Linked cells -> lives: tracks from a beginning to an end, with parents and daughters."""
+"""Linked cells -> lives: tracks with beginnings, ends, parents and daughters, and their stays in a class."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from hela_seg.tracking.linking import Links
 
 Begin = Literal["start", "division", "entry", "appearance"]
 End = Literal["end", "division", "exit", "fusion", "loss"]
+
+Seen = Literal["division", "change"]
+"""What a stay begins or ends with; None where the recording, or the cell's track, begins or ends before."""
 
 LEAST_LIFE = 3
 """Frames: a daughter that is lost inside of the frame before was none, and its mother has not divided."""
@@ -194,3 +197,64 @@ def _with_end(life: Life, found: Lives, links: Links, divided: float | None) -> 
         return replace(life, end="fusion", into=int(found.track[fused]), end_score=float(links.gone[last]))
     near = _nearness(found.cells, last, found.size)
     return replace(life, end="exit" if near > 0.5 else "loss", end_score=max(near, 1 - near))
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A cell that is in one class.
+
+    Attributes:
+        track: of the cell.
+        root: the first track of its lineage.
+        kind: index of the class.
+        first: first frame.
+        last: last frame.
+        began: with a ``division``, a ``change`` of class, or None where its beginning was not seen.
+        ended: the same of its end.
+    """
+
+    track: int
+    root: int
+    kind: int
+    first: int
+    last: int
+    began: Seen | None
+    ended: Seen | None
+
+    @property
+    def frames(self) -> int:
+        """How many frames it takes."""
+        return self.last - self.first + 1
+
+
+def steady(kind: Whole) -> Whole:
+    """Classes (F,) of one cell in order of time, without those that last for one frame between two alike.
+
+    ``steady(np.array([1, 2, 1, 1, 2, 2]))`` is ``[1, 1, 1, 1, 2, 2]``.
+    """
+    result = kind.copy()
+    flickers = (kind[:-2] == kind[2:]) & (kind[1:-1] != kind[:-2])
+    result[1:-1][flickers] = kind[:-2][flickers]
+    return result
+
+
+def stays_of(lives: Lives) -> list[Stay]:
+    """All stays of all lives, in the order of tracks and time."""
+    roots = lives.roots.tolist()
+    return [
+        stay for life, root in zip(lives.lives, roots, strict=True) for stay in stays_in(lives, life, root)
+    ]
+
+
+def stays_in(lives: Lives, life: Life, root: int = 0) -> list[Stay]:
+    """The stays of one life, in order of time."""
+    kind, frame = steady(lives.kind[life.rows]), lives.cells["frame"][life.rows]
+    starts = np.flatnonzero(np.diff(kind, prepend=-1))
+    ends = [*(starts[1:] - 1).tolist(), len(kind) - 1]
+    changes: list[Seen | None] = ["change"] * (len(starts) - 1)
+    began: list[Seen | None] = ["division" if life.parent else None, *changes]
+    ended: list[Seen | None] = [*changes, "division" if life.daughters else None]
+    return [
+        Stay(life.track, root, int(kind[start]), int(frame[start]), int(frame[end]), *seen)
+        for start, end, *seen in zip(starts.tolist(), ends, began, ended, strict=True)
+    ]

@@ -10,8 +10,7 @@ import numpy as np
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import PixelSize
-from hela_seg.tracking.lives import Life, Lives
-from hela_seg.tracking.stays import Stay, stays_in, stays_of
+from hela_seg.tracking.lives import Life, Lives, Stay, stays_in, stays_of
 
 Row = dict[str, Any]
 

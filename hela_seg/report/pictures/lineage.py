@@ -18,8 +18,7 @@ from hela_seg.report.pictures.drawings import PLAIN, STYLE, themed_svg
 from hela_seg.report.pictures.overlay import drawable
 from hela_seg.report.pictures.survival import time_unit
 from hela_seg.report.tables import counted
-from hela_seg.tracking.lives import Life, Lives
-from hela_seg.tracking.stays import stays_in
+from hela_seg.tracking.lives import Life, Lives, stays_in
 from hela_seg.tracking.tables import Followed
 
 MOST_LINES = 80

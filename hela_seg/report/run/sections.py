@@ -26,7 +26,7 @@ from hela_seg.report.page import Section
 from hela_seg.report.pictures.lineage import lineage_drawing
 from hela_seg.report.quality import quality_sheets, track_sheets
 from hela_seg.report.run.examples import ClassMaps, examples_of, training_tiles
-from hela_seg.report.run.learning import draw_learning, read_log
+from hela_seg.report.run.figures import draw_learning, draw_over_time, draw_reliability, read_log
 from hela_seg.report.run.sheets import (
     MOST_ROWS,
     balance_sheet,
@@ -36,7 +36,6 @@ from hela_seg.report.run.sheets import (
     series_sheet,
     settings_sheet,
 )
-from hela_seg.report.run.stability import draw_over_time, draw_reliability
 from hela_seg.report.tables import counted, split_sheet
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD
