@@ -26,7 +26,6 @@ from hela_seg.scores.statistics import (
     count_of,
     holm,
     intervals_of,
-    is_shown,
     level_of,
     resampled,
     signed_rank,
@@ -95,11 +94,6 @@ class Pair:
     p: float
     p_holm: float
     sentence: str
-
-    @property
-    def shown(self) -> bool:
-        """Whether the two nets differ by more than chance, see `hela_seg.scores.statistics.is_shown`."""
-        return is_shown(self.difference, self.p_holm)
 
 
 @dataclass(frozen=True)
