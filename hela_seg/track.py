@@ -10,7 +10,6 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("track"))
 
-import csv
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 
 from hela_seg.cells.timecourse import TimeCourse, class_pixels
 from hela_seg.data.classes import Classes
+from hela_seg.data.splits.table import read_rows
 from hela_seg.data.stacks import open_series, path_of
 from hela_seg.data.stacks.tiff.ome_tiff import read_classes
 from hela_seg.prediction.cell_maps import CellMaps
@@ -65,6 +65,12 @@ class TrackSettings(FollowSettings, Reading):
     truth: str | None = None
     tracks: TrackFile | Literal["none"] | Sequence[TrackFile] = "none"
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.strips and self.images is None:
+            raise InputError(
+                "strips are pictures of cells, expected the images that masks are of: add images="
+            )
 
     @property
     def forms(self) -> tuple[TrackFile, ...]:
@@ -136,16 +142,13 @@ def _conditions(settings: TrackSettings, sources: Sequence[Source]) -> dict[str,
     if settings.conditions is None:
         return {}
     path = Path(settings.conditions)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a table ({error}): check conditions=") from None
-    if not rows or not {"series", "condition"} <= rows[0].keys():
+    header, *rows = read_rows(path) or [[]]
+    if not {"series", "condition"} <= set(header):
         raise InputError(
             f"{path} lacks the columns series and condition, expected a row for each recording: add them"
         )
-    found = {str(row["series"]): str(row["condition"] or "") for row in rows}
+    cells = [dict(zip(header, row, strict=False)) for row in rows]
+    found = {row["series"]: row.get("condition", "") for row in cells if "series" in row}
     lacking = [source.name for source in sources if not found.get(source.name)]
     if lacking:
         raise InputError(
@@ -207,10 +210,8 @@ def _write_recording(settings: TrackSettings, out: Path, followed: Followed, map
 
 def _write_strips(settings: TrackSettings, out: Path, source: Source, followed: Followed) -> None:
     """Pictures along the tracks that are named, each in a file of its own."""
-    if not settings.strips:
-        return
     if settings.images is None:
-        raise InputError("strips are pictures of cells, expected the images that masks are of: add images=")
+        return
     path = file_beside(Path(settings.images), source.name, source.path, "the images of the cells", "strips")
     series, lives = open_series(path, settings.axes), followed.lives
     if (series.shape[0], *series.shape[2:]) != (lives.frames, *lives.size):

@@ -60,6 +60,8 @@ def measure_cells(
     runs = find_runs(labels)
     of_cell = moments(runs, 1.0 if pixel_size is None else pixel_size.aspect)
     perimeter = perimeters(labels, runs)
+    last_row, last_column = labels.shape[0] - 1, labels.shape[1] - 1
+    at_edge = (runs.row == 0) | (runs.row == last_row) | (runs.first == 0) | (runs.last == last_column)
     columns: Columns = {"frame": np.full(len(runs.labels), frame, np.int64)}
     if time is not None:
         columns["time_s"] = np.full(len(runs.labels), float(time))
@@ -72,7 +74,7 @@ def measure_cells(
         "solidity": of_cell.area / convex_areas(runs),
         "row_px": of_cell.row,
         "column_px": of_cell.column,
-        "touches_border": _touches_border(runs, labels.shape),
+        "touches_border": runs.total(at_edge) > 0,
     }
     if image is not None:
         columns |= _intensities(labels, image, runs, of_cell.area)
@@ -104,12 +106,6 @@ def _majority(
     votes = np.bincount(cell * (IGNORE_INDEX + 1) + found, minlength=len(runs.labels) * (IGNORE_INDEX + 1))
     majority: NDArray[np.intp] = votes.reshape(-1, IGNORE_INDEX + 1)[:, :count].argmax(axis=1)
     return majority
-
-
-def _touches_border(runs: Runs, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    height, width = shape
-    at_edge = (runs.row == 0) | (runs.row == height - 1) | (runs.first == 0) | (runs.last == width - 1)
-    return runs.total(at_edge) > 0
 
 
 def _intensities(labels: NDArray[Any], image: NDArray[Any], runs: Runs, area: Floats) -> Columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Lt
@@ -73,14 +73,6 @@ class BoundaryMeter:
         return frame.pixel_size
 
 
-class FrameCells(NamedTuple):
-    """The cells of one frame: their matches, and whether true and found ones are numbered."""
-
-    matches: Matches
-    true_by_ids: bool
-    found_by_ids: bool
-
-
 class CellMeter:
     """Cells found against true ones.
 
@@ -95,13 +87,13 @@ class CellMeter:
         InputError: a neck outside of 0 to 1, or an area that is negative or no whole number.
 
     Attributes:
-        frames: what was measured of each.
+        frames: the matches of each, and whether its true and its found cells are numbered.
     """
 
     @validated("cells")
     def __init__(self, neck: Share = NECK, least_area: NonNegative = 0) -> None:
         self._neck, self._least_area = neck, least_area
-        self.frames: list[FrameCells] = []
+        self.frames: list[tuple[Matches, bool, bool]] = []
 
     def add(self, frame: SegmentedFrame) -> None:
         """Match the cells of one more frame."""
@@ -109,7 +101,7 @@ class CellMeter:
         true = self._cells(frame.true_cells, frame.truth, ignored)
         found = self._cells(frame.found_cells, frame.found, ignored)
         by_ids = frame.true_cells is not None, frame.found_cells is not None
-        self.frames.append(FrameCells(match_cells(true, found), *by_ids))
+        self.frames.append((match_cells(true, found), *by_ids))
 
     @property
     def scores(self) -> CellScores:

@@ -20,7 +20,7 @@ from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.classes import CellClass, Classes
 from hela_seg.report.pictures.drawings import PLAIN
 from hela_seg.report.pictures.overlay import drawable
-from hela_seg.report.pictures.survival import draw_survival, survival_groups, time_unit
+from hela_seg.report.pictures.survival import draw_survival, survival_groups, time_axis
 from hela_seg.tracking.durations import share_with_interval
 from hela_seg.tracking.tables import Followed
 
@@ -79,8 +79,9 @@ def draw_time_course(
     if all(course.cells is not None for course in courses):
         panels.append(("Cells", [np.asarray(course.cells, np.float64) for course in courses]))
     mitotic = next((one.mitotic for one in followed), None)
-    time, steps = _axis_of(courses)
-    marked = max(len(course.pixels) for course in courses) <= MARKED_POINTS
+    frames = [len(course.pixels) for course in courses]
+    time, steps = time_axis(frames, [course.frame_interval for course in courses])
+    marked = max(frames) <= MARKED_POINTS
 
     groups = survival_groups(followed)
     of_time = len(panels) + (mitotic is not None)
@@ -105,7 +106,7 @@ def draw_time_course(
             draw_curve(axes, curve, line_style(entry, marked))
         _tidy(axes, label)
     column[-1].set_xlabel("\n".join(filter(None, [time, note])))
-    if max(len(course.pixels) for course in courses) == 1:
+    if max(frames) == 1:
         column[-1].set_xlim(-1, 1)
         column[-1].set_xticks([0])
     elif time == "Frame":
@@ -130,16 +131,6 @@ def _draw_mitotic_index(
     draw_curve(axes, curve, line_style(entry, marked))
     _tidy(axes, "Mitotic index (%)")
     axes.set_ylim(0, 100)
-
-
-def _axis_of(courses: Sequence[TimeCourse]) -> tuple[str, list[float]]:
-    """The label of the time axis, and how far apart frames of each recording lie on it."""
-    intervals = [course.frame_interval for course in courses if course.frame_interval is not None]
-    if len(intervals) < len(courses):
-        return "Frame", [1.0] * len(courses)
-    longest = max(len(course.pixels) * interval for course, interval in zip(courses, intervals, strict=True))
-    unit, seconds = time_unit(longest)
-    return f"Time ({unit})", [interval / seconds for interval in intervals]
 
 
 def curve_of(values: list[Values], steps: list[float]) -> Curve:

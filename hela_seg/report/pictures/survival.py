@@ -28,6 +28,20 @@ def time_unit(longest: float) -> tuple[str, float]:
     return next((entry for entry in units if longest >= 2 * entry[1]), units[-1])
 
 
+def time_axis(frames: Sequence[int], intervals: Sequence[float | None]) -> tuple[str, list[float]]:
+    """The label of an axis over the frames of recordings, and how far apart those of each lie on it.
+
+    Args:
+        frames: how many each has.
+        intervals: seconds from frame to frame of each; the axis is in frames where one is not known.
+    """
+    known = [interval for interval in intervals if interval is not None]
+    if len(known) < len(frames):
+        return "Frame", [1.0] * len(frames)
+    unit, seconds = time_unit(max(count * interval for count, interval in zip(frames, known, strict=True)))
+    return f"Time ({unit})", [interval / seconds for interval in known]
+
+
 @dataclass(frozen=True)
 class SurvivalGroup:
     """The curves of one panel.

@@ -40,7 +40,11 @@ def class_sheet(run: Run, row: NetRow) -> Sheet:
     headings = ("Class", iou, *interval, *others, "True pixels")
     frames, series = len(run.counts), len(set(run.counts.series))
     title = f"Scores of {counted(frames, 'frame')} of {series} series, all pixels pooled"
-    return Sheet(title, headings, rows, notes=_why_absent(run))
+    absent = [
+        entry.name for entry in run.classes if np.isnan(row.by_class["iou"][entry.index].interval.value)
+    ]
+    note = f"{ABSENT}: absent from truth and prediction, left out of the means: {', '.join(absent)}."
+    return Sheet(title, headings, rows, notes=(note,) if absent else ())
 
 
 def _score_cells(figures: Mapping[str, Figure], with_interval: bool) -> tuple[Cell, ...]:
@@ -127,12 +131,3 @@ def settings_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
     }
     rows = [(Cell(name), Cell(value)) for name, value in typed.items()]
     return Sheet(title, ("Name", "Value"), rows, names=2)
-
-
-def _why_absent(run: Run) -> tuple[str, ...]:
-    matrix = run.counts.pooled
-    unseen = matrix.sum(axis=0) + matrix.sum(axis=1) == 0
-    names = [entry.name for entry in run.classes if unseen[entry.index]]
-    if not names:
-        return ()
-    return (f"{ABSENT}: absent from truth and prediction, left out of the means: {', '.join(names)}.",)
