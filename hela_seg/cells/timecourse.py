@@ -160,17 +160,10 @@ def _best_partners(shared: Overlaps) -> dict[int, int]:
     Of equally large overlaps a cell takes the partner of the lower number.
     """
     largest_first = np.lexsort((shared.second, shared.first, -shared.shared))
-    of_first, of_second = (_first_of_each(side[largest_first]) for side in (shared.first, shared.second))
-    pairs = largest_first[of_first & of_second]
-    first, second = shared.first_labels[shared.first[pairs]], shared.second_labels[shared.second[pairs]]
-    return dict(zip(second.tolist(), first.tolist(), strict=True))
-
-
-def _first_of_each(values: Integers) -> NDArray[np.bool_]:
-    """True where a value occurs for the first time."""
-    is_first = np.zeros(len(values), bool)
-    is_first[np.unique(values, return_index=True)[1]] = True
-    return is_first
+    first, second = shared.first[largest_first], shared.second[largest_first]
+    best = np.intersect1d(*(np.unique(side, return_index=True)[1] for side in (first, second)))
+    pairs = zip(shared.second_labels[second[best]], shared.first_labels[first[best]], strict=True)
+    return {int(cell): int(former) for cell, former in pairs}
 
 
 def majority_over_time(frames: Iterable[Labels], window: int) -> Iterator[Labels]:
@@ -210,16 +203,12 @@ def _majority(frames: list[Labels], middle: Labels) -> Labels:
     result = middle.copy()
     # most pixels keep their class over the window: only the others need counting
     mixed = np.logical_or.reduce([frame != result for frame in frames]) & (result != IGNORE_INDEX)
-    result[mixed] = _most_frequent([frame[mixed] for frame in frames], result[mixed])
-    return result
-
-
-def _most_frequent(votes: list[Labels], own: Labels) -> Labels:
-    """(P,) each -> (P,) most frequent of P pixels' classes, their own where there is a tie."""
-    result, most = own, np.zeros(own.shape, np.int64)
+    votes, own = [frame[mixed] for frame in frames], result[mixed]
+    winner, most = own, np.zeros(own.shape, np.int64)
     for index in np.unique(np.concatenate(votes)):
         if index != IGNORE_INDEX:
             count = sum((vote == index for vote in votes), np.zeros(own.shape, np.int64))
-            result = np.where(count > most, index, np.where(count == most, own, result))
+            winner = np.where(count > most, index, np.where(count == most, own, winner))
             most = np.maximum(most, count)
+    result[mixed] = winner
     return result

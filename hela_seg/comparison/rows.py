@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -146,7 +145,12 @@ def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
 
 
 def _compare(runs: Sequence[Run], seed: int, published: str) -> Comparison:
-    nets = dict(sorted(by_net(runs).items(), key=lambda net: -_mean_iou(net[1])))
+    mean_iou = {
+        name: np.mean([scores_of(run.counts.pooled).mean_iou for run in group])
+        for name, group in by_net(runs).items()
+    }
+    best_first = sorted(by_net(runs).items(), key=lambda net: -np.nan_to_num(mean_iou[net[0]], nan=-1.0))
+    nets = dict(best_first)
     counts = runs[0].counts
     units = units_of(counts)
     matrices = [np.stack([run.counts.matrix for run in group]) for group in nets.values()]
@@ -158,11 +162,6 @@ def _compare(runs: Sequence[Run], seed: int, published: str) -> Comparison:
     pairs = _pairs(list(nets), differences, matrices, units)
     notes = notes_on(runs, int((units >= 0).sum()), count_of(units))
     return Comparison(runs[0].classes, rows, pairs, counts, notes)
-
-
-def _mean_iou(group: Sequence[Run]) -> float:
-    mean = float(np.mean([scores_of(run.counts.pooled).mean_iou for run in group]))
-    return -1.0 if math.isnan(mean) else mean
 
 
 def _resampled(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import entr
 
 from hela_seg.data.checks.perceptual_hash import perceptual_hash
@@ -149,13 +148,9 @@ def predict(
     chosen = [choice.candidate.t for choice in rank(candidates, TO_LABEL)]
     yield Prediction(
         series,
-        LazyFrames(_reader(maps), (frames, height, width)),
+        LazyFrames(lambda t: np.array(maps[t]), (frames, height, width)),
         predictor.classes,
         chosen,
         done,
         predictor.intensity_mismatch(series),
     )
-
-
-def _reader(maps: NDArray[np.uint8]) -> Callable[[int], NDArray[np.uint8]]:
-    return lambda t: np.array(maps[t])

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from hela_seg.cells import NECK, CellScores, Matches, match_cells, split_cells
 from hela_seg.data.classes import IGNORE_INDEX
-from hela_seg.data.stacks import PixelSize
 from hela_seg.scores.boundaries import (
     SQUARE,
     BoundaryScores,
@@ -55,7 +54,12 @@ class BoundaryMeter:
         Raises:
             InputError: the unit is micrometres and the image does not state its pixel size.
         """
-        size = SQUARE if self._unit == "pixels" else self._micrometres(frame)
+        size = SQUARE if self._unit == "pixels" else frame.pixel_size
+        if size is None:
+            raise InputError(
+                f"{frame.path} does not state the size of its pixels, expected it with "
+                "boundaries.unit=micrometres: set boundaries.unit=pixels, or save it with its calibration"
+            )
         compared = compare_boundaries(frame.truth, frame.found, self._classes, self._tolerance, size)
         self.frames.append(compared)
 
@@ -63,14 +67,6 @@ class BoundaryMeter:
     def scores(self) -> BoundaryScores:
         """Scores of all frames so far, at least one."""
         return pool_boundaries(self.frames, self._tolerance, self._unit)
-
-    def _micrometres(self, frame: SegmentedFrame) -> PixelSize:
-        if frame.pixel_size is None:
-            raise InputError(
-                f"{frame.path} does not state the size of its pixels, expected it with "
-                "boundaries.unit=micrometres: set boundaries.unit=pixels, or save it with its calibration"
-            )
-        return frame.pixel_size
 
 
 class CellMeter:

@@ -108,7 +108,13 @@ def lives_of(
     """
     links = links if as_given else _without_short_daughters(cells, links, size)
     typical = float(np.median(cells["area_px"])) if len(kind) else 0.0
-    tracks = [rows for rows in _tracks(links) if as_given or not _is_speck(cells, rows, typical)]
+    tracks = [
+        rows
+        for rows in _tracks(links)
+        if as_given
+        or cells["touches_border"][rows].any()
+        or np.median(cells["area_px"][rows]) >= SPECK * typical
+    ]
     track = np.zeros(len(links.before), np.int64)
     for number, rows in enumerate(tracks, start=1):
         track[rows] = number
@@ -158,11 +164,6 @@ def _without_short_daughters(cells: Columns, links: Links, size: tuple[int, int]
         before[sister] = mother[first]
         mother[[first, sister]] = -1
     return replace(links, before=before, mother=mother)
-
-
-def _is_speck(cells: Columns, rows: Whole, typical: float) -> bool:
-    small = np.median(cells["area_px"][rows]) < SPECK * typical
-    return bool(small and not cells["touches_border"][rows].any())
 
 
 def _nearness(cells: Columns, row: int, size: tuple[int, int]) -> float:

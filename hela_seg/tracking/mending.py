@@ -197,7 +197,9 @@ class DriftEstimator:
             return np.zeros(2)
         shift, *_ = phase_cross_correlation(before[1], now[1], upsample_factor=FINENESS, normalization=None)
         found = -factor * np.asarray(shift, np.float64)
-        return found if _agreement(before[0], inside, found) > 0 else np.zeros(2)
+        moved = shifted(before[0].view(np.uint8), found).view(bool)
+        better = np.count_nonzero(moved & inside) > np.count_nonzero(before[0] & inside)
+        return found if better else np.zeros(2)
 
 
 def shifted(labels: Labels, shift: Floats) -> Labels:
@@ -234,9 +236,3 @@ def _count(labels: Labels) -> int:
     """About how many cells there are: those that a grid of 128 x 128 points meets."""
     step = -(-max(labels.shape) // 128)
     return int(np.count_nonzero(np.unique(labels[::step, ::step])))
-
-
-def _agreement(before: NDArray[np.bool_], after: NDArray[np.bool_], shift: Floats) -> int:
-    """How many more pixels lie on cells in both frames once the first one is moved."""
-    moved = shifted(before.view(np.uint8), shift).view(bool)
-    return int(np.count_nonzero(moved & after)) - int(np.count_nonzero(before & after))

@@ -66,15 +66,11 @@ def _apart(comparisons: list[Comparison]) -> list[str]:
     first, *others = comparisons
     reference = first.rows[0].runs[0]
     return [
-        f"NOT COMPARABLE with the first table, and in a table of its own: {_folders(other)} "
+        "NOT COMPARABLE with the first table, and in a table of its own: "
+        f"{join_names([str(run.folder) for row in other.rows for run in row.runs], 3)} "
         f"({what_differs(reference, other.rows[0].runs[0])})"
         for other in others
     ]
-
-
-def _folders(comparison: Comparison) -> str:
-    folders = [str(run.folder) for row in comparison.rows for run in row.runs]
-    return join_names(folders, 3)
 
 
 def end_sweep(folder: Path, errors: Sequence[Exception] = ()) -> None:

@@ -72,7 +72,9 @@ def write_film(
     stretched = contrast_of([shown]) if contrast is None else contrast
     empty = np.zeros((*shown_labels.shape, 3), np.uint8)
     legend = legend_of(classes, False) + ([] if trails is None else [trails.legend])
-    page = _even(compose([empty], [""], 1, legend, title))
+    page = compose([empty], [""], 1, legend, title)
+    odd_height, odd_width = page.shape[0] % 2, page.shape[1] % 2  # which MP4 does not take
+    page = np.pad(page, ((0, odd_height), (0, odd_width), (0, 0)), constant_values=255)
 
     def picture(number: int, image: Image, labels: Labels) -> Picture:
         panel = blend(*fit_panel(image, labels, LONGEST, ENLARGED), classes, stretched, OUTLINE)
@@ -92,9 +94,3 @@ def _drawn(page: Picture, panel: Picture, caption: str) -> Picture:
     page[top : top + LINE, MARGIN:-MARGIN] = line_of_text(caption, page.shape[1] - 2 * MARGIN)
     page[top + LINE : top + LINE + len(panel), MARGIN : MARGIN + panel.shape[1]] = panel
     return page
-
-
-def _even(page: Picture) -> Picture:
-    """With a white row or column at the end where their number is odd."""
-    height, width, _ = page.shape
-    return np.pad(page, ((0, height % 2), (0, width % 2), (0, 0)), constant_values=255)

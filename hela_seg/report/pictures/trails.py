@@ -36,11 +36,11 @@ class Trails:
         self._lives = lives
         self._frame = lives.cells["frame"]
         self._places = lives.places
-        self._ways = [self._way(life) for life in lives.lives]
-
-    def _way(self, life: Life) -> NDArray[np.int64]:
-        mother = self._lives.lives[life.parent - 1].rows[-1:] if life.parent else life.rows[:0]
-        return np.concatenate([mother, life.rows])
+        last_of = [life.rows[-1:] for life in lives.lives]
+        self._ways = [
+            np.concatenate([last_of[life.parent - 1], life.rows]) if life.parent else life.rows
+            for life in lives.lives
+        ]
 
     def draw(self, panel: Picture, t: int, scale: float) -> None:
         """Draw the trails of the cells of frame t on its picture (h, w, 3), in place.

@@ -160,10 +160,6 @@ def _scores(material: Material) -> Section:
     )
 
 
-def _confusion(material: Material) -> Section:
-    return Section(sheets=(confusion_sheet(material.run),))
-
-
 def _quality(material: Material) -> Section:
     quality, frames = material.run.quality, len(material.run.counts)
     switched_off = [f"{name}=null" for name in QUALITY if name not in quality]
@@ -259,11 +255,6 @@ def _balance(material: Material) -> Section:
     return Section(sheets=(balance_sheet(data.survey.pixels, data.classes), split) if trained else (split,))
 
 
-def _tiles(material: Material) -> Section:
-    data = material.prepared
-    return Section(legend=_legend(data.classes), galleries=(training_tiles(data),))
-
-
 def _command(material: Material) -> Section:
     launch = material.record.launch if material.command == "train" else None
     notes: tuple[str, ...] = ()
@@ -293,7 +284,7 @@ def _legend(classes: Classes) -> tuple[tuple[str, str], ...]:
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "Scores by class": _scores,
-    "Confusion matrix": _confusion,
+    "Confusion matrix": lambda material: Section(sheets=(confusion_sheet(material.run),)),
     "Boundaries and cells": _quality,
     "Tracks": _tracks,
     "Learning curves": _learning,
@@ -301,7 +292,9 @@ SECTIONS: dict[str, Callable[[Material], Section]] = {
     "Over time and by series": _variation,
     "Calibration": _calibration,
     "Split and class balance": _balance,
-    "Training tiles": _tiles,
+    "Training tiles": lambda material: Section(
+        legend=_legend(material.prepared.classes), galleries=(training_tiles(material.prepared),)
+    ),
     "Command": _command,
     "Costs": _costs,
     "Settings, versions and hardware": _settings,
