@@ -15,8 +15,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from hela_seg.comparison import Run, compare_runs, find_runs
-from hela_seg.comparison.found import read_run
+from hela_seg.comparison.found import Run, find_runs, read_run
+from hela_seg.comparison.rows import compare_runs
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.frames import LabelFrames
 from hela_seg.inference import Predictor

@@ -28,8 +28,8 @@ from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.job import TrackFile
 from hela_seg.report.pictures.curves import draw_time_course
 from hela_seg.report.pictures.drawings import write_figure
+from hela_seg.report.pictures.film import strip_rows, write_strip
 from hela_seg.report.pictures.lineage import draw_lineage
-from hela_seg.report.pictures.trails import strip_rows, write_strip
 from hela_seg.report.quality import write_track_scores
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
@@ -121,7 +121,9 @@ def track(config: Mapping[str, Any]) -> list[Path]:
 def _classes(settings: TrackSettings, sources: Sequence[Source]) -> Classes:
     if settings.classes is not None:
         return Classes(settings.classes)
-    named = sources[0].stated_classes
+    first = sources[0]
+    are_class_maps = isinstance(first, MaskSource) and settings.kind == "classes"
+    named = first.path if are_class_maps else first.class_maps
     known = None if named is None or named.suffix.lower() not in (".tif", ".tiff") else read_classes(named)
     return known or Classes(["background", "cell"])
 

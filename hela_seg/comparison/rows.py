@@ -120,7 +120,7 @@ def compare_runs(runs: Sequence[Run], seed: int = 0, published: str = AUTO) -> l
     The folds of a cross-validation count as one run, see `hela_seg.comparison.folds.pool_folds`.
 
     Args:
-        runs: see `hela_seg.comparison.find_runs`.
+        runs: see `hela_seg.comparison.found.find_runs`.
         seed: of the bootstrap's draws.
         published: beside which nets the paper's figures stand, see `published_of`.
 

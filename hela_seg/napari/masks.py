@@ -65,7 +65,9 @@ def save_masks(
     written = []
     for t, name in names.items():
         if name not in images:
-            _write_image(folder / IMAGES / f"{name}.tif", series, t)
+            frame = _writable(series.frame(t))
+            axes, pixels = ("YX", frame[0]) if len(frame) == 1 else ("CYX", frame)
+            write_tiff(folder / IMAGES / f"{name}.tif", pixels, axes, pixel_size=series.pixel_size)
         mask = masks.get(name, folder / MASKS / f"{name}.tif")
         if mask.suffix not in (".tif", ".tiff"):
             raise InputError(f"{mask} is no TIFF, expected one to replace: move it away")
@@ -102,9 +104,3 @@ def _is_frame(path: Path, frame: NDArray[Any]) -> bool:
 
 def _writable(frame: NDArray[Any]) -> NDArray[Any]:
     return frame if frame.dtype.name in WRITTEN else frame.astype(np.float32)
-
-
-def _write_image(path: Path, series: Series, t: int) -> None:
-    frame = _writable(series.frame(t))
-    axes, pixels = ("YX", frame[0]) if len(frame) == 1 else ("CYX", frame)
-    write_tiff(path, pixels, axes, pixel_size=series.pixel_size)

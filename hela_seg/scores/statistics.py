@@ -71,22 +71,17 @@ def units_of(counts: FrameCounts) -> NDArray[np.int64]:
     """
     counting = np.asarray(counts.matrix.any(axis=(1, 2)))
     units = np.full(len(counts), -1)
-    units[counting] = _units([(name, block) for name, _, block in compress(counts.places, counting)])
-    return units
-
-
-def _units(places: Sequence[tuple[str, int]]) -> list[int]:
-    """Units of frames by series and block, see `units_of`."""
-    names = dict.fromkeys(name for name, _ in places)
-    if len(names) >= SERIES_ENOUGH:
-        number = {name: index for index, name in enumerate(names)}
-        return [number[name] for name, _ in places]
-    units: list[int] = []
-    for _, run in groupby(places):
-        length = len(list(run))
-        blocks = round(math.sqrt(length))
-        first = units[-1] + 1 if units else 0
-        units += [first + place * blocks // length for place in range(length)]
+    places = [(name, block) for name, _, block in compress(counts.places, counting)]
+    number = {name: index for index, name in enumerate(dict.fromkeys(name for name, _ in places))}
+    found: list[int] = []
+    if len(number) >= SERIES_ENOUGH:
+        found = [number[name] for name, _ in places]
+    else:
+        for _, run in groupby(places):
+            length = len(list(run))
+            blocks, first = round(math.sqrt(length)), found[-1] + 1 if found else 0
+            found += [first + place * blocks // length for place in range(length)]
+    units[counting] = found
     return units
 
 

@@ -121,7 +121,7 @@ class Tracker:
         self._rows = 0
         self._before: list[Whole] = []
         self._mother: dict[int, tuple[int, float]] = {}
-        self._fused: dict[int, tuple[int, float]] = {}
+        self._ended: list[Cells] = []
 
     def add(self, frame: MendedFrame, cells: Columns, kind: Whole) -> None:
         """Take the next frame.
@@ -137,8 +137,7 @@ class Tracker:
         found["label"], found["area"], found["kind"] = cells["label"], cells["area_px"], kind
         found["place"] = np.column_stack([cells["row_px"], cells["column_px"]]) - self._stage[-1]
         found["cut"] = cells["touches_border"]
-        none = np.zeros(0, np.int64)
-        first, second = none, none
+        first, second = np.zeros((2, 0), np.int64)
         if frame.shared is not None:
             first, second = self._same(frame.shared, found)
         before = np.full(len(found), -1, np.int64)
@@ -151,13 +150,13 @@ class Tracker:
 
     def links(self) -> Links:
         """Which rows of all frames so far are one cell; rows stand in the order of frames and labels."""
-        fused_now = {**self._fused, **_fusions(self._lost)}
         before = np.concatenate([np.zeros(0, np.int64), *self._before])
         mother, fused = np.full((2, len(before)), -1, np.int64)
         born, gone = np.zeros((2, len(before)))
-        for target, score, pairs in ((mother, born, self._mother), (fused, gone, fused_now)):
-            for row, (other, value) in pairs.items():
-                target[row], score[row] = other, value
+        for row, (other, value) in self._mother.items():
+            mother[row], born[row] = other, value
+        ended = np.concatenate([*self._ended, self._lost])
+        fused[ended["row"]], gone[ended["row"]] = ended["fused"], ended["score"]
         return Links(before, mother, fused, born, gone, np.stack([*self._stage, np.zeros(2)])[:-1])
 
     def _same(self, shared: Overlaps, found: Cells) -> tuple[Whole, Whole]:
@@ -181,9 +180,9 @@ class Tracker:
             np.setdiff1d(np.arange(len(cells)), overlapping[:, side])
             for side, cells in enumerate((self._cells, found))
         )
-        pairs = _within(self._cells[alone], found, REACH)
+        pairs = _within(self._cells[alone], found)
         pairs[:, 0] = alone[pairs[:, 0]]
-        back = _within(found[alone_too], self._cells, REACH)
+        back = _within(found[alone_too], self._cells)
         back[:, 0] = alone_too[back[:, 0]]
         every = np.unique(np.concatenate([pairs, back[:, ::-1]]), axis=0)
         return every[of_like_size(self._cells[every[:, 0]], found[every[:, 1]])]
@@ -218,7 +217,7 @@ class Tracker:
 
     def _gaps(self, new: Cells) -> tuple[Whole, Floats]:
         """Pairs (P, 2) of a lost cell and a new one that may be the same, and the cost of each."""
-        pairs = _within(self._lost, new, REACH)
+        pairs = _within(self._lost, new)
         pairs = pairs[of_like_size(self._lost[pairs[:, 0]], new[pairs[:, 1]])]
         lost, found = self._lost[pairs[:, 0]], new[pairs[:, 1]]
         distance, radii = _apart(lost, found)
@@ -231,16 +230,16 @@ class Tracker:
         going_on, cells = first[~divided], self._cells[ended]
         pairs, score = triples(found[second[~divided]], self._cells[going_on], cells, self._mitotic)
         fused, best = np.full(len(ended), -1, np.int64), np.zeros(len(ended))
-        for entry in np.argsort(score, kind="stable").tolist():  # the best comes last
-            fused[pairs[entry, 1]] = self._rows + second[~divided][pairs[entry, 0]]
-            best[pairs[entry, 1]] = score[entry]
+        order = np.argsort(score, kind="stable")  # the best comes last, and stays
+        fused[pairs[order, 1]] = self._rows + second[~divided][pairs[order, 0]]
+        best[pairs[order, 1]] = score[order]
         frame, newly = len(self._stage) - 1, np.empty(len(ended), LOST)
         newly[list(CELL.fields or ())] = cells
         newly["row"], newly["frame"] = self._rows - len(self._cells) + ended, frame - 1
         newly["fused"], newly["score"] = fused, best
         lost = np.concatenate([self._lost, newly])
         expired = lost["frame"] < frame - self._gap
-        self._fused |= _fusions(lost[expired])
+        self._ended.append(lost[expired])
         self._lost = lost[~expired]
 
 
@@ -316,11 +315,11 @@ def triples(mother: Cells, one: Cells, other: Cells, mitotic: int | None) -> tup
     return pairs[enough], score[enough]
 
 
-def _within(one: Cells, other: Cells, reach: float) -> Whole:
-    """Pairs (P, 2) of cells that are no farther apart than ``reach`` times the sum of their radii."""
-    pairs = _pairs(other["place"], one["place"], reach * (radius(one) + radius(other).max(initial=0)))
+def _within(one: Cells, other: Cells) -> Whole:
+    """Pairs (P, 2) of cells that are no farther apart than `REACH` times the sum of their radii."""
+    pairs = _pairs(other["place"], one["place"], REACH * (radius(one) + radius(other).max(initial=0)))
     distance, radii = _apart(one[pairs[:, 0]], other[pairs[:, 1]])
-    near: Whole = pairs[distance <= reach * radii]
+    near: Whole = pairs[distance <= REACH * radii]
     return near
 
 
@@ -336,10 +335,3 @@ def _pairs(points: Floats, places: Floats, reach: Floats) -> Whole:
     near = KDTree(points).query_ball_point(places, reach, return_sorted=True)
     first = np.repeat(np.arange(len(places)), [len(found) for found in near])
     return np.column_stack([first, np.concatenate(near)]).astype(np.int64)
-
-
-def _fusions(lost: Cells) -> dict[int, tuple[int, float]]:
-    """By the rows of lost cells the cell that each became a part of, and the score."""
-    known = lost[lost["fused"] >= 0]
-    values = zip(known["fused"].tolist(), known["score"].tolist(), strict=True)
-    return dict(zip(known["row"].tolist(), values, strict=True))

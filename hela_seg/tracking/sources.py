@@ -56,11 +56,6 @@ class Source(ABC):
     reading: Reading
     class_maps: Path | None = None
 
-    @property
-    def stated_classes(self) -> Path | None:
-        """The file that may say which classes there are."""
-        return self.class_maps
-
     def scales(self) -> Scales:
         """Seconds between frames and the pixel size; None where they are not known."""
         return self.reading.scales(None)
@@ -101,11 +96,6 @@ class Source(ABC):
 
 class MaskSource(Source):
     """Masks whose cells are to be followed."""
-
-    @property
-    def stated_classes(self) -> Path | None:
-        """The masks themselves, where they hold classes."""
-        return self.path if self.reading.kind == "classes" else self.class_maps
 
     def scales(self) -> Scales:
         """As the file says."""

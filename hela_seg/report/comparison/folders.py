@@ -11,9 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.comparison.found import find_runs
 from hela_seg.comparison.nets import what_differs
 from hela_seg.comparison.published import AUTO
+from hela_seg.comparison.rows import Comparison, compare_runs
 from hela_seg.report.comparison.write import print_comparison, write_comparison
 from hela_seg.report.tables import Cell, Sheet, number_cell, print_files, print_sheet
 from hela_seg.runs.records import read_json
@@ -36,7 +37,7 @@ def compare_folders(
     What cannot be compared is warned of, and the rest goes on.
 
     Args:
-        folders: see `hela_seg.comparison.find_runs`.
+        folders: see `hela_seg.comparison.found.find_runs`.
         output: folder for the files.
         seed: of the bootstrap's draws.
         published: beside which nets the paper's figures stand, see `published_of`.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hela_seg.comparison import Comparison
 from hela_seg.comparison.published import SOURCE
+from hela_seg.comparison.rows import Comparison
 from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.drawings import INK, PAPER, QUIET, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable

@@ -14,9 +14,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from hela_seg.report.page import Drawing
+from hela_seg.report.pictures.curves import time_axis
 from hela_seg.report.pictures.drawings import PLAIN, STYLE, themed_svg
 from hela_seg.report.pictures.overlay import drawable
-from hela_seg.report.pictures.survival import time_axis
 from hela_seg.report.tables import counted
 from hela_seg.tracking.lives import Life, Lives, stays_in
 from hela_seg.tracking.tables import Followed

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from hela_seg.comparison import Comparison, NetRow, compare_runs
 from hela_seg.comparison.found import QUALITY, TRACKS, Run, read_run
 from hela_seg.comparison.notes import hardware_notes
+from hela_seg.comparison.rows import Comparison, NetRow, compare_runs
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits.split import Block

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.comparison import Figure, NetRow
 from hela_seg.comparison.found import Run
+from hela_seg.comparison.rows import Figure, NetRow
 from hela_seg.data.classes import Classes
 from hela_seg.data.splits.table import PARTS
 from hela_seg.report.comparison.sheets import HEADINGS, MEBI, interval_cell
