@@ -96,7 +96,11 @@ def track(config: Mapping[str, Any]) -> list[Path]:
     condition_of = _conditions(settings, sources)
     out = make_folder(Path(settings.output))
     paths = _result_paths(settings, out, sources)
-    _refuse_existing(paths, settings.overwrite)
+    there = next((path for path in paths if path.exists()), None)
+    if there is not None and not settings.overwrite:
+        raise InputError(
+            f"{there} is there already, expected a new output: choose another, or set overwrite=true"
+        )
     scorers = _scorers(settings, sources)
     followed, courses, scores = [], [], TrackScores()
     with tempfile.TemporaryDirectory(prefix=".track-", dir=out) as scratch:
@@ -166,14 +170,6 @@ def _result_paths(settings: TrackSettings, out: Path, sources: Sequence[Source])
     suffixes += [f".track{number}.png" for number in settings.strips]
     own = (f"{source.name}{end}" for source in sources for end in suffixes)
     return [out / name for name in (*tables, run_folder.TIME_COURSE, *scores, *own)]
-
-
-def _refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
-    there = next((path for path in paths if path.exists()), None)
-    if there is not None and not overwrite:
-        raise InputError(
-            f"{there} is there already, expected a new output: choose another, or set overwrite=true"
-        )
 
 
 def _follow(

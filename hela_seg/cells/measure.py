@@ -30,13 +30,12 @@ def measure_cells(
 ) -> Columns:
     """Measure every cell of a frame.
 
-    Columns, in this order: ``frame``; with a time ``time_s``; ``label``;
-    ``class``, the name of the commonest class of its pixels (of equally common ones the first); ``area_px``;
-    ``perimeter_px``; ``eccentricity``, 0 for a disc, towards 1 for a line; ``solidity``, area over that of
-    the convex hull; ``row_px`` and ``column_px``, the centroid from the centre of the frame's first pixel;
-    ``touches_border``, whether a pixel lies at the frame's edge, so that the cell may be cut off; with an
-    image ``mean_intensity_0`` and on, one a channel; with a pixel size ``area_um2``, ``perimeter_um``,
-    ``row_um`` and ``column_um``. Where
+    Columns, in this order: ``frame``; with a time ``time_s``; ``label``; ``class``, the name of the commonest
+    class of its pixels (of equally common ones the first); ``area_px``; ``perimeter_px``; ``eccentricity``, 0
+    for a disc, towards 1 for a line; ``solidity``, area over that of the convex hull; ``row_px`` and
+    ``column_px``, the centroid from the centre of the frame's first pixel; ``touches_border``, whether a
+    pixel lies at the frame's edge, so that the cell may be cut off; with an image ``mean_intensity_0`` and
+    on, one a channel; with a pixel size ``area_um2``, ``perimeter_um``, ``row_um`` and ``column_um``. Where
     pixels are known to be rectangular, the eccentricity is that of the cell, not of its picture drawn with
     square pixels.
 

@@ -145,12 +145,13 @@ def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
 
 
 def _compare(runs: Sequence[Run], seed: int, published: str) -> Comparison:
+    nets = by_net(runs)
     mean_iou = {
         name: np.mean([scores_of(run.counts.pooled).mean_iou for run in group])
-        for name, group in by_net(runs).items()
+        for name, group in nets.items()
     }
-    best_first = sorted(by_net(runs).items(), key=lambda net: -np.nan_to_num(mean_iou[net[0]], nan=-1.0))
-    nets = dict(best_first)
+    best_first = sorted(nets, key=lambda name: -np.nan_to_num(mean_iou[name], nan=-1.0))
+    nets = {name: nets[name] for name in best_first}
     counts = runs[0].counts
     units = units_of(counts)
     matrices = [np.stack([run.counts.matrix for run in group]) for group in nets.values()]

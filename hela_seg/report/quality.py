@@ -91,11 +91,8 @@ def print_quality(quality: Quality, classes: Classes, console: Console | None = 
 
 def quality_sheets(plain: Mapping[str, Any], classes: Classes) -> list[Sheet]:
     """Tables of the boundaries and of the cells, as far as `quality_to_plain` has them."""
-    boundaries, cells = plain.get("boundaries"), plain.get("cells")
-    return [
-        *([] if boundaries is None else [_boundary_sheet(boundaries, classes)]),
-        *([] if cells is None else [_cell_sheet(cells)]),
-    ]
+    boundaries = [_boundary_sheet(plain["boundaries"], classes)] if "boundaries" in plain else []
+    return [*boundaries, *([_cell_sheet(plain["cells"])] if "cells" in plain else [])]
 
 
 def doubt_of_cells(quality: Quality, classes: int) -> str | None:

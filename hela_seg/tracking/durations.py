@@ -141,11 +141,8 @@ def _reaches_half(time: Floats, share: Floats) -> float:
     below = np.flatnonzero(share <= 0.5)
     if not len(below):
         return math.nan
-    at = int(below[0])
-    if at == 0 or share[at - 1] == share[at]:
-        return float(time[at])
-    part = (share[at - 1] - 0.5) / (share[at - 1] - share[at])
-    return float(time[at - 1] + part * (time[at] - time[at - 1]))
+    ends = [below[0], max(below[0] - 1, 0)]
+    return float(np.interp(0.5, share[ends], time[ends]))
 
 
 def median_difference(

@@ -69,17 +69,14 @@ Cells = NDArray[np.void]
 
 def radius(cells: Cells) -> Floats:
     """(n,) of the disc with the cell's area."""
-    found: Floats = np.sqrt(cells["area"] / np.pi)
-    return found
+    return np.asarray(np.sqrt(cells["area"] / np.pi), np.float64)
 
 
 def of_like_size(cells: Cells, others: Cells) -> NDArray[np.bool_]:
     """(n,) whether each may be the cell of the same position among others, by its size."""
     growth = cells["area"] / others["area"]
-    alike: NDArray[np.bool_] = (cells["cut"] & others["cut"]) | (
-        (growth <= MOST_GROWTH) & (growth >= 1 / MOST_GROWTH)
-    )
-    return alike
+    alike = np.maximum(growth, 1 / growth) <= MOST_GROWTH
+    return np.asarray((cells["cut"] & others["cut"]) | alike, np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,30 +186,25 @@ class Tracker:
 
     def _explain_new(self, found: Cells, before: Whole, first: Whole, second: Whole) -> NDArray[np.bool_]:
         """Give new cells the lost ones that they are, or a mother; says which of the linked cells divided."""
-        divided = np.zeros(len(first), bool)
-        new = np.flatnonzero(before < 0)
+        new, lost = np.flatnonzero(before < 0), len(self._lost)
         at, gap_cost = self._gaps(found[new])
         pairs, score = np.zeros((0, 2), np.int64), np.zeros(0)
         if self._divisions:
             pairs, score = triples(self._cells[first], found[second], found[new], self._mitotic)
-        row = np.concatenate([at[:, 0], len(self._lost) + pairs[:, 0]])
+        row = np.concatenate([at[:, 0], lost + pairs[:, 0]])
         column = np.concatenate([at[:, 1], pairs[:, 1]])
         cost = np.concatenate([gap_cost, 2 * UNLINKED * (1 - score)])
-        chosen = assign(row, column, cost, (len(self._lost) + len(first), len(new)))
-        closed = np.zeros(len(self._lost), bool)
-        for entry in chosen.tolist():
-            cell = new[column[entry]]
-            if entry < len(at):
-                before[cell] = self._lost["row"][row[entry]]
-                closed[row[entry]] = True
-                continue
-            link = row[entry] - len(self._lost)
-            divided[link] = True
-            sister, value = second[link], float(score[entry - len(at)])
-            for daughter in (cell, sister):
+        chosen = assign(row, column, cost, (lost + len(first), len(new)))
+        gaps, births = chosen[chosen < len(at)], chosen[chosen >= len(at)]
+        before[new[column[gaps]]] = self._lost["row"][row[gaps]]
+        self._lost = np.delete(self._lost, row[gaps])
+        divided = np.zeros(len(first), bool)
+        divided[row[births] - lost] = True
+        for entry in births.tolist():
+            sister, value = second[row[entry] - lost], float(score[entry - len(at)])
+            for daughter in (new[column[entry]], sister):
                 self._mother[self._rows + int(daughter)] = (int(before[sister]), value)
         before[second[divided]] = -1
-        self._lost = self._lost[~closed]
         return divided
 
     def _gaps(self, new: Cells) -> tuple[Whole, Floats]:

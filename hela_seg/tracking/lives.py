@@ -126,9 +126,8 @@ def lives_of(
         daughters.setdefault(mother, []).append(number)
     for number, rows in enumerate(tracks, start=1):
         own = tuple(daughters.get(number, ()))
-        life = _with_beginning(Life(number, rows, parents[number - 1], own), found, links)
         divided = float(links.born[tracks[own[0] - 1][0]]) if own else None
-        found.lives.append(_with_end(life, found, links, divided))
+        found.lives.append(_with_ends(Life(number, rows, parents[number - 1], own), found, links, divided))
     return found
 
 
@@ -176,22 +175,17 @@ def _nearness(cells: Columns, row: int, size: tuple[int, int]) -> float:
     return float(np.clip(1 - distance / (2 * radius), 0, 1))
 
 
-def _with_beginning(life: Life, found: Lives, links: Links) -> Life:
-    first = int(life.rows[0])
+def _with_ends(life: Life, found: Lives, links: Links, divided: float | None) -> Life:
+    """A life with its beginning and its end; ``divided`` is the score of its division."""
+    first, last, frame = int(life.rows[0]), int(life.rows[-1]), found.cells["frame"]
     if life.parent:
-        return replace(life, begin="division", begin_score=float(links.born[first]))
-    if found.cells["frame"][first] == 0:
-        return life
-    near = _nearness(found.cells, first, found.size)
-    return replace(life, begin="entry" if near > 0.5 else "appearance", begin_score=max(near, 1 - near))
-
-
-def _with_end(life: Life, found: Lives, links: Links, divided: float | None) -> Life:
-    """A life's end; ``divided`` is the score of its division."""
-    last = int(life.rows[-1])
+        life = replace(life, begin="division", begin_score=float(links.born[first]))
+    elif frame[first] > 0:
+        near = _nearness(found.cells, first, found.size)
+        life = replace(life, begin="entry" if near > 0.5 else "appearance", begin_score=max(near, 1 - near))
     if divided is not None:
         return replace(life, end="division", end_score=divided)
-    if found.cells["frame"][last] == found.frames - 1:
+    if frame[last] == found.frames - 1:
         return life
     fused = int(links.fused[last])
     if fused >= 0 and found.track[fused]:

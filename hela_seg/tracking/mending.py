@@ -191,7 +191,10 @@ class DriftEstimator:
         """
         inside = _inside(labels)
         factor = -(-max(labels.shape) // LONGEST)
-        now = (inside, _shrunk(inside, factor), _count(labels))
+        # about how many cells there are: those that a grid of points meets
+        step = -(-max(labels.shape) // 128)
+        cells = int(np.count_nonzero(np.unique(labels[::step, ::step])))
+        now = (inside, _shrunk(inside, factor), cells)
         before, self._before = self._before, now
         if before is None or min(before[2], now[2]) < LEAST_CELLS:
             return np.zeros(2)
@@ -230,9 +233,3 @@ def _shrunk(inside: NDArray[np.bool_], factor: int) -> Floats:
     height, width = (-(-size // factor) for size in inside.shape)
     shares = cv2.resize(255 * inside.view(np.uint8), (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(shares - shares.mean(), np.float64) / 255.0
-
-
-def _count(labels: Labels) -> int:
-    """About how many cells there are: those that a grid of 128 x 128 points meets."""
-    step = -(-max(labels.shape) // 128)
-    return int(np.count_nonzero(np.unique(labels[::step, ::step])))

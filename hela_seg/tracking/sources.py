@@ -23,14 +23,7 @@ from hela_seg.tracking.ctc import is_ctc, lives_of_ctc, read_ctc_frames, read_ct
 from hela_seg.tracking.geff import read_geff
 from hela_seg.tracking.graphs import CellGraph, cells_in_masks, draw_cells, lives_of_graph
 from hela_seg.tracking.lives import Lives
-from hela_seg.tracking.reading import (
-    Reading,
-    Scales,
-    as_class_map,
-    file_beside,
-    in_order,
-    stored_frames,
-)
+from hela_seg.tracking.reading import Reading, Scales, as_class_map, file_beside, in_order, stored_frames
 from hela_seg.tracking.trackmate import is_trackmate, read_trackmate
 
 log = logging.getLogger(__name__)

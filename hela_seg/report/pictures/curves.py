@@ -44,8 +44,6 @@ PERCENTILES = (10, 50, 90)
 CONDITION_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Of conditions, in a palette for those who cannot tell red from green (Okabe and Ito 2008)."""
 
-DASHES: tuple[Any, ...] = ("-", "--", "-.", ":")
-
 NAME_WIDTH, LEGEND_ROWS = 24, 20
 PANEL_INCHES, WIDTH_INCHES = 3.0, 8.0
 
@@ -288,7 +286,7 @@ def draw_survival(axes: Axes, group: SurvivalGroup, followed: Sequence[Followed]
         told = "" if median.value != median.value else f", median {median.value:.3g} {unit}"
         label = f"{drawable(name)}{told} (n = {len(durations)})"
         rim = [withStroke(linewidth=2.6, foreground="0.3")]
-        dashes = DASHES[number % len(DASHES)]
+        dashes = LINE_STYLES[number % len(LINE_STYLES)]
         axes.plot(
             curve.time, 100 * curve.share, color=colour, linestyle=dashes, label=label, path_effects=rim
         )

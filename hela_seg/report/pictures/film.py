@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize, Series
 from hela_seg.data.stacks.video import format_of, write_video
-from hela_seg.report.pictures.blending import Contrast, Image, Labels, Picture, blend, contrast_of, fit_panel
+from hela_seg.report.pictures.blending import Image, Labels, Picture, blend, contrast_of, fit_panel
 from hela_seg.report.pictures.overlay import (
     LINE,
     MARGIN,
@@ -34,6 +34,8 @@ LONGEST = 1280 - 2 * MARGIN
 
 ENLARGED = NARROWEST
 """The same of small frames, so that they fill a picture that is no narrower than its legend needs."""
+
+FRAMES_PER_SECOND = 10.0
 
 OUTLINE = 2
 """Pixels: MP4 keeps the colour of every second one, so that a line of one would turn pale."""
@@ -55,10 +57,8 @@ def write_film(
     classes: Classes,
     title: str,
     *,
-    contrast: Contrast | None = None,
     pixel_size: PixelSize | None = None,
     frame_interval_s: float | None = None,
-    frames_per_second: float = 10.0,
     comment: str = "",
     trails: Trails | None = None,
 ) -> None:
@@ -74,10 +74,8 @@ def write_film(
             order of time and all of one size; asked for one by one.
         classes: the classes that the labels stand for.
         title: such as the recording's name.
-        contrast: see `hela_seg.report.pictures.blending.contrast_of`; by default that of the first frame.
         pixel_size: height and width of a pixel in micrometres.
         frame_interval_s: seconds from frame to frame.
-        frames_per_second: how fast it plays.
         comment: in ASCII, kept among the metadata.
         trails: of cells that were followed, drawn over the frames.
 
@@ -92,7 +90,7 @@ def write_film(
         raise ValueError("a film needs at least one frame")
     _, image, labels = first
     shown, shown_labels = fit_panel(image, labels, LONGEST, ENLARGED)
-    stretched = contrast_of([shown]) if contrast is None else contrast
+    contrast = contrast_of([shown])
     empty = np.zeros((*shown_labels.shape, 3), np.uint8)
     legend = legend_of(classes, False) + ([] if trails is None else [trails.legend])
     page = compose([empty], [""], 1, legend, title)
@@ -100,7 +98,7 @@ def write_film(
     page = np.pad(page, ((0, odd_height), (0, odd_width), (0, 0)), constant_values=255)
 
     def picture(number: int, image: Image, labels: Labels) -> Picture:
-        panel = blend(*fit_panel(image, labels, LONGEST, ENLARGED), classes, stretched, OUTLINE)
+        panel = blend(*fit_panel(image, labels, LONGEST, ENLARGED), classes, contrast, OUTLINE)
         if trails is not None:
             trails.draw(panel, number, len(panel) / len(labels))
         draw_scale_bar(panel, labels.shape, pixel_size)
@@ -108,7 +106,7 @@ def write_film(
         return _drawn(page, panel, caption_of_frame(number, frame_interval_s) + ignored)
 
     frames_drawn = (picture(*frame) for frame in chain([first], remaining))
-    write_video(path, frames_drawn, frames_per_second, comment)
+    write_video(path, frames_drawn, FRAMES_PER_SECOND, comment)
 
 
 def _drawn(page: Picture, panel: Picture, caption: str) -> Picture:
