@@ -120,8 +120,7 @@ def _eccentricity(yy: Floats, xx: Floats, xy: Floats) -> Floats:
     middle, spread = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
     long, short = middle + spread, np.maximum(middle - spread, 0)
     ratio = np.divide(short, long, out=np.ones_like(long), where=long > 0)
-    eccentricity: Floats = np.sqrt(1 - ratio)
-    return eccentricity
+    return np.asarray(np.sqrt(1 - ratio))
 
 
 def perimeters(
@@ -194,8 +193,7 @@ def _hull_columns(runs: Runs, column: Whole, cell: Whole, row: Whole) -> Whole:
     above = below - 1
     height, width = place[below] - place[above], x[below] - x[above]
     doubled = x[above] * height + width * (wanted - place[above])
-    column_in: Whole = -(-doubled // (2 * height))
-    return column_in
+    return np.asarray(-(-doubled // (2 * height)))
 
 
 def _hull_side(place: Whole, x: Whole, stretch: int) -> tuple[Whole, Whole]:

@@ -95,10 +95,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def number_cell(value: float | None, form: str = ".4f") -> Cell:
-    """A cell with a number, shown as `format` takes ``form``; `ABSENT` for None and NaN."""
+def number_cell(value: float | None, form: str = ".4f", unit: int = 1) -> Cell:
+    """A cell with a number in a unit, shown as `format` takes ``form``; `ABSENT` for None and NaN."""
     if value is None or math.isnan(value):
         return Cell(ABSENT)
+    value = value if unit == 1 else value / unit
     return Cell(format(value, form).replace("-", "−"), value)
 
 

@@ -19,7 +19,6 @@ from hela_seg.tracking.durations import (
     log_rank,
     median_difference,
     median_of,
-    pooled,
     rate_with_interval,
 )
 from hela_seg.tracking.lives import stays_of
@@ -57,12 +56,13 @@ def time_unit(recordings: Sequence[Followed]) -> tuple[str, list[float]]:
 def durations_in(recordings: Sequence[Followed], kind: int, began: str | None = None) -> Durations:
     """The stays in a class, of all recordings together."""
     _, steps = time_unit(recordings)
-    return pooled(
-        [
-            durations_of(stays_of(one.lives), kind, step=step, series=one.name, began=began)
-            for one, step in zip(recordings, steps, strict=True)
-        ]
-    )
+    found = [
+        durations_of(stays_of(one.lives), kind, step=step, series=one.name, began=began)
+        for one, step in zip(recordings, steps, strict=True)
+    ]
+    columns = ((one.time, one.ended, one.group) for one in found)
+    time, ended, group = (np.concatenate(of) for of in zip(*columns, strict=True))
+    return Durations(time, ended, group, max(steps), sum(one.unseen for one in found))
 
 
 def answer_rows(recordings: Sequence[Followed]) -> list[Row]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -190,11 +190,3 @@ def rate_with_interval(events: int, exposure: float) -> Interval:
     low = scipy.stats.chi2.ppf((1 - CONFIDENCE) / 2, 2 * events) / 2 if events else 0.0
     high = scipy.stats.chi2.ppf((1 + CONFIDENCE) / 2, 2 * events + 2) / 2
     return Interval(events / exposure, float(low) / exposure, float(high) / exposure)
-
-
-def pooled(durations: Sequence[Durations]) -> Durations:
-    """The stays of several recordings together."""
-    columns = [(one.time, one.ended, one.group) for one in durations]
-    time, ended, group = (np.concatenate(column) for column in zip(*columns, strict=True))
-    step = max(one.step for one in durations)
-    return Durations(time, ended, group, step, sum(one.unseen for one in durations))

@@ -311,8 +311,7 @@ def _within(one: Cells, other: Cells) -> Whole:
     """Pairs (P, 2) of cells that are no farther apart than `REACH` times the sum of their radii."""
     pairs = _pairs(other["place"], one["place"], REACH * (radius(one) + radius(other).max(initial=0)))
     distance, radii = _apart(one[pairs[:, 0]], other[pairs[:, 1]])
-    near: Whole = pairs[distance <= REACH * radii]
-    return near
+    return np.asarray(pairs[distance <= REACH * radii])
 
 
 def _apart(cells: Cells, others: Cells) -> tuple[Floats, Floats]:

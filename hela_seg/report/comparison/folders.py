@@ -114,7 +114,9 @@ def print_jobs(jobs: Sequence[Job], console: Console | None = None) -> None:
     for job, own in zip(jobs, differing(jobs), strict=True):
         settings = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.4g}", " ".join(own))
         names = (Cell(job.folder.name), Cell(settings), Cell(job.state))
-        rows.append((*names, number_cell(job.validation_score), number_cell(_test_score(job))))
+        scores = job.folder / SCORES_JSON
+        test = read_json(scores)["mean"]["iou"] if scores.exists() else None
+        rows.append((*names, number_cell(job.validation_score), number_cell(test)))
         if job.error is not None:
             errors.append(Text.assemble((job.folder.name, "bold"), f" failed: {job.error}"))
     headings = ("Job", "Settings", "State", "m-IoU, validation", "test")
@@ -122,13 +124,6 @@ def print_jobs(jobs: Sequence[Job], console: Console | None = None) -> None:
     print_sheet(Sheet("Jobs of the sweep", headings, rows, names=3), console)
     for error in errors:
         console.print(error, soft_wrap=True)
-
-
-def _test_score(job: Job) -> float | None:
-    """The m-IoU on the test frames; None where the job has not ended or has none."""
-    path = job.folder / SCORES_JSON
-    found: float | None = read_json(path)["mean"]["iou"] if path.exists() else None
-    return found
 
 
 def write_jobs(path: Path, jobs: Sequence[Job]) -> None:

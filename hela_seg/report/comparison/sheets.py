@@ -33,9 +33,6 @@ SMALLEST_P = 0.001
 PAIRS_SHOWN = 300
 """Most pairs of nets that are shown, those of the best nets first: of 300 nets there are 44,850."""
 
-SIDES = {"true": "truth", "found": "found"}
-"""Keys in ``scores.json`` that say where true and found cells come from."""
-
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
     """All sheets: scores as means over classes, each class's own, and what else there is."""
@@ -133,7 +130,8 @@ def _cell_notes(rows: Sequence[NetRow]) -> list[str]:
     methods: dict[str, list[str]] = {}
     for row in rows:
         cells = row.quality.cells
-        split = [f"{side} cells" for side in ("true", "found") if cells.get(SIDES[side]) == "split"]
+        sides = {"true cells": cells.get("truth"), "found cells": cells.get("found")}
+        split = [side for side, source in sides.items() if source == "split"]
         if split:
             known = [f"cells.{key}={cells[key]:g}" for key in SPLIT_SETTINGS if cells[key] is not None]
             settings = " ".join(known) or "settings that were not recorded"
@@ -188,16 +186,14 @@ def _of_each(sizes: Mapping[str, str]) -> str:
 
 def _own_costs(row: NetRow) -> tuple[Cell, ...]:
     costs = row.costs
-    adds = None if costs.multiply_adds is None else costs.multiply_adds / GIGA
-    memory = None if costs.peak_memory is None else costs.peak_memory / MEBI
     return (
         Cell(row.name),
         number_cell(len(row.runs), "d"),
         number_cell(costs.parameters, ","),
-        number_cell(adds, ".3g"),
+        number_cell(costs.multiply_adds, ".3g", GIGA),
         number_cell(costs.step_ms, ".4g"),
         number_cell(costs.frame_s, ".3g"),
-        number_cell(memory, ",.0f"),
+        number_cell(costs.peak_memory, ",.0f", MEBI),
     )
 
 

@@ -103,18 +103,14 @@ def write_film(
             trails.draw(panel, number, len(panel) / len(labels))
         draw_scale_bar(panel, labels.shape, pixel_size)
         ignored = ", hatched: ignored" if (labels == IGNORE_INDEX).any() else ""
-        return _drawn(page, panel, caption_of_frame(number, frame_interval_s) + ignored)
+        caption = caption_of_frame(number, frame_interval_s) + ignored
+        drawn, top = page.copy(), MARGIN + TITLE
+        drawn[top : top + LINE, MARGIN:-MARGIN] = line_of_text(caption, page.shape[1] - 2 * MARGIN)
+        drawn[top + LINE : top + LINE + len(panel), MARGIN : MARGIN + panel.shape[1]] = panel
+        return drawn
 
     frames_drawn = (picture(*frame) for frame in chain([first], remaining))
     write_video(path, frames_drawn, FRAMES_PER_SECOND, comment)
-
-
-def _drawn(page: Picture, panel: Picture, caption: str) -> Picture:
-    """A page of `compose` for a frame (H, W, 3) of the film, with its caption above it."""
-    page, top = page.copy(), MARGIN + TITLE
-    page[top : top + LINE, MARGIN:-MARGIN] = line_of_text(caption, page.shape[1] - 2 * MARGIN)
-    page[top + LINE : top + LINE + len(panel), MARGIN : MARGIN + panel.shape[1]] = panel
-    return page
 
 
 class Trails:
@@ -195,8 +191,7 @@ def write_strip(
 def strip_rows(life: Life) -> NDArray[np.int64]:
     """The rows of a life that a strip shows, evenly spread over it."""
     chosen = np.linspace(0, len(life.rows) - 1, min(len(life.rows), STRIP_FRAMES))
-    rows: NDArray[np.int64] = life.rows[np.unique(chosen.round().astype(int))]
-    return rows
+    return np.asarray(life.rows[np.unique(chosen.round().astype(int))])
 
 
 def _crop(

@@ -106,7 +106,6 @@ def series_sheet(run: Run) -> Sheet:
 def cost_sheet(record: RunRecord) -> Sheet:
     """What the run cost, and how that was measured."""
     costs = record.costs
-    memory = None if costs.peak_memory is None else costs.peak_memory / MEBI
     tile = "a tile" if costs.tile is None else f"{costs.tile[0]}x{costs.tile[1]}"
     batch = "a batch" if costs.batch_size is None else counted(costs.batch_size, "tile")
     measured = {
@@ -114,7 +113,7 @@ def cost_sheet(record: RunRecord) -> Sheet:
         "multiply_adds": (f"multiply-adds of {tile}", number_cell(costs.multiply_adds, ",")),
         "step_ms": (f"ms a step of {batch}", number_cell(costs.step_ms, ".4g")),
         "frame_s": ("seconds a frame", number_cell(costs.frame_s, ".3g")),
-        "peak_memory": ("peak memory, MiB", number_cell(memory, ",.0f")),
+        "peak_memory": ("peak memory, MiB", number_cell(costs.peak_memory, ",.0f", MEBI)),
     }
     known = {key: entry for key, entry in measured.items() if entry[1].text != ABSENT}
     rows = [(Cell(name), cell) for name, cell in known.values()]
