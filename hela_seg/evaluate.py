@@ -158,9 +158,8 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     found = _written(settings, counts, data.classes, _record_of_labels(settings, data), meters, tracks=tracks)
     doubts = warn_of([doubt_of_cells(meters.quality, classes)])
     left_out, wanted = [*partners.faults, *faults], sum(block.stop - block.start for block in blocks)
-    if left_out:
-        lost = f"{wanted - len(counts)} of {wanted} frame(s) were left out: {one_line(left_out)}"
-        doubts.append(lost)
+    lost = f"{wanted - len(counts)} of {wanted} frame(s) were left out: {one_line(left_out)}"
+    doubts += [lost] if left_out else []
     maps = partial(class_map, partners, reader)
     files: dict[str, object] = {"labels": labels}
     if aside := [path.name for path in partners.left_aside]:
