@@ -231,7 +231,7 @@ class Tracker:
         newly["fused"], newly["score"] = fused, best
         lost = np.concatenate([self._lost, newly])
         expired = lost["frame"] < frame - self._gap
-        self._ended.append(lost[expired])
+        self._ended.append(lost[expired & (lost["fused"] >= 0)])
         self._lost = lost[~expired]
 
 
