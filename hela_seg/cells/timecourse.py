@@ -161,7 +161,8 @@ def _best_partners(shared: Overlaps) -> dict[int, int]:
     """
     largest_first = np.lexsort((shared.second, shared.first, -shared.shared))
     first, second = shared.first[largest_first], shared.second[largest_first]
-    best = np.intersect1d(*(np.unique(side, return_index=True)[1] for side in (first, second)))
+    of_first, of_second = (np.unique(side, return_index=True)[1] for side in (first, second))
+    best = np.intersect1d(of_first, of_second)
     pairs = zip(shared.second_labels[second[best]], shared.first_labels[first[best]], strict=True)
     return {int(cell): int(former) for cell, former in pairs}
 
