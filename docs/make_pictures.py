@@ -15,8 +15,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from hela_seg.comparison import Run, compare_runs, find_runs
-from hela_seg.comparison.found import read_run
+from hela_seg.comparison.found import Run, find_runs, read_run
+from hela_seg.comparison.rows import compare_runs
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.frames import LabelFrames
 from hela_seg.inference import Predictor
@@ -25,7 +25,7 @@ from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.blending import blend, fit_panel
 from hela_seg.report.pictures.overlay import compose, legend_of
 from hela_seg.report.run.examples import errors_of
-from hela_seg.report.run.learning import draw_learning, read_log
+from hela_seg.report.run.figures import draw_learning, read_log
 from hela_seg.runs import run_folder
 
 PICTURES = Path(__file__).parent / "pictures"

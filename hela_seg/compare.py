@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Len
 
-from hela_seg.comparison import Comparison
+from hela_seg.comparison.rows import Comparison
 from hela_seg.report.comparison.folders import compare_folders
 from hela_seg.system.settings import Expected, NonNegative, checked
 

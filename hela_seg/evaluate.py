@@ -10,8 +10,7 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("evaluate"))
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,22 +23,27 @@ from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.intensity import warn_of
 from hela_seg.data.layouts import Recording
-from hela_seg.data.patterns.auto import INSTANCE_CLASSES
-from hela_seg.data.splits.split import Block, Part
 from hela_seg.inference import Predictor, count_frames
-from hela_seg.report.quality import print_quality, quality_to_plain, write_quality, write_track_scores
+from hela_seg.report.quality import (
+    doubt_of_cells,
+    print_quality,
+    quality_to_plain,
+    write_quality,
+    write_track_scores,
+)
 from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
 from hela_seg.report.run.sections import Material
 from hela_seg.report.tables import counted, print_files, print_scores, write_results
 from hela_seg.runs import records, run_folder
-from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
+from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.scores.confusion import Scores
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.frames import against_truth
-from hela_seg.scores.labelled import Readers, class_map, score_labels
-from hela_seg.scores.meters import Meters, Quality
-from hela_seg.scores.partners import Partners, find_partners
+from hela_seg.scores.labelled import class_map, score_labels
+from hela_seg.scores.meters import Meters
+from hela_seg.scores.partners import find_partners
+from hela_seg.scores.truth import ScoredPart, blocks_to_score, frames_of_training, open_truth, refuse_unlike
 from hela_seg.system.errors import InputError, PartialResultError, join_names, one_line
 from hela_seg.system.files import make_folder
 from hela_seg.system.machine import versions
@@ -47,10 +51,6 @@ from hela_seg.system.settings import Group, build, checked
 from hela_seg.system.trust import Trust, modules_of
 from hela_seg.tracking.scores import TrackScores, score_recordings
 from hela_seg.training.costs import costs_of, record_of
-
-log = logging.getLogger(__name__)
-
-ScoredPart = Part | Literal["all"]
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,12 @@ def evaluate(config: Mapping[str, Any]) -> Scores:
 
 
 def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
-    predictor = Predictor.from_checkpoint(ckpt, settings.device, trust=modules_of(settings.trust))
-    data, _ = _truth(settings, predictor.info)
-    _refuse_unlike(data, predictor)
-    blocks = _blocks(data, settings.part)
-    meters = _meters(settings, data.classes)
+    trust = modules_of(settings.trust)
+    predictor = Predictor.from_checkpoint(ckpt, settings.device, trust=trust)
+    info = predictor.info
+    data, _ = open_truth(settings.data, settings.root, info)
+    refuse_unlike(data, info)
+    blocks, meters = blocks_to_score(data, settings.part), _meters(settings, data.classes)
     scored = {data.names[block.series]: data.recordings[block.series].image for block in blocks}
     doubts = warn_of(map(predictor.intensity_mismatch, scored.values()))
 
@@ -116,16 +117,15 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     series = np.array(counts.series)
     pixels = (counts.matrix[series == name].sum(axis=(0, 1)) for name in scored)
     doubts += warn_of(map(predictor.share_mismatch, scored.values(), pixels))
-    costs = replace(costs_of(predictor.info, modules_of(settings.trust)), frame_s=seconds / len(counts))
-    record = record_of(predictor.info, costs, predictor.device.type, split=data.split_rows())
-    trained = _of_training(predictor.info, counts)
-    if trained:
+    costs = replace(costs_of(info, trust), frame_s=seconds / len(counts))
+    record = record_of(info, costs, predictor.device.type, split=data.split_rows())
+    if trained := frames_of_training(info, counts):
         seen = f"{trained} of {len(counts)} frame(s) have the series and number of frames that trained this"
         doubts += warn_of([f"{seen} net, which flatters their scores: score frames that it never saw"])
     found = _written(settings, counts, predictor.classes, record, meters, reliability, trained)
     maps = predicted(predictor, data.recordings, blocks)
-    report = write_report(Material(Path(settings.output_dir), "evaluate", data, blocks, maps), doubts)
-    _print_files(settings, {"checkpoint": ckpt}, report)
+    material = Material(Path(settings.output_dir), "evaluate", data, blocks, maps)
+    _report(material, doubts, {"checkpoint": ckpt})
     return found
 
 
@@ -133,12 +133,12 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     """Score label images on the data that are named, or on those that a checkpoint was tested on."""
     labels, reading = Path(named), build(settings.reading, "reading")
     info = None if settings.ckpt is None else read_checkpoint(settings.ckpt)[0]
-    data, plain = _truth(settings, info)
-    masks, blocks = plain.get("labels"), _blocks(data, settings.part)
+    data, plain = open_truth(settings.data, settings.root, info)
+    masks, blocks = plain.get("labels"), blocks_to_score(data, settings.part)
     tracks, followed = (
         ({}, []) if settings.tracks is None else score_recordings(labels, Path(settings.tracks), data.names)
     )
-    readers = Readers(data.labels, reading.reader(data.classes, masks), len(data.classes))
+    reader, classes = reading.reader(data.classes, masks), len(data.classes)
     partners = find_partners(
         labels,
         data.recordings,
@@ -150,142 +150,24 @@ def _score_labels(settings: EvaluateSettings, named: str) -> Scores:
     meters, skip = _meters(settings, data.classes), settings.on_error == "skip"
     if partners.faults and not skip:
         raise InputError(one_line(partners.faults))
-    counts, scored, faults = score_labels(partners, data.recordings, blocks, readers, meters)
+    counts, scored, faults = score_labels(
+        partners, data.recordings, blocks, data.labels, reader, classes, meters
+    )
     if faults and not skip:
         raise InputError(one_line(faults))
     found = _written(settings, counts, data.classes, _record_of_labels(settings, data), meters, tracks=tracks)
-    doubts = warn_of([_like_class_maps(meters.quality, len(data.classes))])
-    lost = _left_out(blocks, len(counts), [*partners.faults, *faults])
-    maps = partial(class_map, partners, readers.found)
-    material = Material(Path(settings.output_dir), "evaluate", data, scored, maps, followed)
-    report = write_report(material, [*doubts, *([lost] if lost else [])])
-    _print_files(settings, _files_of(labels, partners), report)
-    if lost:
+    doubts = warn_of([doubt_of_cells(meters.quality, classes)])
+    left_out, wanted = [*partners.faults, *faults], sum(block.stop - block.start for block in blocks)
+    lost = f"{wanted - len(counts)} of {wanted} frame(s) were left out: {one_line(left_out)}"
+    doubts += [lost] if left_out else []
+    maps = partial(class_map, partners, reader)
+    files: dict[str, object] = {"labels": labels}
+    if aside := [path.name for path in partners.left_aside]:
+        files["left aside"] = f"{join_names(aside, 3)}: of no frame that was scored"
+    _report(Material(Path(settings.output_dir), "evaluate", data, scored, maps, followed), doubts, files)
+    if left_out:
         raise PartialResultError(lost)
     return found
-
-
-def _truth(settings: EvaluateSettings, info: ModelInfo | None) -> tuple[TimelapseData, Mapping[str, Any]]:
-    """The data to score on, those that are named or a net's own, and what they were configured with."""
-    if settings.data is not None:
-        return _other_data(settings.data, info), settings.data
-    if info is None:
-        raise InputError(
-            "labels are given without truth, expected masks to score them on: name some with data=folder "
-            "data.root=..., or with ckpt=... those that a net was tested on"
-        )
-    return _own_data(info, settings.root), info.config["data"]
-
-
-def _own_data(info: ModelInfo, root: str | None) -> TimelapseData:
-    """The data that the checkpoint was trained on, split as it was then.
-
-    A checkpoint is data: recordings that it would have drawn somewhere are not drawn by its word.
-
-    Args:
-        info: of the checkpoint.
-        root: where these data lie now; None for where they lay then.
-
-    Raises:
-        InputError: it does not say which these were, as one that was converted; or they are not there.
-    """
-    plain = info.config.get("data")
-    if not isinstance(plain, Mapping):
-        raise InputError("the checkpoint knows no data of its own, expected some to score it on: set data=")
-    data = TimelapseData.from_plain(dict(plain) if root is None else {**plain, "root": root})
-    if not data.files.drawn_before:
-        raise InputError(
-            f"the synthetic recordings of the checkpoint are not below {root or plain['root']}, expected "
-            "those that it was trained on: draw some with data=synthetic, or name their place with data.root="
-        )
-    data.open(info.split)
-    return data
-
-
-def _other_data(given: Group, info: ModelInfo | None) -> TimelapseData:
-    """The data that the user names, all of it; what the user leaves out is as in training.
-
-    Raises:
-        InputError: masks number cells, and the net was trained on other classes.
-    """
-    named = given["classes"] is not None
-    if info is not None:
-        classes = given["classes"] if named else info.classes
-        given = {**given, "classes": classes, "context": _context(given, info)}
-    data: TimelapseData = build(given, "data")
-    if data.files.rules.ids and not named and data.classes.names != list(INSTANCE_CLASSES):
-        raise InputError(
-            f"masks number cells, which makes {', '.join(INSTANCE_CLASSES)} of them, expected the net's "
-            f"classes {', '.join(data.classes.names)}: where these mean the same, name them in data.classes"
-        )
-    data.open_all()
-    return data
-
-
-def _context(given: Group, info: ModelInfo) -> int:
-    """How many frames before and after each the net was trained with.
-
-    Raises:
-        InputError: the user names another number.
-    """
-    if given.get("context") not in (None, 0, info.context):
-        raise InputError(
-            f"data.context is {given['context']}, expected {info.context} as the net was trained with: leave "
-            "it out"
-        )
-    return info.context
-
-
-def _refuse_unlike(data: TimelapseData, predictor: Predictor) -> None:
-    for what, found, expected, cure in (
-        ("classes", len(data.classes), len(predictor.classes), "name the same in data.classes"),
-        ("channels", data.channels, predictor.info.channels, "pick some, as in data.channels=[0]"),
-    ):
-        if found != expected:
-            raise InputError(
-                f"the data have {found} {what}, expected {expected} as the net was trained on: {cure}, or "
-                "take another net"
-            )
-    ours, theirs = data.classes.names, predictor.classes.names
-    if ours != theirs and sorted(ours) == sorted(theirs):
-        raise InputError(
-            f"data.classes names {', '.join(ours)}, expected {', '.join(theirs)}, the order that the net was "
-            "trained with: give that one, with values= where masks hold others"
-        )
-
-
-def _of_training(info: ModelInfo, counts: FrameCounts) -> int:
-    """How many of the scored frames have the series and number of frames that trained the net."""
-    trained = {
-        (row["series"], t)
-        for row in info.split
-        if row["part"] == "train"
-        for t in range(row["start"], row["stop"])
-    }
-    return sum(place in trained for place in zip(counts.series, counts.frame.tolist(), strict=True))
-
-
-def _blocks(data: TimelapseData, part: ScoredPart) -> list[Block]:
-    blocks = data.blocks if part == "all" else data.blocks_of(part)
-    if not blocks:
-        raise InputError(
-            f"no frame of the data is for '{part}', expected train, validation, test or all: set part="
-        )
-    return blocks
-
-
-def _like_class_maps(quality: Quality, classes: int) -> str | None:
-    """What to say of label images that number no more cells a frame than a class map has classes."""
-    cells = {} if quality.cells is None else quality.cells.to_plain()
-    if cells.get("found") != "ids":
-        return None
-    frames, true, found = (cells[key] for key in ("frames", "true_cells", "found_cells"))
-    if not found <= (classes - 1) * frames < true:
-        return None
-    return (
-        f"the label images number {counted(found, 'cell')} in {counted(frames, 'frame')}, the truth {true}: "
-        "if they are class maps, as hela_seg.predict writes them, add reading.kind=values"
-    )
 
 
 def _meters(settings: EvaluateSettings, classes: Classes) -> Meters:
@@ -333,19 +215,7 @@ def _written(
     return found
 
 
-def _print_files(settings: EvaluateSettings, scored: Mapping[str, object], report: Path | None) -> None:
-    scores = Path(settings.output_dir) / run_folder.SCORES_TABLE
-    print_files({**scored, "scores": scores, "report": report or "none"})
-
-
-def _files_of(labels: Path, partners: Partners) -> dict[str, object]:
-    aside = [path.name for path in partners.left_aside]
-    if not aside:
-        return {"labels": labels}
-    return {"labels": labels, "left aside": f"{join_names(aside, 3)}: of no frame that was scored"}
-
-
-def _left_out(blocks: list[Block], scored: int, faults: list[str]) -> str:
-    """What was not scored and why, in one line; empty where all was."""
-    wanted = sum(block.stop - block.start for block in blocks)
-    return f"{wanted - scored} of {wanted} frame(s) were left out: {one_line(faults)}" if faults else ""
+def _report(material: Material, doubts: Sequence[str], files: Mapping[str, object]) -> None:
+    """Write the page, and print what was scored and where the results are."""
+    page = write_report(material, doubts)
+    print_files({**files, "scores": material.folder / run_folder.SCORES_TABLE, "report": page or "none"})

@@ -10,33 +10,33 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("track"))
 
-import csv
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from hela_seg.cells import NECK
 from hela_seg.cells.timecourse import TimeCourse, class_pixels
 from hela_seg.data.classes import Classes
+from hela_seg.data.splits.table import read_rows
 from hela_seg.data.stacks import open_series, path_of
 from hela_seg.data.stacks.tiff.ome_tiff import read_classes
 from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.job import TrackFile
 from hela_seg.report.pictures.curves import draw_time_course
 from hela_seg.report.pictures.drawings import write_figure
+from hela_seg.report.pictures.film import strip_rows, write_strip
 from hela_seg.report.pictures.lineage import draw_lineage
-from hela_seg.report.pictures.trails import strip_rows, write_strip
 from hela_seg.report.quality import write_track_scores
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
+from hela_seg.runs.run_folder import SUFFIXES
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import make_folder
-from hela_seg.system.settings import NonNegative, Positive, Share, checked
+from hela_seg.system.settings import NonNegative, checked
 from hela_seg.tracking.answers import write_lives
 from hela_seg.tracking.ctc import is_ctc, write_ctc_results
 from hela_seg.tracking.follow import Follower, FollowSettings
@@ -51,20 +51,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackSettings(FollowSettings):
+class TrackSettings(FollowSettings, Reading):
     """All settings; see ``conf/track.yaml``."""
 
     input: str
     output: str
-    kind: Literal["classes", "instances"] = "classes"
     classes: Sequence[str | Mapping[str, Any]] | None = None
     class_maps: str | None = None
     masks: str | None = None
-    axes: str | None = None
-    neck: Share = NECK
-    least_area: NonNegative = 0
-    interval: Positive | None = None
-    pixel_size: Positive | None = None
     conditions: str | None = None
     images: str | None = None
     strips: Sequence[NonNegative] = ()
@@ -72,24 +66,17 @@ class TrackSettings(FollowSettings):
     tracks: TrackFile | Literal["none"] | Sequence[TrackFile] = "none"
     overwrite: bool = False
 
+    def __post_init__(self) -> None:
+        if self.strips and self.images is None:
+            raise InputError(
+                "strips are pictures of cells, expected the images that masks are of: add images="
+            )
+
     @property
     def forms(self) -> tuple[TrackFile, ...]:
         """Forms of other programs in which tracks are written."""
         wanted = [self.tracks] if isinstance(self.tracks, str) else self.tracks
         return tuple(form for form in get_args(TrackFile) if form in wanted)
-
-    @property
-    def follow(self) -> FollowSettings:
-        """How cells are followed."""
-        return FollowSettings(**self._values(FollowSettings))
-
-    @property
-    def reading(self) -> Reading:
-        """How label images are read."""
-        return Reading(**self._values(Reading))
-
-    def _values(self, of: type[FollowSettings | Reading]) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(of)}
 
 
 def track(config: Mapping[str, Any]) -> list[Path]:
@@ -103,13 +90,17 @@ def track(config: Mapping[str, Any]) -> list[Path]:
     """
     settings = checked(TrackSettings, config)
     beside = [None if place is None else path_of(place) for place in (settings.class_maps, settings.masks)]
-    sources = find_sources(path_of(settings.input), settings.reading, *beside)
+    sources = find_sources(path_of(settings.input), settings, *beside)
     classes = _classes(settings, sources)
     settings.mitotic_index(classes)
     condition_of = _conditions(settings, sources)
     out = make_folder(Path(settings.output))
     paths = _result_paths(settings, out, sources)
-    _refuse_existing(paths, settings.overwrite)
+    there = next((path for path in paths if path.exists()), None)
+    if there is not None and not settings.overwrite:
+        raise InputError(
+            f"{there} is there already, expected a new output: choose another, or set overwrite=true"
+        )
     scorers = _scorers(settings, sources)
     followed, courses, scores = [], [], TrackScores()
     with tempfile.TemporaryDirectory(prefix=".track-", dir=out) as scratch:
@@ -134,7 +125,9 @@ def track(config: Mapping[str, Any]) -> list[Path]:
 def _classes(settings: TrackSettings, sources: Sequence[Source]) -> Classes:
     if settings.classes is not None:
         return Classes(settings.classes)
-    named = sources[0].stated_classes
+    first = sources[0]
+    are_class_maps = isinstance(first, MaskSource) and settings.kind == "classes"
+    named = first.path if are_class_maps else first.class_maps
     known = None if named is None or named.suffix.lower() not in (".tif", ".tiff") else read_classes(named)
     return known or Classes(["background", "cell"])
 
@@ -155,16 +148,13 @@ def _conditions(settings: TrackSettings, sources: Sequence[Source]) -> dict[str,
     if settings.conditions is None:
         return {}
     path = Path(settings.conditions)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a table ({error}): check conditions=") from None
-    if not rows or not {"series", "condition"} <= rows[0].keys():
+    header, *rows = read_rows(path) or [[]]
+    if not {"series", "condition"} <= set(header):
         raise InputError(
             f"{path} lacks the columns series and condition, expected a row for each recording: add them"
         )
-    found = {str(row["series"]): str(row["condition"] or "") for row in rows}
+    cells = [dict(zip(header, row, strict=False)) for row in rows]
+    found = {row["series"]: row.get("condition", "") for row in cells if "series" in row}
     lacking = [source.name for source in sources if not found.get(source.name)]
     if lacking:
         raise InputError(
@@ -174,31 +164,12 @@ def _conditions(settings: TrackSettings, sources: Sequence[Source]) -> dict[str,
 
 
 def _result_paths(settings: TrackSettings, out: Path, sources: Sequence[Source]) -> list[Path]:
-    tables = [
-        run_folder.TRACKS_TABLE,
-        run_folder.EVENTS_TABLE,
-        run_folder.LIVES_TABLE,
-        run_folder.TIME_COURSE,
-    ]
-    suffixes = [f"{run_folder.LINEAGE_SUFFIX}.png", f"{run_folder.LINEAGE_SUFFIX}.svg"]
-    of_form = {
-        "ctc": run_folder.CTC_SUFFIX,
-        "trackmate": run_folder.TRACKMATE_SUFFIX,
-        "geff": run_folder.GEFF_SUFFIX,
-    }
-    suffixes += [of_form[form] for form in settings.forms]
-    suffixes += [f".track{number}.png" for number in settings.strips]
+    tables = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
     scores = [run_folder.TRACK_SCORES_TABLE] if settings.truth is not None else []
+    suffixes = [SUFFIXES[kind] for kind in ("lineage", "lineage_svg", *settings.forms)]
+    suffixes += [f".track{number}.png" for number in settings.strips]
     own = (f"{source.name}{end}" for source in sources for end in suffixes)
-    return [out / name for name in (*tables, *scores, *own)]
-
-
-def _refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
-    there = next((path for path in paths if path.exists()), None)
-    if there is not None and not overwrite:
-        raise InputError(
-            f"{there} is there already, expected a new output: choose another, or set overwrite=true"
-        )
+    return [out / name for name in (*tables, run_folder.TIME_COURSE, *scores, *own)]
 
 
 def _follow(
@@ -206,8 +177,7 @@ def _follow(
 ) -> tuple[Followed, TimeCourse, CellMaps]:
     """The lives in one recording, its areas and counts over time, and its cells on disk."""
     interval, pixel_size = source.scales()
-    as_given = not isinstance(source, MaskSource)
-    follow = replace(settings.follow, mend=settings.mend and not as_given)
+    follow = replace(settings, mend=settings.mend and isinstance(source, MaskSource))
     follower = Follower(classes, follow, touching=settings.kind == "classes")
     maps: CellMaps | None = None
     pixels, cells = [], []
@@ -225,23 +195,21 @@ def _follow(
 
 
 def _write_recording(settings: TrackSettings, out: Path, followed: Followed, maps: CellMaps) -> None:
-    name = followed.name
-    for kind in ("png", "svg"):
-        write_figure(out / f"{name}{run_folder.LINEAGE_SUFFIX}.{kind}", draw_lineage(followed))
+    paths = {kind: out / f"{followed.name}{suffix}" for kind, suffix in SUFFIXES.items()}
+    for kind in ("lineage", "lineage_svg"):
+        write_figure(paths[kind], draw_lineage(followed))
     if "ctc" in settings.forms:
-        write_ctc_results(out / f"{name}{run_folder.CTC_SUFFIX}", followed.lives, maps.labels())
+        write_ctc_results(paths["ctc"], followed.lives, maps.labels())
     if "trackmate" in settings.forms:
-        write_trackmate(out / f"{name}{run_folder.TRACKMATE_SUFFIX}", followed)
+        write_trackmate(paths["trackmate"], followed)
     if "geff" in settings.forms:
-        write_geff(out / f"{name}{run_folder.GEFF_SUFFIX}", followed)
+        write_geff(paths["geff"], followed)
 
 
 def _write_strips(settings: TrackSettings, out: Path, source: Source, followed: Followed) -> None:
     """Pictures along the tracks that are named, each in a file of its own."""
-    if not settings.strips:
-        return
     if settings.images is None:
-        raise InputError("strips are pictures of cells, expected the images that masks are of: add images=")
+        return
     path = file_beside(Path(settings.images), source.name, source.path, "the images of the cells", "strips")
     series, lives = open_series(path, settings.axes), followed.lives
     if (series.shape[0], *series.shape[2:]) != (lives.frames, *lives.size):

@@ -104,7 +104,9 @@ def test_spots_without_masks_are_drawn_as_discs(masks: Path) -> None:
 
 
 def test_conditions_are_compared(masks: Path) -> None:
-    (masks / "plate.csv").write_text("series,condition\na,control\nb,drug\n")
+    (masks / "maps" / "b.tif").rename(masks / "maps" / "b\u00e9.tif")
+    # as a Mac writes the letter: an e and then its accent
+    (masks / "plate.csv").write_text("series,condition\na,control\nbe\u0301,drug\n", encoding="utf-8")
     typed = [str(masks / "maps"), "-o", str(masks / "out"), CLASSES, "mitotic=round"]
     assert main("track", [*typed, f"conditions={masks / 'plate.csv'}"]) == 0
     found = {row["condition"] for row in rows(masks / "out" / "lives.csv")}

@@ -1,8 +1,7 @@
 """Class maps taken apart into cells: their shape, their place and their quality.
 
 - ``split``: a class map -> a number for every cell's pixels
-- ``measure``: numbered cells -> one row a cell, from ``runs`` (area, place, elongation) and ``outline``
-  (perimeter, convex hull)
+- ``measure``: numbered cells -> one row a cell, from their ``shapes``
 - ``overlap``: pixels shared by two label maps
 - ``quality``: cells found against true ones
 - ``polygons``: outlines, as ImageJ's ROIs and QuPath's GeoJSON

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.cells.outline import convex_areas, perimeters
-from hela_seg.cells.runs import Floats, Runs, find_runs, moments
+from hela_seg.cells.shapes import Floats, Runs, convex_areas, find_runs, moments, perimeters
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.data.stacks import PixelSize
 
@@ -31,13 +30,12 @@ def measure_cells(
 ) -> Columns:
     """Measure every cell of a frame.
 
-    Columns, in this order: ``frame``; with a time ``time_s``; ``label``;
-    ``class``, the name of the commonest class of its pixels (of equally common ones the first); ``area_px``;
-    ``perimeter_px``; ``eccentricity``, 0 for a disc, towards 1 for a line; ``solidity``, area over that of
-    the convex hull; ``row_px`` and ``column_px``, the centroid from the centre of the frame's first pixel;
-    ``touches_border``, whether a pixel lies at the frame's edge, so that the cell may be cut off; with an
-    image ``mean_intensity_0`` and on, one a channel; with a pixel size ``area_um2``, ``perimeter_um``,
-    ``row_um`` and ``column_um``. Where
+    Columns, in this order: ``frame``; with a time ``time_s``; ``label``; ``class``, the name of the commonest
+    class of its pixels (of equally common ones the first); ``area_px``; ``perimeter_px``; ``eccentricity``, 0
+    for a disc, towards 1 for a line; ``solidity``, area over that of the convex hull; ``row_px`` and
+    ``column_px``, the centroid from the centre of the frame's first pixel; ``touches_border``, whether a
+    pixel lies at the frame's edge, so that the cell may be cut off; with an image ``mean_intensity_0`` and
+    on, one a channel; with a pixel size ``area_um2``, ``perimeter_um``, ``row_um`` and ``column_um``. Where
     pixels are known to be rectangular, the eccentricity is that of the cell, not of its picture drawn with
     square pixels.
 
@@ -61,6 +59,8 @@ def measure_cells(
     runs = find_runs(labels)
     of_cell = moments(runs, 1.0 if pixel_size is None else pixel_size.aspect)
     perimeter = perimeters(labels, runs)
+    last_row, last_column = labels.shape[0] - 1, labels.shape[1] - 1
+    at_edge = (runs.row == 0) | (runs.row == last_row) | (runs.first == 0) | (runs.last == last_column)
     columns: Columns = {"frame": np.full(len(runs.labels), frame, np.int64)}
     if time is not None:
         columns["time_s"] = np.full(len(runs.labels), float(time))
@@ -73,7 +73,7 @@ def measure_cells(
         "solidity": of_cell.area / convex_areas(runs),
         "row_px": of_cell.row,
         "column_px": of_cell.column,
-        "touches_border": _touches_border(runs, labels.shape),
+        "touches_border": runs.total(at_edge) > 0,
     }
     if image is not None:
         columns |= _intensities(labels, image, runs, of_cell.area)
@@ -105,12 +105,6 @@ def _majority(
     votes = np.bincount(cell * (IGNORE_INDEX + 1) + found, minlength=len(runs.labels) * (IGNORE_INDEX + 1))
     majority: NDArray[np.intp] = votes.reshape(-1, IGNORE_INDEX + 1)[:, :count].argmax(axis=1)
     return majority
-
-
-def _touches_border(runs: Runs, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    height, width = shape
-    at_edge = (runs.row == 0) | (runs.row == height - 1) | (runs.first == 0) | (runs.last == width - 1)
-    return runs.total(at_edge) > 0
 
 
 def _intensities(labels: NDArray[Any], image: NDArray[Any], runs: Runs, area: Floats) -> Columns:

@@ -6,7 +6,7 @@ Everything takes frames in order of time, one by one, and keeps a few of them at
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -116,74 +116,42 @@ class PixelFlicker:
 
 
 class CellFlicker:
-    """Flicker of a recording's cells, followed by their tracks; keeps the cells of two frames.
+    """Flicker of a recording's cells; keeps one map of cells.
 
-    A cell is judged where its track goes through the frame before and the one after as well.
-    """
-
-    def __init__(self) -> None:
-        self._last: deque[dict[int, int]] = deque(maxlen=2)
-
-    def add(self, tracks: Integers, classes: Labels) -> Flicker | None:
-        """Take the cells of the next frame.
-
-        Args:
-            tracks: (M,) number of each cell's track.
-            classes: (M,) uint8, class of each cell, `IGNORE_INDEX` where it has none.
-
-        Returns:
-            The flicker of the frame before this one; None for the first two frames.
-
-        Raises:
-            ValueError: a track with two cells in this frame.
-        """
-        cells = dict(zip(tracks.tolist(), classes.tolist(), strict=True))
-        if len(cells) < len(tracks):
-            raise ValueError(
-                f"{len(tracks)} cells have {len(cells)} tracks, expected one cell of a track a frame"
-            )
-        found = self._judge(cells) if len(self._last) == 2 else None
-        self._last.append(cells)
-        return found
-
-    def _judge(self, after: dict[int, int]) -> Flicker:
-        earlier, frame = self._last
-        before, own, later = (
-            np.array([cells.get(track, IGNORE_INDEX) for track in frame], np.uint8)
-            for cells in (earlier, frame, after)
-        )
-        return flicker(before, own, later)
-
-
-class OverlapTracks:
-    """Numbers cells through time by overlap: two cells are one when each overlaps the other the most.
-
-    Cells that divide or merge start new tracks, but for the part that goes on as the largest. It needs no
-    package beyond the program's own and is meant for `CellFlicker`; keeps one map of cells.
+    Cells of two frames are one where each overlaps the other the most: of a cell that divides, the largest
+    part goes on. A cell is judged where it is one with a cell of the frame before and one of the frame after.
     """
 
     def __init__(self) -> None:
         self._cells: Integers | None = None
-        self._tracks: dict[int, int] = {}
-        self._count = 0
+        self._classes: Mapping[int, int] = {}
+        self._former: Mapping[int, int] | None = None
 
-    def add(self, cells: Integers) -> dict[int, int]:
+    def add(self, cells: Integers, classes: Mapping[int, int]) -> Flicker | None:
         """Take the next map of cells (H, W), 0 where there is none; it must not be changed afterwards.
 
+        Args:
+            cells: their numbers, which may differ from those of the frame before.
+            classes: of each cell by its number, `IGNORE_INDEX` where it has none.
+
         Returns:
-            The track of each cell by its number in the map, in ascending order of these.
+            The flicker of the frame before this one; None for the first two frames.
         """
-        shared = overlaps(np.zeros_like(cells) if self._cells is None else self._cells, cells)
-        former = _best_partners(shared)
-        tracks = {}
-        for cell in shared.second_labels.tolist():
-            if cell in former:
-                tracks[cell] = self._tracks[former[cell]]
-            else:
-                tracks[cell] = self._count
-                self._count += 1
-        self._cells, self._tracks = cells, tracks
-        return tracks
+        found, former = None, None
+        if self._cells is not None:
+            partners = _best_partners(overlaps(self._cells, cells))
+            former = {cell: self._classes[other] for cell, other in partners.items()}
+            if self._former is not None:
+                later = {other: classes[cell] for cell, other in partners.items()}
+                three = (self._former, self._classes, later)
+                found = flicker(
+                    *(
+                        np.array([of.get(cell, IGNORE_INDEX) for cell in self._classes], np.uint8)
+                        for of in three
+                    )
+                )
+        self._cells, self._classes, self._former = cells, classes, former
+        return found
 
 
 def _best_partners(shared: Overlaps) -> dict[int, int]:
@@ -192,17 +160,11 @@ def _best_partners(shared: Overlaps) -> dict[int, int]:
     Of equally large overlaps a cell takes the partner of the lower number.
     """
     largest_first = np.lexsort((shared.second, shared.first, -shared.shared))
-    of_first, of_second = (_first_of_each(side[largest_first]) for side in (shared.first, shared.second))
-    pairs = largest_first[of_first & of_second]
-    first, second = shared.first_labels[shared.first[pairs]], shared.second_labels[shared.second[pairs]]
-    return dict(zip(second.tolist(), first.tolist(), strict=True))
-
-
-def _first_of_each(values: Integers) -> NDArray[np.bool_]:
-    """True where a value occurs for the first time."""
-    is_first = np.zeros(len(values), bool)
-    is_first[np.unique(values, return_index=True)[1]] = True
-    return is_first
+    first, second = shared.first[largest_first], shared.second[largest_first]
+    of_first, of_second = (np.unique(side, return_index=True)[1] for side in (first, second))
+    best = np.intersect1d(of_first, of_second)
+    pairs = zip(shared.second_labels[second[best]], shared.first_labels[first[best]], strict=True)
+    return {int(cell): int(former) for cell, former in pairs}
 
 
 def majority_over_time(frames: Iterable[Labels], window: int) -> Iterator[Labels]:
@@ -242,16 +204,12 @@ def _majority(frames: list[Labels], middle: Labels) -> Labels:
     result = middle.copy()
     # most pixels keep their class over the window: only the others need counting
     mixed = np.logical_or.reduce([frame != result for frame in frames]) & (result != IGNORE_INDEX)
-    result[mixed] = _most_frequent([frame[mixed] for frame in frames], result[mixed])
-    return result
-
-
-def _most_frequent(votes: list[Labels], own: Labels) -> Labels:
-    """(P,) each -> (P,) most frequent of P pixels' classes, their own where there is a tie."""
-    result, most = own, np.zeros(own.shape, np.int64)
+    votes, own = [frame[mixed] for frame in frames], result[mixed]
+    winner, most = own, np.zeros(own.shape, np.int64)
     for index in np.unique(np.concatenate(votes)):
         if index != IGNORE_INDEX:
             count = sum((vote == index for vote in votes), np.zeros(own.shape, np.int64))
-            result = np.where(count > most, index, np.where(count == most, own, result))
+            winner = np.where(count > most, index, np.where(count == most, own, winner))
             most = np.maximum(most, count)
+    result[mixed] = winner
     return result

@@ -7,19 +7,3 @@
 
 Nothing here needs PyTorch; `hela_seg.report.comparison.write` writes and prints.
 """
-
-from hela_seg.comparison.found import Run, find_runs
-from hela_seg.comparison.published import PUBLISHED, Published
-from hela_seg.comparison.rows import Comparison, Figure, NetRow, Pair, compare_runs
-
-__all__ = [
-    "PUBLISHED",
-    "Comparison",
-    "Figure",
-    "NetRow",
-    "Pair",
-    "Published",
-    "Run",
-    "compare_runs",
-    "find_runs",
-]

@@ -34,16 +34,14 @@ def pool_folds(runs: Sequence[Run]) -> list[Run]:
             continue
         settings = settings_key({key: value for key, value in settings_of(run).items() if key != FOLD})
         folds = groups.setdefault((settings, run.record.seed, tuple(run.classes.names)), {})
-        folds[fold] = _with_note(folds[fold], run) if fold in folds else run
+        kept = folds.setdefault(fold, run)
+        if kept is not run:
+            note = f"{run.folder} is of the same fold, seed and settings as {kept.folder} and was left out."
+            folds[fold] = replace(kept, repeats=(*kept.repeats, note))
     return [
         _pooled([folds[fold] for fold in sorted(folds)]) if len(folds) > 1 else next(iter(folds.values()))
         for folds in groups.values()
     ]
-
-
-def _with_note(kept: Run, repeat: Run) -> Run:
-    note = f"{repeat.folder} is of the same fold, seed and settings as {kept.folder} and was left out."
-    return replace(kept, repeats=(*kept.repeats, note))
 
 
 def fold_of(run: Run) -> int | None:

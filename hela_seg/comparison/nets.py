@@ -17,7 +17,6 @@ NO_CHOICE = re.compile(
 )
 """Settings that do not change the net: seeds, paths, and what is logged and shown."""
 
-
 LONGEST_NAME = 40
 """Characters; a longer name would make a row of many lines in 80 columns."""
 
@@ -30,42 +29,28 @@ def by_net(runs: Sequence[Run]) -> dict[str, list[Run]]:
     than `LONGEST_NAME`, or two names alike, they are numbered instead, ``unet (1)``, and `what_numbers_mean`
     has the settings.
     """
-    named: dict[str, list[Run]] = {}
-    for kind, groups in _by_kind(runs).items():
-        names = [", ".join([kind, *differing]) for differing, _ in groups]
-        if max(map(len, names)) > LONGEST_NAME or len(set(names)) < len(names):
-            names = [_numbered(kind, number) for number in range(1, len(groups) + 1)]
-        named |= {name: group for name, (_, group) in zip(names, groups, strict=True)}
-    return named
+    return {name: group for name, (group, _) in _named(runs).items()}
 
 
 def what_numbers_mean(runs: Sequence[Run]) -> dict[str, str]:
     """Settings of nets that `by_net` numbers, by name: ``{"unet (1)": "loss.gamma=2.0, model.width=8"}``."""
-    numbered = by_net(runs)
-    return {
-        name: ", ".join(differing)
-        for kind, groups in _by_kind(runs).items()
-        for number, (differing, _) in enumerate(groups, 1)
-        if (name := _numbered(kind, number)) in numbered
-    }
+    return {name: settings for name, (_, settings) in _named(runs).items() if settings}
 
 
-def _numbered(kind: str, number: int) -> str:
-    return f"{kind} ({number})"
-
-
-def _by_kind(runs: Sequence[Run]) -> dict[str, list[tuple[list[str], list[Run]]]]:
-    """For each kind its nets: the settings that not all of them share, and the runs."""
+def _named(runs: Sequence[Run]) -> dict[str, tuple[list[Run], str]]:
+    """By the name of each net its runs and, where it is numbered, the settings in which its kind differs."""
     kinds: dict[str, dict[str, list[Run]]] = {}
     # by folder, so that a net has the same number whatever the runs are sorted by
     for run in sorted(runs, key=lambda run: run.folder):
-        kinds.setdefault(run.record.kind, {}).setdefault(_settings_key(run), []).append(run)
-    return {
-        kind: list(
-            zip(_differing([settings_of(group[0]) for group in nets.values()]), nets.values(), strict=True)
-        )
-        for kind, nets in kinds.items()
-    }
+        kinds.setdefault(run.record.kind, {}).setdefault(settings_key(settings_of(run)), []).append(run)
+    named: dict[str, tuple[list[Run], str]] = {}
+    for kind, nets in kinds.items():
+        settings = [", ".join(own) for own in _differing([settings_of(group[0]) for group in nets.values()])]
+        names = [f"{kind}, {own}" if own else kind for own in settings]
+        numbered = max(map(len, names)) > LONGEST_NAME or len(set(names)) < len(names)
+        for number, (name, own, group) in enumerate(zip(names, settings, nets.values(), strict=True), 1):
+            named[f"{kind} ({number})" if numbered else name] = (group, own if numbered else "")
+    return named
 
 
 def without_repeats(runs: Sequence[Run]) -> list[Run]:
@@ -76,7 +61,7 @@ def without_repeats(runs: Sequence[Run]) -> list[Run]:
     """
     kept: dict[Any, Run] = {}
     for run in sorted(runs, key=lambda run: run.record.costs.step_ms is None):
-        key = (_settings_key(run), run.record.seed, run.counts.matrix.tobytes())
+        key = (settings_key(settings_of(run)), run.record.seed, run.counts.matrix.tobytes())
         if key in kept:
             first = kept[key]
             moved = run.quality and not first.quality
@@ -112,10 +97,6 @@ def _test_conditions(run: Run) -> dict[str, Any]:
         "other frames": tuple(run.counts.places),
         "another truth": run.counts.matrix.sum(axis=2).tobytes(),
     }
-
-
-def _settings_key(run: Run) -> str:
-    return settings_key(settings_of(run))
 
 
 def settings_key(settings: Mapping[str, Any]) -> str:

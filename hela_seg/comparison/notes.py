@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from hela_seg.comparison.folds import missing_folds
 from hela_seg.comparison.found import Run
@@ -19,28 +19,26 @@ def notes_on(runs: Sequence[Run], frames: int, units: int) -> list[str]:
         frames: how many were scored and hold pixels that count.
         units: how many independent units these make, see `hela_seg.scores.statistics.units_of`.
     """
+    nets = by_net(runs)
     return [
         *(line for run in runs for part in (run.folds or (run,)) for line in part.repeats),
         *_fold_notes(runs),
         _interval_note(frames, units),
-        *_seed_notes(runs),
-        *_repeated_seed_notes(runs),
-        *_label_image_notes(runs),
+        *_seed_notes(nets),
+        *_label_image_notes(nets),
         *_absent_class_notes(runs),
         *hardware_notes(runs),
     ]
 
 
-def _fold_notes(runs: Sequence[Run]) -> list[str]:
-    pooled = [run for run in runs if run.folds]
-    if not pooled:
-        return []
-    lacking = {f"{run.folder} lacks fold {fold}" for run in pooled for fold in missing_folds(run)}
-    there = f" {'; '.join(sorted(lacking))}: its frames are not among those scored." if lacking else ""
-    return [
-        f"Out of fold: {len(pooled[0].folds)} trainings a net and seed, each scored on the frames of its own "
-        f"fold, whose confusion matrices are summed.{there}"
-    ]
+def _fold_notes(runs: Sequence[Run]) -> Iterator[str]:
+    if pooled := [run for run in runs if run.folds]:
+        lacking = {f"{run.folder} lacks fold {fold}" for run in pooled for fold in missing_folds(run)}
+        there = f" {'; '.join(sorted(lacking))}: its frames are not among those scored." if lacking else ""
+        yield (
+            f"Out of fold: {len(pooled[0].folds)} trainings a net and seed, each scored on the frames of its "
+            f"own fold, whose confusion matrices are summed.{there}"
+        )
 
 
 def _interval_note(frames: int, units: int) -> str:
@@ -60,46 +58,36 @@ def _interval_note(frames: int, units: int) -> str:
     )
 
 
-def _seed_notes(runs: Sequence[Run]) -> list[str]:
-    if not any(run.record.of_net for run in runs):
-        return []
-    nets = {name: group for name, group in by_net(runs).items() if group[0].record.of_net}
-    single = [name for name, group in nets.items() if len(group) == 1]
-    if not single:
-        return ["Scores are means over seeds, ± their standard deviation over seeds."]
-    effect = "change the order of nets with close scores" if len(nets) > 1 else "give other scores"
-    return [f"Trained with one seed: {', '.join(single)}. Another seed may {effect}."]
-
-
-def _repeated_seed_notes(runs: Sequence[Run]) -> list[str]:
-    seeds = {name: Counter(run.record.seed for run in group) for name, group in by_net(runs).items()}
+def _seed_notes(nets: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    trained = {name: group for name, group in nets.items() if group[0].record.of_net}
+    single = [name for name, group in trained.items() if len(group) == 1]
+    if single:
+        effect = "change the order of nets with close scores" if len(trained) > 1 else "give other scores"
+        yield f"Trained with one seed: {', '.join(single)}. Another seed may {effect}."
+    elif trained:
+        yield "Scores are means over seeds, ± their standard deviation over seeds."
     repeated = [
         f"{name} ({count} with seed {seed})"
-        for name, counts in seeds.items()
-        for seed, count in counts.items()
+        for name, group in nets.items()
+        for seed, count in Counter(run.record.seed for run in group).items()
         if seed is not None and count > 1
     ]
-    if not repeated:
-        return []
-    return [f"Several runs of one seed count as so many seeds: {', '.join(repeated)}."]
+    if repeated:
+        yield f"Several runs of one seed count as so many seeds: {', '.join(repeated)}."
 
 
-def _label_image_notes(runs: Sequence[Run]) -> list[str]:
-    names = [name for name, group in by_net(runs).items() if not group[0].record.of_net]
-    if not names:
-        return []
-    return [f"Label images and no net of this program, of which it knows no costs: {', '.join(names)}."]
+def _label_image_notes(nets: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    if names := [name for name, group in nets.items() if not group[0].record.of_net]:
+        yield f"Label images and no net of this program, of which it knows no costs: {', '.join(names)}."
 
 
-def _absent_class_notes(runs: Sequence[Run]) -> list[str]:
+def _absent_class_notes(runs: Sequence[Run]) -> Iterator[str]:
     true_pixels = runs[0].counts.pooled.sum(axis=1)
-    absent = [c.name for c in runs[0].classes if not true_pixels[c.index]]
-    if not absent:
-        return []
-    return [
-        f"Absent from the truth: {', '.join(absent)}. A net that predicts such a class nowhere has no "
-        "score for it, which its means leave out; one that does scores 0."
-    ]
+    if absent := [c.name for c in runs[0].classes if not true_pixels[c.index]]:
+        yield (
+            f"Absent from the truth: {', '.join(absent)}. A net that predicts such a class nowhere has no "
+            "score for it, which its means leave out; one that does scores 0."
+        )
 
 
 def hardware_notes(runs: Sequence[Run]) -> list[str]:

@@ -101,15 +101,12 @@ def pool_quality(folds: Sequence[Plain]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     boundaries, cells = ([fold[key] for fold in folds if key in fold] for key in ("boundaries", "cells"))
-    if len(boundaries) == len(folds) and _method(boundaries, BOUNDARY_METHOD) and _have_counts(boundaries):
+    counted = all(set(COUNTED) <= row.keys() for plain in boundaries for row in plain["classes"].values())
+    if counted and len(boundaries) == len(folds) and _method(boundaries, BOUNDARY_METHOD):
         found["boundaries"] = _pool_boundaries(boundaries)
     if len(cells) == len(folds) and _method(cells, CELL_METHOD):
         found["cells"] = _pool_cells(cells)
     return found
-
-
-def _have_counts(boundaries: Sequence[Plain]) -> bool:
-    return all(set(COUNTED) <= row.keys() for plain in boundaries for row in plain["classes"].values())
 
 
 def _pool_boundaries(folds: Sequence[Plain]) -> dict[str, Any]:

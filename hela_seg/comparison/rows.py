@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -26,7 +25,6 @@ from hela_seg.scores.statistics import (
     count_of,
     holm,
     intervals_of,
-    is_shown,
     level_of,
     resampled,
     signed_rank,
@@ -96,11 +94,6 @@ class Pair:
     p_holm: float
     sentence: str
 
-    @property
-    def shown(self) -> bool:
-        """Whether the two nets differ by more than chance, see `hela_seg.scores.statistics.is_shown`."""
-        return is_shown(self.difference, self.p_holm)
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -127,7 +120,7 @@ def compare_runs(runs: Sequence[Run], seed: int = 0, published: str = AUTO) -> l
     The folds of a cross-validation count as one run, see `hela_seg.comparison.folds.pool_folds`.
 
     Args:
-        runs: see `hela_seg.comparison.find_runs`.
+        runs: see `hela_seg.comparison.found.find_runs`.
         seed: of the bootstrap's draws.
         published: beside which nets the paper's figures stand, see `published_of`.
 
@@ -152,7 +145,13 @@ def all_figures(matrix: NDArray[np.int64]) -> FloatArray:
 
 
 def _compare(runs: Sequence[Run], seed: int, published: str) -> Comparison:
-    nets = dict(sorted(by_net(runs).items(), key=lambda net: -_mean_iou(net[1])))
+    nets = by_net(runs)
+    mean_iou = {
+        name: np.mean([scores_of(run.counts.pooled).mean_iou for run in group])
+        for name, group in nets.items()
+    }
+    best_first = sorted(nets, key=lambda name: -np.nan_to_num(mean_iou[name], nan=-1.0))
+    nets = {name: nets[name] for name in best_first}
     counts = runs[0].counts
     units = units_of(counts)
     matrices = [np.stack([run.counts.matrix for run in group]) for group in nets.values()]
@@ -164,11 +163,6 @@ def _compare(runs: Sequence[Run], seed: int, published: str) -> Comparison:
     pairs = _pairs(list(nets), differences, matrices, units)
     notes = notes_on(runs, int((units >= 0).sum()), count_of(units))
     return Comparison(runs[0].classes, rows, pairs, counts, notes)
-
-
-def _mean_iou(group: Sequence[Run]) -> float:
-    mean = float(np.mean([scores_of(run.counts.pooled).mean_iou for run in group]))
-    return -1.0 if math.isnan(mean) else mean
 
 
 def _resampled(

@@ -7,8 +7,7 @@ what it is made of, ``panel`` and ``background``.
 - ``layers``: recordings, class maps, cells and tracks as layers of napari
 - ``frames``: frames of a file as arrays, read as they are shown; class maps that can be painted on
 - ``segment``: predicts the frames of a layer, and chooses those to label next
-- ``masks``: mended frames saved as images and masks that ``data=folder`` reads
-- ``finetune``: training in a process of its own, and its log
+- ``finetune``: mended frames saved as images and masks that ``data=folder`` reads, and training on them
 - ``background``: work that runs beside the window, and what goes wrong, in one line
 - ``panel``: what the dock widget looks like
 - ``widget``: the dock widget

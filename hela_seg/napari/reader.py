@@ -30,11 +30,11 @@ READ = (*CLASS_MAPS, run_folder.CELLS_SUFFIX)
 def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[Layer]] | None:
     """What reads a path for napari; None where it is no result of `hela_seg.predict`."""
     paths = [path] if isinstance(path, str) else path
-    return read if paths and all(map(_is_result, map(Path, paths))) else None
-
-
-def _is_result(path: Path) -> bool:
-    return path.name.endswith(READ) or (path / run_folder.PREDICTION_RECORD).is_file()
+    known = (
+        path.name.endswith(READ) or (path / run_folder.PREDICTION_RECORD).is_file()
+        for path in map(Path, paths)
+    )
+    return read if paths and all(known) else None
 
 
 def read(path: str | Sequence[str]) -> list[Layer]:

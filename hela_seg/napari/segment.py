@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import entr
 
 from hela_seg.data.checks.perceptual_hash import perceptual_hash
@@ -72,8 +71,8 @@ class Shown:
         if self.series is not None:
             return predictor.as_trained(self.series)
         if self.path is not None and self.path.exists():
-            series = predictor.open(self.path)
-            if self._is_of(series):
+            series, shape = predictor.open(self.path), dict(zip(self.axes, self.pixels.shape, strict=True))
+            if (shape.get("T", 1), shape["Y"], shape["X"]) == (series.shape[0], *series.shape[2:]):
                 return series
         if "?" in self.axes:
             raise InputError(
@@ -81,10 +80,6 @@ class Shown:
                 "its channels into layers, or take a maximum over Z"
             )
         return predictor.open(np.asarray(self.pixels), self.axes)
-
-    def _is_of(self, series: Series) -> bool:
-        shape = dict(zip(self.axes, self.pixels.shape, strict=True))
-        return (shape.get("T", 1), shape["Y"], shape["X"]) == (series.shape[0], *series.shape[2:])
 
 
 def axes_of(ndim: int, rgb: bool) -> str:
@@ -149,13 +144,9 @@ def predict(
     chosen = [choice.candidate.t for choice in rank(candidates, TO_LABEL)]
     yield Prediction(
         series,
-        LazyFrames(_reader(maps), (frames, height, width)),
+        LazyFrames(lambda t: np.array(maps[t]), (frames, height, width)),
         predictor.classes,
         chosen,
         done,
         predictor.intensity_mismatch(series),
     )
-
-
-def _reader(maps: NDArray[np.uint8]) -> Callable[[int], NDArray[np.uint8]]:
-    return lambda t: np.array(maps[t])

@@ -16,9 +16,8 @@ from qtpy.QtWidgets import QFileDialog
 from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.napari import finetune
 from hela_seg.napari.background import in_one_line, start
-from hela_seg.napari.finetune import Epoch
+from hela_seg.napari.finetune import Epoch, save_masks
 from hela_seg.napari.layers import CLASSES_KEY, IGNORED_COLOUR, class_layer
-from hela_seg.napari.masks import save_masks
 from hela_seg.napari.panel import FOLDER, Panel, square
 from hela_seg.napari.segment import Prediction, Shown, axes_of, predict
 from hela_seg.system.errors import InputError
@@ -243,10 +242,7 @@ class SegmentWidget(Panel):
         return layer
 
     def _run(
-        self,
-        work: Iterator[Any],
-        show: Callable[[Any], None],
-        then: Callable[[], None] = lambda: None,
+        self, work: Iterator[Any], show: Callable[[Any], None], then: Callable[[], None] = lambda: None
     ) -> None:
         """Do some work in a thread, show what it yields, and go on with something else where it ends well."""
         self._stopping, self._began = False, time.monotonic()

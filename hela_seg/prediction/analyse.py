@@ -15,14 +15,7 @@ from numpy.typing import NDArray
 
 from hela_seg.cells import Columns, cell_table, count_cells, measure_cells, split_cells
 from hela_seg.cells.polygons import import_roifile
-from hela_seg.cells.timecourse import (
-    CellFlicker,
-    Flicker,
-    OverlapTracks,
-    PixelFlicker,
-    class_pixels,
-    majority_over_time,
-)
+from hela_seg.cells.timecourse import CellFlicker, Flicker, PixelFlicker, class_pixels, majority_over_time
 from hela_seg.data.stacks import PixelSize
 from hela_seg.inference.prefetch import prefetch
 from hela_seg.prediction.cell_maps import CellMaps
@@ -166,7 +159,7 @@ class _Cells:
         follow = job.wanted.follow
         self._follower = Follower(job.classes, follow, touching=True) if job.wanted.track else None
         self._rows: list[Columns] = []
-        self._tracks, self._flicker = OverlapTracks(), CellFlicker()
+        self._flicker = CellFlicker()
         self.flicker: Flicker | None = None
 
     def measured(
@@ -218,11 +211,8 @@ class _Cells:
         cells = numbered.labels
         if self._maps is not None:
             self._maps.add(cells.astype(np.int32, copy=False), rows)
-        tracks = self._tracks.add(cells)
-        classes = np.array([self._index_of[name] for name in rows["class"]], np.uint8)
-        self.flicker = self._flicker.add(
-            np.array([tracks[label] for label in rows["label"].tolist()]), classes
-        )
+        classes = (self._index_of[name] for name in rows["class"])
+        self.flicker = self._flicker.add(cells, dict(zip(rows["label"].tolist(), classes, strict=True)))
         if self._follower is not None:
             rows = self._follower.add(numbered, rows)
             self._rows.append(rows)

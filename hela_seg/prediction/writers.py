@@ -16,10 +16,9 @@ from hela_seg.data.stacks import EncodedFrame, Part, PixelSize, Series, write_om
 from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import results_of
 from hela_seg.report.pictures.drawings import write_figure
-from hela_seg.report.pictures.film import write_film
+from hela_seg.report.pictures.film import Trails, write_film
 from hela_seg.report.pictures.lineage import draw_lineage
 from hela_seg.report.pictures.overlay import write_overlay
-from hela_seg.report.pictures.trails import Trails
 from hela_seg.tracking.ctc import write_ctc_results
 from hela_seg.tracking.geff import write_geff
 from hela_seg.tracking.trackmate import write_trackmate

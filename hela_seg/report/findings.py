@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.text import Text
 
 from hela_seg.data.checks.examine import Examination, SeriesFacts
-from hela_seg.data.checks.looks import FrameLook
 from hela_seg.data.checks.verdict import Verdict
 from hela_seg.data.classes import Classes
 from hela_seg.data.grey_values import PERCENTILES
@@ -90,8 +89,10 @@ def write_findings(
         "split": rows_of_blocks(blocks, names),
         "alike": [
             {
-                pair.parts[0]: _place(pair.first, names),
-                pair.parts[1]: _place(pair.second, names),
+                **{
+                    part: {"series": names[look.series], "frame": look.t}
+                    for part, look in zip(pair.parts, (pair.first, pair.second), strict=True)
+                },
                 "similarity": round(pair.similarity, 3),
                 "same": pair.same,
                 "same_mask": pair.same_mask,
@@ -135,7 +136,8 @@ def _over_channels(facts: SeriesFacts) -> list[str]:
 def _classes_sheet(examination: Examination, classes: Classes) -> Sheet:
     parts = [part for part in get_args(Part) if part in examination.pixels]
     total, frames = _total(examination.pixels, classes), _total(examination.frames, classes)
-    percents = [_percent(total), *(_percent(examination.pixels[part]) for part in parts)]
+    counts_of = (total, *(examination.pixels[part] for part in parts))
+    percents = [100 * pixels / max(int(pixels.sum()), 1) for pixels in counts_of]
     weights = _weights(examination) or [math.nan] * len(classes)
     rows = []
     for k, name in enumerate(classes.names):
@@ -153,10 +155,6 @@ def _short(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.3g} {letter}"
     return str(count)
-
-
-def _percent(pixels: Counts) -> npt.NDArray[np.float64]:
-    return 100 * pixels / max(int(pixels.sum()), 1)
 
 
 def _total(by_part: dict[Part | None, Counts], classes: Classes) -> Counts:
@@ -205,7 +203,3 @@ def _classes_to_plain(examination: Examination, classes: Classes) -> list[dict[s
         }
         for index, entry in enumerate(classes.to_plain())
     ]
-
-
-def _place(found: FrameLook, names: Sequence[str]) -> dict[str, Any]:
-    return {"series": names[found.series], "frame": found.t}

@@ -18,8 +18,6 @@ from hela_seg.system.version import __version__
 
 JPEG_QUALITY = 85
 
-TEMPLATE = "page.html.j2"
-
 
 @dataclass(frozen=True)
 class Drawing:
@@ -112,7 +110,7 @@ class Page:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        return environment.get_template(TEMPLATE).render(page=self, version=__version__)
+        return environment.get_template("page.html.j2").render(page=self, version=__version__)
 
     def write(self, path: Path) -> None:
         """Write the page as a file."""

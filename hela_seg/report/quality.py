@@ -91,11 +91,22 @@ def print_quality(quality: Quality, classes: Classes, console: Console | None = 
 
 def quality_sheets(plain: Mapping[str, Any], classes: Classes) -> list[Sheet]:
     """Tables of the boundaries and of the cells, as far as `quality_to_plain` has them."""
-    boundaries, cells = plain.get("boundaries"), plain.get("cells")
-    return [
-        *([] if boundaries is None else [_boundary_sheet(boundaries, classes)]),
-        *([] if cells is None else [_cell_sheet(cells)]),
-    ]
+    boundaries = [_boundary_sheet(plain["boundaries"], classes)] if "boundaries" in plain else []
+    return [*boundaries, *([_cell_sheet(plain["cells"])] if "cells" in plain else [])]
+
+
+def doubt_of_cells(quality: Quality, classes: int) -> str | None:
+    """What to say of label images that number no more cells a frame than a class map has classes."""
+    cells = {} if quality.cells is None else quality.cells.to_plain()
+    if cells.get("found") != "ids":
+        return None
+    frames, true, found = (cells[key] for key in ("frames", "true_cells", "found_cells"))
+    if not found <= (classes - 1) * frames < true:
+        return None
+    return (
+        f"the label images number {counted(found, 'cell')} in {counted(frames, 'frame')}, the truth {true}: "
+        "if they are class maps, as hela_seg.predict writes them, add reading.kind=values"
+    )
 
 
 def write_track_scores(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:

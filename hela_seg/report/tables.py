@@ -95,10 +95,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def number_cell(value: float | None, form: str = ".4f") -> Cell:
-    """A cell with a number, shown as `format` takes ``form``; `ABSENT` for None and NaN."""
+def number_cell(value: float | None, form: str = ".4f", unit: int = 1) -> Cell:
+    """A cell with a number in a unit, shown as `format` takes ``form``; `ABSENT` for None and NaN."""
     if value is None or math.isnan(value):
         return Cell(ABSENT)
+    value = value if unit == 1 else value / unit
     return Cell(format(value, form).replace("-", "−"), value)
 
 
@@ -145,7 +146,7 @@ def print_scores(scores: Scores, classes: Classes, title: str, console: Console 
 
     A score that does not exist shows a dash, and a line below says why and that the mean leaves it out.
     """
-    by_class, means = _by_class_and_mean(scores, classes)
+    by_class, means = by_class_and_mean(scores, classes)
     rows = [
         (Cell(name), *map(number_cell, values.values()))
         for name, values in [*by_class.items(), ("mean", means)]
@@ -201,7 +202,7 @@ def write_scores(
     if matrix.shape != (len(classes), len(classes)):
         raise ValueError(f"confusion matrix is {matrix.shape}, expected ({len(classes)}, {len(classes)})")
     scores = scores_of(matrix)
-    by_class, means = _by_class_and_mean(scores, classes)
+    by_class, means = by_class_and_mean(scores, classes)
     rows = [{"class": name} | values for name, values in [*by_class.items(), ("mean", means)]]
     write_table(folder / run_folder.SCORES_TABLE, rows)
     content = {
@@ -252,7 +253,8 @@ def print_files(facts: Mapping[str, object], console: Console | None = None) -> 
         console.print(Text.assemble((name.ljust(width), "bold"), "  ", str(value)), soft_wrap=True)
 
 
-def _by_class_and_mean(scores: Scores, classes: Classes) -> tuple[dict[str, Measures], Measures]:
+def by_class_and_mean(scores: Scores, classes: Classes) -> tuple[dict[str, Measures], Measures]:
+    """The scores of each class by its name, and their means over the classes."""
     plain = scores.to_plain()
     by_class = {c.name: {measure: plain[measure][c.index] for measure in MEASURES} for c in classes}
     return by_class, {measure: plain[f"mean_{measure}"] for measure in MEASURES}

@@ -37,10 +37,6 @@ TIME_COURSE = "time_course.png"
 LABELS_SUFFIX = ".labels.ome.tif"
 LABELS_ZARR_SUFFIX = ".labels.zarr"
 CELLS_SUFFIX = ".cells.ome.tif"
-LINEAGE_SUFFIX = ".lineage"
-CTC_SUFFIX = "_RES"
-TRACKMATE_SUFFIX = ".trackmate.xml"
-GEFF_SUFFIX = ".tracks.geff"
 SUFFIXES = {
     "tiff": LABELS_SUFFIX,
     "zarr": LABELS_ZARR_SUFFIX,
@@ -52,10 +48,10 @@ SUFFIXES = {
     "overlay": ".overlay.png",
     "mp4": ".film.mp4",
     "png": ".film.png",
-    "lineage": f"{LINEAGE_SUFFIX}.png",
-    "lineage_svg": f"{LINEAGE_SUFFIX}.svg",
-    "ctc": CTC_SUFFIX,
-    "trackmate": TRACKMATE_SUFFIX,
-    "geff": GEFF_SUFFIX,
+    "lineage": ".lineage.png",
+    "lineage_svg": ".lineage.svg",
+    "ctc": "_RES",
+    "trackmate": ".trackmate.xml",
+    "geff": ".tracks.geff",
 }
 """What follows a recording's name, by kind of result of a prediction."""

@@ -12,5 +12,6 @@ With it:
 - ``frames``: a frame, its truth and what was found in it
 - ``meters``: boundaries and cells of frames, added up
 - ``reading``: how label images are read, and which cells they number
+- ``truth``: the data to score on
 - ``partners``: which label file belongs to which frame; ``labelled``: label images as segmented frames
 """

@@ -186,7 +186,6 @@ def _boundary(inside: Mask, known: Mask) -> Mask:
 def _distances(origin: Mask, goal: Mask, pixel_size: PixelSize) -> Floats:
     """From each pixel of one boundary to the nearest of the other."""
     if pixel_size.height != pixel_size.width:
-        exact: Floats = ndimage.distance_transform_edt(~goal, pixel_size)[origin]
-        return exact
+        return np.asarray(ndimage.distance_transform_edt(~goal, pixel_size)[origin])
     distance = cv2.distanceTransform((~goal).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return pixel_size.width * distance[origin].astype(np.float64)

@@ -54,8 +54,7 @@ class FrameCounts:
     @property
     def pooled(self) -> NDArray[np.int64]:
         """The sum over all frames, (K, K)."""
-        total: NDArray[np.int64] = self.matrix.sum(axis=0)
-        return total
+        return np.asarray(self.matrix.sum(axis=0))
 
     @property
     def places(self) -> list[tuple[str, int, int]]:
@@ -119,11 +118,7 @@ def read_counts(path: Path, names: Sequence[str]) -> FrameCounts:
         raise InputError(f"{path} is empty or no table, expected a row a frame: {REMEDY}") from None
     if [*map(from_cell, header)] != _header(names):
         raise InputError(f"{path} has other columns than those of {', '.join(names)}: {REMEDY}")
-    return _parsed(path, rows, len(names))
-
-
-def _parsed(path: Path, rows: Sequence[Sequence[str]], classes: int) -> FrameCounts:
-    width = len(PLACE) + classes**2
+    classes, width = len(names), len(header)
     try:
         numbers = np.array([row[1:] for row in rows], dtype=np.int64).reshape(len(rows), width - 1)
     except (ValueError, OverflowError):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,29 +25,6 @@ from hela_seg.scores.partners import Partners
 from hela_seg.system.errors import InputError, one_line
 
 
-@dataclass(frozen=True)
-class Readers:
-    """How masks of the truth and label images become indices of K classes."""
-
-    truth: LabelReader
-    found: LabelReader
-    classes: int
-
-
-class CountedLabels(NamedTuple):
-    """The pixels that were counted of label images.
-
-    Attributes:
-        frames: a confusion matrix for each frame that could be read.
-        blocks: the same frames; a frame that is left out parts its block in two.
-        faults: a line for each frame that could not be read.
-    """
-
-    frames: FrameCounts
-    blocks: list[Block]
-    faults: list[str]
-
-
 def class_map(partners: Partners, reader: LabelReader, block: Block, t: int) -> NDArray[np.uint8]:
     """The class map (H, W) of the label image of frame t of a block."""
     return _converted(*partners.frames[block.series, t], reader)
@@ -58,42 +34,48 @@ def score_labels(
     partners: Partners,
     recordings: Sequence[Recording],
     blocks: Sequence[Block],
-    readers: Readers,
+    truth: LabelReader,
+    labels: LabelReader,
+    classes: int,
     meters: Meters,
-) -> CountedLabels:
+) -> tuple[FrameCounts, list[Block], list[str]]:
     """Count the pixels of label images against masks, and measure them.
 
     Args:
         partners: label images by frame.
         recordings: with the truth.
         blocks: frames to score.
-        readers: of masks and label images.
+        truth: the reader of the masks.
+        labels: the reader of the label images.
+        classes: K.
         meters: boundaries and cells, measured of the same frames.
 
     Returns:
-        What was counted. Frames without a label image are skipped: `find_partners` has reported them.
+        The confusion matrix of each frame that could be read; the same frames as blocks, where a frame that
+        is left out parts its block in two; and a line for each frame that could not be read. Frames without a
+        label image are skipped: `find_partners` has reported them.
 
     Raises:
         InputError: not one frame could be read; colour tables that contradict each other; or what a meter
             raises.
     """
-    if isinstance(readers.found, ValueLabels):
+    if isinstance(labels, ValueLabels):
         refuse_unlike_palettes(dict.fromkeys(series for series, _ in partners.frames.values()))
     places: list[tuple[int, int]] = []
     matrices, faults = [], []
-    for number, t in ((number, t) for number, block in enumerate(blocks) for t in _frames(block)):
+    for number, t in ((n, t) for n, block in enumerate(blocks) for t in range(block.start, block.stop)):
         series = blocks[number].series
         recording, partner = recordings[series], partners.frames.get((series, t))
         if partner is None:
             continue
         try:
-            frame = _read(recording, t, *partner, readers)
+            frame = _read(recording, t, *partner, truth, labels)
         except InputError as error:
             faults.append(str(error))
             continue
         meters.add(frame)
-        truth, found = (torch.from_numpy(of.astype(np.int64)) for of in (frame.truth, frame.found))
-        matrices.append(confusion_matrix(found, truth, readers.classes).numpy())
+        true, found = (torch.from_numpy(of.astype(np.int64)) for of in (frame.truth, frame.found))
+        matrices.append(confusion_matrix(found, true, classes).numpy())
         places.append((number, t))
     if not places:
         raise InputError(f"no frame can be scored: {one_line([*partners.faults, *faults])}")
@@ -101,24 +83,23 @@ def score_labels(
     names = tuple(recordings[blocks[number].series].name for number, _ in places)
     of_span = np.repeat(np.arange(len(spans)), [span.stop - span.start for span in spans])
     times = np.array([t for _, t in places], np.int64)
-    return CountedLabels(FrameCounts(names, times, of_span, np.stack(matrices)), spans, faults)
+    return FrameCounts(names, times, of_span, np.stack(matrices)), spans, faults
 
 
-def _frames(block: Block) -> range:
-    return range(block.start, block.stop)
-
-
-def _read(recording: Recording, t: int, series: Series, at: int, readers: Readers) -> SegmentedFrame:
-    truth = LabelFrames(recording.mask, readers.truth).whole(t)
-    found = _converted(series, at, readers.found)
+def _read(
+    recording: Recording, t: int, series: Series, at: int, masks: LabelReader, labels: LabelReader
+) -> SegmentedFrame:
+    """Frame t of a recording against frame ``at`` of its label images."""
+    truth = LabelFrames(recording.mask, masks).whole(t)
+    found = _converted(series, at, labels)
     nowhere = np.count_nonzero((found == IGNORE_INDEX) & (truth != IGNORE_INDEX))
     if nowhere:
         raise InputError(
             f"{series.path_of(at)}, frame {at}: {nowhere} pixel(s) have the value to ignore where the truth "
             "has a class, expected a class for each: label them, or mark them as ignored in the truth too"
         )
-    ids = LabelFrames(series, readers.found).instances(at, found)
-    return against_truth(recording, t, truth, found, readers.truth, ids)
+    ids = LabelFrames(series, labels).instances(at, found)
+    return against_truth(recording, t, truth, found, masks, ids)
 
 
 def _converted(series: Series, at: int, reader: LabelReader) -> NDArray[np.uint8]:

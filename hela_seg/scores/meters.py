@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Lt
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from hela_seg.cells import NECK, CellScores, Matches, match_cells, split_cells
 from hela_seg.data.classes import IGNORE_INDEX
-from hela_seg.data.stacks import PixelSize
 from hela_seg.scores.boundaries import (
     SQUARE,
     BoundaryScores,
@@ -55,7 +54,12 @@ class BoundaryMeter:
         Raises:
             InputError: the unit is micrometres and the image does not state its pixel size.
         """
-        size = SQUARE if self._unit == "pixels" else self._micrometres(frame)
+        size = SQUARE if self._unit == "pixels" else frame.pixel_size
+        if size is None:
+            raise InputError(
+                f"{frame.path} does not state the size of its pixels, expected it with "
+                "boundaries.unit=micrometres: set boundaries.unit=pixels, or save it with its calibration"
+            )
         compared = compare_boundaries(frame.truth, frame.found, self._classes, self._tolerance, size)
         self.frames.append(compared)
 
@@ -63,22 +67,6 @@ class BoundaryMeter:
     def scores(self) -> BoundaryScores:
         """Scores of all frames so far, at least one."""
         return pool_boundaries(self.frames, self._tolerance, self._unit)
-
-    def _micrometres(self, frame: SegmentedFrame) -> PixelSize:
-        if frame.pixel_size is None:
-            raise InputError(
-                f"{frame.path} does not state the size of its pixels, expected it with "
-                "boundaries.unit=micrometres: set boundaries.unit=pixels, or save it with its calibration"
-            )
-        return frame.pixel_size
-
-
-class FrameCells(NamedTuple):
-    """The cells of one frame: their matches, and whether true and found ones are numbered."""
-
-    matches: Matches
-    true_by_ids: bool
-    found_by_ids: bool
 
 
 class CellMeter:
@@ -95,13 +83,13 @@ class CellMeter:
         InputError: a neck outside of 0 to 1, or an area that is negative or no whole number.
 
     Attributes:
-        frames: what was measured of each.
+        frames: the matches of each, and whether its true and its found cells are numbered.
     """
 
     @validated("cells")
     def __init__(self, neck: Share = NECK, least_area: NonNegative = 0) -> None:
         self._neck, self._least_area = neck, least_area
-        self.frames: list[FrameCells] = []
+        self.frames: list[tuple[Matches, bool, bool]] = []
 
     def add(self, frame: SegmentedFrame) -> None:
         """Match the cells of one more frame."""
@@ -109,7 +97,7 @@ class CellMeter:
         true = self._cells(frame.true_cells, frame.truth, ignored)
         found = self._cells(frame.found_cells, frame.found, ignored)
         by_ids = frame.true_cells is not None, frame.found_cells is not None
-        self.frames.append(FrameCells(match_cells(true, found), *by_ids))
+        self.frames.append((match_cells(true, found), *by_ids))
 
     @property
     def scores(self) -> CellScores:

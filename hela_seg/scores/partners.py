@@ -67,18 +67,24 @@ def find_partners(
     Raises:
         InputError: no such folder or file, an empty folder, or several recordings of one name.
     """
-    wanted = _wanted(blocks)
+    wanted: dict[int, list[int]] = {}
+    for block in blocks:
+        wanted.setdefault(block.series, []).extend(range(block.start, block.stop))
     search = _Search(labels, files, axes, colours, alone=len(wanted) == 1)
-    _refuse_namesakes([recordings[number] for number in wanted])
+    counted = Counter(recordings[number].image.name for number in wanted)
+    name, count = counted.most_common(1)[0]
+    if count > 1:
+        raise InputError(
+            f"{count} recordings are named {name}, so that their label files cannot be told apart, expected "
+            "a name each: score one part of the data, with part=test"
+        )
     found = Partners()
     for number, which in wanted.items():
         try:
             partners = search.partners_of(recordings[number], which)
+            found.frames.update({(number, t): partner for t, partner in partners.items()})
         except InputError as error:
             found.faults.append(str(error))
-            continue
-        for t, partner in partners.items():
-            found.frames[number, t] = partner
     used = {path for series, _ in found.frames.values() for path in series.paths}
     found.left_aside.extend(path for path in search.seen if path not in used)
     return found
@@ -164,24 +170,6 @@ class _Search:
                 "export the labels of this image at its own size"
             )
         return series
-
-
-def _wanted(blocks: Sequence[Block]) -> dict[int, list[int]]:
-    """The frames to score of each recording."""
-    wanted: dict[int, list[int]] = {}
-    for block in blocks:
-        wanted.setdefault(block.series, []).extend(range(block.start, block.stop))
-    return wanted
-
-
-def _refuse_namesakes(recordings: Sequence[Recording]) -> None:
-    counted = Counter(recording.image.name for recording in recordings)
-    name, count = counted.most_common(1)[0]
-    if count > 1:
-        raise InputError(
-            f"{count} recordings are named {name}, so that their label files cannot be told apart, expected "
-            "a name each: score one part of the data, with part=test"
-        )
 
 
 def _label_names(name: str, pattern: str | None) -> list[list[str]]:

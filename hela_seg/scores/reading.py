@@ -51,7 +51,14 @@ class Reading:
         kind = self.kind or of_masks["kind"]
         like_masks = kind == of_masks["kind"]
         if kind == "instances" and not like_masks:
-            return _foreground(truth)
+            if len(truth) != 2:
+                raise InputError(
+                    f"reading.kind is instances but the truth has {len(truth)} classes "
+                    f"({', '.join(truth.names)}), which ids of cells do not tell apart: set "
+                    "data.labels.kind=instances if its masks number cells too, or "
+                    "data.classes=[background,cell] with all mask values of cells"
+                )
+            return InstanceLabels(border_width=0)  # every id as the one class beside the background
         classes = self._classes(truth)
         ignored = of_masks.get("ignore_value") if like_masks else None
         width = of_masks.get("border_width", 2)
@@ -71,14 +78,3 @@ class Reading:
                 "truth has them: give the same names in the same order"
             )
         return classes
-
-
-def _foreground(truth: Classes) -> LabelReader:
-    """Every id as the one class beside the background."""
-    if len(truth) != 2:
-        raise InputError(
-            f"reading.kind is instances but the truth has {len(truth)} classes ({', '.join(truth.names)}), "
-            "which ids of cells do not tell apart: set data.labels.kind=instances if its masks number cells "
-            "too, or data.classes=[background,cell] with all mask values of cells"
-        )
-    return InstanceLabels(border_width=0)

@@ -71,22 +71,17 @@ def units_of(counts: FrameCounts) -> NDArray[np.int64]:
     """
     counting = np.asarray(counts.matrix.any(axis=(1, 2)))
     units = np.full(len(counts), -1)
-    units[counting] = _units([(name, block) for name, _, block in compress(counts.places, counting)])
-    return units
-
-
-def _units(places: Sequence[tuple[str, int]]) -> list[int]:
-    """Units of frames by series and block, see `units_of`."""
-    names = dict.fromkeys(name for name, _ in places)
-    if len(names) >= SERIES_ENOUGH:
-        number = {name: index for index, name in enumerate(names)}
-        return [number[name] for name, _ in places]
-    units: list[int] = []
-    for _, run in groupby(places):
-        length = len(list(run))
-        blocks = round(math.sqrt(length))
-        first = units[-1] + 1 if units else 0
-        units += [first + place * blocks // length for place in range(length)]
+    places = [(name, block) for name, _, block in compress(counts.places, counting)]
+    number = {name: index for index, name in enumerate(dict.fromkeys(name for name, _ in places))}
+    found: list[int] = []
+    if len(number) >= SERIES_ENOUGH:
+        found = [number[name] for name, _ in places]
+    else:
+        for _, run in groupby(places):
+            length = len(list(run))
+            blocks, first = round(math.sqrt(length)), found[-1] + 1 if found else 0
+            found += [first + place * blocks // length for place in range(length)]
+    units[counting] = found
     return units
 
 
@@ -209,20 +204,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def is_shown(difference: Interval, p: float) -> bool:
-    """Whether a difference is called shown: its interval leaves out 0, and its corrected p is below 0.05."""
-    return difference.excludes_zero and p < 1 - CONFIDENCE
-
-
 def conclusion(first: str, second: str, difference: Interval, p: float, units: int = FEWEST_TO_TEST) -> str:
     """What follows from two nets' difference in m-IoU, first minus second, and from its p after `holm`.
 
-    Of fewer than `FEWEST_TO_TEST` independent units the sentence says that no test could show more.
+    A difference is shown where its interval leaves out 0 and its corrected p is below 0.05. Of fewer than
+    `FEWEST_TO_TEST` independent units the sentence says that no test could show more.
     """
     if not difference.known:
         return f"Nothing can be said of {first} and {second}: one independent image has no interval."
-    size = f"{abs(difference.value):.4f} in m-IoU"
-    if is_shown(difference, p):
+    size, significant = f"{abs(difference.value):.4f} in m-IoU", p < 1 - CONFIDENCE
+    if difference.excludes_zero and significant:
         better, worse = (first, second) if difference.value > 0 else (second, first)
         return f"{better} is better than {worse}, by {size}."
     why = ""
@@ -230,6 +221,6 @@ def conclusion(first: str, second: str, difference: Interval, p: float, units: i
         few = f"{units} independent images or recordings are too few for a test"
         doubt = few if units < FEWEST_TO_TEST else "the test does not agree"
         why = f"; the interval leaves out 0, but {doubt}"
-    elif p < 1 - CONFIDENCE:
+    elif significant:
         why = "; the test says so, but the interval holds 0"
     return f"No difference shown between {first} and {second} ({size}{why})."

@@ -1,11 +1,10 @@
 """Numbered cells of a recording's frames -> lives: who is who, who divided into whom, and how long it took.
 
-- ``drift``: how far the stage moved between two frames
-- ``mending``: cells in pieces for a frame, or several in one, as those that touch in class maps
+- ``mending``: how far the stage moved; cells in pieces for a frame, or several in one, as those that touch
 - ``linking``: which cells of neighbouring frames are one; gaps, divisions and fusions
 - ``follow``: the frames of a recording through all of this, one after the other
-- ``lives``: tracks from beginning to end, with parents and daughters
-- ``stays``: how long cells are in one class; ``durations``: survival curves, medians, rates, tests
+- ``lives``: tracks from beginning to end, with parents and daughters, and their stays in one class
+- ``durations``: survival curves, medians, rates, tests
 - ``tables``: rows of tracks.csv and events.csv; ``answers``: rows of lives.csv, of conditions side by side
 - ``sources``: where cells come from: masks, or masks and tracks of other programs; ``reading``: their files
 - ``ctc``, ``trackmate``, ``geff``: forms of other programs, in and out, by way of ``graphs``

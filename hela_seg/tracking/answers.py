@@ -19,10 +19,9 @@ from hela_seg.tracking.durations import (
     log_rank,
     median_difference,
     median_of,
-    pooled,
     rate_with_interval,
 )
-from hela_seg.tracking.stays import stays_of
+from hela_seg.tracking.lives import stays_of
 from hela_seg.tracking.tables import EVENT_COLUMNS, TRACK_COLUMNS, Followed, Row, event_rows, track_rows
 
 ANSWER_COLUMNS = (
@@ -54,31 +53,16 @@ def time_unit(recordings: Sequence[Followed]) -> tuple[str, list[float]]:
     return "h", [interval / 3600 for interval in known]
 
 
-def _refuse_unlike(recordings: Sequence[Followed]) -> None:
-    """Refuse conditions whose times have no common unit.
-
-    Raises:
-        InputError: some recordings have a frame interval and others have none.
-    """
-    known = [one for one in recordings if one.frame_interval is not None]
-    if known and len(known) < len(recordings):
-        lacking = next(one.name for one in recordings if one.frame_interval is None)
-        raise InputError(
-            f"'{known[0].name}' has frames every {known[0].frame_interval:g} s and '{lacking}' does not say "
-            "how far its frames are apart, expected both or neither for one comparison: set interval=, or "
-            "analyse them apart"
-        )
-
-
 def durations_in(recordings: Sequence[Followed], kind: int, began: str | None = None) -> Durations:
     """The stays in a class, of all recordings together."""
     _, steps = time_unit(recordings)
-    return pooled(
-        [
-            durations_of(stays_of(one.lives), kind, step=step, series=one.name, began=began)
-            for one, step in zip(recordings, steps, strict=True)
-        ]
-    )
+    found = [
+        durations_of(stays_of(one.lives), kind, step=step, series=one.name, began=began)
+        for one, step in zip(recordings, steps, strict=True)
+    ]
+    columns = ((one.time, one.ended, one.group) for one in found)
+    time, ended, group = (np.concatenate(of) for of in zip(*columns, strict=True))
+    return Durations(time, ended, group, max(steps), sum(one.unseen for one in found))
 
 
 def answer_rows(recordings: Sequence[Followed]) -> list[Row]:
@@ -99,8 +83,14 @@ def answer_rows(recordings: Sequence[Followed]) -> list[Row]:
     conditions: dict[str, list[Followed]] = {}
     for one in recordings:
         conditions.setdefault(one.condition, []).append(one)
-    if len(conditions) > 1:
-        _refuse_unlike(recordings)
+    known = [one for one in recordings if one.frame_interval is not None]
+    if len(conditions) > 1 and 0 < len(known) < len(recordings):
+        lacking = next(one.name for one in recordings if one.frame_interval is None)
+        raise InputError(
+            f"'{known[0].name}' has frames every {known[0].frame_interval:g} s and '{lacking}' does not say "
+            "how far its frames are apart, expected both or neither for one comparison: set interval=, or "
+            "analyse them apart"
+        )
     rows = [row for name, own in conditions.items() for row in _of_condition(name, own)]
     return rows + _differences(conditions)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hela_seg.scores.statistics import CONFIDENCE, Interval
 from hela_seg.tracking import Floats
-from hela_seg.tracking.stays import Stay
+from hela_seg.tracking.lives import Stay
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,11 +141,8 @@ def _reaches_half(time: Floats, share: Floats) -> float:
     below = np.flatnonzero(share <= 0.5)
     if not len(below):
         return math.nan
-    at = int(below[0])
-    if at == 0 or share[at - 1] == share[at]:
-        return float(time[at])
-    part = (share[at - 1] - 0.5) / (share[at - 1] - share[at])
-    return float(time[at - 1] + part * (time[at] - time[at - 1]))
+    ends = [below[0], max(below[0] - 1, 0)]
+    return float(np.interp(0.5, share[ends], time[ends]))
 
 
 def median_difference(
@@ -193,11 +190,3 @@ def rate_with_interval(events: int, exposure: float) -> Interval:
     low = scipy.stats.chi2.ppf((1 - CONFIDENCE) / 2, 2 * events) / 2 if events else 0.0
     high = scipy.stats.chi2.ppf((1 + CONFIDENCE) / 2, 2 * events + 2) / 2
     return Interval(events / exposure, float(low) / exposure, float(high) / exposure)
-
-
-def pooled(durations: Sequence[Durations]) -> Durations:
-    """The stays of several recordings together."""
-    columns = [(one.time, one.ended, one.group) for one in durations]
-    time, ended, group = (np.concatenate(column) for column in zip(*columns, strict=True))
-    step = max(one.step for one in durations)
-    return Durations(time, ended, group, step, sum(one.unseen for one in durations))

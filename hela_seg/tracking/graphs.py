@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.draw import disk, polygon
 
@@ -151,18 +150,13 @@ def draw_cells(graph: CellGraph) -> Iterator[Labels]:
         labels = np.zeros(graph.size, np.int32)
         own = graph.of_frame(t)
         for rank in np.argsort(-graph.radius[own], kind="stable").tolist():
-            labels[_pixels(graph, own.start + rank)] = rank + 1
+            n = own.start + rank
+            outline = outlines[n]
+            if outline is None:
+                labels[disk(graph.place[n], graph.radius[n], shape=graph.size)] = rank + 1
+            else:
+                labels[polygon(outline[:, 0], outline[:, 1], graph.size)] = rank + 1
         yield labels
-
-
-def _pixels(graph: CellGraph, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    outline = graph.outlines[n] if graph.outlines else None
-    if outline is None:
-        found = disk(graph.place[n], graph.radius[n], shape=graph.size)
-    else:
-        found = polygon(outline[:, 0], outline[:, 1], graph.size)
-    rows, columns = found
-    return rows, columns
 
 
 def cells_in_masks(graph: CellGraph, masks: Iterable[Labels]) -> Iterator[Labels]:

@@ -69,17 +69,14 @@ Cells = NDArray[np.void]
 
 def radius(cells: Cells) -> Floats:
     """(n,) of the disc with the cell's area."""
-    found: Floats = np.sqrt(cells["area"] / np.pi)
-    return found
+    return np.asarray(np.sqrt(cells["area"] / np.pi), np.float64)
 
 
 def of_like_size(cells: Cells, others: Cells) -> NDArray[np.bool_]:
     """(n,) whether each may be the cell of the same position among others, by its size."""
     growth = cells["area"] / others["area"]
-    alike: NDArray[np.bool_] = (cells["cut"] & others["cut"]) | (
-        (growth <= MOST_GROWTH) & (growth >= 1 / MOST_GROWTH)
-    )
-    return alike
+    alike = np.maximum(growth, 1 / growth) <= MOST_GROWTH
+    return np.asarray((cells["cut"] & others["cut"]) | alike, np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +118,7 @@ class Tracker:
         self._rows = 0
         self._before: list[Whole] = []
         self._mother: dict[int, tuple[int, float]] = {}
-        self._fused: dict[int, tuple[int, float]] = {}
+        self._ended: list[Cells] = []
 
     def add(self, frame: MendedFrame, cells: Columns, kind: Whole) -> None:
         """Take the next frame.
@@ -137,8 +134,7 @@ class Tracker:
         found["label"], found["area"], found["kind"] = cells["label"], cells["area_px"], kind
         found["place"] = np.column_stack([cells["row_px"], cells["column_px"]]) - self._stage[-1]
         found["cut"] = cells["touches_border"]
-        none = np.zeros(0, np.int64)
-        first, second = none, none
+        first, second = np.zeros((2, 0), np.int64)
         if frame.shared is not None:
             first, second = self._same(frame.shared, found)
         before = np.full(len(found), -1, np.int64)
@@ -151,13 +147,13 @@ class Tracker:
 
     def links(self) -> Links:
         """Which rows of all frames so far are one cell; rows stand in the order of frames and labels."""
-        fused_now = {**self._fused, **_fusions(self._lost)}
         before = np.concatenate([np.zeros(0, np.int64), *self._before])
         mother, fused = np.full((2, len(before)), -1, np.int64)
         born, gone = np.zeros((2, len(before)))
-        for target, score, pairs in ((mother, born, self._mother), (fused, gone, fused_now)):
-            for row, (other, value) in pairs.items():
-                target[row], score[row] = other, value
+        for row, (other, value) in self._mother.items():
+            mother[row], born[row] = other, value
+        ended = np.concatenate([*self._ended, self._lost])
+        fused[ended["row"]], gone[ended["row"]] = ended["fused"], ended["score"]
         return Links(before, mother, fused, born, gone, np.stack([*self._stage, np.zeros(2)])[:-1])
 
     def _same(self, shared: Overlaps, found: Cells) -> tuple[Whole, Whole]:
@@ -181,44 +177,39 @@ class Tracker:
             np.setdiff1d(np.arange(len(cells)), overlapping[:, side])
             for side, cells in enumerate((self._cells, found))
         )
-        pairs = _within(self._cells[alone], found, REACH)
+        pairs = _within(self._cells[alone], found)
         pairs[:, 0] = alone[pairs[:, 0]]
-        back = _within(found[alone_too], self._cells, REACH)
+        back = _within(found[alone_too], self._cells)
         back[:, 0] = alone_too[back[:, 0]]
         every = np.unique(np.concatenate([pairs, back[:, ::-1]]), axis=0)
         return every[of_like_size(self._cells[every[:, 0]], found[every[:, 1]])]
 
     def _explain_new(self, found: Cells, before: Whole, first: Whole, second: Whole) -> NDArray[np.bool_]:
         """Give new cells the lost ones that they are, or a mother; says which of the linked cells divided."""
-        divided = np.zeros(len(first), bool)
-        new = np.flatnonzero(before < 0)
+        new, lost = np.flatnonzero(before < 0), len(self._lost)
         at, gap_cost = self._gaps(found[new])
         pairs, score = np.zeros((0, 2), np.int64), np.zeros(0)
         if self._divisions:
             pairs, score = triples(self._cells[first], found[second], found[new], self._mitotic)
-        row = np.concatenate([at[:, 0], len(self._lost) + pairs[:, 0]])
+        row = np.concatenate([at[:, 0], lost + pairs[:, 0]])
         column = np.concatenate([at[:, 1], pairs[:, 1]])
         cost = np.concatenate([gap_cost, 2 * UNLINKED * (1 - score)])
-        chosen = assign(row, column, cost, (len(self._lost) + len(first), len(new)))
-        closed = np.zeros(len(self._lost), bool)
-        for entry in chosen.tolist():
-            cell = new[column[entry]]
-            if entry < len(at):
-                before[cell] = self._lost["row"][row[entry]]
-                closed[row[entry]] = True
-                continue
-            link = row[entry] - len(self._lost)
-            divided[link] = True
-            sister, value = second[link], float(score[entry - len(at)])
-            for daughter in (cell, sister):
+        chosen = assign(row, column, cost, (lost + len(first), len(new)))
+        gaps, births = chosen[chosen < len(at)], chosen[chosen >= len(at)]
+        before[new[column[gaps]]] = self._lost["row"][row[gaps]]
+        self._lost = np.delete(self._lost, row[gaps])
+        divided = np.zeros(len(first), bool)
+        divided[row[births] - lost] = True
+        for entry in births.tolist():
+            sister, value = second[row[entry] - lost], float(score[entry - len(at)])
+            for daughter in (new[column[entry]], sister):
                 self._mother[self._rows + int(daughter)] = (int(before[sister]), value)
         before[second[divided]] = -1
-        self._lost = self._lost[~closed]
         return divided
 
     def _gaps(self, new: Cells) -> tuple[Whole, Floats]:
         """Pairs (P, 2) of a lost cell and a new one that may be the same, and the cost of each."""
-        pairs = _within(self._lost, new, REACH)
+        pairs = _within(self._lost, new)
         pairs = pairs[of_like_size(self._lost[pairs[:, 0]], new[pairs[:, 1]])]
         lost, found = self._lost[pairs[:, 0]], new[pairs[:, 1]]
         distance, radii = _apart(lost, found)
@@ -231,16 +222,16 @@ class Tracker:
         going_on, cells = first[~divided], self._cells[ended]
         pairs, score = triples(found[second[~divided]], self._cells[going_on], cells, self._mitotic)
         fused, best = np.full(len(ended), -1, np.int64), np.zeros(len(ended))
-        for entry in np.argsort(score, kind="stable").tolist():  # the best comes last
-            fused[pairs[entry, 1]] = self._rows + second[~divided][pairs[entry, 0]]
-            best[pairs[entry, 1]] = score[entry]
+        order = np.argsort(score, kind="stable")  # the best comes last, and stays
+        fused[pairs[order, 1]] = self._rows + second[~divided][pairs[order, 0]]
+        best[pairs[order, 1]] = score[order]
         frame, newly = len(self._stage) - 1, np.empty(len(ended), LOST)
         newly[list(CELL.fields or ())] = cells
         newly["row"], newly["frame"] = self._rows - len(self._cells) + ended, frame - 1
         newly["fused"], newly["score"] = fused, best
         lost = np.concatenate([self._lost, newly])
         expired = lost["frame"] < frame - self._gap
-        self._fused |= _fusions(lost[expired])
+        self._ended.append(lost[expired & (lost["fused"] >= 0)])
         self._lost = lost[~expired]
 
 
@@ -316,12 +307,11 @@ def triples(mother: Cells, one: Cells, other: Cells, mitotic: int | None) -> tup
     return pairs[enough], score[enough]
 
 
-def _within(one: Cells, other: Cells, reach: float) -> Whole:
-    """Pairs (P, 2) of cells that are no farther apart than ``reach`` times the sum of their radii."""
-    pairs = _pairs(other["place"], one["place"], reach * (radius(one) + radius(other).max(initial=0)))
+def _within(one: Cells, other: Cells) -> Whole:
+    """Pairs (P, 2) of cells that are no farther apart than `REACH` times the sum of their radii."""
+    pairs = _pairs(other["place"], one["place"], REACH * (radius(one) + radius(other).max(initial=0)))
     distance, radii = _apart(one[pairs[:, 0]], other[pairs[:, 1]])
-    near: Whole = pairs[distance <= reach * radii]
-    return near
+    return np.asarray(pairs[distance <= REACH * radii])
 
 
 def _apart(cells: Cells, others: Cells) -> tuple[Floats, Floats]:
@@ -336,10 +326,3 @@ def _pairs(points: Floats, places: Floats, reach: Floats) -> Whole:
     near = KDTree(points).query_ball_point(places, reach, return_sorted=True)
     first = np.repeat(np.arange(len(places)), [len(found) for found in near])
     return np.column_stack([first, np.concatenate(near)]).astype(np.int64)
-
-
-def _fusions(lost: Cells) -> dict[int, tuple[int, float]]:
-    """By the rows of lost cells the cell that each became a part of, and the score."""
-    known = lost[lost["fused"] >= 0]
-    values = zip(known["fused"].tolist(), known["score"].tolist(), strict=True)
-    return dict(zip(known["row"].tolist(), values, strict=True))

@@ -1,4 +1,4 @@
-"""Linked cells -> lives: tracks from a beginning to an end, with parents and daughters."""
+"""Linked cells -> lives: tracks with beginnings, ends, parents and daughters, and their stays in a class."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from hela_seg.tracking.linking import Links
 
 Begin = Literal["start", "division", "entry", "appearance"]
 End = Literal["end", "division", "exit", "fusion", "loss"]
+
+Seen = Literal["division", "change"]
+"""What a stay begins or ends with; None where the recording, or the cell's track, begins or ends before."""
 
 LEAST_LIFE = 3
 """Frames: a daughter that is lost inside of the frame before was none, and its mother has not divided."""
@@ -105,7 +108,13 @@ def lives_of(
     """
     links = links if as_given else _without_short_daughters(cells, links, size)
     typical = float(np.median(cells["area_px"])) if len(kind) else 0.0
-    tracks = [rows for rows in _tracks(links) if as_given or not _is_speck(cells, rows, typical)]
+    tracks = [
+        rows
+        for rows in _tracks(links)
+        if as_given
+        or cells["touches_border"][rows].any()
+        or np.median(cells["area_px"][rows]) >= SPECK * typical
+    ]
     track = np.zeros(len(links.before), np.int64)
     for number, rows in enumerate(tracks, start=1):
         track[rows] = number
@@ -117,9 +126,8 @@ def lives_of(
         daughters.setdefault(mother, []).append(number)
     for number, rows in enumerate(tracks, start=1):
         own = tuple(daughters.get(number, ()))
-        life = _with_beginning(Life(number, rows, parents[number - 1], own), found, links)
         divided = float(links.born[tracks[own[0] - 1][0]]) if own else None
-        found.lives.append(_with_end(life, found, links, divided))
+        found.lives.append(_with_ends(Life(number, rows, parents[number - 1], own), found, links, divided))
     return found
 
 
@@ -157,11 +165,6 @@ def _without_short_daughters(cells: Columns, links: Links, size: tuple[int, int]
     return replace(links, before=before, mother=mother)
 
 
-def _is_speck(cells: Columns, rows: Whole, typical: float) -> bool:
-    small = np.median(cells["area_px"][rows]) < SPECK * typical
-    return bool(small and not cells["touches_border"][rows].any())
-
-
 def _nearness(cells: Columns, row: int, size: tuple[int, int]) -> float:
     """How near a cell is to the frame's edge: 1 where it touches it, 0 from a diameter off."""
     if cells["touches_border"][row]:
@@ -172,25 +175,81 @@ def _nearness(cells: Columns, row: int, size: tuple[int, int]) -> float:
     return float(np.clip(1 - distance / (2 * radius), 0, 1))
 
 
-def _with_beginning(life: Life, found: Lives, links: Links) -> Life:
-    first = int(life.rows[0])
+def _with_ends(life: Life, found: Lives, links: Links, divided: float | None) -> Life:
+    """A life with its beginning and its end; ``divided`` is the score of its division."""
+    first, last, frame = int(life.rows[0]), int(life.rows[-1]), found.cells["frame"]
     if life.parent:
-        return replace(life, begin="division", begin_score=float(links.born[first]))
-    if found.cells["frame"][first] == 0:
-        return life
-    near = _nearness(found.cells, first, found.size)
-    return replace(life, begin="entry" if near > 0.5 else "appearance", begin_score=max(near, 1 - near))
-
-
-def _with_end(life: Life, found: Lives, links: Links, divided: float | None) -> Life:
-    """A life's end; ``divided`` is the score of its division."""
-    last = int(life.rows[-1])
+        life = replace(life, begin="division", begin_score=float(links.born[first]))
+    elif frame[first] > 0:
+        near = _nearness(found.cells, first, found.size)
+        life = replace(life, begin="entry" if near > 0.5 else "appearance", begin_score=max(near, 1 - near))
     if divided is not None:
         return replace(life, end="division", end_score=divided)
-    if found.cells["frame"][last] == found.frames - 1:
+    if frame[last] == found.frames - 1:
         return life
     fused = int(links.fused[last])
     if fused >= 0 and found.track[fused]:
         return replace(life, end="fusion", into=int(found.track[fused]), end_score=float(links.gone[last]))
     near = _nearness(found.cells, last, found.size)
     return replace(life, end="exit" if near > 0.5 else "loss", end_score=max(near, 1 - near))
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A cell that is in one class.
+
+    Attributes:
+        track: of the cell.
+        root: the first track of its lineage.
+        kind: index of the class.
+        first: first frame.
+        last: last frame.
+        began: with a ``division``, a ``change`` of class, or None where its beginning was not seen.
+        ended: the same of its end.
+    """
+
+    track: int
+    root: int
+    kind: int
+    first: int
+    last: int
+    began: Seen | None
+    ended: Seen | None
+
+    @property
+    def frames(self) -> int:
+        """How many frames it takes."""
+        return self.last - self.first + 1
+
+
+def steady(kind: Whole) -> Whole:
+    """Classes (F,) of one cell in order of time, without those that last for one frame between two alike.
+
+    ``steady(np.array([1, 2, 1, 1, 2, 2]))`` is ``[1, 1, 1, 1, 2, 2]``.
+    """
+    result = kind.copy()
+    flickers = (kind[:-2] == kind[2:]) & (kind[1:-1] != kind[:-2])
+    result[1:-1][flickers] = kind[:-2][flickers]
+    return result
+
+
+def stays_of(lives: Lives) -> list[Stay]:
+    """All stays of all lives, in the order of tracks and time."""
+    roots = lives.roots.tolist()
+    return [
+        stay for life, root in zip(lives.lives, roots, strict=True) for stay in stays_in(lives, life, root)
+    ]
+
+
+def stays_in(lives: Lives, life: Life, root: int = 0) -> list[Stay]:
+    """The stays of one life, in order of time."""
+    kind, frame = steady(lives.kind[life.rows]), lives.cells["frame"][life.rows]
+    starts = np.flatnonzero(np.diff(kind, prepend=-1))
+    ends = [*(starts[1:] - 1).tolist(), len(kind) - 1]
+    changes: list[Seen | None] = ["change"] * (len(starts) - 1)
+    began: list[Seen | None] = ["division" if life.parent else None, *changes]
+    ended: list[Seen | None] = [*changes, "division" if life.daughters else None]
+    return [
+        Stay(life.track, root, int(kind[start]), int(frame[start]), int(frame[end]), *seen)
+        for start, end, *seen in zip(starts.tolist(), ends, began, ended, strict=True)
+    ]

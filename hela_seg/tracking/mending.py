@@ -1,15 +1,26 @@
-"""Cells in pieces, or several in one: mended by the frames before and after."""
+"""The drift of the stage; cells in pieces, or several in one, mended by the frames before and after."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.registration import phase_cross_correlation
 
 from hela_seg.cells.overlap import Overlaps, overlaps
 from hela_seg.tracking import Floats, Labels
-from hela_seg.tracking.drift import DriftEstimator, shifted
+
+LONGEST = 256
+"""Pixels of the longer side of what is correlated: frames are shrunk, so that large ones take no longer."""
+
+FINENESS = 4
+"""Parts of a pixel, after shrinking, to which a shift is found."""
+
+LEAST_CELLS = 2
+"""Cells in each of two frames from which on they tell the way of the stage from that of a cell."""
 
 MOSTLY = 0.6
 """Share of a piece that must lie where the whole cell is, a frame before and after."""
@@ -158,3 +169,67 @@ def _cut(labels: Labels, before: Labels, numbers: list[int], parts: list[int]) -
     depth = [ndimage.distance_transform_edt(part) - ndimage.distance_transform_edt(~part) for part in cells]
     whole = labels == numbers[0]
     labels[whole] = np.array(numbers)[np.argmax(depth, axis=0)[whole]]
+
+
+class DriftEstimator:
+    """Takes the cells of one frame after the other and says how far all of them moved together.
+
+    Insides of cells are correlated (scikit-image's `phase_cross_correlation`), so that neither the light of
+    the lamp nor dust on the camera, which stay where they are, count. A shift that does not bring more cells
+    onto cells is taken for none. It keeps one frame.
+    """
+
+    def __init__(self) -> None:
+        self._before: tuple[NDArray[np.bool_], Floats, int] | None = None
+
+    def add(self, labels: Labels) -> Floats:
+        """Take the cell numbers (H, W) of the next frame, 0 for no cell.
+
+        Returns:
+            (2,) rows and columns from the frame before to this one, in pixels; 0 for the first frame, and
+            where one of the two has fewer than `LEAST_CELLS` cells.
+        """
+        inside = _inside(labels)
+        factor = -(-max(labels.shape) // LONGEST)
+        # about how many cells there are: those that a grid of points meets
+        step = -(-max(labels.shape) // 128)
+        cells = int(np.count_nonzero(np.unique(labels[::step, ::step])))
+        now = (inside, _shrunk(inside, factor), cells)
+        before, self._before = self._before, now
+        if before is None or min(before[2], now[2]) < LEAST_CELLS:
+            return np.zeros(2)
+        shift, *_ = phase_cross_correlation(before[1], now[1], upsample_factor=FINENESS, normalization=None)
+        found = -factor * np.asarray(shift, np.float64)
+        moved = shifted(before[0].view(np.uint8), found).view(bool)
+        better = np.count_nonzero(moved & inside) > np.count_nonzero(before[0] & inside)
+        return found if better else np.zeros(2)
+
+
+def shifted(labels: Labels, shift: Floats) -> Labels:
+    """A label map (H, W) moved by whole rows and columns; nothing comes in at the sides.
+
+    ``shifted(np.array([[1, 2, 3]]), np.array([0.0, 1.2]))`` is ``[[0, 1, 2]]``.
+    """
+    rows, columns = np.rint(shift).astype(int).tolist()
+    if rows == columns == 0:
+        return labels
+    moved = np.roll(labels, (rows, columns), axis=(0, 1))
+    for by, lines in ((rows, moved), (columns, moved.T)):  # what came in at the other side
+        lines[: max(by, 0)] = 0
+        lines[max(len(lines) + min(by, 0), 0) :] = 0
+    return moved
+
+
+def _inside(labels: Labels) -> NDArray[np.bool_]:
+    """Pixels (H, W) with neighbours of the same cell: touching cells have a line between them."""
+    inside: NDArray[np.bool_] = labels != 0
+    inside[1:] &= labels[1:] == labels[:-1]
+    inside[:, 1:] &= labels[:, 1:] == labels[:, :-1]
+    return inside
+
+
+def _shrunk(inside: NDArray[np.bool_], factor: int) -> Floats:
+    """Shares (H / factor, W / factor) of pixels that are inside of cells, less their mean."""
+    height, width = (-(-size // factor) for size in inside.shape)
+    shares = cv2.resize(255 * inside.view(np.uint8), (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(shares - shares.mean(), np.float64) / 255.0

@@ -46,12 +46,9 @@ class Reading:
 
     def scales(self, of: Series | None) -> Scales:
         """Seconds between frames and the pixel size: as the user says, or a file where there is one."""
-        size = None if self.pixel_size is None else PixelSize(self.pixel_size, self.pixel_size)
-        return (
-            (self.interval, size)
-            if of is None
-            else (self.interval or of.frame_interval, size or of.pixel_size)
-        )
+        interval, size = (None, None) if of is None else (of.frame_interval, of.pixel_size)
+        given = None if self.pixel_size is None else PixelSize(self.pixel_size, self.pixel_size)
+        return self.interval or interval, given or size
 
 
 def file_beside(place: Path, name: str, of: Path, what: str, setting: str) -> Path:

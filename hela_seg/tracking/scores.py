@@ -162,8 +162,12 @@ class TrackScorer:
         tables = [np.array(of, np.int64).reshape(-1, 4) for of in (tracks, self._tracks)]
         found = calculate(*tables, matches, self._overlap, wanted, is_valid=True)
         figures = {name: float(found[key]) for name, key in MEASURES.items() if found.get(key) is not None}
-        count: dict[str, float] = {"found tracks": len(tracks), "true tracks": len(self._tracks)}
-        return figures | _counts(matches) | count | _durations(matches)
+        cells = [np.array([len(of) for of in matches[name]]) for name in ("labels_comp", "labels_ref")]
+        count, true_count = (int(of.sum()) for of in cells)
+        error = float(np.abs(cells[0] - cells[1]).sum()) / max(true_count, 1)
+        figures |= {"found cells": count, "true cells": true_count, "cell count error": error}
+        figures |= {"found tracks": len(tracks), "true tracks": len(self._tracks)}
+        return figures | _durations(matches)
 
     def score_lives(self, lives: Lives, cells: Iterable[Labels]) -> dict[str, float]:
         """Watch and score lives; see `watched` and `scores`.
@@ -203,12 +207,6 @@ def _refuse_invalid(path: Path, tracks: Sequence[CtcTrack], labels: Sequence[Seq
             f"{path} has {what}, expected each track of its table in all of its frames and no other: write "
             "it again with the program that made it"
         )
-
-
-def _counts(matches: dict[str, Any]) -> dict[str, float]:
-    true, found = (np.array([len(of) for of in matches[name]]) for name in ("labels_ref", "labels_comp"))
-    error = float(np.abs(found - true).sum()) / max(int(true.sum()), 1)
-    return {"found cells": int(found.sum()), "true cells": int(true.sum()), "cell count error": error}
 
 
 def _durations(matches: dict[str, Any]) -> dict[str, float]:

@@ -23,14 +23,7 @@ from hela_seg.tracking.ctc import is_ctc, lives_of_ctc, read_ctc_frames, read_ct
 from hela_seg.tracking.geff import read_geff
 from hela_seg.tracking.graphs import CellGraph, cells_in_masks, draw_cells, lives_of_graph
 from hela_seg.tracking.lives import Lives
-from hela_seg.tracking.reading import (
-    Reading,
-    Scales,
-    as_class_map,
-    file_beside,
-    in_order,
-    stored_frames,
-)
+from hela_seg.tracking.reading import Reading, Scales, as_class_map, file_beside, in_order, stored_frames
 from hela_seg.tracking.trackmate import is_trackmate, read_trackmate
 
 log = logging.getLogger(__name__)
@@ -55,11 +48,6 @@ class Source(ABC):
     path: Path
     reading: Reading
     class_maps: Path | None = None
-
-    @property
-    def stated_classes(self) -> Path | None:
-        """The file that may say which classes there are."""
-        return self.class_maps
 
     def scales(self) -> Scales:
         """Seconds between frames and the pixel size; None where they are not known."""
@@ -101,11 +89,6 @@ class Source(ABC):
 
 class MaskSource(Source):
     """Masks whose cells are to be followed."""
-
-    @property
-    def stated_classes(self) -> Path | None:
-        """The masks themselves, where they hold classes."""
-        return self.path if self.reading.kind == "classes" else self.class_maps
 
     def scales(self) -> Scales:
         """As the file says."""

@@ -10,8 +10,7 @@ import numpy as np
 
 from hela_seg.data.classes import Classes
 from hela_seg.data.stacks import PixelSize
-from hela_seg.tracking.lives import Life, Lives
-from hela_seg.tracking.stays import Stay, stays_in, stays_of
+from hela_seg.tracking.lives import Life, Lives, Stay, stays_in, stays_of
 
 Row = dict[str, Any]
 
@@ -122,20 +121,15 @@ def event_rows(followed: Followed) -> list[Row]:
 def _events(followed: Followed, life: Life) -> list[Row]:
     lives = followed.lives
     first, last = int(life.rows[0]), int(life.rows[-1])
-    rows = []
+    rows = _changes(followed, life)
     if life.begin in ("entry", "appearance"):
-        rows.append(_event(followed, life.begin, life, first, confidence=life.begin_score))
-    rows += _changes(followed, life)
+        rows.insert(0, _event(followed, life, life.begin, first, life.begin_score))
     if life.end == "division":
         born = int(lives.cells["frame"][lives.lives[life.daughters[0] - 1].rows[0]])
-        rows.append(
-            _event(
-                followed, "division", life, last, confidence=life.end_score, others=life.daughters, frame=born
-            )
-        )
+        others = " ".join(map(str, life.daughters))
+        rows.append(_event(followed, life, "division", last, life.end_score, frame=born, others=others))
     elif life.end != "end":
-        others = (life.into,) if life.into else ()
-        rows.append(_event(followed, life.end, life, last, confidence=life.end_score, others=others))
+        rows.append(_event(followed, life, life.end, last, life.end_score, others=str(life.into or "")))
     return rows
 
 
@@ -151,33 +145,23 @@ def _changes(followed: Followed, life: Life) -> list[Row]:
             event = {after.kind: ROUNDING_UP, before.kind: SPREADING}.get(followed.mitotic, CHANGE)
         row = int(life.rows[at])
         kinds = {"from": names[before.kind], "to": names[after.kind]}
-        rows.append(_event(followed, event, life, row, confidence=float((window == expected).mean())) | kinds)
+        rows.append(_event(followed, life, event, row, float((window == expected).mean()), **kinds))
     return rows
 
 
-def _event(
-    followed: Followed,
-    event: str,
-    life: Life,
-    row: int,
-    *,
-    confidence: float,
-    others: tuple[int, ...] = (),
-    frame: int | None = None,
-) -> Row:
+def _event(followed: Followed, life: Life, event: str, row: int, confidence: float, **further: Any) -> Row:
+    """A row of the table of events, of a cell in some row of the table of cells; see `event_rows`."""
     cells = followed.lives.cells
-    at = int(cells["frame"][row]) if frame is None else frame
-    time = "" if followed.frame_interval is None else f"{at * followed.frame_interval:g}"
-    return {
+    found: Row = dict.fromkeys(EVENT_COLUMNS, "") | {
         "series": followed.name,
         "event": event,
-        "frame": at,
-        "time_s": time,
+        "frame": int(cells["frame"][row]),
         "track": life.track,
-        "others": " ".join(map(str, others)),
         "row_px": f"{cells['row_px'][row]:.1f}",
         "column_px": f"{cells['column_px'][row]:.1f}",
-        "from": "",
-        "to": "",
         "confidence": f"{confidence:.2f}",
     }
+    found |= further
+    if followed.frame_interval is not None:
+        found["time_s"] = f"{found['frame'] * followed.frame_interval:g}"
+    return found

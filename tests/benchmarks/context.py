@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from recipe import NEW, SETS, _batch, _settle
 
 from hela_seg.cli import CONFIG
@@ -38,7 +39,7 @@ from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.frames import against_truth
 from hela_seg.scores.meters import CellMeter
-from hela_seg.training.assembly import begin_with_own_frame
+from hela_seg.training.assembly import begin_with_own_frame, net_config, net_of
 
 SETTLING = 16
 """Batches that the statistics of batch normalisation are averaged over at the end, as in training."""
@@ -107,7 +108,7 @@ def measure(
     """
     config, data = prepared
     torch.manual_seed(seed)
-    net = instantiate(config.model, in_channels=data.input_channels, classes=len(data.classes))
+    net = net_of(net_config(OmegaConf.to_container(config.model), data))
     if own_first:
         begin_with_own_frame(net, data.channels, data.context)
     net = net.to(memory_format=torch.channels_last)

@@ -20,9 +20,8 @@ import torch
 import hela_seg
 from hela_seg.data.stacks import write_tiff
 from hela_seg.data.synthetic.render import draw
-from hela_seg.napari.finetune import train
+from hela_seg.napari.finetune import save_masks, train
 from hela_seg.napari.frames import LazyFrames
-from hela_seg.napari.masks import save_masks
 from hela_seg.napari.segment import Prediction, Shown, axes_of, predict
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.metrics import confusion_matrix

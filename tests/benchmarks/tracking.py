@@ -41,8 +41,8 @@ from hela_seg.data.stacks import write_tiff
 from hela_seg.data.synthetic.render import Drawn, draw_tracked
 from hela_seg.tracking.durations import durations_of, median_of
 from hela_seg.tracking.follow import Follower, FollowSettings
+from hela_seg.tracking.lives import Stay
 from hela_seg.tracking.scores import TrackScorer
-from hela_seg.tracking.stays import Stay
 
 CLASSES = Classes(["background", "round", "spread"])
 

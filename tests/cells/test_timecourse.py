@@ -9,7 +9,6 @@ from hypothesis.extra.numpy import arrays
 from hela_seg.cells.timecourse import (
     CellFlicker,
     Flicker,
-    OverlapTracks,
     PixelFlicker,
     TimeCourse,
     class_pixels,
@@ -102,71 +101,75 @@ def test_flicker_of_bands_adds_up():
     assert flicker(*frames[:, :4]) + flicker(*frames[:, 4:]) == flicker(*frames)
 
 
-def test_cells_are_followed_by_their_tracks():
-    meter = CellFlicker()
-    frames = [{1: 1, 2: 1, 3: 2, 4: 1}, {4: 1, 3: 2, 2: 1, 1: 2, 9: 1}, {1: 1, 3: 2, 2: 2, 9: 2}]
-    found = [meter.add(np.array([*cells]), np.array([*cells.values()], np.uint8)) for cells in frames]
-    assert found == [None, None, Flicker(changed=1, judged=3)]  # track 4 ends, 9 begins
-
-
-def test_cells_without_a_class_are_not_judged():
-    meter = CellFlicker()
-    for classes in ([1, 1], [2, IGNORE_INDEX]):
-        meter.add(np.array([7, 8]), np.array(classes, np.uint8))
-    assert meter.add(np.array([7, 8]), np.array([1, 1], np.uint8)) == Flicker(1, 1)
-
-
-def test_frames_without_cells_are_taken():
-    meter = CellFlicker()
-    none = np.array([], np.int64), np.array([], np.uint8)
-    assert [meter.add(*none) for _ in range(3)] == [None, None, Flicker()]
-
-
-def test_a_track_with_two_cells_in_a_frame_is_a_programming_error():
-    with pytest.raises(ValueError, match="2 cells have 1 tracks"):
-        CellFlicker().add(np.array([5, 5]), np.array([1, 1], np.uint8))
-
-
 def cells(row):
     return np.array([[int(letter) for letter in row]], np.uint16)
 
 
-def test_overlapping_cells_keep_their_track_whatever_their_numbers():
-    tracks = OverlapTracks()
-    assert tracks.add(cells("1110022200")) == {1: 0, 2: 1}
-    assert tracks.add(cells("0770004440")) == {4: 1, 7: 0}
-    assert tracks.add(cells("0990000000")) == {9: 0}
-    assert tracks.add(cells("0100000022")) == {1: 0, 2: 2}
+def cell_flicker(*frames):
+    """Of rows of pixels with the classes of their cells by number."""
+    meter = CellFlicker()
+    return [meter.add(cells(row), classes) for row, classes in frames]
+
+
+def test_overlapping_cells_are_one_whatever_their_numbers():
+    found = cell_flicker(
+        ("1110022200", {1: 1, 2: 1}),
+        ("0770004440", {4: 1, 7: 2}),
+        ("0990000000", {9: 1}),
+        ("0100000022", {1: 1, 2: 1}),
+    )
+    # cell 7 alone goes on into the third frame, where 9 has the class of the frame before
+    assert found == [None, None, Flicker(changed=1, judged=1), Flicker(changed=0, judged=1)]
 
 
 def test_the_larger_part_of_a_division_goes_on_and_the_other_is_new():
-    tracks = OverlapTracks()
-    tracks.add(cells("0111111110"))
-    assert tracks.add(cells("0111022220")) == {1: 1, 2: 0}
-    assert tracks.add(cells("0555555550")) == {5: 0}
+    whole, parts = ("0111111110", {1: 1}), ("0111022220", {1: 1, 2: 2})
+    assert cell_flicker(whole, parts, ("0555555550", {5: 1}))[2] == Flicker(changed=1, judged=1)
+    assert cell_flicker(parts, parts, parts)[2] == Flicker(changed=0, judged=2)
 
 
-def test_what_overlaps_nothing_is_new_even_with_the_same_number():
-    tracks = OverlapTracks()
-    tracks.add(cells("11000"))
-    assert tracks.add(cells("00000")) == {}
-    assert tracks.add(cells("11000")) == {1: 1}
+def test_what_overlaps_nothing_is_not_judged_even_with_the_same_number():
+    there, gone = ("11000", {1: 1}), ("00000", {})
+    assert cell_flicker(there, gone, there) == [None, None, Flicker()]
+    assert cell_flicker(there, ("00011", {1: 2}), there)[2] == Flicker()
+
+
+def test_cells_without_a_class_are_not_judged():
+    before, own = ("7708", {7: 1, 8: 1}), ("7708", {7: 2, 8: IGNORE_INDEX})
+    assert cell_flicker(before, own, before)[2] == Flicker(1, 1)
+
+
+def best_partner(cell, frame, other):
+    """The cell of another frame that shares most pixels with this one, of several the lowest; or None."""
+    shared = Counter(other[frame == cell].tolist())
+    del shared[0]
+    return min(shared, key=lambda found: (-shared[found], found)) if shared else None
 
 
 @given(FILMS)
-def test_a_track_has_one_cell_a_frame_and_links_mutual_best_overlaps(frames):
+def test_cells_that_flicker_agree_with_looking_for_each_cells_partners(frames):
     frames = np.where(frames == IGNORE_INDEX, 7, frames)
-    tracks = OverlapTracks()
-    former, before = {}, None
-    for frame in frames:
-        own = tracks.add(frame)
-        assert list(own) == sorted(set(frame.ravel().tolist()) - {0})
-        assert len(set(own.values())) == len(own)
-        for old, new in ((old, new) for old in former for new in own if former[old] == own[new]):
-            shared = Counter(zip(before.ravel().tolist(), frame.ravel().tolist(), strict=True))
-            rivals = [shared[old, other] for other in own] + [shared[other, new] for other in former]
-            assert shared[old, new] == max(rivals) > 0
-        former, before = own, frame
+    classes = [{cell: (cell + t * t) % 3 for cell in range(1, 8)} for t in range(len(frames))]
+    changed = judged = 0
+    for t in range(1, len(frames) - 1):
+        for cell in set(frames[t].ravel().tolist()) - {0}:
+            partners = [best_partner(cell, frames[t], frames[u]) for u in (t - 1, t + 1)]
+            mutual = [
+                best_partner(other, frames[u], frames[t]) == cell
+                for other, u in zip(partners, (t - 1, t + 1), strict=True)
+                if other is not None
+            ]
+            if mutual == [True, True]:
+                judged += 1
+                before, after = classes[t - 1][partners[0]], classes[t + 1][partners[1]]
+                changed += before == after != classes[t][cell]
+    meter = CellFlicker()
+    found = [
+        each
+        for frame, own in zip(frames, classes, strict=True)
+        if (each := meter.add(frame, {cell: own[cell] for cell in set(frame.ravel().tolist()) - {0}}))
+    ]
+    assert sum(found, Flicker()) == Flicker(changed, judged)
 
 
 @pytest.mark.parametrize(

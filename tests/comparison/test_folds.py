@@ -15,8 +15,9 @@ from conftest import SMALL_NET
 from fabricated import frame_counts, write_run
 
 from hela_seg.cli import main
-from hela_seg.comparison import Run, compare_runs, find_runs
 from hela_seg.comparison.folds import fold_of, median_costs, missing_folds, pool_folds
+from hela_seg.comparison.found import Run, find_runs
+from hela_seg.comparison.rows import compare_runs
 from hela_seg.data.classes import Classes
 from hela_seg.report.comparison.sheets import sheets_of
 from hela_seg.runs.records import Costs

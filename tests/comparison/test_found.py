@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fabricated import NAMES, frame_counts, write_run
 
-from hela_seg.comparison import find_runs
+from hela_seg.comparison.found import find_runs
 
 
 def only_fault(root: Path) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from fabricated import frame_counts, write_run
 
-from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.comparison.found import find_runs
+from hela_seg.comparison.rows import Comparison, compare_runs
 from hela_seg.report.comparison.sheets import sheets_of
 from hela_seg.report.comparison.write import html, latex, markdown
 from hela_seg.runs.records import Costs, read_record, write_record

@@ -8,8 +8,9 @@ from typing import Any
 
 from fabricated import frame_counts, write_run
 
-from hela_seg.comparison import Run, compare_runs, find_runs
+from hela_seg.comparison.found import Run, find_runs
 from hela_seg.comparison.nets import by_net, by_test, what_differs, what_numbers_mean, without_repeats
+from hela_seg.comparison.rows import compare_runs
 from hela_seg.report.comparison.sheets import sheets_of
 from hela_seg.report.comparison.write import write_comparison
 

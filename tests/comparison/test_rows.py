@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from fabricated import frame_counts, write_run
 
-from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.comparison.found import find_runs
+from hela_seg.comparison.rows import Comparison, compare_runs
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.counts import FrameCounts
 from hela_seg.scores.statistics import count_of, units_of

@@ -13,8 +13,8 @@ from fabricated import frame_counts, write_run
 from torch import nn
 
 from hela_seg.cli import main
-from hela_seg.comparison import compare_runs
 from hela_seg.comparison.found import read_run
+from hela_seg.comparison.rows import compare_runs
 from hela_seg.data.classes import Classes
 from hela_seg.data.normalise import Normalisation
 from hela_seg.inference import TrainedNet

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from fabricated import frame_counts, write_run
 
-from hela_seg.comparison import Comparison, compare_runs, find_runs
+from hela_seg.comparison.found import find_runs
+from hela_seg.comparison.rows import Comparison, compare_runs
 
 
 @pytest.fixture

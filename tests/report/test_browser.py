@@ -15,7 +15,8 @@ import pytest
 from fabricated import frame_counts, measure, write_run
 
 from hela_seg.cli import main
-from hela_seg.comparison import compare_runs, find_runs
+from hela_seg.comparison.found import find_runs
+from hela_seg.comparison.rows import compare_runs
 from hela_seg.report.comparison.write import write_comparison
 from hela_seg.runs import run_folder
 

@@ -10,14 +10,13 @@ from hela_seg.data.labels.readers import ValueLabels
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.scores.labelled import Readers, class_map, score_labels
+from hela_seg.scores.labelled import class_map, score_labels
 from hela_seg.scores.meters import CellMeter, Meters
 from hela_seg.scores.partners import Partners
 from hela_seg.system.errors import InputError
 
 CLASSES = Classes(["background", "cell"])
 TRUTH = ValueLabels(CLASSES, ignore_value=9)
-READERS = Readers(TRUTH, TRUTH, 2)
 MASKS = np.array([[[0, 1, 1]], [[0, 0, 1]], [[9, 1, 0]], [[1, 1, 1]], [[0, 0, 0]]], np.uint8)
 FOUND = np.array([[[0, 1, 0]], [[0, 0, 1]], [[9, 1, 0]], [[1, 1, 1]], [[0, 0, 1]]], np.uint8)
 
@@ -27,7 +26,7 @@ def scored(found: np.ndarray, blocks: list[Block], lacking: tuple[int, ...] = ()
     labels = ArraySeries(found, "TYX", 1)
     partners = Partners({(0, t): (labels, t) for t in range(len(found)) if t not in lacking})
     recordings = [Recording(image, ArraySeries(MASKS, "TYX", 1))]
-    return score_labels(partners, recordings, blocks, READERS, Meters(None, CellMeter()))
+    return score_labels(partners, recordings, blocks, TRUTH, TRUTH, 2, Meters(None, CellMeter()))
 
 
 def test_pixels_are_counted_by_hand() -> None:

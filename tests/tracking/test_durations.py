@@ -20,7 +20,7 @@ from hela_seg.tracking.durations import (
     share_with_interval,
     survival_of,
 )
-from hela_seg.tracking.stays import Stay
+from hela_seg.tracking.lives import Stay
 
 CLASSES = Classes(["background", "round", "spread"])
 

@@ -1,8 +1,11 @@
-"""Tracks from a beginning to an end; specks, and daughters that were none."""
+"""How lives begin and end, and their stays in a class."""
 
 from __future__ import annotations
 
-from followed_cells import drawn_discs, followed
+import numpy as np
+from followed_cells import drawn_discs, followed, one_division
+
+from hela_seg.tracking.lives import stays_of, steady
 
 
 def test_a_daughter_that_is_soon_lost_was_none():
@@ -25,3 +28,21 @@ def test_how_tracks_begin_and_end():
     edge, inside = drawn_discs((5, 40)), drawn_discs((30, 40))
     lives = followed(drawn_discs(), edge, drawn_discs(), inside, drawn_discs())
     assert [(life.begin, life.end) for life in lives.lives] == [("entry", "exit"), ("appearance", "loss")]
+
+
+def test_stays_know_what_was_seen() -> None:
+    stays = [(s.track, s.kind, s.frames, s.began, s.ended) for s in stays_of(one_division())]
+    assert stays == [
+        (1, 2, 2, None, "change"),
+        (1, 1, 3, "change", "division"),
+        (2, 1, 4, "division", None),
+        (3, 1, 2, "division", "change"),
+        (3, 2, 2, "change", None),
+    ]
+    assert {s.root for s in stays_of(one_division())} == {1}
+
+
+def test_a_class_of_one_frame_between_two_alike_is_flicker() -> None:
+    assert steady(np.array([1, 2, 1, 1, 2, 2])).tolist() == [1, 1, 1, 1, 2, 2]
+    assert steady(np.array([1])).tolist() == [1]
+    assert steady(np.array([1, 2])).tolist() == [1, 2]

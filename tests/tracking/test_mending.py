@@ -1,13 +1,16 @@
-"""Cells in pieces, or two in one, for a single frame."""
+"""The drift is taken off; cells in pieces are joined, and several in one are cut."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn import disc
 from followed_cells import CELL, SHAPE, drawn_discs, followed, linked
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hela_seg.tracking.follow import Follower, FollowSettings
-from hela_seg.tracking.mending import Mender
+from hela_seg.tracking.mending import Mender, shifted
 
 
 def test_a_cell_in_pieces_for_one_frame_is_joined_and_two_in_one_are_cut():
@@ -52,3 +55,30 @@ def test_cells_of_class_maps_that_touch_for_long_stay_two_and_numbered_ones_may_
         assert len(np.unique(last.labels)) == 1 + cells
         assert set(last.mended.values()) == ({"cut"} if touching else set())
         assert sum(life.end == "fusion" for life in follower.lives().lives) == 2 - cells
+
+
+def test_the_drift_of_the_stage_is_taken_off():
+    random = np.random.default_rng(1)
+    places = [(row, column) for row in range(14, 120, 26) for column in range(14, 150, 26)]
+    places = [(row + random.integers(-4, 5), column + random.integers(-4, 5)) for row, column in places]
+    frames = []
+    for t in range(4):
+        labels = np.zeros((180, 220), np.int32)
+        for number, (row, column) in enumerate(places, start=1):
+            labels[disc(labels.shape, row + 12 * t, column + 15 * t, 7)] = number
+        frames.append(labels)
+    lives = followed(*frames, drift=True)
+    assert len(lives.lives) == len(places)
+    np.testing.assert_allclose(lives.drift, [[12 * t, 15 * t] for t in range(4)], atol=0.5)
+    assert len(followed(*frames).lives) > len(places)
+    assert all(np.ptp(lives.places[life.rows], axis=0).max() < 1 for life in lives.lives)
+
+
+@given(st.integers(-9, 9), st.integers(-9, 9))
+def test_moving_there_and_back_keeps_what_stayed_inside(rows, columns):
+    labels = np.arange(1, 36).reshape(5, 7)
+    there = shifted(labels, np.array([rows, columns], float))
+    back = shifted(there, np.array([-rows, -columns], float))
+    assert np.isin(back, [0, *labels.ravel()]).all()
+    assert (back[back > 0] == labels[back > 0]).all()
+    assert np.count_nonzero(back) == max(0, 5 - abs(rows)) * max(0, 7 - abs(columns))

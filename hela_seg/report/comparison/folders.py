@@ -1,23 +1,32 @@
-"""All finished runs of some folders side by side: found, compared, printed and written."""
+"""All finished runs of some folders side by side, and what became of the jobs of a sweep."""
 
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from hela_seg.comparison import Comparison, compare_runs, find_runs
+from rich.console import Console
+from rich.text import Text
+
+from hela_seg.comparison.found import find_runs
 from hela_seg.comparison.nets import what_differs
 from hela_seg.comparison.published import AUTO
-from hela_seg.report.comparison.jobs import print_jobs, write_jobs
+from hela_seg.comparison.rows import Comparison, compare_runs
 from hela_seg.report.comparison.write import print_comparison, write_comparison
-from hela_seg.report.tables import print_files
-from hela_seg.runs.run_folder import COMPARISON, JOBS_TABLE
+from hela_seg.report.tables import Cell, Sheet, number_cell, print_files, print_sheet
+from hela_seg.runs.records import read_json
+from hela_seg.runs.run_folder import COMPARISON, JOBS_TABLE, SCORES_JSON
 from hela_seg.runs.sweep.jobs import FINISHED, Job, jobs_in
 from hela_seg.system.errors import InputError, PartialResultError, join_names
-from hela_seg.system.files import make_folder
+from hela_seg.system.files import make_folder, write_table
 
 log = logging.getLogger(__name__)
+
+_LONG_NUMBER = re.compile(r"\b\d\.\d{6,}(e-?\d+)?\b")
+"""As a search draws them; the CSV has all of their digits."""
 
 
 def compare_folders(
@@ -28,7 +37,7 @@ def compare_folders(
     What cannot be compared is warned of, and the rest goes on.
 
     Args:
-        folders: see `hela_seg.comparison.find_runs`.
+        folders: see `hela_seg.comparison.found.find_runs`.
         output: folder for the files.
         seed: of the bootstrap's draws.
         published: beside which nets the paper's figures stand, see `published_of`.
@@ -58,15 +67,11 @@ def _apart(comparisons: list[Comparison]) -> list[str]:
     first, *others = comparisons
     reference = first.rows[0].runs[0]
     return [
-        f"NOT COMPARABLE with the first table, and in a table of its own: {_folders(other)} "
+        "NOT COMPARABLE with the first table, and in a table of its own: "
+        f"{join_names([str(run.folder) for row in other.rows for run in row.runs], 3)} "
         f"({what_differs(reference, other.rows[0].runs[0])})"
         for other in others
     ]
-
-
-def _folders(comparison: Comparison) -> str:
-    folders = [str(run.folder) for row in comparison.rows for run in row.runs]
-    return join_names(folders, 3)
 
 
 def end_sweep(folder: Path, errors: Sequence[Exception] = ()) -> None:
@@ -101,3 +106,46 @@ def _unfinished(
         f"{len(lost)} of {len(jobs)} jobs are not finished: {named}{reasons}; resume=true tries them again"
     )
     return PartialResultError(message) if len(lost) < len(jobs) else InputError(message)
+
+
+def print_jobs(jobs: Sequence[Job], console: Console | None = None) -> None:
+    """Print a line a job with the settings in which jobs differ, and below why some failed."""
+    rows, errors = [], []
+    for job, own in zip(jobs, differing(jobs), strict=True):
+        settings = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.4g}", " ".join(own))
+        names = (Cell(job.folder.name), Cell(settings), Cell(job.state))
+        scores = job.folder / SCORES_JSON
+        test = read_json(scores)["mean"]["iou"] if scores.exists() else None
+        rows.append((*names, number_cell(job.validation_score), number_cell(test)))
+        if job.error is not None:
+            errors.append(Text.assemble((job.folder.name, "bold"), f" failed: {job.error}"))
+    headings = ("Job", "Settings", "State", "m-IoU, validation", "test")
+    console = console or Console()
+    print_sheet(Sheet("Jobs of the sweep", headings, rows, names=3), console)
+    for error in errors:
+        console.print(error, soft_wrap=True)
+
+
+def write_jobs(path: Path, jobs: Sequence[Job]) -> None:
+    """Write the same as CSV, with all settings of each job.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    rows = [
+        {
+            "job": job.folder.name,
+            "state": job.state,
+            "validation m-IoU": job.validation_score,
+            "settings": " ".join(job.overrides),
+            "error": job.error,
+        }
+        for job in jobs
+    ]
+    write_table(path, rows, ("job", "state", "validation m-IoU", "settings", "error"))
+
+
+def differing(jobs: Sequence[Job]) -> list[list[str]]:
+    """For each job those of its settings that not all jobs have."""
+    shared = Counter(setting for job in jobs for setting in set(job.overrides))
+    return [[setting for setting in job.overrides if shared[setting] < len(jobs)] for job in jobs]

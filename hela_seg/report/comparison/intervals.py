@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from hela_seg.comparison import Comparison
 from hela_seg.comparison.published import SOURCE
+from hela_seg.comparison.rows import Comparison
 from hela_seg.report.page import Drawing
 from hela_seg.report.pictures.drawings import INK, PAPER, QUIET, panel, themed_svg
 from hela_seg.report.pictures.overlay import drawable
@@ -26,8 +21,16 @@ LINE_INCHES, MARGIN_INCHES = 0.42, 0.75
 def draw_nets(comparison: Comparison) -> Drawing:
     """Each net's m-IoU with its interval over images, its seeds and what is published of it."""
     rows = comparison.rows[:MOST_LINES]
-    figure, axes = _lines([_shortened(row.name) for row in rows])
+    figure, (axes,) = panel(height=MARGIN_INCHES + LINE_INCHES * len(rows))
+    axes.set_yticks([])
+    axes.set_ylim(len(rows) - 0.5, -0.75)
+    axes.spines["left"].set_visible(False)
     for place, row in enumerate(rows):
+        # a name stands above its line: long ones would leave no room beside
+        text = axes.text(0.0, place - 0.3, drawable(_shortened(row.name)), color=INK, va="center")
+        text.set_transform(axes.get_yaxis_transform())
+        text.set_in_layout(False)
+        text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # over lines of the grid
         interval = row.means["iou"].interval
         if interval.known:
             axes.plot([interval.low, interval.high], [place, place], color=INK, linewidth=2)
@@ -51,20 +54,6 @@ def draw_nets(comparison: Comparison) -> Drawing:
         f"{best.means['iou'].interval.value:.4f}. Dot: {dot}. Bar: 95 % interval over images."
         f"{diamond}{more}",
     )
-
-
-def _lines(names: Sequence[str]) -> tuple[Figure, Axes]:
-    """Axes with a line for each name, which stands above it: long names would leave no room beside."""
-    figure, (axes,) = panel(height=MARGIN_INCHES + LINE_INCHES * len(names))
-    axes.set_yticks([])
-    axes.set_ylim(len(names) - 0.5, -0.75)
-    axes.spines["left"].set_visible(False)
-    for place, name in enumerate(names):
-        text = axes.text(0.0, place - 0.3, drawable(name), color=INK, va="center")
-        text.set_transform(axes.get_yaxis_transform())
-        text.set_in_layout(False)
-        text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # over lines of the grid
-    return figure, axes
 
 
 def _shortened(name: str, width: int = NAME_WIDTH) -> str:

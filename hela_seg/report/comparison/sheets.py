@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from hela_seg.comparison import Comparison, Figure, NetRow, Pair, Published
 from hela_seg.comparison.nets import what_numbers_mean
-from hela_seg.comparison.published import SOURCE
+from hela_seg.comparison.published import SOURCE, Published
 from hela_seg.comparison.quality import SPLIT_SETTINGS
+from hela_seg.comparison.rows import Comparison, Figure, NetRow, Pair
 from hela_seg.report.tables import (
     ABSENT,
     SHORT_UNITS,
@@ -24,21 +24,31 @@ from hela_seg.scores.statistics import Interval
 HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Prec.", "recall": "Recall", "accuracy": "Acc."}
 """What stands above the column of each measure."""
 
+SCORE_HEADINGS = ("±", "95 % interval", *list(HEADINGS.values())[1:])
+"""What follows on the column of the IoU."""
+
 GIGA, MEBI = 10**9, 2**20
 SMALLEST_P = 0.001
 
 PAIRS_SHOWN = 300
 """Most pairs of nets that are shown, those of the best nets first: of 300 nets there are 44,850."""
 
-SIDES = {"true": "truth", "found": "found"}
-"""Keys in ``scores.json`` that say where true and found cells come from."""
-
 
 def sheets_of(comparison: Comparison) -> list[Sheet]:
     """All sheets: scores as means over classes, each class's own, and what else there is."""
     costly = any(row.costs.parameters for row in comparison.rows)  # label images alone have no costs
     tracked = [row for row in comparison.rows if row.quality.tracking_accuracy is not None]
-    of_classes = (_class(comparison, index) for index in range(len(comparison.classes)))
+    of_classes = [
+        Sheet(
+            f"Scores of class {entry.name}",
+            ("Net", "IoU", *SCORE_HEADINGS),
+            [
+                _scores(row.name, {m: of[entry.index] for m, of in row.by_class.items()})
+                for row in comparison.rows
+            ],
+        )
+        for entry in comparison.classes
+    ]
     return [
         *map(without_empty_columns, (_means(comparison), *of_classes)),
         *([_quality(comparison.rows)] if any(row.quality.seeds_measured for row in comparison.rows) else []),
@@ -57,21 +67,15 @@ def published_beside(comparison: Comparison) -> list[tuple[str, Published]]:
 def _means(comparison: Comparison) -> Sheet:
     rows = [_scores(row.name, row.means) for row in comparison.rows]
     published = published_beside(comparison)
-    rows += [_published_scores(kind, paper.scores) for kind, paper in published]
+    for kind, paper in published:
+        iou, *others = (number_cell(paper.scores.get(measure)) for measure in HEADINGS)
+        rows.append((Cell(f"{kind} (published)"), iou, Cell(ABSENT), Cell(ABSENT), *others))
     frames, series = counted(len(comparison.counts), "frame"), len(set(comparison.counts.series))
     title = f"Scores of {frames} of {series} series, all pixels pooled, means over classes"
     numbered = what_numbers_mean([run for row in comparison.rows for run in row.runs])
     notes = [f"Published: {SOURCE}."] if published else []
     notes += [f"{name}: {settings}." for name, settings in numbered.items()]
-    return Sheet(title, _score_headings("m-IoU"), rows, notes=tuple(notes))
-
-
-def _class(comparison: Comparison, index: int) -> Sheet:
-    rows = [
-        _scores(row.name, {measure: figures[index] for measure, figures in row.by_class.items()})
-        for row in comparison.rows
-    ]
-    return Sheet(f"Scores of class {comparison.classes[index].name}", _score_headings("IoU"), rows)
+    return Sheet(title, ("Net", "m-IoU", *SCORE_HEADINGS), rows, notes=tuple(notes))
 
 
 def _quality(rows: Sequence[NetRow]) -> Sheet:
@@ -126,7 +130,8 @@ def _cell_notes(rows: Sequence[NetRow]) -> list[str]:
     methods: dict[str, list[str]] = {}
     for row in rows:
         cells = row.quality.cells
-        split = [f"{side} cells" for side in ("true", "found") if cells.get(SIDES[side]) == "split"]
+        sides = {"true cells": cells.get("truth"), "found cells": cells.get("found")}
+        split = [side for side, source in sides.items() if source == "split"]
         if split:
             known = [f"cells.{key}={cells[key]:g}" for key in SPLIT_SETTINGS if cells[key] is not None]
             settings = " ".join(known) or "settings that were not recorded"
@@ -181,16 +186,14 @@ def _of_each(sizes: Mapping[str, str]) -> str:
 
 def _own_costs(row: NetRow) -> tuple[Cell, ...]:
     costs = row.costs
-    adds = None if costs.multiply_adds is None else costs.multiply_adds / GIGA
-    memory = None if costs.peak_memory is None else costs.peak_memory / MEBI
     return (
         Cell(row.name),
         number_cell(len(row.runs), "d"),
         number_cell(costs.parameters, ","),
-        number_cell(adds, ".3g"),
+        number_cell(costs.multiply_adds, ".3g", GIGA),
         number_cell(costs.step_ms, ".4g"),
         number_cell(costs.frame_s, ".3g"),
-        number_cell(memory, ",.0f"),
+        number_cell(costs.peak_memory, ",.0f", MEBI),
     )
 
 
@@ -218,26 +221,10 @@ def _pair(pair: Pair) -> tuple[Cell, ...]:
     )
 
 
-def _score_headings(first: str) -> tuple[str, ...]:
-    _, *others = HEADINGS.values()
-    return ("Net", first, "±", "95 % interval", *others)
-
-
 def _scores(name: str, figures: Mapping[str, Figure]) -> tuple[Cell, ...]:
-    iou, *others = (figures[measure] for measure in HEADINGS)
-    rest = (number_cell(figure.interval.value) for figure in others)
-    return (
-        Cell(name),
-        number_cell(iou.interval.value),
-        number_cell(iou.spread),
-        interval_cell(iou.interval),
-        *rest,
-    )
-
-
-def _published_scores(kind: str, scores: Mapping[str, float]) -> tuple[Cell, ...]:
-    iou, *others = (number_cell(scores.get(measure)) for measure in HEADINGS)
-    return (Cell(f"{kind} (published)"), iou, Cell(ABSENT), Cell(ABSENT), *others)
+    iou = figures["iou"]
+    value, *others = (number_cell(figures[measure].interval.value) for measure in HEADINGS)
+    return (Cell(name), value, number_cell(iou.spread), interval_cell(iou.interval), *others)
 
 
 def interval_cell(interval: Interval, form: str = ".4f", between: str = "–") -> Cell:

@@ -10,16 +10,15 @@ from typing import Any
 
 from rich.console import Console
 
-from hela_seg.comparison import Comparison, NetRow
 from hela_seg.comparison.folds import fold_of
 from hela_seg.comparison.nets import what_numbers_mean
 from hela_seg.comparison.published import SOURCE
 from hela_seg.comparison.quality import SPLIT_SETTINGS
+from hela_seg.comparison.rows import Comparison, NetRow
 from hela_seg.report.comparison.intervals import draw_nets
-from hela_seg.report.comparison.latex import latex
 from hela_seg.report.comparison.sheets import published_beside, sheets_of
 from hela_seg.report.page import Page, Section
-from hela_seg.report.tables import MEASURES, Sheet, number_cell, print_notes, print_sheet
+from hela_seg.report.tables import Sheet, by_class_and_mean, number_cell, print_notes, print_sheet
 from hela_seg.runs.run_folder import FOLDS_TABLE
 from hela_seg.scores.confusion import scores_of, to_plain
 from hela_seg.system.files import whole_file, write_table
@@ -30,8 +29,30 @@ ROWS_SHOWN, NOTES_SHOWN = 40, 12
 COLUMNS = ("", " spread", " low", " high")
 """What stands behind the names of class and measure in the columns of a figure."""
 
-ALL = "all"
-"""Stands for the fold in the row of the pooled confusion matrix."""
+NAME_WIDTHS = {1: 0.3, 2: 0.24}
+"""Share of a line's width that each column of names takes, by how many of them there are."""
+
+HEAD = (
+    r"% \usepackage{array,booktabs}",
+    "% Letters of other scripts than Latin need LuaLaTeX or XeLaTeX, and a font that has them.",
+)
+_ESCAPES = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {character: f"${character}$" for character in "<>|"}
+    # after the end of a row these two would be read as its options
+    | {character: f"{{{character}}}" for character in "[*"}
+    | {
+        "\\": r"\textbackslash{}",
+        "=": r"=\allowbreak{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "Δ": r"$\Delta$",
+        "−": "$-$",
+        "⁹": r"\textsuperscript{9}",
+        "–": "--",
+    }
+)
 
 PAIR_COLUMNS = ("table", "first", "second", "p", "p_holm", "difference", "low", "high", "conclusion")
 
@@ -96,6 +117,46 @@ def _markdown_table(sheet: Sheet) -> Iterator[str]:
     texts = [list(sheet.headings), aligned, *([cell.text for cell in row] for row in sheet.rows)]
     for row in texts:
         yield f"| {' | '.join(text.replace('|', chr(92) + '|') for text in row)} |"
+
+
+def latex(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
+    """The tables for a document that uses the packages array and booktabs; notes stand in comments."""
+    lines = [*HEAD, *(f"% NOTE: {_one_line(warning)}" for warning in warnings)]
+    for comparison in comparisons:
+        for sheet in sheets_of(comparison):
+            lines += [*_latex_table(sheet), *(f"% {_one_line(note)}" for note in sheet.notes)]
+        lines += [f"% {_one_line(note)}" for note in comparison.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_table(sheet: Sheet) -> Iterator[str]:
+    # long names are broken, so that a table is no wider than a line
+    name = rf">{{\raggedright\arraybackslash\hangindent=1em}}p{{{NAME_WIDTHS[sheet.names]}\linewidth}}"
+    columns = name * sheet.names + "r" * (len(sheet.headings) - sheet.names)
+    yield r"\begin{table}\footnotesize\setlength{\tabcolsep}{2pt}"
+    caveats = [note.removesuffix(".") for note in sheet.notes if note.startswith("Published: ")]
+    yield rf"\caption{{{_escaped('. '.join([sheet.title, *caveats]))}.}}"
+    yield rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}"
+    yield r"\toprule"
+    yield _latex_row(sheet.headings)
+    yield r"\midrule"
+    yield from (_latex_row([cell.text for cell in row]) for row in sheet.rows)
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+    yield r"\end{table}"
+
+
+def _latex_row(texts: Sequence[str]) -> str:
+    return rf"{' & '.join(map(_escaped, texts))} \\"
+
+
+def _escaped(text: str) -> str:
+    return _one_line(text).translate(_ESCAPES)
+
+
+def _one_line(text: str) -> str:
+    """An empty line would end a paragraph, and any end of a line a comment."""
+    return " ".join(text.split())
 
 
 def html(comparisons: Sequence[Comparison], warnings: Sequence[str]) -> str:
@@ -185,13 +246,9 @@ def _fold_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
     for net in comparison.rows:
         for pooled in filter(lambda run: run.folds, net.runs):
             for run in (*pooled.folds, pooled):
-                plain = scores_of(run.counts.pooled).to_plain()
-                means = {f"mean {measure}": plain[f"mean_{measure}"] for measure in MEASURES}
-                by_class = {
-                    f"{c.name} {measure}": plain[measure][c.index]
-                    for c in run.classes
-                    for measure in MEASURES
-                }
-                fold = ALL if run is pooled else fold_of(run)
+                by_class, means = by_class_and_mean(scores_of(run.counts.pooled), run.classes)
+                named = {"mean": means, **by_class}
+                scores = {f"{name} {key}": of for name, own in named.items() for key, of in own.items()}
+                fold = "all" if run is pooled else fold_of(run)
                 which = {"net": net.name, "seed": pooled.record.seed, "fold": fold, "frames": len(run.counts)}
-                yield which | means | by_class | {"run": str(run.folder)}
+                yield which | scores | {"run": str(run.folder)}

@@ -84,8 +84,7 @@ def contrast_of(images: Iterable[Image]) -> Contrast:
     limits = [_limits_of_channels(image) for image in images]
     if not limits:
         raise ValueError("a contrast needs at least one image")
-    median: Contrast = np.median(limits, axis=0)
-    return median
+    return np.asarray(np.median(limits, axis=0))
 
 
 def fit_panel(
@@ -164,5 +163,4 @@ def _stretch(values: Image, low: float, high: float) -> npt.NDArray[np.float32]:
 def stripes(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     """Where ignored pixels are `IGNORED_GREY`: diagonal stripes (H, W), three of every eight pixels."""
     rows, columns = np.indices(shape, sparse=True)
-    striped: npt.NDArray[np.bool_] = (rows + columns) % 8 < 3
-    return striped
+    return np.asarray((rows + columns) % 8 < 3)

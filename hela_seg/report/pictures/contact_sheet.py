@@ -46,9 +46,10 @@ def write_contact_sheet(
     if not shown:
         return False
     panels = [picture for _, (picture, _) in shown]
+    parts = {(block.series, t): block.part for block in blocks for t in range(block.start, block.stop)}
     captions = [
-        caption_of("", recordings[series].name, f", frame {t}, {_part(blocks, series, t)}", picture)
-        for (series, t), (picture, _) in shown
+        caption_of("", recordings[at].name, f", frame {t}, {parts.get((at, t), 'unused')}", picture)
+        for (at, t), (picture, _) in shown
     ]
     legend = legend_of(classes, any(ignored for _, (_, ignored) in shown))
     write_png(path, compose(panels, captions, COLUMNS, legend, title))
@@ -64,7 +65,3 @@ def _panel(
     except InputError:
         return None
     return blend(*fit_panel(image, labels, PANEL), classes), bool((labels == IGNORE_INDEX).any())
-
-
-def _part(blocks: Sequence[Block], series: int, t: int) -> str:
-    return next((b.part for b in blocks if b.series == series and b.start <= t < b.stop), "unused")

@@ -1,4 +1,4 @@
-"""Class areas and numbers of cells over time as a figure, of one recording or of many."""
+"""Class areas and numbers of cells over time as a figure, and below how long cells stay in a class."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.classes import CellClass, Classes
 from hela_seg.report.pictures.drawings import PLAIN
 from hela_seg.report.pictures.overlay import drawable
-from hela_seg.report.pictures.survival import draw_survival, survival_groups, time_unit
-from hela_seg.tracking.durations import share_with_interval
+from hela_seg.tracking.answers import durations_in
+from hela_seg.tracking.answers import time_unit as unit_of_durations
+from hela_seg.tracking.durations import Durations, median_of, share_with_interval, survival_of
 from hela_seg.tracking.tables import Followed
 
 Values = npt.NDArray[np.float64]
@@ -39,6 +40,9 @@ MARKERS = "os^DvPX*<>p"
 SHADE_OPACITY = 0.2
 PERCENTILES = (10, 50, 90)
 """Of several recordings: the line is the second, and the first to the last are shaded."""
+
+CONDITION_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Of conditions, in a palette for those who cannot tell red from green (Okabe and Ito 2008)."""
 
 NAME_WIDTH, LEGEND_ROWS = 24, 20
 PANEL_INCHES, WIDTH_INCHES = 3.0, 8.0
@@ -79,8 +83,9 @@ def draw_time_course(
     if all(course.cells is not None for course in courses):
         panels.append(("Cells", [np.asarray(course.cells, np.float64) for course in courses]))
     mitotic = next((one.mitotic for one in followed), None)
-    time, steps = _axis_of(courses)
-    marked = max(len(course.pixels) for course in courses) <= MARKED_POINTS
+    frames = [len(course.pixels) for course in courses]
+    time, steps = time_axis(frames, [course.frame_interval for course in courses])
+    marked = max(frames) <= MARKED_POINTS
 
     groups = survival_groups(followed)
     of_time = len(panels) + (mitotic is not None)
@@ -105,7 +110,7 @@ def draw_time_course(
             draw_curve(axes, curve, line_style(entry, marked))
         _tidy(axes, label)
     column[-1].set_xlabel("\n".join(filter(None, [time, note])))
-    if max(len(course.pixels) for course in courses) == 1:
+    if max(frames) == 1:
         column[-1].set_xlim(-1, 1)
         column[-1].set_xticks([0])
     elif time == "Frame":
@@ -130,16 +135,6 @@ def _draw_mitotic_index(
     draw_curve(axes, curve, line_style(entry, marked))
     _tidy(axes, "Mitotic index (%)")
     axes.set_ylim(0, 100)
-
-
-def _axis_of(courses: Sequence[TimeCourse]) -> tuple[str, list[float]]:
-    """The label of the time axis, and how far apart frames of each recording lie on it."""
-    intervals = [course.frame_interval for course in courses if course.frame_interval is not None]
-    if len(intervals) < len(courses):
-        return "Frame", [1.0] * len(courses)
-    longest = max(len(course.pixels) * interval for course, interval in zip(courses, intervals, strict=True))
-    unit, seconds = time_unit(longest)
-    return f"Time ({unit})", [interval / seconds for interval in intervals]
 
 
 def curve_of(values: list[Values], steps: list[float]) -> Curve:
@@ -222,3 +217,85 @@ def _draw_legend(figure: Figure, classes: Classes, marked: bool) -> None:
     names = [fill(drawable(entry.name), NAME_WIDTH) for entry in classes[1:]]
     columns = -(-len(lines) // LEGEND_ROWS)
     figure.legend(lines, names, loc="outside right upper", frameon=False, handlelength=3.5, ncols=columns)
+
+
+def time_unit(longest: float) -> tuple[str, float]:
+    """The largest unit that fits twice into a time in seconds, and its seconds: min and 60 for 300."""
+    units = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+    return next((entry for entry in units if longest >= 2 * entry[1]), units[-1])
+
+
+def time_axis(frames: Sequence[int], intervals: Sequence[float | None]) -> tuple[str, list[float]]:
+    """The label of an axis over the frames of recordings, and how far apart those of each lie on it.
+
+    Args:
+        frames: how many each has.
+        intervals: seconds from frame to frame of each; the axis is in frames where one is not known.
+    """
+    known = [interval for interval in intervals if interval is not None]
+    if len(known) < len(frames):
+        return "Frame", [1.0] * len(frames)
+    unit, seconds = time_unit(max(count * interval for count, interval in zip(frames, known, strict=True)))
+    return f"Time ({unit})", [interval / seconds for interval in known]
+
+
+@dataclass(frozen=True)
+class SurvivalGroup:
+    """The curves of one panel.
+
+    Attributes:
+        title: of the panel; empty where there is one panel alone.
+        curves: name, colour and stays of each.
+    """
+
+    title: str
+    curves: list[tuple[str, str, Durations]]
+
+
+def survival_groups(followed: Sequence[Followed]) -> list[SurvivalGroup]:
+    """The panels: one of all classes, or of several conditions one for each class."""
+    if not followed:
+        return []
+    conditions = list(dict.fromkeys(one.condition for one in followed))
+    classes: Sequence[CellClass] = followed[0].classes[1:]
+    if len(conditions) == 1:
+        curves = [(entry.name, entry.colour, durations_in(followed, entry.index)) for entry in classes]
+        known = [curve for curve in curves if len(curve[2])]
+        return [SurvivalGroup("", known)] if known else []
+    groups = []
+    for entry in classes:
+        curves = []
+        for number, condition in enumerate(conditions):
+            own = [one for one in followed if one.condition == condition]
+            colour = CONDITION_COLOURS[number % len(CONDITION_COLOURS)]
+            curves.append((condition, colour, durations_in(own, entry.index)))
+        groups.append(SurvivalGroup(entry.name, [curve for curve in curves if len(curve[2])]))
+    return [group for group in groups if group.curves]
+
+
+def draw_survival(axes: Axes, group: SurvivalGroup, followed: Sequence[Followed]) -> None:
+    """Draw the share of cells that are still in the class, against the time since they came into it."""
+    unit, per_unit = "frames", 1.0
+    if unit_of_durations(followed)[0] == "h":
+        longest = max(float(durations.time.max()) for _, _, durations in group.curves)
+        unit, seconds = time_unit(longest * 3600)
+        per_unit = 3600 / seconds
+    for number, (name, colour, durations) in enumerate(group.curves):
+        scaled = replace(durations, time=durations.time * per_unit, step=durations.step * per_unit)
+        curve, median = survival_of(scaled), median_of(scaled)
+        told = "" if median.value != median.value else f", median {median.value:.3g} {unit}"
+        label = f"{drawable(name)}{told} (n = {len(durations)})"
+        rim = [withStroke(linewidth=2.6, foreground="0.3")]
+        dashes = LINE_STYLES[number % len(LINE_STYLES)]
+        axes.plot(
+            curve.time, 100 * curve.share, color=colour, linestyle=dashes, label=label, path_effects=rim
+        )
+        axes.fill_between(curve.time, 100 * curve.low, 100 * curve.high, color=colour, alpha=0.2, linewidth=0)
+    axes.set_ylim(0, 103)
+    axes.set_xlim(left=0)
+    axes.set_ylabel("Still in the class (%)")
+    where = f"class '{drawable(group.title)}'" if group.title else "the class"
+    axes.set_xlabel(f"Time in {where} ({unit})")
+    # above, for curves may be anywhere inside
+    above: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+    axes.legend(frameon=False, handlelength=3.5, fontsize=9, **above)

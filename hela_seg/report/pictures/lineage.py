@@ -14,12 +14,11 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from hela_seg.report.page import Drawing
+from hela_seg.report.pictures.curves import time_axis
 from hela_seg.report.pictures.drawings import PLAIN, STYLE, themed_svg
 from hela_seg.report.pictures.overlay import drawable
-from hela_seg.report.pictures.survival import time_unit
 from hela_seg.report.tables import counted
-from hela_seg.tracking.lives import Life, Lives
-from hela_seg.tracking.stays import stays_in
+from hela_seg.tracking.lives import Life, Lives, stays_in
 from hela_seg.tracking.tables import Followed
 
 MOST_LINES = 80
@@ -57,7 +56,7 @@ def draw_lineage(followed: Followed, style: dict[Any, Any] = PLAIN) -> Figure:
     with mpl.rc_context(style):
         figure = Figure(figsize=(width, 5.5), layout="constrained", facecolor="white")
         axes = figure.subplots()
-    unit, step = _time_axis(followed)
+    unit, (step,) = time_axis([lives.frames], [followed.frame_interval])
     _draw_lives(axes, followed, columns, step)
     title = drawable(followed.name)
     if shown < (lineages := len(set(lives.roots.tolist()))):
@@ -73,13 +72,6 @@ def draw_lineage(followed: Followed, style: dict[Any, Any] = PLAIN) -> Figure:
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _draw_legend(figure, followed)
     return figure
-
-
-def _time_axis(followed: Followed) -> tuple[str, float]:
-    if followed.frame_interval is None:
-        return "Frame", 1.0
-    unit, seconds = time_unit(followed.lives.frames * followed.frame_interval)
-    return f"Time ({unit})", followed.frame_interval / seconds
 
 
 def _columns(lives: Lives) -> tuple[dict[int, float], int]:

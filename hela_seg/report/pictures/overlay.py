@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -138,10 +139,10 @@ def caption_of(before: str, name: str, after: str, panel: Picture) -> str:
 
     Names of series differ at their ends.
     """
-    shortened = (f"{before}…{name[-length:]}{after}" for length in range(len(name) - 1, 3, -1))
-    fits = (one for one in shortened if font_of(TEXT_SIZE).getlength(one) <= panel.shape[1])
     whole = before + name + after
-    return whole if font_of(TEXT_SIZE).getlength(whole) <= panel.shape[1] else next(fits, whole)
+    shortened = (f"{before}…{name[-length:]}{after}" for length in range(len(name) - 1, 3, -1))
+    captions = (one for one in chain([whole], shortened))
+    return next((one for one in captions if font_of(TEXT_SIZE).getlength(one) <= panel.shape[1]), whole)
 
 
 def write_png(path: Path, picture: Picture, comment: str = "") -> None:

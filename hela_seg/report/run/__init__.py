@@ -1,7 +1,7 @@
 """The report of a run, from the files in its folder.
 
 - ``page``: all of it; ``sections``: what each section shows; ``sheets``: their tables
-- ``learning``: curves over the epochs; ``stability``: scores over time, by series and by confidence
+- ``figures``: curves over the epochs, scores over time and by confidence
 - ``verdict``: what the scores say, in sentences
 - ``examples``: the best and the worst frames, with the class maps that were scored, and training tiles
 """

@@ -125,7 +125,9 @@ def training_tiles(data: TimelapseData) -> Gallery:
     """
     before, after = data.train_tiles(augmented=False), data.train_tiles()
     draws = [Draw(0, number) for number in range(TILES_LOOKED_AT)]
-    chosen = sorted(draws, key=lambda draw: -_foreground(before[draw]))[:TILES]
+    labels = {draw: before[draw]["label"] for draw in draws}
+    foreground = {draw: int(((of > 0) & (of != IGNORE_INDEX)).sum()) for draw, of in labels.items()}
+    chosen = sorted(draws, key=lambda draw: -foreground[draw])[:TILES]
     pictures: list[Picture] = []
     for number, draw in enumerate(chosen, 1):
         pictures += _pair(number, before[draw], after[draw], data)
@@ -153,21 +155,17 @@ def _small_enough(frames: Sequence[_Frame], classes: Classes) -> tuple[Gallery, 
     """Galleries of panels of up to `LONGEST` pixels, or of as many as keep to `MOST_BYTES`."""
     longest = LONGEST
     while True:
-        galleries = tuple(_gallery(frame, classes, longest) for frame in frames)
+        galleries = []
+        for frame in frames:
+            panels = _panels(frame, classes, longest)
+            shown = (Picture.of(pixels, f"{frame.title}: {text}", text) for text, pixels in panels)
+            galleries.append(Gallery(tuple(shown), frame.title))
         pictures = [picture for gallery in galleries for picture in gallery.pictures]
         size = sum(len(picture.jpeg) for picture in pictures)
         if size <= MOST_BYTES:
-            return galleries
-        shown = max(max(picture.width, picture.height) for picture in pictures)
-        longest = int(0.95 * shown * math.sqrt(MOST_BYTES / size))
-
-
-def _gallery(frame: _Frame, classes: Classes, longest: int) -> Gallery:
-    pictures = [
-        Picture.of(pixels, f"{frame.title}: {caption}", caption)
-        for caption, pixels in _panels(frame, classes, longest)
-    ]
-    return Gallery(tuple(pictures), frame.title)
+            return tuple(galleries)
+        side = max(max(picture.width, picture.height) for picture in pictures)
+        longest = int(0.95 * side * math.sqrt(MOST_BYTES / size))
 
 
 def _panels(frame: _Frame, classes: Classes, longest: int) -> Iterator[tuple[str, Pixels]]:
@@ -180,11 +178,6 @@ def _panels(frame: _Frame, classes: Classes, longest: int) -> Iterator[tuple[str
     yield "truth", blend(image, truth, classes)
     yield frame.what, blend(image, found, classes)
     yield f"errors: {frame.wrong}", errors_of(image, truth, found, classes)
-
-
-def _foreground(sample: Sample) -> int:
-    label = sample["label"]
-    return int(((label > 0) & (label != IGNORE_INDEX)).sum())
 
 
 def _pair(number: int, before: Sample, after: Sample, data: TimelapseData) -> Iterator[Picture]:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from hela_seg.comparison import Comparison, NetRow, compare_runs
 from hela_seg.comparison.found import QUALITY, TRACKS, Run, read_run
 from hela_seg.comparison.notes import hardware_notes
+from hela_seg.comparison.rows import Comparison, NetRow, compare_runs
 from hela_seg.data.classes import Classes
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.splits.split import Block
@@ -26,7 +26,7 @@ from hela_seg.report.page import Section
 from hela_seg.report.pictures.lineage import lineage_drawing
 from hela_seg.report.quality import quality_sheets, track_sheets
 from hela_seg.report.run.examples import ClassMaps, examples_of, training_tiles
-from hela_seg.report.run.learning import draw_learning, read_log
+from hela_seg.report.run.figures import draw_learning, draw_over_time, draw_reliability, read_log
 from hela_seg.report.run.sheets import (
     MOST_ROWS,
     balance_sheet,
@@ -36,7 +36,6 @@ from hela_seg.report.run.sheets import (
     series_sheet,
     settings_sheet,
 )
-from hela_seg.report.run.stability import draw_over_time, draw_reliability
 from hela_seg.report.tables import counted, split_sheet
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD
@@ -161,10 +160,6 @@ def _scores(material: Material) -> Section:
     )
 
 
-def _confusion(material: Material) -> Section:
-    return Section(sheets=(confusion_sheet(material.run),))
-
-
 def _quality(material: Material) -> Section:
     quality, frames = material.run.quality, len(material.run.counts)
     switched_off = [f"{name}=null" for name in QUALITY if name not in quality]
@@ -260,11 +255,6 @@ def _balance(material: Material) -> Section:
     return Section(sheets=(balance_sheet(data.survey.pixels, data.classes), split) if trained else (split,))
 
 
-def _tiles(material: Material) -> Section:
-    data = material.prepared
-    return Section(legend=_legend(data.classes), galleries=(training_tiles(data),))
-
-
 def _command(material: Material) -> Section:
     launch = material.record.launch if material.command == "train" else None
     notes: tuple[str, ...] = ()
@@ -294,7 +284,7 @@ def _legend(classes: Classes) -> tuple[tuple[str, str], ...]:
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "Scores by class": _scores,
-    "Confusion matrix": _confusion,
+    "Confusion matrix": lambda material: Section(sheets=(confusion_sheet(material.run),)),
     "Boundaries and cells": _quality,
     "Tracks": _tracks,
     "Learning curves": _learning,
@@ -302,7 +292,9 @@ SECTIONS: dict[str, Callable[[Material], Section]] = {
     "Over time and by series": _variation,
     "Calibration": _calibration,
     "Split and class balance": _balance,
-    "Training tiles": _tiles,
+    "Training tiles": lambda material: Section(
+        legend=_legend(material.prepared.classes), galleries=(training_tiles(material.prepared),)
+    ),
     "Command": _command,
     "Costs": _costs,
     "Settings, versions and hardware": _settings,

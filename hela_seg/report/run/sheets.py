@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hela_seg.comparison import Figure, NetRow
 from hela_seg.comparison.found import Run
+from hela_seg.comparison.rows import Figure, NetRow
 from hela_seg.data.classes import Classes
 from hela_seg.data.splits.table import PARTS
 from hela_seg.report.comparison.sheets import HEADINGS, MEBI, interval_cell
@@ -40,7 +40,11 @@ def class_sheet(run: Run, row: NetRow) -> Sheet:
     headings = ("Class", iou, *interval, *others, "True pixels")
     frames, series = len(run.counts), len(set(run.counts.series))
     title = f"Scores of {counted(frames, 'frame')} of {series} series, all pixels pooled"
-    return Sheet(title, headings, rows, notes=_why_absent(run))
+    absent = [
+        entry.name for entry in run.classes if np.isnan(row.by_class["iou"][entry.index].interval.value)
+    ]
+    note = f"{ABSENT}: absent from truth and prediction, left out of the means: {', '.join(absent)}."
+    return Sheet(title, headings, rows, notes=(note,) if absent else ())
 
 
 def _score_cells(figures: Mapping[str, Figure], with_interval: bool) -> tuple[Cell, ...]:
@@ -102,7 +106,6 @@ def series_sheet(run: Run) -> Sheet:
 def cost_sheet(record: RunRecord) -> Sheet:
     """What the run cost, and how that was measured."""
     costs = record.costs
-    memory = None if costs.peak_memory is None else costs.peak_memory / MEBI
     tile = "a tile" if costs.tile is None else f"{costs.tile[0]}x{costs.tile[1]}"
     batch = "a batch" if costs.batch_size is None else counted(costs.batch_size, "tile")
     measured = {
@@ -110,7 +113,7 @@ def cost_sheet(record: RunRecord) -> Sheet:
         "multiply_adds": (f"multiply-adds of {tile}", number_cell(costs.multiply_adds, ",")),
         "step_ms": (f"ms a step of {batch}", number_cell(costs.step_ms, ".4g")),
         "frame_s": ("seconds a frame", number_cell(costs.frame_s, ".3g")),
-        "peak_memory": ("peak memory, MiB", number_cell(memory, ",.0f")),
+        "peak_memory": ("peak memory, MiB", number_cell(costs.peak_memory, ",.0f", MEBI)),
     }
     known = {key: entry for key, entry in measured.items() if entry[1].text != ABSENT}
     rows = [(Cell(name), cell) for name, cell in known.values()]
@@ -127,12 +130,3 @@ def settings_sheet(title: str, facts: Mapping[str, Any]) -> Sheet:
     }
     rows = [(Cell(name), Cell(value)) for name, value in typed.items()]
     return Sheet(title, ("Name", "Value"), rows, names=2)
-
-
-def _why_absent(run: Run) -> tuple[str, ...]:
-    matrix = run.counts.pooled
-    unseen = matrix.sum(axis=0) + matrix.sum(axis=1) == 0
-    names = [entry.name for entry in run.classes if unseen[entry.index]]
-    if not names:
-        return ()
-    return (f"{ABSENT}: absent from truth and prediction, left out of the means: {', '.join(names)}.",)

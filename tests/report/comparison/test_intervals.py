@@ -8,7 +8,8 @@ from figures import keep_figures
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
-from hela_seg.comparison import PUBLISHED, Comparison
+from hela_seg.comparison.published import PUBLISHED
+from hela_seg.comparison.rows import Comparison
 from hela_seg.report.comparison import intervals
 from hela_seg.report.comparison.intervals import NAME_WIDTH, draw_nets
 from hela_seg.report.pictures.drawings import PAPER

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from fabricated import frame_counts, write_run
 
-from hela_seg.comparison import compare_runs, find_runs
+from hela_seg.comparison.found import find_runs
+from hela_seg.comparison.rows import compare_runs
 from hela_seg.report.comparison import sheets
 from hela_seg.report.comparison.sheets import interval_cell, sheets_of
 from hela_seg.report.tables import ABSENT, Cell, number_cell

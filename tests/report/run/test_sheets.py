@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fabricated import write_run
 
-from hela_seg.comparison import compare_runs
 from hela_seg.comparison.found import Run, read_run
+from hela_seg.comparison.rows import compare_runs
 from hela_seg.data.classes import Classes
 from hela_seg.report.run import sheets
 from hela_seg.report.run.sheets import (

@@ -1,8 +1,9 @@
-"""Scores over time, by series and against confidence are those of the counted pixels."""
+"""Learning curves as they were logged; scores over time and by confidence as pixels were counted."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +11,88 @@ from fabricated import NAMES, frame_counts
 from figures import keep_figures
 
 from hela_seg.data.classes import Classes
-from hela_seg.report.run import stability
-from hela_seg.report.run.stability import draw_over_time, draw_reliability
+from hela_seg.report.run import figures as run_figures
+from hela_seg.report.run.figures import draw_learning, draw_over_time, draw_reliability, read_log
+from hela_seg.runs.logs import CsvLog
 from hela_seg.scores.calibration import CONFIDENCE_STEPS, curve_of
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.counts import FrameCounts
+from hela_seg.system.errors import InputError
+
+LOGGED = Classes(["background", "a_$b$"])
+
+
+def log_of(path: Path, *rows: dict[str, float]) -> Path:
+    log = CsvLog(str(path))
+    for step, row in enumerate(rows):
+        log.log_metrics(row, step)
+    return path
+
+
+def test_epochs_count_from_one_and_gaps_are_left_out(tmp_path: Path) -> None:
+    path = log_of(
+        tmp_path / "metrics.csv",
+        {"epoch": 0, "loss/validation": 0.5},
+        {"epoch": 0, "loss/train": 0.7},
+        {"epoch": 1, "loss/train": 0.4},
+    )
+    log = read_log(path)
+    assert log["loss/train"].epochs.tolist() == [1, 2]
+    assert log["loss/train"].values.tolist() == [0.7, 0.4]
+    assert log["loss/validation"].values.tolist() == [0.5]
+    assert set(log) == {"loss/train", "loss/validation"}
+
+
+def test_words_say_the_best_and_the_last_value(tmp_path: Path) -> None:
+    rows = [
+        {"epoch": epoch, "loss/train": loss, "IoU a_$b$/validation": iou}
+        for epoch, (loss, iou) in enumerate([(0.5, float("nan")), (0.2, 0.25), (0.3, 0.125)])
+    ]
+    loss, by_class = draw_learning(read_log(log_of(tmp_path / "metrics.csv", *rows)), LOGGED)
+    assert loss.caption == "Loss: train at best 0.2000 in epoch 2, 0.3000 at the end."
+    assert by_class.caption.endswith("a_$b$ at best 0.2500 in epoch 2, 0.1250 at the end.")
+    assert "a_$b$" in by_class.svg
+
+
+def test_of_equal_values_the_first_is_the_best_as_of_checkpoints(tmp_path: Path) -> None:
+    rows = [
+        {"epoch": epoch, "loss/train": loss, "m-IoU/validation": iou}
+        for epoch, (loss, iou) in enumerate([(0.5, 0.25), (0.2, 0.75), (0.2, 0.75)])
+    ]
+    loss, iou = draw_learning(read_log(log_of(tmp_path / "metrics.csv", *rows)), LOGGED)
+    assert loss.caption == "Loss: train at best 0.2000 in epoch 2, 0.2000 at the end."
+    assert iou.caption == "m-IoU: validation at best 0.7500 in epoch 2, 0.7500 at the end."
+
+
+def test_training_is_dashed_and_validation_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = keep_figures(monkeypatch, run_figures)
+    row: dict[str, float] = {"epoch": 0, "loss/train": 0.5, "loss/validation": 0.7}
+    draw_learning(read_log(log_of(tmp_path / "metrics.csv", row)), LOGGED)
+    lines = {line.get_label(): line for line in figures[0].axes[0].get_lines()}
+    assert {name: line.get_linestyle() for name, line in lines.items()} == {"train": "--", "validation": "-"}
+    assert list(lines["train"].get_ydata()) == [0.5]
+
+
+def test_what_is_never_finite_is_said(tmp_path: Path) -> None:
+    path = log_of(tmp_path / "metrics.csv", {"epoch": 0, "loss/train": float("nan")})
+    (loss,) = draw_learning(read_log(path), LOGGED)
+    assert loss.caption == "Loss: train never finite."
+
+
+@pytest.mark.parametrize("content", ["epoch,loss/train\nzero,1\n", "epoch,loss/train\n0,high\n"])
+def test_what_is_no_log_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"metrics\.csv is no log of a run"):
+        read_log(path)
+
+
+def test_other_tables_and_empty_ones_have_no_curves(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    for content in ("", "a,b\n1,2\n", "epoch,step\n0,1\n"):
+        path.write_text(content)
+        assert draw_learning(read_log(path), LOGGED) == ()
+
 
 CLASSES = Classes(NAMES)
 
@@ -52,7 +130,7 @@ def test_single_images_have_no_course() -> None:
 
 
 def test_a_course_has_each_frame_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, stability)
+    figures = keep_figures(monkeypatch, run_figures)
     counts = frame_counts(frames=5, series=1)
     later = FrameCounts(counts.series, np.array([2, 3, 4, 6, 7]), counts.block, counts.matrix)
     draw_over_time(later, CLASSES)
@@ -65,7 +143,7 @@ def test_a_course_has_each_frame_in_its_place(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_frames_late_in_a_long_recording_are_drawn_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, stability)
+    figures = keep_figures(monkeypatch, run_figures)
     counts = frame_counts(frames=300, series=1)
     late = FrameCounts(counts.series, counts.frame + 1700, counts.block, counts.matrix)
     drawing = draw_over_time(late, CLASSES)
@@ -77,7 +155,7 @@ def test_frames_late_in_a_long_recording_are_drawn_each(monkeypatch: pytest.Monk
 
 
 def test_of_several_series_the_median_is_drawn_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, stability)
+    figures = keep_figures(monkeypatch, run_figures)
     counts = frame_counts(frames=12, series=3)
     drawing = draw_over_time(counts, CLASSES)
     means = np.array([scores_of(matrix).mean_iou for matrix in counts.matrix]).reshape(3, 4)
@@ -94,7 +172,7 @@ def test_a_line_of_means_says_so() -> None:
 
 
 def test_accuracy_stands_over_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = keep_figures(monkeypatch, stability)
+    figures = keep_figures(monkeypatch, run_figures)
     counts = np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     counts[CONFIDENCE_STEPS // 2], counts[-1] = (75, 25), (0, 300)
     curve = curve_of(counts)
