@@ -121,6 +121,11 @@ class TrainSettings:
             del plain["start_from"], plain["start_from_lr_factor"]
         return plain | {"trainer": self.trainer.to_plain()}
 
+    def with_tiles_of(self, data: Mapping[str, Any]) -> TrainSettings:
+        """The settings with the tiles that other settings of data have, where these were left open."""
+        kept = {key: data[key] for key in ("tile", "batch_size") if self.data[key] is None and key in data}
+        return replace(self, data={**self.data, **kept})
+
     def chosen(self, group: Literal["callbacks", "logger"]) -> dict[str, Group]:
         """The callbacks or loggers by name, without those that are switched off with null."""
         entries: Mapping[str, Group | None] = getattr(self, group)
