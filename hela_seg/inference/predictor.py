@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ class Predictor:
 
     def z_of(self, z: Z) -> Z:
         """What is seen of Z-stacks; as in training, where None is given."""
-        return self.info.config.get("data", {}).get("z") if z is None else z
+        return self.info.data.get("z") if z is None else z
 
     def as_trained(self, series: Series, channels: Sequence[Channel] | None = None) -> Series:
         """A series with the channels that the net sees.
@@ -166,8 +166,7 @@ class Predictor:
         Raises:
             InputError: it lacks channels, or has others than the net was trained on.
         """
-        trained: Mapping[str, Any] = self.info.config.get("data", {})
-        names = self.info.channel_names
+        trained, names = self.info.data, self.info.channel_names
         if len(names) == series.shape[1]:
             series.channel_names = tuple(names)
         picked = trained.get("channels") if channels is None else channels

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -75,8 +74,7 @@ def check_same_classes(trained: Sequence[TrainedNet]) -> None:
 
     def seen(one: TrainedNet) -> tuple[object, bool]:
         """What it sees of images: the channels that are picked, and whether they are made grey."""
-        data: Mapping[str, Any] = one.info.config.get("data", {})
-        return data.get("channels"), bool(data.get("grey"))
+        return one.info.data.get("channels"), bool(one.info.data.get("grey"))
 
     for other in others:
         ours, theirs = seen(first), seen(other)

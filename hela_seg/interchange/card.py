@@ -25,7 +25,7 @@ from hela_seg.scores.statistics import (
     units_of,
 )
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import write_whole
 
 SHOWN = ("iou", "dice", "precision", "recall")
 HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Precision", "recall": "Recall"}
@@ -37,8 +37,7 @@ def write_card(trained: TrainedNet, path: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    with whole_file(path) as beside:
-        beside.write_text(card(trained), encoding="utf-8")
+    write_whole(path, card(trained))
 
 
 def card(trained: TrainedNet) -> str:
@@ -111,8 +110,7 @@ def _data(info: ModelInfo) -> Iterator[str]:
     if not info.split:
         yield "Nothing is known of what it was trained on: it was converted from a file of another program."
         return
-    data = info.config.get("data", {})
-    yield f"Layout `{data.get('layout', 'unknown')}`, split by whole recordings or by blocks of time:"
+    yield f"Layout `{info.data.get('layout', 'unknown')}`, split by whole recordings or by blocks of time:"
     yield ""
     yield "| part | series | frames |"
     yield "|---|---|---|"

@@ -28,7 +28,7 @@ def metadata(trained: TrainedNet) -> dict[str, str]:
         "axes": "NCHW",
         "stride": str(stride_of(trained)),
         "halo": str(Tiling().halo),
-        "pixel_size": json.dumps(info.config.get("data", {}).get("pixel_size")),
+        "pixel_size": json.dumps(info.data.get("pixel_size")),
         "written_by": f"hela_seg {info.versions.get('hela_seg', '')}".strip(),
         **({"context": str(info.context)} if info.context else {}),
     }

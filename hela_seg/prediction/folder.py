@@ -17,7 +17,7 @@ from hela_seg.data.stacks import Part, read_part
 from hela_seg.prediction.job import Job, Shard, Unit
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.files import make_folder, whole_file
+from hela_seg.system.files import make_folder, write_whole
 
 RECORDED = {"made by", "inputs", "files", "shapes", "group size", "wanted", "finished"}
 """Keys of the record: what `Job.to_plain` gives, and whether all results are here."""
@@ -168,8 +168,7 @@ class ResultFolder:
 
     def write_record(self, job: Job, unit: Unit, record: UnitRecord) -> None:
         """Say that a unit is done; to be called when its parts are written."""
-        with whole_file(self._of(job, unit, "json")) as part:
-            part.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        write_whole(self._of(job, unit, "json"), json.dumps(asdict(record)))
 
     def part_path(self, job: Job, unit: Unit, kind: str) -> Path:
         """Where the part of a kind belongs."""
@@ -205,8 +204,7 @@ class ResultFolder:
         return recorded
 
     def _write(self, plain: dict[str, Any], *, finished: bool) -> None:
-        with whole_file(self._record) as part:
-            part.write_text(json.dumps(plain | {"finished": finished}, indent=1), encoding="utf-8")
+        write_whole(self._record, json.dumps(plain | {"finished": finished}, indent=1))
 
     def _refuse(
         self, recorded: dict[str, Any] | None, plain: dict[str, Any], results: Sequence[Path]

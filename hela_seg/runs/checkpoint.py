@@ -84,19 +84,22 @@ class ModelInfo:
     training_statistics: dict[str, Any] | None = None
 
     @property
+    def data(self) -> Mapping[str, Any]:
+        """The settings of the data that it was trained on; empty where it was converted."""
+        data = self.config.get("data")
+        return data if isinstance(data, Mapping) else {}
+
+    @property
     def context(self) -> int:
         """How many frames before and after each the net is shown; see `hela_seg.data.context`."""
-        data = self.config.get("data")
-        found = data.get("context", 0) if isinstance(data, Mapping) else 0
+        found = self.data.get("context", 0)
         return found if isinstance(found, int) and found > 0 else 0
 
     @property
     def channel_names(self) -> list[str]:
         """Names of the channels in the training's files, as its settings gave them; empty without any."""
-        data = self.config.get("data")
-        files = data.get("images") if isinstance(data, Mapping) else None
-        named = data.get("channel_names") if isinstance(data, Mapping) else None
-        return list(named or (files if isinstance(files, Mapping) else []))
+        files = self.data.get("images")
+        return list(self.data.get("channel_names") or (files if isinstance(files, Mapping) else []))
 
     @property
     def input_channels(self) -> int:

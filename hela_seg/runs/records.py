@@ -9,7 +9,7 @@ from typing import Any
 
 from hela_seg.runs.checkpoint import option_of
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import write_whole
 
 RECORD_FORMAT = 1
 """Raised when an older program could no longer read a newer record."""
@@ -99,8 +99,7 @@ def write_record(path: Path, record: RunRecord) -> None:
         InputError: it cannot be written.
     """
     text = json.dumps(asdict(record) | {"measured": MEASURED}, indent=2, ensure_ascii=False) + "\n"
-    with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def read_record(path: Path) -> RunRecord:

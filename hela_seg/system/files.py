@@ -52,6 +52,12 @@ def whole_file(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file, in UTF-8; see `whole_file` for how it appears and what is raised."""
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of cells that spreadsheets compute."""
 

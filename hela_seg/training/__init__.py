@@ -1,6 +1,6 @@
 """Training a net.
 
-- ``task``: one step and its scores; ``metrics`` count pixels; ``losses``; ``schedules`` of the learning rate
+- ``task``: one step and its scores; ``metrics`` add these up; ``losses``; ``schedules`` of the learning rate
 - ``settings``: of a run, checked and resolved once
 - ``start``: where a run starts, and the net that it trains; ``prepare``: the data of a run
 - ``assembly``: settings and data -> the parts of a run; ``outcome``: what it ends with

@@ -24,7 +24,6 @@ from hela_seg.models import build as build_net
 from hela_seg.models import is_own
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.machine import accelerator_of
 from hela_seg.system.settings import Group, build
 from hela_seg.training import ddp
 from hela_seg.training.callbacks import Deadline, EpochBar, ValidateAtMaxSteps
@@ -252,7 +251,6 @@ def trainer_of(
         trainer: pl.Trainer = instantiate(
             settings.trainer.for_lightning()
             | {"enable_progress_bar": on_terminal, "limit_val_batches": 1.0 if validated else 0},
-            accelerator=accelerator_of(settings.trainer.accelerator),
             callbacks=callbacks,
             logger=loggers,
             plugins=[AtomicCheckpointIO(), *ddp.plugins(settings.trainer)],

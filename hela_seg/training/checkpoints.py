@@ -108,9 +108,7 @@ class LastCheckpoint(pl.Callback):
         """Save the end of the epoch before; only now are its scores logged and its learning rates set."""
         self._save(trainer, batches=0)
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, _: Any, batch: Any, batch_idx: int) -> None:
         """Save within an epoch, when it is due and no gradient is being accumulated."""
         if batch_idx % trainer.accumulate_grad_batches == 0 and self._due(trainer):
             self._save(trainer, batches=batch_idx)
@@ -119,9 +117,7 @@ class LastCheckpoint(pl.Callback):
         """Save the end of the last epoch."""
         self._save(trainer, batches=0)
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: pl.Trainer, _: Any, checkpoint: dict[str, Any]) -> None:
         """Add metrics, the extent of the logs and early stopping, which Lightning does not save."""
         if self._batches is None:
             return
@@ -137,9 +133,7 @@ class LastCheckpoint(pl.Callback):
             "logs": logs.marks(self._folder.parent / run_folder.LOGS) if distributed.is_rank_zero() else {},
         }
 
-    def on_load_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_load_checkpoint(self, trainer: pl.Trainer, _: Any, checkpoint: dict[str, Any]) -> None:
         """Restore what `on_save_checkpoint` added.
 
         A run that was stopped early does not train on, but another run that starts from it does. With another

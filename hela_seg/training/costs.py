@@ -110,9 +110,7 @@ class StepClock(pl.Callback):
         """Forget the epoch before."""
         self._first = None
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Read the clock where an epoch's first and last batches begin."""
         if self._first is None:
             # a run that goes on may begin in the middle of an epoch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hela_seg.data.datamodule import TimelapseData
@@ -35,13 +34,11 @@ class Inputs:
     @classmethod
     def of_checkpoint(cls, info: ModelInfo) -> Inputs:
         """The channels that a checkpoint's net was trained on, with the names that its settings gave."""
-        data = info.config.get("data")
-        data = data if isinstance(data, Mapping) else {}
-        picked, names = data.get("channels"), info.channel_names
+        picked, names = info.data.get("channels"), info.channel_names
         if picked:
             by_number = dict(enumerate(names))
             names = [by_number.get(one, one) for one in picked]
-        known = len(names) == info.channels and not data.get("grey")
+        known = len(names) == info.channels and not info.data.get("grey")
         known = known and all(isinstance(name, str) for name in names)
         return cls(info.channels, info.context, tuple(names) if known else ())
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import HardwareChoices, Machine, choose, on_gpu, take_gpu
+from hela_seg.system.machine import accelerator_of
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import (
     Count,
@@ -194,7 +195,7 @@ def for_hardware(
         fused=optimizer.get("fused", "auto") if fusible else False,
         processes=processes,
     )
-    accelerator = ("cuda" if machine.gpu else "cpu") if trainer.accelerator == "auto" else trainer.accelerator
+    accelerator = accelerator_of(trainer.accelerator)
     resolved = replace(trainer, accelerator=accelerator, precision=choices.precision, tf32=choices.tf32)
     return choices, resolved, {"fused": choices.fused, **optimizer} if fusible else optimizer
 

@@ -38,7 +38,7 @@ class Start:
     @property
     def data(self) -> Mapping[str, Any]:
         """The settings of its data that the run began with; none for a run that begins anew."""
-        return {} if self.begun is None else self.begun.config.get("data", {})
+        return {} if self.begun is None else self.begun.data
 
 
 def find_start(settings: TrainSettings, folder: Path) -> Start:
@@ -68,18 +68,17 @@ def net_to_train(
     Returns:
         The net, and the names of its parameters that learn at a rate of their own, see `fine_tuning`.
     """
-    transfer = None
+    transfer, names = None, data.classes.names
     if start.checkpoint is None and settings.start_from is not None:
         inputs = Inputs.of_data(data)
-        names = data.classes.names
         transfer = fine_tuning.plan(Path(settings.start_from), config, names, inputs, settings.trusted)
     net = assembly.net_of(config, settings.trusted)
     assembly.refuse_tile(data.tile, net)
     if start.checkpoint is not None:
         goes_on = start.begun is not None
-        resume.check_compatible(start.checkpoint, net, settings.to_plain(), goes_on=goes_on)
+        resume.check_compatible(start.checkpoint, net, names, settings.to_plain(), goes_on=goes_on)
     elif settings.ckpt_path is not None:
-        resume.take_weights(Path(settings.ckpt_path), net)
+        resume.take_weights(Path(settings.ckpt_path), net, names)
     elif transfer is not None:
         assembly.begin_with_own_frame(net, data.channels, data.context)
         transfer.fill(net)
@@ -88,8 +87,6 @@ def net_to_train(
     else:
         start_from_pretrained(net)
         assembly.begin_with_own_frame(net, data.channels, data.context)
-    if settings.ckpt_path is not None and start.begun is None:
-        resume.check_same_classes(Path(settings.ckpt_path), data.classes.names)
     return net, resume.transferred(start.checkpoint)
 
 

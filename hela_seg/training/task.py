@@ -25,7 +25,7 @@ from hela_seg.scores.confusion import scores_of
 from hela_seg.system.errors import InputError
 from hela_seg.system.machine import versions
 from hela_seg.training.losses import DiceCrossEntropyLoss
-from hela_seg.training.metrics import ConfusionMatrix
+from hela_seg.training.metrics import ConfusionMatrix, MeanLoss
 
 log = logging.getLogger(__name__)
 
@@ -94,33 +94,6 @@ def info_of(
         versions=versions("torch", "pytorch-lightning"),
         training_statistics=data.training_statistics().to_plain(),
     )
-
-
-class MeanLoss(Metric):
-    """Weighted mean of losses since the last reset, over all processes.
-
-    Lightning's own means are lost when a run is interrupted; this one is part of the checkpoint.
-    """
-
-    full_state_update = False
-
-    total: Tensor
-    weight: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        # float64, so that the order in which processes add up changes nothing that is printed
-        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum", persistent=True)
-        self.add_state("weight", torch.tensor(0), dist_reduce_fx="sum", persistent=True)
-
-    def update(self, loss: Tensor, weight: int | Tensor) -> None:
-        """Add the mean loss of a batch that counts so much: its tiles, or its pixels."""
-        self.total += loss.double() * weight
-        self.weight += weight
-
-    def compute(self) -> Tensor:
-        """The mean, float32; 0 where nothing counts."""
-        return (self.total / self.weight.clamp_min(1)).float()
 
 
 class SegmentationTask(pl.LightningModule):

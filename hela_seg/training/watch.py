@@ -60,13 +60,7 @@ class NonFiniteLossGuard(pl.Callback):
             self._check(trainer)
 
     def on_validation_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Note the loss."""
         self._note(outputs, batch_idx)
@@ -75,9 +69,7 @@ class NonFiniteLossGuard(pl.Callback):
         """Check before the score decides which weights are kept."""
         self._check(trainer)
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: pl.Trainer, *_: Any) -> None:
         """Check, so that no checkpoint is written with weights of NaN."""
         self._check(trainer)
 
@@ -85,9 +77,8 @@ class NonFiniteLossGuard(pl.Callback):
         if self._first_bad is None:
             self._first_bad = torch.full((), -1, device=loss.device)
         bad = ~torch.isfinite(loss.detach()) & (self._first_bad < 0)
-        self._first_bad = self._first_bad.masked_fill(
-            bad, batch_idx
-        )  # torch.where would copy the number, and wait
+        # torch.where would copy the number, and wait
+        self._first_bad = self._first_bad.masked_fill(bad, batch_idx)
 
     def _check(self, trainer: pl.Trainer) -> None:
         index = -1 if self._first_bad is None else int(self._first_bad)
@@ -96,11 +87,9 @@ class NonFiniteLossGuard(pl.Callback):
             return
         if bad[0] != trainer.global_rank:
             raise InputError(f"the loss of rank {bad[0]} is no finite number: see what it says")
-        part, loader = (
-            ("validation", trainer.val_dataloaders)
-            if trainer.validating
-            else ("training", trainer.train_dataloader)
-        )
+        part, loader = "training", trainer.train_dataloader
+        if trainer.validating:
+            part, loader = "validation", trainer.val_dataloaders
         tiles = _batch(loader, index)
         images = np.stack([tile["image"].numpy() for tile in tiles])
         labels = np.stack([tile["label"].numpy() for tile in tiles]).astype(np.uint8)
@@ -134,9 +123,7 @@ class LoaderWatch(pl.Callback):
         self._steps = 0
         self._reported = False
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, *_: Any) -> None:
         """Add up how long the batch was waited for."""
         now = time.perf_counter()
         if self._steps == self._warm_up:
@@ -144,9 +131,7 @@ class LoaderWatch(pl.Callback):
         elif self._steps > self._warm_up:
             self._waited += now - self._ended
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Note the time; at the end of an epoch, report."""
         self._ended = time.perf_counter()
         self._steps += 1

@@ -4,7 +4,6 @@
 - ``jobs``: what became of each job
 - ``resume_arguments``: from ``resume=`` to what was typed at the beginning
 - ``trust``: what a record may say
-- ``search``: what a search for settings needs to be told
 """
 
 from hela_seg.runs.sweep.folders import job_folder, last_sweep, typed_before

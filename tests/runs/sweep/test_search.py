@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from hela_seg.cli import CONFIG, main
 from hela_seg.runs.sweep import jobs_in
-from hela_seg.runs.sweep.search import configure_sweeper
+from hela_seg.runs.sweep.jobs import configure_sweeper
 
 SEARCHES = sorted(path.stem for path in (CONFIG / "search").glob("*.yaml"))
 
