@@ -27,8 +27,9 @@ from hela_seg.cli.arguments import named_classes, overrides, refuse_absent, sett
 from hela_seg.cli.commands import COMMANDS, CONFIG, OUR_FAULT, PARTIAL, READ_LAYOUTS, USER_FAULT
 from hela_seg.cli.nearest import with_suggestion
 from hela_seg.runs.start_from import expand_start_from
-from hela_seg.runs.sweep import Sweep, expand_resume_arguments, jobs_in, record_kept, run_job
 from hela_seg.runs.sweep.folders import key_of
+from hela_seg.runs.sweep.jobs import Sweep, jobs_in, run_job
+from hela_seg.runs.sweep.resume_arguments import expand_resume_arguments, record_kept
 from hela_seg.system.early_checks import refuse_early
 from hela_seg.system.errors import InputError, Interrupted, PartialResultError
 from hela_seg.system.faults import user_message
@@ -172,7 +173,7 @@ def _run_command(name: str, failures: list[Exception], found: list[Any], config:
         # imported only now, so that a bad configuration is answered without torch
         command = getattr(import_module(f"hela_seg.{name}"), name)
         if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
-            return run_job(partial(command, config), user_message)
+            return run_job(lambda: command(config).validation_score, user_message)
         found.append(command(config))
     except Exception as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:

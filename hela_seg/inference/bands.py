@@ -98,7 +98,7 @@ class BandMaker:
 
     def group_size(self, size: Size) -> int:
         """How many frames of one size fill a batch; 1 where a frame makes one batch or more."""
-        cut = self._plan(size)
+        cut = plan(size, self._tiling, self._ensemble.stride)
         return max(1, self._batch_size(cut) // len(cut.tiles))
 
     def bands(
@@ -132,9 +132,6 @@ class BandMaker:
                 if band is not None:
                     yield _band(frame.t, batch.cut, band, probabilities)
 
-    def _plan(self, size: Size) -> Plan:
-        return plan(size, self._tiling, self._ensemble.stride)
-
     def _batch_size(self, cut: Plan) -> int:
         tile = cut.tiles[0].read
         size = (tile.height, tile.width)
@@ -144,7 +141,7 @@ class BandMaker:
 
     def _cut(self, group: Sequence[Frame]) -> Iterator[tuple[Plan, list[tuple[Frame, Tile]]]]:
         """The tiles of a group's frames, a batch at a time."""
-        cut = self._plan(group[0].images[0].size)
+        cut = plan(group[0].images[0].size, self._tiling, self._ensemble.stride)
         size = self._batch_size(cut)
         tiles = ((frame, tile) for frame in group for tile in cut.tiles)
         while batch := list(islice(tiles, size)):

@@ -21,7 +21,6 @@ class OnnxNet(nn.Module):
 
     Args:
         path: of the file.
-        threads: cores to compute with; by default as many as PyTorch takes.
 
     Attributes:
         info: what the file says about its net.
@@ -31,12 +30,12 @@ class OnnxNet(nn.Module):
         InputError: ONNX Runtime is not there, or the file is none that `hela_seg.export` wrote.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__()
         runtime = import_extra("onnxruntime", what="ONNX", extra="onnx")
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # what it says of other files is said below, in one line
-        options.intra_op_num_threads = threads or torch.get_num_threads()
+        options.intra_op_num_threads = torch.get_num_threads()
         on = [name for name in ("CUDAExecutionProvider",) if name in runtime.get_available_providers()]
         try:
             self._session = runtime.InferenceSession(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.prediction.ranking import Choice
 from hela_seg.report.pictures.blending import Image, Labels, blend, fit_panel
 from hela_seg.report.pictures.overlay import caption_of, compose, legend_of, write_png
-from hela_seg.system.files import as_cell, whole_file
+from hela_seg.system.files import write_table
 
 COLUMNS = 5
 PANEL = 240
@@ -30,13 +29,15 @@ def write_ranking(path: Path, choices: Sequence[Choice], names: Sequence[str]) -
     Raises:
         InputError: the file cannot be written.
     """
-    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["rank", "series", "frame", "entropy", "distance", "score"])
-        for place, choice in enumerate(choices, start=1):
-            frame = choice.candidate
-            numbers = (f"{value:.6g}" for value in (frame.entropy, choice.distance, choice.score))
-            table.writerow([place, as_cell(names[frame.series]), frame.t, *numbers])
+    rows = []
+    for place, choice in enumerate(choices, start=1):
+        frame = choice.candidate
+        figures = {"entropy": frame.entropy, "distance": choice.distance, "score": choice.score}
+        rows.append(
+            {"rank": place, "series": names[frame.series], "frame": frame.t}
+            | {name: f"{value:.6g}" for name, value in figures.items()}
+        )
+    write_table(path, rows, ("rank", "series", "frame", "entropy", "distance", "score"))
 
 
 def write_ranking_sheet(

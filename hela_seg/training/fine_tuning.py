@@ -56,12 +56,9 @@ class Transfer:
 
     def kept(self, net: nn.Module) -> list[str]:
         """Names of the net's parameters that are taken over as a whole."""
-        return [name for name, _ in net.named_parameters() if self.is_kept(name)]
-
-    def is_kept(self, name: str) -> bool:
-        """Whether all numbers of a weight are the checkpoint's, in whatever order."""
         axes = ((self.class_axes, self.classes), (self.input_axes, self.inputs))
-        return all(places is not None and None not in places for named, places in axes if name in named)
+        partly = {name for named, places in axes if places is None or None in places for name in named}
+        return [name for name, _ in net.named_parameters() if name not in partly]
 
     def _filled(self, name: str, new: Tensor) -> Tensor:
         old = self.weights[name]
@@ -97,9 +94,9 @@ def plan(
     held = Classes(info.classes).names
     theirs = Inputs.of_checkpoint(info)
     expected = {
-        name: _resized(size, class_axes.get(name), len(held))
-        if name in class_axes
-        else _resized(size, input_axes.get(name), info.input_channels)
+        name: _resized(
+            _resized(size, class_axes.get(name), len(held)), input_axes.get(name), info.input_channels
+        )
         for name, size in sizes.items()
     }
     found = {name: _size(value) for name, value in weights.items()}
@@ -181,9 +178,8 @@ def _groups(transfer: Transfer) -> dict[str, set[str]]:
         if parts[-1] == "num_batches_tracked":
             continue  # a count, and not what a layer has learned
         group = ".".join(parts[: 1 + (parts[0] == "model")])  # segmentation-models-pytorch's are one deeper
-        hangs = (
-            "classes" if name in transfer.class_axes else "inputs" if name in transfer.input_axes else "kept"
-        )
+        at_ends = {"classes": transfer.class_axes, "inputs": transfer.input_axes}
+        hangs = next((end for end, named in at_ends.items() if name in named), "kept")
         groups.setdefault(group, set()).add(hangs)
     return groups
 
@@ -208,15 +204,11 @@ def _about_classes(held: Sequence[str], now: Sequence[str]) -> str | None:
     """What becomes of the last layer; None where it is kept as it is."""
     if list(held) == list(now):
         return None
-    both, new, gone = (
-        [n for n in now if n in held],
-        [n for n in now if n not in held],
-        [n for n in held if n not in now],
-    )
+    both, new = [n for n in now if n in held], [n for n in now if n not in held]
+    gone = [n for n in held if n not in now]
     if not both:
-        return (
-            f"the last layer begins anew, for no class of the checkpoint ({', '.join(held)}) is among these"
-        )
+        names = ", ".join(held)
+        return f"the last layer begins anew, for no class of the checkpoint ({names}) is among these"
     words = [f"{', '.join(both)} taken over by the names of the classes"]
     words += [f"{', '.join(new)} begin(s) anew"] if new else []
     words += [f"{', '.join(gone)} left out"] if gone else []

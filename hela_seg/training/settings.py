@@ -17,7 +17,7 @@ from hela_seg.system.settings import (
     Count,
     Group,
     Length,
-    Minutes,
+    Positive,
     Seed,
     Share,
     check_group,
@@ -102,7 +102,7 @@ class TrainSettings:
     logger: Mapping[str, Group | None]
     output_dir: str
     seed: Seed = 0
-    minutes: Minutes | None = None
+    minutes: Positive | None = None
     resume: bool = False
     ckpt_path: str | None = None
     start_from: str | None = None

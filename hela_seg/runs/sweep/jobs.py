@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
@@ -21,18 +21,6 @@ from hela_seg.system.files import whole_file, write_whole
 log = logging.getLogger(__name__)
 
 FINISHED, FAILED, NOT_ENDED = "finished", "failed", "not ended"
-
-
-class Validated(Protocol):
-    """What a job ends with.
-
-    Attributes:
-        validation_score: the higher, the better; None where nothing was validated.
-    """
-
-    @property
-    def validation_score(self) -> float | None:
-        """The score."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +73,13 @@ def configure_sweeper(sweeper: DictConfig) -> None:
         sweeper.sampler.seed = 0
 
 
-def run_job(train: Callable[[], Validated], explain: Callable[[BaseException], str | None]) -> float | None:
+def run_job(
+    train: Callable[[], float | None], explain: Callable[[BaseException], str | None]
+) -> float | None:
     """Run a job of a sweep; where it fails, say so at once, leave word in its folder and let others go on.
 
     Args:
-        train: does the job.
+        train: does the job; gives its score on the validation frames, None where nothing was validated.
         explain: one line for the user, or None where the fault is ours.
 
     Returns:
@@ -98,7 +88,7 @@ def run_job(train: Callable[[], Validated], explain: Callable[[BaseException], s
     folder = Path(HydraConfig.get().runtime.output_dir)
     (folder / run_folder.FAILED).unlink(missing_ok=True)
     try:
-        return train().validation_score
+        return train()
     except Exception as error:
         line, trace = explain(error), "".join(traceback.format_exception(error))
         if line is None:

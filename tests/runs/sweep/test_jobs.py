@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from hela_seg.cli import main
 from hela_seg.data.splits.split import write_split
-from hela_seg.runs.sweep import Job, jobs_in
+from hela_seg.runs.sweep.jobs import Job, jobs_in
 from hela_seg.system.errors import InputError, PartialResultError
 
 

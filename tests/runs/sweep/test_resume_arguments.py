@@ -9,7 +9,7 @@ import pytest
 from runs.sweep.test_folders import begun, held
 
 from hela_seg.cli import COMMANDS, CONFIG, overrides
-from hela_seg.runs.sweep import expand_resume_arguments
+from hela_seg.runs.sweep.resume_arguments import expand_resume_arguments
 from hela_seg.system.errors import InputError
 
 quoted = partial(overrides, COMMANDS["train"])
