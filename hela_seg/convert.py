@@ -25,6 +25,7 @@ from hela_seg.models import NothingDrawn, build
 from hela_seg.report.tables import print_files
 from hela_seg.runs.checkpoint import ModelInfo, write_checkpoint
 from hela_seg.system.errors import InputError
+from hela_seg.system.files import refuse_existing
 from hela_seg.system.machine import versions
 from hela_seg.system.settings import Group, checked
 
@@ -55,7 +56,7 @@ def convert(config: Mapping[str, Any]) -> Path:
     settings = checked(ConvertSettings, config)
     source = Path(settings.weights)
     target = Path(settings.output) if settings.output is not None else source.with_suffix(".ckpt")
-    _refuse_existing(target, settings.overwrite)
+    refuse_existing(target, overwrite=settings.overwrite)
     with open_saved(source) as saved:
         found = _match(saved, settings.model)
         info = _model_info(settings, found)
@@ -64,11 +65,6 @@ def convert(config: Mapping[str, Any]) -> Path:
         write_checkpoint(target, info, found.state_dict(net))
     print_files({"read": _describe(saved), "checkpoint": target})
     return target
-
-
-def _refuse_existing(target: Path, overwrite: bool) -> None:
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
 
 
 def _match(saved: SavedNet, model: Group | None) -> Match:

@@ -21,7 +21,7 @@ from hela_seg.interchange.onnx_file import write_onnx
 from hela_seg.interchange.package import write_package
 from hela_seg.interchange.torch_files import write_torch_export, write_torchscript
 from hela_seg.report.tables import print_files
-from hela_seg.system.errors import InputError
+from hela_seg.system.files import refuse_existing
 from hela_seg.system.settings import Expected, checked
 from hela_seg.system.trust import Trust, modules_of
 
@@ -61,8 +61,7 @@ def export(config: Mapping[str, Any]) -> Path:
     ending, write = FORMATS[settings.format]
     source = Path(settings.ckpt)
     target = Path(settings.output) if settings.output is not None else source.with_suffix(ending)
-    if target.exists() and not settings.overwrite:
-        raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
+    refuse_existing(target, overwrite=settings.overwrite)
     options = {"image_type": settings.image_type} if settings.format == "bioimageio" else {}
     write(TrainedNet.from_checkpoint(source, modules_of(settings.trust)), target, **options)
     print_files({"read": source, settings.format: target})

@@ -97,28 +97,16 @@ def _bases(text: str, file: Path) -> list[Path]:
 
 def _read(text: str, prefix: str) -> Iterator[Key]:
     above: list[tuple[int, str]] = []  # the keys that the present one lies below, with their indentation
-    found: Key | None = None
     hidden = -1
-    for line in text.splitlines():
+    for line in re.sub(r"\n[ \t]+#\s", " # ", text).splitlines():  # with comments that go on in the next line
         match = _LINE.match(line)
-        comment = re.match(r"\s+#\s(.*)", line)
-        if comment and found is not None:  # a comment that goes on
-            found = Key(found.path, found.default, f"{found.meaning} {comment[1].strip()}".strip())
-            continue
-        if found is not None:
-            yield found
-            found = None
-        if match is None:
-            continue
-        indent = len(match["indent"])
-        if 0 <= hidden < indent:
+        indent = len(match["indent"]) if match else 0
+        if match is None or 0 <= hidden < indent:
             continue
         above = [(depth, key) for depth, key in above if depth < indent]
         hidden = indent if match["key"].startswith(_OWN_OF_HYDRA) else -1
         if hidden < 0:
-            value, _, meaning = re.sub(r"(^|\s+)#\s", "\0", match["rest"], count=1).partition("\0")
+            value, *meaning = re.split(r"(?:^|\s+)#\s", match["rest"])
             path = ".".join([*(key for _, key in above), match["key"]])
-            found = Key(prefix + path, value.strip(), meaning.strip())
+            yield Key(prefix + path, value.strip(), " ".join(part.strip() for part in meaning))
             above.append((indent, match["key"]))
-    if found is not None:
-        yield found

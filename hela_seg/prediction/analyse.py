@@ -83,14 +83,13 @@ def analyse(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[Recor
     with _cells_written(job, folder.path) as write:
         for index, of_series in groupby(units, lambda unit: unit.series):
             frames = _frames(job, folder, of_series, results[index])
-            if not job.is_large(index):
-                if job.wanted.cell_maps:
-                    path, (height, width) = folder.cell_maps_path(job, index), job.series[index].shape[2:]
-                    results[index].cell_maps = CellMaps(path, (height, width), job.classes)
-                _analyse_frames(job, index, frames, results[index], write)
-            else:
-                for _ in frames:
-                    pass
+            if job.is_large(index):
+                deque(frames, maxlen=0)  # for the counts in the records of units
+                continue
+            if job.wanted.cell_maps:
+                path, (height, width) = folder.cell_maps_path(job, index), job.series[index].shape[2:]
+                results[index].cell_maps = CellMaps(path, (height, width), job.classes)
+            _analyse_frames(job, index, frames, results[index], write)
     return results
 
 
@@ -105,8 +104,7 @@ def _frames(
     """Class maps as predicted; adds the counts in the records of their units to the result."""
     for unit in units:
         record = folder.record(job, unit)
-        if record is None:
-            raise ValueError(f"{unit} is not done")
+        assert record is not None, f"{unit} is not done"
         result.pixels += [np.array(pixels, np.int64) for pixels in record.pixels]
         result.entropy += record.entropy
         result.unreadable |= record.unreadable
@@ -127,13 +125,12 @@ def _analyse_frames(
     result: RecordingResult,
     write: Callable[[str, Columns], None],
 ) -> None:
-    series, counted = job.series[index], bool(job.wanted.cell_files)
     pixels, cells = PixelFlicker(), _Cells(job, index, result.cell_maps)
-    counts = []
+    counts, name = [], job.series[index].name
     class_maps = _filtered(job, frames)
     found: Iterable[tuple[Labels, MendedFrame | None, Columns]]
     found = ((labels, None, {}) for labels in class_maps)
-    if counted:
+    if job.wanted.cell_files:
         found = cells.measured(class_maps, result.unreadable)
     for labels, numbered, rows in found:
         counts.append(class_pixels(labels, len(job.classes)))
@@ -144,7 +141,7 @@ def _analyse_frames(
             result.cells.append(np.array([by_name.get(name, 0) for name in job.classes.names], np.int64))
             result.cell_flicker.append(cells.flicker)
             if not job.wanted.track:
-                write(series.name, rows)
+                write(name, rows)
     result.pixels = counts
     # a frame's flicker is known when the next frame is seen, and does not exist for the first and the last
     for of_frame in (result.flicker, result.cell_flicker):
@@ -152,7 +149,7 @@ def _analyse_frames(
     if job.wanted.track:
         result.lives, followed = cells.tracked()
         for rows in followed:
-            write(series.name, rows)
+            write(name, rows)
 
 
 class _Cells:
@@ -233,8 +230,7 @@ class _Cells:
 
         Specks have the track 0.
         """
-        if self._follower is None:
-            raise ValueError("cells are not tracked")
+        assert self._follower is not None, "cells are not tracked"
         lives = self._follower.lives()
         ends = np.cumsum([len(rows["label"]) for rows in self._rows])
         followed = []

@@ -222,18 +222,14 @@ class ResultFolder:
 
     @contextmanager
     def _locked(self, path: Path) -> Iterator[None]:
-        lock = FileLock(path, blocking=False)
         try:
-            lock.acquire()
+            with FileLock(path, blocking=False):
+                yield
         except Timeout:
             raise InputError(
                 f"{self.path} is being written by another prediction ({path.stem}): wait for it, or choose "
                 "another output folder"
             ) from None
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def recorded_names(folder: Path) -> set[str]:

@@ -99,6 +99,16 @@ def from_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Make sure that no file of the user is written over unasked.
+
+    Raises:
+        InputError: something is there, and ``overwrite`` is not set.
+    """
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} is already there: choose another output=, or set overwrite=true")
+
+
 def make_folder(folder: Path) -> Path:
     """Make a folder and its parents, where missing, and make sure that files can be written there.
 

@@ -226,18 +226,17 @@ class SegmentationTask(pl.LightningModule):
         if self._transferred:
             # schedules change each group's rate by the same factor, so that the share stays
             optimizer.param_groups[0]["lr"] *= self._transferred_lr_factor
-        if self._schedule.decay is not None:
-            rates = LambdaLR(optimizer, self._over_all_steps(self._schedule.decay))
+        schedule = self._schedule
+        if schedule.decay is not None:
+            rates = LambdaLR(optimizer, self._over_all_steps(schedule.decay))
             plan = LRSchedulerConfigType(scheduler=rates, interval="step")
             return {"optimizer": optimizer, "lr_scheduler": plan}
-        if self._schedule.build is None:
+        if schedule.build is None:
             return optimizer
-        plan = LRSchedulerConfigType(
-            scheduler=self._schedule.build(optimizer), interval=self._schedule.interval
-        )
-        if self._schedule.monitor is not None:
-            plan["monitor"] = self._schedule.monitor
-            if self._schedule.monitor.endswith("/validation"):
+        plan = LRSchedulerConfigType(scheduler=schedule.build(optimizer), interval=schedule.interval)
+        if schedule.monitor is not None:
+            plan["monitor"] = schedule.monitor
+            if schedule.monitor.endswith("/validation"):
                 # there is a score to look at only where an epoch is validated
                 plan["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": plan}
