@@ -240,17 +240,11 @@ def _progress(job: Job, shard: Shard, *, verbose: bool) -> Iterator[Announce]:
 
         def announce(unit: Unit) -> None:
             """Move the bar on by a unit's frames."""
-            name = job.series[unit.series].name
-            bar.update(task, advance=len(unit.frames), description=name)
+            series = job.series[unit.series]
+            bar.update(task, advance=len(unit.frames), description=series.name)
             if verbose:
-                last, seconds = unit.frames[-1], time.perf_counter() - began
-                log.info(
-                    "%s: frames to %d of %d done after %.1f s",
-                    name,
-                    last + 1,
-                    job.series[unit.series].shape[0],
-                    seconds,
-                )
+                done = f"frames to {unit.frames.stop} of {series.shape[0]} done"
+                log.info("%s: %s after %.1f s", series.name, done, time.perf_counter() - began)
 
         yield announce
 

@@ -39,9 +39,8 @@ from hela_seg.training import assembly, memory, outcome, plan
 from hela_seg.training.costs import StepClock, costs_of, record_of
 from hela_seg.training.fit import fit
 from hela_seg.training.outcome import Result
-from hela_seg.training.prepare import prepare_data
 from hela_seg.training.settings import TrainSettings, resolve
-from hela_seg.training.start import Start, find_start, net_to_train
+from hela_seg.training.start import Start, find_start, net_to_train, prepare_data
 from hela_seg.training.task import SegmentationTask, info_of
 
 log = logging.getLogger(__name__)

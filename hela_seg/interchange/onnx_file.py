@@ -81,14 +81,11 @@ def _exported(trained: TrainedNet, output: str) -> Any:
 @contextmanager
 def _in_silence() -> Iterator[None]:
     """The exporter warns of what it does on its way, of which nothing concerns who exports."""
-    chatter = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
-    before = [logger.level for logger in chatter]
-    for logger in chatter:
-        logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(chatter, before, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)

@@ -156,15 +156,10 @@ def read_content(path: Path | str, *, mapped: bool = True) -> Any:
                 path, map_location="cpu", weights_only=True, mmap=mapped and zipfile.is_zipfile(path)
             )
     except pickle.UnpicklingError:
-        raise InputError(
-            f"{path} is no checkpoint, or holds pickled code, which is never run: "
-            "expected a file written by hela_seg.train"
-        ) from None
+        raise _not_ours(path, "is no checkpoint, or holds pickled code, which is never run") from None
     except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, struct.error) as error:
         reason = str(error).split("\n", 1)[0]
-        raise InputError(
-            f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train"
-        ) from None
+        raise _not_ours(path, f"is no checkpoint or a damaged one ({reason})") from None
 
 
 def validation_score(checkpoint: Path) -> float | None:
@@ -245,7 +240,7 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
     """
     plain = content.get(CHECKPOINT_KEY) if isinstance(content, Mapping) else None
     if not isinstance(plain, Mapping):
-        raise InputError(f"{path} does not say which net it holds, expected a file written by hela_seg.train")
+        raise _not_ours(path, "does not say which net it holds")
     written = plain.get("format", 0)
     if isinstance(written, int) and written > CHECKPOINT_FORMAT:
         raise InputError(
@@ -256,19 +251,15 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
     plain = {"training_statistics": None, **plain}  # which format 1 lacks
     if set(plain) != names:
         odd = ", ".join(sorted(set(plain) ^ names))
-        raise InputError(
-            f"{path} is damaged (missing or unknown: {odd}), expected a file written by hela_seg.train"
-        )
+        raise _not_ours(path, f"is damaged (missing or unknown: {odd})")
     try:
         info = checked(ModelInfo, {**plain, "config": _with_todays_names(plain["config"])})
     except (InputError, RecursionError) as error:
         reason = str(error).partition(":")[0]
-        raise InputError(f"{path} is damaged ({reason}), expected a file written by hela_seg.train") from None
+        raise _not_ours(path, f"is damaged ({reason})") from None
     if info.context and info.net.get("in_channels") != info.input_channels:
-        raise InputError(
-            f"{path} is damaged (it states data.context={info.context} and {info.channels} channels, but a "
-            f"net of {info.net.get('in_channels')}), expected a file written by hela_seg.train"
-        )
+        stated = f"data.context={info.context} and {info.channels} channels"
+        raise _not_ours(path, f"is damaged (it states {stated}, but a net of {info.net.get('in_channels')})")
     return info
 
 
@@ -290,5 +281,9 @@ def _weights(path: Path | str, content: Mapping[str, Any]) -> dict[str, Any]:
         if name.startswith(_NET)
     }
     if not weights:
-        raise InputError(f"{path} holds no weights, expected a file written by hela_seg.train")
+        raise _not_ours(path, "holds no weights")
     return weights
+
+
+def _not_ours(path: Path | str, found: str) -> InputError:
+    return InputError(f"{path} {found}, expected a file written by hela_seg.train")

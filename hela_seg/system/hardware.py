@@ -184,9 +184,8 @@ def choose(
         processes: that train together, on machines like this one.
 
     Raises:
-        InputError: TF32 is neither ``auto`` nor true or false, or wished where the hardware lacks it; or an
-            unknown precision, or float16 on a CPU, which does not have it; or a fused step where float16's
-            gradients are clipped.
+        InputError: TF32 is wished where the hardware lacks it; or an unknown precision, or float16 on a CPU,
+            which does not have it; or a fused step where float16's gradients are clipped.
 
     Example:
         ``choose(Machine(None, (0, 0), False, 2)).precision`` is ``32-true``.
@@ -221,8 +220,6 @@ def choose(
 
 def _tf32(machine: Machine, wish: Choice) -> bool:
     has = machine.gpu is not None and machine.capability >= TF32_CAPABILITY
-    if wish != "auto" and not isinstance(wish, bool):
-        raise InputError(f"trainer.tf32 is '{wish}', expected auto, true or false: choose one of them")
     if wish is True and not has:
         raise InputError(f"trainer.tf32 is true, but {machine.name} has no TF32: expected auto or false here")
     return wish if isinstance(wish, bool) else has

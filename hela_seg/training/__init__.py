@@ -2,7 +2,7 @@
 
 - ``task``: one step and its scores; ``metrics`` add these up; ``losses``; ``schedules`` of the learning rate
 - ``settings``: of a run, checked and resolved once
-- ``start``: where a run starts, and the net that it trains; ``prepare``: the data of a run
+- ``start``: where a run starts, and with which data and net
 - ``assembly``: settings and data -> the parts of a run; ``outcome``: what it ends with
 - ``fit``: Lightning's loop, and how training ends that is interrupted
 - ``fine_tuning``: what a net takes over from a checkpoint of other classes or channels

@@ -130,7 +130,8 @@ def score(
             _print_end(checkpoint, folder, page, data)
         return Result(folder, checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint, trust=trust)
-    meters, measured = _meters(data), _measured_frames(data, blocks)
+    meters = Meters(BoundaryMeter(len(data.classes)), CellMeter())  # by default as in conf/evaluate.yaml
+    measured = _measured_frames(data, blocks)
 
     def measure(recording: Recording, t: int, truth: LabelMap, found: LabelMap) -> None:
         """Measure boundaries and cells of a frame that was counted, if it is one of those to be measured."""
@@ -140,8 +141,8 @@ def score(
     counts, reliability, seconds = count_frames(
         predictor, data.recordings, blocks, data.labels, data.launch, measure
     )
-    together = _meters(data)
-    for of_process in distributed.all_gather(meters):
+    together, *others = distributed.all_gather(meters)
+    for of_process in others:
         together.take_over(of_process)
     quality = together.quality
     result = Result(folder, checkpoint, counts.pooled, reached := scores_of(counts.pooled))
@@ -161,11 +162,6 @@ def score(
         page = write_report(material, [*doubts, *told]) if report else None
         _print_end(checkpoint, folder, page, data)
     return result
-
-
-def _meters(data: TimelapseData) -> Meters:
-    """With the settings that ``conf/evaluate.yaml`` has by default."""
-    return Meters(BoundaryMeter(len(data.classes)), CellMeter())
 
 
 def _measured_frames(data: TimelapseData, blocks: Sequence[Block]) -> set[tuple[str, int]]:

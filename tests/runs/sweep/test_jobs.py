@@ -77,7 +77,7 @@ def test_a_job_that_failed_is_tried_again_and_one_that_is_finished_is_not(
         write_split(path, *written)
 
     with monkeypatch.context() as patch:
-        patch.setattr("hela_seg.training.prepare.write_split", broken)
+        patch.setattr("hela_seg.training.start.write_split", broken)
         assert main("train", sweep) == 3
     assert "1_resnet34_unet failed: a fault of hela_seg, traceback in" in capfd.readouterr().err
     trace = json.loads((tmp_path / "1_resnet34_unet" / "failed.json").read_text())["traceback"]
