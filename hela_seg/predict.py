@@ -44,9 +44,9 @@ from hela_seg.data.stacks import (
 )
 from hela_seg.data.stacks.channels import Channel
 from hela_seg.inference import Predictor, Tiling
-from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
+from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import result_paths, without_results
 from hela_seg.prediction.run import Announce, run
 from hela_seg.report.tables import print_files
@@ -137,7 +137,7 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
 
 
 def _print_end(
-    job: Job, folder: ResultFolder, shard: Shard, courses: Sequence[RecordingResult] | None, seconds: float
+    job: Job, folder: ResultFolder, shard: Shard, courses: Sequence[PredictedRecording] | None, seconds: float
 ) -> None:
     if courses is None:
         print_files({"shard": f"{shard.number} of {shard.count} is done; the last one writes the results"})
@@ -162,7 +162,7 @@ def _print_end(
     _report_unreadable(job, courses)
 
 
-def _report_unreadable(job: Job, courses: Sequence[RecordingResult]) -> None:
+def _report_unreadable(job: Job, courses: Sequence[PredictedRecording]) -> None:
     """End with the frames that could not be read, if there are any."""
     left_out = [
         (series.name, t, reason)

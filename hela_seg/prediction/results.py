@@ -9,7 +9,6 @@ import numpy as np
 
 from hela_seg.cells.timecourse import TimeCourse
 from hela_seg.data.checks.perceptual_hash import perceptual_hash
-from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.areas import write_areas
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job
@@ -24,29 +23,28 @@ from hela_seg.runs import run_folder
 from hela_seg.tracking.answers import write_lives
 
 
-def write_results(job: Job, folder: ResultFolder, results: Sequence[RecordingResult]) -> None:
+def write_results(job: Job, folder: ResultFolder, recordings: Sequence[PredictedRecording]) -> None:
     """Write everything but the tables of cells, which `hela_seg.prediction.analyse.analyse` writes.
 
     Args:
         job: all of whose units are done.
         folder: where the parts are and the results go.
-        results: what `hela_seg.prediction.analyse.analyse` found of each recording.
+        recordings: as `hela_seg.prediction.analyse.analyse` gives them.
 
     Raises:
         InputError: a disk that is full; each file is whole or not there.
     """
-    recordings = [PredictedRecording(job, folder, index, result) for index, result in enumerate(results)]
     for recording in recordings:
         for kind in results_of(job, recording.index):
             WRITERS[kind](recording, folder.path / f"{recording.series.name}{run_folder.SUFFIXES[kind]}")
-    write_areas(job, folder.path / run_folder.AREAS_TABLE, results)
+    write_areas(job, folder.path / run_folder.AREAS_TABLE, recordings)
     made_by = json.dumps({**job.provenance, **job.filtered})
-    followed = [recording.followed for recording in recordings if recording.result.lives is not None]
+    followed = [recording.followed for recording in recordings if recording.lives is not None]
     title = job.series[0].name if len(recordings) == 1 else f"{len(recordings)} recordings"
     courses = [
-        TimeCourse(series.name, np.stack(result.pixels), cells, series.frame_interval)
-        for series, result in zip(job.series, results, strict=True)
-        for cells in [np.stack(result.cells) if result.cells else None]
+        TimeCourse(recording.series.name, np.stack(recording.pixels), cells, recording.series.frame_interval)
+        for recording in recordings
+        for cells in [np.stack(recording.cells) if recording.cells else None]
     ]
     figure = draw_time_course(courses, job.classes, title, followed=followed)
     write_figure(folder.path / run_folder.TIME_COURSE, figure, made_by)
@@ -76,7 +74,7 @@ def _write_ranking(
 
 def _candidates(recordings: Iterable[PredictedRecording]) -> Iterator[Candidate]:
     for recording in recordings:
-        for t, entropy in enumerate(recording.result.entropy):
-            looks = None if t in recording.result.unreadable else perceptual_hash(recording.image(t))
+        for t, entropy in enumerate(recording.entropy):
+            looks = None if t in recording.unreadable else perceptual_hash(recording.image(t))
             if looks is not None:
                 yield Candidate(recording.index, t, entropy, looks)
