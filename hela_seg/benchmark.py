@@ -45,11 +45,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 BENCHMARK_JSON = "benchmark.json"
-OF_DATA = {
-    "reading": "reading a batch",
-    "augmentation": "augmenting it",
-    "loader": "a batch from the loader",
-}
+OF_DATA = {"reading": "reading a batch", "augmentation": "augmenting it", "loader": "a batch from the loader"}
 OF_NET = {
     "forward": "forward",
     "forward and backward": "fwd+bwd",

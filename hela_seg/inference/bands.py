@@ -102,11 +102,7 @@ class BandMaker:
         return max(1, self._batch_size(cut) // len(cut.tiles))
 
     def bands(
-        self,
-        groups: Iterable[Sequence[Frame]],
-        *,
-        probabilities: bool = False,
-        skip_unreadable: bool = False,
+        self, groups: Iterable[Sequence[Frame]], *, probabilities: bool = False, skip_unreadable: bool = False
     ) -> Iterator[Band | Unreadable]:
         """Bands of all frames, in the order of these.
 

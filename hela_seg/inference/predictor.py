@@ -254,10 +254,7 @@ class Predictor:
         return (band.labels for band in whole_frames(bands))
 
     def frames(
-        self,
-        series: Series,
-        frames: Iterable[int] | None = None,
-        parts: Sequence[range] | None = None,
+        self, series: Series, frames: Iterable[int] | None = None, parts: Sequence[range] | None = None
     ) -> Iterator[NDArray[np.uint8]]:
         """Class maps (H, W) uint8 of a series, each as soon as it is done.
 

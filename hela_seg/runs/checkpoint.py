@@ -43,10 +43,7 @@ TEST_KEY = "hela_seg_test"
 CHECKPOINT_FORMAT = 2
 """Raised when an older program could no longer read a newer checkpoint."""
 
-FORMER_NAMES = {
-    "hela_seg.losses.": "hela_seg.training.losses.",
-    "hela_seg.task.": "hela_seg.training.task.",
-}
+FORMER_NAMES = {"hela_seg.losses.": "hela_seg.training.losses.", "hela_seg.task.": "hela_seg.training.task."}
 """Beginnings of names in the settings of runs of version 0.1.0, and what they are called today."""
 
 _NET = "net."

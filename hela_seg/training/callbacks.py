@@ -62,10 +62,7 @@ class EpochLine(pl.Callback):
         """Log the line."""
         seen = trainer.callback_metrics
         of_all = "" if trainer.max_epochs in {None, -1} else f"/{trainer.max_epochs}"
-        parts = [
-            f"epoch {trainer.current_epoch + 1:>3}{of_all}",
-            f"loss {float(seen['loss/train']):.5f}",
-        ]
+        parts = [f"epoch {trainer.current_epoch + 1:>3}{of_all}", f"loss {float(seen['loss/train']):.5f}"]
         if self._validated and VALIDATION_LOSS in seen:
             parts.append(f"validation loss {float(seen[VALIDATION_LOSS]):.5f}")
             parts.append(f"m-IoU {float(seen[VALIDATION_SCORE]):.4f}")

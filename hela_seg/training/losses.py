@@ -218,10 +218,7 @@ class DiceCrossEntropyLoss(_WeightedSum):
     """
 
     def __init__(
-        self,
-        cross_entropy_weight: float = 1.0,
-        dice_weight: float = 1.0,
-        class_weights: ClassWeights = None,
+        self, cross_entropy_weight: float = 1.0, dice_weight: float = 1.0, class_weights: ClassWeights = None
     ) -> None:
         cross_entropy = CrossEntropyLoss(class_weights)
         super().__init__(

@@ -164,10 +164,7 @@ def _written(folder: Path) -> dict[str, int]:
 
 
 def _sweep_again(
-    typed: Sequence[str],
-    given: dict[str, str],
-    quoted: Callable[[Sequence[str]], list[str]],
-    sweeps: Path,
+    typed: Sequence[str], given: dict[str, str], quoted: Callable[[Sequence[str]], list[str]], sweeps: Path
 ) -> list[str]:
     if "hydra.sweep.dir" in given:
         return list(typed)

@@ -28,7 +28,7 @@ PLACES = {
         "output_dir",
         "path",
     ),
-    *("root_dir", "save_dir", "storage", "store", "subdir"),
+    *("path", "root_dir", "save_dir", "storage", "store", "subdir"),
 }
 """Last parts of keys whose values say where something is written."""
 
