@@ -78,10 +78,7 @@ def gaussian_window(tile: Size) -> NDArray[np.float32]:
     That deviation is nnU-Net's (Isensee et al. 2021). It is 1 in the middle and nowhere below 0.001, so that
     pixels that only a tile's corner covers are defined.
     """
-    sides = []
-    for length in tile:
-        distance = np.arange(length) - (length - 1) / 2
-        sides.append(np.exp(-0.5 * (distance / (length / 8)) ** 2))
+    sides = (np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n / 8)) ** 2) for n in tile)
     weights: NDArray[np.float32] = np.maximum(np.outer(*sides), 1e-3).astype(np.float32)
     return weights
 

@@ -108,13 +108,9 @@ def check_same_classes(trained: Sequence[TrainedNet]) -> None:
     """
     first, *others = trained
     advice = "expected the same for nets that predict together: predict with one at a time"
-
-    def seen(one: TrainedNet) -> tuple[object, bool]:
-        """What it sees of images: the channels that are picked, and whether they are made grey."""
-        return one.info.data.get("channels"), bool(one.info.data.get("grey"))
-
     for other in others:
-        ours, theirs = seen(first), seen(other)
+        shown = (one.info.data for one in (first, other))
+        ours, theirs = ((data.get("channels"), bool(data.get("grey"))) for data in shown)
         if ours != theirs:
             raise InputError(
                 f"{other.source} was trained with data.channels={theirs[0]} and data.grey={theirs[1]} but "

@@ -129,20 +129,14 @@ class _TimedSteps(pl.Callback):
     ) -> dict[str, Callable[[], Any]]:
         predictor = Predictor([TrainedNet(copy.deepcopy(task.net), self._info)], device=str(task.device))
 
-        def forward() -> torch.Tensor:
+        def forward() -> Any:
             """The loss of the batch."""
             with trainer.precision_plugin.forward_context():
-                loss: torch.Tensor = task.loss(task(batch["image"]), batch["label"])
-            return loss
-
-        def forward_and_backward() -> None:
-            """Gradients of that loss."""
-            task.zero_grad()
-            torch.autograd.backward(forward())
+                return task.loss(task(batch["image"]), batch["label"])
 
         # backward comes last, so that a full step follows what used the memory in the same way
         return {
             "prediction of a frame": lambda: predictor.predict(self._frame[np.newaxis], axes="TCYX"),
             "forward": forward,
-            "forward and backward": forward_and_backward,
+            "forward and backward": lambda: (task.zero_grad(), forward().backward()),
         }

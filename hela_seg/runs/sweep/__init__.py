@@ -2,6 +2,4 @@
 
 - ``folders``: which folder belongs to which job, and which sweep to which command
 - ``jobs``: what became of each job
-- ``resume_arguments``: from ``resume=`` to what was typed at the beginning
-- ``trust``: what a record may say
 """

@@ -8,27 +8,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hela_seg.cli.commands import CONFIG
+from hela_seg.cli.untrusted import typed_trust
 from hela_seg.runs.checkpoint import option_of, read_content, read_info
-from hela_seg.runs.sweep.folders import key_of
-from hela_seg.runs.sweep.trust import typed_trust
+from hela_seg.runs.sweep.folders import values_of
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import MULTIRUN
 from hela_seg.system.trust import advice, is_trusted, module_of, trusted_modules
 
 
-def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
+def expand_start_from(typed: Sequence[str]) -> list[str]:
     """Where a run starts from a checkpoint and no ``model=`` is typed, put its net before the arguments.
 
     So the record of the run states its net, and going on with it needs the checkpoint no longer.
 
     Args:
         typed: arguments of the command.
-        shipped: the folder of this program's configuration files.
 
     Raises:
         InputError: the checkpoint is not there, or names a net that ``model=`` cannot choose.
     """
-    given = {key_of(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
+    given = values_of(typed)
     value = given.get("start_from", "")
     if value in ("", "null") or "model" in given:
         return list(typed)
@@ -42,7 +42,7 @@ def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
     if is_trusted(module_of(target), trust) and re.fullmatch(r"[\w.]+", target):
         return [f"model._target_={target}", *_arguments(path, net), *typed]
     option, own = option_of(target), target.startswith("hela_seg.models.")
-    if not (own and re.fullmatch(r"\w+", option) and (shipped / "model" / f"{option}.yaml").is_file()):
+    if not (own and re.fullmatch(r"\w+", option) and (CONFIG / "model" / f"{option}.yaml").is_file()):
         raise InputError(
             f"{path} names the net {target}, which model= cannot choose, expected one of hela_seg"
             f"{advice(target) or ': set model='}"
