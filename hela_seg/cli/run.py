@@ -171,7 +171,7 @@ def _run_command(name: str, failures: list[Exception], found: list[Any], config:
         # imported only now, so that a bad configuration is answered without torch
         command = getattr(import_module(f"hela_seg.{name}"), name)
         if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
-            return run_job(lambda: command(config).validation_score, user_message)
+            return run_job(lambda: command(config).validation_score)
         found.append(command(config))
     except Exception as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hela_seg.cli.arguments import setting
 from hela_seg.cli.commands import CONFIG
 from hela_seg.cli.untrusted import typed_trust
 from hela_seg.runs.checkpoint import option_of, read_content, read_info
@@ -55,16 +56,13 @@ def _arguments(path: Path, net: Mapping[str, Any]) -> Iterator[str]:
     for key, value in net.items():
         if key in ("_target_", "in_channels", "classes"):
             continue
-        text = _as_typed(value)
-        if text is None or not re.fullmatch(r"[a-z]\w*", key):
+        if not (_is_plain(value) and re.fullmatch(r"[a-z]\w*", key)):
             raise InputError(f"{path} sets model.{key} to {value!r}, which is not taken over: set model=")
-        yield f"++model.{key}={text}"
+        yield setting(f"++model.{key}", value)
 
 
-def _as_typed(value: Any) -> str | None:
-    """A plain value in Hydra's grammar; None for what could refer to something else, or is none."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return repr(value)
-    return f"'{value}'" if isinstance(value, str) and re.fullmatch(r"[\w./ +-]*", value) else None
+def _is_plain(value: Any) -> bool:
+    """Whether a value is null or true, a finite number, or a word that can refer to nothing else."""
+    if isinstance(value, str):
+        return bool(re.fullmatch(r"[\w./ +-]*", value))
+    return value is None or (isinstance(value, bool | int | float) and math.isfinite(value))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -61,6 +64,31 @@ def not_exportable(trained: TrainedNet, what: str, error: Exception) -> InputErr
     return InputError(
         f"{trained.source} holds a net that {what} cannot express ({reason}): choose another format="
     )
+
+
+@contextmanager
+def expressed_in(what: str, trained: TrainedNet) -> Iterator[None]:
+    """Export a net: whatever an exporter warns of on its way concerns nobody, and what it raises is one line.
+
+    Args:
+        what: the format.
+        trained: the net.
+
+    Raises:
+        InputError: the format cannot express the net, for a layer without counterpart or one of a fixed size.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except InputError:
+        raise
+    except Exception as error:  # each exporter has its own
+        raise not_exportable(trained, what, error) from None
+    finally:
+        logging.disable(before)
 
 
 def refuse_changed_logits(trained: TrainedNet, what: str, run: Callable[[Tensor], Tensor]) -> None:

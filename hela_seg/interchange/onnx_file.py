@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +12,8 @@ from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.exported import (
     dynamic_shapes,
     example,
+    expressed_in,
     metadata,
-    not_exportable,
     refuse_changed_logits,
 )
 from hela_seg.runs.checkpoint import CHECKPOINT_KEY
@@ -48,7 +44,17 @@ def write_onnx(trained: TrainedNet, path: Path, output: str = LOGITS) -> None:
         InputError: a package is missing, ONNX cannot express the net, or the file cannot be written.
     """
     onnx = import_extra("onnx", "onnxscript", "onnxruntime", what="ONNX", extra="onnx")
-    program = _exported(trained, output)
+    with expressed_in("ONNX", trained):
+        program: Any = torch.onnx.export(
+            trained.net.eval(),
+            (example(trained),),
+            dynamo=True,
+            dynamic_shapes=dynamic_shapes(trained),
+            input_names=["image"],
+            output_names=[output],
+            opset_version=OPSET,
+            verbose=False,
+        )
     with whole_file(path) as beside:
         program.save(str(beside), external_data=False)
         model = onnx.load(beside)
@@ -59,33 +65,3 @@ def write_onnx(trained: TrainedNet, path: Path, output: str = LOGITS) -> None:
             others = {name: said for name, said in metadata(trained).items() if name != CHECKPOINT_KEY}
             onnx.helper.set_model_props(model, others)
             onnx.save(model, beside)
-
-
-def _exported(trained: TrainedNet, output: str) -> Any:
-    with _in_silence():
-        try:
-            return torch.onnx.export(
-                trained.net.eval(),
-                (example(trained),),
-                dynamo=True,
-                dynamic_shapes=dynamic_shapes(trained),
-                input_names=["image"],
-                output_names=[output],
-                opset_version=OPSET,
-                verbose=False,
-            )
-        except Exception as error:  # whatever a layer without counterpart, or one of a fixed size, raises
-            raise not_exportable(trained, "ONNX", error) from None
-
-
-@contextmanager
-def _in_silence() -> Iterator[None]:
-    """The exporter warns of what it does on its way, of which nothing concerns who exports."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
 from pathlib import Path
 
 import torch
@@ -13,8 +12,8 @@ from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.exported import (
     dynamic_shapes,
     example,
+    expressed_in,
     metadata,
-    not_exportable,
     refuse_changed_logits,
 )
 from hela_seg.system.files import whole_file
@@ -33,17 +32,12 @@ def write_torch_export(trained: TrainedNet, path: Path) -> None:
     Raises:
         InputError: the net cannot be expressed, or the file cannot be written.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            program = torch.export.export(
-                trained.net.eval(), (example(trained),), dynamic_shapes=dynamic_shapes(trained)
-            )
-        except Exception as error:  # whatever a layer raises that computes with sizes
-            raise not_exportable(trained, "torch.export", error) from None
-        refuse_changed_logits(trained, "torch.export", program.module())
-        # a path would have to end in .pt2, and a file's name before it is whole does not
-        content = io.BytesIO()
+    # into memory first: a path would have to end in .pt2, and a file's name before it is whole does not
+    content = io.BytesIO()
+    with expressed_in(what := "torch.export", trained):
+        net, shapes = trained.net.eval(), dynamic_shapes(trained)
+        program = torch.export.export(net, (example(trained),), dynamic_shapes=shapes)
+        refuse_changed_logits(trained, what, program.module())
         torch.export.save(program, content, extra_files={METADATA_FILE: json.dumps(metadata(trained))})
     with whole_file(path) as beside:
         beside.write_bytes(content.getbuffer())
@@ -58,16 +52,12 @@ def write_torchscript(trained: TrainedNet, path: Path) -> None:
     Raises:
         InputError: the net cannot be expressed, or the file cannot be written.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with torch.no_grad():
-                traced = torch.jit.trace(trained.net.eval(), example(trained), check_trace=False)  # type: ignore[no-untyped-call]
-        except Exception as error:  # whatever a layer raises that is no plain function of tensors
-            raise not_exportable(trained, "TorchScript", error) from None
-        refuse_changed_logits(trained, "TorchScript", traced)
-        # into memory first: PyTorch has its own errors for a disk that is full or may not be written
-        content = io.BytesIO()
+    # into memory first: PyTorch has its own errors for a disk that is full or may not be written
+    content = io.BytesIO()
+    with expressed_in(what := "TorchScript", trained):
+        with torch.no_grad():
+            traced = torch.jit.trace(trained.net.eval(), example(trained), check_trace=False)  # type: ignore[no-untyped-call]
+        refuse_changed_logits(trained, what, traced)
         torch.jit.save(traced, content, _extra_files={METADATA_FILE: json.dumps(metadata(trained))})
     with whole_file(path) as beside:
         beside.write_bytes(content.getbuffer())

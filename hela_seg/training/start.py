@@ -24,7 +24,6 @@ from hela_seg.system.distributed import is_rank_zero
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import build
 from hela_seg.training import assembly, fine_tuning
-from hela_seg.training.inputs import Inputs
 from hela_seg.training.settings import TrainSettings
 
 log = logging.getLogger(__name__)
@@ -132,7 +131,7 @@ def net_to_train(
     """
     transfer, names = None, data.classes.names
     if start.checkpoint is None and settings.start_from is not None:
-        inputs = Inputs.of_data(data)
+        inputs = fine_tuning.Inputs.of_data(data)
         transfer = fine_tuning.plan(Path(settings.start_from), config, names, inputs, settings.trusted)
     net = assembly.net_of(config, settings.trusted)
     assembly.refuse_tile(data.tile, net)

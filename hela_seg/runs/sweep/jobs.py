@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD, SWEEP_RECORD, read_lines
+from hela_seg.system.faults import user_message
 from hela_seg.system.files import whole_file, write_whole
 
 log = logging.getLogger(__name__)
@@ -73,14 +74,11 @@ def configure_sweeper(sweeper: DictConfig) -> None:
         sweeper.sampler.seed = 0
 
 
-def run_job(
-    train: Callable[[], float | None], explain: Callable[[BaseException], str | None]
-) -> float | None:
+def run_job(train: Callable[[], float | None]) -> float | None:
     """Run a job of a sweep; where it fails, say so at once, leave word in its folder and let others go on.
 
     Args:
         train: does the job; gives its score on the validation frames, None where nothing was validated.
-        explain: one line for the user, or None where the fault is ours.
 
     Returns:
         What a search makes as high as it can; None where the job failed or nothing was validated.
@@ -90,7 +88,7 @@ def run_job(
     try:
         return train()
     except Exception as error:
-        line, trace = explain(error), "".join(traceback.format_exception(error))
+        line, trace = user_message(error), "".join(traceback.format_exception(error))
         if line is None:
             last = " ".join(f"{type(error).__name__}: {error}".split())
             line = f"a fault of hela_seg, traceback in {folder / run_folder.FAILED}: {last}"
