@@ -63,7 +63,9 @@ def convert(config: Mapping[str, Any]) -> Path:
         with NothingDrawn(), torch.device("meta"):
             net = build(info.net)
         write_checkpoint(target, info, found.state_dict(net))
-    print_files({"read": _describe(saved), "checkpoint": target})
+    way = "the numbers of its layers" if saved.graph is None else "its graph"
+    read = f"{saved.path}, {len(saved.variables)} layers with weights, matched by {way}"
+    print_files({"read": read, "checkpoint": target})
     return target
 
 
@@ -103,8 +105,3 @@ def _net_config(model: dict[str, Any], found: Match) -> dict[str, Any]:
                 "follows from the file"
             )
     return model | sizes
-
-
-def _describe(saved: SavedNet) -> str:
-    way = "the numbers of its layers" if saved.graph is None else "its graph"
-    return f"{saved.path}, {len(saved.variables)} layers with weights, matched by {way}"

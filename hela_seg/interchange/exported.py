@@ -38,7 +38,7 @@ def metadata(trained: TrainedNet) -> dict[str, str]:
 
 
 def stride_of(trained: TrainedNet) -> int:
-    """Of which H and W must be multiples."""
+    """The number that H and W must be multiples of."""
     return int(trained.net.stride)  # type: ignore[arg-type]
 
 

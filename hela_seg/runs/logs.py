@@ -45,12 +45,12 @@ class CsvLog(Logger):
 
     @property
     def version(self) -> str:
-        """None: a run has one table."""
+        """Empty, because a run has a single table."""
         return ""
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the run's configuration has a file of its own."""
+        """Do nothing, because the run's configuration has a file of its own."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:

@@ -36,7 +36,7 @@ FREE_KEYS = ("data.root", "data.workers", "optimizer.fused")
 """Further ones, which say where the run happens rather than what it is."""
 
 ADDED_KEYS = {"data.context": 0}
-"""Settings that runs of version 0.1.0 do not state, as these runs were."""
+"""Settings that version 0.1.0 did not have, with the values that its runs correspond to."""
 
 _DAMAGE = (
     zipfile.BadZipFile,

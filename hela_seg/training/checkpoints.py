@@ -140,7 +140,11 @@ class LastCheckpoint(pl.Callback):
         ``trainer.batch_size`` the samples seen so far are another number of batches.
         """
         own, self._restored = self._is_own(trainer), checkpoint.get(PROGRESS_KEY)
-        _set_patience(trainer, checkpoint["callbacks"], anew=not own)
+        for (
+            callback
+        ) in trainer.early_stopping_callbacks:  # with this run's patience in place of the saved one
+            state = checkpoint["callbacks"].get(callback.state_key, {})
+            state.update({"patience": callback.patience} | ({} if own else {"wait_count": 0}))
         if self._restored is not None:
             trainer.should_stop = own and self._restored["stopped"]
             before, now = self._restored["batches_in_step"], trainer.accumulate_grad_batches
@@ -167,19 +171,6 @@ class LastCheckpoint(pl.Callback):
         if trainer.is_global_zero:
             rotate_checkpoints(self._folder)
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
-
-
-def _set_patience(trainer: pl.Trainer, states: dict[str, Any], *, anew: bool) -> None:
-    """Give early stopping the patience of this run instead of the saved one.
-
-    Args:
-        trainer: about to restore a checkpoint.
-        states: of the callbacks in the checkpoint.
-        anew: whether it starts to count epochs without improvement from 0.
-    """
-    for callback in trainer.early_stopping_callbacks:
-        state = states.get(callback.state_key, {})
-        state.update({"patience": callback.patience} | ({"wait_count": 0} if anew else {}))
 
 
 def _set_optimisers(trainer: pl.Trainer) -> None:

@@ -34,9 +34,9 @@ class Start:
     """Where a run begins.
 
     Attributes:
-        finished: the checkpoint that it ended with before; None for one that is to train.
-        checkpoint: with whose training it goes on; None where it begins its own.
-        begun: what that checkpoint says of the run, where it is of this run.
+        finished: the checkpoint that the run ended with earlier; None where it has to train.
+        checkpoint: that training goes on from; None for a new training.
+        begun: what that checkpoint says about this run; None where it belongs to another run.
     """
 
     finished: Path | None = None

@@ -36,11 +36,11 @@ from hela_seg.cli import main as command
 from hela_seg.data.classes import Classes
 from hela_seg.data.splits.table import Block, read_split, write_split
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.prediction.areas import write_areas
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Wanted
 from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import result_paths
+from hela_seg.prediction.results import write_areas
 from hela_seg.report.pictures.curves import draw_time_course
 from hela_seg.report.pictures.drawings import write_figure
 

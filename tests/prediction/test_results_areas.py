@@ -9,9 +9,9 @@ import numpy as np
 from jobs import film, job, levels
 
 from hela_seg.cells.timecourse import Flicker
-from hela_seg.prediction.areas import write_areas
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.recording import PredictedRecording
+from hela_seg.prediction.results import write_areas
 
 
 def test_a_hand_worked_table(tmp_path: Path) -> None:
