@@ -67,7 +67,7 @@ def not_exportable(trained: TrainedNet, what: str, error: Exception) -> InputErr
 
 
 @contextmanager
-def expressed_in(what: str, trained: TrainedNet) -> Iterator[None]:
+def exporting(what: str, trained: TrainedNet) -> Iterator[None]:
     """Export a net: whatever an exporter warns of on its way concerns nobody, and what it raises is one line.
 
     Args:

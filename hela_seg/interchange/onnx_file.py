@@ -9,13 +9,7 @@ import torch
 
 from hela_seg.inference.onnx_net import OnnxNet
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.interchange.exported import (
-    dynamic_shapes,
-    example,
-    expressed_in,
-    metadata,
-    refuse_changed_logits,
-)
+from hela_seg.interchange.exported import dynamic_shapes, example, exporting, metadata, refuse_changed_logits
 from hela_seg.runs.checkpoint import CHECKPOINT_KEY
 from hela_seg.system.errors import import_extra
 from hela_seg.system.files import whole_file
@@ -44,7 +38,7 @@ def write_onnx(trained: TrainedNet, path: Path, output: str = LOGITS) -> None:
         InputError: a package is missing, ONNX cannot express the net, or the file cannot be written.
     """
     onnx = import_extra("onnx", "onnxscript", "onnxruntime", what="ONNX", extra="onnx")
-    with expressed_in("ONNX", trained):
+    with exporting("ONNX", trained):
         program: Any = torch.onnx.export(
             trained.net.eval(),
             (example(trained),),

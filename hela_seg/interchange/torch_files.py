@@ -9,13 +9,7 @@ from pathlib import Path
 import torch
 
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.interchange.exported import (
-    dynamic_shapes,
-    example,
-    expressed_in,
-    metadata,
-    refuse_changed_logits,
-)
+from hela_seg.interchange.exported import dynamic_shapes, example, exporting, metadata, refuse_changed_logits
 from hela_seg.system.files import whole_file
 
 METADATA_FILE = "hela_seg.json"
@@ -34,7 +28,7 @@ def write_torch_export(trained: TrainedNet, path: Path) -> None:
     """
     # into memory first: a path would have to end in .pt2, and a file's name before it is whole does not
     content = io.BytesIO()
-    with expressed_in(what := "torch.export", trained):
+    with exporting(what := "torch.export", trained):
         net, shapes = trained.net.eval(), dynamic_shapes(trained)
         program = torch.export.export(net, (example(trained),), dynamic_shapes=shapes)
         refuse_changed_logits(trained, what, program.module())
@@ -54,7 +48,7 @@ def write_torchscript(trained: TrainedNet, path: Path) -> None:
     """
     # into memory first: PyTorch has its own errors for a disk that is full or may not be written
     content = io.BytesIO()
-    with expressed_in(what := "TorchScript", trained):
+    with exporting(what := "TorchScript", trained):
         with torch.no_grad():
             traced = torch.jit.trace(trained.net.eval(), example(trained), check_trace=False)  # type: ignore[no-untyped-call]
         refuse_changed_logits(trained, what, traced)

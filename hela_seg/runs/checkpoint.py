@@ -14,13 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hela_seg.runs.run_folder import (
-    BEST_CHECKPOINT,
-    CHECKPOINTS,
-    LAST_CHECKPOINT,
-    NEXT_CHECKPOINT,
-    PREVIOUS_CHECKPOINT,
-)
+from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.system.settings import Count, checked
@@ -143,9 +137,14 @@ def read_content(path: Path | str, *, mapped: bool = True) -> Any:
 
     path = Path(path)
     if not path.is_file():
-        found, best = "a folder" if path.is_dir() else "not there", path / CHECKPOINTS / BEST_CHECKPOINT
+        found, best = (
+            "a folder" if path.is_dir() else "not there",
+            path / run_folder.CHECKPOINTS / run_folder.BEST_CHECKPOINT,
+        )
         cure = f"did you mean {best}?" if best.is_file() else "check ckpt="
-        raise InputError(f"{path} is {found}, expected a checkpoint such as {BEST_CHECKPOINT}: {cure}")
+        raise InputError(
+            f"{path} is {found}, expected a checkpoint such as {run_folder.BEST_CHECKPOINT}: {cure}"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on foreign pickles, which are refused anyway
@@ -174,10 +173,10 @@ def rotate_checkpoints(folder: Path) -> None:
 
     A process that dies between the two moves leaves all of what was there, under these names.
     """
-    last = folder / LAST_CHECKPOINT
+    last = folder / run_folder.LAST_CHECKPOINT
     if last.exists():
-        last.replace(folder / PREVIOUS_CHECKPOINT)
-    (folder / NEXT_CHECKPOINT).replace(last)
+        last.replace(folder / run_folder.PREVIOUS_CHECKPOINT)
+    (folder / run_folder.NEXT_CHECKPOINT).replace(last)
 
 
 def write_checkpoint(path: Path, info: ModelInfo, weights: Mapping[str, Any]) -> None:

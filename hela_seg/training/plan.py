@@ -93,28 +93,6 @@ class Work:
     validation: int
     test: float
 
-    @classmethod
-    def of(cls, data: TimelapseData, passes: int, settling: int) -> Work:
-        """The work of a run.
-
-        Args:
-            data: prepared.
-            passes: batches whose gradients add up to a step.
-            settling: batches for batch normalisation.
-        """
-        height, width = data.tile
-        pixels = sum(
-            (block.stop - block.start) * math.prod(data.recordings[block.series].image.shape[2:])
-            for block in data.blocks_of("test")
-        )
-        batches = len(data.train_dataloader())
-        return cls(
-            max(batches // passes, 1),
-            settling,
-            len(data.val_dataloader()),
-            pixels / (height * width * data.batch_size),
-        )
-
 
 def planned_until(
     ends: float, settings: TrainSettings, trainer: TrainerSettings, trial: MemoryTrial, data: TimelapseData
@@ -131,8 +109,16 @@ def planned_until(
     Raises:
         InputError: see `plan`.
     """
-    settling = settings.chosen("callbacks").get("settled_batch_norm", {}).get("batches", 0)
-    work = Work.of(data, trainer.accumulate_grad_batches, settling)
+    pixels = sum(
+        (block.stop - block.start) * math.prod(data.recordings[block.series].image.shape[2:])
+        for block in data.blocks_of("test")
+    )
+    work = Work(
+        epoch_steps=max(len(data.train_dataloader()) // trainer.accumulate_grad_batches, 1),
+        settling=settings.chosen("callbacks").get("settled_batch_norm", {}).get("batches", 0),
+        validation=len(data.val_dataloader()),
+        test=pixels / (math.prod(data.tile) * data.batch_size),
+    )
     pace = measure(trial, data, trainer.precision)
     made = distributed.broadcast_from_rank_zero(plan(ends - time.monotonic(), pace, work))
     log.info("minutes=%g: %s", settings.minutes, made)
