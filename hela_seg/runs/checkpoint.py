@@ -137,14 +137,10 @@ def read_content(path: Path | str, *, mapped: bool = True) -> Any:
 
     path = Path(path)
     if not path.is_file():
-        found, best = (
-            "a folder" if path.is_dir() else "not there",
-            path / run_folder.CHECKPOINTS / run_folder.BEST_CHECKPOINT,
-        )
+        best = path / run_folder.CHECKPOINTS / run_folder.BEST_CHECKPOINT
         cure = f"did you mean {best}?" if best.is_file() else "check ckpt="
-        raise InputError(
-            f"{path} is {found}, expected a checkpoint such as {run_folder.BEST_CHECKPOINT}: {cure}"
-        )
+        found = "a folder" if path.is_dir() else "not there"
+        raise InputError(f"{path} is {found}, expected a checkpoint such as {best.name}: {cure}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on foreign pickles, which are refused anyway

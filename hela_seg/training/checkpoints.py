@@ -140,9 +140,7 @@ class LastCheckpoint(pl.Callback):
         ``trainer.batch_size`` the samples seen so far are another number of batches.
         """
         own, self._restored = self._is_own(trainer), checkpoint.get(PROGRESS_KEY)
-        for (
-            callback
-        ) in trainer.early_stopping_callbacks:  # with this run's patience in place of the saved one
+        for callback in trainer.early_stopping_callbacks:  # keeps this run's patience, not the saved one
             state = checkpoint["callbacks"].get(callback.state_key, {})
             state.update({"patience": callback.patience} | ({} if own else {"wait_count": 0}))
         if self._restored is not None:
