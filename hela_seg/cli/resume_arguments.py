@@ -13,16 +13,7 @@ from hela_seg.cli.arguments import overrides
 from hela_seg.cli.commands import COMMANDS, CONFIG
 from hela_seg.cli.untrusted import refuse_untrusted, typed_trust
 from hela_seg.runs import run_folder
-from hela_seg.runs.sweep.folders import (
-    JOB_RECORD,
-    SWEEP_RECORD,
-    key_of,
-    last_sweep,
-    read_lines,
-    read_plain,
-    typed_before,
-    values_of,
-)
+from hela_seg.runs.sweep import folders
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.system.ranks import MULTIRUN
@@ -53,7 +44,7 @@ def expand_resume_arguments(typed: Sequence[str]) -> list[str]:
         InputError: no folder is named, or it holds no run, or one that is no sweep is named for one; or its
             record holds what is not replayed, see `refuse_untrusted`.
     """
-    given = values_of(typed)
+    given = folders.values_of(typed)
     resume, sweeping = given.get("resume", "false"), bool(MULTIRUN & set(typed))
     if resume.lower() == "false":
         return list(typed)
@@ -63,25 +54,26 @@ def expand_resume_arguments(typed: Sequence[str]) -> list[str]:
     folder = given.get(_RUN, "") if by_switch else resume
     if not folder:
         raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")
-    now = [argument for argument in typed if key_of(argument) != "resume"]
-    if (Path(folder) / SWEEP_RECORD).is_file():
-        then = _replayed(Path(folder) / SWEEP_RECORD, typed_before(Path(folder)), given)
+    now = [argument for argument in typed if folders.key_of(argument) != "resume"]
+    if (Path(folder) / folders.SWEEP_RECORD).is_file():
+        then = _replayed(Path(folder) / folders.SWEEP_RECORD, folders.typed_before(Path(folder)), given)
         return ["--multirun", *then, *(a for a in now if a not in MULTIRUN), *_again(folder, "sweep")]
     if sweeping:
         raise InputError(
-            f"{folder} holds no sweep to go on with, expected a folder with {SWEEP_RECORD}: name a sweep's"
+            f"{folder} holds no sweep to go on with, expected a folder with {folders.SWEEP_RECORD}: name that of "
+            "a sweep"
         )
-    before = Path(folder) / JOB_RECORD
+    before = Path(folder) / folders.JOB_RECORD
     if not before.is_file() and not by_switch:
         raise InputError(f"{folder} holds no run to go on with, expected a folder that hela_seg.train made")
-    lines = [*_chosen(before), *read_lines(before)] if before.is_file() else []
+    lines = [*_chosen(before), *folders.read_lines(before)] if before.is_file() else []
     then = _replayed(before, lines, given)
     return [*then, *now, *(["resume=true"] if by_switch else _again(folder, "run"))]
 
 
 def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str]) -> list[str]:
     """The settings of a record that are not typed anew, with their paths as they were meant then."""
-    kept = [line for line in lines if key_of(line) not in given]
+    kept = [line for line in lines if folders.key_of(line) not in given]
     refuse_untrusted(record, kept, typed_trust(given))
     told = _runtime(record).get("cwd")
     began = Path(told) if isinstance(told, str) else Path()  # the present folder where nothing says so
@@ -90,11 +82,11 @@ def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str]) -> l
 
 def _chosen(record: Path) -> list[str]:
     """What a run was begun with, where this version has other defaults: the choices of groups, and values."""
-    typed = {key_of(line) for line in read_lines(record)}
+    typed = {folders.key_of(line) for line in folders.read_lines(record)}
     choices = _runtime(record).get("choices")
     found = choices.items() if isinstance(choices, dict) else ()
     settings = record.with_name("config.yaml")
-    plain = read_plain(settings) if settings.is_file() else None
+    plain = folders.read_plain(settings) if settings.is_file() else None
     values = flatten(plain) if isinstance(plain, dict) else {}
     changed = [
         f"{key}={values[key]}"
@@ -113,8 +105,8 @@ def _chosen(record: Path) -> list[str]:
 
 def _runtime(record: Path) -> dict[str, Any]:
     """What Hydra noted of a run's start, beside its record."""
-    beside = record.with_name("hydra.yaml") if record.name == JOB_RECORD.name else record
-    plain: Any = read_plain(beside) if beside.is_file() else {}
+    beside = record.with_name("hydra.yaml") if record.name == folders.JOB_RECORD.name else record
+    plain: Any = folders.read_plain(beside) if beside.is_file() else {}
     for key in ("hydra", "runtime"):
         plain = plain.get(key) if isinstance(plain, dict) else None
     return plain if isinstance(plain, dict) else {}
@@ -138,9 +130,10 @@ def record_kept(typed: Sequence[str]) -> Iterator[None]:
     Args:
         typed: arguments of the command, as `expand_resume_arguments` gives them.
     """
-    folders = [argument.partition("=")[2].strip("'\"") for argument in typed if key_of(argument) == _RUN]
-    folder = Path(folders[-1] if folders else "")
-    record = {path: path.read_bytes() for path in folder.glob(f"{JOB_RECORD.parent}/*")} if folders else {}
+    given = folders.values_of(typed).get(_RUN)
+    folder = Path(given or "")
+    kept = () if given is None else folder.glob(f"{folders.JOB_RECORD.parent}/*")
+    record = {path: path.read_bytes() for path in kept}
     trained = _written(folder)
     try:
         yield
@@ -160,7 +153,7 @@ def _written(folder: Path) -> dict[str, int]:
 
 def _sweep_again(typed: Sequence[str]) -> list[str]:
     quoted = [argument for argument in overrides(COMMANDS["train"], typed) if not argument.startswith("-")]
-    folder = last_sweep(quoted, sweeps := sweeps_folder())
+    folder = folders.last_sweep(quoted, sweeps := sweeps_folder())
     if folder is None:
         print(f"no sweep below {sweeps} was begun with these settings, so one begins", file=sys.stderr)
         return list(typed)
@@ -170,7 +163,7 @@ def _sweep_again(typed: Sequence[str]) -> list[str]:
 
 def sweeps_folder() -> Path:
     """The folder of sweeps that name none."""
-    return Path(read_plain(CONFIG / "train.yaml")["hydra"]["sweep"]["dir"]).parent
+    return Path(folders.read_plain(CONFIG / "train.yaml")["hydra"]["sweep"]["dir"]).parent
 
 
 def _again(folder: str, kind: str) -> list[str]:

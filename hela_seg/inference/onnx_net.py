@@ -36,11 +36,10 @@ class OnnxNet(nn.Module):
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # what it says of other files is said below, in one line
         options.intra_op_num_threads = torch.get_num_threads()
-        on = [name for name in ("CUDAExecutionProvider",) if name in runtime.get_available_providers()]
+        there = runtime.get_available_providers()
+        on = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in there]
         try:
-            self._session = runtime.InferenceSession(
-                path.read_bytes(), options, providers=[*on, "CPUExecutionProvider"]
-            )
+            self._session = runtime.InferenceSession(path.read_bytes(), options, providers=on)
         except OSError as error:
             raise InputError(f"{path} cannot be read ({error.strerror}): check ckpt=") from None
         except Exception as error:  # its exceptions have no common base
