@@ -60,8 +60,8 @@ def expand_resume_arguments(typed: Sequence[str]) -> list[str]:
         return ["--multirun", *then, *(a for a in now if a not in MULTIRUN), *_again(folder, "sweep")]
     if sweeping:
         raise InputError(
-            f"{folder} holds no sweep to go on with, expected a folder with {folders.SWEEP_RECORD}: name that of "
-            "a sweep"
+            f"{folder} holds no sweep to go on with, expected a folder with {folders.SWEEP_RECORD}: name a "
+            "sweep's"
         )
     before = Path(folder) / folders.JOB_RECORD
     if not before.is_file() and not by_switch:
