@@ -159,16 +159,12 @@ def _print_end(
         facts["label next"] = "nothing: each frame is of one grey value or could not be read"
     facts["all files"] = f"{len(paths)} in {folder.path}"
     print_files(facts)
-    _report_unreadable(job, courses)
+    _report_unreadable(courses)
 
 
-def _report_unreadable(job: Job, courses: Sequence[PredictedRecording]) -> None:
+def _report_unreadable(courses: Sequence[PredictedRecording]) -> None:
     """End with the frames that could not be read, if there are any."""
-    left_out = [
-        (series.name, t, reason)
-        for series, course in zip(job.series, courses, strict=True)
-        for t, reason in course.unreadable.items()
-    ]
+    left_out = [(course.series.name, *entry) for course in courses for entry in course.unreadable.items()]
     if left_out:
         name, t, reason = left_out[0]
         raise PartialResultError(

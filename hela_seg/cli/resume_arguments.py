@@ -96,10 +96,7 @@ def _chosen(record: Path) -> list[str]:
     return changed + [
         f"{group}={choice}"
         for group, choice in found
-        if group in _GROUPS
-        and group not in typed
-        and re.fullmatch(r"\w+", str(choice))
-        and choice is not None
+        if group in _GROUPS - typed and choice is not None and re.fullmatch(r"\w+", str(choice))
     ]
 
 

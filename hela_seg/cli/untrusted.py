@@ -118,8 +118,7 @@ def _keys_in(value: str) -> str:
 def _refusal(record: Path, line: str, why: str, otherwise: str = "") -> InputError:
     return InputError(
         f"{record} holds {line}, which {why}, expected plain settings: add this line to the command if you "
-        "trust it"
-        f"{otherwise}"
+        f"trust it{otherwise}"
     )
 
 

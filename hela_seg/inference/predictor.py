@@ -173,8 +173,7 @@ class Predictor:
         Returns:
             One line, or None; see `hela_seg.data.intensity.share_mismatch`.
         """
-        size = series.shape[2:]
-        return share_mismatch(self._statistics[0], series.name, pixels, self.classes, size)
+        return share_mismatch(self._statistics[0], series.name, pixels, self.classes, series.shape[2:])
 
     def predict(
         self, source: Source, axes: str | None = None, z: Z = None, position: str | None = None
@@ -224,18 +223,16 @@ class Predictor:
             mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
         """
         series = self._open_to_predict(source, axes, z, position)
-        of_frames = [
-            measure_cells(
+        of_frames = []
+        for t, labels in enumerate(self.frames(series)):
+            cells, image, size, time = (
                 split_cells(labels),
-                labels,
-                self.classes,
                 series.frame(t),
-                frame=t,
-                pixel_size=series.pixel_size,
-                time=series.time_of(t),
+                series.pixel_size,
+                series.time_of(t),
             )
-            for t, labels in enumerate(self.frames(series))
-        ]
+            rows = measure_cells(cells, labels, self.classes, image, frame=t, pixel_size=size, time=time)
+            of_frames.append(rows)
         return {name: np.concatenate([frame[name] for frame in of_frames]) for name in of_frames[0]}
 
     def stream(self, frames: Iterable[NDArray[Any]], axes: str | None = None) -> Iterator[NDArray[np.uint8]]:

@@ -154,14 +154,9 @@ class _Cells:
         time = self._series.time_of(t)
         if time is None and self._job.is_timed:
             time = float("nan")  # one table has one set of columns
+        image = self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype)
         rows = measure_cells(
-            numbered.labels,
-            labels,
-            self._classes,
-            self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype),
-            frame=t,
-            pixel_size=self._pixel_size,
-            time=time,
+            numbered.labels, labels, self._classes, image, frame=t, pixel_size=self._pixel_size, time=time
         )
         return labels, numbered, rows
 

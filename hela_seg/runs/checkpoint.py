@@ -267,11 +267,8 @@ def _with_todays_names(settings: Any) -> Any:
 
 
 def _weights(path: Path | str, content: Mapping[str, Any]) -> dict[str, Any]:
-    weights = {
-        name.removeprefix(_NET): value
-        for name, value in content.get("state_dict", {}).items()
-        if name.startswith(_NET)
-    }
+    held = content.get("state_dict", {}).items()
+    weights = {name.removeprefix(_NET): value for name, value in held if name.startswith(_NET)}
     if not weights:
         raise _not_ours(path, "holds no weights")
     return weights

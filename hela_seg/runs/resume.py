@@ -198,12 +198,8 @@ def _of_this_net(
             "of ckpt_path=, which goes by the names"
         )
     if names != list(classes):
-        log.warning(
-            "warning: %s was trained with the classes %s, and its outputs now stand for %s",
-            checkpoint,
-            held,
-            now,
-        )
+        change = f"the classes {held}, and its outputs now stand for {now}"
+        log.warning("warning: %s was trained with %s", checkpoint, change)
     return info, weights
 
 

@@ -80,13 +80,8 @@ class Machine:
         threads = torch.get_num_threads()
         if not on_gpu(accelerator):
             return cls(None, (0, 0), bfloat16=False, threads=threads)
-        return cls(
-            torch.cuda.get_device_name(),
-            torch.cuda.get_device_capability(),
-            has_bfloat16(),
-            threads,
-            torch.cuda.device_count(),
-        )
+        name, capability = torch.cuda.get_device_name(), torch.cuda.get_device_capability()
+        return cls(name, capability, has_bfloat16(), threads, torch.cuda.device_count())
 
     @property
     def name(self) -> str:

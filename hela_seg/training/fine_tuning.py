@@ -149,12 +149,9 @@ def plan(
     class_axes, input_axes = (_axes_of(config, sizes, key, trust) for key in ("classes", "in_channels"))
     held = Classes(info.classes).names
     theirs = Inputs.of_checkpoint(info)
-    expected = {
-        name: _resized(
-            _resized(size, class_axes.get(name), len(held)), input_axes.get(name), info.input_channels
-        )
-        for name, size in sizes.items()
-    }
+    shown = info.input_channels
+    expected = {name: _resized(size, class_axes.get(name), len(held)) for name, size in sizes.items()}
+    expected = {name: _resized(size, input_axes.get(name), shown) for name, size in expected.items()}
     found = {name: _size(value) for name, value in weights.items()}
     if info.net.get("_target_") != config["_target_"] or found != expected:
         raise InputError(
@@ -162,13 +159,8 @@ def plan(
             "leave model= out, and the checkpoint's is taken"
         )
     _refuse_larger_than_file(path, weights)
-    transfer = Transfer(
-        weights,
-        class_axes,
-        input_axes,
-        [held.index(name) if name in held else None for name in classes],
-        inputs.matched(theirs),
-    )
+    places = [held.index(name) if name in held else None for name in classes]
+    transfer = Transfer(weights, class_axes, input_axes, places, inputs.matched(theirs))
     about_ends = {"classes": _about_classes(held, classes), "inputs": _about_inputs(inputs, theirs)}
     warnings = [*_renamed(path, inputs, theirs), *_unlike(path, info.net, config)]
     return replace(transfer, lines=tuple(_told(_groups(transfer), about_ends)), warnings=tuple(warnings))

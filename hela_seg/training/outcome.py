@@ -178,11 +178,9 @@ def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: Timela
     """Name the files, and the commands that come next."""
     print_files({"checkpoint": _short(checkpoint), "run": _short(folder)})
     predict = f"python -m hela_seg.predict {_short(checkpoint)} IMAGES -o RESULTS"
-    further = (
-        {"your images": "python -m hela_seg.check data=auto data.root=FOLDER"}
-        if data.files.layout == "synthetic"
-        else {"what to label": "the same with label_next=5"}
-    )
+    further = {"what to label": "the same with label_next=5"}
+    if data.files.layout == "synthetic":
+        further = {"your images": "python -m hela_seg.check data=auto data.root=FOLDER"}
     print()
     shown = report or folder / run_folder.SCORES_TABLE  # not there where nothing was scored
     look = {"look at": _short(shown)} if shown.exists() else {}

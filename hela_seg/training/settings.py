@@ -161,13 +161,10 @@ def resolve(config: Mapping[str, Any], ranks: RankInfo) -> tuple[TrainSettings, 
     if on_gpu(trainer.accelerator):
         take_gpu(trainer.devices)
     hardware, trainer, optimizer = for_hardware(trainer, settings.optimizer, ranks.count)
-    return replace(
-        settings,
-        trainer=trainer,
-        optimizer=optimizer,
-        data={**settings.data, "root": str(Path(settings.data["root"]).absolute())},
-        output_dir=str(Path(settings.output_dir).absolute()),
-    ), hardware
+    data = {**settings.data, "root": str(Path(settings.data["root"]).absolute())}
+    folder = str(Path(settings.output_dir).absolute())
+    resolved = replace(settings, trainer=trainer, optimizer=optimizer, data=data, output_dir=folder)
+    return resolved, hardware
 
 
 def for_hardware(

@@ -130,12 +130,9 @@ def _look(path: Path, file: h5py.File) -> SavedNet:
         )
     found = {layer: _variables(_own(root, layer), layer) for layer in _texts(root, "layer_names")}
     config = file.attrs.get("model_config")
-    return SavedNet(
-        path,
-        {layer: variables for layer, variables in found.items() if variables},
-        None if config is None else read_graph(_text(config)),
-        _text(root.attrs.get("keras_version", "")),
-    )
+    with_weights = {layer: variables for layer, variables in found.items() if variables}
+    graph = None if config is None else read_graph(_text(config))
+    return SavedNet(path, with_weights, graph, _text(root.attrs.get("keras_version", "")))
 
 
 def _variables(group: h5py.Group, layer: str) -> dict[str, Variable]:
