@@ -126,9 +126,8 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
         warn_of([note_of_single_frames(predictor.context, job.series)])
         warn_of(map(predictor.intensity_mismatch, job.series))
         with _progress(job, shard, verbose=settings.verbose) as announce:
-            courses = run(
-                predictor, job, folder, shard, announce=announce, skip_unreadable=settings.on_error == "skip"
-            )
+            skip = settings.on_error == "skip"
+            courses = run(predictor, job, folder, shard, announce=announce, skip_unreadable=skip)
     if courses is not None:
         pixels = (np.sum(course.pixels, axis=0) for course in courses)
         warn_of(map(predictor.share_mismatch, job.series, pixels))

@@ -75,9 +75,8 @@ def count_frames(
         groups = predictor.groups(recording.image, range(block.start, block.stop))
         own = islice(groups, launch.rank, None, launch.count)
         masks = LabelFrames(recording.mask, reader)
-        bands = predictor.bands(
-            recording.image, own, parts=parts[block.series, block.part], probabilities=True
-        )
+        part = parts[block.series, block.part]
+        bands = predictor.bands(recording.image, own, parts=part, probabilities=True)
         for t, of_frame in groupby(_timed(bands, waited), attrgetter("t")):
             truth = masks.whole(t)
             matrix, by_confidence, labels = _count(of_frame, truth, classes)

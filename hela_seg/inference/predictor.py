@@ -83,10 +83,8 @@ class Predictor:
         """Nets, classes and channels, such as ``Predictor(unet, classes: background, round; 1 channel)``."""
         channels = f"{self.info.channels} channel{'s' if self.info.channels > 1 else ''}"
         frames = f" in each of {2 * self.context + 1} frames" if self.context else ""
-        classes = ", ".join(self.classes.names)
-        return (
-            f"Predictor({' + '.join(self._names)}, classes: {classes}; {channels}{frames}; on {self.device})"
-        )
+        names, classes = " + ".join(self._names), ", ".join(self.classes.names)
+        return f"Predictor({names}, classes: {classes}; {channels}{frames}; on {self.device})"
 
     @classmethod
     def from_checkpoint(
@@ -223,14 +221,9 @@ class Predictor:
             mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
         """
         series = self._open_to_predict(source, axes, z, position)
-        of_frames = []
+        of_frames, size = list[Columns](), series.pixel_size
         for t, labels in enumerate(self.frames(series)):
-            cells, image, size, time = (
-                split_cells(labels),
-                series.frame(t),
-                series.pixel_size,
-                series.time_of(t),
-            )
+            cells, image, time = split_cells(labels), series.frame(t), series.time_of(t)
             rows = measure_cells(cells, labels, self.classes, image, frame=t, pixel_size=size, time=time)
             of_frames.append(rows)
         return {name: np.concatenate([frame[name] for frame in of_frames]) for name in of_frames[0]}

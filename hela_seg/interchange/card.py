@@ -94,9 +94,8 @@ def _net(trained: TrainedNet) -> Iterator[str]:
     yield f"A net that gives each pixel of a microscopic image one of {len(info.classes)} classes:"
     yield f"{', '.join(names_of(info))}."
     yield ""
-    yield f"- Net: `{info.net['_target_']}` ({settings})" + (
-        f", {parameters:,} weights" if parameters else ""
-    )
+    weights = f", {parameters:,} weights" if parameters else ""
+    yield f"- Net: `{info.net['_target_']}` ({settings}){weights}"
     yield f"- Takes: {info.channels} channel(s), axes of its files {info.axes or 'as they state them'}"
     if info.context:
         yield f"- {frames_in_words(info)}"
@@ -184,10 +183,10 @@ def kind_of(info: ModelInfo) -> str:
 def _normalisation(info: ModelInfo) -> str:
     plain = info.normalisation
     if plain["low"] is None:
-        percentiles = " to ".join(f"{value:g}" for value in plain["percentiles"])
-        return {"dtype": "0 to the largest value of the image's type becomes 0 to 1"}.get(
-            plain["kind"], f"percentiles {percentiles} of each frame become 0 to 1"
-        )
+        if plain["kind"] == "dtype":
+            return "0 to the largest value of the image's type becomes 0 to 1"
+        least, most = plain["percentiles"]
+        return f"percentiles {least:g} to {most:g} of each frame become 0 to 1"
     pairs = zip(plain["low"], plain["high"], strict=True)
     return "; ".join(f"{low:g} to {high:g} becomes 0 to 1" for low, high in pairs) + f" ({plain['kind']})"
 

@@ -198,10 +198,8 @@ def weights_of(info: ModelInfo) -> tuple[str, ...]:
 
 def _weights(info: ModelInfo, digests: dict[str, str]) -> dict[str, dict[str, Any]]:
     pytorch = {"pytorch_version": str(torch.__version__).partition("+")[0]}
-    net = {
-        "architecture": f"{Probabilities.__module__}.{Probabilities.__name__}",
-        "kwargs": {"net": info.net},
-    }
+    named = f"{Probabilities.__module__}.{Probabilities.__name__}"
+    net = {"architecture": named, "kwargs": {"net": info.net}}
     entries: dict[str, dict[str, Any]] = {
         "pytorch_state_dict": {"source": Files.state_dict} | net | pytorch,
         "torchscript": {"source": Files.torchscript} | pytorch,

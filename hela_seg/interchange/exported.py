@@ -46,9 +46,8 @@ def example(trained: TrainedNet, rows: int = 4, columns: int = 6, images: int = 
     """Images (N, C, H, W) of 0 to 1, H and W as many times the stride."""
     generator = torch.Generator().manual_seed(0)
     stride = stride_of(trained)
-    return torch.rand(
-        images, trained.info.input_channels, rows * stride, columns * stride, generator=generator
-    )
+    size = (images, trained.info.input_channels, rows * stride, columns * stride)
+    return torch.rand(size, generator=generator)
 
 
 def dynamic_shapes(trained: TrainedNet) -> tuple[dict[int, Any]]:

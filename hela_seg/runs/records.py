@@ -87,9 +87,8 @@ class RunRecord:
     @property
     def kind(self) -> str:
         """The net as `option_of` names it; of label images their name and that they are such."""
-        return (
-            option_of(self.net["_target_"]) if self.of_net else f"{self.net.get('name', 'unknown')} (labels)"
-        )
+        labels = f"{self.net.get('name', 'unknown')} (labels)"
+        return option_of(self.net["_target_"]) if self.of_net else labels
 
 
 def write_record(path: Path, record: RunRecord) -> None:

@@ -243,9 +243,8 @@ def _told(groups: Mapping[str, set[str]], about: Mapping[str, str | None]) -> It
         yield f"kept: {', '.join(whole)}"
     for group, words in changed.items():
         if words:
-            yield f"{group}: " + "; ".join(
-                [*words, *(["its other layers are kept"] if "kept" in groups[group] else [])]
-            )
+            others = ["its other layers are kept"] if "kept" in groups[group] else []
+            yield f"{group}: {'; '.join([*words, *others])}"
 
 
 def _about_classes(held: Sequence[str], now: Sequence[str]) -> str | None:

@@ -110,9 +110,8 @@ def _leaks(data: TimelapseData) -> Iterator[str]:
     looks = look_at_frames(data.recordings, data.blocks, data.labels)
     twins = find_near_duplicates(looks)
     if twins:
-        first, second = (
-            f"'{data.names[look.series]}' frame {look.t}" for look in (twins[0].first, twins[0].second)
-        )
+        alike = (twins[0].first, twins[0].second)
+        first, second = (f"'{data.names[look.series]}' frame {look.t}" for look in alike)
         yield (
             f"{len(twins)} frame(s) of validation or test look like frames on another side of the split, or "
             f"have their masks, which flatters their scores; the most alike are {first} and {second} (see "
@@ -157,9 +156,8 @@ def _tell_transfer(transfer: fine_tuning.Transfer, settings: TrainSettings, data
     rate = "all layers learn at one rate (start_from_lr_factor=1)"
     if factor != 1:
         rate = f"what is kept learns at {factor:g} of the learning rate (start_from_lr_factor)"
-    levels = (
-        f"grey values are normalised by these images ({data.normalisation.kind}), not as in the checkpoint"
-    )
+    kind = data.normalisation.kind
+    levels = f"grey values are normalised by these images ({kind}), not as in the checkpoint"
     for line in (*transfer.lines, rate, levels):
         log.info("  %s", line)
     for line in transfer.warnings:

@@ -143,10 +143,8 @@ class LoaderWatch(pl.Callback):
         share = self._waited / (self._ended - self._began)
         if share > self._share and self._waited > self.LEAST_SECONDS:
             self._reported = True
-            loader: Any = trainer.train_dataloader
-            log.warning(
-                "warning: %.0f %% of the time the net waits for tiles: %s", 100 * share, _help(loader)
-            )
+            cure, percent = _help(trainer.train_dataloader), 100 * share  # type: ignore[arg-type]
+            log.warning("warning: %.0f %% of the time the net waits for tiles: %s", percent, cure)
 
 
 class ScoreWatch(pl.Callback):
