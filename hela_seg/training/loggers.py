@@ -114,9 +114,9 @@ def wandb(folder: str, project: str = "hela_seg", offline: bool = True) -> Logge
     Raises:
         InputError: the package is not installed.
     """
-    where = {"name": Path(folder).name, "save_dir": folder, "project": project}
+    name, before = Path(folder).name, _noted(folder, "wandb")
     with _as_extra("wandb"):
-        logger = WandbLog(**where, offline=offline, id=_noted(folder, "wandb"), resume="allow")
+        logger = WandbLog(name, folder, project=project, offline=offline, id=before, resume="allow")
     _note(folder, "wandb", logger.experiment.id)
     return logger
 

@@ -172,8 +172,8 @@ class _WeightedSum(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch; arguments, result and errors are those of both parts."""
-        first, second = (weight * self.parts[name](logits, labels) for name, weight in self.weights.items())
-        return first + second
+        found: list[Tensor] = [w * self.parts[name](logits, labels) for name, w in self.weights.items()]
+        return found[0] + found[1]
 
 
 class FocalDiceLoss(_WeightedSum):

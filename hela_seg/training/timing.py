@@ -134,9 +134,14 @@ class _TimedSteps(pl.Callback):
             with trainer.precision_plugin.forward_context():
                 return task.loss(task(batch["image"]), batch["label"])
 
+        def forward_and_backward() -> None:
+            """Gradients of that loss."""
+            task.zero_grad()
+            forward().backward()
+
         # backward comes last, so that a full step follows what used the memory in the same way
         return {
             "prediction of a frame": lambda: predictor.predict(self._frame[np.newaxis], axes="TCYX"),
             "forward": forward,
-            "forward and backward": lambda: (task.zero_grad(), forward().backward()),
+            "forward and backward": forward_and_backward,
         }
