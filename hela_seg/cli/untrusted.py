@@ -18,17 +18,7 @@ from hela_seg.system.errors import InputError
 from hela_seg.system.trust import advice, import_trusted, is_trusted, module_of, trusted_modules
 
 PLACES = {
-    *(
-        "artifacts",
-        "default_root_dir",
-        "dir",
-        "dirpath",
-        "filename",
-        "folder",
-        "log_dir",
-        "output_dir",
-        "path",
-    ),
+    *("artifacts", "default_root_dir", "dir", "dirpath", "filename", "folder", "log_dir", "output_dir"),
     *("path", "root_dir", "save_dir", "storage", "store", "subdir"),
 }
 """Last parts of keys whose values say where something is written."""
