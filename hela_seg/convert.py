@@ -20,7 +20,7 @@ import torch
 from hela_seg.data.classes import Classes
 from hela_seg.data.normalise import Normalisation
 from hela_seg.interchange.keras.match import Match, fitting, match
-from hela_seg.interchange.keras.saved import SavedNet, open_saved
+from hela_seg.interchange.keras.saved import open_saved
 from hela_seg.models import NothingDrawn, build
 from hela_seg.report.tables import print_files
 from hela_seg.runs.checkpoint import ModelInfo, write_checkpoint
@@ -58,7 +58,10 @@ def convert(config: Mapping[str, Any]) -> Path:
     target = Path(settings.output) if settings.output is not None else source.with_suffix(".ckpt")
     refuse_existing(target, overwrite=settings.overwrite)
     with open_saved(source) as saved:
-        found = _match(saved, settings.model)
+        if settings.model is None:
+            hint = fitting(saved) or "set model= to one of those that --help lists"
+            raise InputError(f"model is not given, expected the net that {saved.path} holds: {hint}")
+        found = match(saved, settings.model)
         info = _model_info(settings, found)
         with NothingDrawn(), torch.device("meta"):
             net = build(info.net)
@@ -67,13 +70,6 @@ def convert(config: Mapping[str, Any]) -> Path:
     read = f"{saved.path}, {len(saved.variables)} layers with weights, matched by {way}"
     print_files({"read": read, "checkpoint": target})
     return target
-
-
-def _match(saved: SavedNet, model: Group | None) -> Match:
-    if model is None:
-        hint = fitting(saved) or "set model= to one of those that --help lists"
-        raise InputError(f"model is not given, expected the net that {saved.path} holds: {hint}")
-    return match(saved, model)
 
 
 def _model_info(settings: ConvertSettings, found: Match) -> ModelInfo:

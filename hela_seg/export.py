@@ -17,9 +17,8 @@ from typing import Annotated, Any, Literal
 
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.card import write_card
-from hela_seg.interchange.onnx_file import write_onnx
+from hela_seg.interchange.exported import write_onnx, write_torch_export, write_torchscript
 from hela_seg.interchange.package import write_package
-from hela_seg.interchange.torch_files import write_torch_export, write_torchscript
 from hela_seg.report.tables import print_files
 from hela_seg.system.files import refuse_existing
 from hela_seg.system.settings import Expected, checked

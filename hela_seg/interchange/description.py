@@ -16,8 +16,7 @@ from hela_seg.data.tiles import padded_size
 from hela_seg.inference.tiling import Tiling
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.card import frames_in_words, kind_of, names_of
-from hela_seg.interchange.exported import stride_of
-from hela_seg.interchange.onnx_file import OPSET
+from hela_seg.interchange.exported import OPSET, stride_of
 from hela_seg.interchange.probabilities import Probabilities
 from hela_seg.models import is_own
 from hela_seg.runs.checkpoint import ModelInfo

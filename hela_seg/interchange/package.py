@@ -34,9 +34,8 @@ from hela_seg.interchange.description import (
     tile_side,
     weights_of,
 )
-from hela_seg.interchange.onnx_file import write_onnx
+from hela_seg.interchange.exported import write_onnx, write_torchscript
 from hela_seg.interchange.probabilities import with_probabilities
-from hela_seg.interchange.torch_files import write_torchscript
 from hela_seg.models import is_own
 from hela_seg.report.pictures.blending import blend
 from hela_seg.runs.checkpoint import ModelInfo

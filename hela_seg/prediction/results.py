@@ -13,19 +13,25 @@ import numpy as np
 from hela_seg.cells.table import SIGNIFICANT_DIGITS
 from hela_seg.cells.timecourse import Flicker, TimeCourse
 from hela_seg.data.checks.perceptual_hash import perceptual_hash
+from hela_seg.data.classes import IGNORE_INDEX, Classes
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job
-from hela_seg.prediction.ranking import Candidate, rank
+from hela_seg.prediction.ranking import Candidate, Choice, rank
 from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import results_of
-from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
 from hela_seg.prediction.writers import WRITERS
+from hela_seg.report.pictures.blending import Image, Labels, blend, fit_panel
 from hela_seg.report.pictures.curves import draw_time_course
 from hela_seg.report.pictures.drawings import write_figure
+from hela_seg.report.pictures.overlay import caption_of, compose, legend_of, write_png
 from hela_seg.runs import run_folder
-from hela_seg.system.files import as_cell, whole_file
+from hela_seg.system.files import as_cell, whole_file, write_table
 from hela_seg.tracking.answers import write_lives
 from hela_seg.tracking.durations import share_with_interval
+
+COLUMNS = 5
+PANEL = 240
+"""Pixels of a thumbnail's longer side."""
 
 
 def write_results(job: Job, folder: ResultFolder, recordings: Sequence[PredictedRecording]) -> None:
@@ -138,3 +144,62 @@ def _mitotic_share(recording: PredictedRecording, t: int, mitotic: int) -> list[
 def _share(flicker: Sequence[Flicker | None], t: int) -> str:
     found = flicker[t] if t < len(flicker) else None
     return "" if found is None or found.share is None else f"{found.share:.6f}"
+
+
+def write_ranking(path: Path, choices: Sequence[Choice], names: Sequence[str]) -> None:
+    """Write the frames to label as CSV, the first to label in the first row.
+
+    Columns: ``rank`` from 1, ``series``, ``frame`` from 0, ``entropy``, ``distance`` and ``score``.
+
+    Args:
+        path: the file; it appears whole or not at all.
+        choices: see `hela_seg.prediction.ranking.rank`.
+        names: of each recording.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    rows = []
+    for place, choice in enumerate(choices, start=1):
+        frame = choice.candidate
+        figures = {"entropy": frame.entropy, "distance": choice.distance, "score": choice.score}
+        rows.append(
+            {"rank": place, "series": names[frame.series], "frame": frame.t}
+            | {name: f"{value:.6g}" for name, value in figures.items()}
+        )
+    write_table(path, rows, ("rank", "series", "frame", "entropy", "distance", "score"))
+
+
+def write_ranking_sheet(
+    path: Path,
+    frames: Iterable[tuple[Choice, Image, Labels]],
+    names: Sequence[str],
+    classes: Classes,
+    title: str,
+    comment: str = "",
+) -> None:
+    """Write the frames to label as thumbnails in a PNG, with what the net sees in them drawn over each.
+
+    Args:
+        path: the PNG file; it appears whole or not at all.
+        frames: for each choice, in order of rank, its image (C, H, W) and predicted labels (H, W) uint8;
+            asked for one by one, and kept as thumbnails only.
+        names: of each recording.
+        classes: the classes that the labels stand for.
+        title: what stands above.
+        comment: what made the figure, kept among its metadata.
+
+    Raises:
+        ValueError: no frames, or an image and its labels differ in H or W.
+        InputError: the file cannot be written.
+    """
+    panels, captions, ignored = [], [], False
+    for place, (choice, image, labels) in enumerate(frames, start=1):
+        panels.append(blend(*fit_panel(image, labels, PANEL), classes))
+        frame = choice.candidate
+        captions.append(caption_of(f"{place}. ", names[frame.series], f", frame {frame.t}", panels[-1]))
+        ignored |= bool((labels == IGNORE_INDEX).any())
+    if not panels:
+        raise ValueError("a sheet needs at least one frame")
+    legend = legend_of(classes, ignored)
+    write_png(path, compose(panels, captions, min(COLUMNS, len(panels)), legend, title), comment)

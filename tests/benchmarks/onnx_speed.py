@@ -22,7 +22,7 @@ from hela_seg.inference.ensemble import Ensemble
 from hela_seg.inference.fuse import fuse_conv_bn
 from hela_seg.inference.onnx_net import OnnxNet
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.interchange.onnx_file import write_onnx
+from hela_seg.interchange.exported import write_onnx
 from hela_seg.models import build
 from hela_seg.runs.checkpoint import ModelInfo
 

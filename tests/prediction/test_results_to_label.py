@@ -4,7 +4,7 @@ from PIL import Image
 
 from hela_seg.data.classes import Classes
 from hela_seg.prediction.ranking import Candidate, Choice
-from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
+from hela_seg.prediction.results import write_ranking, write_ranking_sheet
 from hela_seg.report.pictures.blending import blend
 from hela_seg.report.pictures.overlay import GAP, LINE, MARGIN, TITLE
 
