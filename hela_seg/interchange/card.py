@@ -25,23 +25,13 @@ from hela_seg.scores.statistics import (
     units_of,
 )
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import write_whole
 
 SHOWN = ("iou", "dice", "precision", "recall")
 HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Precision", "recall": "Recall"}
 
 
-def write_card(trained: TrainedNet, path: Path) -> None:
-    """Write the card of a net; scores are those of its run's test frames, see `test_counts`.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    write_whole(path, card(trained))
-
-
 def card(trained: TrainedNet) -> str:
-    """The card as Markdown."""
+    """The card of a net as Markdown; scores are those of its run's test frames, see `test_counts`."""
     counts = test_counts(trained)
     parts = [_net(trained), _data(trained.info), _scores(trained.info, counts), _use(trained.info, counts)]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"

@@ -155,20 +155,12 @@ def dynamic_shapes(trained: TrainedNet) -> tuple[dict[int, Any]]:
     return ({0: torch.export.Dim("images"), 2: rows, 3: columns},)
 
 
-def not_exportable(trained: TrainedNet, what: str, error: Exception) -> InputError:
-    """The error for a net that a format cannot express."""
-    reason = " ".join(str(error.__cause__ or error).split())[:200]
-    return InputError(
-        f"{trained.source} holds a net that {what} cannot express ({reason}): choose another format="
-    )
-
-
 @contextmanager
 def exporting(what: str, trained: TrainedNet) -> Iterator[None]:
-    """Export a net: whatever an exporter warns of on its way concerns nobody, and what it raises is one line.
+    """Export a net or try the export: warnings on the way concern nobody, and what is raised is one line.
 
     Args:
-        what: the format.
+        what: the format, or the program that reads it.
         trained: the net.
 
     Raises:
@@ -182,8 +174,11 @@ def exporting(what: str, trained: TrainedNet) -> Iterator[None]:
             yield
     except InputError:
         raise
-    except Exception as error:  # each exporter has its own
-        raise not_exportable(trained, what, error) from None
+    except Exception as error:  # each exporter and each runtime has its own
+        reason = " ".join(str(error.__cause__ or error).split())[:200]
+        raise InputError(
+            f"{trained.source} holds a net that {what} cannot express ({reason}): choose another format="
+        ) from None
     finally:
         logging.disable(before)
 
@@ -197,10 +192,8 @@ def refuse_changed_logits(trained: TrainedNet, what: str, run: Callable[[Tensor]
     images = example(trained, rows=3, columns=5, images=1)
     with torch.inference_mode():
         expected = trained.net.eval()(images)
-        try:
+        with exporting(what, trained):
             found = run(images)
-        except Exception as error:  # each runtime has its own
-            raise not_exportable(trained, what, error) from None
     largest = expected.abs().max().clamp(min=1e-30)
     difference = float((found - expected).abs().max() / largest) if found.shape == expected.shape else 1.0
     if not difference <= LARGEST_DIFFERENCE:

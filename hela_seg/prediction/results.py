@@ -80,7 +80,7 @@ def _write_ranking(
         places = ((choice, choice.candidate.series, choice.candidate.t) for choice in choices)
         pictures = ((choice, recordings[series].image(t), labels[series][t]) for choice, series, t in places)
         sheet = folder.path / run_folder.RANKING_SHEET
-        write_ranking_sheet(sheet, pictures, names, job.classes, "What to label next", made_by)
+        write_ranking_sheet(sheet, pictures, names, job.classes, made_by)
 
 
 def _candidates(recordings: Iterable[PredictedRecording]) -> Iterator[Candidate]:
@@ -175,7 +175,6 @@ def write_ranking_sheet(
     frames: Iterable[tuple[Choice, Image, Labels]],
     names: Sequence[str],
     classes: Classes,
-    title: str,
     comment: str = "",
 ) -> None:
     """Write the frames to label as thumbnails in a PNG, with what the net sees in them drawn over each.
@@ -186,7 +185,6 @@ def write_ranking_sheet(
             asked for one by one, and kept as thumbnails only.
         names: of each recording.
         classes: the classes that the labels stand for.
-        title: what stands above.
         comment: what made the figure, kept among its metadata.
 
     Raises:
@@ -201,5 +199,5 @@ def write_ranking_sheet(
         ignored |= bool((labels == IGNORE_INDEX).any())
     if not panels:
         raise ValueError("a sheet needs at least one frame")
-    legend = legend_of(classes, ignored)
-    write_png(path, compose(panels, captions, min(COLUMNS, len(panels)), legend, title), comment)
+    columns, legend = min(COLUMNS, len(panels)), legend_of(classes, ignored)
+    write_png(path, compose(panels, captions, columns, legend, "What to label next"), comment)
