@@ -198,13 +198,12 @@ def _matched(predictor: Predictor, settings: PredictSettings, folder: Path, imag
     """Recordings whose files follow patterns, see `hela_seg.data.patterns`."""
     if settings.sequence:
         raise InputError("sequence is true with images, expected {t} in images: leave sequence out")
-    z, assumed = predictor.z_of(settings.z), predictor.info.axes
-    rules = FileRules(z=z, axes=settings.axes, assumed_axes=assumed)
+    z = predictor.z_of(settings.z)
+    rules = FileRules(z=z, axes=settings.axes, assumed_axes=predictor.info.axes)
     found = match(folder, images, None, setting="images", position=settings.position).or_raise()
     recordings = set(without_results([Path(one.images[0][0][0]) for one in found], folder))
     own = [one for one in found if Path(one.images[0][0][0]) in recordings]
-    opened = [matched_image(one, rules) for one in own]
-    return [predictor.as_trained(series, settings.channels) for series in opened]
+    return [predictor.as_trained(matched_image(one, rules), settings.channels) for one in own]
 
 
 def _refuse_large(job: Job) -> None:

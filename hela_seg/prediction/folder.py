@@ -72,7 +72,7 @@ class ResultFolder:
         with ExitStack() as held:
             held.enter_context(self._locked(mine))
             # each of two that start at once sees the other, whoever comes first
-            for lock in self._held():
+            for lock in sorted(self._locks.glob("*.lock")):
                 if lock != mine and (alone or lock.name == "all.lock"):
                     with self._locked(lock):
                         pass
@@ -92,14 +92,11 @@ class ResultFolder:
             return
         with ExitStack() as held:
             try:
-                for lock in self._held():
+                for lock in sorted(self._locks.glob("*.lock")):
                     held.enter_context(self._locked(lock))
             except InputError:
                 return
             rmtree(self._parts, ignore_errors=True)
-
-    def _held(self) -> list[Path]:
-        return sorted(self._locks.glob("*.lock"))
 
     @contextmanager
     def results_taken(self) -> Iterator[None]:

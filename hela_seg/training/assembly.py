@@ -29,7 +29,7 @@ from hela_seg.training import ddp
 from hela_seg.training.callbacks import Deadline, EpochBar, ValidateAtMaxSteps
 from hela_seg.training.checkpoints import AtomicCheckpointIO
 from hela_seg.training.costs import StepClock
-from hela_seg.training.loggers import tell_settings
+from hela_seg.training.loggers import MlflowLog, WandbLog
 from hela_seg.training.settings import TrainSettings
 from hela_seg.training.task import logged_names
 
@@ -246,7 +246,9 @@ def trainer_of(
     if on_terminal:
         callbacks.append(EpochBar())
     loggers = [build(logger, f"logger.{name}") for name, logger in settings.chosen("logger").items()]
-    tell_settings(loggers, settings.to_plain())
+    for logger in loggers:
+        if isinstance(logger, MlflowLog | WandbLog):  # in the run's folder the settings already are
+            logger.log_hyperparams(settings.to_plain())
     with refused_by_lightning("trainer", OTHER_TRAINER):
         trainer: pl.Trainer = instantiate(
             settings.trainer.for_lightning()

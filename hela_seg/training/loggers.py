@@ -5,7 +5,7 @@ Their packages are extras, which are imported only when a run asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,13 +66,6 @@ class MlflowLog(MLFlowLogger):
             history = self.experiment.get_metric_history(self.run_id, name)
             self._steps_before[name] = max((point.step for point in history), default=-1)
         return self._steps_before[name]
-
-
-def tell_settings(loggers: Iterable[Logger], settings: Mapping[str, Any]) -> None:
-    """Log a run's settings with the services; in the run's folder they already are."""
-    for logger in loggers:
-        if isinstance(logger, MlflowLog | WandbLog):
-            logger.log_hyperparams(dict(settings))
 
 
 def mlflow(folder: str, store: str, artifacts: str, experiment: str = "hela_seg") -> Logger:

@@ -29,9 +29,6 @@ from hela_seg.training.metrics import ConfusionMatrix, MeanLoss
 
 log = logging.getLogger(__name__)
 
-RATE = 1e-3
-"""Learning rate of conf/optimizer/adam.yaml."""
-
 VALIDATION_LOSS = "loss/validation"
 """Logged name that checkpoints and early stopping look at by default."""
 
@@ -129,7 +126,7 @@ class SegmentationTask(pl.LightningModule):
         # cuDNN and oneDNN compute convolutions channels last, and convert any other layout at each layer
         self.net = net.to(memory_format=torch.channels_last)
         self.loss = DiceCrossEntropyLoss() if loss is None else loss
-        self._optimizer = optimizer or partial(Adam, lr=RATE)
+        self._optimizer = optimizer or partial(Adam, lr=1e-3)  # as conf/optimizer/adam.yaml has it
         self._schedule, self._seed = schedule or Schedule(), seed
         self._transferred, self._transferred_lr_factor = frozenset(transferred), transferred_lr_factor
         self.train_losses = MeanLoss()

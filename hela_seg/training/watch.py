@@ -177,15 +177,12 @@ class ScoreWatch(pl.Callback):
         self._in_a_row = self._in_a_row + 1 if found <= level + self.MARGIN else 0
         if self._in_a_row == self._epochs:
             name = trainer.datamodule.classes[int(truth.argmax())].name  # type: ignore[attr-defined]
-            log.warning(
-                "warning: after %d validations m-IoU is %.3f, and calling every pixel '%s' gives %.3f: look "
-                "at the masks with python -m hela_seg.check, and try, in this order, %s",
-                self._epochs,
-                found,
-                name,
-                level,
-                join_names([*settings_to_try(pl_module.info.config), "another optimizer.lr"]),  # type: ignore[union-attr, arg-type]
+            cures = join_names([*settings_to_try(pl_module.info.config), "another optimizer.lr"])  # type: ignore[union-attr, arg-type]
+            said = (
+                f"after {self._epochs} validations m-IoU is {found:.3f}, and calling every pixel '{name}' gives "
+                f"{level:.3f}: look at the masks with python -m hela_seg.check, and try, in this order, {cures}"
             )
+            log.warning("warning: %s", said)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Name the classes that were not learned, where no test frames will show them."""
