@@ -6,7 +6,7 @@ Without Hydra and without a YAML parser, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -75,18 +75,17 @@ def about(file: Path) -> str:
     return " ".join(lines).removeprefix("Purpose: ").split(" Command: ")[0]
 
 
-def all_keys(command: str) -> Iterator[Key]:
+def all_keys(command: str) -> Iterable[Key]:
     """Every key that can be typed after a command, whichever choices of its groups have it; each once."""
-    seen = set()
+    found: dict[str, Key] = {}
     files = [(CONFIG / f"{command}.yaml", "")]
     for group, chosen in groups_of(command).items():
         choices = sorted(choices_of(group), key=lambda choice, chosen=chosen: choice != chosen)  # type: ignore[misc]
         files += [(CONFIG / group / f"{choice}.yaml", f"{group}.") for choice in choices]
     for file, prefix in files:
         for key in keys_of(file, prefix):
-            if key.path not in seen:
-                seen.add(key.path)
-                yield key
+            found.setdefault(key.path, key)
+    return found.values()
 
 
 def _bases(text: str, file: Path) -> list[Path]:

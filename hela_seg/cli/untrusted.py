@@ -80,9 +80,8 @@ def refuse_untrusted(record: Path, lines: Iterable[str], trust: Sequence[str] = 
             modules = trusted_modules(trust) if key.split(".")[0] == "model" else trust
             if not (known and all(_is_known(target, modules) for target in targets)):
                 foreign = next((advice(target) for target in targets if advice(target)), "")
-                raise _refusal(
-                    record, line, "names code that is not of this program, torch or Lightning", foreign
-                )
+                why = "names code that is not of this program, torch or Lightning"
+                raise _refusal(record, line, why, foreign)
         if key == "trust":
             raise _refusal(record, line, "trusts code by name")
         if key.startswith("hydra.") and not SEARCHES.match(key):

@@ -150,7 +150,9 @@ class BandMaker:
             try:
                 pixels.append([images.read(frame.at, tile.read) for images in frame.images])
             except InputError as error:
-                failures.append((frame, _naming(frame, error)))
+                # a reader that was asked for some pixels may not have known the frame
+                name, said = f"frame {frame.at}", str(error)
+                failures.append((frame, error if name in said else InputError(f"{name} of {said}")))
             else:
                 kept.append((frame, tile))
         images = [torch.from_numpy(np.stack(of_one_kind)) for of_one_kind in zip(*pixels, strict=True)]
@@ -190,12 +192,6 @@ def whole_frames(bands: Iterable[Band | Unreadable]) -> Iterator[Band]:
             np.concatenate([band.labels for band in of_frame]),
             np.concatenate(probabilities, axis=1) if probabilities else None,
         )
-
-
-def _naming(frame: Frame, error: InputError) -> InputError:
-    """The error with the frame in it, as a reader that was asked for some pixels may not have known it."""
-    said, name = str(error), f"frame {frame.at}"
-    return error if name in said else InputError(f"{name} of {said}")
 
 
 def _band(t: int, cut: Plan, found: Sequence[Array], probabilities: bool) -> Band:

@@ -57,8 +57,6 @@ The sample and the cover are drawn: no image of the training data is in this pac
 The licence ({licence}) is hela-seg's. Whoever trained the net names another one, and their own names as
 authors, in `{description}` where they share it.
 """
-_NEEDS = """`{state_dict}` needs the package
-hela-seg, the other two files of weights do not."""
 _BY_TYPE = {
     "dtype": """
 Images must be of the type {image_type}: 0 to {largest} becomes 0 to 1.
@@ -141,10 +139,11 @@ def _write_example(info: ModelInfo, image: Floats, probabilities: Floats, folder
 
 def _explained(info: ModelInfo, image_type: str | None) -> str:
     by_type = _BY_TYPE.get(info.normalisation["kind"], "")
+    needs = f"`{Files.state_dict}` needs the package\nhela-seg, the other two files of weights do not."
     return _EXPLAINED.format(
         classes=", ".join(names_of(info)),
         halo=HALO,
-        needs=_NEEDS.format(state_dict=Files.state_dict) if is_own(str(info.net["_target_"])) else "",
+        needs=needs if is_own(str(info.net["_target_"])) else "",
         by_type=by_type.format(image_type=image_type, largest=LARGEST.get(image_type or "")),
         licence=LICENCE,
         description=DESCRIPTION,

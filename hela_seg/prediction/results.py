@@ -72,10 +72,8 @@ def _write_ranking(
     names = [series.name for series in job.series]
     write_ranking(folder.path / run_folder.RANKING_TABLE, choices, names)
     chosen = {(choice.candidate.series, choice.candidate.t) for choice in choices}
-    labels = [
-        recording.labels_of({t for series, t in chosen if series == recording.index})
-        for recording in recordings
-    ]
+    frames = [{t for series, t in chosen if series == recording.index} for recording in recordings]
+    labels = [recording.labels_of(some) for recording, some in zip(recordings, frames, strict=True)]
     if choices:
         places = ((choice, choice.candidate.series, choice.candidate.t) for choice in choices)
         pictures = ((choice, recordings[series].image(t), labels[series][t]) for choice, series, t in places)

@@ -166,11 +166,10 @@ def score(
 
 def _measured_frames(data: TimelapseData, blocks: Sequence[Block]) -> set[tuple[str, int]]:
     """Series and number of the frames to measure; of more than `MOST_MEASURED` some at even intervals."""
-    shapes = {block.series: data.recordings[block.series].image.shape[2:] for block in blocks}
+    recordings = data.recordings
+    shapes = {block.series: recordings[block.series].image.shape[2:] for block in blocks}
     pixels = sum((block.stop - block.start) * math.prod(shapes[block.series]) for block in blocks)
-    frames = [
-        (data.recordings[block.series].name, t) for block in blocks for t in range(block.start, block.stop)
-    ]
+    frames = [(recordings[block.series].name, t) for block in blocks for t in range(block.start, block.stop)]
     return set(frames[:: max(1, math.ceil(pixels / MOST_MEASURED))])
 
 

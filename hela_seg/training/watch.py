@@ -178,11 +178,9 @@ class ScoreWatch(pl.Callback):
         if self._in_a_row == self._epochs:
             name = trainer.datamodule.classes[int(truth.argmax())].name  # type: ignore[attr-defined]
             cures = join_names([*settings_to_try(pl_module.info.config), "another optimizer.lr"])  # type: ignore[union-attr, arg-type]
-            said = (
-                f"after {self._epochs} validations m-IoU is {found:.3f}, and calling every pixel '{name}' gives "
-                f"{level:.3f}: look at the masks with python -m hela_seg.check, and try, in this order, {cures}"
-            )
-            log.warning("warning: %s", said)
+            found_so = f"m-IoU is {found:.3f}, and calling every pixel '{name}' gives {level:.3f}"
+            advice = f"look at the masks with python -m hela_seg.check, and try, in this order, {cures}"
+            log.warning("warning: after %d validations %s: %s", self._epochs, found_so, advice)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Name the classes that were not learned, where no test frames will show them."""
