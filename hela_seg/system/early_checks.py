@@ -7,6 +7,7 @@ look at values of plain types; `hela_seg.system.settings.check_group` then check
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from functools import cache
 from inspect import Parameter
@@ -47,13 +48,13 @@ def refuse_early(group: Mapping[str, Any], path: str = "", target: str | None = 
 @cache
 def _annotated(target: str) -> dict[str, tuple[Any, Any]]:
     """Annotation and default of the arguments whose types are Python's or of `hela_seg.system.settings`."""
-    module, _, own_name = target.removeprefix("hela_seg.").rpartition(".")
-    file = _PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
-    if not target.startswith("hela_seg.") or not file.is_file():
+    named = re.fullmatch(r"hela_seg\.([\w.]*\w)\.(\w+)", target)
+    file = _PACKAGE.joinpath(*named[1].split(".")).with_suffix(".py") if named else None
+    if named is None or file is None or not file.is_file():
         return {}
     found = {}
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == own_name:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == named[2]:
             for name, annotation, default in _arguments(node):
                 stated = type("Stated", (), {"__annotations__": {name: ast.unparse(annotation)}})
                 try:

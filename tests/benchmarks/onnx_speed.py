@@ -70,7 +70,7 @@ def main(names: list[str]) -> None:
         for name in names:
             net, path = trained(name), Path(folder) / f"{name}.onnx"
             write_onnx(net, path)
-            ours, theirs = prediction(net.net), prediction(OnnxNet(path, threads))
+            ours, theirs = prediction(net.net), prediction(OnnxNet(path))
             differing = int((ours.classes([image])[0] != theirs.classes([image])[0]).sum())
             rounds = [(seconds(ours, image), seconds(theirs, image)) for _ in range(REPEATS)]
             torchs, runtimes = (statistics.median(column) for column in zip(*rounds, strict=True))
