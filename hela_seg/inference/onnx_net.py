@@ -12,6 +12,7 @@ from hela_seg.runs.checkpoint import CHECKPOINT_KEY, ModelInfo, read_info
 from hela_seg.system.errors import InputError, import_extra
 
 SUFFIX = ".onnx"
+EXPECTED = "expected an ONNX file that hela_seg.export wrote"
 
 
 class OnnxNet(nn.Module):
@@ -44,9 +45,7 @@ class OnnxNet(nn.Module):
             raise InputError(f"{path} cannot be read ({error.strerror}): check ckpt=") from None
         except Exception as error:  # its exceptions have no common base
             reason = " ".join(str(error).split())[:120]
-            raise InputError(
-                f"{path} is no ONNX file or a damaged one ({reason}), expected one of hela_seg.export"
-            ) from None
+            raise InputError(f"{path} is no ONNX file or a damaged one ({reason}), {EXPECTED}") from None
         words: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.info = _info(path, words)
         self.stride = int(words["stride"])
@@ -65,7 +64,5 @@ def _info(path: Path, words: dict[str, str]) -> ModelInfo:
         plain = None
     info = read_info(path, {CHECKPOINT_KEY: plain})
     if not words.get("stride", "").isdecimal() or int(words["stride"]) < 1:
-        raise InputError(
-            f"{path} does not state its stride, expected an ONNX file that hela_seg.export wrote"
-        )
+        raise InputError(f"{path} does not state its stride, {EXPECTED}")
     return info

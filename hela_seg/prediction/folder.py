@@ -206,16 +206,12 @@ class ResultFolder:
     def _refuse(
         self, recorded: dict[str, Any] | None, plain: dict[str, Any], results: Sequence[Path]
     ) -> None:
+        cure = "choose another output folder or set overwrite=true"
         if recorded is not None:
-            raise InputError(
-                f"{self.path} holds a prediction with {_difference(recorded, plain)}: choose another output "
-                "folder or set overwrite=true"
-            )
+            raise InputError(f"{self.path} holds a prediction with {_difference(recorded, plain)}: {cure}")
         existing = [path for path in results if path.exists()]
         if existing:
-            raise InputError(
-                f"{existing[0]} is already there: choose another output folder or set overwrite=true"
-            )
+            raise InputError(f"{existing[0]} is already there: {cure}")
 
     @contextmanager
     def _locked(self, path: Path) -> Iterator[None]:

@@ -120,9 +120,8 @@ def read_record(path: Path) -> RunRecord:
         tile = None if costs["tile"] is None else tuple(costs["tile"])
         return RunRecord(costs=Costs(**(costs | {"tile": tile})), **plain)
     except (TypeError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}), expected a file of a run: hela_seg.evaluate writes it anew"
-        ) from None
+        cure = "expected a file of a run: hela_seg.evaluate writes it anew"
+        raise InputError(f"{path} is damaged ({error}), {cure}") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -158,9 +158,8 @@ def fitting_arguments(
     missing = [name for name, p in known.items() if p.default is p.empty and name not in {*given, *further}]
     if missing and not partial:
         needed = " and ".join(_at(path, name) for name in missing)
-        raise InputError(
-            f"{needed} {'is' if len(missing) == 1 else 'are'} not given, expected a value: add it"
-        )
+        are = "is" if len(missing) == 1 else "are"
+        raise InputError(f"{needed} {are} not given, expected a value: add it")
     return {
         name: _fitting(value, hints.get(name, Any), _at(path, name), known.get(name))
         for name, value in given.items()

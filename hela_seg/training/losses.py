@@ -56,10 +56,8 @@ class _ClassWeightedLoss(nn.Module, ABC):
         n, k, h, w = logits.shape
         if labels.shape != (n, h, w):
             raise ValueError(f"labels have shape {tuple(labels.shape)}, expected {(n, h, w)} as the logits")
-        if self.class_weights is not None and len(self.class_weights) != k:
-            raise InputError(
-                f"loss.class_weights has {len(self.class_weights)} numbers, expected {k}: give one a class"
-            )
+        if self.class_weights is not None and (found := len(self.class_weights)) != k:
+            raise InputError(f"loss.class_weights has {found} numbers, expected {k}: give one a class")
         return self._loss(logits.to(torch.promote_types(logits.dtype, torch.float32)), labels)
 
     @abstractmethod

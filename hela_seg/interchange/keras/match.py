@@ -126,10 +126,8 @@ def match(saved: SavedNet, net: Mapping[str, object]) -> Match:
     try:
         return Match(saved, _names(PLANS[target](), saved, activation))
     except UnlikeError as error:
-        hint = fitting(saved) or "choose the model= that was saved"
-        raise InputError(
-            f"{saved.path} holds another net than {option_of(target)} ({error}): {hint}"
-        ) from None
+        name, hint = option_of(target), fitting(saved) or "choose the model= that was saved"
+        raise InputError(f"{saved.path} holds another net than {name} ({error}): {hint}") from None
 
 
 def fitting(saved: SavedNet) -> str:
