@@ -45,15 +45,15 @@ class Start:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """The settings of its data that the run began with; none for a run that begins anew."""
+        """The settings of the data that an interrupted run began with; empty for a new run."""
         return {} if self.begun is None else self.begun.data
 
 
 def find_start(settings: TrainSettings, folder: Path) -> Start:
-    """Look at what an earlier start has left in the run's folder.
+    """Look at what an earlier start of a run has left in its folder.
 
     Raises:
-        InputError: a run that is not to be gone on with, or not with these settings.
+        InputError: the folder holds a run that may not be continued, or not with these settings.
     """
     ended_with = resume.finished(folder, settings.trainer.to_plain()) if settings.resume else None
     checkpoint = ended_with or resume.starting_point(
@@ -71,10 +71,16 @@ def find_start(settings: TrainSettings, folder: Path) -> Start:
 def prepare_data(
     settings: TrainSettings, folder: Path, start: Start, ranks: RankInfo
 ) -> tuple[TimelapseData, list[str]]:
-    """The data, looked at and split, as they were split when a run that goes on began.
+    """Open, split and survey the data of a run; an interrupted run keeps the split that it began with.
+
+    Args:
+        settings: of the run.
+        folder: of the run; gets the table of the split.
+        start: where the run begins.
+        ranks: the place of this process among several that share the tiles.
 
     Returns:
-        The data, and in the first of several processes warnings of what makes their scores doubtful.
+        The data, and on rank 0 warnings of what makes scores on them doubtful.
     """
     doubts: list[str] = []
     data: TimelapseData = build(settings.data, "data", augment=build(settings.augment, "augment"))
@@ -123,10 +129,10 @@ def _leaks(data: TimelapseData) -> Iterator[str]:
 def net_to_train(
     config: dict[str, Any], settings: TrainSettings, start: Start, data: TimelapseData
 ) -> tuple[nn.Module, list[str]]:
-    """The net to train, with its first weights where Lightning does not take them from a checkpoint.
+    """Make the net to train; it gets its first weights here unless Lightning restores them from a checkpoint.
 
     Returns:
-        The net, and the names of its parameters that learn at a rate of their own, see `fine_tuning`.
+        The net, and the names of the parameters with a learning rate of their own, see `fine_tuning`.
     """
     transfer, names = None, data.classes.names
     if start.checkpoint is None and settings.start_from is not None:
