@@ -34,7 +34,7 @@ OPSET = 18
 LOGITS = "logits"
 
 METADATA_FILE = "hela_seg.json"
-"""Name, inside of both kinds of files, of what they say about themselves."""
+"""Name of the metadata inside of files of ``torch.export`` and TorchScript."""
 
 
 def write_onnx(trained: TrainedNet, path: Path, output: str = LOGITS) -> None:
