@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -17,7 +18,7 @@ from mkdocs.structure.pages import Page
 
 from hela_seg.cli import COMMANDS, CONFIG
 from hela_seg.cli.keys import Key, choices_of, groups_of, keys_of
-from hela_seg.system.settings import expected_words
+from hela_seg.system.settings import signature_of, words_of
 
 ROOT = Path(__file__).parents[1]
 MADE_OF = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md"}
@@ -106,10 +107,9 @@ def _every_key() -> Iterator[str]:
 def _table(keys: Iterable[Key], target: str | None, depth: int) -> Iterator[str]:
     """Keys as a table; ``target`` takes those that lie so deep, and its annotations say what they may be."""
     rows = [key for key in keys if key.path != "output_dir"]
-    may_be = [
-        expected_words(target, key.path.rpartition(".")[2]) if key.path.count(".") == depth else ""
-        for key in rows
-    ]
+    hints = {} if target is None else signature_of(resolve_name(target))[1]
+    taken = (hints.get(key.path.rpartition(".")[2]) if key.path.count(".") == depth else None for key in rows)
+    may_be = ["" if hint is None else " or ".join(words_of(hint)) for hint in taken]
     if not rows:
         return
     headings, rule = ("key", "meaning", "default", "may be"), ["---"] * 4

@@ -30,26 +30,22 @@ from hela_seg.cli.commands import CONFIG
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
 from hela_seg.report.tables import Cell, Sheet, number_cell, print_files, print_sheet
-from hela_seg.runs.checkpoint import ModelInfo, option_of
-from hela_seg.system.files import make_folder, whole_file
+from hela_seg.runs.checkpoint import option_of
+from hela_seg.system.files import make_folder, write_whole
 from hela_seg.system.hardware import Machine
-from hela_seg.system.machine import accelerator_of, hardware, versions
+from hela_seg.system.machine import hardware, versions
 from hela_seg.system.settings import Count, Group, Seed, build, checked, to_plain
 from hela_seg.system.trust import module_of
 from hela_seg.training import assembly
 from hela_seg.training.settings import TrainerSettings, for_hardware
-from hela_seg.training.task import SegmentationTask
+from hela_seg.training.task import SegmentationTask, info_of
 from hela_seg.training.timing import FULL_STEP, time_data, time_net
 
 log = logging.getLogger(__name__)
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 BENCHMARK_JSON = "benchmark.json"
-OF_DATA = {
-    "reading": "reading a batch",
-    "augmentation": "augmenting it",
-    "loader": "a batch from the loader",
-}
+OF_DATA = {"reading": "reading a batch", "augmentation": "augmenting it", "loader": "a batch from the loader"}
 OF_NET = {
     "forward": "forward",
     "forward and backward": "fwd+bwd",
@@ -107,8 +103,7 @@ def benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
         | {"repeats": settings.repeats, "precision": choices.precision},
         "nets": nets,
     }
-    with whole_file(folder / BENCHMARK_JSON) as beside:
-        beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / BENCHMARK_JSON, json.dumps(record, indent=1) + "\n")
     print_times(record)
     print_files({"record": folder / BENCHMARK_JSON})
     return record
@@ -118,7 +113,8 @@ def _time_nets(
     settings: BenchmarkSettings, trainer: TrainerSettings, data: TimelapseData, batch: Sample, folder: Path
 ) -> dict[str, dict[str, Any]]:
     """Times and most memory of each net, by name."""
-    frame, info = data.recordings[0].image.frame(0), _info(data)
+    frame = data.recordings[0].image.frame(0)
+    info = replace(info_of(data, {}), training_statistics=None)  # to which predictions would be compared
     loss = build(assembly.loss_config(settings.loss, data), "loss")
     times = {}
     for name, model in _nets(settings.model).items():
@@ -148,24 +144,10 @@ def _nets(model: Group | None) -> dict[str, Group]:
 
 def _trainer(settings: TrainerSettings, folder: Path, **arguments: Any) -> pl.Trainer:
     plain = settings.for_lightning() | {"enable_progress_bar": False, "enable_checkpointing": False}
-    plain["accelerator"] = accelerator_of(settings.accelerator)
     logger = CSVLogger(folder, name="", version="logs")
     with assembly.refused_by_lightning("trainer", assembly.OTHER_TRAINER):
         trainer: pl.Trainer = instantiate(plain, logger=logger, default_root_dir=str(folder), **arguments)
     return trainer
-
-
-def _info(data: TimelapseData) -> ModelInfo:
-    return ModelInfo(
-        net={},
-        classes=data.classes.to_plain(),
-        normalisation=data.normalisation.to_plain(),
-        channels=data.channels,
-        axes=data.axes,
-        split=[],
-        config={"data": {"context": data.context}},
-        versions={},
-    )
 
 
 def print_times(record: Mapping[str, Any], console: Console | None = None) -> None:

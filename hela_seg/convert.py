@@ -20,11 +20,12 @@ import torch
 from hela_seg.data.classes import Classes
 from hela_seg.data.normalise import Normalisation
 from hela_seg.interchange.keras.match import Match, fitting, match
-from hela_seg.interchange.keras.saved import SavedNet, open_saved
+from hela_seg.interchange.keras.saved import open_saved
 from hela_seg.models import NothingDrawn, build
 from hela_seg.report.tables import print_files
 from hela_seg.runs.checkpoint import ModelInfo, write_checkpoint
 from hela_seg.system.errors import InputError
+from hela_seg.system.files import refuse_existing
 from hela_seg.system.machine import versions
 from hela_seg.system.settings import Group, checked
 
@@ -55,27 +56,20 @@ def convert(config: Mapping[str, Any]) -> Path:
     settings = checked(ConvertSettings, config)
     source = Path(settings.weights)
     target = Path(settings.output) if settings.output is not None else source.with_suffix(".ckpt")
-    _refuse_existing(target, settings.overwrite)
+    refuse_existing(target, overwrite=settings.overwrite)
     with open_saved(source) as saved:
-        found = _match(saved, settings.model)
+        if settings.model is None:
+            hint = fitting(saved) or "set model= to one of those that --help lists"
+            raise InputError(f"model is not given, expected the net that {saved.path} holds: {hint}")
+        found = match(saved, settings.model)
         info = _model_info(settings, found)
         with NothingDrawn(), torch.device("meta"):
             net = build(info.net)
         write_checkpoint(target, info, found.state_dict(net))
-    print_files({"read": _describe(saved), "checkpoint": target})
+    way = "the numbers of its layers" if saved.graph is None else "its graph"
+    read = f"{saved.path}, {len(saved.variables)} layers with weights, matched by {way}"
+    print_files({"read": read, "checkpoint": target})
     return target
-
-
-def _refuse_existing(target: Path, overwrite: bool) -> None:
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
-
-
-def _match(saved: SavedNet, model: Group | None) -> Match:
-    if model is None:
-        hint = fitting(saved) or "set model= to one of those that --help lists"
-        raise InputError(f"model is not given, expected the net that {saved.path} holds: {hint}")
-    return match(saved, model)
 
 
 def _model_info(settings: ConvertSettings, found: Match) -> ModelInfo:
@@ -107,8 +101,3 @@ def _net_config(model: dict[str, Any], found: Match) -> dict[str, Any]:
                 "follows from the file"
             )
     return model | sizes
-
-
-def _describe(saved: SavedNet) -> str:
-    way = "the numbers of its layers" if saved.graph is None else "its graph"
-    return f"{saved.path}, {len(saved.variables)} layers with weights, matched by {way}"

@@ -10,27 +10,26 @@ if __name__ == "__main__":
     # before the imports below, which take seconds that --help need not take
     sys.exit(main("export"))
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.interchange.card import write_card
-from hela_seg.interchange.onnx_file import write_onnx
+from hela_seg.interchange.card import card
+from hela_seg.interchange.exported import write_onnx, write_torch_export, write_torchscript
 from hela_seg.interchange.package import write_package
-from hela_seg.interchange.torch_files import write_torch_export, write_torchscript
 from hela_seg.report.tables import print_files
-from hela_seg.system.errors import InputError
+from hela_seg.system.files import refuse_existing, write_whole
 from hela_seg.system.settings import Expected, checked
 from hela_seg.system.trust import Trust, modules_of
 
-FORMATS = {
+FORMATS: dict[str, tuple[str, Callable[..., None]]] = {
     "onnx": (".onnx", write_onnx),
     "torch_export": (".pt2", write_torch_export),
     "torchscript": (".torchscript.pt", write_torchscript),
     "bioimageio": (".bioimageio.zip", write_package),
-    "card": (".md", write_card),
+    "card": (".md", lambda trained, path: write_whole(path, card(trained))),
 }
 """For each format the ending of its files, and what writes them: of a trained net, to a path."""
 
@@ -61,8 +60,7 @@ def export(config: Mapping[str, Any]) -> Path:
     ending, write = FORMATS[settings.format]
     source = Path(settings.ckpt)
     target = Path(settings.output) if settings.output is not None else source.with_suffix(ending)
-    if target.exists() and not settings.overwrite:
-        raise InputError(f"{target} is already there: choose another output=, or set overwrite=true")
+    refuse_existing(target, overwrite=settings.overwrite)
     options = {"image_type": settings.image_type} if settings.format == "bioimageio" else {}
     write(TrainedNet.from_checkpoint(source, modules_of(settings.trust)), target, **options)
     print_files({"read": source, settings.format: target})

@@ -45,9 +45,9 @@ from hela_seg.data.stacks import (
 )
 from hela_seg.data.stacks.channels import Channel
 from hela_seg.inference import Predictor, Tiling
-from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
+from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import result_paths, without_results
 from hela_seg.prediction.run import Announce, run
 from hela_seg.report.tables import print_files
@@ -127,9 +127,8 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
         warn_of([note_of_single_frames(predictor.context, job.series)])
         warn_of(map(predictor.intensity_mismatch, job.series))
         with _progress(job, shard, verbose=settings.verbose) as announce:
-            courses = run(
-                predictor, job, folder, shard, announce=announce, skip_unreadable=settings.on_error == "skip"
-            )
+            skip = settings.on_error == "skip"
+            courses = run(predictor, job, folder, shard, announce=announce, skip_unreadable=skip)
     if courses is not None:
         pixels = (np.sum(course.pixels, axis=0) for course in courses)
         warn_of(map(predictor.share_mismatch, job.series, pixels))
@@ -138,7 +137,7 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
 
 
 def _print_end(
-    job: Job, folder: ResultFolder, shard: Shard, courses: Sequence[RecordingResult] | None, seconds: float
+    job: Job, folder: ResultFolder, shard: Shard, courses: Sequence[PredictedRecording] | None, seconds: float
 ) -> None:
     if courses is None:
         print_files({"shard": f"{shard.number} of {shard.count} is done; the last one writes the results"})
@@ -160,16 +159,12 @@ def _print_end(
         facts["label next"] = "nothing: each frame is of one grey value or could not be read"
     facts["all files"] = f"{len(paths)} in {folder.path}"
     print_files(facts)
-    _report_unreadable(job, courses)
+    _report_unreadable(courses)
 
 
-def _report_unreadable(job: Job, courses: Sequence[RecordingResult]) -> None:
+def _report_unreadable(courses: Sequence[PredictedRecording]) -> None:
     """End with the frames that could not be read, if there are any."""
-    left_out = [
-        (series.name, t, reason)
-        for series, course in zip(job.series, courses, strict=True)
-        for t, reason in course.unreadable.items()
-    ]
+    left_out = [(course.series.name, *entry) for course in courses for entry in course.unreadable.items()]
     if left_out:
         name, t, reason = left_out[0]
         raise PartialResultError(
@@ -209,8 +204,7 @@ def _matched(predictor: Predictor, settings: PredictSettings, folder: Path, imag
     found = match(folder, images, None, setting="images", position=settings.position).or_raise()
     recordings = set(without_results([Path(one.images[0][0][0]) for one in found], folder))
     own = [one for one in found if Path(one.images[0][0][0]) in recordings]
-    opened = [matched_image(one, rules) for one in own]
-    return [predictor.as_trained(series, settings.channels) for series in opened]
+    return [predictor.as_trained(matched_image(one, rules), settings.channels) for one in own]
 
 
 def _refuse_large(job: Job) -> None:
@@ -241,17 +235,11 @@ def _progress(job: Job, shard: Shard, *, verbose: bool) -> Iterator[Announce]:
 
         def announce(unit: Unit) -> None:
             """Move the bar on by a unit's frames."""
-            name = job.series[unit.series].name
-            bar.update(task, advance=len(unit.frames), description=name)
+            series = job.series[unit.series]
+            bar.update(task, advance=len(unit.frames), description=series.name)
             if verbose:
-                last, seconds = unit.frames[-1], time.perf_counter() - began
-                log.info(
-                    "%s: frames to %d of %d done after %.1f s",
-                    name,
-                    last + 1,
-                    job.series[unit.series].shape[0],
-                    seconds,
-                )
+                done = f"frames to {unit.frames.stop} of {series.shape[0]} done"
+                log.info("%s: %s after %.1f s", series.name, done, time.perf_counter() - began)
 
         yield announce
 

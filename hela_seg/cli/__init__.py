@@ -4,10 +4,12 @@
 - ``arguments``: positions, options and paths as typed -> Hydra's overrides
 - ``keys``: the shipped configuration files, with what their comments say
 - ``help``, ``completion``, ``nearest``: what is answered without Hydra: help, the Tab key, "did you mean"
+- ``resume_arguments``, ``start_from``: what was typed before, or follows from a checkpoint -> arguments;
+  ``untrusted``: what a record may say
 - ``run``: Hydra composes the configuration, the command runs, and what goes wrong becomes one line
 
-Only ``run`` imports Hydra, and only a command imports PyTorch: help and paths that are not there are answered
-before.
+Only ``run`` and what it calls import Hydra, and only a command imports PyTorch: help and paths that are not
+there are answered before.
 """
 
 from __future__ import annotations

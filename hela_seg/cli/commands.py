@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1]
-CONFIG = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
+CONFIG = next(path / "conf" for path in Path(__file__).parents[1:3] if (path / "conf").is_dir())
 """The configuration files: inside an installed package, beside it in a source tree."""
 
 USER_FAULT, OUR_FAULT, PARTIAL = 2, 1, 3

@@ -50,10 +50,6 @@ def completions(typed: Sequence[str]) -> list[str]:
         paths = [key.path for key in all_keys(command)]
         depth = last.count(".") + 1  # keys further below come with the next dot
         found = [f"{name}=" for name in groups]
-        found += [
-            path + ("=" if not any(other.startswith(f"{path}.") for other in paths) else ".")
-            if path.count(".") < depth
-            else f"{'.'.join(path.split('.')[:depth])}."
-            for path in paths
-        ]
+        for word in (".".join(path.split(".")[:depth]) for path in paths):
+            found.append(word + ("." if any(path.startswith(f"{word}.") for path in paths) else "="))
     return [word for word in dict.fromkeys(found) if word.startswith(last)]

@@ -6,7 +6,7 @@ Without Hydra and without a YAML parser, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -75,18 +75,17 @@ def about(file: Path) -> str:
     return " ".join(lines).removeprefix("Purpose: ").split(" Command: ")[0]
 
 
-def all_keys(command: str) -> Iterator[Key]:
+def all_keys(command: str) -> Iterable[Key]:
     """Every key that can be typed after a command, whichever choices of its groups have it; each once."""
-    seen = set()
+    found: dict[str, Key] = {}
     files = [(CONFIG / f"{command}.yaml", "")]
     for group, chosen in groups_of(command).items():
         choices = sorted(choices_of(group), key=lambda choice, chosen=chosen: choice != chosen)  # type: ignore[misc]
         files += [(CONFIG / group / f"{choice}.yaml", f"{group}.") for choice in choices]
     for file, prefix in files:
         for key in keys_of(file, prefix):
-            if key.path not in seen:
-                seen.add(key.path)
-                yield key
+            found.setdefault(key.path, key)
+    return found.values()
 
 
 def _bases(text: str, file: Path) -> list[Path]:
@@ -97,28 +96,16 @@ def _bases(text: str, file: Path) -> list[Path]:
 
 def _read(text: str, prefix: str) -> Iterator[Key]:
     above: list[tuple[int, str]] = []  # the keys that the present one lies below, with their indentation
-    found: Key | None = None
     hidden = -1
-    for line in text.splitlines():
+    for line in re.sub(r"\n[ \t]+#\s", " # ", text).splitlines():  # with comments that go on in the next line
         match = _LINE.match(line)
-        comment = re.match(r"\s+#\s(.*)", line)
-        if comment and found is not None:  # a comment that goes on
-            found = Key(found.path, found.default, f"{found.meaning} {comment[1].strip()}".strip())
-            continue
-        if found is not None:
-            yield found
-            found = None
-        if match is None:
-            continue
-        indent = len(match["indent"])
-        if 0 <= hidden < indent:
+        indent = len(match["indent"]) if match else 0
+        if match is None or 0 <= hidden < indent:
             continue
         above = [(depth, key) for depth, key in above if depth < indent]
         hidden = indent if match["key"].startswith(_OWN_OF_HYDRA) else -1
         if hidden < 0:
-            value, _, meaning = re.sub(r"(^|\s+)#\s", "\0", match["rest"], count=1).partition("\0")
+            value, *meaning = re.split(r"(?:^|\s+)#\s", match["rest"])
             path = ".".join([*(key for _, key in above), match["key"]])
-            found = Key(prefix + path, value.strip(), meaning.strip())
+            yield Key(prefix + path, value.strip(), " ".join(part.strip() for part in meaning))
             above.append((indent, match["key"]))
-    if found is not None:
-        yield found

@@ -10,44 +10,32 @@ from pathlib import Path
 from hela_seg.cli.commands import COMMANDS
 from hela_seg.cli.keys import all_keys, choices_of, groups_of
 
-CALLED_HERE = {
-    "batch": "data.batch_size",
-    "batch_size": "data.batch_size",
-    "bs": "data.batch_size",
-    "channels": "data.channels",
-    "checkpoint": "ckpt",
-    "config": "experiment",
-    "data_dir": "data.root",
-    "dataset": "data.root",
-    "crop_size": "data.tile",
-    "folder": "data.root",
-    "epoch": "trainer.max_epochs",
-    "epochs": "trainer.max_epochs",
-    "gpu": "trainer.accelerator",
-    "gpus": "trainer.devices",
-    "image_size": "data.tile",
-    "images": "data.images",
-    "img_size": "data.tile",
-    "input": "data.root",
-    "instances": "data.labels.kind=instances",
-    "labels": "data.masks",
-    "learning_rate": "optimizer.lr",
-    "masks": "data.masks",
-    "model_path": "ckpt",
-    "num_classes": "data.classes",
-    "num_workers": "data.workers",
-    "out": "output",
-    "output": "hydra.run.dir",
-    "output_dir": "hydra.run.dir",
-    "patch_size": "data.tile",
-    "path": "data.root",
-    "pretrained": "start_from",
-    "steps": "trainer.max_steps",
-    "threads": "data.workers",
-    "time": "minutes",
-    "weights": "start_from",
+_SAME = {
+    "ckpt": "checkpoint model_path",
+    "data.batch_size": "batch batch_size bs",
+    "data.channels": "channels",
+    "data.classes": "num_classes",
+    "data.images": "images",
+    "data.labels.kind=instances": "instances",
+    "data.masks": "labels masks",
+    "data.root": "data_dir dataset folder input path",
+    "data.tile": "crop_size image_size img_size patch_size",
+    "data.workers": "num_workers threads",
+    "experiment": "config",
+    "hydra.run.dir": "output output_dir",
+    "minutes": "time",
+    "optimizer.lr": "learning_rate",
+    "output": "out",
+    "start_from": "pretrained weights",
+    "trainer.accelerator": "gpu",
+    "trainer.devices": "gpus",
+    "trainer.max_epochs": "epoch epochs",
+    "trainer.max_steps": "steps",
 }
-"""Words of other programs, and the keys, or settings, that mean the same here."""
+"""Keys, or settings, and words of other programs that mean the same."""
+
+CALLED_HERE = {word: key for key, words in _SAME.items() for word in words.split()}
+"""The key, or setting, by each such word."""
 
 _UNKNOWN = re.compile(r"there is no key or group '([^']+)'")
 _NO_CHOICE = re.compile(r"Could not find '(\w+)/(.+?)'")

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -26,9 +25,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from hela_seg.cli.arguments import named_classes, overrides, refuse_absent, setting
 from hela_seg.cli.commands import COMMANDS, CONFIG, OUR_FAULT, PARTIAL, READ_LAYOUTS, USER_FAULT
 from hela_seg.cli.nearest import with_suggestion
-from hela_seg.runs.start_from import expand_start_from
-from hela_seg.runs.sweep import Sweep, expand_resume_arguments, jobs_in, record_kept, run_job
+from hela_seg.cli.resume_arguments import expand_resume_arguments, record_kept
+from hela_seg.cli.start_from import expand_start_from
 from hela_seg.runs.sweep.folders import key_of
+from hela_seg.runs.sweep.jobs import Sweep, jobs_in, run_job
 from hela_seg.system.early_checks import refuse_early
 from hela_seg.system.errors import InputError, Interrupted, PartialResultError
 from hela_seg.system.faults import user_message
@@ -118,8 +118,7 @@ def _expanded(name: str, typed: Sequence[str]) -> list[str]:
     """Arguments with those that follow from a checkpoint, an earlier run, or several processes."""
     if name == "train":
         # first, as a sweep to go on with is found by its settings
-        typed = expand_start_from(typed, CONFIG)
-        typed = expand_resume_arguments(typed, partial(overrides, COMMANDS[name]), _sweeps, CONFIG)
+        typed = expand_resume_arguments(expand_start_from(typed))
         return overrides_for_rank(RankInfo.here(), typed)
     if name == "evaluate" and not any(key_of(argument) == "data" for argument in typed):
         # of a checkpoint's own data nothing but their place may be said
@@ -172,7 +171,7 @@ def _run_command(name: str, failures: list[Exception], found: list[Any], config:
         # imported only now, so that a bad configuration is answered without torch
         command = getattr(import_module(f"hela_seg.{name}"), name)
         if name == "train" and HydraConfig.get().mode == RunMode.MULTIRUN:
-            return run_job(partial(command, config), user_message)
+            return run_job(lambda: command(config).validation_score)
         found.append(command(config))
     except Exception as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -200,12 +199,6 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
         import_module("hela_seg.report.comparison.folders").end_sweep(Sweep.begun[0], failures)
     elif failures:
         raise failures[0]
-
-
-def _sweeps() -> Path:
-    """The folder of sweeps that name none."""
-    written: Any = OmegaConf.to_container(OmegaConf.load(CONFIG / "train.yaml"), resolve=False)
-    return Path(written["hydra"]["sweep"]["dir"]).parent
 
 
 def _refuse_missing(config: DictConfig) -> None:

@@ -98,15 +98,11 @@ class BandMaker:
 
     def group_size(self, size: Size) -> int:
         """How many frames of one size fill a batch; 1 where a frame makes one batch or more."""
-        cut = self._plan(size)
+        cut = plan(size, self._tiling, self._ensemble.stride)
         return max(1, self._batch_size(cut) // len(cut.tiles))
 
     def bands(
-        self,
-        groups: Iterable[Sequence[Frame]],
-        *,
-        probabilities: bool = False,
-        skip_unreadable: bool = False,
+        self, groups: Iterable[Sequence[Frame]], *, probabilities: bool = False, skip_unreadable: bool = False
     ) -> Iterator[Band | Unreadable]:
         """Bands of all frames, in the order of these.
 
@@ -132,9 +128,6 @@ class BandMaker:
                 if band is not None:
                     yield _band(frame.t, batch.cut, band, probabilities)
 
-    def _plan(self, size: Size) -> Plan:
-        return plan(size, self._tiling, self._ensemble.stride)
-
     def _batch_size(self, cut: Plan) -> int:
         tile = cut.tiles[0].read
         size = (tile.height, tile.width)
@@ -144,7 +137,7 @@ class BandMaker:
 
     def _cut(self, group: Sequence[Frame]) -> Iterator[tuple[Plan, list[tuple[Frame, Tile]]]]:
         """The tiles of a group's frames, a batch at a time."""
-        cut = self._plan(group[0].images[0].size)
+        cut = plan(group[0].images[0].size, self._tiling, self._ensemble.stride)
         size = self._batch_size(cut)
         tiles = ((frame, tile) for frame in group for tile in cut.tiles)
         while batch := list(islice(tiles, size)):
@@ -157,7 +150,9 @@ class BandMaker:
             try:
                 pixels.append([images.read(frame.at, tile.read) for images in frame.images])
             except InputError as error:
-                failures.append((frame, _naming(frame, error)))
+                # a reader that was asked for some pixels may not have known the frame
+                name, said = f"frame {frame.at}", str(error)
+                failures.append((frame, error if name in said else InputError(f"{name} of {said}")))
             else:
                 kept.append((frame, tile))
         images = [torch.from_numpy(np.stack(of_one_kind)) for of_one_kind in zip(*pixels, strict=True)]
@@ -197,12 +192,6 @@ def whole_frames(bands: Iterable[Band | Unreadable]) -> Iterator[Band]:
             np.concatenate([band.labels for band in of_frame]),
             np.concatenate(probabilities, axis=1) if probabilities else None,
         )
-
-
-def _naming(frame: Frame, error: InputError) -> InputError:
-    """The error with the frame in it, as a reader that was asked for some pixels may not have known it."""
-    said, name = str(error), f"frame {frame.at}"
-    return error if name in said else InputError(f"{name} of {said}")
 
 
 def _band(t: int, cut: Plan, found: Sequence[Array], probabilities: bool) -> Band:

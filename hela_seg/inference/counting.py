@@ -75,9 +75,8 @@ def count_frames(
         groups = predictor.groups(recording.image, range(block.start, block.stop))
         own = islice(groups, launch.rank, None, launch.count)
         masks = LabelFrames(recording.mask, reader)
-        bands = predictor.bands(
-            recording.image, own, parts=parts[block.series, block.part], probabilities=True
-        )
+        part = parts[block.series, block.part]
+        bands = predictor.bands(recording.image, own, parts=part, probabilities=True)
         for t, of_frame in groupby(_timed(bands, waited), attrgetter("t")):
             truth = masks.whole(t)
             matrix, by_confidence, labels = _count(of_frame, truth, classes)
@@ -103,8 +102,8 @@ def _count(
     matrix, reliability = np.zeros((classes, classes), np.int64), np.zeros((CONFIDENCE_STEPS, 2), np.int64)
     top, labels = 0, np.empty_like(truth)
     for band in bands:
-        if isinstance(band, Unreadable) or band.probabilities is None:
-            raise ValueError("bands with probabilities were asked for, and to end where there are none")
+        assert isinstance(band, Band)  # of whole frames with probabilities, as it was asked for
+        assert band.probabilities is not None
         masked = truth[top : top + len(band.labels)]
         labels[top : top + len(band.labels)] = band.labels
         top += len(band.labels)

@@ -68,33 +68,32 @@ class Ensemble:
     @torch.inference_mode()
     def probabilities(self, images: Sequence[Tensor]) -> tuple[Tensor]:
         """Probabilities (N, K, H, W) float32 of images (N, C, H, W), one tensor for each input."""
-        return (self._mean(self._moved(images)),)
+        return (self._as_probabilities(self._scores(images)),)
 
     @torch.inference_mode()
     def classes_and_probabilities(self, images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Both, the class indices being those of `classes` to the last pixel."""
         scores = self._scores(images)
-        return predicted_classes(scores).to(torch.uint8), _softmax(scores) if self.is_single else scores
+        return predicted_classes(scores).to(torch.uint8), self._as_probabilities(scores)
 
     def _scores(self, images: Sequence[Tensor]) -> Tensor:
         """What classes are chosen by: logits of a single net, else mean probabilities."""
-        moved = self._moved(images)
-        return self._logits(self._nets[0], moved[0]) if self.is_single else self._mean(moved)
-
-    def _mean(self, images: Sequence[Tensor]) -> Tensor:
+        moved = [image.to(self.device, non_blocking=True) for image in images]
+        if self.is_single:
+            return self._logits(self._nets[0], moved[0])
         transforms = list(tta_transforms(self._tta))
         found = (
-            inverse(_softmax(self._logits(net, transform(images[which]))))
+            inverse(_softmax(self._logits(net, transform(moved[which]))))
             for net, which in zip(self._nets, self._inputs, strict=True)
             for transform, inverse in transforms
         )
         total = next(found)
         for further in found:
             total.add_(further)
-        return total if self.is_single else total.div_(len(self._nets) * len(transforms))
+        return total.div_(len(self._nets) * len(transforms))
 
-    def _moved(self, images: Sequence[Tensor]) -> list[Tensor]:
-        return [image.to(self.device, non_blocking=True) for image in images]
+    def _as_probabilities(self, scores: Tensor) -> Tensor:
+        return _softmax(scores) if self.is_single else scores
 
     def _logits(self, net: nn.Module, images: Tensor) -> Tensor:
         enabled = self._precision != torch.float32

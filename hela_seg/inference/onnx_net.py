@@ -12,6 +12,7 @@ from hela_seg.runs.checkpoint import CHECKPOINT_KEY, ModelInfo, read_info
 from hela_seg.system.errors import InputError, import_extra
 
 SUFFIX = ".onnx"
+EXPECTED = "expected an ONNX file that hela_seg.export wrote"
 
 
 class OnnxNet(nn.Module):
@@ -21,7 +22,6 @@ class OnnxNet(nn.Module):
 
     Args:
         path: of the file.
-        threads: cores to compute with; by default as many as PyTorch takes.
 
     Attributes:
         info: what the file says about its net.
@@ -31,24 +31,21 @@ class OnnxNet(nn.Module):
         InputError: ONNX Runtime is not there, or the file is none that `hela_seg.export` wrote.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__()
         runtime = import_extra("onnxruntime", what="ONNX", extra="onnx")
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # what it says of other files is said below, in one line
-        options.intra_op_num_threads = threads or torch.get_num_threads()
-        on = [name for name in ("CUDAExecutionProvider",) if name in runtime.get_available_providers()]
+        options.intra_op_num_threads = torch.get_num_threads()
+        there = runtime.get_available_providers()
+        on = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in there]
         try:
-            self._session = runtime.InferenceSession(
-                path.read_bytes(), options, providers=[*on, "CPUExecutionProvider"]
-            )
+            self._session = runtime.InferenceSession(path.read_bytes(), options, providers=on)
         except OSError as error:
             raise InputError(f"{path} cannot be read ({error.strerror}): check ckpt=") from None
         except Exception as error:  # its exceptions have no common base
             reason = " ".join(str(error).split())[:120]
-            raise InputError(
-                f"{path} is no ONNX file or a damaged one ({reason}), expected one of hela_seg.export"
-            ) from None
+            raise InputError(f"{path} is no ONNX file or a damaged one ({reason}), {EXPECTED}") from None
         words: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.info = _info(path, words)
         self.stride = int(words["stride"])
@@ -67,7 +64,5 @@ def _info(path: Path, words: dict[str, str]) -> ModelInfo:
         plain = None
     info = read_info(path, {CHECKPOINT_KEY: plain})
     if not words.get("stride", "").isdecimal() or int(words["stride"]) < 1:
-        raise InputError(
-            f"{path} does not state its stride, expected an ONNX file that hela_seg.export wrote"
-        )
+        raise InputError(f"{path} does not state its stride, {EXPECTED}")
     return info

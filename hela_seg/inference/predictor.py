@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,16 @@ from hela_seg.cells import Columns, measure_cells, split_cells
 from hela_seg.data.classes import Classes
 from hela_seg.data.context import keeping_recent, note_of_single_frames, with_those_around
 from hela_seg.data.frames import NormalisedFrames
-from hela_seg.data.intensity import TrainingStatistics, intensity_mismatch, share_mismatch
+from hela_seg.data.intensity import intensity_mismatch, share_mismatch
 from hela_seg.data.normalise import Normalisation
 from hela_seg.data.stacks import ArraySeries, FrameSequence, Series, Z, open_series
-from hela_seg.data.stacks.channels import Channel, choose_channels, is_picked
+from hela_seg.data.stacks.channels import Channel
 from hela_seg.data.tiles import Size
 from hela_seg.inference.bands import Band, BandMaker, Frame, Unreadable, whole_frames
 from hela_seg.inference.ensemble import Ensemble, choose_device
 from hela_seg.inference.fuse import fuse_conv_bn
 from hela_seg.inference.tiling import Tiling
-from hela_seg.inference.trained import TrainedNet, check_same_classes
+from hela_seg.inference.trained import TrainedNet, as_trained, check_same_classes
 from hela_seg.runs.checkpoint import option_of
 from hela_seg.system.errors import InputError
 
@@ -77,24 +77,14 @@ class Predictor:
         shown = [trained[inputs.index(number)].info.input_channels for number in range(len(distinct))]
         self._maker = BandMaker(ensemble, self.tiling, shown)
         self._said_single = False
-        self._statistics = [
-            TrainingStatistics.from_plain(
-                one.info.training_statistics,
-                Normalisation.from_plain(one.info.normalisation),
-                self.info.channels,
-                len(self.classes),
-            )
-            for one in trained
-        ]
+        self._statistics = [one.statistics for one in trained]
 
     def __repr__(self) -> str:
         """Nets, classes and channels, such as ``Predictor(unet, classes: background, round; 1 channel)``."""
         channels = f"{self.info.channels} channel{'s' if self.info.channels > 1 else ''}"
         frames = f" in each of {2 * self.context + 1} frames" if self.context else ""
-        classes = ", ".join(self.classes.names)
-        return (
-            f"Predictor({' + '.join(self._names)}, classes: {classes}; {channels}{frames}; on {self.device})"
-        )
+        names, classes = " + ".join(self._names), ", ".join(self.classes.names)
+        return f"Predictor({names}, classes: {classes}; {channels}{frames}; on {self.device})"
 
     @classmethod
     def from_checkpoint(
@@ -131,13 +121,13 @@ class Predictor:
         *,
         channels: Sequence[Channel] | None = None,
     ) -> Series:
-        """A recording as the net can take it; see `predict`.
+        """A recording as the net can take it; for the first four arguments see `predict`.
 
         Args:
-            source: see `predict`.
-            axes: see `predict`.
-            z: see `predict`.
-            position: see `predict`.
+            source: a recording.
+            axes: of it.
+            z: of it.
+            position: in it.
             channels: those that the net sees, by number from 0 or by name; None for those of the training.
         """
         if isinstance(source, np.ndarray):
@@ -154,34 +144,11 @@ class Predictor:
 
     def z_of(self, z: Z) -> Z:
         """What is seen of Z-stacks; as in training, where None is given."""
-        return self.info.config.get("data", {}).get("z") if z is None else z
+        return self.info.data.get("z") if z is None else z
 
     def as_trained(self, series: Series, channels: Sequence[Channel] | None = None) -> Series:
-        """A series with the channels that the net sees.
-
-        Args:
-            series: of all channels, or of those that the net sees alone.
-            channels: see `open`.
-
-        Raises:
-            InputError: it lacks channels, or has others than the net was trained on.
-        """
-        trained: Mapping[str, Any] = self.info.config.get("data", {})
-        names = self.info.channel_names
-        if len(names) == series.shape[1]:
-            series.channel_names = tuple(names)
-        picked = trained.get("channels") if channels is None else channels
-        # of images that hold what the net sees and nothing else, there is nothing to pick
-        if picked and not (channels is None and is_picked(series, picked)):
-            series = choose_channels(series, picked)
-        if trained.get("grey"):
-            series = choose_channels(series, None, grey=True)
-        if series.shape[1] != self.info.channels:
-            raise InputError(
-                f"{series.path} has {series.shape[1]} channel(s), expected {self.info.channels} as the net "
-                "was trained on: pick some, as in channels=[0], or set axes= if they are frames"
-            )
-        return series
+        """A series with the channels that the net sees; see `hela_seg.inference.trained.as_trained`."""
+        return as_trained(self.info, series, channels)
 
     def intensity_mismatch(self, series: Series) -> str | None:
         """Say where a series' grey values can hardly be of the kind that one of the nets was trained on.
@@ -204,8 +171,7 @@ class Predictor:
         Returns:
             One line, or None; see `hela_seg.data.intensity.share_mismatch`.
         """
-        size = series.shape[2:]
-        return share_mismatch(self._statistics[0], series.name, pixels, self.classes, size)
+        return share_mismatch(self._statistics[0], series.name, pixels, self.classes, series.shape[2:])
 
     def predict(
         self, source: Source, axes: str | None = None, z: Z = None, position: str | None = None
@@ -255,18 +221,11 @@ class Predictor:
             mean intensities. ``pandas.DataFrame(net.objects("movie.tif"))`` makes a table of them.
         """
         series = self._open_to_predict(source, axes, z, position)
-        of_frames = [
-            measure_cells(
-                split_cells(labels),
-                labels,
-                self.classes,
-                series.frame(t),
-                frame=t,
-                pixel_size=series.pixel_size,
-                time=series.time_of(t),
-            )
-            for t, labels in enumerate(self.frames(series))
-        ]
+        of_frames, size = list[Columns](), series.pixel_size
+        for t, labels in enumerate(self.frames(series)):
+            cells, image, time = split_cells(labels), series.frame(t), series.time_of(t)
+            rows = measure_cells(cells, labels, self.classes, image, frame=t, pixel_size=size, time=time)
+            of_frames.append(rows)
         return {name: np.concatenate([frame[name] for frame in of_frames]) for name in of_frames[0]}
 
     def stream(self, frames: Iterable[NDArray[Any]], axes: str | None = None) -> Iterator[NDArray[np.uint8]]:
@@ -285,10 +244,7 @@ class Predictor:
         return (band.labels for band in whole_frames(bands))
 
     def frames(
-        self,
-        series: Series,
-        frames: Iterable[int] | None = None,
-        parts: Sequence[range] | None = None,
+        self, series: Series, frames: Iterable[int] | None = None, parts: Sequence[range] | None = None
     ) -> Iterator[NDArray[np.uint8]]:
         """Class maps (H, W) uint8 of a series, each as soon as it is done.
 

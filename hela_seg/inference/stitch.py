@@ -59,16 +59,12 @@ def plan(frame: Size, tiling: Tiling, stride: int) -> Plan:
                 f"side leaves nothing, expected more than {2 * padded_size(tiling.halo, stride)} rows and "
                 "columns: set a larger inference.tile or a smaller inference.halo"
             ) from None
-    rows, columns = (padded_size(side, stride) for side in _sides(tiling, GAUSSIAN_TILE))
-    tile = (min(rows, padded[0]), min(columns, padded[1]))
-    shared_rows, shared_columns = (
-        min(padded_size(math.ceil(side * tiling.overlap), stride), side - stride) for side in tile
-    )
-    tile = (
-        least_tile(padded[0], tile[0], shared_rows, stride),
-        least_tile(padded[1], tile[1], shared_columns, stride),
-    )
-    windows = grid(frame, tile, (shared_rows, shared_columns), stride)
+    shared, sides = [], []
+    for length, wish in zip(padded, _sides(tiling, GAUSSIAN_TILE), strict=True):
+        side = min(padded_size(wish, stride), length)
+        shared.append(min(padded_size(math.ceil(side * tiling.overlap), stride), side - stride))
+        sides.append(least_tile(length, side, shared[-1], stride))
+    windows = grid(frame, (sides[0], sides[1]), (shared[0], shared[1]), stride)
     return Plan(frame, [Tile(window, window) for window in windows], "gaussian")
 
 
@@ -78,10 +74,7 @@ def gaussian_window(tile: Size) -> NDArray[np.float32]:
     That deviation is nnU-Net's (Isensee et al. 2021). It is 1 in the middle and nowhere below 0.001, so that
     pixels that only a tile's corner covers are defined.
     """
-    sides = []
-    for length in tile:
-        distance = np.arange(length) - (length - 1) / 2
-        sides.append(np.exp(-0.5 * (distance / (length / 8)) ** 2))
+    sides = (np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n / 8)) ** 2) for n in tile)
     weights: NDArray[np.float32] = np.maximum(np.outer(*sides), 1e-3).astype(np.float32)
     return weights
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
+from hela_seg.data.intensity import TrainingStatistics
+from hela_seg.data.normalise import Normalisation
+from hela_seg.data.stacks import Series
+from hela_seg.data.stacks.channels import Channel, choose_channels, is_picked
 from hela_seg.inference import onnx_net
 from hela_seg.models import NothingDrawn, build
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint
@@ -29,6 +32,12 @@ class TrainedNet:
     net: nn.Module
     info: ModelInfo
     source: str = "net"
+
+    @property
+    def statistics(self) -> TrainingStatistics:
+        """Grey values and class shares of the frames that it was trained on."""
+        plain, levels = self.info.training_statistics, Normalisation.from_plain(self.info.normalisation)
+        return TrainingStatistics.from_plain(plain, levels, self.info.channels, len(self.info.classes))
 
     @classmethod
     def from_checkpoint(cls, path: Path | str, trust: Sequence[str] = ()) -> TrainedNet:
@@ -64,6 +73,33 @@ class TrainedNet:
         return cls(net, info, str(path))
 
 
+def as_trained(info: ModelInfo, series: Series, channels: Sequence[Channel] | None = None) -> Series:
+    """A series with the channels that a net sees.
+
+    Args:
+        info: of the net.
+        series: of all channels, or of those that the net sees alone.
+        channels: those that the net sees, by number from 0 or by name; None for those of the training.
+
+    Raises:
+        InputError: it lacks channels, or has others than the net was trained on.
+    """
+    if len(info.channel_names) == series.shape[1]:
+        series.channel_names = tuple(info.channel_names)
+    picked = info.data.get("channels") if channels is None else channels
+    # of images that hold what the net sees and nothing else, there is nothing to pick
+    if picked and not (channels is None and is_picked(series, picked)):
+        series = choose_channels(series, picked)
+    if info.data.get("grey"):
+        series = choose_channels(series, None, grey=True)
+    if series.shape[1] != info.channels:
+        raise InputError(
+            f"{series.path} has {series.shape[1]} channel(s), expected {info.channels} as the net was "
+            "trained on: pick some, as in channels=[0], or set axes= if they are frames"
+        )
+    return series
+
+
 def check_same_classes(trained: Sequence[TrainedNet]) -> None:
     """Make sure that nets can predict together.
 
@@ -72,14 +108,9 @@ def check_same_classes(trained: Sequence[TrainedNet]) -> None:
     """
     first, *others = trained
     advice = "expected the same for nets that predict together: predict with one at a time"
-
-    def seen(one: TrainedNet) -> tuple[object, bool]:
-        """What it sees of images: the channels that are picked, and whether they are made grey."""
-        data: Mapping[str, Any] = one.info.config.get("data", {})
-        return data.get("channels"), bool(data.get("grey"))
-
     for other in others:
-        ours, theirs = seen(first), seen(other)
+        shown = (one.info.data for one in (first, other))
+        ours, theirs = ((data.get("channels"), bool(data.get("grey"))) for data in shown)
         if ours != theirs:
             raise InputError(
                 f"{other.source} was trained with data.channels={theirs[0]} and data.grey={theirs[1]} but "

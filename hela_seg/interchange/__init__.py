@@ -2,8 +2,7 @@
 
 What a checkpoint can be turned into:
 
-- ``exported``: what all exports share, the proof that nothing changed among it
-- ``onnx_file`` and ``torch_files``: ONNX, ``torch.export`` and TorchScript
+- ``exported``: ONNX, ``torch.export`` and TorchScript, with the proof that nothing changed
 - ``package``: a package for bioimage.io, with its ``description`` and a net that gives ``probabilities``
 - ``card``: a page for people
 

@@ -25,24 +25,13 @@ from hela_seg.scores.statistics import (
     units_of,
 )
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import whole_file
 
 SHOWN = ("iou", "dice", "precision", "recall")
 HEADINGS = {"iou": "IoU", "dice": "Dice", "precision": "Precision", "recall": "Recall"}
 
 
-def write_card(trained: TrainedNet, path: Path) -> None:
-    """Write the card of a net; scores are those of its run's test frames, see `test_counts`.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    with whole_file(path) as beside:
-        beside.write_text(card(trained), encoding="utf-8")
-
-
 def card(trained: TrainedNet) -> str:
-    """The card as Markdown."""
+    """The card of a net as Markdown; scores are those of its run's test frames, see `test_counts`."""
     counts = test_counts(trained)
     parts = [_net(trained), _data(trained.info), _scores(trained.info, counts), _use(trained.info, counts)]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
@@ -95,9 +84,8 @@ def _net(trained: TrainedNet) -> Iterator[str]:
     yield f"A net that gives each pixel of a microscopic image one of {len(info.classes)} classes:"
     yield f"{', '.join(names_of(info))}."
     yield ""
-    yield f"- Net: `{info.net['_target_']}` ({settings})" + (
-        f", {parameters:,} weights" if parameters else ""
-    )
+    weights = f", {parameters:,} weights" if parameters else ""
+    yield f"- Net: `{info.net['_target_']}` ({settings}){weights}"
     yield f"- Takes: {info.channels} channel(s), axes of its files {info.axes or 'as they state them'}"
     if info.context:
         yield f"- {frames_in_words(info)}"
@@ -111,8 +99,7 @@ def _data(info: ModelInfo) -> Iterator[str]:
     if not info.split:
         yield "Nothing is known of what it was trained on: it was converted from a file of another program."
         return
-    data = info.config.get("data", {})
-    yield f"Layout `{data.get('layout', 'unknown')}`, split by whole recordings or by blocks of time:"
+    yield f"Layout `{info.data.get('layout', 'unknown')}`, split by whole recordings or by blocks of time:"
     yield ""
     yield "| part | series | frames |"
     yield "|---|---|---|"
@@ -186,10 +173,10 @@ def kind_of(info: ModelInfo) -> str:
 def _normalisation(info: ModelInfo) -> str:
     plain = info.normalisation
     if plain["low"] is None:
-        percentiles = " to ".join(f"{value:g}" for value in plain["percentiles"])
-        return {"dtype": "0 to the largest value of the image's type becomes 0 to 1"}.get(
-            plain["kind"], f"percentiles {percentiles} of each frame become 0 to 1"
-        )
+        if plain["kind"] == "dtype":
+            return "0 to the largest value of the image's type becomes 0 to 1"
+        least, most = plain["percentiles"]
+        return f"percentiles {least:g} to {most:g} of each frame become 0 to 1"
     pairs = zip(plain["low"], plain["high"], strict=True)
     return "; ".join(f"{low:g} to {high:g} becomes 0 to 1" for low, high in pairs) + f" ({plain['kind']})"
 

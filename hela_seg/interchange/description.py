@@ -6,7 +6,6 @@ QuPath's take 0.4 as well as 0.5, the former by translating it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +16,7 @@ from hela_seg.data.tiles import padded_size
 from hela_seg.inference.tiling import Tiling
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.card import frames_in_words, kind_of, names_of
-from hela_seg.interchange.exported import stride_of
-from hela_seg.interchange.onnx_file import OPSET
+from hela_seg.interchange.exported import OPSET, stride_of
 from hela_seg.interchange.probabilities import Probabilities
 from hela_seg.models import is_own
 from hela_seg.runs.checkpoint import ModelInfo
@@ -43,22 +41,18 @@ SMALLEST = 1e-12
 """Added to divisors by all steps of the format, which does not let it be 0; too small to change float32."""
 
 
-@dataclass(frozen=True)
 class Files:
     """Names of the files of a package, its description aside."""
 
-    test_input: str = "test_input.npy"
-    test_output: str = "test_output.npy"
-    sample_input: str = "sample_input.tif"
-    sample_output: str = "sample_output.tif"
-    cover: str = "cover.png"
-    readme: str = "README.md"
-    state_dict: str = "weights.pt"
-    torchscript: str = "weights.torchscript.pt"
-    onnx: str = "weights.onnx"
-
-
-FILES = Files()
+    test_input = "test_input.npy"
+    test_output = "test_output.npy"
+    sample_input = "sample_input.tif"
+    sample_output = "sample_output.tif"
+    cover = "cover.png"
+    readme = "README.md"
+    state_dict = "weights.pt"
+    torchscript = "weights.torchscript.pt"
+    onnx = "weights.onnx"
 
 
 def tile_side(trained: TrainedNet) -> int:
@@ -142,15 +136,15 @@ def description(trained: TrainedNet, image_type: str | None, digests: dict[str, 
         "authors": [{"name": "the user of hela-seg who trained it"}],
         "cite": [{"text": text, "doi": doi} for text, doi in CITATIONS],
         "license": LICENCE,
-        "documentation": FILES.readme,
-        "covers": [FILES.cover],
+        "documentation": Files.readme,
+        "covers": [Files.cover],
         "tags": ["semantic-segmentation", "cells", "pytorch", "unet", "2d"],
         "inputs": [_input(trained, image_type)],
         "outputs": [_output(info, classes)],
-        "test_inputs": [FILES.test_input],
-        "test_outputs": [FILES.test_output],
-        "sample_inputs": [FILES.sample_input],
-        "sample_outputs": [FILES.sample_output],
+        "test_inputs": [Files.test_input],
+        "test_outputs": [Files.test_output],
+        "sample_inputs": [Files.sample_input],
+        "sample_outputs": [Files.sample_output],
         "weights": _weights(info, digests),
         "config": {
             "hela_seg": {
@@ -203,13 +197,11 @@ def weights_of(info: ModelInfo) -> tuple[str, ...]:
 
 def _weights(info: ModelInfo, digests: dict[str, str]) -> dict[str, dict[str, Any]]:
     pytorch = {"pytorch_version": str(torch.__version__).partition("+")[0]}
-    net = {
-        "architecture": f"{Probabilities.__module__}.{Probabilities.__name__}",
-        "kwargs": {"net": info.net},
-    }
+    named = f"{Probabilities.__module__}.{Probabilities.__name__}"
+    net = {"architecture": named, "kwargs": {"net": info.net}}
     entries: dict[str, dict[str, Any]] = {
-        "pytorch_state_dict": {"source": FILES.state_dict} | net | pytorch,
-        "torchscript": {"source": FILES.torchscript} | pytorch,
-        "onnx": {"source": FILES.onnx, "opset_version": OPSET},
+        "pytorch_state_dict": {"source": Files.state_dict} | net | pytorch,
+        "torchscript": {"source": Files.torchscript} | pytorch,
+        "onnx": {"source": Files.onnx, "opset_version": OPSET},
     }
     return {name: entries[name] | {"sha256": digests[entries[name]["source"]]} for name in weights_of(info)}

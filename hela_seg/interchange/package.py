@@ -23,20 +23,19 @@ from hela_seg.data.synthetic.render import draw
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.card import card, names_of
 from hela_seg.interchange.description import (
-    FILES,
     HALO,
     LARGEST,
     LICENCE,
     OUTPUT,
+    Files,
     description,
     grey_values,
     image_type_of,
     tile_side,
     weights_of,
 )
-from hela_seg.interchange.onnx_file import write_onnx
+from hela_seg.interchange.exported import write_onnx, write_torchscript
 from hela_seg.interchange.probabilities import with_probabilities
-from hela_seg.interchange.torch_files import write_torchscript
 from hela_seg.models import is_own
 from hela_seg.report.pictures.blending import blend
 from hela_seg.runs.checkpoint import ModelInfo
@@ -58,8 +57,6 @@ The sample and the cover are drawn: no image of the training data is in this pac
 The licence ({licence}) is hela-seg's. Whoever trained the net names another one, and their own names as
 authors, in `{description}` where they share it.
 """
-_NEEDS = """`{state_dict}` needs the package
-hela-seg, the other two files of weights do not."""
 _BY_TYPE = {
     "dtype": """
 Images must be of the type {image_type}: 0 to {largest} becomes 0 to 1.
@@ -120,32 +117,33 @@ def _fill(shown: TrainedNet, image_type: str | None, folder: Path) -> None:
         probabilities = shown.net(torch.from_numpy(pixels)).numpy()
     _write_example(shown.info, image, probabilities, folder)
     if "pytorch_state_dict" in weights_of(shown.info):
-        torch.save(shown.net.state_dict(), folder / FILES.state_dict)
-    write_torchscript(shown, folder / FILES.torchscript)
-    write_onnx(shown, folder / FILES.onnx, OUTPUT)
-    (folder / FILES.readme).write_text(card(shown) + _explained(shown.info, image_type), encoding="utf-8")
+        torch.save(shown.net.state_dict(), folder / Files.state_dict)
+    write_torchscript(shown, folder / Files.torchscript)
+    write_onnx(shown, folder / Files.onnx, OUTPUT)
+    (folder / Files.readme).write_text(card(shown) + _explained(shown.info, image_type), encoding="utf-8")
     digests = {file.name: digest([file]) for file in folder.iterdir()}
     content = description(shown, image_type, digests)
     OmegaConf.save(OmegaConf.create(content), folder / DESCRIPTION)
 
 
 def _write_example(info: ModelInfo, image: Floats, probabilities: Floats, folder: Path) -> None:
-    np.save(folder / FILES.test_input, image)
-    np.save(folder / FILES.test_output, probabilities)
-    write_tiff(folder / FILES.sample_input, image[0], "CYX")
-    write_tiff(folder / FILES.sample_output, probabilities[0], "CYX")
+    np.save(folder / Files.test_input, image)
+    np.save(folder / Files.test_output, probabilities)
+    write_tiff(folder / Files.sample_input, image[0], "CYX")
+    write_tiff(folder / Files.sample_output, probabilities[0], "CYX")
     labels = probabilities[0].argmax(axis=0).astype(np.uint8)
     own = image[0, own_channels(info.channels, info.context)]
     shown = [blend(own, kind, Classes(info.classes)) for kind in (0 * labels, labels)]
-    pictures.imsave(folder / FILES.cover, np.concatenate(shown, axis=1))
+    pictures.imsave(folder / Files.cover, np.concatenate(shown, axis=1))
 
 
 def _explained(info: ModelInfo, image_type: str | None) -> str:
     by_type = _BY_TYPE.get(info.normalisation["kind"], "")
+    needs = f"`{Files.state_dict}` needs the package\nhela-seg, the other two files of weights do not."
     return _EXPLAINED.format(
         classes=", ".join(names_of(info)),
         halo=HALO,
-        needs=_NEEDS.format(state_dict=FILES.state_dict) if is_own(str(info.net["_target_"])) else "",
+        needs=needs if is_own(str(info.net["_target_"])) else "",
         by_type=by_type.format(image_type=image_type, largest=LARGEST.get(image_type or "")),
         licence=LICENCE,
         description=DESCRIPTION,

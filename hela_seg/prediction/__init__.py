@@ -12,6 +12,6 @@ jobs can each do some of them, and what comes out does not depend on any of that
 - ``analyse``: measures cells and counts pixels of every frame, while later units are still computed
 - ``cell_maps``: keeps the numbered cells of all frames until the results are written
 - ``results``: writes the files that a user opens from the parts: ``result_files`` names them, ``writers``
-  writes those of one ``recording``, ``areas`` the table of all frames
-- ``ranking``: chooses the frames to label next; ``to_label`` writes them as a table and as thumbnails
+  writes those of one ``recording``
+- ``ranking``: chooses the frames to label next
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 
 from hela_seg.cells import Columns, cell_table, count_cells, measure_cells, split_cells
 from hela_seg.cells.polygons import import_roifile
-from hela_seg.cells.timecourse import CellFlicker, Flicker, PixelFlicker, class_pixels, majority_over_time
+from hela_seg.cells.timecourse import CellFlicker, Flicker, PixelFlicker, class_pixels
 from hela_seg.data.stacks import PixelSize
 from hela_seg.inference.prefetch import prefetch
 from hela_seg.prediction.cell_maps import CellMaps
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Unit
+from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.system.machine import cores
 from hela_seg.tracking.follow import Follower
 from hela_seg.tracking.lives import Lives
@@ -38,32 +38,7 @@ _UNKNOWN_SIZE = PixelSize(float("nan"), float("nan"))
 """Of a recording that does not state it where others do, because one table has one set of columns."""
 
 
-@dataclass
-class RecordingResult:
-    """What was counted and measured in the frames of one recording.
-
-    Attributes:
-        pixels: (K,) pixels of each class, for each frame.
-        cells: (K,) cells of each class, for each frame; empty where cells are not counted.
-        flicker: of the pixels of each frame; None for the first and the last frame and for large frames.
-        cell_flicker: the same of the cells.
-        cell_maps: cell numbers of each frame; None where no result is made of them.
-        lives: of the cells, where they were followed.
-        entropy: mean entropy of the probabilities of each frame; empty where it was not asked for.
-        unreadable: the reader's error by the number of each frame that could not be read.
-    """
-
-    pixels: list[NDArray[np.int64]] = field(default_factory=list)
-    cells: list[NDArray[np.int64]] = field(default_factory=list)
-    flicker: list[Flicker | None] = field(default_factory=list)
-    cell_flicker: list[Flicker | None] = field(default_factory=list)
-    cell_maps: CellMaps | None = None
-    lives: Lives | None = None
-    entropy: list[float] = field(default_factory=list)
-    unreadable: dict[int, str] = field(default_factory=dict)
-
-
-def analyse(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[RecordingResult]:
+def analyse(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[PredictedRecording]:
     """Analyse every frame of every recording once, and write the table of cells.
 
     Args:
@@ -72,87 +47,71 @@ def analyse(job: Job, folder: ResultFolder, units: Iterable[Unit]) -> list[Recor
         units: all of the job's, in order, each when it is done. What asking for the next one raises goes on
             to the caller, and no table is left then.
     """
-    results = [RecordingResult() for _ in job.series]
+    recordings = [PredictedRecording(job, folder, index) for index in range(len(job.series))]
     with _cells_written(job, folder.path) as write:
         for index, of_series in groupby(units, lambda unit: unit.series):
-            frames = _frames(job, folder, of_series, results[index])
-            if not job.is_large(index):
-                if job.wanted.cell_maps:
-                    path, (height, width) = folder.cell_maps_path(job, index), job.series[index].shape[2:]
-                    results[index].cell_maps = CellMaps(path, (height, width), job.classes)
-                _analyse_frames(job, index, frames, results[index], write)
-            else:
-                for _ in frames:
-                    pass
-    return results
+            recording, size = recordings[index], job.series[index].shape[2:]
+            frames = _frames(recording, of_series)
+            if job.is_large(index):
+                deque(frames, maxlen=0)  # for the counts in the records of units
+                continue
+            if job.wanted.cell_maps:
+                recording.numbered = CellMaps(folder.cell_maps_path(job, index), size, job.classes)
+            _analyse_frames(recording, frames, write)
+    return recordings
 
 
-def label_frames(job: Job, folder: ResultFolder, series: int) -> Iterator[Labels]:
-    """Class maps (H, W) of a recording that is predicted, as they are written."""
-    return _filtered(job, _frames(job, folder, job.units_of(series), RecordingResult()))
-
-
-def _frames(
-    job: Job, folder: ResultFolder, units: Iterable[Unit], result: RecordingResult
-) -> Iterator[Labels]:
-    """Class maps as predicted; adds the counts in the records of their units to the result."""
+def _frames(recording: PredictedRecording, units: Iterable[Unit]) -> Iterator[Labels]:
+    """Class maps as predicted; adds the counts in the records of their units to the recording's."""
+    job, folder = recording.job, recording.folder
     for unit in units:
         record = folder.record(job, unit)
-        if record is None:
-            raise ValueError(f"{unit} is not done")
-        result.pixels += [np.array(pixels, np.int64) for pixels in record.pixels]
-        result.entropy += record.entropy
-        result.unreadable |= record.unreadable
+        assert record is not None, f"{unit} is not done"
+        recording.pixels += [np.array(pixels, np.int64) for pixels in record.pixels]
+        recording.entropy += record.entropy
+        recording.unreadable |= record.unreadable
         part = folder.part(job, unit, "labels")
         for number in range(len(unit.frames)):
             # of large frames only the counts in the record are used
             yield np.empty((0, 0), np.uint8) if job.is_large(unit.series) else part.frame(number)
 
 
-def _filtered(job: Job, frames: Iterator[Labels]) -> Iterator[Labels]:
-    return frames if job.wanted.majority == 1 else majority_over_time(frames, job.wanted.majority)
-
-
 def _analyse_frames(
-    job: Job,
-    index: int,
-    frames: Iterator[Labels],
-    result: RecordingResult,
-    write: Callable[[str, Columns], None],
+    recording: PredictedRecording, frames: Iterator[Labels], write: Callable[[str, Columns], None]
 ) -> None:
-    series, counted = job.series[index], bool(job.wanted.cell_files)
-    pixels, cells = PixelFlicker(), _Cells(job, index, result.cell_maps)
-    counts = []
-    class_maps = _filtered(job, frames)
+    job, name = recording.job, recording.series.name
+    pixels, cells, counts = PixelFlicker(), _Cells(recording), []
+    class_maps = recording.filtered(frames)
     found: Iterable[tuple[Labels, MendedFrame | None, Columns]]
     found = ((labels, None, {}) for labels in class_maps)
-    if counted:
-        found = cells.measured(class_maps, result.unreadable)
+    if job.wanted.cell_files:
+        found = cells.measured(class_maps, recording.unreadable)
     for labels, numbered, rows in found:
         counts.append(class_pixels(labels, len(job.classes)))
-        result.flicker.append(pixels.add(labels))
+        recording.flicker.append(pixels.add(labels))
         if numbered is not None:
             rows = cells.add(numbered, rows)
             by_name = count_cells(rows, job.classes)
-            result.cells.append(np.array([by_name.get(name, 0) for name in job.classes.names], np.int64))
-            result.cell_flicker.append(cells.flicker)
+            recording.cells.append(np.array([by_name.get(name, 0) for name in job.classes.names], np.int64))
+            recording.cell_flicker.append(cells.flicker)
             if not job.wanted.track:
-                write(series.name, rows)
-    result.pixels = counts
+                write(name, rows)
+    recording.pixels = counts
     # a frame's flicker is known when the next frame is seen, and does not exist for the first and the last
-    for of_frame in (result.flicker, result.cell_flicker):
+    for of_frame in (recording.flicker, recording.cell_flicker):
         of_frame[:] = [*of_frame[1:], None][: len(of_frame)]
     if job.wanted.track:
-        result.lives, followed = cells.tracked()
+        recording.lives, followed = cells.tracked()
         for rows in followed:
-            write(series.name, rows)
+            write(name, rows)
 
 
 class _Cells:
     """The cells of a recording, frame by frame."""
 
-    def __init__(self, job: Job, index: int, maps: CellMaps | None) -> None:
-        self._job, self._maps, self._classes, self._series = job, maps, job.classes, job.series[index]
+    def __init__(self, recording: PredictedRecording) -> None:
+        self._job, self._series, self._maps = recording.job, recording.series, recording.numbered
+        job, self._classes = self._job, self._job.classes
         self._neck, self._least_area = job.wanted.neck, job.wanted.least_area
         self._pixel_size = self._series.pixel_size or (_UNKNOWN_SIZE if job.is_sized else None)
         self._index_of = {entry.name: entry.index for entry in job.classes}
@@ -195,14 +154,9 @@ class _Cells:
         time = self._series.time_of(t)
         if time is None and self._job.is_timed:
             time = float("nan")  # one table has one set of columns
+        image = self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype)
         rows = measure_cells(
-            numbered.labels,
-            labels,
-            self._classes,
-            self._series.frame(t) if readable else np.zeros(shape[1:], self._series.dtype),
-            frame=t,
-            pixel_size=self._pixel_size,
-            time=time,
+            numbered.labels, labels, self._classes, image, frame=t, pixel_size=self._pixel_size, time=time
         )
         return labels, numbered, rows
 
@@ -223,8 +177,7 @@ class _Cells:
 
         Specks have the track 0.
         """
-        if self._follower is None:
-            raise ValueError("cells are not tracked")
+        assert self._follower is not None, "cells are not tracked"
         lives = self._follower.lives()
         ends = np.cumsum([len(rows["label"]) for rows in self._rows])
         followed = []

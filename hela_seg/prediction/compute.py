@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -94,11 +94,7 @@ class _Recorder:
             list(unit.frames),
             [frame.pixels.tolist() for frame in frames],
             [frame.entropy / area for frame in frames] if self._job.wanted.needs_probabilities else [],
-            {
-                t: frame.unreadable
-                for t, frame in zip(unit.frames, frames, strict=True)
-                if frame.unreadable is not None
-            },
+            {t: frame.unreadable for t, frame in zip(unit.frames, frames, strict=True) if frame.unreadable},
         )
         self._folder.write_record(self._job, unit, record)
 
@@ -126,7 +122,7 @@ class _FrameParts:
     pixels: NDArray[np.int64]
     unreadable: str | None = None
     rows: int = 0
-    entropy: float = field(default=0.0)
+    entropy: float = 0.0
 
     def push(self, band: Band) -> None:
         """Take the next rows, top to bottom."""

@@ -17,7 +17,7 @@ from hela_seg.data.stacks import Part, read_part
 from hela_seg.prediction.job import Job, Shard, Unit
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.files import make_folder, whole_file
+from hela_seg.system.files import make_folder, write_whole
 
 RECORDED = {"made by", "inputs", "files", "shapes", "group size", "wanted", "finished"}
 """Keys of the record: what `Job.to_plain` gives, and whether all results are here."""
@@ -72,7 +72,7 @@ class ResultFolder:
         with ExitStack() as held:
             held.enter_context(self._locked(mine))
             # each of two that start at once sees the other, whoever comes first
-            for lock in self._held():
+            for lock in sorted(self._locks.glob("*.lock")):
                 if lock != mine and (alone or lock.name == "all.lock"):
                     with self._locked(lock):
                         pass
@@ -92,14 +92,11 @@ class ResultFolder:
             return
         with ExitStack() as held:
             try:
-                for lock in self._held():
+                for lock in sorted(self._locks.glob("*.lock")):
                     held.enter_context(self._locked(lock))
             except InputError:
                 return
             rmtree(self._parts, ignore_errors=True)
-
-    def _held(self) -> list[Path]:
-        return sorted(self._locks.glob("*.lock"))
 
     @contextmanager
     def results_taken(self) -> Iterator[None]:
@@ -168,8 +165,7 @@ class ResultFolder:
 
     def write_record(self, job: Job, unit: Unit, record: UnitRecord) -> None:
         """Say that a unit is done; to be called when its parts are written."""
-        with whole_file(self._of(job, unit, "json")) as part:
-            part.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        write_whole(self._of(job, unit, "json"), json.dumps(asdict(record)))
 
     def part_path(self, job: Job, unit: Unit, kind: str) -> Path:
         """Where the part of a kind belongs."""
@@ -205,37 +201,28 @@ class ResultFolder:
         return recorded
 
     def _write(self, plain: dict[str, Any], *, finished: bool) -> None:
-        with whole_file(self._record) as part:
-            part.write_text(json.dumps(plain | {"finished": finished}, indent=1), encoding="utf-8")
+        write_whole(self._record, json.dumps(plain | {"finished": finished}, indent=1))
 
     def _refuse(
         self, recorded: dict[str, Any] | None, plain: dict[str, Any], results: Sequence[Path]
     ) -> None:
+        cure = "choose another output folder or set overwrite=true"
         if recorded is not None:
-            raise InputError(
-                f"{self.path} holds a prediction with {_difference(recorded, plain)}: choose another output "
-                "folder or set overwrite=true"
-            )
+            raise InputError(f"{self.path} holds a prediction with {_difference(recorded, plain)}: {cure}")
         existing = [path for path in results if path.exists()]
         if existing:
-            raise InputError(
-                f"{existing[0]} is already there: choose another output folder or set overwrite=true"
-            )
+            raise InputError(f"{existing[0]} is already there: {cure}")
 
     @contextmanager
     def _locked(self, path: Path) -> Iterator[None]:
-        lock = FileLock(path, blocking=False)
         try:
-            lock.acquire()
+            with FileLock(path, blocking=False):
+                yield
         except Timeout:
             raise InputError(
                 f"{self.path} is being written by another prediction ({path.stem}): wait for it, or choose "
                 "another output folder"
             ) from None
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def recorded_names(folder: Path) -> set[str]:

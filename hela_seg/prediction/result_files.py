@@ -11,9 +11,6 @@ from hela_seg.prediction.job import Job
 from hela_seg.runs import run_folder
 from hela_seg.runs.run_folder import SUFFIXES
 
-LIFE_TABLES = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
-"""Tables of cells that were followed."""
-
 
 def results_of(job: Job, series: int) -> list[str]:
     """Kinds of files that a recording gets, label maps first."""
@@ -33,7 +30,8 @@ def result_paths(job: Job, folder: Path) -> list[Path]:
     """All files that a job makes, label maps first."""
     tables = [run_folder.AREAS_TABLE, run_folder.TIME_COURSE]
     tables += job.wanted.cell_tables
-    tables += LIFE_TABLES if job.wanted.track else []
+    followed = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
+    tables += followed if job.wanted.track else []
     tables += [run_folder.RANKING_TABLE, run_folder.RANKING_SHEET] if job.wanted.label_next else []
     of_series = [
         f"{series.name}{suffix}"

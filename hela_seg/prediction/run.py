@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 from hela_seg.inference import Predictor
-from hela_seg.prediction.analyse import RecordingResult, analyse
+from hela_seg.prediction.analyse import analyse
 from hela_seg.prediction.compute import compute
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Shard, Unit
+from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.results import write_results
 
 Announce = Callable[[Unit], None]
@@ -28,7 +29,7 @@ def run(
     *,
     announce: Announce,
     skip_unreadable: bool = False,
-) -> list[RecordingResult] | None:
+) -> list[PredictedRecording] | None:
     """Predict what is missing of a shard's units; the last shard to end writes the results of all.
 
     Args:
@@ -67,7 +68,7 @@ def run(
 
 def _analysed_beside(
     job: Job, folder: ResultFolder, units: Iterable[Unit], announce: Announce
-) -> list[RecordingResult]:
+) -> list[PredictedRecording]:
     """The result of each recording, whose units are analysed in a thread while later ones are computed."""
     done = SimpleQueue[Unit | None]()
 

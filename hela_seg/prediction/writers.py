@@ -36,7 +36,7 @@ def _write_labels(recording: PredictedRecording, path: Path) -> None:
         frames = (part.segments(number) for _, part, number in recording.parts("labels"))
     else:
         frames = (_encoded(labels) for labels in recording.labels())
-    classes, ignored = recording.job.classes, bool(recording.result.unreadable)
+    classes, ignored = recording.job.classes, bool(recording.unreadable)
     _write_ome_tiff(recording, path, frames, recording.label_provenance, classes=classes, ignored=ignored)
 
 
@@ -54,7 +54,7 @@ def _write_zarr(recording: PredictedRecording, path: Path) -> None:
         provenance=recording.label_provenance,
         classes=recording.job.classes,
         cells=(cells.__getitem__ for cells in recording.cell_maps.frames()) if numbered else None,
-        unreadable=recording.result.unreadable,
+        unreadable=recording.unreadable,
     )
 
 
@@ -62,7 +62,8 @@ def _write_planes(recording: PredictedRecording, path: Path, *, kind: str) -> No
     classes = recording.job.classes if kind == "probabilities" else None
     planes = () if classes is None else (len(classes),)
     segments = (part.segments(number) for _, part, number in recording.parts(kind))
-    _write_ome_tiff(recording, path, segments, recording.provenance, planes, classes=classes)
+    made_by = recording.job.provenance_of(recording.index)
+    _write_ome_tiff(recording, path, segments, made_by, planes, classes=classes)
 
 
 def _write_cell_image(recording: PredictedRecording, path: Path) -> None:
@@ -109,7 +110,7 @@ def _write_overlay(recording: PredictedRecording, path: Path) -> None:
         pictures = [
             (t, *_thinned(recording.series, t, part, number))
             for t, part, number in recording.parts("labels")
-            if t in shown and t not in recording.result.unreadable
+            if t in shown and t not in recording.unreadable
         ]
     else:
         pictures = [(t, recording.image(t), labels) for t, labels in recording.labels_of(shown).items()]
@@ -149,7 +150,7 @@ def _write_film(recording: PredictedRecording, path: Path) -> None:
         recording.job.classes,
         recording.series.name,
         comment=json.dumps(recording.label_provenance),
-        trails=None if recording.result.lives is None else Trails(recording.result.lives),
+        trails=None if recording.lives is None else Trails(recording.lives),
         pixel_size=recording.series.pixel_size,
         frame_interval_s=recording.series.frame_interval,
     )

@@ -3,6 +3,6 @@
 - ``run_folder``: every file name; ``checkpoint``: what a checkpoint holds
 - ``records``: what lies beside the scores
 - ``logs``: losses and scores on disk while a run trains
-- ``resume``: how one run goes on; ``start_from``: the net of a checkpoint that one starts from
+- ``resume``: how one run goes on
 - ``sweep``: many runs of one command
 """

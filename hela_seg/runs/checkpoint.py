@@ -14,13 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hela_seg.runs.run_folder import (
-    BEST_CHECKPOINT,
-    CHECKPOINTS,
-    LAST_CHECKPOINT,
-    NEXT_CHECKPOINT,
-    PREVIOUS_CHECKPOINT,
-)
+from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.system.settings import Count, checked
@@ -43,10 +37,7 @@ TEST_KEY = "hela_seg_test"
 CHECKPOINT_FORMAT = 2
 """Raised when an older program could no longer read a newer checkpoint."""
 
-FORMER_NAMES = {
-    "hela_seg.losses.": "hela_seg.training.losses.",
-    "hela_seg.task.": "hela_seg.training.task.",
-}
+FORMER_NAMES = {"hela_seg.losses.": "hela_seg.training.losses.", "hela_seg.task.": "hela_seg.training.task."}
 """Beginnings of names in the settings of runs of version 0.1.0, and what they are called today."""
 
 _NET = "net."
@@ -84,19 +75,22 @@ class ModelInfo:
     training_statistics: dict[str, Any] | None = None
 
     @property
+    def data(self) -> Mapping[str, Any]:
+        """The settings of the data that it was trained on; empty where it was converted."""
+        data = self.config.get("data")
+        return data if isinstance(data, Mapping) else {}
+
+    @property
     def context(self) -> int:
         """How many frames before and after each the net is shown; see `hela_seg.data.context`."""
-        data = self.config.get("data")
-        found = data.get("context", 0) if isinstance(data, Mapping) else 0
+        found = self.data.get("context", 0)
         return found if isinstance(found, int) and found > 0 else 0
 
     @property
     def channel_names(self) -> list[str]:
         """Names of the channels in the training's files, as its settings gave them; empty without any."""
-        data = self.config.get("data")
-        files = data.get("images") if isinstance(data, Mapping) else None
-        named = data.get("channel_names") if isinstance(data, Mapping) else None
-        return list(named or (files if isinstance(files, Mapping) else []))
+        files = self.data.get("images")
+        return list(self.data.get("channel_names") or (files if isinstance(files, Mapping) else []))
 
     @property
     def input_channels(self) -> int:
@@ -143,9 +137,10 @@ def read_content(path: Path | str, *, mapped: bool = True) -> Any:
 
     path = Path(path)
     if not path.is_file():
-        found, best = "a folder" if path.is_dir() else "not there", path / CHECKPOINTS / BEST_CHECKPOINT
+        best = path / run_folder.CHECKPOINTS / run_folder.BEST_CHECKPOINT
         cure = f"did you mean {best}?" if best.is_file() else "check ckpt="
-        raise InputError(f"{path} is {found}, expected a checkpoint such as {BEST_CHECKPOINT}: {cure}")
+        found = "a folder" if path.is_dir() else "not there"
+        raise InputError(f"{path} is {found}, expected a checkpoint such as {best.name}: {cure}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on foreign pickles, which are refused anyway
@@ -153,15 +148,10 @@ def read_content(path: Path | str, *, mapped: bool = True) -> Any:
                 path, map_location="cpu", weights_only=True, mmap=mapped and zipfile.is_zipfile(path)
             )
     except pickle.UnpicklingError:
-        raise InputError(
-            f"{path} is no checkpoint, or holds pickled code, which is never run: "
-            "expected a file written by hela_seg.train"
-        ) from None
+        raise _not_ours(path, "is no checkpoint, or holds pickled code, which is never run") from None
     except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, struct.error) as error:
         reason = str(error).split("\n", 1)[0]
-        raise InputError(
-            f"{path} is no checkpoint or a damaged one ({reason}): expected a file written by hela_seg.train"
-        ) from None
+        raise _not_ours(path, f"is no checkpoint or a damaged one ({reason})") from None
 
 
 def validation_score(checkpoint: Path) -> float | None:
@@ -179,10 +169,10 @@ def rotate_checkpoints(folder: Path) -> None:
 
     A process that dies between the two moves leaves all of what was there, under these names.
     """
-    last = folder / LAST_CHECKPOINT
+    last = folder / run_folder.LAST_CHECKPOINT
     if last.exists():
-        last.replace(folder / PREVIOUS_CHECKPOINT)
-    (folder / NEXT_CHECKPOINT).replace(last)
+        last.replace(folder / run_folder.PREVIOUS_CHECKPOINT)
+    (folder / run_folder.NEXT_CHECKPOINT).replace(last)
 
 
 def write_checkpoint(path: Path, info: ModelInfo, weights: Mapping[str, Any]) -> None:
@@ -242,7 +232,7 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
     """
     plain = content.get(CHECKPOINT_KEY) if isinstance(content, Mapping) else None
     if not isinstance(plain, Mapping):
-        raise InputError(f"{path} does not say which net it holds, expected a file written by hela_seg.train")
+        raise _not_ours(path, "does not say which net it holds")
     written = plain.get("format", 0)
     if isinstance(written, int) and written > CHECKPOINT_FORMAT:
         raise InputError(
@@ -253,19 +243,15 @@ def read_info(path: Path | str, content: Any) -> ModelInfo:
     plain = {"training_statistics": None, **plain}  # which format 1 lacks
     if set(plain) != names:
         odd = ", ".join(sorted(set(plain) ^ names))
-        raise InputError(
-            f"{path} is damaged (missing or unknown: {odd}), expected a file written by hela_seg.train"
-        )
+        raise _not_ours(path, f"is damaged (missing or unknown: {odd})")
     try:
         info = checked(ModelInfo, {**plain, "config": _with_todays_names(plain["config"])})
     except (InputError, RecursionError) as error:
         reason = str(error).partition(":")[0]
-        raise InputError(f"{path} is damaged ({reason}), expected a file written by hela_seg.train") from None
+        raise _not_ours(path, f"is damaged ({reason})") from None
     if info.context and info.net.get("in_channels") != info.input_channels:
-        raise InputError(
-            f"{path} is damaged (it states data.context={info.context} and {info.channels} channels, but a "
-            f"net of {info.net.get('in_channels')}), expected a file written by hela_seg.train"
-        )
+        stated = f"data.context={info.context} and {info.channels} channels"
+        raise _not_ours(path, f"is damaged (it states {stated}, but a net of {info.net.get('in_channels')})")
     return info
 
 
@@ -281,11 +267,12 @@ def _with_todays_names(settings: Any) -> Any:
 
 
 def _weights(path: Path | str, content: Mapping[str, Any]) -> dict[str, Any]:
-    weights = {
-        name.removeprefix(_NET): value
-        for name, value in content.get("state_dict", {}).items()
-        if name.startswith(_NET)
-    }
+    held = content.get("state_dict", {}).items()
+    weights = {name.removeprefix(_NET): value for name, value in held if name.startswith(_NET)}
     if not weights:
-        raise InputError(f"{path} holds no weights, expected a file written by hela_seg.train")
+        raise _not_ours(path, "holds no weights")
     return weights
+
+
+def _not_ours(path: Path | str, found: str) -> InputError:
+    return InputError(f"{path} {found}, expected a file written by hela_seg.train")

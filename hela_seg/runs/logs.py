@@ -45,22 +45,26 @@ class CsvLog(Logger):
 
     @property
     def version(self) -> str:
-        """None: a run has one table."""
+        """Empty, because a run has a single table."""
         return ""
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the run's configuration has a file of its own."""
+        """Do nothing, because the run's configuration has a file of its own."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append a row; ``step`` becomes a column."""
         row = metrics | {"step": step}
         if self._columns is None:
-            self._columns = _header(self._path)
+            self._columns, _ = _read(self._path)
         if not row.keys() <= set(self._columns):
-            self._columns = _in_order({*self._columns, *row})
-            _rewrite(self._path, self._columns)
+            self._columns = [*_FIRST, *sorted({*self._columns, *row} - set(_FIRST))]
+            _, rows = _read(self._path)
+            with whole_file(self._path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+                table = csv.DictWriter(file, self._columns)
+                table.writeheader()
+                table.writerows(rows)
         with self._path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self._columns).writerow(row)
 
@@ -98,23 +102,10 @@ def _extent(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.suffix == ".csv" else path.stat().st_size
 
 
-def _header(path: Path) -> list[str]:
+def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Columns and rows of a table; none of either where there is no such file."""
     if not path.is_file():
-        return []
+        return [], []
     with path.open(newline="", encoding="utf-8") as file:
-        return next(csv.reader(file), [])
-
-
-def _in_order(columns: set[str]) -> list[str]:
-    return [*_FIRST, *sorted(columns - set(_FIRST))]
-
-
-def _rewrite(path: Path, columns: list[str]) -> None:
-    rows = []
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, columns)
-        table.writeheader()
-        table.writerows(rows)
+        table = csv.DictReader(file)
+        return list(table.fieldnames or []), list(table)

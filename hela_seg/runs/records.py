@@ -9,7 +9,7 @@ from typing import Any
 
 from hela_seg.runs.checkpoint import option_of
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import whole_file
+from hela_seg.system.files import write_whole
 
 RECORD_FORMAT = 1
 """Raised when an older program could no longer read a newer record."""
@@ -87,9 +87,8 @@ class RunRecord:
     @property
     def kind(self) -> str:
         """The net as `option_of` names it; of label images their name and that they are such."""
-        return (
-            option_of(self.net["_target_"]) if self.of_net else f"{self.net.get('name', 'unknown')} (labels)"
-        )
+        labels = f"{self.net.get('name', 'unknown')} (labels)"
+        return option_of(self.net["_target_"]) if self.of_net else labels
 
 
 def write_record(path: Path, record: RunRecord) -> None:
@@ -99,8 +98,7 @@ def write_record(path: Path, record: RunRecord) -> None:
         InputError: it cannot be written.
     """
     text = json.dumps(asdict(record) | {"measured": MEASURED}, indent=2, ensure_ascii=False) + "\n"
-    with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def read_record(path: Path) -> RunRecord:
@@ -122,9 +120,8 @@ def read_record(path: Path) -> RunRecord:
         tile = None if costs["tile"] is None else tuple(costs["tile"])
         return RunRecord(costs=Costs(**(costs | {"tile": tile})), **plain)
     except (TypeError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}), expected a file of a run: hela_seg.evaluate writes it anew"
-        ) from None
+        cure = "expected a file of a run: hela_seg.evaluate writes it anew"
+        raise InputError(f"{path} is damaged ({error}), {cure}") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from hela_seg.runs.checkpoint import (
     validation_score,
 )
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import HALVES, whole_file
+from hela_seg.system.files import HALVES, write_whole
 from hela_seg.system.settings import flatten
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ FREE_KEYS = ("data.root", "data.workers", "optimizer.fused")
 """Further ones, which say where the run happens rather than what it is."""
 
 ADDED_KEYS = {"data.context": 0}
-"""Settings that runs of version 0.1.0 do not state, as these runs were."""
+"""Settings that version 0.1.0 did not have, with the values that its runs correspond to."""
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -124,20 +124,23 @@ def check_same_settings(begun: ModelInfo, settings: Mapping[str, Any], checkpoin
         )
 
 
-def check_compatible(checkpoint: Path, net: nn.Module, settings: Mapping[str, Any], *, goes_on: bool) -> None:
+def check_compatible(
+    checkpoint: Path, net: nn.Module, classes: Sequence[str], settings: Mapping[str, Any], *, goes_on: bool
+) -> None:
     """Make sure that a run can take over what a checkpoint holds.
 
     Args:
         checkpoint: of this run or another one.
         net: of this run.
+        classes: names of this run's classes, in their order.
         settings: of this run.
         goes_on: whether the checkpoint is of this run.
 
     Raises:
-        InputError: the weights are those of another net, the optimiser's state is that of another one, or the
-            checkpoint is as many epochs or steps old as the run is to last.
+        InputError: the weights are those of another net or of classes in another order, the optimiser's state
+            is that of another one, or the checkpoint is as many epochs or steps old as the run is to last.
     """
-    info, _ = _of_this_net(checkpoint, net)
+    info, _ = _of_this_net(checkpoint, net, classes)
     # a training by Lightning's trainer alone does not state its optimiser
     before = info.config.get("optimizer", {}).get("_target_", "an optimiser that it does not name")
     now = settings["optimizer"]["_target_"]
@@ -163,45 +166,20 @@ def transferred(checkpoint: Path | None) -> list[str]:
     return [] if checkpoint is None else list(read_content(checkpoint).get(TRANSFERRED_KEY, []))
 
 
-def take_weights(checkpoint: Path, net: nn.Module) -> None:
+def take_weights(checkpoint: Path, net: nn.Module, classes: Sequence[str]) -> None:
     """Fill a net with the weights of a checkpoint that holds nothing else of a training, as a converted one.
 
     Raises:
-        InputError: they are those of another net.
+        InputError: they are those of another net, or of the net's classes in another order.
     """
-    _, weights = _of_this_net(checkpoint, net)
+    _, weights = _of_this_net(checkpoint, net, classes)
     net.load_state_dict(weights)
 
 
-def check_same_classes(checkpoint: Path, names: Sequence[str]) -> None:
-    """Make sure that weights are taken over for the classes that they were trained for.
-
-    Args:
-        checkpoint: that a run starts from.
-        names: of the run's classes, in their order.
-
-    Raises:
-        InputError: the checkpoint has the same classes in another order.
-    """
-    info = read_info(checkpoint, read_content(checkpoint))
-    held = [str(entry["name"]) for entry in info.classes]
-    if held == list(names):
-        return
-    if sorted(held) == sorted(names):
-        raise InputError(
-            f"{checkpoint} was trained with the classes {', '.join(held)}, but data.classes names "
-            f"{', '.join(names)}, expected the same order: give that one, with values= where masks hold "
-            "others, or take start_from= in place of ckpt_path=, which goes by the names"
-        )
-    log.warning(
-        "warning: %s was trained with the classes %s, and its outputs now stand for %s",
-        checkpoint,
-        ", ".join(held),
-        ", ".join(names),
-    )
-
-
-def _of_this_net(checkpoint: Path, net: nn.Module) -> tuple[ModelInfo, dict[str, Any]]:
+def _of_this_net(
+    checkpoint: Path, net: nn.Module, classes: Sequence[str]
+) -> tuple[ModelInfo, dict[str, Any]]:
+    """What a checkpoint says and its weights, made sure to be for this net and these names of classes."""
     info, weights = read_checkpoint(checkpoint)
     if _shapes(weights) != _shapes(net.state_dict()):
         held = " ".join(f"{key}={value}" for key, value in info.net.items() if key != "_target_")
@@ -211,6 +189,17 @@ def _of_this_net(checkpoint: Path, net: nn.Module) -> tuple[ModelInfo, dict[str,
             "those of this run's net: choose that model, and data with so many channels and classes and the "
             "same data.context, or start_from= in place of ckpt_path=, which takes over what fits"
         )
+    names = [str(entry["name"]) for entry in info.classes]
+    held, now = ", ".join(names), ", ".join(classes)
+    if names != list(classes) and sorted(names) == sorted(classes):
+        raise InputError(
+            f"{checkpoint} was trained with the classes {held}, but data.classes names {now}, expected the "
+            "same order: give that one, with values= where masks hold others, or take start_from= in place "
+            "of ckpt_path=, which goes by the names"
+        )
+    if names != list(classes):
+        change = f"the classes {held}, and its outputs now stand for {now}"
+        log.warning("warning: %s was trained with %s", checkpoint, change)
     return info, weights
 
 
@@ -238,13 +227,12 @@ def mark_finished(folder: Path, checkpoint: Path, trainer: Mapping[str, Any]) ->
         checkpoint: that it ended with.
         trainer: the group ``trainer`` of its settings.
     """
-    with whole_file(folder / run_folder.FINISHED) as beside:
-        word = {
-            "checkpoint": str(checkpoint.relative_to(folder)),
-            "trainer": _length(trainer),
-            "validation_score": validation_score(checkpoint),
-        }
-        beside.write_text(json.dumps(word, indent=2) + "\n", encoding="utf-8")
+    word = {
+        "checkpoint": str(checkpoint.relative_to(folder)),
+        "trainer": _length(trainer),
+        "validation_score": validation_score(checkpoint),
+    }
+    write_whole(folder / run_folder.FINISHED, json.dumps(word, indent=2) + "\n")
 
 
 def finished(folder: Path, trainer: Mapping[str, Any]) -> Path | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from inspect import Parameter
 from pathlib import Path
@@ -66,18 +66,15 @@ def _annotated(target: str) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def _arguments(node: ast.ClassDef | ast.FunctionDef) -> Iterator[tuple[str, ast.expr, ast.expr | None]]:
-    """Names, annotations and defaults of a function's arguments, a class's, or a dataclass's fields."""
-    if isinstance(node, ast.FunctionDef):
-        given = node.args
-        without = len(given.args) - len(given.defaults)
-        defaults: list[ast.expr | None] = [*[None] * without, *given.defaults]
-        for one, default in zip(given.args + given.kwonlyargs, defaults + given.kw_defaults, strict=True):
-            if one.annotation is not None:
-                yield one.arg, one.annotation, default
-        return
-    for part in node.body:
-        if isinstance(part, ast.FunctionDef) and part.name == "__init__":
-            yield from _arguments(part)
-        elif isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
-            yield part.target.id, part.annotation, part.value
+def _arguments(node: ast.ClassDef | ast.FunctionDef) -> list[tuple[str, ast.expr, ast.expr | None]]:
+    """Names, annotations and defaults: of a function's arguments, a class's, or a dataclass's fields."""
+    made_by = (part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__")
+    function = node if isinstance(node, ast.FunctionDef) else next(made_by, None)
+    if function is None:
+        fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+        return [(ast.unparse(field.target), field.annotation, field.value) for field in fields]
+    given = function.args
+    without = len(given.args) - len(given.defaults)
+    defaults = [*[None] * without, *given.defaults, *given.kw_defaults]
+    pairs = zip(given.args + given.kwonlyargs, defaults, strict=True)
+    return [(one.arg, one.annotation, default) for one, default in pairs if one.annotation is not None]

@@ -52,6 +52,12 @@ def whole_file(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file, in UTF-8; see `whole_file` for how it appears and what is raised."""
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of cells that spreadsheets compute."""
 
@@ -91,6 +97,16 @@ def as_cell(value: Any) -> Any:
 def from_cell(text: str) -> str:
     """The text that `as_cell` made a cell of."""
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Make sure that no file of the user is written over unasked.
+
+    Raises:
+        InputError: something is there, and ``overwrite`` is not set.
+    """
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} is already there: choose another output=, or set overwrite=true")
 
 
 def make_folder(folder: Path) -> Path:

@@ -80,13 +80,8 @@ class Machine:
         threads = torch.get_num_threads()
         if not on_gpu(accelerator):
             return cls(None, (0, 0), bfloat16=False, threads=threads)
-        return cls(
-            torch.cuda.get_device_name(),
-            torch.cuda.get_device_capability(),
-            has_bfloat16(),
-            threads,
-            torch.cuda.device_count(),
-        )
+        name, capability = torch.cuda.get_device_name(), torch.cuda.get_device_capability()
+        return cls(name, capability, has_bfloat16(), threads, torch.cuda.device_count())
 
     @property
     def name(self) -> str:
@@ -184,9 +179,8 @@ def choose(
         processes: that train together, on machines like this one.
 
     Raises:
-        InputError: TF32 is neither ``auto`` nor true or false, or wished where the hardware lacks it; or an
-            unknown precision, or float16 on a CPU, which does not have it; or a fused step where float16's
-            gradients are clipped.
+        InputError: TF32 is wished where the hardware lacks it; or an unknown precision, or float16 on a CPU,
+            which does not have it; or a fused step where float16's gradients are clipped.
 
     Example:
         ``choose(Machine(None, (0, 0), False, 2)).precision`` is ``32-true``.
@@ -221,8 +215,6 @@ def choose(
 
 def _tf32(machine: Machine, wish: Choice) -> bool:
     has = machine.gpu is not None and machine.capability >= TF32_CAPABILITY
-    if wish != "auto" and not isinstance(wish, bool):
-        raise InputError(f"trainer.tf32 is '{wish}', expected auto, true or false: choose one of them")
     if wish is True and not has:
         raise InputError(f"trainer.tf32 is true, but {machine.name} has no TF32: expected auto or false here")
     return wish if isinstance(wish, bool) else has

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import cache, wraps
 from pkgutil import resolve_name
@@ -53,7 +53,6 @@ Seed = Annotated[int, Ge(0), Le(2**32 - 1), Expected(f"a whole number from 0 to 
 """Of all that is random: the numbers that NumPy takes."""
 
 Positive = Annotated[float, Gt(0), Lt(float("inf")), Expected("a number above 0")]
-Minutes = Positive
 
 Length = Annotated[
     int, Predicate(lambda number: number == -1 or number >= 1), Expected("a whole number of 1 or more")
@@ -62,13 +61,7 @@ Length = Annotated[
 
 Share = Annotated[float, Ge(0), Le(1), Expected("a number from 0 to 1")]
 
-_WORDS = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "a word",
-    type(None): "null",
-}
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", type(None): "null"}
 _TARGET, _OWN_OF_HYDRA = "_target_", {"_target_", "_partial_", "_convert_", "_recursive_"}
 
 
@@ -153,7 +146,7 @@ def fitting_arguments(
     Raises:
         InputError: see `checked`.
     """
-    parameters, hints = _signature(target)
+    parameters, hints = signature_of(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     known = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     unknown = sorted(str(key) for key in given if key not in known)
@@ -165,9 +158,8 @@ def fitting_arguments(
     missing = [name for name, p in known.items() if p.default is p.empty and name not in {*given, *further}]
     if missing and not partial:
         needed = " and ".join(_at(path, name) for name in missing)
-        raise InputError(
-            f"{needed} {'is' if len(missing) == 1 else 'are'} not given, expected a value: add it"
-        )
+        are = "is" if len(missing) == 1 else "are"
+        raise InputError(f"{needed} {are} not given, expected a value: add it")
     return {
         name: _fitting(value, hints.get(name, Any), _at(path, name), known.get(name))
         for name, value in given.items()
@@ -239,20 +231,6 @@ def called_with_fields(
     return decorate
 
 
-def expected_words(target: str | None, name: str) -> str:
-    """What belongs in the place of an argument, in words; empty where its annotation does not say it.
-
-    Args:
-        target: the full name of the class or function that takes it; None for no such thing.
-        name: of the argument.
-
-    Example:
-        ``expected_words("hela_seg.training.losses.FocalLoss", "gamma") == "a number"``
-    """
-    hint = None if target is None else _signature(_import(target, name))[1].get(name)
-    return "" if hint is None else " or ".join(_words_of(hint))
-
-
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Settings by the paths under which they are typed.
 
@@ -285,7 +263,7 @@ def _import(target: Any, path: str) -> Callable[..., Any]:
 
 
 @cache
-def _signature(target: Callable[..., Any]) -> tuple[Mapping[str, inspect.Parameter], dict[str, Any]]:
+def signature_of(target: Callable[..., Any]) -> tuple[Mapping[str, inspect.Parameter], dict[str, Any]]:
     """The parameters of a class or function, and the annotations of those that have some."""
     parameters = dict(inspect.signature(target).parameters)
     parameters.pop("self", None)
@@ -300,11 +278,10 @@ def _fitting(value: Any, hint: Any, path: str, parameter: inspect.Parameter | No
     schema = next((kind for kind in _kinds(hint) if is_dataclass(kind)), None)
     if schema is not None and isinstance(value, Mapping):
         return checked(schema, value, path)  # type: ignore[arg-type]
-    if schema is not None and isinstance(value, schema):  # type: ignore[arg-type]
-        return value
-    if isinstance(value, Mapping) and _TARGET in value:  # an object to be built, of whatever class
-        return value
-    refuse_misfit(value, hint, path, None if parameter is None else parameter.default)
+    is_object = schema is not None and isinstance(value, schema)  # type: ignore[arg-type]
+    to_be_built = isinstance(value, Mapping) and _TARGET in value  # of whatever class
+    if not (is_object or to_be_built):
+        refuse_misfit(value, hint, path, None if parameter is None else parameter.default)
     return value
 
 
@@ -313,26 +290,21 @@ def _adapter(hint: Any) -> TypeAdapter[Any]:
     return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
 
 
-def _kinds(hint: Any) -> Iterator[Any]:
-    """The types that an annotation is made of, unions taken apart."""
-    if get_origin(hint) in (Union, types.UnionType):
-        for one in get_args(hint):
-            yield from _kinds(one)
-    else:
-        yield hint
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The types that an annotation is made of, a union taken apart."""
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
 def _expected(hint: Any, default: Any) -> str:
     """What belongs in a value's place, in words, with the default as an example."""
-    words = _words_of(hint)
+    *others, last = words = words_of(hint) or ["another value"]
     is_example = isinstance(default, int | float | str) and not isinstance(default, bool) and default != ""
     example = f", such as {default}" if is_example and str(default) not in words else ""
-    return (
-        " or ".join(filter(None, [", ".join(words[:-1]), words[-1] if words else "another value"])) + example
-    )
+    return " or ".join(filter(None, [", ".join(others), last])) + example
 
 
-def _words_of(hint: Any) -> list[str]:
+def words_of(hint: Any) -> list[str]:
+    """What an annotation takes, in words: one entry for each type of a union that words are known for."""
     return list(dict.fromkeys(word for kind in _kinds(hint) for word in _words(kind)))
 
 

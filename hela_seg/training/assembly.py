@@ -24,13 +24,12 @@ from hela_seg.models import build as build_net
 from hela_seg.models import is_own
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError, join_names
-from hela_seg.system.machine import accelerator_of
 from hela_seg.system.settings import Group, build
 from hela_seg.training import ddp
 from hela_seg.training.callbacks import Deadline, EpochBar, ValidateAtMaxSteps
 from hela_seg.training.checkpoints import AtomicCheckpointIO
 from hela_seg.training.costs import StepClock
-from hela_seg.training.loggers import tell_settings
+from hela_seg.training.loggers import MlflowLog, WandbLog
 from hela_seg.training.settings import TrainSettings
 from hela_seg.training.task import logged_names
 
@@ -247,12 +246,13 @@ def trainer_of(
     if on_terminal:
         callbacks.append(EpochBar())
     loggers = [build(logger, f"logger.{name}") for name, logger in settings.chosen("logger").items()]
-    tell_settings(loggers, settings.to_plain())
+    for logger in loggers:
+        if isinstance(logger, MlflowLog | WandbLog):  # in the run's folder the settings already are
+            logger.log_hyperparams(settings.to_plain())
     with refused_by_lightning("trainer", OTHER_TRAINER):
         trainer: pl.Trainer = instantiate(
             settings.trainer.for_lightning()
             | {"enable_progress_bar": on_terminal, "limit_val_batches": 1.0 if validated else 0},
-            accelerator=accelerator_of(settings.trainer.accelerator),
             callbacks=callbacks,
             logger=loggers,
             plugins=[AtomicCheckpointIO(), *ddp.plugins(settings.trainer)],

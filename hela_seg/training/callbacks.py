@@ -62,10 +62,7 @@ class EpochLine(pl.Callback):
         """Log the line."""
         seen = trainer.callback_metrics
         of_all = "" if trainer.max_epochs in {None, -1} else f"/{trainer.max_epochs}"
-        parts = [
-            f"epoch {trainer.current_epoch + 1:>3}{of_all}",
-            f"loss {float(seen['loss/train']):.5f}",
-        ]
+        parts = [f"epoch {trainer.current_epoch + 1:>3}{of_all}", f"loss {float(seen['loss/train']):.5f}"]
         if self._validated and VALIDATION_LOSS in seen:
             parts.append(f"validation loss {float(seen[VALIDATION_LOSS]):.5f}")
             parts.append(f"m-IoU {float(seen[VALIDATION_SCORE]):.4f}")
@@ -160,9 +157,7 @@ def _clock(seconds: float | None) -> str:
 class ValidateAtMaxSteps(pl.Callback):
     """Validates and saves also where ``max_steps`` ends training within an epoch."""
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Stop like early stopping does, before which Lightning validates."""
         if _at_last_step(trainer):
             trainer.should_stop = True
@@ -185,9 +180,7 @@ class Deadline(pl.Callback):
         """Start the clock."""
         self._ends = time.monotonic() + self._seconds
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Stop like early stopping does, before which Lightning validates."""
         late = time.monotonic() >= self._ends
         if trainer.should_stop or not trainer.strategy.reduce_boolean_decision(late, all=False):
@@ -225,9 +218,7 @@ class PreciseBatchNorm(pl.Callback):
     def __init__(self, batches: Count = 16) -> None:
         self._batches = batches
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Recompute after the last step of an epoch or of the run, before validation and saving."""
         layers = [module for module in pl_module.modules() if isinstance(module, _BatchNorm)]
         if not layers or not (trainer.is_last_batch or _at_last_step(trainer) or trainer.should_stop):

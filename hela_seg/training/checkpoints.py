@@ -108,9 +108,7 @@ class LastCheckpoint(pl.Callback):
         """Save the end of the epoch before; only now are its scores logged and its learning rates set."""
         self._save(trainer, batches=0)
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, _: Any, batch: Any, batch_idx: int) -> None:
         """Save within an epoch, when it is due and no gradient is being accumulated."""
         if batch_idx % trainer.accumulate_grad_batches == 0 and self._due(trainer):
             self._save(trainer, batches=batch_idx)
@@ -119,9 +117,7 @@ class LastCheckpoint(pl.Callback):
         """Save the end of the last epoch."""
         self._save(trainer, batches=0)
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: pl.Trainer, _: Any, checkpoint: dict[str, Any]) -> None:
         """Add metrics, the extent of the logs and early stopping, which Lightning does not save."""
         if self._batches is None:
             return
@@ -137,16 +133,16 @@ class LastCheckpoint(pl.Callback):
             "logs": logs.marks(self._folder.parent / run_folder.LOGS) if distributed.is_rank_zero() else {},
         }
 
-    def on_load_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_load_checkpoint(self, trainer: pl.Trainer, _: Any, checkpoint: dict[str, Any]) -> None:
         """Restore what `on_save_checkpoint` added.
 
         A run that was stopped early does not train on, but another run that starts from it does. With another
         ``trainer.batch_size`` the samples seen so far are another number of batches.
         """
         own, self._restored = self._is_own(trainer), checkpoint.get(PROGRESS_KEY)
-        _set_patience(trainer, checkpoint["callbacks"], anew=not own)
+        for callback in trainer.early_stopping_callbacks:  # keeps this run's patience, not the saved one
+            state = checkpoint["callbacks"].get(callback.state_key, {})
+            state.update({"patience": callback.patience} | ({} if own else {"wait_count": 0}))
         if self._restored is not None:
             trainer.should_stop = own and self._restored["stopped"]
             before, now = self._restored["batches_in_step"], trainer.accumulate_grad_batches
@@ -173,19 +169,6 @@ class LastCheckpoint(pl.Callback):
         if trainer.is_global_zero:
             rotate_checkpoints(self._folder)
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
-
-
-def _set_patience(trainer: pl.Trainer, states: dict[str, Any], *, anew: bool) -> None:
-    """Give early stopping the patience of this run instead of the saved one.
-
-    Args:
-        trainer: about to restore a checkpoint.
-        states: of the callbacks in the checkpoint.
-        anew: whether it starts to count epochs without improvement from 0.
-    """
-    for callback in trainer.early_stopping_callbacks:
-        state = states.get(callback.state_key, {})
-        state.update({"patience": callback.patience} | ({"wait_count": 0} if anew else {}))
 
 
 def _set_optimisers(trainer: pl.Trainer) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hela_seg.models import build, is_own
@@ -34,15 +33,17 @@ def costs_of(info: ModelInfo, trust: Sequence[str] = ()) -> Costs:
     Raises:
         InputError: no net of this program.
     """
+    own = is_own(str(info.net["_target_"]))
     try:
         with torch.device("meta"):
             net = build(info.net, trust).eval()
     except InputError:
-        if is_own(str(info.net["_target_"])):
+        if own:
             raise
         return Costs()  # an ONNX file computes a net whose code nobody needs
+    parameters = sum(parameter.numel() for parameter in net.parameters())
     if "trainer" not in info.config:
-        return Costs(parameters=_parameters(net))
+        return Costs(parameters)
     data, trainer = info.config["data"], info.config["trainer"]
     rows, columns = data["tile"]
     at_a_time = trainer.get("batch_size") or data["batch_size"]
@@ -53,14 +54,10 @@ def costs_of(info: ModelInfo, trust: Sequence[str] = ()) -> Costs:
             net(torch.empty(1, info.input_channels, rows, columns))
         counted = int(counter.get_total_flops()) // 2
     except Exception:  # whatever code that is not ours raises of tensors without numbers
-        if is_own(str(info.net["_target_"])):
+        if own:
             raise
-    return Costs(
-        parameters=_parameters(net),
-        multiply_adds=counted,
-        tile=(rows, columns),
-        batch_size=at_a_time * trainer["accumulate_grad_batches"] * processes,
-    )
+    batch = at_a_time * trainer["accumulate_grad_batches"] * processes
+    return Costs(parameters, counted, tile=(rows, columns), batch_size=batch)
 
 
 def record_of(
@@ -81,17 +78,12 @@ def record_of(
         split: of the scored data; by default that of the training.
         launch: this process' place among those that trained together.
     """
-    machine = Machine.here(accelerator)
+    machine, launch = Machine.here(accelerator), launch or RankInfo()
     where = hardware(machine) | {"precision": choose(machine, precision=precision).precision}
-    seed, rows = info.config.get("seed"), info.split if split is None else split
-    started = None if launch is None else launch.to_plain()
-    if launch is not None and started is not None:
+    if launch.launcher is not None:
         where["processes"] = f"{launch.count} process(es) of {launch.launcher} on {launch.nodes} node(s)"
-    return RunRecord(info.net, seed, rows, info.config, where, info.versions, costs, started)
-
-
-def _parameters(net: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in net.parameters())
+    seed, rows = info.config.get("seed"), info.split if split is None else split
+    return RunRecord(info.net, seed, rows, info.config, where, info.versions, costs, launch.to_plain())
 
 
 class StepClock(pl.Callback):
@@ -110,9 +102,7 @@ class StepClock(pl.Callback):
         """Forget the epoch before."""
         self._first = None
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Read the clock where an epoch's first and last batches begin."""
         if self._first is None:
             # a run that goes on may begin in the middle of an epoch

@@ -16,16 +16,72 @@ import torch
 from torch import Tensor, nn
 
 from hela_seg.data.classes import Classes
-from hela_seg.runs.checkpoint import option_of, read_checkpoint
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.runs.checkpoint import ModelInfo, option_of, read_checkpoint
 from hela_seg.system.errors import InputError
 from hela_seg.training.assembly import net_of
-from hela_seg.training.inputs import Inputs, Places
 
 PROBE = 1000
 """Added to the number of channels or classes to see which sizes of a net's weights grow with it."""
 
 FREE_ARGUMENTS = ("_target_", "in_channels", "classes", "dropout", "encoder_weights")
 """Arguments of a net that may differ without changing what the weights that are taken over compute."""
+
+
+Places = list[int | None]
+"""For each class or input channel of the new net its place in the checkpoint's; None for a new one."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The channels that a net is shown.
+
+    Attributes:
+        channels: C of one frame.
+        context: how many frames before and after are shown too.
+        names: of the C channels; empty where they are not known.
+    """
+
+    channels: int
+    context: int = 0
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of_data(cls, data: TimelapseData) -> Inputs:
+        """The channels of opened data."""
+        names = tuple(data.recordings[0].image.channel_names)
+        return cls(data.channels, data.context, names if len(names) == data.channels else ())
+
+    @classmethod
+    def of_checkpoint(cls, info: ModelInfo) -> Inputs:
+        """The channels that a checkpoint's net was trained on, with the names that its settings gave."""
+        picked, names = info.data.get("channels"), info.channel_names
+        if picked:
+            by_number = dict(enumerate(names))
+            names = [by_number.get(one, one) for one in picked]
+        known = len(names) == info.channels and not info.data.get("grey")
+        known = known and all(isinstance(name, str) for name in names)
+        return cls(info.channels, info.context, tuple(names) if known else ())
+
+    def matched(self, other: Inputs) -> Places | None:
+        """The place of each of these channels among another net's; None where that is not known.
+
+        Channels are the same by their names where both sides have names and share one, else by their
+        position in the frame where both have as many.
+        """
+        ours, theirs = self.names, other.names
+        if not set(ours) & set(theirs):
+            if self.channels != other.channels:
+                return None
+            ours = theirs = tuple(map(str, range(self.channels)))
+        there = [(t, name) for t in range(-other.context, other.context + 1) for name in theirs]
+        here = [(t, name) for t in range(-self.context, self.context + 1) for name in ours]
+        return [there.index(one) if one in there else None for one in here]
+
+    def __str__(self) -> str:
+        frames = f" in each of {2 * self.context + 1} frames" if self.context else ""
+        names = f" ({', '.join(self.names)})" if self.names else ""
+        return f"{self.channels} channel(s){names}{frames}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +112,9 @@ class Transfer:
 
     def kept(self, net: nn.Module) -> list[str]:
         """Names of the net's parameters that are taken over as a whole."""
-        return [name for name, _ in net.named_parameters() if self.is_kept(name)]
-
-    def is_kept(self, name: str) -> bool:
-        """Whether all numbers of a weight are the checkpoint's, in whatever order."""
         axes = ((self.class_axes, self.classes), (self.input_axes, self.inputs))
-        return all(places is not None and None not in places for named, places in axes if name in named)
+        partly = {name for named, places in axes if places is None or None in places for name in named}
+        return [name for name, _ in net.named_parameters() if name not in partly]
 
     def _filled(self, name: str, new: Tensor) -> Tensor:
         old = self.weights[name]
@@ -96,12 +149,9 @@ def plan(
     class_axes, input_axes = (_axes_of(config, sizes, key, trust) for key in ("classes", "in_channels"))
     held = Classes(info.classes).names
     theirs = Inputs.of_checkpoint(info)
-    expected = {
-        name: _resized(size, class_axes.get(name), len(held))
-        if name in class_axes
-        else _resized(size, input_axes.get(name), info.input_channels)
-        for name, size in sizes.items()
-    }
+    shown = info.input_channels
+    expected = {name: _resized(size, class_axes.get(name), len(held)) for name, size in sizes.items()}
+    expected = {name: _resized(size, input_axes.get(name), shown) for name, size in expected.items()}
     found = {name: _size(value) for name, value in weights.items()}
     if info.net.get("_target_") != config["_target_"] or found != expected:
         raise InputError(
@@ -109,13 +159,8 @@ def plan(
             "leave model= out, and the checkpoint's is taken"
         )
     _refuse_larger_than_file(path, weights)
-    transfer = Transfer(
-        weights,
-        class_axes,
-        input_axes,
-        [held.index(name) if name in held else None for name in classes],
-        inputs.matched(theirs),
-    )
+    places = [held.index(name) if name in held else None for name in classes]
+    transfer = Transfer(weights, class_axes, input_axes, places, inputs.matched(theirs))
     about_ends = {"classes": _about_classes(held, classes), "inputs": _about_inputs(inputs, theirs)}
     warnings = [*_renamed(path, inputs, theirs), *_unlike(path, info.net, config)]
     return replace(transfer, lines=tuple(_told(_groups(transfer), about_ends)), warnings=tuple(warnings))
@@ -181,9 +226,8 @@ def _groups(transfer: Transfer) -> dict[str, set[str]]:
         if parts[-1] == "num_batches_tracked":
             continue  # a count, and not what a layer has learned
         group = ".".join(parts[: 1 + (parts[0] == "model")])  # segmentation-models-pytorch's are one deeper
-        hangs = (
-            "classes" if name in transfer.class_axes else "inputs" if name in transfer.input_axes else "kept"
-        )
+        at_ends = {"classes": transfer.class_axes, "inputs": transfer.input_axes}
+        hangs = next((end for end, named in at_ends.items() if name in named), "kept")
         groups.setdefault(group, set()).add(hangs)
     return groups
 
@@ -199,24 +243,19 @@ def _told(groups: Mapping[str, set[str]], about: Mapping[str, str | None]) -> It
         yield f"kept: {', '.join(whole)}"
     for group, words in changed.items():
         if words:
-            yield f"{group}: " + "; ".join(
-                [*words, *(["its other layers are kept"] if "kept" in groups[group] else [])]
-            )
+            others = ["its other layers are kept"] if "kept" in groups[group] else []
+            yield f"{group}: {'; '.join([*words, *others])}"
 
 
 def _about_classes(held: Sequence[str], now: Sequence[str]) -> str | None:
     """What becomes of the last layer; None where it is kept as it is."""
     if list(held) == list(now):
         return None
-    both, new, gone = (
-        [n for n in now if n in held],
-        [n for n in now if n not in held],
-        [n for n in held if n not in now],
-    )
+    both, new = [n for n in now if n in held], [n for n in now if n not in held]
+    gone = [n for n in held if n not in now]
     if not both:
-        return (
-            f"the last layer begins anew, for no class of the checkpoint ({', '.join(held)}) is among these"
-        )
+        names = ", ".join(held)
+        return f"the last layer begins anew, for no class of the checkpoint ({names}) is among these"
     words = [f"{', '.join(both)} taken over by the names of the classes"]
     words += [f"{', '.join(new)} begin(s) anew"] if new else []
     words += [f"{', '.join(gone)} left out"] if gone else []

@@ -5,7 +5,8 @@ Their packages are extras, which are imported only when a run asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pytorch_lightning.loggers import Logger, MLFlowLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from hela_seg.system.errors import not_installed
-from hela_seg.system.files import make_folder, whole_file
+from hela_seg.system.files import make_folder, write_whole
 
 _SQLITE = "sqlite:///"
 
@@ -67,13 +68,6 @@ class MlflowLog(MLFlowLogger):
         return self._steps_before[name]
 
 
-def tell_settings(loggers: Iterable[Logger], settings: Mapping[str, Any]) -> None:
-    """Log a run's settings with the services; in the run's folder they already are."""
-    for logger in loggers:
-        if isinstance(logger, MlflowLog | WandbLog):
-            logger.log_hyperparams(dict(settings))
-
-
 def mlflow(folder: str, store: str, artifacts: str, experiment: str = "hela_seg") -> Logger:
     """MLflow's log of a run.
 
@@ -88,19 +82,18 @@ def mlflow(folder: str, store: str, artifacts: str, experiment: str = "hela_seg"
     """
     if store.startswith(_SQLITE):
         make_folder(Path(store.removeprefix(_SQLITE)).parent)
-    return _goes_on(
-        folder,
-        "mlflow",
-        lambda before: MlflowLog(
+    before = _noted(folder, "mlflow")
+    with _as_extra("mlflow"):
+        logger = MlflowLog(
             is_new=before is None,
             experiment_name=experiment,
             tracking_uri=store,
             artifact_location=artifacts,
             run_name=Path(folder).name,
             run_id=before,
-        ),
-        lambda logger: logger.run_id,
-    )
+        )
+    _note(folder, "mlflow", logger.run_id)
+    return logger
 
 
 def wandb(folder: str, project: str = "hela_seg", offline: bool = True) -> Logger:
@@ -114,35 +107,28 @@ def wandb(folder: str, project: str = "hela_seg", offline: bool = True) -> Logge
     Raises:
         InputError: the package is not installed.
     """
-    return _goes_on(
-        folder,
-        "wandb",
-        lambda before: WandbLog(
-            name=Path(folder).name,
-            save_dir=folder,
-            project=project,
-            offline=offline,
-            id=before,
-            resume="allow",
-        ),
-        lambda logger: logger.experiment.id,
-    )
+    name, before = Path(folder).name, _noted(folder, "wandb")
+    with _as_extra("wandb"):
+        logger = WandbLog(name, folder, project=project, offline=offline, id=before, resume="allow")
+    _note(folder, "wandb", logger.experiment.id)
+    return logger
 
 
-def _goes_on(
-    folder: str, service: str, make: Callable[[str | None], Any], identity: Callable[[Any], object]
-) -> Logger:
-    """The log that `make` makes for the identity which a run's folder names; a new log's is noted there."""
+def _noted(folder: str, service: str) -> str | None:
+    """The identity of a run's log with a service, as its folder names it; None where the log is new."""
     path = Path(folder) / f"{service}_run.txt"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+@rank_zero_only
+def _note(folder: str, service: str, identity: object) -> None:
+    write_whole(Path(folder) / f"{service}_run.txt", f"{identity}\n")
+
+
+@contextmanager
+def _as_extra(service: str) -> Iterator[None]:
+    """Say what to install where the package of a service is not."""
     try:
-        logger: Logger = make(path.read_text(encoding="utf-8").strip() if path.is_file() else None)
+        yield
     except ModuleNotFoundError:
         raise not_installed(f"logger={service}", service, service, "choose logger=csv") from None
-
-    @rank_zero_only
-    def note() -> None:
-        with whole_file(path) as beside:
-            beside.write_text(f"{identity(logger)}\n", encoding="utf-8")
-
-    note()
-    return logger

@@ -33,9 +33,8 @@ class _ClassWeightedLoss(nn.Module, ABC):
 
     class_weights: Tensor | None
 
-    def __init__(self, class_weights: ClassWeights, ignore_index: int) -> None:
+    def __init__(self, class_weights: ClassWeights = None) -> None:
         super().__init__()
-        self.ignore_index = ignore_index
         weights = None if class_weights is None else _checked_weights(class_weights)
         # Not persistent: a checkpoint has to load whatever loss it was trained with.
         self.register_buffer("class_weights", weights, persistent=False)
@@ -57,10 +56,8 @@ class _ClassWeightedLoss(nn.Module, ABC):
         n, k, h, w = logits.shape
         if labels.shape != (n, h, w):
             raise ValueError(f"labels have shape {tuple(labels.shape)}, expected {(n, h, w)} as the logits")
-        if self.class_weights is not None and len(self.class_weights) != k:
-            raise InputError(
-                f"loss.class_weights has {len(self.class_weights)} numbers, expected {k}: give one a class"
-            )
+        if self.class_weights is not None and (found := len(self.class_weights)) != k:
+            raise InputError(f"loss.class_weights has {found} numbers, expected {k}: give one a class")
         return self._loss(logits.to(torch.promote_types(logits.dtype, torch.float32)), labels)
 
     @abstractmethod
@@ -68,11 +65,11 @@ class _ClassWeightedLoss(nn.Module, ABC):
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         """-log p of the true class (N, H, W); 0 at ignored pixels."""
-        return F.cross_entropy(logits, labels, reduction="none", ignore_index=self.ignore_index)
+        return F.cross_entropy(logits, labels, reduction="none", ignore_index=IGNORE_INDEX)
 
     def _mean_over_pixels(self, values: Tensor, labels: Tensor) -> Tensor:
         """Mean of values (N, H, W), each weighted by its true class and 0 at ignored pixels."""
-        counted = labels != self.ignore_index
+        counted = labels != IGNORE_INDEX
         weights = counted.to(values.dtype)
         if self.class_weights is not None:
             weights = weights * self.class_weights[labels.masked_fill(~counted, 0)]
@@ -90,7 +87,6 @@ class FocalLoss(_ClassWeightedLoss):
         alpha: factor on the whole loss, the same for every class.
         gamma: how strongly pixels that are right already are played down; 0 does not.
         class_weights: K relative weights of the pixels by true class; all equal by default.
-        ignore_index: label of pixels that count nowhere.
 
     Raises:
         InputError: alpha, gamma or a class weight is negative or not finite.
@@ -99,14 +95,8 @@ class FocalLoss(_ClassWeightedLoss):
         All logits 0 and K = 3: p = 1/3, so the loss is 0.25 x (2/3)^2 x ln 3 / 3 = 0.0407.
     """
 
-    def __init__(
-        self,
-        alpha: float = 0.25,
-        gamma: float = 2.0,
-        class_weights: ClassWeights = None,
-        ignore_index: int = IGNORE_INDEX,
-    ) -> None:
-        super().__init__(class_weights, ignore_index)
+    def __init__(self, alpha: float = 0.25, gamma: float = 2.0, class_weights: ClassWeights = None) -> None:
+        super().__init__(class_weights)
         self.alpha = _checked("alpha", alpha)
         self.gamma = _checked("gamma", gamma)
 
@@ -123,7 +113,6 @@ class CrossEntropyLoss(_ClassWeightedLoss):
 
     Args:
         class_weights: K relative weights of the pixels by true class; all equal by default.
-        ignore_index: label of pixels that count nowhere.
 
     Raises:
         InputError: a class weight is negative or not finite.
@@ -131,9 +120,6 @@ class CrossEntropyLoss(_ClassWeightedLoss):
     Example:
         All logits 0 and K = 3: ln 3 = 1.0986.
     """
-
-    def __init__(self, class_weights: ClassWeights = None, ignore_index: int = IGNORE_INDEX) -> None:
-        super().__init__(class_weights, ignore_index)
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return self._mean_over_pixels(self._cross_entropy(logits, labels), labels)
@@ -148,7 +134,6 @@ class DiceLoss(_ClassWeightedLoss):
 
     Args:
         class_weights: K relative weights of the classes' losses; all equal by default.
-        ignore_index: label of pixels that count nowhere.
 
     Raises:
         InputError: a class weight is negative or not finite.
@@ -158,11 +143,8 @@ class DiceLoss(_ClassWeightedLoss):
         loss is (0.4 + 0.6667) / 2 = 0.5333.
     """
 
-    def __init__(self, class_weights: ClassWeights = None, ignore_index: int = IGNORE_INDEX) -> None:
-        super().__init__(class_weights, ignore_index)
-
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        counted = (labels != self.ignore_index).unsqueeze(1)  # (N, 1, H, W)
+        counted = (labels != IGNORE_INDEX).unsqueeze(1)  # (N, 1, H, W)
         classes = torch.arange(logits.shape[1], device=logits.device).view(1, -1, 1, 1)
         truth = ((labels.unsqueeze(1) == classes) & counted).to(logits.dtype)  # (N, K, H, W)
         probability = logits.softmax(dim=1) * counted
@@ -174,7 +156,25 @@ class DiceLoss(_ClassWeightedLoss):
         return _weighted_mean(losses, weights)
 
 
-class FocalDiceLoss(nn.Module):
+class _WeightedSum(nn.Module):
+    """Weighted sum of two losses.
+
+    Args:
+        parts: by name the weight, 0 or more, and the loss.
+    """
+
+    def __init__(self, **parts: tuple[float, nn.Module]) -> None:
+        super().__init__()
+        self.weights = {name: _checked(f"{name}_weight", weight) for name, (weight, _) in parts.items()}
+        self.parts = nn.ModuleDict({name: part for name, (_, part) in parts.items()})
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of a batch; arguments, result and errors are those of both parts."""
+        found: list[Tensor] = [w * self.parts[name](logits, labels) for name, w in self.weights.items()]
+        return found[0] + found[1]
+
+
+class FocalDiceLoss(_WeightedSum):
     """Weighted sum of `FocalLoss` and `DiceLoss`.
 
     Args:
@@ -183,7 +183,6 @@ class FocalDiceLoss(nn.Module):
         focal_weight: factor on the focal loss.
         dice_weight: factor on the Dice loss.
         class_weights: K relative weights, used in both.
-        ignore_index: label of pixels that count nowhere.
 
     Raises:
         InputError: a factor or a class weight is negative or not finite.
@@ -196,29 +195,18 @@ class FocalDiceLoss(nn.Module):
         focal_weight: float = 1.0,
         dice_weight: float = 1.0,
         class_weights: ClassWeights = None,
-        ignore_index: int = IGNORE_INDEX,
     ) -> None:
-        super().__init__()
-        self.focal = FocalLoss(alpha, gamma, class_weights, ignore_index)
-        self.dice = DiceLoss(class_weights, ignore_index)
-        self.focal_weight = _checked("focal_weight", focal_weight)
-        self.dice_weight = _checked("dice_weight", dice_weight)
-
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss of a batch; arguments, result and errors are those of both parts."""
-        focal: Tensor = self.focal(logits, labels)
-        dice: Tensor = self.dice(logits, labels)
-        return self.focal_weight * focal + self.dice_weight * dice
+        focal = FocalLoss(alpha, gamma, class_weights)
+        super().__init__(focal=(focal_weight, focal), dice=(dice_weight, DiceLoss(class_weights)))
 
 
-class DiceCrossEntropyLoss(nn.Module):
+class DiceCrossEntropyLoss(_WeightedSum):
     """Weighted sum of `CrossEntropyLoss` and `DiceLoss`, as nnU-Net has it (Isensee et al., 2021).
 
     Args:
         cross_entropy_weight: factor on the cross-entropy.
         dice_weight: factor on the Dice loss.
         class_weights: K relative weights, used in both.
-        ignore_index: label of pixels that count nowhere.
 
     Raises:
         InputError: a factor or a class weight is negative or not finite.
@@ -228,23 +216,12 @@ class DiceCrossEntropyLoss(nn.Module):
     """
 
     def __init__(
-        self,
-        cross_entropy_weight: float = 1.0,
-        dice_weight: float = 1.0,
-        class_weights: ClassWeights = None,
-        ignore_index: int = IGNORE_INDEX,
+        self, cross_entropy_weight: float = 1.0, dice_weight: float = 1.0, class_weights: ClassWeights = None
     ) -> None:
-        super().__init__()
-        self.cross_entropy = CrossEntropyLoss(class_weights, ignore_index)
-        self.dice = DiceLoss(class_weights, ignore_index)
-        self.cross_entropy_weight = _checked("cross_entropy_weight", cross_entropy_weight)
-        self.dice_weight = _checked("dice_weight", dice_weight)
-
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss of a batch; arguments, result and errors are those of both parts."""
-        cross_entropy: Tensor = self.cross_entropy(logits, labels)
-        dice: Tensor = self.dice(logits, labels)
-        return self.cross_entropy_weight * cross_entropy + self.dice_weight * dice
+        cross_entropy = CrossEntropyLoss(class_weights)
+        super().__init__(
+            cross_entropy=(cross_entropy_weight, cross_entropy), dice=(dice_weight, DiceLoss(class_weights))
+        )
 
 
 def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

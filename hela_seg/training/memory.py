@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import copy
 import gc
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from hela_seg.data.datamodule import TimelapseData
+from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import has_bfloat16, is_out_of_memory
+from hela_seg.training.settings import TrainerSettings
+
+log = logging.getLogger(__name__)
 
 HALVES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """Precisions that compute in half of the bytes, as `pytorch_lightning.Trainer` calls them."""
@@ -142,6 +149,33 @@ def resolve_batch_size(
             "null"
         )
     return wish
+
+
+def with_batch_size(
+    settings: TrainerSettings, begun: ModelInfo | None, trial: MemoryTrial, data: TimelapseData
+) -> TrainerSettings:
+    """The settings with how many tiles pass at a time, and over how many passes gradients add up.
+
+    Args:
+        settings: of the trainer.
+        begun: what the checkpoint says that the run goes on with; None where it begins.
+        trial: tells what fits.
+        data: prepared; hands out so many tiles at a time from now on.
+
+    Raises:
+        InputError: see `resolve_batch_size`.
+    """
+    wish = settings.batch_size
+    if wish == "auto" and begun is not None:
+        wish = begun.config["trainer"]["batch_size"]
+    batch, count = data.batch_size, data.launch.count
+    # what finds room in the smallest of several devices
+    fit = min(distributed.all_gather(resolve_batch_size(trial, wish, batch, settings.precision, count)))
+    data.batch_size = fit
+    passes = settings.accumulate_grad_batches * (batch // count // fit)
+    if fit * count < batch:
+        log.info("%d tiles at a time, whose gradients add up to steps of %d", fit, fit * passes)
+    return replace(settings, batch_size=fit, accumulate_grad_batches=passes)
 
 
 def explain(trial: MemoryTrial, tiles: int, batch: int, precision: str, ranks: int = 1) -> InputError:

@@ -130,7 +130,8 @@ def score(
             _print_end(checkpoint, folder, page, data)
         return Result(folder, checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint, trust=trust)
-    meters, measured = _meters(data), _measured_frames(data, blocks)
+    meters = Meters(BoundaryMeter(len(data.classes)), CellMeter())  # by default as in conf/evaluate.yaml
+    measured = _measured_frames(data, blocks)
 
     def measure(recording: Recording, t: int, truth: LabelMap, found: LabelMap) -> None:
         """Measure boundaries and cells of a frame that was counted, if it is one of those to be measured."""
@@ -140,8 +141,8 @@ def score(
     counts, reliability, seconds = count_frames(
         predictor, data.recordings, blocks, data.labels, data.launch, measure
     )
-    together = _meters(data)
-    for of_process in distributed.all_gather(meters):
+    together, *others = distributed.all_gather(meters)
+    for of_process in others:
         together.take_over(of_process)
     quality = together.quality
     result = Result(folder, checkpoint, counts.pooled, reached := scores_of(counts.pooled))
@@ -163,18 +164,12 @@ def score(
     return result
 
 
-def _meters(data: TimelapseData) -> Meters:
-    """With the settings that ``conf/evaluate.yaml`` has by default."""
-    return Meters(BoundaryMeter(len(data.classes)), CellMeter())
-
-
 def _measured_frames(data: TimelapseData, blocks: Sequence[Block]) -> set[tuple[str, int]]:
     """Series and number of the frames to measure; of more than `MOST_MEASURED` some at even intervals."""
-    shapes = {block.series: data.recordings[block.series].image.shape[2:] for block in blocks}
+    recordings = data.recordings
+    shapes = {block.series: recordings[block.series].image.shape[2:] for block in blocks}
     pixels = sum((block.stop - block.start) * math.prod(shapes[block.series]) for block in blocks)
-    frames = [
-        (data.recordings[block.series].name, t) for block in blocks for t in range(block.start, block.stop)
-    ]
+    frames = [(recordings[block.series].name, t) for block in blocks for t in range(block.start, block.stop)]
     return set(frames[:: max(1, math.ceil(pixels / MOST_MEASURED))])
 
 
@@ -182,11 +177,9 @@ def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: Timela
     """Name the files, and the commands that come next."""
     print_files({"checkpoint": _short(checkpoint), "run": _short(folder)})
     predict = f"python -m hela_seg.predict {_short(checkpoint)} IMAGES -o RESULTS"
-    further = (
-        {"your images": "python -m hela_seg.check data=auto data.root=FOLDER"}
-        if data.files.layout == "synthetic"
-        else {"what to label": "the same with label_next=5"}
-    )
+    further = {"what to label": "the same with label_next=5"}
+    if data.files.layout == "synthetic":
+        further = {"your images": "python -m hela_seg.check data=auto data.root=FOLDER"}
     print()
     shown = report or folder / run_folder.SCORES_TABLE  # not there where nothing was scored
     look = {"look at": _short(shown)} if shown.exists() else {}

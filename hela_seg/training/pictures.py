@@ -101,10 +101,8 @@ def panels(
     Returns:
         (h, 3 w + 2 `GAP`, 3) uint8; small images are enlarged.
     """
-    shown = [
-        blend(*fit_panel(image, labels, LARGEST), classes)
-        for labels in (np.zeros_like(truth), truth, prediction)
-    ]
+    drawn = (np.zeros_like(truth), truth, prediction)
+    shown = [blend(*fit_panel(image, labels, LARGEST), classes) for labels in drawn]
     gap = np.full((len(shown[0]), GAP, 3), 255, np.uint8)
     return np.concatenate([shown[0], gap, shown[1], gap, shown[2]], axis=1)
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.dataset import Sample
+from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
 from hela_seg.system.machine import now
 from hela_seg.training.memory import HALVES, MemoryTrial, TrialNet
+from hela_seg.training.settings import TrainerSettings, TrainSettings
+
+log = logging.getLogger(__name__)
 
 FIRST, LEAST, SECONDS = 2, 6, 3.0
 """Steps that are not timed, steps that are at least, and for how long more are taken."""
@@ -88,27 +93,39 @@ class Work:
     validation: int
     test: float
 
-    @classmethod
-    def of(cls, data: TimelapseData, passes: int, settling: int) -> Work:
-        """The work of a run.
 
-        Args:
-            data: prepared.
-            passes: batches whose gradients add up to a step.
-            settling: batches for batch normalisation.
-        """
-        height, width = data.tile
-        pixels = sum(
-            (block.stop - block.start) * math.prod(data.recordings[block.series].image.shape[2:])
-            for block in data.blocks_of("test")
-        )
-        batches = len(data.train_dataloader())
-        return cls(
-            max(batches // passes, 1),
-            settling,
-            len(data.val_dataloader()),
-            pixels / (height * width * data.batch_size),
-        )
+def planned_until(
+    ends: float, settings: TrainSettings, trainer: TrainerSettings, trial: MemoryTrial, data: TimelapseData
+) -> tuple[TrainerSettings, float]:
+    """The trainer's settings with as many steps as there is time for, and the seconds that training may take.
+
+    Args:
+        ends: when the run shall be over, by `time.monotonic`; to measure a step takes some of the time.
+        settings: of the run.
+        trainer: of it, with how many tiles pass at a time.
+        trial: net, loss, optimiser and device.
+        data: prepared.
+
+    Raises:
+        InputError: see `plan`.
+    """
+    pixels = sum(
+        (block.stop - block.start) * math.prod(data.recordings[block.series].image.shape[2:])
+        for block in data.blocks_of("test")
+    )
+    work = Work(
+        epoch_steps=max(len(data.train_dataloader()) // trainer.accumulate_grad_batches, 1),
+        settling=settings.chosen("callbacks").get("settled_batch_norm", {}).get("batches", 0),
+        validation=len(data.val_dataloader()),
+        test=pixels / (math.prod(data.tile) * data.batch_size),
+    )
+    pace = measure(trial, data, trainer.precision)
+    made = distributed.broadcast_from_rank_zero(plan(ends - time.monotonic(), pace, work))
+    log.info("minutes=%g: %s", settings.minutes, made)
+    limited = replace(
+        trainer, max_steps=made.steps, max_epochs=made.epochs, check_val_every_n_epoch=made.every
+    )
+    return limited, made.seconds
 
 
 def plan(seconds: float, pace: Pace, work: Work) -> Plan:

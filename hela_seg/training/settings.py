@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import HardwareChoices, Machine, choose, on_gpu, take_gpu
+from hela_seg.system.machine import accelerator_of
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import (
     Count,
     Group,
     Length,
-    Minutes,
+    Positive,
     Seed,
     Share,
     check_group,
@@ -101,7 +102,7 @@ class TrainSettings:
     logger: Mapping[str, Group | None]
     output_dir: str
     seed: Seed = 0
-    minutes: Minutes | None = None
+    minutes: Positive | None = None
     resume: bool = False
     ckpt_path: str | None = None
     start_from: str | None = None
@@ -120,6 +121,11 @@ class TrainSettings:
         if self.start_from is None:
             del plain["start_from"], plain["start_from_lr_factor"]
         return plain | {"trainer": self.trainer.to_plain()}
+
+    def with_tiles_of(self, data: Mapping[str, Any]) -> TrainSettings:
+        """The settings with the tiles that other settings of data have, where these were left open."""
+        kept = {key: data[key] for key in ("tile", "batch_size") if self.data[key] is None and key in data}
+        return replace(self, data={**self.data, **kept})
 
     def chosen(self, group: Literal["callbacks", "logger"]) -> dict[str, Group]:
         """The callbacks or loggers by name, without those that are switched off with null."""
@@ -155,13 +161,10 @@ def resolve(config: Mapping[str, Any], ranks: RankInfo) -> tuple[TrainSettings, 
     if on_gpu(trainer.accelerator):
         take_gpu(trainer.devices)
     hardware, trainer, optimizer = for_hardware(trainer, settings.optimizer, ranks.count)
-    return replace(
-        settings,
-        trainer=trainer,
-        optimizer=optimizer,
-        data={**settings.data, "root": str(Path(settings.data["root"]).absolute())},
-        output_dir=str(Path(settings.output_dir).absolute()),
-    ), hardware
+    data = {**settings.data, "root": str(Path(settings.data["root"]).absolute())}
+    folder = str(Path(settings.output_dir).absolute())
+    resolved = replace(settings, trainer=trainer, optimizer=optimizer, data=data, output_dir=folder)
+    return resolved, hardware
 
 
 def for_hardware(
@@ -189,7 +192,7 @@ def for_hardware(
         fused=optimizer.get("fused", "auto") if fusible else False,
         processes=processes,
     )
-    accelerator = ("cuda" if machine.gpu else "cpu") if trainer.accelerator == "auto" else trainer.accelerator
+    accelerator = accelerator_of(trainer.accelerator)
     resolved = replace(trainer, accelerator=accelerator, precision=choices.precision, tf32=choices.tf32)
     return choices, resolved, {"fused": choices.fused, **optimizer} if fusible else optimizer
 

@@ -25,12 +25,9 @@ from hela_seg.scores.confusion import scores_of
 from hela_seg.system.errors import InputError
 from hela_seg.system.machine import versions
 from hela_seg.training.losses import DiceCrossEntropyLoss
-from hela_seg.training.metrics import ConfusionMatrix
+from hela_seg.training.metrics import ConfusionMatrix, MeanLoss
 
 log = logging.getLogger(__name__)
-
-RATE = 1e-3
-"""Learning rate of conf/optimizer/adam.yaml."""
 
 VALIDATION_LOSS = "loss/validation"
 """Logged name that checkpoints and early stopping look at by default."""
@@ -96,33 +93,6 @@ def info_of(
     )
 
 
-class MeanLoss(Metric):
-    """Weighted mean of losses since the last reset, over all processes.
-
-    Lightning's own means are lost when a run is interrupted; this one is part of the checkpoint.
-    """
-
-    full_state_update = False
-
-    total: Tensor
-    weight: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        # float64, so that the order in which processes add up changes nothing that is printed
-        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum", persistent=True)
-        self.add_state("weight", torch.tensor(0), dist_reduce_fx="sum", persistent=True)
-
-    def update(self, loss: Tensor, weight: int | Tensor) -> None:
-        """Add the mean loss of a batch that counts so much: its tiles, or its pixels."""
-        self.total += loss.double() * weight
-        self.weight += weight
-
-    def compute(self) -> Tensor:
-        """The mean, float32; 0 where nothing counts."""
-        return (self.total / self.weight.clamp_min(1)).float()
-
-
 class SegmentationTask(pl.LightningModule):
     """Trains a net to segment.
 
@@ -156,7 +126,7 @@ class SegmentationTask(pl.LightningModule):
         # cuDNN and oneDNN compute convolutions channels last, and convert any other layout at each layer
         self.net = net.to(memory_format=torch.channels_last)
         self.loss = DiceCrossEntropyLoss() if loss is None else loss
-        self._optimizer = optimizer or partial(Adam, lr=RATE)
+        self._optimizer = optimizer or partial(Adam, lr=1e-3)  # as conf/optimizer/adam.yaml has it
         self._schedule, self._seed = schedule or Schedule(), seed
         self._transferred, self._transferred_lr_factor = frozenset(transferred), transferred_lr_factor
         self.train_losses = MeanLoss()
@@ -253,18 +223,17 @@ class SegmentationTask(pl.LightningModule):
         if self._transferred:
             # schedules change each group's rate by the same factor, so that the share stays
             optimizer.param_groups[0]["lr"] *= self._transferred_lr_factor
-        if self._schedule.decay is not None:
-            rates = LambdaLR(optimizer, self._over_all_steps(self._schedule.decay))
+        schedule = self._schedule
+        if schedule.decay is not None:
+            rates = LambdaLR(optimizer, self._over_all_steps(schedule.decay))
             plan = LRSchedulerConfigType(scheduler=rates, interval="step")
             return {"optimizer": optimizer, "lr_scheduler": plan}
-        if self._schedule.build is None:
+        if schedule.build is None:
             return optimizer
-        plan = LRSchedulerConfigType(
-            scheduler=self._schedule.build(optimizer), interval=self._schedule.interval
-        )
-        if self._schedule.monitor is not None:
-            plan["monitor"] = self._schedule.monitor
-            if self._schedule.monitor.endswith("/validation"):
+        plan = LRSchedulerConfigType(scheduler=schedule.build(optimizer), interval=schedule.interval)
+        if schedule.monitor is not None:
+            plan["monitor"] = schedule.monitor
+            if schedule.monitor.endswith("/validation"):
                 # there is a score to look at only where an epoch is validated
                 plan["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return {"optimizer": optimizer, "lr_scheduler": plan}

@@ -129,16 +129,15 @@ class _TimedSteps(pl.Callback):
     ) -> dict[str, Callable[[], Any]]:
         predictor = Predictor([TrainedNet(copy.deepcopy(task.net), self._info)], device=str(task.device))
 
-        def forward() -> torch.Tensor:
+        def forward() -> Any:
             """The loss of the batch."""
             with trainer.precision_plugin.forward_context():
-                loss: torch.Tensor = task.loss(task(batch["image"]), batch["label"])
-            return loss
+                return task.loss(task(batch["image"]), batch["label"])
 
         def forward_and_backward() -> None:
             """Gradients of that loss."""
             task.zero_grad()
-            torch.autograd.backward(forward())
+            forward().backward()
 
         # backward comes last, so that a full step follows what used the memory in the same way
         return {

@@ -60,13 +60,7 @@ class NonFiniteLossGuard(pl.Callback):
             self._check(trainer)
 
     def on_validation_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Note the loss."""
         self._note(outputs, batch_idx)
@@ -75,9 +69,7 @@ class NonFiniteLossGuard(pl.Callback):
         """Check before the score decides which weights are kept."""
         self._check(trainer)
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: pl.Trainer, *_: Any) -> None:
         """Check, so that no checkpoint is written with weights of NaN."""
         self._check(trainer)
 
@@ -85,9 +77,8 @@ class NonFiniteLossGuard(pl.Callback):
         if self._first_bad is None:
             self._first_bad = torch.full((), -1, device=loss.device)
         bad = ~torch.isfinite(loss.detach()) & (self._first_bad < 0)
-        self._first_bad = self._first_bad.masked_fill(
-            bad, batch_idx
-        )  # torch.where would copy the number, and wait
+        # torch.where would copy the number, and wait
+        self._first_bad = self._first_bad.masked_fill(bad, batch_idx)
 
     def _check(self, trainer: pl.Trainer) -> None:
         index = -1 if self._first_bad is None else int(self._first_bad)
@@ -96,11 +87,9 @@ class NonFiniteLossGuard(pl.Callback):
             return
         if bad[0] != trainer.global_rank:
             raise InputError(f"the loss of rank {bad[0]} is no finite number: see what it says")
-        part, loader = (
-            ("validation", trainer.val_dataloaders)
-            if trainer.validating
-            else ("training", trainer.train_dataloader)
-        )
+        part, loader = "training", trainer.train_dataloader
+        if trainer.validating:
+            part, loader = "validation", trainer.val_dataloaders
         tiles = _batch(loader, index)
         images = np.stack([tile["image"].numpy() for tile in tiles])
         labels = np.stack([tile["label"].numpy() for tile in tiles]).astype(np.uint8)
@@ -134,9 +123,7 @@ class LoaderWatch(pl.Callback):
         self._steps = 0
         self._reported = False
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, *_: Any) -> None:
         """Add up how long the batch was waited for."""
         now = time.perf_counter()
         if self._steps == self._warm_up:
@@ -144,9 +131,7 @@ class LoaderWatch(pl.Callback):
         elif self._steps > self._warm_up:
             self._waited += now - self._ended
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Note the time; at the end of an epoch, report."""
         self._ended = time.perf_counter()
         self._steps += 1
@@ -158,10 +143,8 @@ class LoaderWatch(pl.Callback):
         share = self._waited / (self._ended - self._began)
         if share > self._share and self._waited > self.LEAST_SECONDS:
             self._reported = True
-            loader: Any = trainer.train_dataloader
-            log.warning(
-                "warning: %.0f %% of the time the net waits for tiles: %s", 100 * share, _help(loader)
-            )
+            cure, percent = _help(trainer.train_dataloader), 100 * share  # type: ignore[arg-type]
+            log.warning("warning: %.0f %% of the time the net waits for tiles: %s", percent, cure)
 
 
 class ScoreWatch(pl.Callback):
@@ -194,15 +177,10 @@ class ScoreWatch(pl.Callback):
         self._in_a_row = self._in_a_row + 1 if found <= level + self.MARGIN else 0
         if self._in_a_row == self._epochs:
             name = trainer.datamodule.classes[int(truth.argmax())].name  # type: ignore[attr-defined]
-            log.warning(
-                "warning: after %d validations m-IoU is %.3f, and calling every pixel '%s' gives %.3f: look "
-                "at the masks with python -m hela_seg.check, and try, in this order, %s",
-                self._epochs,
-                found,
-                name,
-                level,
-                join_names([*settings_to_try(pl_module.info.config), "another optimizer.lr"]),  # type: ignore[union-attr, arg-type]
-            )
+            cures = join_names([*settings_to_try(pl_module.info.config), "another optimizer.lr"])  # type: ignore[union-attr, arg-type]
+            found_so = f"m-IoU is {found:.3f}, and calling every pixel '{name}' gives {level:.3f}"
+            advice = f"look at the masks with python -m hela_seg.check, and try, in this order, {cures}"
+            log.warning("warning: after %d validations %s: %s", self._epochs, found_so, advice)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Name the classes that were not learned, where no test frames will show them."""

@@ -36,10 +36,11 @@ from hela_seg.cli import main as command
 from hela_seg.data.classes import Classes
 from hela_seg.data.splits.table import Block, read_split, write_split
 from hela_seg.data.stacks import ArraySeries
-from hela_seg.prediction.analyse import RecordingResult
-from hela_seg.prediction.areas import write_areas
+from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Wanted
+from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import result_paths
+from hela_seg.prediction.results import write_areas
 from hela_seg.report.pictures.curves import draw_time_course
 from hela_seg.report.pictures.drawings import write_figure
 
@@ -137,7 +138,10 @@ def tables(folder: Path, count: int, frames: int) -> dict[str, Callable[[], obje
         series.append(one)
     job = Job(series, classes, Wanted(), [1] * count, {"settings": "{}"}, dict.fromkeys(names, "0" * 64))
     pixels, cells = np.array([10, 4, 2]), np.array([0, 1, 1])
-    results = [RecordingResult([pixels] * frames, [cells] * frames) for _ in names]
+    results = [
+        PredictedRecording(job, ResultFolder(folder), index, [pixels] * frames, [cells] * frames)
+        for index in range(count)
+    ]
     courses = [TimeCourse(name, np.stack([pixels] * frames), np.stack([cells] * frames)) for name in names]
     blocks = [Block(number, 0, frames, "train") for number in range(count)]
 

@@ -22,7 +22,7 @@ from hela_seg.inference.ensemble import Ensemble
 from hela_seg.inference.fuse import fuse_conv_bn
 from hela_seg.inference.onnx_net import OnnxNet
 from hela_seg.inference.trained import TrainedNet
-from hela_seg.interchange.onnx_file import write_onnx
+from hela_seg.interchange.exported import write_onnx
 from hela_seg.models import build
 from hela_seg.runs.checkpoint import ModelInfo
 
@@ -70,7 +70,7 @@ def main(names: list[str]) -> None:
         for name in names:
             net, path = trained(name), Path(folder) / f"{name}.onnx"
             write_onnx(net, path)
-            ours, theirs = prediction(net.net), prediction(OnnxNet(path, threads))
+            ours, theirs = prediction(net.net), prediction(OnnxNet(path))
             differing = int((ours.classes([image])[0] != theirs.classes([image])[0]).sum())
             rounds = [(seconds(ours, image), seconds(theirs, image)) for _ in range(REPEATS)]
             torchs, runtimes = (statistics.median(column) for column in zip(*rounds, strict=True))

@@ -42,7 +42,7 @@ def test_images_of_any_number_and_size_are_computed(shape: tuple[int, ...], tmp_
 
 
 def test_images_may_lie_in_memory_as_they_like(tmp_path: Path) -> None:
-    net = OnnxNet(written(tmp_path / "a.onnx", SAID), threads=1)
+    net = OnnxNet(written(tmp_path / "a.onnx", SAID))
     image = torch.rand(2, 2, 16, 32, requires_grad=True)
     for view in (image, image.transpose(-2, -1), image.flip(-1), image.to(memory_format=torch.channels_last)):
         torch.testing.assert_close(net(view), 2 * view.detach(), rtol=0, atol=0)

@@ -10,7 +10,7 @@ from small_nets import NETS, Doubles, trained
 
 from hela_seg.data.normalise import Normalisation
 from hela_seg.interchange.description import (
-    FILES,
+    Files,
     description,
     grey_values,
     image_type_of,
@@ -20,7 +20,7 @@ from hela_seg.interchange.description import (
 from hela_seg.runs.checkpoint import ModelInfo
 from hela_seg.system.errors import InputError
 
-DIGESTS = {FILES.state_dict: "a1", FILES.torchscript: "b2", FILES.onnx: "c3"}
+DIGESTS = {Files.state_dict: "a1", Files.torchscript: "b2", Files.onnx: "c3"}
 
 
 def normalised(kind: Any, *levels: tuple[float, ...]) -> ModelInfo:

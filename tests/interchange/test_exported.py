@@ -15,8 +15,8 @@ from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.exported import (
     dynamic_shapes,
     example,
+    exporting,
     metadata,
-    not_exportable,
     refuse_changed_logits,
 )
 from hela_seg.system.errors import InputError
@@ -70,7 +70,11 @@ def test_other_logits_are_refused(run: Any, trained: TrainedNet) -> None:
 def test_what_a_format_cannot_express_has_its_reason_in_one_line(trained: TrainedNet) -> None:
     error = RuntimeError("in general")
     error.__cause__ = ValueError("a layer\nof lines")
-    said = str(not_exportable(trained, "ONNX", error))
-    assert said == "best.ckpt holds a net that ONNX cannot express (a layer of lines): choose another format="
+    with pytest.raises(InputError) as refused, exporting("ONNX", trained):
+        raise error
+    assert (
+        str(refused.value)
+        == "best.ckpt holds a net that ONNX cannot express (a layer of lines): choose another format="
+    )
     with pytest.raises(InputError, match="that it cannot express"):
         refuse_changed_logits(trained, "it", lambda _: torch.tensor(1 // 0))

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from hela_seg.data.stacks import ArraySeries, write_tiff
 from hela_seg.inference import Predictor, Tiling, TrainedNet
-from hela_seg.prediction.analyse import RecordingResult
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Shard, Wanted, make_job
+from hela_seg.prediction.recording import PredictedRecording
 from hela_seg.prediction.result_files import result_paths
 from hela_seg.prediction.run import run
 from hela_seg.runs.checkpoint import ModelInfo
@@ -70,7 +70,7 @@ def job(folder: Path, predictor: Predictor, *films: NDArray[np.uint8], **wanted:
 
 def done(
     job: Job, predictor: Predictor, folder: Path, shard: Shard | None = None
-) -> list[RecordingResult] | None:
+) -> list[PredictedRecording] | None:
     """Predict a job, or a shard of it, in a folder."""
     shard, results = shard or Shard(), ResultFolder(folder)
     with results.taken_by(shard):

@@ -18,8 +18,7 @@ from hela_seg.cli import main
 from hela_seg.models import build
 from hela_seg.runs.checkpoint import ModelInfo, read_checkpoint, read_content, save_whole, write_checkpoint
 from hela_seg.system.errors import InputError
-from hela_seg.training.fine_tuning import Transfer, plan
-from hela_seg.training.inputs import Inputs
+from hela_seg.training.fine_tuning import Inputs, Transfer, plan
 
 NETS: dict[str, dict[str, Any]] = {
     "residual_unet": {"_target_": "hela_seg.models.residual_unet.ResidualUNet", "width": 2, "levels": 3},

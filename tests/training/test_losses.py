@@ -103,17 +103,6 @@ class TestEveryLoss:
         assert loss(logits[:, :, 1:], labels[:, 1:]).item() == pytest.approx(value.item())
 
     @every_loss
-    @pytest.mark.parametrize("ignore_index", [-100, -1, 0, 7])
-    def test_any_index_can_be_the_ignored_one(self, loss_class, ignore_index):
-        logits, labels = random_batch(ignored=False)
-        labels = labels.clamp_min(1)
-        labels[:, 0] = ignore_index
-        by_default = loss_class()(logits, labels.where(labels != ignore_index, IGNORE_INDEX))
-        assert loss_class(ignore_index=ignore_index)(logits, labels).item() == pytest.approx(
-            by_default.item()
-        )
-
-    @every_loss
     @with_and_without_weights
     def test_batch_without_a_counted_pixel_gives_0_and_a_zero_gradient(self, loss_class, class_weights):
         logits, labels = random_batch(dtype=torch.float32)

@@ -97,13 +97,8 @@ class Match:
             for key, shape in expected.items()
             if key in found and found[key] != shape
         ]
-        said = complaint(
-            {
-                "lacks": sorted(expected.keys() - found.keys()),
-                "has left over": sorted(found.keys() - expected.keys()),
-                "has in another shape": differing,
-            }
-        )
+        lacking, left_over = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+        said = complaint({"lacks": lacking, "has left over": left_over, "has in another shape": differing})
         if said:
             raise InputError(f"{self.saved.path} {said}: choose the model= and model.width= that were saved")
 
@@ -131,10 +126,8 @@ def match(saved: SavedNet, net: Mapping[str, object]) -> Match:
     try:
         return Match(saved, _names(PLANS[target](), saved, activation))
     except UnlikeError as error:
-        hint = fitting(saved) or "choose the model= that was saved"
-        raise InputError(
-            f"{saved.path} holds another net than {option_of(target)} ({error}): {hint}"
-        ) from None
+        name, hint = option_of(target), fitting(saved) or "choose the model= that was saved"
+        raise InputError(f"{saved.path} holds another net than {name} ({error}): {hint}") from None
 
 
 def fitting(saved: SavedNet) -> str:

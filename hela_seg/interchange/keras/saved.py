@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hela_seg.interchange.keras.graph import Graph, read_graph
-from hela_seg.system.errors import InputError, not_installed
+from hela_seg.system.errors import InputError, import_extra
 
 if TYPE_CHECKING:
     import h5py
@@ -92,10 +91,7 @@ def open_saved(path: Path) -> Iterator[SavedNet]:
             not installed.
     """
     _refuse_others(path)
-    if find_spec("h5py") is None:
-        raise not_installed(str(path), "h5py", "keras")
-    import h5py
-
+    h5py = import_extra("h5py", what=str(path), extra="keras")
     try:
         file = h5py.File(path, "r", locking=False)  # a lock cannot be taken on every network drive
     except OSError as error:
@@ -134,12 +130,9 @@ def _look(path: Path, file: h5py.File) -> SavedNet:
         )
     found = {layer: _variables(_own(root, layer), layer) for layer in _texts(root, "layer_names")}
     config = file.attrs.get("model_config")
-    return SavedNet(
-        path,
-        {layer: variables for layer, variables in found.items() if variables},
-        None if config is None else read_graph(_text(config)),
-        _text(root.attrs.get("keras_version", "")),
-    )
+    with_weights = {layer: variables for layer, variables in found.items() if variables}
+    graph = None if config is None else read_graph(_text(config))
+    return SavedNet(path, with_weights, graph, _text(root.attrs.get("keras_version", "")))
 
 
 def _variables(group: h5py.Group, layer: str) -> dict[str, Variable]:

@@ -25,6 +25,11 @@ def key_of(override: str) -> str:
     return re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0]
 
 
+def values_of(typed: Iterable[str]) -> dict[str, str]:
+    """Values by key, without quotes: ``{"data": "folder"}`` of ``+data='folder'``."""
+    return {key_of(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
+
+
 def read_plain(record: Path) -> Any:
     """What a YAML file of Hydra's holds, as dicts and lists; references to other settings stay as written.
 

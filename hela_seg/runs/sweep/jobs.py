@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
@@ -16,24 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.runs import records, run_folder
 from hela_seg.runs.sweep.folders import JOB_RECORD, SWEEP_RECORD, read_lines
-from hela_seg.runs.sweep.search import configure_sweeper
-from hela_seg.system.files import whole_file
+from hela_seg.system.faults import user_message
+from hela_seg.system.files import whole_file, write_whole
 
 log = logging.getLogger(__name__)
 
 FINISHED, FAILED, NOT_ENDED = "finished", "failed", "not ended"
-
-
-class Validated(Protocol):
-    """What a job ends with.
-
-    Attributes:
-        validation_score: the higher, the better; None where nothing was validated.
-    """
-
-    @property
-    def validation_score(self) -> float | None:
-        """The score."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +57,28 @@ class Sweep(Callback):
             OmegaConf.save(config, beside)
 
 
-def run_job(train: Callable[[], Validated], explain: Callable[[BaseException], str | None]) -> float | None:
+def configure_sweeper(sweeper: DictConfig) -> None:
+    """Have a search look for the highest score, bear failed jobs, and repeat itself when it is repeated.
+
+    By themselves Optuna's sweepers look for the lowest value and end with the first job that fails. Without a
+    seed, a search that was interrupted would ask for other settings than those that are done.
+
+    Args:
+        sweeper: configuration of the sweeper, changed here; of one that does not search, nothing is.
+    """
+    if "direction" not in sweeper:
+        return
+    sweeper.direction = "maximize"
+    sweeper.max_failure_rate = 1.0
+    if "seed" in sweeper.sampler and sweeper.sampler.seed is None:
+        sweeper.sampler.seed = 0
+
+
+def run_job(train: Callable[[], float | None]) -> float | None:
     """Run a job of a sweep; where it fails, say so at once, leave word in its folder and let others go on.
 
     Args:
-        train: does the job.
-        explain: one line for the user, or None where the fault is ours.
+        train: does the job; gives its score on the validation frames, None where nothing was validated.
 
     Returns:
         What a search makes as high as it can; None where the job failed or nothing was validated.
@@ -82,15 +86,14 @@ def run_job(train: Callable[[], Validated], explain: Callable[[BaseException], s
     folder = Path(HydraConfig.get().runtime.output_dir)
     (folder / run_folder.FAILED).unlink(missing_ok=True)
     try:
-        return train().validation_score
+        return train()
     except Exception as error:
-        line, trace = explain(error), "".join(traceback.format_exception(error))
+        line, trace = user_message(error), "".join(traceback.format_exception(error))
         if line is None:
             last = " ".join(f"{type(error).__name__}: {error}".split())
             line = f"a fault of hela_seg, traceback in {folder / run_folder.FAILED}: {last}"
-        with whole_file(folder / run_folder.FAILED) as beside:
-            word = {"error": line, "traceback": trace.splitlines()}
-            beside.write_text(json.dumps(word, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        word = {"error": line, "traceback": trace.splitlines()}
+        write_whole(folder / run_folder.FAILED, json.dumps(word, indent=2, ensure_ascii=False) + "\n")
         log.error("error: job %s failed: %s", folder.name, line)
         return None
 
@@ -109,9 +112,8 @@ def _number(folder: Path) -> tuple[float, str]:
 def _job(folder: Path) -> Job:
     settings = tuple(read_lines(folder / JOB_RECORD))
     if (folder / run_folder.FAILED).is_file():
-        return Job(
-            folder, settings, FAILED, error=str(records.read_json(folder / run_folder.FAILED).get("error"))
-        )
+        word = records.read_json(folder / run_folder.FAILED)
+        return Job(folder, settings, FAILED, error=str(word.get("error")))
     if (folder / run_folder.FINISHED).is_file():
         word = records.read_json(folder / run_folder.FINISHED)
         return Job(folder, settings, FINISHED, validation_score=word.get("validation_score"))

@@ -14,7 +14,6 @@ import pytest
 from keras_h5 import graph, small_values, write_saved
 from keras_parity import TARGETS
 
-from hela_seg.interchange.keras import saved
 from hela_seg.interchange.keras.saved import open_saved
 from hela_seg.system.errors import InputError
 
@@ -172,6 +171,5 @@ def test_a_net_within_a_net_is_refused(file: Path) -> None:
 
 
 def test_h5py_is_asked_for_where_it_is_missing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saved, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "h5py", None)
     refused(file, r'needs the package h5py, which is not installed: run pip install "hela-seg\[keras\]"')

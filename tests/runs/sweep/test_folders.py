@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from hela_seg.runs.sweep import job_folder, last_sweep, typed_before
-from hela_seg.runs.sweep.folders import key_of
+from hela_seg.runs.sweep.folders import job_folder, key_of, last_sweep, typed_before
 
 
 def held(sweep: Path, folder: str, *settings: str) -> None:

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from hela_seg.cli import main
 from hela_seg.data.splits.split import write_split
-from hela_seg.runs.sweep import Job, jobs_in
+from hela_seg.runs.sweep.jobs import Job, jobs_in
 from hela_seg.system.errors import InputError, PartialResultError
 
 
@@ -77,7 +77,7 @@ def test_a_job_that_failed_is_tried_again_and_one_that_is_finished_is_not(
         write_split(path, *written)
 
     with monkeypatch.context() as patch:
-        patch.setattr("hela_seg.train.write_split", broken)
+        patch.setattr("hela_seg.training.start.write_split", broken)
         assert main("train", sweep) == 3
     assert "1_resnet34_unet failed: a fault of hela_seg, traceback in" in capfd.readouterr().err
     trace = json.loads((tmp_path / "1_resnet34_unet" / "failed.json").read_text())["traceback"]

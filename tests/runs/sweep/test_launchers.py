@@ -8,7 +8,7 @@ import pytest
 from conftest import SMALL_NET
 
 from hela_seg.cli import main
-from hela_seg.runs.sweep import jobs_in
+from hela_seg.runs.sweep.jobs import jobs_in
 
 LAUNCHERS = {
     "joblib": ("hydra_joblib_launcher", ["hydra.launcher.n_jobs=2"]),

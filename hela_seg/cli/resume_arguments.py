@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hela_seg.cli.arguments import overrides
+from hela_seg.cli.commands import COMMANDS, CONFIG
+from hela_seg.cli.untrusted import refuse_untrusted, typed_trust
 from hela_seg.runs import run_folder
-from hela_seg.runs.sweep.folders import (
-    JOB_RECORD,
-    SWEEP_RECORD,
-    key_of,
-    last_sweep,
-    read_lines,
-    read_plain,
-    typed_before,
-)
-from hela_seg.runs.sweep.trust import refuse_untrusted, typed_trust
+from hela_seg.runs.sweep import folders
 from hela_seg.system.errors import InputError
 from hela_seg.system.files import whole_file
 from hela_seg.system.ranks import MULTIRUN
@@ -36,12 +30,7 @@ _CHANGED_DEFAULTS = ("data.normalise", "data.root", "optimizer.lr")
 """Settings within groups whose default is another one today, or here, than when or where a run was begun."""
 
 
-def expand_resume_arguments(
-    typed: Sequence[str],
-    quoted: Callable[[Sequence[str]], list[str]],
-    sweeps: Callable[[], Path],
-    shipped: Path,
-) -> list[str]:
+def expand_resume_arguments(typed: Sequence[str]) -> list[str]:
     """Where a run or sweep is named to go on with, what was typed when it began, then what is typed now.
 
     ``resume=FOLDER`` is short for ``resume=true hydra.run.dir=FOLDER`` with all that the run in this folder
@@ -49,45 +38,43 @@ def expand_resume_arguments(
     no folder goes on in that of the last one with the same settings.
 
     Args:
-        typed: arguments of the command.
-        quoted: turns such arguments into Hydra's overrides.
-        sweeps: reads from the configuration in which folder sweeps lie that name none.
-        shipped: the folder of this program's configuration files, which says what a record may name.
+        typed: arguments of ``train``.
 
     Raises:
         InputError: no folder is named, or it holds no run, or one that is no sweep is named for one; or its
             record holds what is not replayed, see `refuse_untrusted`.
     """
-    given = {key_of(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
+    given = folders.values_of(typed)
     resume, sweeping = given.get("resume", "false"), bool(MULTIRUN & set(typed))
     if resume.lower() == "false":
         return list(typed)
     by_switch = resume.lower() == "true"
     if by_switch and sweeping:
-        return _sweep_again(typed, given, quoted, sweeps())
+        return list(typed) if "hydra.sweep.dir" in given else _sweep_again(typed)
     folder = given.get(_RUN, "") if by_switch else resume
     if not folder:
         raise InputError("resume=true does not say which run, expected its folder: resume=FOLDER")
-    now = [argument for argument in typed if key_of(argument) != "resume"]
-    if (Path(folder) / SWEEP_RECORD).is_file():
-        then = _replayed(Path(folder) / SWEEP_RECORD, typed_before(Path(folder)), given, shipped)
+    now = [argument for argument in typed if folders.key_of(argument) != "resume"]
+    if (Path(folder) / folders.SWEEP_RECORD).is_file():
+        then = _replayed(Path(folder) / folders.SWEEP_RECORD, folders.typed_before(Path(folder)), given)
         return ["--multirun", *then, *(a for a in now if a not in MULTIRUN), *_again(folder, "sweep")]
     if sweeping:
         raise InputError(
-            f"{folder} holds no sweep to go on with, expected a folder with {SWEEP_RECORD}: name a sweep's"
+            f"{folder} holds no sweep to go on with, expected a folder with {folders.SWEEP_RECORD}: name a "
+            "sweep's"
         )
-    before = Path(folder) / JOB_RECORD
+    before = Path(folder) / folders.JOB_RECORD
     if not before.is_file() and not by_switch:
         raise InputError(f"{folder} holds no run to go on with, expected a folder that hela_seg.train made")
-    lines = [*_chosen(before), *read_lines(before)] if before.is_file() else []
-    then = _replayed(before, lines, given, shipped)
+    lines = [*_chosen(before), *folders.read_lines(before)] if before.is_file() else []
+    then = _replayed(before, lines, given)
     return [*then, *now, *(["resume=true"] if by_switch else _again(folder, "run"))]
 
 
-def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str], shipped: Path) -> list[str]:
+def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str]) -> list[str]:
     """The settings of a record that are not typed anew, with their paths as they were meant then."""
-    kept = [line for line in lines if key_of(line) not in given]
-    refuse_untrusted(record, kept, shipped, typed_trust(given))
+    kept = [line for line in lines if folders.key_of(line) not in given]
+    refuse_untrusted(record, kept, typed_trust(given))
     told = _runtime(record).get("cwd")
     began = Path(told) if isinstance(told, str) else Path()  # the present folder where nothing says so
     return [_as_meant(line, began) for line in kept]
@@ -95,11 +82,11 @@ def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str], ship
 
 def _chosen(record: Path) -> list[str]:
     """What a run was begun with, where this version has other defaults: the choices of groups, and values."""
-    typed = {key_of(line) for line in read_lines(record)}
+    typed = {folders.key_of(line) for line in folders.read_lines(record)}
     choices = _runtime(record).get("choices")
     found = choices.items() if isinstance(choices, dict) else ()
     settings = record.with_name("config.yaml")
-    plain = read_plain(settings) if settings.is_file() else None
+    plain = folders.read_plain(settings) if settings.is_file() else None
     values = flatten(plain) if isinstance(plain, dict) else {}
     changed = [
         f"{key}={values[key]}"
@@ -109,17 +96,14 @@ def _chosen(record: Path) -> list[str]:
     return changed + [
         f"{group}={choice}"
         for group, choice in found
-        if group in _GROUPS
-        and group not in typed
-        and re.fullmatch(r"\w+", str(choice))
-        and choice is not None
+        if group in _GROUPS - typed and choice is not None and re.fullmatch(r"\w+", str(choice))
     ]
 
 
 def _runtime(record: Path) -> dict[str, Any]:
     """What Hydra noted of a run's start, beside its record."""
-    beside = record.with_name("hydra.yaml") if record.name == JOB_RECORD.name else record
-    plain: Any = read_plain(beside) if beside.is_file() else {}
+    beside = record.with_name("hydra.yaml") if record.name == folders.JOB_RECORD.name else record
+    plain: Any = folders.read_plain(beside) if beside.is_file() else {}
     for key in ("hydra", "runtime"):
         plain = plain.get(key) if isinstance(plain, dict) else None
     return plain if isinstance(plain, dict) else {}
@@ -143,9 +127,10 @@ def record_kept(typed: Sequence[str]) -> Iterator[None]:
     Args:
         typed: arguments of the command, as `expand_resume_arguments` gives them.
     """
-    folders = [argument.partition("=")[2].strip("'\"") for argument in typed if key_of(argument) == _RUN]
-    folder = Path(folders[-1] if folders else "")
-    record = {path: path.read_bytes() for path in folder.glob(f"{JOB_RECORD.parent}/*")} if folders else {}
+    given = folders.values_of(typed).get(_RUN)
+    folder = Path(given or "")
+    kept = () if given is None else folder.glob(f"{folders.JOB_RECORD.parent}/*")
+    record = {path: path.read_bytes() for path in kept}
     trained = _written(folder)
     try:
         yield
@@ -163,21 +148,19 @@ def _written(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in kept if path.exists()}
 
 
-def _sweep_again(
-    typed: Sequence[str],
-    given: dict[str, str],
-    quoted: Callable[[Sequence[str]], list[str]],
-    sweeps: Path,
-) -> list[str]:
-    if "hydra.sweep.dir" in given:
-        return list(typed)
-    overrides = [argument for argument in quoted(typed) if not argument.startswith("-")]
-    folder = last_sweep(overrides, sweeps)
+def _sweep_again(typed: Sequence[str]) -> list[str]:
+    quoted = [argument for argument in overrides(COMMANDS["train"], typed) if not argument.startswith("-")]
+    folder = folders.last_sweep(quoted, sweeps := sweeps_folder())
     if folder is None:
         print(f"no sweep below {sweeps} was begun with these settings, so one begins", file=sys.stderr)
         return list(typed)
     print(f"going on with the sweep in {folder}", file=sys.stderr)
     return [*typed, f"hydra.sweep.dir={folder}"]
+
+
+def sweeps_folder() -> Path:
+    """The folder of sweeps that name none."""
+    return Path(folders.read_plain(CONFIG / "train.yaml")["hydra"]["sweep"]["dir"]).parent
 
 
 def _again(folder: str, kind: str) -> list[str]:

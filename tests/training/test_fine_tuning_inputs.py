@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_checkpoints import INFO
 
-from hela_seg.training.inputs import Inputs
+from hela_seg.training.fine_tuning import Inputs
 
 RED_GREEN = Inputs(2, 0, ("red", "green"))
 

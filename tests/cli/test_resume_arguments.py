@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
 from runs.sweep.test_folders import begun, held
 
-from hela_seg.cli import COMMANDS, CONFIG, overrides
-from hela_seg.runs.sweep import expand_resume_arguments
+from hela_seg.cli import resume_arguments
 from hela_seg.system.errors import InputError
-
-quoted = partial(overrides, COMMANDS["train"])
 
 
 def expanded(typed: list[str], sweeps: Path) -> list[str]:
-    return expand_resume_arguments(typed, quoted, lambda: sweeps, CONFIG)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resume_arguments, "sweeps_folder", lambda: sweeps)
+        return resume_arguments.expand_resume_arguments(typed)
 
 
 def test_a_sweep_that_names_no_folder_goes_on_in_its_last_one(

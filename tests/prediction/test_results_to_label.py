@@ -4,7 +4,7 @@ from PIL import Image
 
 from hela_seg.data.classes import Classes
 from hela_seg.prediction.ranking import Candidate, Choice
-from hela_seg.prediction.to_label import write_ranking, write_ranking_sheet
+from hela_seg.prediction.results import write_ranking, write_ranking_sheet
 from hela_seg.report.pictures.blending import blend
 from hela_seg.report.pictures.overlay import GAP, LINE, MARGIN, TITLE
 
@@ -41,7 +41,7 @@ def test_nothing_to_label_is_a_list_without_rows(tmp_path):
 
 
 def test_sheet_shows_the_frames_row_by_row(tmp_path):
-    write_ranking_sheet(tmp_path / "a.png", shown(7), NAMES, CLASSES, "next")
+    write_ranking_sheet(tmp_path / "a.png", shown(7), NAMES, CLASSES)
     with Image.open(tmp_path / "a.png") as image:
         page = np.asarray(image.convert("RGB"))
     for place, (_, image, labels) in enumerate(shown(7)):
@@ -51,7 +51,7 @@ def test_sheet_shows_the_frames_row_by_row(tmp_path):
 
 
 def test_captions_stay_above_their_own_thumbnail(tmp_path):
-    write_ranking_sheet(tmp_path / "a.png", shown(2), NAMES, CLASSES, "next")
+    write_ranking_sheet(tmp_path / "a.png", shown(2), NAMES, CLASSES)
     with Image.open(tmp_path / "a.png") as image:
         page = np.asarray(image.convert("RGB"))
     line = page[MARGIN + TITLE : MARGIN + TITLE + LINE]
@@ -62,11 +62,11 @@ def test_captions_stay_above_their_own_thumbnail(tmp_path):
 
 
 def test_large_frames_are_shrunk(tmp_path):
-    write_ranking_sheet(tmp_path / "a.png", shown(1, 2000, 3000), NAMES, CLASSES, "next")
+    write_ranking_sheet(tmp_path / "a.png", shown(1, 2000, 3000), NAMES, CLASSES)
     with Image.open(tmp_path / "a.png") as image:
         assert image.size[0] == 640
 
 
 def test_no_frames_are_a_programming_error(tmp_path):
     with pytest.raises(ValueError, match="at least one frame"):
-        write_ranking_sheet(tmp_path / "a.png", [], NAMES, CLASSES, "next")
+        write_ranking_sheet(tmp_path / "a.png", [], NAMES, CLASSES)

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from small_checkpoints import INFO, saved
 
-from hela_seg.cli import CONFIG
+from hela_seg.cli.start_from import expand_start_from
 from hela_seg.runs.checkpoint import CHECKPOINT_KEY
-from hela_seg.runs.start_from import expand_start_from
 from hela_seg.system.errors import InputError
 
 
@@ -23,7 +22,7 @@ def test_its_net_stands_before_what_is_typed(tmp_path: Path) -> None:
     }
     path = saved(tmp_path / "a.ckpt", **{CHECKPOINT_KEY: INFO.to_plain() | {"net": net}})
     typed = [f"start_from='{path}'", "model.dropout=0.5", "seed=1"]
-    assert expand_start_from(typed, CONFIG) == [
+    assert expand_start_from(typed) == [
         "model=unet",
         "++model.width=2",
         "++model.dropout=0.0",
@@ -41,14 +40,14 @@ def test_its_net_stands_before_what_is_typed(tmp_path: Path) -> None:
     ],
 )
 def test_who_chooses_a_net_or_no_checkpoint_is_left_alone(typed: list[str]) -> None:
-    assert expand_start_from(typed, CONFIG) == typed
+    assert expand_start_from(typed) == typed
 
 
 @pytest.mark.parametrize("target", ["os.system", "../../other/unet.UNet", "hela_seg.models.nowhere.Net"])
 def test_a_net_that_no_option_chooses_is_refused(target: str, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.ckpt", **{CHECKPOINT_KEY: INFO.to_plain() | {"net": {"_target_": target}}})
     with pytest.raises(InputError, match="which model= cannot choose"):
-        expand_start_from([f"start_from={path}"], CONFIG)
+        expand_start_from([f"start_from={path}"])
 
 
 def test_a_net_of_a_trusted_module_is_named_by_its_class(tmp_path: Path) -> None:
@@ -56,7 +55,7 @@ def test_a_net_of_a_trusted_module_is_named_by_its_class(tmp_path: Path) -> None
     path = saved(tmp_path / "a.ckpt", **{CHECKPOINT_KEY: INFO.to_plain() | {"net": net}})
     typed = [f"start_from={path}", "trust=[other,my_nets]"]
     expected = ["model._target_=my_nets.unet.MyNet", "++model.width=2", *typed]
-    assert expand_start_from(typed, CONFIG) == expected
+    assert expand_start_from(typed) == expected
     for trust in ("my_net", "unet", "my_nets.unet.MyNet", "null"):
         with pytest.raises(InputError, match=r"my_nets\.unet\.MyNet.* add trust=my_nets\.unet if you trust"):
-            expand_start_from([f"start_from={path}", f"trust={trust}"], CONFIG)
+            expand_start_from([f"start_from={path}", f"trust={trust}"])

@@ -8,27 +8,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hela_seg.cli.arguments import setting
+from hela_seg.cli.commands import CONFIG
+from hela_seg.cli.untrusted import typed_trust
 from hela_seg.runs.checkpoint import option_of, read_content, read_info
-from hela_seg.runs.sweep.folders import key_of
-from hela_seg.runs.sweep.trust import typed_trust
+from hela_seg.runs.sweep.folders import values_of
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import MULTIRUN
 from hela_seg.system.trust import advice, is_trusted, module_of, trusted_modules
 
 
-def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
+def expand_start_from(typed: Sequence[str]) -> list[str]:
     """Where a run starts from a checkpoint and no ``model=`` is typed, put its net before the arguments.
 
     So the record of the run states its net, and going on with it needs the checkpoint no longer.
 
     Args:
         typed: arguments of the command.
-        shipped: the folder of this program's configuration files.
 
     Raises:
         InputError: the checkpoint is not there, or names a net that ``model=`` cannot choose.
     """
-    given = {key_of(argument): argument.partition("=")[2].strip("'\"") for argument in typed}
+    given = values_of(typed)
     value = given.get("start_from", "")
     if value in ("", "null") or "model" in given:
         return list(typed)
@@ -42,7 +43,7 @@ def expand_start_from(typed: Sequence[str], shipped: Path) -> list[str]:
     if is_trusted(module_of(target), trust) and re.fullmatch(r"[\w.]+", target):
         return [f"model._target_={target}", *_arguments(path, net), *typed]
     option, own = option_of(target), target.startswith("hela_seg.models.")
-    if not (own and re.fullmatch(r"\w+", option) and (shipped / "model" / f"{option}.yaml").is_file()):
+    if not (own and re.fullmatch(r"\w+", option) and (CONFIG / "model" / f"{option}.yaml").is_file()):
         raise InputError(
             f"{path} names the net {target}, which model= cannot choose, expected one of hela_seg"
             f"{advice(target) or ': set model='}"
@@ -55,16 +56,13 @@ def _arguments(path: Path, net: Mapping[str, Any]) -> Iterator[str]:
     for key, value in net.items():
         if key in ("_target_", "in_channels", "classes"):
             continue
-        text = _as_typed(value)
-        if text is None or not re.fullmatch(r"[a-z]\w*", key):
+        if not (_is_plain(value) and re.fullmatch(r"[a-z]\w*", key)):
             raise InputError(f"{path} sets model.{key} to {value!r}, which is not taken over: set model=")
-        yield f"++model.{key}={text}"
+        yield setting(f"++model.{key}", value)
 
 
-def _as_typed(value: Any) -> str | None:
-    """A plain value in Hydra's grammar; None for what could refer to something else, or is none."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return repr(value)
-    return f"'{value}'" if isinstance(value, str) and re.fullmatch(r"[\w./ +-]*", value) else None
+def _is_plain(value: Any) -> bool:
+    """Whether a value is null or true, a finite number, or a word that can refer to nothing else."""
+    if isinstance(value, str):
+        return bool(re.fullmatch(r"[\w./ +-]*", value))
+    return value is None or (isinstance(value, bool | int | float) and math.isfinite(value))

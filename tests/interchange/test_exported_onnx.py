@@ -14,7 +14,7 @@ from packaging.version import Version
 from small_nets import ByChance, ByContent, Doubles, each_net, made, same_logits, trained
 
 from hela_seg.inference.onnx_net import OnnxNet
-from hela_seg.interchange.onnx_file import OPSET, write_onnx
+from hela_seg.interchange.exported import OPSET, write_onnx
 from hela_seg.system.errors import InputError
 
 CHATTY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")

@@ -8,8 +8,8 @@ import pytest
 from conftest import SMALL_NET, write_folder
 from omegaconf import OmegaConf
 
-from hela_seg.cli import CONFIG, main
-from hela_seg.runs.sweep.trust import refuse_untrusted
+from hela_seg.cli import main
+from hela_seg.cli.untrusted import refuse_untrusted
 from hela_seg.system.errors import InputError
 
 
@@ -37,7 +37,7 @@ from hela_seg.system.errors import InputError
 )
 def test_what_would_act_is_refused_with_its_line(line: str) -> None:
     with pytest.raises(InputError, match="expected plain settings") as refused:
-        refuse_untrusted(Path("overrides.yaml"), ["seed=1", line], CONFIG)
+        refuse_untrusted(Path("overrides.yaml"), ["seed=1", line])
     assert line in str(refused.value)
 
 
@@ -53,7 +53,7 @@ def test_plain_settings_and_known_parts_are_replayed() -> None:
         *("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "data.drawing={series: 3, frames: 2}"),
         *("+callbacks.rate={_target_: pytorch_lightning.callbacks.LearningRateMonitor}", "data.seed=${seed}"),
     ]
-    refuse_untrusted(Path("overrides.yaml"), lines, CONFIG)
+    refuse_untrusted(Path("overrides.yaml"), lines)
 
 
 def test_a_foreign_folder_plants_no_file(
@@ -95,7 +95,7 @@ def test_a_record_may_name_what_the_user_trusts_by_name(
     (tmp_path / "lab_losses.py").write_text("import os\nclass Loss: pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     record = Path("overrides.yaml")
-    refuse_untrusted(record, ["++loss._target_=lab_losses.Loss"], CONFIG, ["lab_losses"])
+    refuse_untrusted(record, ["++loss._target_=lab_losses.Loss"], ["lab_losses"])
     for line, trust in (
         ("loss._target_=lab_losses.Loss", ["lab"]),
         ("loss._target_=lab_losses.os.system", ["lab_losses"]),
@@ -103,4 +103,4 @@ def test_a_record_may_name_what_the_user_trusts_by_name(
         ("trust=lab_losses", ["lab_losses"]),
     ):
         with pytest.raises(InputError):
-            refuse_untrusted(record, [line], CONFIG, trust)
+            refuse_untrusted(record, [line], trust)

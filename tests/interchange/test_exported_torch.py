@@ -11,7 +11,7 @@ import torch
 from small_nets import NETS, ByChance, ByContent, Doubles, each_net, made, same_logits, trained
 
 from hela_seg.inference import TrainedNet
-from hela_seg.interchange.torch_files import write_torch_export, write_torchscript
+from hela_seg.interchange.exported import write_torch_export, write_torchscript
 from hela_seg.system.errors import InputError
 
 pytestmark = [

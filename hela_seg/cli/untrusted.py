@@ -12,23 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from hela_seg.cli.commands import CONFIG
 from hela_seg.runs.sweep.folders import key_of
 from hela_seg.system.errors import InputError
 from hela_seg.system.trust import advice, import_trusted, is_trusted, module_of, trusted_modules
 
 PLACES = {
-    *(
-        "artifacts",
-        "default_root_dir",
-        "dir",
-        "dirpath",
-        "filename",
-        "folder",
-        "log_dir",
-        "output_dir",
-        "path",
-    ),
-    *("root_dir", "save_dir", "storage", "store", "subdir"),
+    *("artifacts", "default_root_dir", "dir", "dirpath", "filename", "folder", "log_dir", "output_dir"),
+    *("path", "root_dir", "save_dir", "storage", "store", "subdir"),
 }
 """Last parts of keys whose values say where something is written."""
 
@@ -68,13 +59,12 @@ def typed_trust(given: Mapping[str, str]) -> tuple[str, ...]:
     return () if text == "null" else tuple(re.findall(r"[\w.]+", text))
 
 
-def refuse_untrusted(record: Path, lines: Iterable[str], shipped: Path, trust: Sequence[str] = ()) -> None:
+def refuse_untrusted(record: Path, lines: Iterable[str], trust: Sequence[str] = ()) -> None:
     """Refuse a record of settings that would call or write what the user has not named.
 
     Args:
         record: for the message.
         lines: of the record, such as ``data.root='cells'``.
-        shipped: the folder of this program's configuration files.
         trust: names of modules whose classes and functions a record may name.
 
     Raises:
@@ -88,11 +78,10 @@ def refuse_untrusted(record: Path, lines: Iterable[str], shipped: Path, trust: S
             targets = _TARGET.findall(line)
             known = len(targets) == line.count("_target_") and "_args_" not in line
             modules = trusted_modules(trust) if key.split(".")[0] == "model" else trust
-            if not (known and all(_is_known(target, shipped, modules) for target in targets)):
+            if not (known and all(_is_known(target, modules) for target in targets)):
                 foreign = next((advice(target) for target in targets if advice(target)), "")
-                raise _refusal(
-                    record, line, "names code that is not of this program, torch or Lightning", foreign
-                )
+                why = "names code that is not of this program, torch or Lightning"
+                raise _refusal(record, line, why, foreign)
         if key == "trust":
             raise _refusal(record, line, "trusts code by name")
         if key.startswith("hydra.") and not SEARCHES.match(key):
@@ -103,9 +92,9 @@ def refuse_untrusted(record: Path, lines: Iterable[str], shipped: Path, trust: S
             raise _refusal(record, line, "has large recordings drawn")
 
 
-def _is_known(target: str, shipped: Path, trust: Sequence[str]) -> bool:
+def _is_known(target: str, trust: Sequence[str]) -> bool:
     """Whether a record may name a class or function; of these, code outside is imported if it is trusted."""
-    if target in _shipped(shipped) or CONSTRUCTORS.fullmatch(target):
+    if target in _shipped() or CONSTRUCTORS.fullmatch(target):
         return True
     return is_trusted(module_of(target), trust) and bool(import_trusted(target, trust, "_target_"))
 
@@ -118,13 +107,12 @@ def _keys_in(value: str) -> str:
 def _refusal(record: Path, line: str, why: str, otherwise: str = "") -> InputError:
     return InputError(
         f"{record} holds {line}, which {why}, expected plain settings: add this line to the command if you "
-        "trust it"
-        f"{otherwise}"
+        f"trust it{otherwise}"
     )
 
 
 @cache
-def _shipped(folder: Path) -> frozenset[str]:
+def _shipped() -> frozenset[str]:
     """All names of code in the shipped configuration files."""
-    texts = (path.read_text(encoding="utf-8") for path in folder.rglob("*.yaml"))
+    texts = (path.read_text(encoding="utf-8") for path in CONFIG.rglob("*.yaml"))
     return frozenset(target for text in texts for target in _TARGET.findall(text))
