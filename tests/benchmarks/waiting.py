@@ -19,12 +19,13 @@ import numpy as np
 import pytorch_lightning as pl
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hela_seg.cli import CONFIG
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.synthetic.recordings import DrawingSettings, write
 from hela_seg.runs.checkpoint import ModelInfo
+from hela_seg.training.assembly import net_config, net_of
 from hela_seg.training.task import SegmentationTask
 
 WARM_UP = 4
@@ -56,7 +57,7 @@ def train(config: DictConfig, steps: int) -> tuple[float, float]:
     data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
     data.prepare()
     task = SegmentationTask(
-        net=instantiate(config.model, in_channels=data.channels, classes=len(data.classes)),
+        net=net_of(net_config(OmegaConf.to_container(config.model), data)),
         loss=instantiate(config.loss),
         optimizer=instantiate(config.optimizer),
         info=ModelInfo({}, data.classes.to_plain(), {}, data.channels, data.axes, [], {}, {}),
