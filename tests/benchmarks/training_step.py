@@ -48,9 +48,7 @@ def fit(net: str, batch: int, tile: int, steps: int, watch: pl.Callback) -> None
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder, initialize_config_dir(str(CONFIG), version_base="1.3"):
         arguments = [f"model={net}", f"output_dir={folder}", "trainer=cpu", "trainer.precision=32-true"]
-        arguments += ["model.norm=batch"] * (
-            net == "residual_unet"
-        )  # auto needs data
+        arguments += ["model.norm=batch"] * (net == "residual_unet")  # auto needs data
         config = compose("train", arguments)
         settings, hardware = resolve(config, RankInfo())
         hardware.apply()
