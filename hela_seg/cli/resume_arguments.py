@@ -150,7 +150,8 @@ def _written(folder: Path) -> dict[str, int]:
 
 def _sweep_again(typed: Sequence[str]) -> list[str]:
     quoted = [argument for argument in overrides(COMMANDS["train"], typed) if not argument.startswith("-")]
-    folder = folders.last_sweep(quoted, sweeps := sweeps_folder())
+    sweeps = sweeps_folder()
+    folder = folders.last_sweep(quoted, sweeps)
     if folder is None:
         print(f"no sweep below {sweeps} was begun with these settings, so one begins", file=sys.stderr)
         return list(typed)

@@ -65,7 +65,7 @@ class DataSettings:
             `hela_seg.data.context`.
         tile: rows and columns of a tile; None for a size that suits the training frames, see
             `hela_seg.data.tiles.tile_of_frames`.
-        batch_size: tiles of a batch (N); None for as many as have `hela_seg.data.tiles.STEP_PIXELS`.
+        batch_size: tiles of a batch (N); None for as many as `hela_seg.data.tiles.tiles_of_step` says.
         foreground_share: share of the training tiles, from 0 to 1, that show a pixel of a foreground class.
         most_indexed: masks read before training, to count and locate the classes; of more frames, only
             every second, third ... of each series (`hela_seg.data.labels.survey.survey`).

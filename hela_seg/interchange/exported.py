@@ -89,8 +89,8 @@ def write_torch_export(trained: TrainedNet, path: Path) -> None:
         InputError: the net cannot be expressed, or the file cannot be written.
     """
     # into memory first: a path would have to end in .pt2, and a file's name before it is whole does not
-    content = io.BytesIO()
-    with exporting(what := "torch.export", trained):
+    what, content = "torch.export", io.BytesIO()
+    with exporting(what, trained):
         net, shapes = trained.net.eval(), dynamic_shapes(trained)
         program = torch.export.export(net, (example(trained),), dynamic_shapes=shapes)
         refuse_changed_logits(trained, what, program.module())
@@ -109,8 +109,8 @@ def write_torchscript(trained: TrainedNet, path: Path) -> None:
         InputError: the net cannot be expressed, or the file cannot be written.
     """
     # into memory first: PyTorch has its own errors for a disk that is full or may not be written
-    content = io.BytesIO()
-    with exporting(what := "TorchScript", trained):
+    what, content = "TorchScript", io.BytesIO()
+    with exporting(what, trained):
         with torch.no_grad():
             traced = torch.jit.trace(trained.net.eval(), example(trained), check_trace=False)  # type: ignore[no-untyped-call]
         refuse_changed_logits(trained, what, traced)

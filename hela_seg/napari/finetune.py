@@ -233,9 +233,8 @@ def train(
 
 def _epochs(run: Path, last: int) -> list[Epoch]:
     """The epochs whose training loss is logged, in their order."""
-    from hela_seg.report.run.figures import (
-        read_log,  # here, because Matplotlib takes time and the window waits
-    )
+    # here, because Matplotlib takes time and the window waits
+    from hela_seg.report.run.figures import read_log
 
     try:
         log = read_log(run / run_folder.LOGS / run_folder.METRICS_TABLE)

@@ -63,7 +63,8 @@ def find_start(settings: TrainSettings, folder: Path) -> Start:
         read_info(settings.start_from, read_content(settings.start_from))  # refused before the data are read
     if checkpoint is None or not settings.resume or not checkpoint.is_relative_to(folder):
         return Start(checkpoint=checkpoint)
-    start = Start(ended_with, checkpoint, begun := read_info(checkpoint, read_content(checkpoint)))
+    begun = read_info(checkpoint, read_content(checkpoint))
+    start = Start(ended_with, checkpoint, begun)
     resume.check_same_settings(begun, settings.with_tiles_of(start.data).to_plain(), checkpoint)
     return start
 

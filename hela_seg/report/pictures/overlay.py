@@ -141,8 +141,10 @@ def caption_of(before: str, name: str, after: str, panel: Picture) -> str:
     """
     whole = before + name + after
     shortened = (f"{before}…{name[-length:]}{after}" for length in range(len(name) - 1, 3, -1))
-    captions = (one for one in chain([whole], shortened))
-    return next((one for one in captions if font_of(TEXT_SIZE).getlength(one) <= panel.shape[1]), whole)
+    return next(
+        (one for one in chain([whole], shortened) if font_of(TEXT_SIZE).getlength(one) <= panel.shape[1]),
+        whole,
+    )
 
 
 def write_png(path: Path, picture: Picture, comment: str = "") -> None:

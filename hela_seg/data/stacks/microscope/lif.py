@@ -83,8 +83,9 @@ class LifReader(Reader):
         moved = [view.transpose(*mosaic, *order) for view in views]
         if not mosaic:
             self._add_position(image, moved, dimensions, order, channels)
-        for tile in range(len(moved[0]) if mosaic else 0):
-            self._add_position(image, [v[tile] for v in moved], dimensions, order, channels, f"_{tile}")
+            return
+        for tile, of_tile in enumerate(zip(*moved, strict=True)):
+            self._add_position(image, list(of_tile), dimensions, order, channels, f"_{tile}")
 
     def _add_position(
         self,
