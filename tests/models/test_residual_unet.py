@@ -60,12 +60,29 @@ def test_instance_normalisation_sees_brighter_images_alike() -> None:
     assert (other(7 * image) - other(image)).abs().max() > 1
 
 
-def test_instance_normalisation_is_that_of_each_channel_and_takes_single_pixels() -> None:
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_instance_normalisation_and_its_gradient_are_torchs(
+    layout: torch.memory_format, training: bool
+) -> None:
     generator = torch.Generator().manual_seed(2)
-    images = torch.randn(2, 4, 5, 7, generator=generator)
-    expected = nn.functional.instance_norm(images.double()).float()
-    torch.testing.assert_close(InstanceNorm(4)(images), expected)
-    assert InstanceNorm(4)(torch.ones(1, 4, 1, 1)).equal(torch.zeros(1, 4, 1, 1))
+    images, factors = (torch.randn(3, 4, 5, 7, generator=generator, dtype=torch.float64) for _ in range(2))
+    norm, expected = InstanceNorm(4), nn.InstanceNorm2d(4, affine=True)
+    found = []
+    for module in (norm, expected):
+        module.double().train(training)
+        module.weight.data, module.bias.data = images[0, :, 0, 0], images[1, :, 0, 0]
+        given = images.clone(memory_format=layout).requires_grad_()
+        result = module(given)
+        gradients = torch.autograd.grad((result * factors).sum(), [given, module.weight, module.bias])
+        found.append((result, *gradients))
+    torch.testing.assert_close(*found)
+    assert found[0][0].is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_instance_normalisation_takes_single_pixels(training: bool) -> None:
+    assert InstanceNorm(4).train(training)(torch.ones(2, 4, 1, 1)).equal(torch.zeros(2, 4, 1, 1))
 
 
 @pytest.mark.parametrize("norm", NORMS)
