@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from hela_seg.system.settings import Count, NonNegative, Share
 
 DRAWING_VERSION = 1
 """Part of a recording's folder name: to be raised whenever the same settings give another picture."""
+
+DRAWN = re.compile(r"\.|[0-9a-f]{8}$")
+"""Names in a root that do not speak against drawing there: hidden files, and what was drawn before."""
 
 LATER_SETTINGS = ("tracks", "drift", "out_of_focus")
 """Fields of `DrawingSettings` that change nothing at their defaults."""
@@ -69,16 +73,16 @@ def write(root: Path | str, drawing: DrawingSettings) -> Path:
         stage was.
 
     Raises:
-        InputError: the root cannot be written, or holds images already.
+        InputError: the root cannot be written, or holds something else than drawn recordings.
     """
     folder = folder_of(root, drawing)
     if folder.is_dir():
         return folder
-    own = next((name for name in ("images", "masks") if Path(root, name).is_dir()), None)
+    own = _foreign_entry(Path(root))
     if own is not None:
         raise InputError(
-            f"{root} holds a folder {own}, expected an empty one for the cells that data=synthetic draws: "
-            "to use the images there, add data=folder or data=auto"
+            f"{root} holds {own}, expected an empty or a new folder for the cells that data=synthetic draws: "
+            "to use what lies there, add data=auto, or data=folder or data=timelapse"
         )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +103,12 @@ def folder_of(root: Path | str, drawing: DrawingSettings) -> Path:
     used = {name: value for name, value in asdict(drawing).items() if value or name not in LATER_SETTINGS}
     everything = {"version": DRAWING_VERSION, **used, **asdict(Culture())}
     return Path(root) / hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _foreign_entry(root: Path) -> str | None:
+    """The name of something in a folder that was not drawn here, if there is any."""
+    names = sorted(entry.name for entry in root.iterdir()) if root.is_dir() else []
+    return next((name for name in names if not DRAWN.match(name)), None)
 
 
 def _write_series(folder: Path, drawing: DrawingSettings) -> None:

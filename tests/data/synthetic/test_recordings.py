@@ -82,11 +82,18 @@ def test_two_processes_at_once_both_succeed(tmp_path):
     assert list(tmp_path.iterdir()) == [folders[0]]
 
 
-def test_no_cells_are_drawn_among_a_users_images(tmp_path):
-    (tmp_path / "images").mkdir()
-    with pytest.raises(InputError, match=r"holds a folder images, .*add data=folder"):
+@pytest.mark.parametrize("name", ["images", "movie.tif", "64e5f8f0-notes"])
+def test_no_cells_are_drawn_among_a_users_images(name, tmp_path):
+    (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match=rf"holds {name}, expected an empty or a new folder .*add data=auto"):
         write(tmp_path, DrawingSettings(**SMALL))
-    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_other_cells_are_drawn_beside_those_drawn_before(tmp_path):
+    (tmp_path / ".DS_Store").touch()
+    first, second = (write(tmp_path, DrawingSettings(**SMALL, seed=seed)) for seed in (0, 1))
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / ".DS_Store", first, second])
 
 
 @pytest.mark.parametrize(
