@@ -75,7 +75,8 @@ class GreyValues:
         ``inverted_cdf`` gives values that occur.
         """
         if not self.counted:
-            return np.percentile(np.concatenate(self._chunks), percents, method=method).astype(np.float64)
+            found = np.percentile(np.concatenate(self._chunks), percents, method=method)
+            return np.asarray(found, np.float64)
         up_to, shares = np.cumsum(self._counts), np.asarray(percents) / 100
         if method == "inverted_cdf":
             ranks = np.maximum(np.ceil(shares * up_to[-1]) - 1, 0)
@@ -83,7 +84,7 @@ class GreyValues:
             ranks = shares * (up_to[-1] - 1)
         ends = np.stack([np.floor(ranks), np.ceil(ranks)]).astype(np.int64)
         below, above = np.searchsorted(up_to, ends, side="right")
-        return below + (above - below) * (ranks % 1)
+        return np.asarray(below + (above - below) * (ranks % 1), np.float64)
 
     def mean_and_deviation(self) -> tuple[float, float]:
         """Mean and standard deviation."""
