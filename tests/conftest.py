@@ -20,10 +20,12 @@ from crash_reports import (  # noqa: F401  # hooks of pytest
     pytest_handlecrashitem,
     pytest_testnodedown,
 )
+from hydra import compose, initialize_config_dir
 from hypothesis import settings
+from omegaconf import DictConfig
 from PIL import Image
 
-from hela_seg.cli import main
+from hela_seg.cli import CONFIG, main
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # one core for each process that runs tests and for those that it starts; read when torch is imported
@@ -48,6 +50,12 @@ SMALL_NET = [
     "report=false",
 ]
 """Overrides that make a run of a second out of any training."""
+
+
+def composed(*typed: str) -> DictConfig:
+    """The settings of ``train`` with what a user types."""
+    with initialize_config_dir(str(CONFIG), version_base="1.3"):
+        return compose("train", ["output_dir=out", *typed])
 
 
 @pytest.fixture(scope="session")

@@ -91,32 +91,6 @@ def test_what_cannot_be_scored_gets_one_line(
     assert not list(tmp_path.rglob("scores.*"))
 
 
-@pytest.mark.parametrize(
-    ("classes", "expected"),
-    [
-        ("[background,{name: cell, values: [1, 2]}]", "the data have 2 classes, expected 3"),
-        (
-            "[background,{name: bright, values: [2]},{name: dim, values: [1]}]",
-            "data.classes names background, bright, dim, expected background, dim, bright",
-        ),
-    ],
-    ids=["others", "in another order"],
-)
-def test_classes_that_are_not_the_nets_are_refused(
-    classes: str,
-    expected: str,
-    checkpoint: Path,
-    cells: Path,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    arguments = [f"data.root={cells}", f"data.classes={classes}", f"hydra.run.dir={tmp_path}"]
-    assert main("evaluate", [str(checkpoint), "data=folder", *arguments]) == 2
-    error = capfd.readouterr().err
-    assert expected in error
-    assert error.count("\n") == 1
-
-
 def test_data_that_are_gone_are_named(
     checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

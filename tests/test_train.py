@@ -292,27 +292,3 @@ def test_too_few_series_for_the_split_say_so(tmp_path: Path, capfd: pytest.Captu
     error = capfd.readouterr().err
     assert error.count("\n") == 1
     assert "data.split.validation=0" in error
-
-
-def test_labels_of_no_class_name_file_value_and_pixels(
-    cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert train(cells, tmp_path, "data.classes=[background,dim]") == 2
-    error = capfd.readouterr().err
-    assert "dish 0.tif, frame 0" in error
-    assert "2 (" in error
-    assert not (tmp_path / "split.csv").exists()
-
-
-def test_pictures_on_two_sides_of_the_split_are_reported_before_training(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    write_folder(tmp_path / "cells", series=3)
-    for name in ("images", "masks"):
-        for copy in (1, 2):
-            source = tmp_path / "cells" / name / "dish 0.tif"
-            (tmp_path / "cells" / name / f"dish {copy}.tif").write_bytes(source.read_bytes())
-    assert train(tmp_path / "cells", tmp_path / "run") == 0
-    said = capfd.readouterr().err
-    assert "warning: 6 frame(s) of validation or test look like" in said
-    assert said.index("warning: ") < said.index("epoch ")

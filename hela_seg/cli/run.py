@@ -146,6 +146,7 @@ def _composed_for_typed_classes() -> Iterator[None]:
     compose = ConfigLoaderImpl.load_configuration
 
     def load(self: ConfigLoaderImpl, *args: Any, **kwargs: Any) -> DictConfig:
+        """Compose as Hydra does, without the defaults of a class that another one replaces."""
         config = compose(self, *args, **kwargs)
         _without_defaults_of_others(config, config.hydra.overrides.task)
         return config

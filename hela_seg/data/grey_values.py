@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -66,16 +67,24 @@ class GreyValues:
             self._size = self._chunks[0].size
             self._share /= 2
 
-    def percentile(self, percent: float, method: Literal["linear", "inverted_cdf"] = "linear") -> float:
-        """As ``numpy.percentile`` has it by that method; ``inverted_cdf`` gives a value that occurs."""
+    def percentiles(
+        self, percents: Sequence[float], method: Literal["linear", "inverted_cdf"] = "linear"
+    ) -> Figures:
+        """The grey values (P,) at P percents, 0 to 100, as ``numpy.percentile`` has them by that method.
+
+        ``inverted_cdf`` gives values that occur.
+        """
         if not self.counted:
-            return float(np.percentile(np.concatenate(self._chunks), percent, method=method))
-        up_to = np.cumsum(self._counts)
+            found = np.percentile(np.concatenate(self._chunks), percents, method=method)
+            return np.asarray(found, np.float64)
+        up_to, shares = np.cumsum(self._counts), np.asarray(percents) / 100
         if method == "inverted_cdf":
-            return float(np.searchsorted(up_to, np.ceil(percent / 100 * up_to[-1])))
-        rank = percent / 100 * (int(up_to[-1]) - 1)
-        below, above = np.searchsorted(up_to, [np.floor(rank), np.ceil(rank)], side="right")
-        return float(below + (above - below) * (rank - np.floor(rank)))
+            ranks = np.maximum(np.ceil(shares * up_to[-1]) - 1, 0)
+        else:
+            ranks = shares * (up_to[-1] - 1)
+        ends = np.stack([np.floor(ranks), np.ceil(ranks)]).astype(np.int64)
+        below, above = np.searchsorted(up_to, ends, side="right")
+        return np.asarray(below + (above - below) * (ranks % 1), np.float64)
 
     def mean_and_deviation(self) -> tuple[float, float]:
         """Mean and standard deviation."""

@@ -200,5 +200,5 @@ def _collect(frames: Iterable[Array]) -> list[GreyValues]:
 
 
 def _percentiles(channels: Sequence[GreyValues], percentiles: tuple[float, float]) -> Statistics:
-    low, high = (tuple(c.percentile(percent) for c in channels) for percent in percentiles)
-    return low, high
+    low, high = np.transpose([channel.percentiles(percentiles) for channel in channels]).tolist()
+    return tuple(low), tuple(high)

@@ -73,6 +73,7 @@ def _analysed_beside(
     done = SimpleQueue[Unit | None]()
 
     def arriving() -> Iterator[Unit]:
+        """Units as they are done; an error once no more of them will be."""
         for _ in job.units:
             unit = done.get()
             if unit is None:

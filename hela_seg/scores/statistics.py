@@ -136,6 +136,7 @@ def resampled(
     as_float = matrix.astype(np.float64)  # exact up to 2**53 pixels
 
     def figures_of_draws(places: NDArray[np.int64], axis: int) -> FloatArray:
+        """Figures (M, ...) of draws whose U units lie along an axis of ``places``."""
         # how often each unit is drawn, times its counts: one product of matrices in place of many sums
         draws = places.reshape(-1, places.shape[axis])
         often = np.stack([np.bincount(draw, minlength=units) for draw in draws]).astype(np.float64)

@@ -19,7 +19,7 @@ from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block
 from hela_seg.inference import Predictor, count_frames
-from hela_seg.inference.counting import LabelMap
+from hela_seg.inference.counting import Counted, LabelMap
 from hela_seg.report.quality import quality_to_plain, write_quality
 from hela_seg.report.run.examples import predicted
 from hela_seg.report.run.page import write_report
@@ -30,7 +30,7 @@ from hela_seg.runs import records, run_folder
 from hela_seg.runs.checkpoint import TEST_KEY, add_to_checkpoint, validation_score
 from hela_seg.scores.confusion import Scores, scores_of
 from hela_seg.scores.frames import against_truth
-from hela_seg.scores.meters import BoundaryMeter, CellMeter, Meters
+from hela_seg.scores.meters import BoundaryMeter, CellMeter, Meters, Quality
 from hela_seg.system import distributed
 from hela_seg.system.errors import InputError
 from hela_seg.training.advice import unlearned
@@ -130,21 +130,7 @@ def score(
             _print_end(checkpoint, folder, page, data)
         return Result(folder, checkpoint, None, None)
     predictor = Predictor.from_checkpoint(checkpoint, trust=trust)
-    meters = Meters(BoundaryMeter(len(data.classes)), CellMeter())  # by default as in conf/evaluate.yaml
-    measured = _measured_frames(data, blocks)
-
-    def measure(recording: Recording, t: int, truth: LabelMap, found: LabelMap) -> None:
-        """Measure boundaries and cells of a frame that was counted, if it is one of those to be measured."""
-        if (recording.name, t) in measured:
-            meters.add(against_truth(recording, t, truth, found, data.labels))
-
-    counts, reliability, seconds = count_frames(
-        predictor, data.recordings, blocks, data.labels, data.launch, measure
-    )
-    together, *others = distributed.all_gather(meters)
-    for of_process in others:
-        together.take_over(of_process)
-    quality = together.quality
+    (counts, reliability, seconds), quality = _count_and_measure(predictor, data, blocks)
     result = Result(folder, checkpoint, counts.pooled, reached := scores_of(counts.pooled))
     if distributed.is_rank_zero():
         record = replace(record, costs=replace(record.costs, frame_s=seconds / len(counts)))
@@ -164,13 +150,27 @@ def score(
     return result
 
 
-def _measured_frames(data: TimelapseData, blocks: Sequence[Block]) -> set[tuple[str, int]]:
-    """Series and number of the frames to measure; of more than `MOST_MEASURED` some at even intervals."""
+def _count_and_measure(
+    predictor: Predictor, data: TimelapseData, blocks: Sequence[Block]
+) -> tuple[Counted, Quality]:
+    """Count the pixels of all frames; measure boundaries and cells of up to `MOST_MEASURED` pixels."""
     recordings = data.recordings
     shapes = {block.series: recordings[block.series].image.shape[2:] for block in blocks}
     pixels = sum((block.stop - block.start) * math.prod(shapes[block.series]) for block in blocks)
     frames = [(recordings[block.series].name, t) for block in blocks for t in range(block.start, block.stop)]
-    return set(frames[:: max(1, math.ceil(pixels / MOST_MEASURED))])
+    measured = set(frames[:: max(1, math.ceil(pixels / MOST_MEASURED))])
+    meters = Meters(BoundaryMeter(len(data.classes)), CellMeter())  # by default as in conf/evaluate.yaml
+
+    def measure(recording: Recording, t: int, truth: LabelMap, found: LabelMap) -> None:
+        """Measure a frame that was counted, if it is one of those at even intervals."""
+        if (recording.name, t) in measured:
+            meters.add(against_truth(recording, t, truth, found, data.labels))
+
+    counted = count_frames(predictor, recordings, blocks, data.labels, data.launch, measure)
+    together, *others = distributed.all_gather(meters)
+    for of_process in others:
+        together.take_over(of_process)
+    return counted, together.quality
 
 
 def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: TimelapseData) -> None:

@@ -18,19 +18,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from recipe import NEW, SETS, _batch, _settle
+from recipe import NEW, SETS, Budget, Images, configuration, fit
 
-from hela_seg.cli import CONFIG
 from hela_seg.data.classes import IGNORE_INDEX
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.layouts import Recording
@@ -41,8 +38,8 @@ from hela_seg.scores.frames import against_truth
 from hela_seg.scores.meters import CellMeter
 from hela_seg.training.assembly import begin_with_own_frame, net_config, net_of
 
-SETTLING = 16
-"""Batches that the statistics of batch normalisation are averaged over at the end, as in training."""
+DRAWN = Images(["data=synthetic", "data.root={root}"], [], [])
+"""The synthetic recordings."""
 
 SPLITS = {"h2b": [("train", 0, 14), ("test", 16, 20)], "synthetic": None}
 """For each set the parts of its one recording; None for a split by recordings."""
@@ -83,13 +80,9 @@ def _found(out: Path) -> list[dict[str, Any]]:
 
 def _data(name: str, root: Path, drawn: Path, context: int, seed: int) -> tuple[Any, TimelapseData]:
     """The configuration of the default recipe on a set, and the set, opened and looked at."""
-    where = (
-        ["data=synthetic", f"data.root={drawn.absolute()}"] if name == "synthetic" else SETS[name].settings
-    )
-    settings = [entry.format(root=root.absolute()) for entry in where]
-    with initialize_config_dir(str(CONFIG), version_base="1.3"):
-        given = [*settings, *NEW, f"data.context={context}", f"seed={seed}", "output_dir=unused"]
-        config = compose("train", given)
+    overrides = [*NEW, f"data.context={context}"]
+    place = (drawn, DRAWN) if name == "synthetic" else (root, SETS[name])
+    config = configuration(*place, overrides, seed)
     data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
     split = SPLITS[name]
     keys = ("part", "start", "stop")
@@ -111,19 +104,7 @@ def measure(
     net = net_of(net_config(OmegaConf.to_container(config.model), data))
     if own_first:
         begin_with_own_frame(net, data.channels, data.context)
-    net = net.to(memory_format=torch.channels_last)
-    loss, optimizer = instantiate(config.loss), instantiate(config.optimizer)(net.parameters())
-    decay = instantiate(config.scheduler).decay
-    tiles, batch, steps, began = data.train_tiles(), data.batch_size, 0, time.process_time()
-    while (progress := (time.process_time() - began) / seconds) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = config.optimizer.lr * decay(progress)
-        image, label = _batch(tiles, batch, steps)
-        optimizer.zero_grad()
-        torch.autograd.backward(loss(net(image), label))
-        optimizer.step()
-        steps += 1
-    _settle(net, (_batch(tiles, batch, number)[0] for number in range(SETTLING)))
+    net, steps = fit(net, data, config, Budget(seconds))
     return {"steps": steps} | _scored(net.eval(), data)
 
 

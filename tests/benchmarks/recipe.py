@@ -212,15 +212,36 @@ def train(
     loop = {"ema": 0.0, "clip": 0.0}
     loop |= {key: float(value) for key, _, value in (o.partition("=") for o in overrides) if key in loop}
     overrides = [o for o in overrides if o.partition("=")[0] not in loop]
-    config = configuration(root, name, overrides, seed)
+    config = configuration(root, SETS[name], overrides, seed)
     data = open_data(root, name, overrides, seed=seed, part=part)
     torch.manual_seed(seed)
     net = net_of(net_config(OmegaConf.to_container(config.model), data))
+    net, steps = fit(net, data, config, budget, **loop)
+    found = {"steps": steps} | evaluate(net.eval(), data, views=False)
+    return found | ({"flips": evaluate(net, data, views=True)["miou"]} if flips else {})
+
+
+def fit(
+    net: nn.Module, data: TimelapseData, config: Any, budget: Budget, *, ema: float = 0.0, clip: float = 0.0
+) -> tuple[nn.Module, int]:
+    """Train a net with the loss, optimiser and schedule of a configuration.
+
+    Args:
+        net: as it begins; changed in place.
+        data: ready to train on.
+        config: as of `configuration`.
+        budget: how long it trains.
+        ema: decay of the running mean of the weights, whose net is given back; 0 for none.
+        clip: the norm that gradients are cut to; 0 for none.
+
+    Returns:
+        The net with settled batch normalisation, in training mode, and the number of steps.
+    """
     net = net.to(memory_format=torch.channels_last)
     loss, optimizer = instantiate(config.loss), instantiate(config.optimizer)(net.parameters())
     decay: Callable[[float], float] = instantiate(config.scheduler).decay or (lambda _: 1.0)
     tiles, batch = data.train_tiles(), data.batch_size
-    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(loop["ema"])) if loop["ema"] else None
+    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(ema)) if ema else None
     steps, rate = 0, config.optimizer.lr
     for progress in budget.progress():
         for group in optimizer.param_groups:
@@ -228,8 +249,8 @@ def train(
         image, label = _batch(tiles, batch, steps)
         optimizer.zero_grad()
         torch.autograd.backward(loss(net(image), label))
-        if loop["clip"]:
-            nn.utils.clip_grad_norm_(net.parameters(), loop["clip"])
+        if clip:
+            nn.utils.clip_grad_norm_(net.parameters(), clip)
         optimizer.step()
         if average is not None:
             average.update_parameters(net)
@@ -237,20 +258,19 @@ def train(
     if average is not None:
         net = average.module
     _settle(net, (_batch(tiles, batch, number)[0] for number in range(SETTLED)))
-    found = {"steps": steps} | evaluate(net.eval(), data, views=False)
-    return found | ({"flips": evaluate(net, data, views=True)["miou"]} if flips else {})
+    return net, steps
 
 
-def configuration(root: Path, name: str, overrides: list[str], seed: int) -> Any:
+def configuration(root: Path, images: Images, overrides: list[str], seed: int) -> Any:
     """All settings of a training on a set."""
     with initialize_config_dir(str(CONFIG), version_base="1.3"):
-        settings = [entry.format(root=root.absolute()) for entry in SETS[name].settings]
+        settings = [entry.format(root=root.absolute()) for entry in images.settings]
         return compose("train", [*settings, *overrides, f"seed={seed}", "output_dir=unused"])
 
 
 def open_data(root: Path, name: str, overrides: list[str], *, seed: int, part: str) -> TimelapseData:
     """A set, split and ready to train on."""
-    config = configuration(root, name, overrides, seed)
+    config = configuration(root, SETS[name], overrides, seed)
     data: TimelapseData = instantiate(config.data, augment=instantiate(config.augment))
     data.open(SETS[name].rows(part, seed))
     data.prepare()

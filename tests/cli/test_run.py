@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -109,31 +107,6 @@ def test_who_stops_a_command_gets_one_line_and_the_shell_s_status(
     monkeypatch.setattr(f"hela_seg.{name}.{name}", stopped)
     assert main(name, arguments) == 130
     assert capfd.readouterr().err == said
-
-
-WRONG_VALUES = """
-import sys
-from hela_seg.cli import main
-for typed in sys.argv[1:]:
-    print(main("train", [typed, "hydra.run.dir=run"]), "torch" in sys.modules)
-"""
-
-
-def test_a_wrong_value_is_refused_without_torch(tmp_path: Path) -> None:
-    said = {
-        "data.batch_size=no": "data.batch_size is 'no', expected a whole number of 1 or more or null",
-        "data.workers=1.5": "data.workers is 1.5, expected a whole number of 0 or more or null",
-        "trainer.max_steps=x": "trainer.max_steps is 'x', expected a whole number of 1 or more",
-        "minutes=-1": "minutes is -1, expected a number above 0 or null",
-        "report=3": "report is 3, expected true or false",
-    }
-    typed = [sys.executable, "-c", WRONG_VALUES, *said]
-    done = subprocess.run(typed, capture_output=True, text=True, cwd=tmp_path)
-    assert done.stdout == "2 False\n" * len(said)
-    refused = [
-        line.removeprefix("error: ") for line in done.stderr.splitlines() if line.startswith("error: ")
-    ]
-    assert refused == list(said.values())
 
 
 def settings_of(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> dict:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hela_seg.data import augment, grey_changes
+from hela_seg.data import augment
 from hela_seg.data.augment import (
     Augmentation,
     RandomRotations,
@@ -232,59 +231,6 @@ def test_elastic_shifts_are_as_strong_at_the_edges_as_in_the_middle() -> None:
     for key, places in (("map_x", np.arange(128)), ("map_y", np.arange(96)[:, None])):
         deviation = np.std([drawn[key] - places for drawn in maps], axis=0)
         assert 2 < deviation.min() < 3.5 < deviation.max() < 6
-
-
-def changed_by(change, image: np.ndarray, **strength) -> np.ndarray:
-    label = np.zeros(image.shape[1:], np.uint8)
-    altered = Augmentation(grey_values=[partial(change, **strength)])
-    return altered(image, label, (0, 0, 0))[0]
-
-
-CHANGES = [
-    (grey_changes.light_unevenly, {"strength": 0.3}),
-    (grey_changes.shift_and_stretch, {"brightness": 0.2, "contrast": (0.5, 2)}),
-    (grey_changes.change_gamma, {"exponent": (0.5, 2)}),
-    (grey_changes.defocus, {"deviation": (0.5, 2)}),
-    (grey_changes.add_shot_noise, {"photons": (50, 60)}),
-]
-
-
-@pytest.mark.parametrize(("change", "strength"), CHANGES)
-@pytest.mark.parametrize("channels", [1, 5])
-def test_grey_values_far_outside_0_to_1_are_changed_but_not_cut_off(change, strength, channels) -> None:
-    image = np.random.default_rng(0).normal(0, 100, (channels, 32, 32)).astype(np.float32)
-    changed = changed_by(change, image, **strength)
-    assert changed.shape == image.shape
-    assert np.isfinite(changed).all()
-    assert np.corrcoef(changed.ravel(), image.ravel())[0, 1] > 0.3
-    assert len(np.unique(changed)) > 0.95 * image.size
-    assert np.abs(changed - image).max() > 1
-
-
-@pytest.mark.parametrize(("change", "strength"), CHANGES)
-def test_changes_do_not_depend_on_the_scale_of_the_grey_values(change, strength) -> None:
-    image = np.random.default_rng(0).uniform(size=(2, 32, 32)).astype(np.float32)
-    scaled = changed_by(change, image * 500 - 3, **strength)
-    np.testing.assert_allclose(scaled, changed_by(change, image, **strength) * 500 - 3, atol=0.05)
-
-
-@pytest.mark.parametrize(("change", "strength"), CHANGES)
-def test_a_tile_without_contrast_stays_finite(change, strength) -> None:
-    assert np.isfinite(changed_by(change, np.full((2, 16, 16), 7, np.float32), **strength)).all()
-
-
-def test_shot_noise_is_as_strong_as_counting_photons_makes_it() -> None:
-    image = np.ones((1, 200, 200), np.float32)
-    image[0, 0, 0] = 0
-    noise = changed_by(grey_changes.add_shot_noise, image, photons=(400, 400)) - image
-    assert noise.std() == pytest.approx(1 / np.sqrt(400), rel=0.05)
-    assert noise[0, 0, 0] == 0
-
-
-def test_gamma_keeps_the_darkest_and_the_brightest_value() -> None:
-    image = np.linspace(-1, 3, 256, dtype=np.float32).reshape(1, 16, 16)
-    bent = changed_by(grey_changes.change_gamma, image, exponent=(2, 2))
-    np.testing.assert_allclose(bent, 4 * ((image + 1) / 4) ** 2 - 1, atol=1e-5)
 
 
 def test_each_change_of_grey_values_is_drawn_with_its_probability() -> None:

@@ -21,7 +21,6 @@ from small_checkpoints import INFO
 
 from hela_seg.cli import main
 from hela_seg.data.classes import Classes
-from hela_seg.data.grey_values import figures_of
 from hela_seg.data.intensity import (
     TrainingStatistics,
     intensity_mismatch,
@@ -238,30 +237,12 @@ def test_an_empty_frame_among_others_is_not_doubted(place: int) -> None:
     assert intensity_mismatch(trained_on(TWELVE_BITS), series(images)) is None
 
 
-def test_of_large_and_long_recordings_the_middle_of_five_frames_is_read() -> None:
-    read: list[tuple[int, slice, slice]] = []
-
-    class Large(ArraySeries):
-        def read(self, t: int, rows: slice, columns: slice) -> Images:
-            read.append((t, rows, columns))
-            return super().read(t, rows, columns)
-
-    images = np.broadcast_to(np.uint16(300), (9, 3001, 40))
-    intensity_mismatch(trained_on(TWELVE_BITS), Large(images, "TYX", 1))
-    assert read == [(t, slice(988, 2012), slice(0, 40)) for t in (0, 2, 4, 6, 8)]
-
-
 def test_what_cannot_be_read_is_left_to_the_prediction_to_say() -> None:
     class Torn(ArraySeries):
         def read(self, t: int, rows: slice, columns: slice) -> Images:
             raise InputError("torn")
 
     assert intensity_mismatch(trained_on(TWELVE_BITS), Torn(TWELVE_BITS, "TYX", 1)) is None
-
-
-def test_figures_are_both_ends_their_distance_and_the_place_of_the_median() -> None:
-    found = figures_of(np.array([[10, 30, 110], [5, 5, 5]]))
-    assert found.tolist() == [[10, 110, 100, 0.2], [5, 5, 0, 0]]
 
 
 def test_statistics_come_back_from_a_checkpoint_and_from_json() -> None:

@@ -8,20 +8,15 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
+from conftest import composed
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ReadonlyConfigError
 
-from hela_seg.cli import CONFIG, main
+from hela_seg.cli import main
 from hela_seg.system.errors import InputError
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import to_plain
 from hela_seg.training.settings import TrainerSettings, for_hardware, for_ranks, resolve
-
-
-def composed(*arguments: str) -> DictConfig:
-    with initialize_config_dir(str(CONFIG), version_base="1.3"):
-        return compose("train", ["output_dir=out", *arguments])
 
 
 def test_nothing_is_left_to_be_found_and_what_was_given_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

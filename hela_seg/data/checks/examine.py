@@ -151,7 +151,7 @@ class _Tally:
             self._left -= 1
             if not self._left and self._values:
                 self._percentiles = np.array(
-                    [[v.percentile(p, "inverted_cdf") for p in PERCENTILES] for v in self._values]
+                    [values.percentiles(PERCENTILES, "inverted_cdf") for values in self._values]
                 )
                 self._values = []  # of thousands of series they would fill the memory
         return FrameFacts(self._number, t, pixels, look)

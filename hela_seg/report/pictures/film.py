@@ -199,10 +199,19 @@ def _crop(
 ) -> tuple[NDArray[Any], Labels]:
     """The surroundings of a cell, dark and without a class where they lie outside of the frame."""
     t = int(lives.cells["frame"][row])
-    image, labels = series.frame(t), class_maps[t]
     top, left = (round(float(lives.cells[name][row])) - side // 2 for name in ("row_px", "column_px"))
-    margin = side
-    padded = np.pad(image, ((0, 0), (margin, margin), (margin, margin)), mode="minimum")
-    padded_labels = np.pad(labels, margin)
-    window = slice(top + margin, top + margin + side), slice(left + margin, left + margin + side)
-    return padded[(slice(None), *window)], padded_labels[window]
+    rows, columns = (slice(max(0, start), start + side) for start in (top, left))
+    height, width = series.shape[2:]
+    outside = [(max(0, -top), max(0, top + side - height)), (max(0, -left), max(0, left + side - width))]
+    labels = np.pad(class_maps[t][rows, columns], outside)
+    if not np.any(outside):
+        return series.read(t, rows, columns), labels
+    image = _columns(series.frame(t), left, side).swapaxes(1, 2)
+    return _columns(image, top, side).swapaxes(1, 2), labels
+
+
+def _columns(image: NDArray[Any], start: int, count: int) -> NDArray[Any]:
+    """Columns (..., count) of an image (..., W), each row's lowest value where they lie outside of it."""
+    places = np.arange(start, start + count)
+    outside = (places < 0) | (places >= image.shape[-1])
+    return np.where(outside, image.min(axis=-1, keepdims=True), image.take(places, axis=-1, mode="clip"))

@@ -200,3 +200,40 @@ def test_a_strip_at_the_edge_has_the_contrast_of_the_recording(tmp_path: Path) -
     with Image.open(tmp_path / "a.png") as strip:
         panel = np.asarray(strip.convert("L"))[76:176, 16:116]
     assert np.median(panel) < 60
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 66), (52, 31), (25, 0), (25, 30)])
+@pytest.mark.parametrize("size", [(60, 80), (60, 24)])
+def test_a_strip_is_the_same_file_as_of_a_recording_with_room_at_its_edges(
+    place: tuple[int, int], size: tuple[int, int], tmp_path: Path
+) -> None:
+    labels = np.zeros(size, np.uint8)
+    labels[place[0] : place[0] + 9, min(place[1], size[1] - 14) :][:, :14] = 1
+    image = np.random.default_rng(0).integers(90, 900, (2, *size)).astype(np.uint16) + np.uint16(500) * labels
+    written = []
+    for room in (0, 64):  # more than a strip's pictures show of these cells
+        around = [(room, room)] * 2
+        series = ArraySeries(np.pad(image, [(0, 0), *around], mode="minimum")[None], "TCYX", 2)
+        shown = np.pad(labels, around)
+        lives = followed([shown])
+        write_strip(tmp_path / "a.png", series, {0: shown}, lives, lives.lives[0], TWO)
+        written.append((tmp_path / "a.png").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_of_cells_within_the_frame_a_strip_reads_no_more_than_it_shows(tmp_path: Path) -> None:
+    read: list[tuple[int, slice, slice]] = []
+
+    class Watched(ArraySeries):
+        def read(self, t: int, rows: slice, columns: slice) -> np.ndarray:
+            read.append((t, rows, columns))
+            return super().read(t, rows, columns)
+
+    maps = [np.roll(frame, (8, 20), axis=(0, 1)) for frame in class_maps(2)]
+    lives = followed(maps)
+    series = Watched(np.stack(maps), "TYX", 1)
+    write_strip(tmp_path / "a.png", series, dict(enumerate(maps)), lives, lives.lives[0], TWO)
+    side = 38  # 2.6 times the diameter of a disc of 160 pixels
+    assert [(t, part.stop - part.start) for t, *parts in read for part in parts] == [
+        (t, side) for t in (0, 0, 1, 1)
+    ]

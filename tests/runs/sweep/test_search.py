@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_NET
-from hydra import compose, initialize_config_dir
+from conftest import SMALL_NET, composed
 from omegaconf import OmegaConf
 
 from hela_seg.cli import CONFIG, main
@@ -31,8 +30,7 @@ def test_what_a_search_varies_is_there(search: str) -> None:
     params = OmegaConf.load(CONFIG / "search" / f"{search}.yaml").hydra.sweeper.params
     for key, space in params.items():
         for value in re.findall(r"[\w.-]+(?=[,)])", space):
-            with initialize_config_dir(str(CONFIG), version_base="1.3"):
-                compose("train", [f"{key}={value}"])
+            composed(f"{key}={value}")
 
 
 @pytest.mark.parametrize(
