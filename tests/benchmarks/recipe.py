@@ -4,8 +4,9 @@
 
 DATA is the folder that holds ``hela-nucleolus``, ``t98g-phase`` and ``hela-h2b-timelapse``. Each recipe is a
 list of overrides of ``conf/train.yaml``; its parts (net, loss, optimiser, schedule, augmentation, tiles) are
-built as training builds them, and used in a bare loop that ends when the process has used so many CPU
-seconds, so that a busy machine does not matter. The rate follows the share of these seconds that is used up.
+built as training builds them on a CPU, with a fused optimiser and with freed memory kept. They are used in a
+bare loop that ends when the process has used so many CPU seconds, so that a busy machine does not matter. The
+rate follows the share of these seconds that is used up.
 
 ``--part validation`` (the default) trains on a part of the training images and scores the others of them:
 recipes are chosen by it. ``--part test`` trains on all of them and scores the test frames. ``--steps 300``
@@ -41,6 +42,7 @@ from hela_seg.data.sampler import Draw
 from hela_seg.data.tiles import padded_size
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.metrics import confusion_matrix
+from hela_seg.system.hardware import keep_freed_memory
 from hela_seg.training.assembly import net_config, net_of
 
 SETTLED = 16
@@ -237,8 +239,9 @@ def fit(
     Returns:
         The net with settled batch normalisation, in training mode, and the number of steps.
     """
+    keep_freed_memory()
     net = net.to(memory_format=torch.channels_last)
-    loss, optimizer = instantiate(config.loss), instantiate(config.optimizer)(net.parameters())
+    loss, optimizer = instantiate(config.loss), instantiate(config.optimizer)(net.parameters(), fused=True)
     decay: Callable[[float], float] = instantiate(config.scheduler).decay or (lambda _: 1.0)
     tiles, batch = data.train_tiles(), data.batch_size
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(ema)) if ema else None
