@@ -34,6 +34,7 @@ def main() -> None:
     preparing = stages.add_parser("prepare")
     preparing.add_argument("data", type=Path)
     preparing.add_argument("folder", type=Path)
+    preparing.add_argument("--sets", nargs="*", default=["nucleolus", "t98g", "h2b"])
     preparing.add_argument("--part", default="test", choices=["validation", "test"])
     preparing.add_argument(
         "--fold", type=int, default=0, help="of --part validation; recipe.py takes its seed"
@@ -54,11 +55,11 @@ def main() -> None:
 def prepare(args: argparse.Namespace) -> None:
     """Write each set as FOLDER/raw/Dataset00N_<set>, with test images in imagesTs and labelsTs."""
     import tifffile
-    from recipe import SETS, open_data
+    from recipe import open_data
 
     from hela_seg.data.frames import LabelFrames
 
-    for number, name in enumerate(SETS, 1):
+    for number, name in enumerate(args.sets, 1):
         data = open_data(args.data, name, [], seed=args.fold, part=args.part)
         folder = args.folder / "raw" / f"Dataset{number:03d}_{name}"
         written = {"train": 0, "test": 0}
