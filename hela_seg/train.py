@@ -100,7 +100,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     if start.finished is not None:
         log.info("%s is finished", folder)
         return outcome.earlier_result(folder, start.finished)
-    settings = settings.with_tiles_of(start.data)
+    settings = settings.with_tiles_of(start.data).with_plan_of(start.trainer)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
 
     with distributed.rank_zero_first():

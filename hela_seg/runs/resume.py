@@ -235,13 +235,19 @@ def mark_finished(folder: Path, checkpoint: Path, trainer: Mapping[str, Any]) ->
     write_whole(folder / run_folder.FINISHED, json.dumps(word, indent=2) + "\n")
 
 
-def finished(folder: Path, trainer: Mapping[str, Any]) -> Path | None:
-    """The checkpoint that a run ended with, if it has ended; not where it is now to be longer than it was."""
+def finished(folder: Path, trainer: Mapping[str, Any] | None) -> Path | None:
+    """The checkpoint that a run ended with, if it has ended; not where it is now to be longer than it was.
+
+    Args:
+        folder: of the run.
+        trainer: the group ``trainer`` of its settings now; None where its length follows from ``minutes``.
+    """
     try:
         word = json.loads((folder / run_folder.FINISHED).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return folder / word["checkpoint"] if word["trainer"] == _length(trainer) else None
+    same = trainer is None or word["trainer"] == _length(trainer)
+    return folder / word["checkpoint"] if same else None
 
 
 def _length(trainer: Mapping[str, Any]) -> dict[str, Any]:
