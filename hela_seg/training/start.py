@@ -95,8 +95,6 @@ def prepare_data(
     data.launch = ranks
     validated = bool(data.blocks_of("validation"))
     assembly.refuse_unlogged(settings, data.classes.names, validated=validated)
-    if is_rank_zero():
-        resume.tidy(folder, start.checkpoint)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
     if is_rank_zero():
         if data.files.layout == "synthetic":
