@@ -131,7 +131,7 @@ class TrainSettings:
         return replace(self, data={**self.data, **kept})
 
     def with_plan_of(self, trainer: Mapping[str, Any]) -> TrainSettings:
-        """The settings with the length that ``minutes`` once gave a run, of the group ``trainer`` it then had."""
+        """The settings with the length that ``minutes`` gave a run, of the ``trainer`` that it began with."""
         kept = {key: trainer[key] for key in PLANNED if self.minutes is not None and key in trainer}
         return replace(self, trainer=replace(self.trainer, **kept))
 
