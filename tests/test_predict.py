@@ -175,6 +175,28 @@ def bad_inputs(folder: Path) -> dict[str, tuple[str, str]]:
     }
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["track=true", "mitotic=foo"], "mitotic is 'foo'"),
+        (["inference.tile=[32,32]"], "a halo of 128"),
+        (["images={t}.png"], "correct the pattern or input"),
+    ],
+)
+def test_settings_that_are_refused_leave_no_folder(
+    wrong: list[str],
+    said: str,
+    checkpoint: Path,
+    cells: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    typed = [str(checkpoint), str(cells / "images"), "-o", str(tmp_path / "new" / "out")]
+    assert main("predict", [*typed, *wrong]) == 2
+    assert said in capfd.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("name", ["missing.tif", "cut.tif", "zero.tif", "text.txt", "rgb.tif", "empty"])
 def test_bad_input_gets_one_line_and_leaves_nothing(
     name: str, checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
@@ -54,6 +54,7 @@ class ResultFolder:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._new = [path for path in (folder, *folder.parents) if not path.exists()]
         self.path, self._parts = make_folder(folder), folder / run_folder.PREDICTION_PARTS
         # apart, for a recording may have any name, also that of a lock
         self._recordings, self._locks = self._parts / "recordings", self._parts / "locks"
@@ -86,7 +87,7 @@ class ResultFolder:
                     self._tidy()
 
     def _tidy(self) -> None:
-        """Remove the parts where they have served or there are none, and nobody works here any more."""
+        """Remove the parts where they have served, or a new folder that holds no job; not while others work."""
         recorded = self._recorded()
         if recorded is not None and not recorded["finished"]:
             return
@@ -97,6 +98,9 @@ class ResultFolder:
             except InputError:
                 return
             rmtree(self._parts, ignore_errors=True)
+        for path in self._new if recorded is None else ():  # the job was refused
+            with suppress(OSError):  # somebody else has put something there
+                path.rmdir()
 
     @contextmanager
     def results_taken(self) -> Iterator[None]:

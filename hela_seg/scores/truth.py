@@ -86,9 +86,11 @@ def refuse_unlike(data: TimelapseData, info: ModelInfo) -> None:
         InputError: more or fewer of them, or the classes in another order.
     """
     ours, theirs = data.classes.names, Classes(info.classes).names
+    more = data.channels > info.channels
+    channels = "pick some, as in data.channels=[0]" if more else "take images that have them all"
     for what, found, expected, cure in (
         ("classes", len(ours), len(theirs), "name the same in data.classes"),
-        ("channels", data.channels, info.channels, "pick some, as in data.channels=[0]"),
+        ("channels", data.channels, info.channels, channels),
     ):
         if found != expected:
             raise InputError(
