@@ -87,7 +87,7 @@ class ResultFolder:
                     self._tidy()
 
     def _tidy(self) -> None:
-        """Remove the parts where they have served, or a new folder that holds no job; not while others work."""
+        """Remove parts that have served, and a new folder that holds no job; not while others work here."""
         recorded = self._recorded()
         if recorded is not None and not recorded["finished"]:
             return
