@@ -53,7 +53,7 @@ from hela_seg.prediction.run import Announce, run
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
 from hela_seg.system.errors import InputError, PartialResultError
-from hela_seg.system.files import digest
+from hela_seg.system.files import digest, results_folder
 from hela_seg.system.hardware import keep_freed_memory
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Group, build, checked
@@ -113,8 +113,7 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
     if predictor.device.type == "cpu":
         keep_freed_memory()
     recordings = _recordings(predictor, settings)
-    folder = ResultFolder(Path(settings.output))
-    with folder.taken_by(shard):
+    with results_folder(Path(settings.output)) as path, ResultFolder(path).taken_by(shard) as folder:
         how = {**asdict(tiling), "precision": settings.precision, "axes": settings.axes, "z": settings.z}
         how |= {} if settings.channels is None else {"channels": list(settings.channels)}
         job = make_job(predictor, recordings, wanted, hashed.result(), how)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
@@ -54,14 +54,13 @@ class ResultFolder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._new = [path for path in (folder, *folder.parents) if not path.exists()]
         self.path, self._parts = make_folder(folder), folder / run_folder.PREDICTION_PARTS
         # apart, for a recording may have any name, also that of a lock
         self._recordings, self._locks = self._parts / "recordings", self._parts / "locks"
         self._record = folder / run_folder.PREDICTION_RECORD
 
     @contextmanager
-    def taken_by(self, shard: Shard) -> Iterator[None]:
+    def taken_by(self, shard: Shard) -> Iterator[ResultFolder]:
         """Keep others out while one job works here; the jobs of different shards let each other in.
 
         Raises:
@@ -80,14 +79,14 @@ class ResultFolder:
             if alone:
                 _remove_unfinished(self._parts.rglob(".*"))
             try:
-                yield
+                yield self
             finally:
                 with self.results_taken():  # one leaves at a time, so that the last one knows that it is
                     held.close()
                     self._tidy()
 
     def _tidy(self) -> None:
-        """Remove parts that have served, and a new folder that holds no job; not while others work here."""
+        """Remove the parts where they have served or there are none, and nobody works here any more."""
         recorded = self._recorded()
         if recorded is not None and not recorded["finished"]:
             return
@@ -98,9 +97,6 @@ class ResultFolder:
             except InputError:
                 return
             rmtree(self._parts, ignore_errors=True)
-        for path in self._new if recorded is None else ():  # the job was refused
-            with suppress(OSError):  # somebody else has put something there
-                path.rmdir()
 
     @contextmanager
     def results_taken(self) -> Iterator[None]:
