@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from hela_seg.data.classes import is_reordered
 from hela_seg.runs import logs, run_folder
 from hela_seg.runs.checkpoint import (
     PROGRESS_KEY,
@@ -191,7 +192,7 @@ def _of_this_net(
         )
     names = [str(entry["name"]) for entry in info.classes]
     held, now = ", ".join(names), ", ".join(classes)
-    if names != list(classes) and sorted(names) == sorted(classes):
+    if is_reordered(names, classes):
         raise InputError(
             f"{checkpoint} was trained with the classes {held}, but data.classes names {now}, expected the "
             "same order: give that one, with values= where masks hold others, or take start_from= in place "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from hela_seg.data.classes import Classes
+from hela_seg.data.classes import Classes, is_reordered
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.patterns.auto import INSTANCE_CLASSES
 from hela_seg.data.splits.split import Block, Part
@@ -97,7 +97,7 @@ def refuse_unlike(data: TimelapseData, info: ModelInfo) -> None:
                 f"the data have {found} {what}, expected {expected} as the net was trained on: {cure}, or "
                 "take another net"
             )
-    if ours != theirs and sorted(ours) == sorted(theirs):
+    if is_reordered(ours, theirs):
         raise InputError(
             f"data.classes names {', '.join(ours)}, expected {', '.join(theirs)}, the order that the net was "
             "trained with: give that one, with values= where masks hold others"
