@@ -239,6 +239,16 @@ def test_recordings_of_the_picked_channel_alone_are_taken_as_they_are(tmp_path: 
         net.open(tmp_path / "a.tif")
 
 
+def test_a_stream_takes_one_frame_at_a_time() -> None:
+    with pytest.raises(InputError, match=r"stream holds 3 frames \(axes TYX\), expected one at a time"):
+        list(predictor(Brightness()).stream([np.zeros((3, 20, 30), np.uint8)]))
+
+
+def test_an_array_of_no_real_numbers_is_refused() -> None:
+    with pytest.raises(InputError, match="the array is of complex128, expected real numbers"):
+        predictor(Brightness()).predict(np.zeros((20, 30), complex))
+
+
 def test_a_recording_that_lacks_channels_is_refused_with_what_helps(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((20, 30), np.uint8), photometric="minisblack")
     with pytest.raises(InputError, match=r"1 channel\(s\), expected 2 .*: take images that have them all$"):
