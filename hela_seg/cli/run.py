@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -45,6 +46,7 @@ def run(name: str, typed: list[str]) -> int:
     """
     # Hydra would print its own report and leave with status 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    Sweep.begun.clear()
     try:
         typed = _expanded(name, typed)
         with record_kept(typed) if name == "train" else nullcontext():
@@ -53,10 +55,12 @@ def run(name: str, typed: list[str]) -> int:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL
     except (KeyboardInterrupt, Interrupted) as end:
-        if not isinstance(end, Interrupted):
-            end = Interrupted(signal.SIGINT, COMMANDS[name].goes_on)
-        print(": ".join(filter(None, ["interrupted", str(end)])), file=sys.stderr)
-        return end.status
+        status = end.status if isinstance(end, Interrupted) else Interrupted(signal.SIGINT).status
+        how = str(end) or COMMANDS[name].goes_on
+        if Sweep.begun:  # of a sweep not one job alone goes on
+            how = f"go on with {shlex.quote(f'resume={Sweep.begun[0]}')}"
+        print(": ".join(filter(None, ["interrupted", how])), file=sys.stderr)
+        return status
     except Exception as error:
         message = user_message(error)
         if message is None:
@@ -184,7 +188,6 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
     run_composed = partial(_run_command, name, failures, [])
     before = sys.argv
     sys.argv = [f"hela-seg {name}", *arguments]
-    Sweep.begun.clear()
     try:
         with _composed_for_typed_classes():
             hydra.main(version_base="1.3", config_path=str(CONFIG), config_name=name)(run_composed)()
