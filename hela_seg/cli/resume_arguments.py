@@ -122,6 +122,25 @@ def _as_meant(line: str, began: Path) -> str:
     return f"{key}='{began / path}'"
 
 
+def refuse_folder_of_another(command: str, typed: Sequence[str]) -> None:
+    """Refuse a folder with the results of another command, whose scores, report and record would be replaced.
+
+    Args:
+        command: whose results are to go there.
+        typed: its arguments.
+
+    Raises:
+        InputError: ``hydra.run.dir`` is such a folder.
+    """
+    folder = folders.values_of(typed).get(_RUN)
+    other = folder and _noted(Path(folder) / folders.JOB_RECORD, "job").get("config_name")
+    if other and other != command:
+        raise InputError(
+            f"{folder} holds the results of hela_seg.{other}, expected a folder of its own: choose another "
+            "hydra.run.dir"
+        )
+
+
 @contextmanager
 def record_kept(typed: Sequence[str]) -> Iterator[None]:
     """Leave a run's record of its settings as it was, where a command fails before it has trained its net.

@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from hela_seg.cli.arguments import named_classes, overrides, refuse_absent, setting
 from hela_seg.cli.commands import COMMANDS, CONFIG, OUR_FAULT, PARTIAL, READ_LAYOUTS, USER_FAULT
 from hela_seg.cli.nearest import with_suggestion
-from hela_seg.cli.resume_arguments import expand_resume_arguments, record_kept
+from hela_seg.cli.resume_arguments import expand_resume_arguments, record_kept, refuse_folder_of_another
 from hela_seg.cli.start_from import expand_start_from
 from hela_seg.runs.sweep.folders import key_of
 from hela_seg.runs.sweep.jobs import Sweep, jobs_in, run_job
@@ -119,11 +119,17 @@ def call(name: str, arguments: Sequence[str], settings: Mapping[str, Any]) -> An
 
 
 def _expanded(name: str, typed: Sequence[str]) -> list[str]:
-    """Arguments with those that follow from a checkpoint, an earlier run, or several processes."""
+    """Arguments with those that follow from a checkpoint, an earlier run, or several processes.
+
+    Raises:
+        InputError: see `refuse_folder_of_another` and, of ``train``, `expand_resume_arguments`.
+    """
     if name == "train":
         # first, as a sweep to go on with is found by its settings
         typed = expand_resume_arguments(expand_start_from(typed))
+        refuse_folder_of_another(name, typed)
         return overrides_for_rank(RankInfo.here(), typed)
+    refuse_folder_of_another(name, typed)
     if name == "evaluate" and not any(key_of(argument) == "data" for argument in typed):
         # of a checkpoint's own data nothing but their place may be said
         return [re.sub(r"^data\.root=", "root=", argument) for argument in typed]
