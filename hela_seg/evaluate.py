@@ -106,6 +106,9 @@ def _score_checkpoint(settings: EvaluateSettings, ckpt: str) -> Scores:
     blocks, meters = blocks_to_score(data, settings.part), _meters(settings, data.classes)
     scored = {data.names[block.series]: data.recordings[block.series].image for block in blocks}
     doubts = warn_of(map(predictor.intensity_mismatch, scored.values()))
+    ours, theirs = (", ".join(classes.names) for classes in (data.classes, predictor.classes))
+    if ours != theirs:
+        doubts += warn_of([f"the masks' classes {ours} are scored as the net's {theirs}, place by place"])
 
     def measure(recording: Recording, t: int, truth: Any, found: Any) -> None:
         """Measure boundaries and cells of a frame that was counted."""

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from hela_seg.inference.onnx_net import SUFFIX
 from hela_seg.inference.trained import TrainedNet
 from hela_seg.interchange.card import card
 from hela_seg.interchange.exported import write_onnx, write_torch_export, write_torchscript
 from hela_seg.interchange.package import write_package
 from hela_seg.report.tables import print_files
+from hela_seg.system.errors import InputError
 from hela_seg.system.files import refuse_existing, write_whole
 from hela_seg.system.settings import Expected, checked
 from hela_seg.system.trust import Trust, modules_of
@@ -60,6 +62,10 @@ def export(config: Mapping[str, Any]) -> Path:
     ending, write = FORMATS[settings.format]
     source = Path(settings.ckpt)
     target = Path(settings.output) if settings.output is not None else source.with_suffix(ending)
+    if source.suffix == SUFFIX and settings.format != "card":
+        raise InputError(
+            f"{source} is an export itself, expected the checkpoint that it was made of: name that as ckpt="
+        )
     refuse_existing(target, overwrite=settings.overwrite)
     options = {"image_type": settings.image_type} if settings.format == "bioimageio" else {}
     write(TrainedNet.from_checkpoint(source, modules_of(settings.trust)), target, **options)

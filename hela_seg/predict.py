@@ -48,12 +48,12 @@ from hela_seg.inference import Predictor, Tiling
 from hela_seg.prediction.folder import ResultFolder
 from hela_seg.prediction.job import Job, Shard, Unit, Wanted, make_job
 from hela_seg.prediction.recording import PredictedRecording
-from hela_seg.prediction.result_files import result_paths, without_results
+from hela_seg.prediction.result_files import former_results, result_paths, without_results
 from hela_seg.prediction.run import Announce, run
 from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
-from hela_seg.system.errors import InputError, PartialResultError
-from hela_seg.system.files import digest
+from hela_seg.system.errors import InputError, PartialResultError, join_names
+from hela_seg.system.files import digest, results_folder
 from hela_seg.system.hardware import keep_freed_memory
 from hela_seg.system.ranks import RankInfo
 from hela_seg.system.settings import Group, build, checked
@@ -113,8 +113,7 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
     if predictor.device.type == "cpu":
         keep_freed_memory()
     recordings = _recordings(predictor, settings)
-    folder = ResultFolder(Path(settings.output))
-    with folder.taken_by(shard):
+    with results_folder(Path(settings.output)) as path, ResultFolder(path).taken_by(shard) as folder:
         how = {**asdict(tiling), "precision": settings.precision, "axes": settings.axes, "z": settings.z}
         how |= {} if settings.channels is None else {"channels": list(settings.channels)}
         job = make_job(predictor, recordings, wanted, hashed.result(), how)
@@ -132,6 +131,9 @@ def predict(config: Mapping[str, Any]) -> list[Path]:
     if courses is not None:
         pixels = (np.sum(course.pixels, axis=0) for course in courses)
         warn_of(map(predictor.share_mismatch, job.series, pixels))
+    if settings.overwrite and (former := former_results(job, folder.path)):
+        stay = f"{join_names(former, 3)} in {folder.path} are of an earlier prediction, with other settings"
+        warn_of([f"{stay}: delete them, or choose another output folder"])
     _print_end(job, folder, shard, courses, time.perf_counter() - began)
     return results
 

@@ -11,6 +11,7 @@ if __name__ == "__main__":
     sys.exit(main("track"))
 
 import logging
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +36,7 @@ from hela_seg.report.tables import print_files
 from hela_seg.runs import run_folder
 from hela_seg.runs.run_folder import SUFFIXES
 from hela_seg.system.errors import InputError
-from hela_seg.system.files import make_folder
+from hela_seg.system.files import make_folder, results_folder
 from hela_seg.system.settings import NonNegative, checked
 from hela_seg.tracking.answers import write_lives
 from hela_seg.tracking.ctc import is_ctc, write_ctc_results
@@ -94,7 +95,7 @@ def track(config: Mapping[str, Any]) -> list[Path]:
     classes = _classes(settings, sources)
     settings.mitotic_index(classes)
     condition_of = _conditions(settings, sources)
-    out = make_folder(Path(settings.output))
+    out = Path(settings.output)
     paths = _result_paths(settings, out, sources)
     there = next((path for path in paths if path.exists()), None)
     if there is not None and not settings.overwrite:
@@ -103,21 +104,26 @@ def track(config: Mapping[str, Any]) -> list[Path]:
         )
     scorers = _scorers(settings, sources)
     followed, courses, scores = [], [], TrackScores()
-    with tempfile.TemporaryDirectory(prefix=".track-", dir=out) as scratch:
+    with results_folder(out), tempfile.TemporaryDirectory(prefix=".track-", dir=out) as scratch:
+        results = make_folder(Path(scratch) / "results")  # of all recordings or of none
         for source in sources:
             found, course, maps = _follow(settings, source, classes, Path(scratch) / "cells")
             found = replace(found, condition=condition_of.get(source.name, ""))
-            _write_recording(settings, out, found, maps)
-            _write_strips(settings, out, source, found)
+            _write_recording(settings, results, found, maps)
+            _write_strips(settings, results, source, found)
             followed.append(found)
             courses.append(course)
             if source.name in scorers:
                 scores[source.name] = scorers[source.name].score_lives(found.lives, maps.labels())
-    write_lives(out, followed)
-    title = sources[0].name if len(sources) == 1 else f"{len(sources)} recordings"
-    figure = draw_time_course(courses, classes, title, followed=followed)
-    write_figure(out / run_folder.TIME_COURSE, figure)
-    write_track_scores(out, scores)
+        write_lives(results, followed)
+        title = sources[0].name if len(sources) == 1 else f"{len(sources)} recordings"
+        figure = draw_time_course(courses, classes, title, followed=followed)
+        write_figure(results / run_folder.TIME_COURSE, figure)
+        write_track_scores(results, scores)
+        for result in results.iterdir():
+            if (out / result.name).is_dir():
+                shutil.rmtree(out / result.name)
+            result.replace(out / result.name)
     _print_end(out, followed, paths)
     return paths
 
@@ -221,8 +227,8 @@ def _write_strips(settings: TrackSettings, out: Path, source: Source, followed: 
     for number in settings.strips:
         if not 1 <= number <= len(lives.lives):
             raise InputError(
-                f"strips names the track {number}, expected 1 to {len(lives.lives)} in '{source.name}': see "
-                f"{run_folder.TRACKS_TABLE}"
+                f"strips names the track {number}, expected 1 to {len(lives.lives)} in '{source.name}': "
+                f"leave strips out, and then choose from {run_folder.TRACKS_TABLE}"
             )
         life = lives.lives[number - 1]
         wanted = set(lives.cells["frame"][strip_rows(life)].tolist())

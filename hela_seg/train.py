@@ -100,7 +100,7 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     if start.finished is not None:
         log.info("%s is finished", folder)
         return outcome.earlier_result(folder, start.finished)
-    settings = settings.with_tiles_of(start.data)
+    settings = settings.with_tiles_of(start.data).with_plan_of(start.trainer)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
 
     with distributed.rank_zero_first():
@@ -133,6 +133,8 @@ def _run(settings: TrainSettings, hardware: HardwareChoices, ranks: RankInfo) ->
     log.info("%s", assembly.describe(net, settings.seed))
     log.info("%s", hardware.why)
     forget_peak_memory(device)
+    if is_rank_zero():  # not before: a run that is refused stays as it was
+        resume.tidy(folder, start.checkpoint)
     if not fit(trainer, task, data, start.checkpoint):
         raise memory.explain(
             trial, data.batch_size, settings.data["batch_size"], trainer_settings.precision, ranks.count

@@ -54,6 +54,25 @@ def test_other_data_are_scored_whole_and_boundaries_and_cells_are_those_of_the_p
     assert found["cells"]["found_cells"] == sum(of.true_positives[0] + of.false_positives[0] for of in cells)
 
 
+def test_the_folder_of_a_training_run_keeps_its_own_scores(
+    checkpoint: Path, run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    assert main("evaluate", [str(checkpoint), "part=all", f"hydra.run.dir={run}"]) == 2
+    assert f"{run} holds the results of hela_seg.train" in capfd.readouterr().err
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+
+
+def test_classes_of_other_names_are_told_and_refused_where_one_has_moved(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    typed = [str(checkpoint), "data=folder", f"data.root={cells}", f"hydra.run.dir={tmp_path}"]
+    assert main("evaluate", [*typed, "data.classes=[background,bright,debris]"]) == 2
+    assert "expected background, dim, bright, the order that the net" in capfd.readouterr().err
+    assert main("evaluate", [*typed, "data.classes=[background,dim,debris]"]) == 0
+    assert "dim, debris are scored as the net's background, dim, bright" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(("part", "series"), [("train", 3), ("validation", 1), ("all", 5)])
 def test_any_part_can_be_scored(part: str, series: int, checkpoint: Path, tmp_path: Path) -> None:
     assert main("evaluate", [str(checkpoint), f"part={part}", f"hydra.run.dir={tmp_path}"]) == 0

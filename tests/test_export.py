@@ -121,6 +121,20 @@ def test_what_is_there_stays_unless_the_user_says_so(
     assert main("export", [*arguments, "overwrite=true"]) == 0
     assert target.read_bytes()[:8] != b"precious"
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    if format != "card":
+        with pytest.raises(InputError, match=r"is an export for other programs and no checkpoint"):
+            hela_seg.load(target)
+
+
+def test_an_onnx_file_is_neither_exported_nor_trained_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"its content is not looked at")
+    for typed in (["export", str(path), "format=torchscript"], ["train", f"start_from={path}"]):
+        assert main(typed[0], typed[1:]) == 2
+        assert f"error: {path} is an export" in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_files_stand_beside_the_checkpoint_by_default(checkpoint: Path, tmp_path: Path) -> None:

@@ -50,6 +50,17 @@ def test_cells_and_labels_are_written_as_asked_for(checkpoint: Path, cells: Path
     np.testing.assert_array_equal(image, tifffile.imread(cells / "images" / "dish 0.tif")[1])
 
 
+def test_files_of_an_earlier_prediction_that_are_not_replaced_are_named(
+    checkpoint: Path, cells: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    typed = [str(checkpoint), str(cells / "images" / "dish 0.tif"), "-o", str(tmp_path / "out")]
+    assert main("predict", [*typed, "entropy=true", "label_next=1"]) == 0
+    assert "of an earlier prediction" not in capfd.readouterr().err
+    assert main("predict", [*typed, "overwrite=true"]) == 0
+    former = "dish 0.entropy.ome.tif, label_next.csv, label_next.png"
+    assert f"warning: {former} in {tmp_path / 'out'} are of an earlier prediction" in capfd.readouterr().err
+
+
 def test_areas_count_every_pixel_and_know_micrometres(checkpoint: Path, tmp_path: Path) -> None:
     images, _ = draw_cells(7, 3)
     write_tiff(tmp_path / "film.tif", images, "TYX", pixel_size=PixelSize(1.0, 0.25))
@@ -173,6 +184,28 @@ def bad_inputs(folder: Path) -> dict[str, tuple[str, str]]:
         "rgb.tif": ("rgb.tif", "has 3 channel(s), expected 1"),
         "empty": ("empty", "holds no image"),
     }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["track=true", "mitotic=foo"], "mitotic is 'foo'"),
+        (["inference.tile=[32,32]"], "a halo of 128"),
+        (["images={t}.png"], "correct the pattern or input"),
+    ],
+)
+def test_settings_that_are_refused_leave_no_folder(
+    wrong: list[str],
+    said: str,
+    checkpoint: Path,
+    cells: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    typed = [str(checkpoint), str(cells / "images"), "-o", str(tmp_path / "new" / "out")]
+    assert main("predict", [*typed, *wrong]) == 2
+    assert said in capfd.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("name", ["missing.tif", "cut.tif", "zero.tif", "text.txt", "rgb.tif", "empty"])

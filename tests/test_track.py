@@ -151,10 +151,18 @@ def test_what_cannot_be_is_refused_in_one_line(
                 "YX",
             )
         (Path(f"{name}_RES") / "res_track.txt").write_text(f"{table}\n")
-    assert main("track", [*given, "-o", "out"]) == 2
+    assert main("track", [*given, "-o", "new/out"]) == 2
+    assert not Path("new").exists()
     error = capsys.readouterr().err
     assert said in error
     assert len([line for line in error.splitlines() if line.startswith("error")]) == 1
+
+
+def test_a_second_recording_that_cannot_be_used_leaves_no_results_of_the_first(masks: Path) -> None:
+    write_tiff(masks / "maps" / "b.tif", np.full((2, 8, 8), 7, np.uint8), "TYX")
+    (masks / "out").mkdir()
+    assert main("track", [str(masks / "maps"), "-o", str(masks / "out"), CLASSES, "tracks=ctc"]) == 2
+    assert list((masks / "out").iterdir()) == []
 
 
 def test_results_that_are_there_are_kept(masks: Path, capsys: pytest.CaptureFixture[str]) -> None:

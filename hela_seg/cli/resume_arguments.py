@@ -41,8 +41,8 @@ def expand_resume_arguments(typed: Sequence[str]) -> list[str]:
         typed: arguments of ``train``.
 
     Raises:
-        InputError: no folder is named, or it holds no run, or one that is no sweep is named for one; or its
-            record holds what is not replayed, see `refuse_untrusted`.
+        InputError: no folder is named, or it holds no run of ``train``, or one that is no sweep is named for
+            one; or its record holds what is not replayed, see `refuse_untrusted`.
     """
     given = folders.values_of(typed)
     resume, sweeping = given.get("resume", "false"), bool(MULTIRUN & set(typed))
@@ -74,8 +74,13 @@ def expand_resume_arguments(typed: Sequence[str]) -> list[str]:
 def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str]) -> list[str]:
     """The settings of a record that are not typed anew, with their paths as they were meant then."""
     kept = [line for line in lines if folders.key_of(line) not in given]
+    command = _noted(record, "job").get("config_name", "train")
+    if command != "train":
+        raise InputError(
+            f"{record} is of hela_seg.{command}, expected a folder that hela_seg.train made: check resume="
+        )
     refuse_untrusted(record, kept, typed_trust(given))
-    told = _runtime(record).get("cwd")
+    told = _noted(record, "runtime").get("cwd")
     began = Path(told) if isinstance(told, str) else Path()  # the present folder where nothing says so
     return [_as_meant(line, began) for line in kept]
 
@@ -83,7 +88,7 @@ def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str]) -> l
 def _chosen(record: Path) -> list[str]:
     """What a run was begun with, where this version has other defaults: the choices of groups, and values."""
     typed = {folders.key_of(line) for line in folders.read_lines(record)}
-    choices = _runtime(record).get("choices")
+    choices = _noted(record, "runtime").get("choices")
     found = choices.items() if isinstance(choices, dict) else ()
     settings = record.with_name("config.yaml")
     plain = folders.read_plain(settings) if settings.is_file() else None
@@ -100,11 +105,11 @@ def _chosen(record: Path) -> list[str]:
     ]
 
 
-def _runtime(record: Path) -> dict[str, Any]:
-    """What Hydra noted of a run's start, beside its record."""
+def _noted(record: Path, group: str) -> dict[str, Any]:
+    """What Hydra noted of a run's start beside its record, in a group of its own settings."""
     beside = record.with_name("hydra.yaml") if record.name == folders.JOB_RECORD.name else record
     plain: Any = folders.read_plain(beside) if beside.is_file() else {}
-    for key in ("hydra", "runtime"):
+    for key in ("hydra", group):
         plain = plain.get(key) if isinstance(plain, dict) else None
     return plain if isinstance(plain, dict) else {}
 
@@ -115,6 +120,25 @@ def _as_meant(line: str, began: Path) -> str:
     if key not in _PATHS or path in ("", "null") or Path(path).is_absolute() or began == Path.cwd():
         return line
     return f"{key}='{began / path}'"
+
+
+def refuse_folder_of_another(command: str, typed: Sequence[str]) -> None:
+    """Refuse a folder with the results of another command, whose scores, report and record would be replaced.
+
+    Args:
+        command: whose results are to go there.
+        typed: its arguments.
+
+    Raises:
+        InputError: ``hydra.run.dir`` is such a folder.
+    """
+    folder = folders.values_of(typed).get(_RUN)
+    other = folder and _noted(Path(folder) / folders.JOB_RECORD, "job").get("config_name")
+    if other and other != command:
+        raise InputError(
+            f"{folder} holds the results of hela_seg.{other}, expected a folder of its own: choose another "
+            "hydra.run.dir"
+        )
 
 
 @contextmanager

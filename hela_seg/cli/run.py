@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -25,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from hela_seg.cli.arguments import named_classes, overrides, refuse_absent, setting
 from hela_seg.cli.commands import COMMANDS, CONFIG, OUR_FAULT, PARTIAL, READ_LAYOUTS, USER_FAULT
 from hela_seg.cli.nearest import with_suggestion
-from hela_seg.cli.resume_arguments import expand_resume_arguments, record_kept
+from hela_seg.cli.resume_arguments import expand_resume_arguments, record_kept, refuse_folder_of_another
 from hela_seg.cli.start_from import expand_start_from
 from hela_seg.runs.sweep.folders import key_of
 from hela_seg.runs.sweep.jobs import Sweep, jobs_in, run_job
@@ -45,6 +46,7 @@ def run(name: str, typed: list[str]) -> int:
     """
     # Hydra would print its own report and leave with status 1
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    Sweep.begun.clear()
     try:
         typed = _expanded(name, typed)
         with record_kept(typed) if name == "train" else nullcontext():
@@ -53,10 +55,12 @@ def run(name: str, typed: list[str]) -> int:
         print(f"warning: {left_out}", file=sys.stderr)
         return PARTIAL
     except (KeyboardInterrupt, Interrupted) as end:
-        if not isinstance(end, Interrupted):
-            end = Interrupted(signal.SIGINT, COMMANDS[name].goes_on)
-        print(": ".join(filter(None, ["interrupted", str(end)])), file=sys.stderr)
-        return end.status
+        status = end.status if isinstance(end, Interrupted) else Interrupted(signal.SIGINT).status
+        how = str(end) or COMMANDS[name].goes_on
+        if Sweep.begun:  # of a sweep not one job alone goes on
+            how = f"go on with {shlex.quote(f'resume={Sweep.begun[0]}')}"
+        print(": ".join(filter(None, ["interrupted", how])), file=sys.stderr)
+        return status
     except Exception as error:
         message = user_message(error)
         if message is None:
@@ -115,11 +119,17 @@ def call(name: str, arguments: Sequence[str], settings: Mapping[str, Any]) -> An
 
 
 def _expanded(name: str, typed: Sequence[str]) -> list[str]:
-    """Arguments with those that follow from a checkpoint, an earlier run, or several processes."""
+    """Arguments with those that follow from a checkpoint, an earlier run, or several processes.
+
+    Raises:
+        InputError: see `refuse_folder_of_another` and, of ``train``, `expand_resume_arguments`.
+    """
     if name == "train":
         # first, as a sweep to go on with is found by its settings
         typed = expand_resume_arguments(expand_start_from(typed))
+        refuse_folder_of_another(name, typed)
         return overrides_for_rank(RankInfo.here(), typed)
+    refuse_folder_of_another(name, typed)
     if name == "evaluate" and not any(key_of(argument) == "data" for argument in typed):
         # of a checkpoint's own data nothing but their place may be said
         return [re.sub(r"^data\.root=", "root=", argument) for argument in typed]
@@ -185,7 +195,6 @@ def _run_hydra(name: str, arguments: list[str]) -> None:
     run_composed = partial(_run_command, name, failures, [])
     before = sys.argv
     sys.argv = [f"hela-seg {name}", *arguments]
-    Sweep.begun.clear()
     try:
         with _composed_for_typed_classes():
             hydra.main(version_base="1.3", config_path=str(CONFIG), config_name=name)(run_composed)()

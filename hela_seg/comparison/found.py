@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,5 +123,5 @@ def _why_incomplete(folder: Path, missing: Sequence[str]) -> str:
         )
     return (
         f"{folder} holds a run that has not ended (no {', no '.join(missing)}): let it end, or go on with "
-        f"it by python -m hela_seg.train resume={folder}"
+        f"it by python -m hela_seg.train {shlex.quote(f'resume={folder}')}"
     )

@@ -150,3 +150,8 @@ def _refuse_repeats(what: str, items: Sequence[Any]) -> None:
         raise InputError(
             f"data.classes gives the {what} {repeated[0]!r} to more than one class: each belongs to one"
         )
+
+
+def is_reordered(names: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether a class that stands in two lists has another place in each."""
+    return any(name in names and names.index(name) != place for place, name in enumerate(others))

@@ -154,7 +154,8 @@ class TimelapseData(pl.LightningDataModule):
     def _open_files(self) -> None:
         self.recordings: list[Recording] = self.files.recordings()
         self.channels: int = common_channels(self.recordings)
-        note = note_of_single_frames(self.context, [recording.image for recording in self.recordings])
+        images = [recording.image for recording in self.recordings]
+        note = note_of_single_frames(self.context, images, "data.sequence=true")
         if note is not None:
             log.warning("warning: %s", note)
 

@@ -127,9 +127,8 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError):
-        raise InputError(
-            f"device is '{name}', which is not on this machine: choose auto, cpu or cuda"
-        ) from None
+        there = "auto, cpu or cuda" if torch.cuda.is_available() else "auto or cpu"
+        raise InputError(f"device is '{name}', which is not on this machine: choose {there}") from None
     if device.type == "mps":
         raise InputError(f"device is '{name}', expected auto, cpu or cuda: Apple's MPS is not supported")
     return device

@@ -237,11 +237,23 @@ class Predictor:
         Args:
             frames: (H, W), or (C, H, W) where the net takes several channels; sizes may differ.
             axes: order of a frame's axes, e.g. ``YXC``.
+
+        Raises:
+            InputError: one that is several frames, or that `open` refuses.
         """
-        singles = (self.open(frame, axes) for frame in frames)
+        singles = (self._open_single(frame, axes) for frame in frames)
         shown = enumerate(with_those_around(singles, self.context))
         bands = self._maker.bands([self._single(t, *together)] for t, together in shown)
         return (band.labels for band in whole_frames(bands))
+
+    def _open_single(self, frame: NDArray[Any], axes: str | None) -> Series:
+        series = self.open(frame, axes)
+        if series.shape[0] != 1:
+            raise InputError(
+                f"what was handed to stream holds {series.shape[0]} frames (axes {series.axes}), expected "
+                "one at a time: hand them one by one, or say with axes= which axis is of channels"
+            )
+        return series
 
     def frames(
         self, series: Series, frames: Iterable[int] | None = None, parts: Sequence[range] | None = None

@@ -92,10 +92,17 @@ def as_trained(info: ModelInfo, series: Series, channels: Sequence[Channel] | No
         series = choose_channels(series, picked)
     if info.data.get("grey"):
         series = choose_channels(series, None, grey=True)
-    if series.shape[1] != info.channels:
+    found = series.shape[1]
+    if found != info.channels:
+        cure = "pick some, as in channels=[0], or set axes= if they are frames"
+        if found < info.channels:
+            grey = (
+                ", or show grey as colours with channels=[0,0,0]" if (found, info.channels) == (1, 3) else ""
+            )
+            cure = f"take images that have them all{grey}"
         raise InputError(
-            f"{series.path} has {series.shape[1]} channel(s), expected {info.channels} as the net was "
-            "trained on: pick some, as in channels=[0], or set axes= if they are frames"
+            f"{series.path} has {found} channel(s), expected {info.channels} as the net was trained on: "
+            f"{cure}"
         )
     return series
 

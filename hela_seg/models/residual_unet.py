@@ -37,7 +37,7 @@ class InstanceNorm(nn.GroupNorm):
         running = None, None, True, 0.0  # no running mean and deviation: those of the image
         images = [
             torch.batch_norm(image, self.weight, self.bias, *running, self.eps, cudnn_enabled=False)
-            for image in x.split(1)
+            for image in torch.split(x, 1)
         ]
         return torch.cat(images)
 

@@ -60,7 +60,7 @@ class ResultFolder:
         self._record = folder / run_folder.PREDICTION_RECORD
 
     @contextmanager
-    def taken_by(self, shard: Shard) -> Iterator[None]:
+    def taken_by(self, shard: Shard) -> Iterator[ResultFolder]:
         """Keep others out while one job works here; the jobs of different shards let each other in.
 
         Raises:
@@ -79,7 +79,7 @@ class ResultFolder:
             if alone:
                 _remove_unfinished(self._parts.rglob(".*"))
             try:
-                yield
+                yield self
             finally:
                 with self.results_taken():  # one leaves at a time, so that the last one knows that it is
                     held.close()

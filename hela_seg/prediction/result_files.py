@@ -42,6 +42,16 @@ def result_paths(job: Job, folder: Path) -> list[Path]:
     return [folder / name for name in [*of_series, *tables]]
 
 
+def former_results(job: Job, folder: Path) -> list[str]:
+    """Names of the files that an earlier prediction of the same recordings made and this one does not."""
+    tables = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
+    tables += [run_folder.RANKING_TABLE, run_folder.RANKING_SHEET]
+    tables += [f"{run_folder.CELLS_TABLE}.{kind}" for kind in ("csv", "parquet")]
+    of_series = [f"{series.name}{suffix}" for series in job.series for suffix in SUFFIXES.values()]
+    made = {path.name for path in result_paths(job, folder)}
+    return [name for name in [*of_series, *tables] if name not in made and (folder / name).exists()]
+
+
 def without_results(paths: Sequence[Path], folder: Path) -> list[Path]:
     """The files of a folder without the results that an earlier prediction wrote into it.
 

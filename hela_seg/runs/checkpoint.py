@@ -40,6 +40,9 @@ CHECKPOINT_FORMAT = 2
 FORMER_NAMES = {"hela_seg.losses.": "hela_seg.training.losses.", "hela_seg.task.": "hela_seg.training.task."}
 """Beginnings of names in the settings of runs of version 0.1.0, and what they are called today."""
 
+_UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, struct.error)
+"""What reading bytes that are no checkpoint raises."""
+
 _NET = "net."
 """What stands before the names of the net's weights, beside those of the loss."""
 
@@ -147,11 +150,23 @@ def read_content(path: Path | str, *, mapped: bool = True) -> Any:
             return torch.load(
                 path, map_location="cpu", weights_only=True, mmap=mapped and zipfile.is_zipfile(path)
             )
-    except pickle.UnpicklingError:
-        raise _not_ours(path, "is no checkpoint, or holds pickled code, which is never run") from None
-    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, struct.error) as error:
+    except (*_UNREADABLE, pickle.UnpicklingError) as error:
+        if _is_export(path):
+            raise _not_ours(path, "is an export for other programs and no checkpoint") from None
+        if isinstance(error, pickle.UnpicklingError):
+            raise _not_ours(path, "is no checkpoint, or holds pickled code, which is never run") from None
         reason = str(error).split("\n", 1)[0]
         raise _not_ours(path, f"is no checkpoint or a damaged one ({reason})") from None
+
+
+def _is_export(path: Path) -> bool:
+    """Whether a file that is no checkpoint is of ONNX, TorchScript or ``torch.export``."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.rpartition("/")[2] for name in archive.namelist()}
+            return not names.isdisjoint({"constants.pkl", "archive_format"})
+    except (zipfile.BadZipFile, *_UNREADABLE):
+        return path.suffix == ".onnx"
 
 
 def validation_score(checkpoint: Path) -> float | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from hela_seg.data.classes import is_reordered
 from hela_seg.runs import logs, run_folder
 from hela_seg.runs.checkpoint import (
     PROGRESS_KEY,
@@ -191,7 +192,7 @@ def _of_this_net(
         )
     names = [str(entry["name"]) for entry in info.classes]
     held, now = ", ".join(names), ", ".join(classes)
-    if names != list(classes) and sorted(names) == sorted(classes):
+    if is_reordered(names, classes):
         raise InputError(
             f"{checkpoint} was trained with the classes {held}, but data.classes names {now}, expected the "
             "same order: give that one, with values= where masks hold others, or take start_from= in place "
@@ -235,13 +236,19 @@ def mark_finished(folder: Path, checkpoint: Path, trainer: Mapping[str, Any]) ->
     write_whole(folder / run_folder.FINISHED, json.dumps(word, indent=2) + "\n")
 
 
-def finished(folder: Path, trainer: Mapping[str, Any]) -> Path | None:
-    """The checkpoint that a run ended with, if it has ended; not where it is now to be longer than it was."""
+def finished(folder: Path, trainer: Mapping[str, Any] | None) -> Path | None:
+    """The checkpoint that a run ended with, if it has ended; not where it is now to be longer than it was.
+
+    Args:
+        folder: of the run.
+        trainer: the group ``trainer`` of its settings now; None where its length follows from ``minutes``.
+    """
     try:
         word = json.loads((folder / run_folder.FINISHED).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return folder / word["checkpoint"] if word["trainer"] == _length(trainer) else None
+    same = trainer is None or word["trainer"] == _length(trainer)
+    return folder / word["checkpoint"] if same else None
 
 
 def _length(trainer: Mapping[str, Any]) -> dict[str, Any]:

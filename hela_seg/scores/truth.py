@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from hela_seg.data.classes import Classes
+from hela_seg.data.classes import Classes, is_reordered
 from hela_seg.data.datamodule import TimelapseData
 from hela_seg.data.patterns.auto import INSTANCE_CLASSES
 from hela_seg.data.splits.split import Block, Part
@@ -86,16 +86,18 @@ def refuse_unlike(data: TimelapseData, info: ModelInfo) -> None:
         InputError: more or fewer of them, or the classes in another order.
     """
     ours, theirs = data.classes.names, Classes(info.classes).names
+    more = data.channels > info.channels
+    channels = "pick some, as in data.channels=[0]" if more else "take images that have them all"
     for what, found, expected, cure in (
         ("classes", len(ours), len(theirs), "name the same in data.classes"),
-        ("channels", data.channels, info.channels, "pick some, as in data.channels=[0]"),
+        ("channels", data.channels, info.channels, channels),
     ):
         if found != expected:
             raise InputError(
                 f"the data have {found} {what}, expected {expected} as the net was trained on: {cure}, or "
                 "take another net"
             )
-    if ours != theirs and sorted(ours) == sorted(theirs):
+    if is_reordered(ours, theirs):
         raise InputError(
             f"data.classes names {', '.join(ours)}, expected {', '.join(theirs)}, the order that the net was "
             "trained with: give that one, with values= where masks hold others"

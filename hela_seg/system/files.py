@@ -126,6 +126,23 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+@contextmanager
+def results_folder(folder: Path) -> Iterator[Path]:
+    """`make_folder` for a block that writes results; empty folders that it made go again if the block fails.
+
+    Raises:
+        InputError: it cannot be made or written.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield make_folder(folder)
+    except BaseException:
+        for path in made:
+            with suppress(OSError):  # something was written
+                path.rmdir()
+        raise
+
+
 def digest(paths: Iterable[Path]) -> str:
     """SHA-256 in hexadecimal: of one file its own; of several, or of folders, that of the list of their sums.
 

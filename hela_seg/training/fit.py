@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 import warnings
@@ -50,7 +51,8 @@ def fit(trainer: pl.Trainer, task: SegmentationTask, data: TimelapseData, start:
                 trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
         except SystemExit:  # all that Lightning leaves of Ctrl+C
             number = signal.SIGTERM if trainer.received_sigterm else signal.SIGINT
-            raise Interrupted(number, f"go on with resume={trainer.default_root_dir}") from None
+            resume = shlex.quote(f"resume={trainer.default_root_dir}")
+            raise Interrupted(number, f"go on with {resume}") from None
         except RuntimeError as error:
             if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 reason = " ".join(str(error).partition("\n\n")[0].split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -176,7 +177,7 @@ def _count_and_measure(
 def _print_end(checkpoint: Path, folder: Path, report: Path | None, data: TimelapseData) -> None:
     """Name the files, and the commands that come next."""
     print_files({"checkpoint": _short(checkpoint), "run": _short(folder)})
-    predict = f"python -m hela_seg.predict {_short(checkpoint)} IMAGES -o RESULTS"
+    predict = f"python -m hela_seg.predict {shlex.quote(str(_short(checkpoint)))} IMAGES -o RESULTS"
     further = {"what to label": "the same with label_next=5"}
     if data.files.layout == "synthetic":
         further = {"your images": "python -m hela_seg.check data=auto data.root=FOLDER"}

@@ -26,6 +26,9 @@ from hela_seg.system.settings import (
 )
 from hela_seg.system.trust import Trust, module_of, modules_of
 
+PLANNED = ("max_steps", "max_epochs", "check_val_every_n_epoch")
+"""Settings of the trainer whose place ``minutes`` takes."""
+
 TORCHRUN = "torchrun --standalone --nproc-per-node=2 -m hela_seg.train trainer=ddp"
 
 
@@ -126,6 +129,11 @@ class TrainSettings:
         """The settings with the tiles that other settings of data have, where these were left open."""
         kept = {key: data[key] for key in ("tile", "batch_size") if self.data[key] is None and key in data}
         return replace(self, data={**self.data, **kept})
+
+    def with_plan_of(self, trainer: Mapping[str, Any]) -> TrainSettings:
+        """The settings with the length that ``minutes`` gave a run, of the ``trainer`` that it began with."""
+        kept = {key: trainer[key] for key in PLANNED if self.minutes is not None and key in trainer}
+        return replace(self, trainer=replace(self.trainer, **kept))
 
     def chosen(self, group: Literal["callbacks", "logger"]) -> dict[str, Group]:
         """The callbacks or loggers by name, without those that are switched off with null."""

@@ -48,6 +48,11 @@ class Start:
         """The settings of the data that an interrupted run began with; empty for a new run."""
         return {} if self.begun is None else self.begun.data
 
+    @property
+    def trainer(self) -> Mapping[str, Any]:
+        """The settings of the trainer that an interrupted run began with; empty for a new run."""
+        return {} if self.begun is None else self.begun.config["trainer"]
+
 
 def find_start(settings: TrainSettings, folder: Path) -> Start:
     """Look at what an earlier start of a run has left in its folder.
@@ -55,7 +60,8 @@ def find_start(settings: TrainSettings, folder: Path) -> Start:
     Raises:
         InputError: the folder holds a run that may not be continued, or not with these settings.
     """
-    ended_with = resume.finished(folder, settings.trainer.to_plain()) if settings.resume else None
+    length = settings.trainer.to_plain() if settings.minutes is None else None
+    ended_with = resume.finished(folder, length) if settings.resume else None
     checkpoint = ended_with or resume.starting_point(
         folder, resume=settings.resume, ckpt_path=settings.ckpt_path
     )
@@ -89,8 +95,6 @@ def prepare_data(
     data.launch = ranks
     validated = bool(data.blocks_of("validation"))
     assembly.refuse_unlogged(settings, data.classes.names, validated=validated)
-    if is_rank_zero():
-        resume.tidy(folder, start.checkpoint)
     data.prepare(folder / run_folder.CLASS_POSITIONS)
     if is_rank_zero():
         if data.files.layout == "synthetic":

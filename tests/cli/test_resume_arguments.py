@@ -89,6 +89,18 @@ def test_a_run_of_an_older_version_keeps_the_defaults_that_it_began_with(tmp_pat
     assert set(again[:-2]) == {"optimizer.lr=0.1", "data.normalise=percentile", "model=unet"}
 
 
+@pytest.mark.parametrize("sweeping", [False, True])
+def test_the_folder_of_another_command_is_no_run_to_go_on_with(sweeping: bool, tmp_path: Path) -> None:
+    noted = "job: {config_name: check}\n  overrides: {hydra: [], task: []}\n"
+    if sweeping:
+        (tmp_path / "multirun.yaml").write_text(f"hydra:\n  {noted}")
+    else:
+        held(tmp_path, ".", "data=folder")
+        (tmp_path / ".hydra" / "hydra.yaml").write_text(f"hydra:\n  {noted}")
+    with pytest.raises(InputError, match=r"is of hela_seg\.check, expected a folder that .* made"):
+        expanded([f"resume={tmp_path}"], tmp_path)
+
+
 def test_to_go_on_takes_a_folder_that_holds_a_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="resume=true does not say which run"):
         expanded(["resume=true"], tmp_path)

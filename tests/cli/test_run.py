@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,16 @@ def test_who_stops_a_command_gets_one_line_and_the_shell_s_status(
     monkeypatch.setattr(f"hela_seg.{name}.{name}", stopped)
     assert main(name, arguments) == 130
     assert capfd.readouterr().err == said
+
+
+def test_who_stops_a_sweep_goes_on_with_all_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hela_seg.train.train", stopped)
+    assert main("train", ["--multirun", "seed=0,1", "hydra.sweep.dir=my sweep"]) == 130
+    said, _, typed = capfd.readouterr().err.splitlines()[-1].partition(" with ")
+    assert (said, shlex.split(typed)) == ("interrupted: go on", ["resume=my sweep"])
 
 
 def settings_of(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> dict:

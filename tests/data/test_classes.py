@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hela_seg.data.classes import IGNORE_INDEX, Classes
+from hela_seg.data.classes import IGNORE_INDEX, Classes, is_reordered
 from hela_seg.system.errors import InputError
 
 
@@ -67,3 +67,9 @@ def test_values_that_are_no_ranges_are_refused(values: list[object]) -> None:
 def test_ranges_that_overlap_are_refused() -> None:
     with pytest.raises(InputError, match="gives the mask value 128 to more than one class"):
         Classes([{"name": "background", "values": ["0..128"]}, {"name": "cell", "values": ["128..65535"]}])
+
+
+def test_a_class_in_both_lists_at_other_places_is_reordered():
+    assert is_reordered(["background", "round", "spread"], ["background", "spread", "round"])
+    assert is_reordered(["background", "round", "spread"], ["background", "spread", "debris"])
+    assert not is_reordered(["background", "round"], ["background", "cell", "round"][:2])

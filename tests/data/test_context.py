@@ -233,6 +233,7 @@ def test_recordings_of_one_frame_are_told_once(tmp_path: Path, caplog: pytest.Lo
         assert (data.channels, data.input_channels) == (1, 1 + 2 * context)
         assert len(caplog.messages) == lines
     assert "2 of 3 recording(s) hold one frame, such as 'a': it is shown 3 times over" in caplog.text
+    assert "say so with data.sequence=true" in caplog.text
 
 
 def test_a_neighbour_that_cannot_be_read_is_named_or_replaced() -> None:

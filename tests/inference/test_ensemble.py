@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -96,9 +98,12 @@ def test_an_unknown_precision_is_refused() -> None:
         Ensemble([Pool()], [0], "none", CPU, "double")
 
 
-def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(InputError, match="device is 'abacus'"):
-        choose_device("abacus")
+@pytest.mark.parametrize("device", ["abacus", "cuda"])
+def test_a_device_that_is_not_there_is_refused(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch, "empty", Mock(side_effect=RuntimeError))
+    with pytest.raises(InputError, match=f"device is '{device}', .*: choose auto or cpu$"):
+        choose_device(device)
 
 
 @pytest.mark.parametrize(("own", "expected"), [(True, torch.bfloat16), (False, torch.float16)])

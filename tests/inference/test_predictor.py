@@ -239,6 +239,26 @@ def test_recordings_of_the_picked_channel_alone_are_taken_as_they_are(tmp_path: 
         net.open(tmp_path / "a.tif")
 
 
+def test_a_stream_takes_one_frame_at_a_time() -> None:
+    with pytest.raises(InputError, match=r"stream holds 3 frames \(axes TYX\), expected one at a time"):
+        list(predictor(Brightness()).stream([np.zeros((3, 20, 30), np.uint8)]))
+
+
+def test_an_array_of_no_real_numbers_is_refused() -> None:
+    with pytest.raises(InputError, match="the array is of complex128, expected real numbers"):
+        predictor(Brightness()).predict(np.zeros((20, 30), complex))
+
+
+def test_a_recording_that_lacks_channels_is_refused_with_what_helps(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((20, 30), np.uint8), photometric="minisblack")
+    with pytest.raises(InputError, match=r"1 channel\(s\), expected 2 .*: take images that have them all$"):
+        predictor(Brightness(), 2).open(tmp_path / "a.tif")
+    colours = predictor(Brightness(), 3)
+    with pytest.raises(InputError, match=r"or show grey as colours with channels=\[0,0,0\]"):
+        colours.open(tmp_path / "a.tif")
+    assert colours.open(tmp_path / "a.tif", channels=[0, 0, 0]).shape == (1, 3, 20, 30)
+
+
 def test_a_net_that_was_trained_on_grey_makes_colours_grey(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", np.stack([image] * 3, axis=-1), photometric="rgb")

@@ -143,6 +143,15 @@ def test_a_finished_run_is_not_said_to_have_other_settings(
     assert "model.width is 8, but this run began with 4" in capfd.readouterr().err
 
 
+def test_a_finished_run_that_is_to_be_shorter_is_refused_and_stays_finished(
+    whole: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = (whole / "finished.json").read_text()
+    assert main("train", [f"resume={whole}", "trainer.max_epochs=2"]) == 2
+    assert "trainer.max_epochs is 2, but" in capfd.readouterr().err
+    assert (whole / "finished.json").read_text() == before
+
+
 def test_a_finished_run_can_be_made_longer(
     whole: Path, settings: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

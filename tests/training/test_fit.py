@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,12 +56,16 @@ def test_a_signal_ends_training_at_once_with_its_status_and_how_to_go_on(
 
     monkeypatch.setattr(SegmentationTask, step, told_to_end)
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    assert train(cells, tmp_path, "trainer.max_epochs=3") == status
-    assert capfd.readouterr().err.splitlines()[-1] == f"interrupted: go on with resume={tmp_path}"
+    folder = tmp_path / "my run"
+    assert train(cells, folder, "trainer.max_epochs=3") == status
+    said, _, typed = capfd.readouterr().err.splitlines()[-1].partition(" with ")
+    assert (said, shlex.split(typed)) == ("interrupted: go on", [f"resume={folder}"])
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
-    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
     monkeypatch.undo()
-    assert main("train", [f"resume={tmp_path}"]) == 0
+    assert main("train", [f"resume={folder}"]) == 0
+    predict = next(line for line in capfd.readouterr().out.splitlines() if "hela_seg.predict" in line)
+    assert str(folder / "checkpoints" / "best.ckpt") in shlex.split(predict)
 
 
 def test_a_machine_that_cannot_compile_says_what_it_lacks(

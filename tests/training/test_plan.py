@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from hela_seg.cli import main
@@ -63,13 +64,36 @@ def test_a_run_takes_the_steps_that_were_planned_and_keeps_them(
 ):
     monkeypatch.setattr(plan, "measure", lambda *_: plan.Pace(1.0, 0.0))
     assert main("train", [*arguments, "minutes=0.2"]) == 0
-    info, _ = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    info, _ = read_checkpoint(last)
     assert info.config["minutes"] == 0.2
     steps = info.config["trainer"]["max_steps"]
     assert 6 <= steps <= 11  # 95 % of 12 s, less what starting took
-    content = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
-    assert content["global_step"] == steps
+    assert torch.load(last, weights_only=True)["global_step"] == steps
     assert main("train", [*arguments, "minutes=0.2", "resume=true"]) == 0  # which is finished
+    assert torch.load(last, weights_only=True)["global_step"] == steps
+
+
+def test_a_run_that_goes_on_keeps_the_steps_that_were_planned_when_it_began(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(plan, "measure", lambda *_: plan.Pace(1.0, 0.0))
+    typed, epochs = [*arguments, "minutes=0.2", "trainer.max_epochs=1"], []
+
+    def interrupt(_: object, trainer: pl.Trainer, task: object) -> None:
+        epochs.append(trainer.max_epochs)
+        if trainer.current_epoch == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hela_seg.training.callbacks.EpochLine.on_train_epoch_start", interrupt)
+        assert main("train", typed) == 130
+    assert main("train", [*typed, "resume=true"]) == 0
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    info, _ = read_checkpoint(last)
+    planned = info.config["trainer"]
+    assert planned["max_epochs"] == epochs[0] > 2
+    assert torch.load(last, weights_only=True)["global_step"] == planned["max_steps"]
 
 
 def test_a_run_ends_in_time_where_steps_are_slower_than_measured(

@@ -129,7 +129,8 @@ def _nothing(root: Path, pattern: Pattern) -> InputError:
     names = [entry.path for entry in islice(walk(str(top), lambda folder, depth: depth < 3), LOOKED_AT)]
     near = get_close_matches(sought, names, 3, 0)
     there = f"the nearest names there are {', '.join(near)}" if near else "no file is there"
+    folder = "input" if pattern.setting == "images" else "data.root"  # of a prediction, or of data
     return InputError(
         f"{pattern.setting} is '{pattern.text}', which no file below {top} matches: {there}; correct the "
-        "pattern or data.root"
+        f"pattern or {folder}"
     )

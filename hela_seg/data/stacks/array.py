@@ -21,13 +21,16 @@ class ArraySeries(Series):
         channels: C that is expected.
 
     Raises:
-        InputError: the axes do not fit the array or cannot be known, or it holds no pixels.
+        InputError: the axes do not fit the array or cannot be known, or it holds no pixels, or no real
+            numbers.
     """
 
     name = "array"
     path = Path("array")
 
     def __init__(self, array: Pixels, axes: str | None, channels: int) -> None:
+        if array.dtype.kind not in "buif":
+            raise InputError(f"the array is of {array.dtype}, expected real numbers: convert it with astype")
         letters = checked(axes, "TCYX") if axes else _default_axes(array.shape, channels)
         if len(letters) != array.ndim:
             raise InputError(

@@ -117,7 +117,8 @@ class GreySeries(DerivedSeries):
         if source.shape[1] not in (1, 3):
             raise InputError(
                 f"{source.path} has {source.shape[1]} channels, expected grey or red, green and blue with "
-                "data.grey=true: pick some with data.channels, or set data.grey=false"
+                "data.grey=true: pick some with data.channels (channels, to predict), or train with "
+                "data.grey=false"
             )
         super().__init__(source)
         self.shape, self.channel_names = (source.shape[0], 1, *source.shape[2:]), ()
