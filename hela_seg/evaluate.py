@@ -90,6 +90,11 @@ def evaluate(config: Mapping[str, Any]) -> Scores:
             "tracks are given without labels, expected label images with res_track.txt to score against "
             "them: add labels=, such as what hela_seg.predict writes with track=true tracks=ctc"
         )
+    if settings.name is not None:
+        raise InputError(
+            "name is given without labels, expected label images that a comparison calls so: leave it out, as "
+            "nets are called by their settings"
+        )
     if settings.ckpt is None:
         raise InputError(
             "ckpt not given, expected a checkpoint or label images to score: add ckpt=... or labels=..."

@@ -66,6 +66,11 @@ def export(config: Mapping[str, Any]) -> Path:
         raise InputError(
             f"{source} is an export itself, expected the checkpoint that it was made of: name that as ckpt="
         )
+    if settings.image_type is not None and settings.format != "bioimageio":
+        raise InputError(
+            f"image_type is {settings.image_type} with format={settings.format}, expected it with bioimageio "
+            "alone: leave it out"
+        )
     refuse_existing(target, overwrite=settings.overwrite)
     options = {"image_type": settings.image_type} if settings.format == "bioimageio" else {}
     write(TrainedNet.from_checkpoint(source, modules_of(settings.trust)), target, **options)

@@ -386,7 +386,12 @@ def test_tracks_are_scored_beside_and_shown_in_the_comparison(desk: Path) -> Non
 
 
 @no_report
-def test_tracks_without_labels_get_one_line(desk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("typed", "expected"), [("tracks=ctc", "add labels="), ("name=Fiji", "leave it out")]
+)
+def test_what_is_said_of_labels_that_are_not_given_gets_one_line(
+    typed: str, expected: str, desk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     Path("ctc").mkdir()
-    assert main("evaluate", ["tracks=ctc", "hydra.run.dir=out"]) == 2
-    assert "add labels=" in capfd.readouterr().err
+    assert main("evaluate", [typed, "hydra.run.dir=out"]) == 2
+    assert expected in capfd.readouterr().err

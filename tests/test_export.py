@@ -149,6 +149,7 @@ def test_files_stand_beside_the_checkpoint_by_default(checkpoint: Path, tmp_path
         (["format=tflite"], "format is 'tflite', expected onnx, torch_export"),
         (["output=/proc/nowhere/a", "format=card"], "cannot write /proc/nowhere/a"),
         (["output=/proc/nowhere/a", "format=torchscript"], "cannot write /proc/nowhere/a"),
+        (["image_type=uint8"], "image_type is uint8 with format=onnx, expected it with bioimageio alone"),
         (["ckpt=nowhere.ckpt"], "nowhere.ckpt is not there"),
         (["ckpt=null"], "ckpt is null, expected the path of one checkpoint"),
         (["ckpt=[a.ckpt,b.ckpt]"], "a.ckpt is not there"),
