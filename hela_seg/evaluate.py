@@ -91,10 +91,7 @@ def evaluate(config: Mapping[str, Any]) -> Scores:
             "them: add labels=, such as what hela_seg.predict writes with track=true tracks=ctc"
         )
     if settings.name is not None:
-        raise InputError(
-            "name is given without labels, expected label images that a comparison calls so: leave it out, as "
-            "nets are called by their settings"
-        )
+        raise InputError("name is given without labels, expected label images to be called so: leave it out")
     if settings.ckpt is None:
         raise InputError(
             "ckpt not given, expected a checkpoint or label images to score: add ckpt=... or labels=..."

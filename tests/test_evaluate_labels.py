@@ -394,4 +394,4 @@ def test_what_is_said_of_labels_that_are_not_given_gets_one_line(
 ) -> None:
     Path("ctc").mkdir()
     assert main("evaluate", [typed, "hydra.run.dir=out"]) == 2
-    assert expected in capfd.readouterr().err
+    assert said in capfd.readouterr().err
