@@ -386,11 +386,9 @@ def test_tracks_are_scored_beside_and_shown_in_the_comparison(desk: Path) -> Non
 
 
 @no_report
-@pytest.mark.parametrize(
-    ("typed", "expected"), [("tracks=ctc", "add labels="), ("name=Fiji", "leave it out")]
-)
+@pytest.mark.parametrize(("typed", "said"), [("tracks=ctc", "add labels="), ("name=Fiji", "leave it out")])
 def test_what_is_said_of_labels_that_are_not_given_gets_one_line(
-    typed: str, expected: str, desk: Path, capfd: pytest.CaptureFixture[str]
+    typed: str, said: str, desk: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("ctc").mkdir()
     assert main("evaluate", [typed, "hydra.run.dir=out"]) == 2
