@@ -27,8 +27,10 @@ from types import FrameType
 from typing import Any
 
 import torch
+from pytorch_lightning.loops.evaluation_loop import _EvaluationLoop
 
 from hela_seg.cli import main as hela_seg
+from hela_seg.training.checkpoints import AtomicCheckpointIO
 
 SETTINGS = (
     "data=synthetic",
@@ -47,7 +49,10 @@ SETTINGS = (
     "report=false",
     "trainer.max_epochs=4",
 )
-PHASES = {"while writing": "WholeCheckpoints.save_checkpoint", "while validating": "_EvaluationLoop.run"}
+PHASES = {
+    "while writing": AtomicCheckpointIO.save_checkpoint.__qualname__,
+    "while validating": _EvaluationLoop.run.__qualname__,
+}
 """What is going on while a function of this name runs."""
 
 ELSEWHERE = "elsewhere"
@@ -130,6 +135,7 @@ def count(folder: Path, settings: tuple[str, ...]) -> dict[str, int]:
     found = PROCESSES.SimpleQueue()
     assert _exit_code(PROCESSES.Process(target=train_counted, args=(folder, settings, found))) == 0
     numbers: dict[str, int] = found.get()
+    assert numbers.keys() == {*PHASES, ELSEWHERE}, numbers
     return numbers
 
 
