@@ -74,8 +74,8 @@ def expand_resume_arguments(typed: Sequence[str]) -> list[str]:
 def _replayed(record: Path, lines: Iterable[str], given: Mapping[str, str]) -> list[str]:
     """The settings of a record that are not typed anew, with their paths as they were meant then."""
     kept = [line for line in lines if folders.key_of(line) not in given]
-    command = _noted(record, "job").get("config_name", "train")
-    if command != "train":
+    command = _command_of(record)
+    if command not in (None, "train"):
         raise InputError(
             f"{record} is of hela_seg.{command}, expected a folder that hela_seg.train made: check resume="
         )
@@ -114,6 +114,11 @@ def _noted(record: Path, group: str) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
+def _command_of(record: Path) -> str | None:
+    """The command that a record is of; None where nothing says so."""
+    return _noted(record, "job").get("config_name")
+
+
 def _as_meant(line: str, began: Path) -> str:
     key, _, value = line.partition("=")
     path = value.strip("'\"")
@@ -133,8 +138,8 @@ def refuse_folder_of_another(command: str, typed: Sequence[str]) -> None:
         InputError: ``hydra.run.dir`` is such a folder.
     """
     folder = folders.values_of(typed).get(_RUN)
-    other = folder and _noted(Path(folder) / folders.JOB_RECORD, "job").get("config_name")
-    if other and other != command:
+    other = None if folder is None else _command_of(Path(folder) / folders.JOB_RECORD)
+    if other not in (None, command):
         raise InputError(
             f"{folder} holds the results of hela_seg.{other}, expected a folder of its own: choose another "
             "hydra.run.dir"

@@ -127,9 +127,9 @@ def _expanded(name: str, typed: Sequence[str]) -> list[str]:
     if name == "train":
         # first, as a sweep to go on with is found by its settings
         typed = expand_resume_arguments(expand_start_from(typed))
-        refuse_folder_of_another(name, typed)
-        return overrides_for_rank(RankInfo.here(), typed)
     refuse_folder_of_another(name, typed)
+    if name == "train":
+        return overrides_for_rank(RankInfo.here(), typed)
     if name == "evaluate" and not any(key_of(argument) == "data" for argument in typed):
         # of a checkpoint's own data nothing but their place may be said
         return [re.sub(r"^data\.root=", "root=", argument) for argument in typed]

@@ -69,23 +69,15 @@ def parts_of_time(blocks: Iterable[Block]) -> dict[tuple[int, Part], list[range]
     return {key: [span.frames for span in merged(own)] for key, own in parts.items()}
 
 
-def note_of_single_frames(
-    context: int, series: Sequence[Series], setting: str = "sequence=true"
-) -> str | None:
-    """What to tell the user where recordings hold one frame, so that there is nothing before and after it.
-
-    Args:
-        context: see `neighbours`.
-        series: the recordings.
-        setting: that makes one recording of such files.
-    """
+def note_of_single_frames(context: int, series: Sequence[Series]) -> str | None:
+    """What to tell the user where recordings hold one frame, so that there is nothing before and after it."""
     single = [one.name for one in series if one.whole()[0].shape[0] == 1]
     if not context or not single:
         return None
     return (
         f"data.context={context}, but {len(single)} of {len(series)} recording(s) hold one frame, such as "
         f"'{single[0]}': it is shown {2 * context + 1} times over; where the files are the frames of one "
-        f"recording, say so with {setting}"
+        "recording, say so with data.sequence=true (sequence=true, to predict)"
     )
 
 

@@ -154,8 +154,7 @@ class TimelapseData(pl.LightningDataModule):
     def _open_files(self) -> None:
         self.recordings: list[Recording] = self.files.recordings()
         self.channels: int = common_channels(self.recordings)
-        images = [recording.image for recording in self.recordings]
-        note = note_of_single_frames(self.context, images, "data.sequence=true")
+        note = note_of_single_frames(self.context, [recording.image for recording in self.recordings])
         if note is not None:
             log.warning("warning: %s", note)
 

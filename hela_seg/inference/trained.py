@@ -96,10 +96,9 @@ def as_trained(info: ModelInfo, series: Series, channels: Sequence[Channel] | No
     if found != info.channels:
         cure = "pick some, as in channels=[0], or set axes= if they are frames"
         if found < info.channels:
-            grey = (
-                ", or show grey as colours with channels=[0,0,0]" if (found, info.channels) == (1, 3) else ""
-            )
-            cure = f"take images that have them all{grey}"
+            cure = "take images that have them all"
+        if (found, info.channels) == (1, 3):
+            cure += ", or show grey as colours with channels=[0,0,0]"
         raise InputError(
             f"{series.path} has {found} channel(s), expected {info.channels} as the net was trained on: "
             f"{cure}"

@@ -34,12 +34,20 @@ class InstanceNorm(nn.GroupNorm):
         if not self.training or x.device.type != "cpu":
             return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
         # on CPUs the gradient of group normalisation takes five times as long as that of batch normalisation
-        running = None, None, True, 0.0  # no running mean and deviation: those of the image
-        images = [
-            torch.batch_norm(image, self.weight, self.bias, *running, self.eps, cudnn_enabled=False)
-            for image in torch.split(x, 1)
-        ]
-        return torch.cat(images)
+        return torch.cat([self._of_one_image(image) for image in torch.split(x, 1)])
+
+    def _of_one_image(self, image: Tensor) -> Tensor:
+        return torch.batch_norm(
+            image,
+            self.weight,
+            self.bias,
+            running_mean=None,
+            running_var=None,
+            training=True,  # by mean and deviation of what it is given
+            momentum=0.0,
+            eps=self.eps,
+            cudnn_enabled=False,
+        )
 
 
 class ConvNorm(nn.Sequential):

@@ -11,6 +11,12 @@ from hela_seg.prediction.job import Job
 from hela_seg.runs import run_folder
 from hela_seg.runs.run_folder import SUFFIXES
 
+FOLLOWED = (run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE)
+"""Tables of cells that were followed."""
+
+RANKING = (run_folder.RANKING_TABLE, run_folder.RANKING_SHEET)
+"""Which frames are worth labelling next, as a table and as pictures."""
+
 
 def results_of(job: Job, series: int) -> list[str]:
     """Kinds of files that a recording gets, label maps first."""
@@ -30,9 +36,8 @@ def result_paths(job: Job, folder: Path) -> list[Path]:
     """All files that a job makes, label maps first."""
     tables = [run_folder.AREAS_TABLE, run_folder.TIME_COURSE]
     tables += job.wanted.cell_tables
-    followed = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
-    tables += followed if job.wanted.track else []
-    tables += [run_folder.RANKING_TABLE, run_folder.RANKING_SHEET] if job.wanted.label_next else []
+    tables += FOLLOWED if job.wanted.track else []
+    tables += RANKING if job.wanted.label_next else []
     of_series = [
         f"{series.name}{suffix}"
         for kind, suffix in SUFFIXES.items()
@@ -44,9 +49,7 @@ def result_paths(job: Job, folder: Path) -> list[Path]:
 
 def former_results(job: Job, folder: Path) -> list[str]:
     """Names of the files that an earlier prediction of the same recordings made and this one does not."""
-    tables = [run_folder.TRACKS_TABLE, run_folder.EVENTS_TABLE, run_folder.LIVES_TABLE]
-    tables += [run_folder.RANKING_TABLE, run_folder.RANKING_SHEET]
-    tables += [f"{run_folder.CELLS_TABLE}.{kind}" for kind in ("csv", "parquet")]
+    tables = [*FOLLOWED, *RANKING, *(f"{run_folder.CELLS_TABLE}.{kind}" for kind in ("csv", "parquet"))]
     of_series = [f"{series.name}{suffix}" for series in job.series for suffix in SUFFIXES.values()]
     made = {path.name for path in result_paths(job, folder)}
     return [name for name in [*of_series, *tables] if name not in made and (folder / name).exists()]

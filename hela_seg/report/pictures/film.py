@@ -200,18 +200,11 @@ def _crop(
     """The surroundings of a cell, dark and without a class where they lie outside of the frame."""
     t = int(lives.cells["frame"][row])
     top, left = (round(float(lives.cells[name][row])) - side // 2 for name in ("row_px", "column_px"))
-    rows, columns = (slice(max(0, start), start + side) for start in (top, left))
     height, width = series.shape[2:]
     outside = [(max(0, -top), max(0, top + side - height)), (max(0, -left), max(0, left + side - width))]
-    labels = np.pad(class_maps[t][rows, columns], outside)
+    rows, columns = (slice(max(0, start), max(0, start) + side) for start in (top, left))  # once padded
+    labels = np.pad(class_maps[t], outside)[rows, columns]
     if not np.any(outside):
         return series.read(t, rows, columns), labels
-    image = _columns(series.frame(t), left, side).swapaxes(1, 2)
-    return _columns(image, top, side).swapaxes(1, 2), labels
-
-
-def _columns(image: NDArray[Any], start: int, count: int) -> NDArray[Any]:
-    """Columns (..., count) of an image (..., W), each row's lowest value where they lie outside of it."""
-    places = np.arange(start, start + count)
-    outside = (places < 0) | (places >= image.shape[-1])
-    return np.where(outside, image.min(axis=-1, keepdims=True), image.take(places, axis=-1, mode="clip"))
+    # the whole frame, as it is its lowest grey values that stand outside of it
+    return np.pad(series.frame(t), [(0, 0), *outside], mode="minimum")[:, rows, columns], labels
