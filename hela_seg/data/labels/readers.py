@@ -89,8 +89,8 @@ class ValueLabels:
                 "set data.labels.kind=instances where each cell has a number of its own, else add them to a "
                 "class"
                 if len(beyond) > MOST_LISTED
-                else "name a further class for each, or add them to one, such as "
-                f"{{name: {self._last.name}, values: [{', '.join(map(str, [*listed, beyond[0]]))}]}}"
+                else "name a further class for each, or add them to one, as in "
+                f"'data.classes=[...,{{name: {self._last.name}, values: {[*listed, int(beyond[0])]}}}]'"
             )
             raise _unknown_values(raw[unknown], f"are in no class of data.classes ({self._known}): {cure}")
         return labels
@@ -287,7 +287,8 @@ def _described(raw: Array) -> str:
 
 def _unknown_values(pixels: Array, why: str) -> InputError:
     return InputError(
-        f"values {_tally(pixels, '{}')} {why}, or name the one that stands for nothing as ignore_value"
+        f"values {_tally(pixels, '{}')} {why}, or set data.labels.ignore_value={pixels.min()} if that stands "
+        "for nothing"
     )
 
 

@@ -30,7 +30,7 @@ from hela_seg.data.labels.spans import Span, in_pieces, merged, thinned
 from hela_seg.data.layouts import Recording
 from hela_seg.data.splits.split import Block, Part
 from hela_seg.data.stacks import Series
-from hela_seg.system.errors import InputError, join_names
+from hela_seg.system.errors import InputError, one_line
 
 THREADS = min(8, os.cpu_count() or 1)
 """As many as cores: reading and counting leave Python's lock, where frames are large."""
@@ -106,7 +106,7 @@ def _look_at_all(masks: Sequence[Series], spans: Sequence[Span], reader: LabelRe
     counts, places, problems = zip(*looks, strict=True)
     # a file that cannot be read says the same of each frame
     if different := list(dict.fromkeys(chain.from_iterable(problems))):
-        raise InputError(join_names(different, between="; "))
+        raise InputError(one_line(different))
     return FoundPixels(reader.class_count, limit, short, counts, places)
 
 

@@ -134,11 +134,14 @@ class Split:
         named = {index for indices in dealt.values() for index in indices}
         amounts = {part: wish for part, wish in wishes.items() if isinstance(wish, int | float)}
         counts = {part: _amount(part, wish, len(names)) for part, wish in amounts.items()}
-        needed = len(named) + sum(counts.values())
+        taken = {part: counts.get(part, len(dealt[part])) for part in wishes}
+        needed = sum(taken.values())
         if needed >= len(names):
+            enough = [f"data.split.{part}=0" for part in taken if needed - taken[part] < len(names)]
+            cure = " or ".join(enough) or "data.split.validation=0 data.split.test=0"
             raise InputError(
                 f"found {len(names)} {what} ({quoted(names)}), but validation and test take {needed} and "
-                f"training needs 1 or more: add {what}, or set data.split.validation=0 or data.split.test=0"
+                f"training needs 1 or more: add {what}, or set {cure}"
             )
         order = np.random.default_rng(self.seed).permutation(len(names)).tolist()
         free = [index for index in order if index not in named]

@@ -53,8 +53,8 @@ def test_unknown_values_are_listed_with_their_pixels_and_what_to_do() -> None:
     mask = np.array([[0, 3, 3, 7, 127]], np.uint8)
     assert refusal(ValueLabels(PAINTED, ignore_value=1).convert, mask) == (
         "values 3 (2 pixels), 7 (1 pixel) are in no class of data.classes (background: 0, round: 127 1000, "
-        "spread: 255): name a further class for each, or add them to one, such as {name: spread, values: "
-        "[255, 3]}, or name the one that stands for nothing as ignore_value"
+        "spread: 255): name a further class for each, or add them to one, as in 'data.classes=[...,{name: "
+        "spread, values: [255, 3]}]', or set data.labels.ignore_value=3 if that stands for nothing"
     )
 
 

@@ -99,7 +99,10 @@ def test_shares_of_one_series_are_shares_of_its_frames() -> None:
             {},
             r"found 2 series \('a', 'b'\), but validation and test take 2 and training needs 1 or more",
         ),
-        ([9, 9], {}, r"set data.split.validation=0 or data.split.test=0"),
+        ([9, 9], {}, r"set data.split.test=0 or data.split.validation=0$"),
+        ([9] * 4, {"test": 4}, r"or set data.split.test=0$"),
+        ([9] * 4, {"test": ["a", "b"], "validation": 4}, r"or set data.split.validation=0$"),
+        ([9] * 4, {"test": 4, "validation": 4}, r"or set data.split.validation=0 data.split.test=0$"),
         ([], {}, "found 0 series"),
         (
             [9] * 4,
