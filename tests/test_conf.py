@@ -50,7 +50,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
         ["trainer=auto"],
         {"trainer.accelerator": "cuda" if torch.cuda.is_available() else "cpu"},
     ),
-    "trainer/cpu": (["trainer=cpu"], {"trainer.precision": "32-true"}),
+    "trainer/cpu": (["trainer=cpu"], {"trainer.accelerator": "cpu"}),
 }
 """For each configuration file the arguments that choose it, and values that the checkpoint then states."""
 

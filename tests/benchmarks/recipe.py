@@ -44,7 +44,7 @@ from hela_seg.data.sampler import Draw
 from hela_seg.data.tiles import padded_size
 from hela_seg.scores.confusion import scores_of
 from hela_seg.scores.metrics import confusion_matrix
-from hela_seg.system.hardware import keep_freed_memory
+from hela_seg.system.hardware import Machine, choose, keep_freed_memory
 from hela_seg.training.assembly import net_config, net_of
 
 SETTLED = 16
@@ -238,13 +238,16 @@ def fit(
     decay: Callable[[float], float] = instantiate(config.scheduler).decay or (lambda _: 1.0)
     tiles, batch = data.train_tiles(), data.batch_size
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(ema)) if ema else None
+    precision = choose(Machine.here("cpu"), precision=config.trainer.precision).precision
     steps, rate = 0, config.optimizer.lr
     for progress in budget.progress():
         for group in optimizer.param_groups:
             group["lr"] = rate * decay(progress)
         image, label = _batch(tiles, batch, steps)
         optimizer.zero_grad()
-        torch.autograd.backward(loss(net(image), label))
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+            value = loss(net(image), label)
+        torch.autograd.backward(value)
         if clip:
             nn.utils.clip_grad_norm_(net.parameters(), clip)
         optimizer.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -19,7 +20,10 @@ from hela_seg.runs.checkpoint import read_checkpoint
 from hela_seg.system.errors import InputError
 from hela_seg.system.hardware import Machine, choose, is_out_of_memory, take_gpu
 
+CPU_FLAGS = Path("/proc/cpuinfo")
+
 CPU = Machine(None, (0, 0), bfloat16=False, threads=2)
+EPYC = replace(CPU, bfloat16=True)
 T4 = Machine("Tesla T4", (7, 5), bfloat16=False, threads=8)
 H100 = Machine("NVIDIA H100", (9, 0), bfloat16=True, threads=16)
 
@@ -57,7 +61,12 @@ print(new_pages(), keep_freed_memory(), new_pages())
 
 @pytest.mark.parametrize(
     ("machine", "precision", "tf32"),
-    [(CPU, "32-true", False), (T4, "16-mixed", False), (H100, "bf16-mixed", True)],
+    [
+        (CPU, "32-true", False),
+        (EPYC, "bf16-mixed", False),
+        (T4, "16-mixed", False),
+        (H100, "bf16-mixed", True),
+    ],
 )
 def test_the_rules(machine: Machine, precision: str, tf32: bool) -> None:
     chosen = choose(machine)
@@ -81,6 +90,7 @@ def test_one_line_says_what_and_why() -> None:
         "NVIDIA H100: bf16-mixed (the GPU has bfloat16), TF32 on, fused optimiser, channels last, "
         "not compiled (trainer.compile)"
     )
+    assert choose(CPU).why.startswith("CPU with 2 threads: 32-true (the CPU has no bfloat16), fused")
     assert choose(CPU, precision="bf16-mixed").why.startswith(
         "CPU with 2 threads: bf16-mixed (as trainer.precision says), fused optimiser"
     )
@@ -146,8 +156,21 @@ def test_words_that_say_that_memory_ran_out() -> None:
 
 
 def test_this_machine_is_seen_as_it_is() -> None:
-    assert Machine.here("cpu") == Machine(None, (0, 0), bfloat16=False, threads=torch.get_num_threads())
+    has = Machine.here("cpu").bfloat16
+    assert Machine.here("cpu") == Machine(None, (0, 0), has, threads=torch.get_num_threads())
     assert (Machine.here().gpu is not None) == torch.cuda.is_available()
+
+
+@pytest.mark.skipif(not CPU_FLAGS.exists(), reason="only Linux lists what a CPU has as a file")
+@pytest.mark.parametrize("highest", ["", "AVX2"])
+def test_a_cpu_has_bfloat16_where_it_lists_it_and_onednn_may_use_it(highest: str) -> None:
+    listed = {"avx512_bf16", "amx_bf16"} & set(CPU_FLAGS.read_text().split())
+    program = "from hela_seg.system.hardware import cpu_has_bfloat16 as has; print(has())"
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": highest or "DEFAULT"}
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == [str(bool(listed) and not highest)]
 
 
 def test_a_compiled_net_is_the_same_module_under_the_same_keys(

@@ -91,9 +91,15 @@ def test_gradients_that_add_up_make_one_step(monkeypatch: pytest.MonkeyPatch) ->
     assert clock.step_ms == 2000.0
 
 
-@pytest.mark.parametrize(("asked", "kept"), [("auto", "32-true"), ("bf16-mixed", "bf16-mixed")])
-def test_an_evaluation_names_its_precision_as_a_training_does(asked: str, kept: str) -> None:
+@pytest.mark.parametrize(
+    ("asked", "has", "kept"),
+    [("auto", False, "32-true"), ("auto", True, "bf16-mixed"), ("32-true", True, "32-true")],
+)
+def test_an_evaluation_names_its_precision_as_a_training_does(
+    asked: str, has: bool, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else a comparison of both would take them for different machines."""
+    monkeypatch.setattr("hela_seg.system.hardware.cpu_has_bfloat16", lambda: has)
     info = replace(INFO, config={"seed": 0})
     assert record_of(info, Costs(parameters=1), "cpu", asked).hardware["precision"] == kept
 

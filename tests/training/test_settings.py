@@ -21,6 +21,7 @@ from hela_seg.training.settings import TrainerSettings, for_hardware, for_ranks,
 
 def test_nothing_is_left_to_be_found_and_what_was_given_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("hela_seg.system.hardware.cpu_has_bfloat16", lambda: False)
     config = composed("model.width=8", "data.root=cells")
     OmegaConf.set_readonly(config, True)
     before = copy.deepcopy(to_plain(config))
