@@ -154,6 +154,22 @@ def test_what_max_steps_ends_within_an_epoch_is_validated_and_can_be_made_longer
     assert again["global_step"] == steps + 1
 
 
+@pytest.mark.parametrize("from_python", [False, True])
+def test_output_dir_names_the_folder_of_a_run_that_goes_on(
+    from_python: bool, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    typed = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET]
+    if from_python:
+        hela_seg.train(*typed, output_dir="my run", trainer={"max_epochs": 1})
+    else:
+        assert main("train", [*typed, "output_dir=my run", "trainer.max_epochs=1"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["my run"]
+    assert main("train", ["resume=my run", "trainer.max_epochs=2"]) == 0
+    content = torch.load(tmp_path / "my run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert content["epoch"] == 2
+
+
 def test_a_relative_folder_keeps_what_else_lies_in_it_and_gets_no_log_that_was_switched_off(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,7 @@ from hela_seg.runs.sweep.jobs import Sweep, jobs_in, run_job
 from hela_seg.system.early_checks import refuse_early
 from hela_seg.system.errors import InputError, Interrupted, PartialResultError
 from hela_seg.system.faults import user_message
-from hela_seg.system.ranks import RankInfo, overrides_for_rank
+from hela_seg.system.ranks import MULTIRUN, RankInfo, overrides_for_rank
 from hela_seg.system.settings import flatten, to_plain
 
 
@@ -124,6 +124,7 @@ def _expanded(name: str, typed: Sequence[str]) -> list[str]:
     Raises:
         InputError: see `refuse_folder_of_another` and, of ``train``, `expand_resume_arguments`.
     """
+    typed = _with_folder(typed)
     if name == "train":
         # first, as a sweep to go on with is found by its settings
         typed = expand_resume_arguments(expand_start_from(typed))
@@ -134,6 +135,14 @@ def _expanded(name: str, typed: Sequence[str]) -> list[str]:
         # of a checkpoint's own data nothing but their place may be said
         return [re.sub(r"^data\.root=", "root=", argument) for argument in typed]
     return list(typed)
+
+
+def _with_folder(typed: Sequence[str]) -> list[str]:
+    """``output_dir=`` by Hydra's name, so that the record of a run or sweep lies with its results."""
+    folder = "hydra.sweep.dir" if MULTIRUN & set(typed) else "hydra.run.dir"
+    if folder in map(key_of, typed):
+        return list(typed)
+    return [re.sub("^output_dir=", f"{folder}=", argument) for argument in typed]
 
 
 def _without_defaults_of_others(config: DictConfig, typed: Sequence[str]) -> None:
