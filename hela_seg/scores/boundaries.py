@@ -188,4 +188,6 @@ def _distances(origin: Mask, goal: Mask, pixel_size: PixelSize) -> Floats:
     if pixel_size.height != pixel_size.width:
         return np.asarray(ndimage.distance_transform_edt(~goal, pixel_size)[origin])
     distance = cv2.distanceTransform((~goal).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return pixel_size.width * distance[origin].astype(np.float64)
+    # roots of whole numbers, whose last bit hangs on the processor and the number of threads
+    squares = np.rint(distance[origin].astype(np.float64) ** 2)
+    return pixel_size.width * np.asarray(np.sqrt(squares))

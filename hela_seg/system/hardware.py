@@ -6,7 +6,7 @@ Nothing is timed, so that two runs on one machine choose alike. The rules:
 precision             bf16-mixed on a GPU or CPU that computes in bfloat16, else 16-mixed on a GPU and
                       32-true on a CPU
 TF32                  on GPUs that have it (compute capability 8.0 and later)
-fused optimiser step  always, but where 16-mixed meets gradient clipping, which needs the gradients in between
+fused optimiser step  always, but where gradients are clipped in mixed precision, which Lightning refuses
 freed memory          kept for the next step on CPUs, see `keep_freed_memory`
 compiled net          never by itself: it takes a minute that short runs do not win back
 ====================  ==========================================================================
@@ -55,8 +55,9 @@ def cpu_has_bfloat16() -> bool:
 
     A training step then takes about half of its time in float32; imitated, it takes longer than in float32.
     """
-    instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return bool(instructions and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    facts = getattr(torch.cpu, "get_capabilities", dict)()  # which torch 2.8 does not tell
+    has = any(facts.get(instructions) for instructions in ("avx512_bf16", "amx_bf16"))
+    return bool(has and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -190,7 +191,7 @@ def choose(
 
     Raises:
         InputError: TF32 is wished where the hardware lacks it; or an unknown precision, or float16 on a CPU,
-            which does not have it; or a fused step where float16's gradients are clipped.
+            which does not have it; or a fused step where gradients are clipped in mixed precision.
 
     Example:
         ``choose(Machine(None, (0, 0), False, 2)).precision`` is ``32-true``.
@@ -206,11 +207,11 @@ def choose(
             f"trainer.precision is {precision}, expected auto or one of {', '.join(known)} on {machine.name}"
         )
     tf32 = _tf32(machine, tf32)
-    scaled = precision == "16-mixed" and clipped  # gradients are needed between their scaling and the step
-    if scaled and fused and fused != "auto":
-        raise InputError("optimizer.fused is true, but gradients are clipped in 16-mixed: leave it out")
-    why_not = " (gradients are clipped in 16-mixed)" if scaled and fused else ""
-    fused = bool(fused) and not scaled
+    apart = clipped and precision != "32-true"  # else Lightning takes the gradients to be scaled still
+    if apart and fused and fused != "auto":
+        raise InputError(f"optimizer.fused is true, but gradients are clipped in {precision}: leave it out")
+    why_not = f" (gradients are clipped in {precision})" if apart and fused else ""
+    fused = bool(fused) and not apart
     devices = machine.name
     if processes > 1:
         devices = f"{processes} processes, each on {devices}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -94,6 +95,12 @@ def test_a_diagonal_distance_equal_to_the_tolerance_is_within() -> None:
 def test_rounding_takes_nothing_out_of_the_tolerance() -> None:
     assert 3 * 0.1 > 0.3
     assert compare_boundaries(square(10), square(13), 2, 0.3, pixel_size=PixelSize(0.1, 0.1)).within[1] == 72
+
+
+def test_distances_are_exact_on_any_processor() -> None:
+    truth, found = np.zeros((2, 500, 500), np.uint8)
+    truth[40, 30] = found[340, 431] = 1
+    assert compare_boundaries(truth, found, 2, 1).hausdorff[1] == math.sqrt(300**2 + 401**2)
 
 
 def test_the_edge_of_the_frame_is_no_boundary() -> None:

@@ -79,10 +79,19 @@ def test_what_the_configuration_says_is_kept() -> None:
     assert (chosen.precision, chosen.tf32, chosen.compile) == ("32-true", False, True)
 
 
-def test_scaled_gradients_that_are_clipped_need_a_step_that_is_not_fused() -> None:
-    assert not choose(T4, clipped=True).fused
-    assert choose(H100, clipped=True).fused
-    assert choose(T4, precision="32-true", clipped=True).fused
+@pytest.mark.parametrize("machine", [T4, H100, EPYC])
+def test_gradients_that_are_clipped_in_mixed_precision_need_a_step_that_is_not_fused(
+    machine: Machine,
+) -> None:
+    assert choose(machine).fused
+    assert not choose(machine, clipped=True).fused
+    assert choose(machine, precision="32-true", clipped=True).fused
+
+
+def test_gradients_are_clipped_in_mixed_precision(cells: Path, tmp_path: Path) -> None:
+    typed = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET]
+    typed += ["trainer.max_epochs=1", "trainer=cpu", "trainer.gradient_clip_val=1.0"]
+    assert main("train", [*typed, "trainer.precision=bf16-mixed", f"hydra.run.dir={tmp_path}"]) == 0
 
 
 def test_one_line_says_what_and_why() -> None:
@@ -162,6 +171,7 @@ def test_this_machine_is_seen_as_it_is() -> None:
 
 
 @pytest.mark.skipif(not CPU_FLAGS.exists(), reason="only Linux lists what a CPU has as a file")
+@pytest.mark.skipif(not hasattr(torch.cpu, "get_capabilities"), reason="an older torch does not tell")
 @pytest.mark.parametrize("highest", ["", "AVX2"])
 def test_a_cpu_has_bfloat16_where_it_lists_it_and_onednn_may_use_it(highest: str) -> None:
     listed = {"avx512_bf16", "amx_bf16"} & set(CPU_FLAGS.read_text().split())
