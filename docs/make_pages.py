@@ -106,7 +106,7 @@ def _every_key() -> Iterator[str]:
 
 def _table(keys: Iterable[Key], target: str | None, depth: int) -> Iterator[str]:
     """Keys as a table; ``target`` takes those that lie so deep, and its annotations say what they may be."""
-    rows = [key for key in keys if key.path != "output_dir"]
+    rows = list(keys)
     hints = {} if target is None else signature_of(resolve_name(target))[1]
     taken = (hints.get(key.path.rpartition(".")[2]) if key.path.count(".") == depth else None for key in rows)
     may_be = ["" if hint is None else " or ".join(words_of(hint)) for hint in taken]

@@ -1,6 +1,6 @@
 r"""Makes the pictures of the README and of the documentation: of a first run, and of a sweep beside it.
 
-    python -m hela_seg.train hydra.run.dir=outputs/first
+    python -m hela_seg.train output_dir=outputs/first
     python -m hela_seg.train --multirun model=residual_unet,resnet34_unet model.width=12 seed=0,1 \
         trainer=cpu trainer.max_epochs=8 hydra.sweep.dir=outputs/pictures
     python docs/make_pictures.py outputs/first outputs/pictures

@@ -58,7 +58,7 @@ def quick(command: str, number: int) -> tuple[str, list[str]]:
     if name == "train":
         resumed = any(argument.startswith("resume=") for argument in arguments)
         short = (
-            [] if resumed else [*QUICK, *([] if "hydra.run.dir" in command else [f"hydra.run.dir=r{number}"])]
+            [] if resumed else [*QUICK, *([] if "output_dir" in command else [f"hydra.run.dir=r{number}"])]
         )
         arguments = [one for one in arguments if not one.startswith("trainer.max_epochs")]
         arguments += [*short, f"trainer.max_epochs={2 if resumed else 1}"]

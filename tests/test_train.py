@@ -170,6 +170,16 @@ def test_output_dir_names_the_folder_of_a_run_that_goes_on(
     assert content["epoch"] == 2
 
 
+def test_output_dir_names_the_folder_of_a_sweep(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    typed = ["data=folder", f"data.root={cells}", "data.classes=[background,dim,bright]", *SMALL_NET]
+    assert main("train", ["-m", *typed, "output_dir=swept", "seed=0,1", "trainer.max_epochs=1"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["swept"]
+    assert len(list(tmp_path.glob("swept/*/checkpoints/best.ckpt"))) == 2
+
+
 def test_a_relative_folder_keeps_what_else_lies_in_it_and_gets_no_log_that_was_switched_off(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

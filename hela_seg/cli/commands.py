@@ -80,7 +80,7 @@ COMMANDS = {
         examples=(
             "outputs/multirun/2026-01-31_12-00-00",
             'outputs/train "runs of the other machine"',
-            "outputs/train hydra.run.dir=comparison",
+            "outputs/train output_dir=comparison",
         ),
     ),
     "evaluate": Command(

@@ -98,12 +98,7 @@ def _width() -> int:
 
 
 def _having(keys: Iterable[Key], wanted: Sequence[str]) -> list[Key]:
-    return [
-        key
-        for key in keys
-        if key.path != "output_dir"  # the run's folder, which hydra.run.dir sets
-        and all(word in f"{key.path} {key.meaning}".lower() for word in wanted)
-    ]
+    return [key for key in keys if all(word in f"{key.path} {key.meaning}".lower() for word in wanted)]
 
 
 def _rows(keys: Iterable[Key]) -> Iterator[str]:

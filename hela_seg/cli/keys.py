@@ -24,7 +24,8 @@ class Key:
 
     Attributes:
         path: as it is typed, such as ``data.split.gap``.
-        default: as it stands in the file; empty for a key that only has keys below it.
+        default: as it stands in the file; empty for a key that only has keys below it, and for what Hydra
+            finds when it starts.
         meaning: its comment.
     """
 
@@ -105,7 +106,7 @@ def _read(text: str, prefix: str) -> Iterator[Key]:
         above = [(depth, key) for depth, key in above if depth < indent]
         hidden = indent if match["key"].startswith(_OWN_OF_HYDRA) else -1
         if hidden < 0:
-            value, *meaning = re.split(r"(?:^|\s+)#\s", match["rest"])
+            value, *meaning = re.split(r"(?:^|\s+)#\s", re.sub(r"\$\{hydra:.*?\}", "", match["rest"]))
             path = ".".join([*(key for _, key in above), match["key"]])
             yield Key(prefix + path, value.strip(), " ".join(part.strip() for part in meaning))
             above.append((indent, match["key"]))

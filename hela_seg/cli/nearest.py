@@ -22,10 +22,10 @@ _SAME = {
     "data.tile": "crop_size image_size img_size patch_size",
     "data.workers": "num_workers threads",
     "experiment": "config",
-    "hydra.run.dir": "output output_dir",
     "minutes": "time",
     "optimizer.lr": "learning_rate",
     "output": "out",
+    "output_dir": "output",
     "start_from": "pretrained weights",
     "trainer.accelerator": "gpu",
     "trainer.devices": "gpus",
@@ -46,7 +46,7 @@ _NO_BRACKETS = re.compile(r"Ambiguous value for argument '([^=]+)=([^']+)'")
 def nearest(command: str, word: str) -> str | None:
     """The key or group of a command that ``word`` may have meant; None where none is near."""
     wanted = word.strip("-+~").replace("-", "_")
-    known = [*groups_of(command), *(key.path for key in all_keys(command)), "hydra.run.dir"]
+    known = [*groups_of(command), *(key.path for key in all_keys(command))]
     if wanted in known:
         return wanted
     last = wanted.rpartition(".")[2]

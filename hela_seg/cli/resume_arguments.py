@@ -142,7 +142,7 @@ def refuse_folder_of_another(command: str, typed: Sequence[str]) -> None:
     if other not in (None, command):
         raise InputError(
             f"{folder} holds the results of hela_seg.{other}, expected a folder of its own: choose another "
-            "hydra.run.dir"
+            "output_dir"
         )
 
 

@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hela_seg.cli.arguments import named_classes, overrides, refuse_absent, setting
 from hela_seg.cli.commands import COMMANDS, CONFIG, OUR_FAULT, PARTIAL, READ_LAYOUTS, USER_FAULT
+from hela_seg.cli.keys import all_keys
 from hela_seg.cli.nearest import with_suggestion
 from hela_seg.cli.resume_arguments import expand_resume_arguments, record_kept, refuse_folder_of_another
 from hela_seg.cli.start_from import expand_start_from
@@ -124,7 +125,7 @@ def _expanded(name: str, typed: Sequence[str]) -> list[str]:
     Raises:
         InputError: see `refuse_folder_of_another` and, of ``train``, `expand_resume_arguments`.
     """
-    typed = _with_folder(typed)
+    typed = _with_folder(name, typed)
     if name == "train":
         # first, as a sweep to go on with is found by its settings
         typed = expand_resume_arguments(expand_start_from(typed))
@@ -137,10 +138,10 @@ def _expanded(name: str, typed: Sequence[str]) -> list[str]:
     return list(typed)
 
 
-def _with_folder(typed: Sequence[str]) -> list[str]:
+def _with_folder(name: str, typed: Sequence[str]) -> list[str]:
     """``output_dir=`` by Hydra's name, so that the record of a run or sweep lies with its results."""
     folder = "hydra.sweep.dir" if MULTIRUN & set(typed) else "hydra.run.dir"
-    if folder in map(key_of, typed):
+    if folder in map(key_of, typed) or not any(key.path == "output_dir" for key in all_keys(name)):
         return list(typed)
     return [re.sub("^output_dir=", f"{folder}=", argument) for argument in typed]
 

@@ -70,7 +70,7 @@ def starting_point(folder: Path, *, resume: bool, ckpt_path: str | None) -> Path
     if found is not None and not resume:
         raise InputError(
             f"{found} is there from an earlier run: go on with that run by resume=true, or choose another "
-            "hydra.run.dir"
+            "output_dir"
         )
     own = newest(checkpoints) if resume else None
     if own is not None or ckpt_path is None:
@@ -95,7 +95,7 @@ def newest(checkpoints: Path) -> Path | None:
             log.warning("warning: %s is cut short or damaged and left aside", path)
     if found and not steps:
         raise InputError(
-            f"{checkpoints} holds no whole checkpoint to go on from: start anew in another hydra.run.dir"
+            f"{checkpoints} holds no whole checkpoint to go on from: start anew in another output_dir"
         )
     return max(steps, key=lambda path: steps[path], default=None)
 
@@ -121,7 +121,7 @@ def check_same_settings(begun: ModelInfo, settings: Mapping[str, Any], checkpoin
             continue  # what no version knew then, and what is switched off now
         raise InputError(
             f"{key} is {now.get(key)}, but this run began with {before.get(key)}: leave it as it was, or "
-            f"start a run of its own with ckpt_path={checkpoint} and another hydra.run.dir"
+            f"start a run of its own with ckpt_path={checkpoint} and another output_dir"
         )
 
 

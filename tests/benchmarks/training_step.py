@@ -1,6 +1,7 @@
 """One training step as ``hela_seg.train`` makes it, against the same net, loss and optimiser in a bare loop.
 
     python tests/benchmarks/training_step.py [NET ...] [--steps 20] [--tile 128] [--batch 4] [--smp]
+        [--precision bf16-mixed]
 
 Both take turns within one process, step by step, on the same tiles in memory. The step of a run has all that
 the shipped configuration adds: scores of the training tiles, losses and loggers, checkpoints, callbacks.
@@ -43,11 +44,11 @@ def tiles(batch: int, tile: int) -> tuple[np.ndarray, np.ndarray]:
     return images, random.choice(3, (batch, tile, tile), p=SHARES)
 
 
-def fit(net: str, batch: int, tile: int, steps: int, watch: pl.Callback) -> None:
+def fit(net: str, precision: str, batch: int, tile: int, steps: int, watch: pl.Callback) -> None:
     """Train for some steps with the shipped configuration, plus one callback that is called last."""
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder, initialize_config_dir(str(CONFIG), version_base="1.3"):
-        arguments = [f"model={net}", f"output_dir={folder}", "trainer=cpu", "trainer.precision=32-true"]
+        arguments = [f"model={net}", f"output_dir={folder}", "trainer=cpu", f"trainer.precision={precision}"]
         arguments += ["model.norm=batch"] * (net == "residual_unet")  # auto needs data
         config = compose("train", arguments)
         settings, hardware = resolve(config, RankInfo())
@@ -103,8 +104,9 @@ class BesideBareLoop(pl.Callback):
         """Stop the run's clock, make a bare step, start it again."""
         self.run.append(time.perf_counter() - self.since)
         began = time.perf_counter()
-        logits = self.net(batch["image"].contiguous(memory_format=torch.channels_last))
-        loss = self.loss(logits, batch["label"])
+        with torch.autocast("cpu", torch.bfloat16, enabled=trainer.precision == "bf16-mixed"):
+            logits = self.net(batch["image"].contiguous(memory_format=torch.channels_last))
+            loss = self.loss(logits, batch["label"])
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -120,12 +122,13 @@ def main() -> None:
     parser.add_argument("--tile", type=int, default=128)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--smp", action="store_true")
+    parser.add_argument("--precision", default="32-true", choices=["32-true", "bf16-mixed"])
     given = parser.parse_args()
     print("net               run s   bare s   median of ratios")
     for net in given.nets:
         peer = smp.Unet("resnet34", encoder_weights=None, in_channels=3, classes=3) if given.smp else None
         watch = BesideBareLoop(peer)
-        fit(net, given.batch, given.tile, given.steps + WARM_UP, watch)
+        fit(net, given.precision, given.batch, given.tile, given.steps + WARM_UP, watch)
         pairs = list(zip(watch.run, watch.bare, strict=True))[WARM_UP:]
         run, bare = (statistics.median(times) for times in zip(*pairs, strict=True))
         ratio = statistics.median(a / b for a, b in pairs)

@@ -36,7 +36,7 @@ def test_groups_and_defaults_are_those_that_hydra_composes(command: str) -> None
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_key_has_a_meaning(command: str) -> None:
-    lacking = [key.path for key in all_keys(command) if not key.meaning and key.path != "output_dir"]
+    lacking = [key.path for key in all_keys(command) if not key.meaning]
     assert lacking == []
     assert all(choice for group in groups_of(command) for choice in choices_of(group).values())
 

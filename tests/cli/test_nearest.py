@@ -24,6 +24,8 @@ from hela_seg.cli.nearest import CALLED_HERE, nearest, no_option, with_suggestio
         ("check", "data.instances", "data.labels.kind=instances"),
         ("train", "model.epochs", "trainer.max_epochs"),
         ("predict", "ouput", "output"),
+        ("predict", "output_dir", "output"),
+        ("train", "output", "output_dir"),
         ("predict", "epochs", None),
         ("train", "qqqq", None),
     ],
@@ -34,7 +36,7 @@ def test_what_was_meant(command: str, word: str, meant: str | None) -> None:
 
 def test_words_of_other_programs_are_called_what_is_there() -> None:
     known = {key.path for command in COMMANDS for key in all_keys(command)}
-    known |= {group for command in COMMANDS for group in groups_of(command)} | {"hydra.run.dir"}
+    known |= {group for command in COMMANDS for group in groups_of(command)}
     assert {meant.partition("=")[0] for meant in CALLED_HERE.values()} <= known
     assert no_option("train", "--epochs", "5").endswith("did you mean trainer.max_epochs=5?")
     assert no_option("train", "--lr=0.1", None).endswith("did you mean optimizer.lr=0.1?")
