@@ -33,7 +33,7 @@ SQUARE = PixelSize(1.0, 1.0)
 
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 _ROUNDING = 1 + 1e-6
-"""OpenCV's distances have seven digits, and one equal to the tolerance is within it."""
+"""A distance equal to the tolerance is within it, whatever the last digits of the pixel size make of it."""
 
 
 @dataclass(frozen=True, eq=False)
