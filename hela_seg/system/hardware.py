@@ -19,7 +19,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -55,7 +55,7 @@ def cpu_has_bfloat16() -> bool:
 
     A training step then takes about half of its time in float32; imitated, it takes longer than in float32.
     """
-    facts = getattr(torch.cpu, "get_capabilities", dict)()  # which torch 2.8 does not tell
+    facts: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.8 does not tell
     has = any(facts.get(instructions) for instructions in ("avx512_bf16", "amx_bf16"))
     return bool(has and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
