@@ -188,3 +188,13 @@ def test_who_interrupts_a_training_from_python_gets_what_python_has(monkeypatch:
     monkeypatch.setattr("hela_seg.train.train", interrupted)
     with pytest.raises(KeyboardInterrupt, match="go on with resume=a"):
         hela_seg.train("hydra.output_subdir=null", "hydra.run.dir=.")
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(3):
+        with pytest.raises(InputError, match="nowhere is not there"):
+            hela_seg.train("data=folder", "data.root=nowhere", "data.classes=[background,cell]")
+    assert len(list(tmp_path.glob("outputs/train/*"))) == 3
