@@ -93,7 +93,12 @@ def test_gradients_that_add_up_make_one_step(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     ("asked", "has", "kept"),
-    [("auto", False, "32-true"), ("auto", True, "bf16-mixed"), ("32-true", True, "32-true")],
+    [
+        ("auto", False, "32-true"),
+        ("auto", True, "bf16-mixed"),
+        ("32-true", True, "32-true"),
+        ("bf16-mixed", False, "bf16-mixed"),
+    ],
 )
 def test_an_evaluation_names_its_precision_as_a_training_does(
     asked: str, has: bool, kept: str, monkeypatch: pytest.MonkeyPatch
